@@ -1,0 +1,128 @@
+import type { Sighting } from "./evidence.ts";
+import type { Instant, Job } from "./job.ts";
+
+/** Time, as the sweep may know it. */
+export interface Clock {
+  /** The local clock, in milliseconds since 1970. */
+  now(): Instant;
+  /** Resolves after `ms`; rejects with the signal's reason when it is aborted first. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** Which jobs a listing is to hold. The store filters as far as the server can; the core looks again. */
+export interface JobQuery {
+  readonly statuses: readonly string[];
+  /** Jobs that count from before this moment. Jobs without a readable date, or dated after `future`, are included. */
+  readonly before: Instant;
+  /** Later than this no job can have been created: it is listed so that it can be shown. */
+  readonly future: Instant;
+  /** Record ids or external ids; absent means all. */
+  readonly named?: readonly string[];
+  /** Jobs that this tool completed or failed lately, to be looked at again. Absent means none. */
+  readonly revisit?: Revisit;
+}
+
+/** Each list holds texts, one of which the job's notes must contain. */
+export interface Revisit {
+  readonly completed: { readonly status: string; readonly notes: readonly string[] } | null;
+  readonly failed: { readonly status: string; readonly notes: readonly string[]; readonly after: Instant } | null;
+}
+
+/** A file in an attachment field. `url` and `size` may be missing while Airtable has not fetched it. */
+export interface Attachment {
+  readonly id: string | null;
+  readonly filename: string;
+  readonly url: string | null;
+  readonly size: number | null;
+}
+
+/** A record that receives outputs: its attachment fields, as just read. A blank field has no entry. */
+export interface TargetRecord {
+  readonly id: string;
+  readonly attachments: Readonly<Record<string, readonly Attachment[]>>;
+}
+
+/** `null` blanks a cell. Attachments are given as `{ url }` or, to keep an entry, as `{ id }`. */
+export type CellValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly ({ readonly url: string; readonly filename?: string } | { readonly id: string })[];
+
+/** What is to be written to a target record; field names are the base's. */
+export interface TargetUpdate {
+  readonly id: string;
+  readonly fields: Readonly<Record<string, CellValue>>;
+}
+
+/** What is to be written to a job; the store knows the names of the fields. Absent keys are not touched. */
+export interface JobUpdate {
+  readonly id: string;
+  readonly status?: string;
+  readonly responsePayload?: string;
+  readonly error?: string;
+  readonly notes?: string;
+}
+
+/**
+ * What became of one record of a write.
+ * `unconfirmed`: no trustworthy answer came, the record may or may not have been changed: read it.
+ */
+export type WriteResult =
+  | { readonly id: string; readonly kind: "confirmed" }
+  | { readonly id: string; readonly kind: "refused"; readonly error: string }
+  | { readonly id: string; readonly kind: "unconfirmed"; readonly error: string };
+
+/** The jobs and their targets. Every method throws `UpstreamError` when the base could not be asked. */
+export interface JobStore {
+  /** Streams pages of at most 100 jobs. A record is listed once even when the listing had to start over. */
+  list(query: JobQuery, signal: AbortSignal): AsyncIterable<readonly Job[]>;
+  /** Reads at most 50 jobs again, with all their fields; one that is gone is not in the map. */
+  readJobs(ids: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Job>>;
+  /** Reads at most 50 targets again; one that is gone, or of another table, is not in the map. */
+  readTargets(
+    table: string,
+    ids: readonly string[],
+    attachmentFields: readonly string[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, TargetRecord>>;
+  /** Writes at most ten targets in one request, split where the base refuses the batch. */
+  updateTargets(table: string, updates: readonly TargetUpdate[], signal: AbortSignal): Promise<readonly WriteResult[]>;
+  /** Writes at most ten jobs in one request, split where the base refuses the batch. */
+  updateJobs(updates: readonly JobUpdate[], signal: AbortSignal): Promise<readonly WriteResult[]>;
+  /** Completed jobs with a recorded response that were created after `after`; `whole` when none was left out. */
+  listCompleted(after: Instant | null, signal: AbortSignal): Promise<{ jobs: readonly Job[]; whole: boolean }>;
+  /** Requests that reached the base so far, repeated and refused ones included. */
+  requests(): number;
+  /** The server's clock minus ours in milliseconds, as of the last answer; null before one came. */
+  skew(): number | null;
+}
+
+/** Where outputs lie. */
+export interface OutputProbe {
+  /** The URL of an output by its file name: what is probed, written to the base and compared. */
+  locate(fileName: string): string;
+  /** Looks once (with retries for what is transient). Never throws but for the signal's reason. */
+  look(url: string, signal: AbortSignal): Promise<Sighting>;
+  /** Requests sent so far, redirects and repeats included. */
+  requests(): number;
+}
+
+/** Why the base could not be asked. The exit code follows from it. */
+export type UpstreamErrorCode = "auth" | "config" | "unavailable";
+
+/**
+ * The base refused or could not be reached; nothing that was asked for is known.
+ * `message` says what was tried and what came back, `hint` what to do about it.
+ */
+export class UpstreamError extends Error {
+  readonly code: UpstreamErrorCode;
+  readonly hint: string | null;
+  constructor(code: UpstreamErrorCode, message: string, hint: string | null = null, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "UpstreamError";
+    this.code = code;
+    this.hint = hint;
+  }
+}
