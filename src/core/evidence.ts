@@ -28,3 +28,58 @@ export type Sighting =
   | { readonly result: "present"; readonly url: string; readonly detail: string; readonly output: Output }
   | { readonly result: "absent"; readonly url: string; readonly detail: string }
   | { readonly result: "unknown"; readonly url: string; readonly detail: string; readonly cause: UnknownCause };
+
+/** What a sweep learnt of the place where outputs lie, from keys whose state is known. */
+export type Calibration =
+  /** A random key answered 404: that is how this place says "missing". */
+  | { readonly kind: "missing-is-404"; readonly detail: string }
+  /** A random key answered 403 and a known output 200: 403 means "missing" here. */
+  | { readonly kind: "missing-is-403"; readonly detail: string }
+  /** Neither could be established: no answer from this place proves an absence. */
+  | { readonly kind: "failed"; readonly detail: string };
+
+/** What all looks for one job's output add up to. */
+export type Finding =
+  | { readonly kind: "present"; readonly output: Output }
+  | { readonly kind: "absent" }
+  | { readonly kind: "unknown"; readonly cause: UnknownCause };
+
+/** The cause that is told when several looks failed for several reasons: the most telling first. */
+const TELLING: readonly UnknownCause[] = ["suspect", "unreachable", "redirected", "cached", "unexpected", "forbidden"];
+
+/**
+ * Weighs the looks at all the names that an output may have. One present is enough; absent takes every one of them.
+ * Before calibration (`null`) a 404 counts as absent and a 403 as unknown, which only ever leads to asking for it.
+ */
+export function weigh(sightings: readonly Sighting[], calibration: Calibration | null): Finding {
+  for (const sighting of sightings) {
+    if (sighting.result === "present") return { kind: "present", output: sighting.output };
+  }
+  const causes = sightings.map((sighting) => causeOf(sighting, calibration)).filter((cause) => cause !== null);
+  const cause = TELLING.find((candidate) => causes.includes(candidate));
+  if (cause !== undefined) return { kind: "unknown", cause };
+  return sightings.length === 0 ? { kind: "unknown", cause: "unexpected" } : { kind: "absent" };
+}
+
+function causeOf(sighting: Sighting, calibration: Calibration | null): UnknownCause | null {
+  switch (sighting.result) {
+    case "present":
+      return null;
+    case "absent":
+      return calibration === null || calibration.kind === "missing-is-404" ? null : "unexpected";
+    case "unknown":
+      return sighting.cause === "forbidden" && calibration?.kind === "missing-is-403" ? null : sighting.cause;
+  }
+}
+
+/** The last part of an URL's path, decoded: the name under which Airtable files what it fetched from there. */
+export function fileNameOf(url: string): string {
+  const path = URL.canParse(url) ? new URL(url).pathname : url;
+  const last = path.slice(path.lastIndexOf("/") + 1);
+  try {
+    return decodeURIComponent(last);
+  } catch (error) {
+    if (error instanceof URIError) return last;
+    throw error;
+  }
+}

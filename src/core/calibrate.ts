@@ -1,0 +1,109 @@
+import type { Calibration, Sighting } from "./evidence.ts";
+import { fileNameOf } from "./evidence.ts";
+import { type Instant, type Job, type Operation, outputNames } from "./job.ts";
+import { type LiteralObject, parsePayload } from "./payload.ts";
+import type { JobStore, OutputProbe } from "./ports.ts";
+import { operationOf } from "./target.ts";
+
+/** A completed job whose output is on record: proof, if it still answers 200, that outputs can be seen. */
+export interface KnownOutput {
+  readonly operation: string;
+  readonly url: string;
+  /** Whether the URL is one that today's patterns and place would give for that job. */
+  readonly matches: boolean;
+}
+
+const DAY = 86_400_000;
+
+/**
+ * The newest completed job of each operation, with its recorded output: one list request. When the last week has
+ * none, a second one looks at all time, and counts only if it held everything: else the newest is not known.
+ */
+export async function newestCompleted(
+  store: JobStore,
+  probe: OutputProbe,
+  operations: readonly Operation[],
+  now: Instant,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, KnownOutput>> {
+  const week = await store.listCompleted(now - 7 * DAY, signal);
+  const recent = newestByOperation(week.whole ? week.jobs : [], probe, operations);
+  if (recent.size > 0 || !week.whole) return recent;
+  const ever = await store.listCompleted(null, signal);
+  return newestByOperation(ever.whole ? ever.jobs : [], probe, operations);
+}
+
+function newestByOperation(
+  jobs: readonly Job[],
+  probe: OutputProbe,
+  operations: readonly Operation[],
+): ReadonlyMap<string, KnownOutput> {
+  const newest = new Map<string, { at: Instant; known: KnownOutput }>();
+  for (const job of jobs) {
+    const lookup = operationOf(job, operations);
+    if (lookup.kind === "unknown" || job.since.kind !== "at" || job.externalId === null) continue;
+    const url = recordedOutput(job.responsePayload);
+    if (url === null) continue;
+    const { operation } = lookup;
+    const expected = outputNames(operation, job.externalId).map((name) => probe.locate(name));
+    const known = { operation: operation.name, url, matches: expected.includes(url) };
+    const before = newest.get(operation.name);
+    if (before === undefined || before.at < job.since.at) newest.set(operation.name, { at: job.since.at, known });
+  }
+  return new Map([...newest].map(([name, { known }]) => [name, known]));
+}
+
+/** The output URL that a response payload holds, be it ours, the application's or the provider's own body. */
+export function recordedOutput(responsePayload: string): string | null {
+  const payload = parsePayload(responsePayload);
+  return payload.kind === "read" ? urlIn(payload.value) : null;
+}
+
+function urlIn(value: LiteralObject): string | null {
+  for (const key of ["output_url", "response", "file_url", "video_url", "url"]) {
+    const found = Object.hasOwn(value, key) ? value[key] : undefined;
+    if (typeof found === "string" && /^https?:\/\//.test(found)) return found;
+    const first = Array.isArray(found) ? found[0] : found;
+    if (typeof first === "object" && first !== null && !Array.isArray(first)) {
+      const nested = urlIn({ ...first });
+      if (nested !== null) return nested;
+    }
+  }
+  return null;
+}
+
+/**
+ * Finds out what "missing" looks like where the outputs lie. `known` gives an output that is certain to be there, if
+ * there is one; it is asked for only when the place answers 403, where it makes the difference.
+ */
+export async function calibrate(
+  probe: OutputProbe,
+  operation: Operation,
+  random: () => number,
+  known: () => Promise<string | null>,
+  signal: AbortSignal,
+): Promise<Calibration> {
+  const [name = "{externalId}"] = outputNames(operation, randomId(random));
+  const stranger = await probe.look(probe.locate(name), signal);
+  if (stranger.result === "absent") return { kind: "missing-is-404", detail: "a random key answers HTTP 404" };
+  if (stranger.result === "present" || stranger.cause !== "forbidden") {
+    return { kind: "failed", detail: `a random key answers ${stranger.detail}` };
+  }
+  const url = await known();
+  if (url === null) {
+    return { kind: "failed", detail: `a random key answers ${stranger.detail}, and no known output is there to compare` };
+  }
+  const seen = await probe.look(url, signal);
+  return compare(stranger, seen, url);
+}
+
+function compare(stranger: Sighting, seen: Sighting, url: string): Calibration {
+  const told = `a random key answers ${stranger.detail}, the known ${fileNameOf(url)} ${seen.detail}`;
+  return { kind: seen.result === "present" ? "missing-is-403" : "failed", detail: told };
+}
+
+/** Looks like the ids that workers hand out (UUIDs), and is nobody's. */
+function randomId(random: () => number): string {
+  const hex = Array.from({ length: 32 }, () => Math.floor(random() * 16).toString(16)).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}

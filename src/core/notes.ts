@@ -1,0 +1,70 @@
+import type { Output, Sighting } from "./evidence.ts";
+import { fileNameOf } from "./evidence.ts";
+import type { Duration, Instant } from "./job.ts";
+
+/** Who wrote, and when: part of every trace that a run leaves in the base. */
+export interface Signature {
+  readonly runId: string;
+  readonly version: string;
+}
+
+/** Lines begin like this, so that a later sweep finds its own work by FIND() in the listing it makes anyway. */
+export const COMPLETED_MARK = "Completed via polling at ";
+export const FAILED_MARK = "Failed via polling at ";
+/** What the poller that came before this tool wrote. */
+export const OLD_POLLER_FAILED_MARK = "Timed out via polling";
+
+/** The line that a recovered job gets: what was found, and who completed it. */
+export function completedLine(output: Output, sighting: Sighting | null, at: Instant, by: Signature): string {
+  const seen = [sighting?.detail ?? "HTTP 200", `${output.bytes} bytes`];
+  if (output.etag !== null) seen.push(`ETag ${output.etag}`);
+  return `${COMPLETED_MARK}${iso(at)}: found ${fileNameOf(output.url)} (${seen.join(", ")}) ${signed(by)}`;
+}
+
+/** The line of a job whose target received the output of a newer job instead. */
+export function supersededLine(newer: string, at: Instant, by: Signature): string {
+  return `${COMPLETED_MARK}${iso(at)}: superseded by job ${newer}, whose output was delivered; this file was not ${signed(by)}`;
+}
+
+/** The line that a failed job gets. */
+export function failedLine(sightings: readonly Sighting[], at: Instant, by: Signature): string {
+  return `${FAILED_MARK}${iso(at)}: no output; ${answers(sightings)} ${signed(by)}`;
+}
+
+/** The error field of a failed job: since when, what was probed, what was answered. */
+export function failureText(
+  since: Instant,
+  age: Duration,
+  sightings: readonly Sighting[],
+  calibration: string,
+  at: Instant,
+  by: Signature,
+): string {
+  return [
+    `No output after ${Math.floor(age / 60_000)} minutes (processing since ${iso(since)}, checked ${iso(at)}).`,
+    `Probed: ${answers(sightings)}.`,
+    `What "missing" looks like there: ${calibration}.`,
+    `Set to failed by ${signed(by).slice(1, -1)}.`,
+  ].join("\n");
+}
+
+/** Airtable's long text cells hold 100,000 characters; more is refused with 422. */
+const CELL_LIMIT = 100_000;
+
+/** Adds a line to what the cell holds. A full cell loses its oldest text rather than the line. */
+export function appendLine(notes: string, line: string): string {
+  const text = notes === "" ? line : `${notes.replace(/\n+$/, "")}\n${line}`;
+  return text.length <= CELL_LIMIT ? text : text.slice(text.length - CELL_LIMIT);
+}
+
+function answers(sightings: readonly Sighting[]): string {
+  return sightings.map((sighting) => `${fileNameOf(sighting.url)} → ${sighting.detail}`).join("; ");
+}
+
+function signed(by: Signature): string {
+  return `[stuck-jobs ${by.version}, run ${by.runId}]`;
+}
+
+function iso(at: Instant): string {
+  return new Date(at).toISOString();
+}

@@ -1,0 +1,80 @@
+import type { HeldOperation } from "./brake.ts";
+import type { Output, Sighting } from "./evidence.ts";
+import type { Duration, Instant, Target } from "./job.ts";
+import type { Verdict, VerdictKind } from "./verdict.ts";
+
+export type Command = "scan" | "recover" | "fail-old";
+
+/** What became of one job: a row of the table, a line of ndjson, an entry of `jobs`. */
+export interface Entry {
+  readonly id: string;
+  readonly externalId: string | null;
+  readonly type: string | null;
+  readonly operation: string | null;
+  readonly status: string;
+  readonly age: Duration | null;
+  readonly verdict: Verdict;
+  /** Whether the base was changed accordingly. Never in a dry run. */
+  readonly applied: boolean;
+  readonly target: Target | null;
+  readonly sightings: readonly Sighting[];
+  /** Why a write did not come about, in the base's own words. */
+  readonly error: string | null;
+}
+
+/** Counts of what was done; in a dry run and in a scan, of what would be done. They add up to `stuck`. */
+export interface Summary {
+  readonly stuck: number;
+  readonly recovered: number;
+  readonly failed: number;
+  readonly waiting: number;
+  readonly skipped: number;
+  readonly unknown: number;
+  readonly errors: number;
+}
+
+/** One run, as data. */
+export interface Report {
+  readonly command: Command;
+  readonly dryRun: boolean;
+  readonly runId: string;
+  readonly version: string;
+  readonly startedAt: Instant;
+  readonly finishedAt: Instant;
+  /** Whether jobs were left to the next run for want of time, or because of `--limit`. */
+  readonly truncated: boolean;
+  readonly summary: Summary;
+  readonly requests: { readonly airtable: number; readonly storage: number; readonly provider: number };
+  /** The operations whose fails were held back; null when none were. */
+  readonly brake: readonly HeldOperation[] | null;
+  readonly entries: readonly Entry[];
+}
+
+const COUNTED_AS: Readonly<Record<VerdictKind, keyof Summary>> = {
+  recover: "recovered",
+  fail: "failed",
+  wait: "waiting",
+  skip: "skipped",
+  unknown: "unknown",
+};
+
+/** Counts entries: one with an error counts as an error and as nothing else. */
+export function summarise(entries: readonly Entry[]): Summary {
+  const counts = { stuck: entries.length, recovered: 0, failed: 0, waiting: 0, skipped: 0, unknown: 0, errors: 0 };
+  for (const entry of entries) counts[entry.error === null ? COUNTED_AS[entry.verdict.kind] : "errors"] += 1;
+  return counts;
+}
+
+/** The output that an entry speaks of, if one was seen. */
+export function outputOf(entry: Entry): Output | null {
+  switch (entry.verdict.kind) {
+    case "recover":
+      return entry.verdict.output;
+    case "skip":
+      return entry.verdict.output ?? null;
+    case "fail":
+    case "wait":
+    case "unknown":
+      return null;
+  }
+}

@@ -1,0 +1,46 @@
+import { isRecordId, type Job, type Operation } from "./job.ts";
+import { textAt } from "./payload.ts";
+
+export type OperationLookup =
+  | { readonly kind: "known"; readonly operation: Operation }
+  | { readonly kind: "unknown"; readonly named: string | null };
+
+/**
+ * The operation of a job: `operation` in its payload, else `operation=` in its webhook URL, else the one whose
+ * `types` hold its Type. A name that the configuration does not know ends the search: a guess by Type would probe
+ * for another operation's output.
+ */
+export function operationOf(job: Job, operations: readonly Operation[]): OperationLookup {
+  const named = textAt(job.payload, "operation") ?? queryValue(job.webhookUrl, "operation");
+  const operation =
+    named !== null
+      ? operations.find((candidate) => candidate.name === named)
+      : operations.find((candidate) => job.type !== null && candidate.types.includes(job.type));
+  return operation ? { kind: "known", operation } : { kind: "unknown", named: named ?? job.type };
+}
+
+export type TargetLookup =
+  | { readonly kind: "named"; readonly id: string }
+  | { readonly kind: "missing" }
+  | { readonly kind: "ambiguous"; readonly ids: readonly string[] };
+
+/**
+ * The target that a job names in its link fields and its payload. Every source that names one has to name the same;
+ * the webhook URL's `target_id` has no say of its own but may contradict.
+ */
+export function targetOf(job: Job, operation: Operation): TargetLookup {
+  const linked = operation.target.links.flatMap((field) => job.links[field] ?? []);
+  const inPayload = operation.target.payloadKeys.map((key) => textAt(job.payload, key));
+  const ids = [...new Set([...linked, ...inPayload].filter(isRecordId))];
+  const [id] = ids;
+  if (id === undefined) return { kind: "missing" };
+  const inUrl = queryValue(job.webhookUrl, "target_id");
+  const all = isRecordId(inUrl) && !ids.includes(inUrl) ? [...ids, inUrl] : ids;
+  return all.length === 1 ? { kind: "named", id } : { kind: "ambiguous", ids: all };
+}
+
+function queryValue(url: string | null, name: string): string | null {
+  if (url === null || !URL.canParse(url)) return null;
+  const value = new URL(url).searchParams.get(name);
+  return value === null || value === "" ? null : value;
+}
