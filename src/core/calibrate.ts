@@ -15,22 +15,32 @@ export interface KnownOutput {
 
 const DAY = 86_400_000;
 
+/** How far back to look, widening only while an operation is still without a known output. */
+const WINDOWS: readonly (number | null)[] = [DAY, 7 * DAY, null];
+
 /**
- * The newest completed job of each operation, with its recorded output: one list request. When the last week has
- * none, a second one looks at all time, and counts only if it held everything: else the newest is not known.
+ * The newest completed job with a recorded output, of each of the operations that have one: one list request as a
+ * rule. A window that was too full to be read whole cannot say which job is the newest, and says nothing, but for the
+ * last day's: what is in there is recent enough.
  */
 export async function newestCompleted(
   store: JobStore,
   probe: OutputProbe,
   operations: readonly Operation[],
+  wanted: readonly string[],
   now: Instant,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, KnownOutput>> {
-  const week = await store.listCompleted(now - 7 * DAY, signal);
-  const recent = newestByOperation(week.whole ? week.jobs : [], probe, operations);
-  if (recent.size > 0 || !week.whole) return recent;
-  const ever = await store.listCompleted(null, signal);
-  return newestByOperation(ever.whole ? ever.jobs : [], probe, operations);
+  const found = new Map<string, KnownOutput>();
+  for (const window of WINDOWS) {
+    const { jobs, whole } = await store.listCompleted(window === null ? null : now - window, signal);
+    if (!whole && window !== DAY) break;
+    for (const [name, known] of newestByOperation(jobs, probe, operations)) {
+      if (!found.has(name)) found.set(name, known);
+    }
+    if (!whole || wanted.every((name) => found.has(name))) break;
+  }
+  return found;
 }
 
 function newestByOperation(
@@ -91,7 +101,10 @@ export async function calibrate(
   }
   const url = await known();
   if (url === null) {
-    return { kind: "failed", detail: `a random key answers ${stranger.detail}, and no known output is there to compare` };
+    return {
+      kind: "failed",
+      detail: `a random key answers ${stranger.detail}, and no known output is there to compare`,
+    };
   }
   const seen = await probe.look(url, signal);
   return compare(stranger, seen, url);

@@ -126,3 +126,8 @@ export class UpstreamError extends Error {
     this.hint = hint;
   }
 }
+
+/** Whether an error means that the base could not be asked, as opposed to a fault of the program. */
+export function isUpstreamError(error: unknown): error is UpstreamError {
+  return error instanceof UpstreamError;
+}

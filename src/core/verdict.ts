@@ -44,7 +44,12 @@ export type Reason = (typeof REASONS)[VerdictKind][number];
 
 /** What is to become of a job, and why. `detail` adds the particulars for people; it may be empty. */
 export type Verdict =
-  | { readonly kind: "recover"; readonly reason: (typeof REASONS.recover)[number]; readonly output: Output; readonly detail: string }
+  | {
+      readonly kind: "recover";
+      readonly reason: (typeof REASONS.recover)[number];
+      readonly output: Output;
+      readonly detail: string;
+    }
   | { readonly kind: "fail"; readonly reason: (typeof REASONS.fail)[number]; readonly detail: string }
   | { readonly kind: "wait"; readonly reason: (typeof REASONS.wait)[number]; readonly detail: string }
   | {
@@ -80,7 +85,12 @@ export interface Candidate {
 export type Triage =
   /** Not stuck at all: of another status, or too young. It is not shown. */
   | { readonly kind: "not-stuck" }
-  | { readonly kind: "settled"; readonly verdict: Verdict; readonly operation: string | null; readonly age: Duration | null }
+  | {
+      readonly kind: "settled";
+      readonly verdict: Verdict;
+      readonly operation: string | null;
+      readonly age: Duration | null;
+    }
   | { readonly kind: "candidate"; readonly candidate: Candidate };
 
 /** How far in the future a job may be dated before its date is called wrong: clocks differ a little. */

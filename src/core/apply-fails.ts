@@ -1,0 +1,136 @@
+import { BATCH } from "./apply-recoveries.ts";
+import { type Calibration, type Sighting, weigh } from "./evidence.ts";
+import { checkJob } from "./guard.ts";
+import type { Duration, Job } from "./job.ts";
+import { appendLine, failedLine, failureText } from "./notes.ts";
+import type { JobUpdate, WriteResult } from "./ports.ts";
+import { lookAtAll } from "./probing.ts";
+import type { Case, Run } from "./run.ts";
+import { type Candidate, decide } from "./verdict.ts";
+
+/** A look older than this is repeated before a job is failed on its account. */
+const PROBE_FRESH_FOR: Duration = 10_000;
+
+const ROUNDS = 4;
+
+/** A job whose output is proven absent. */
+export interface Failure {
+  readonly item: Case;
+  readonly candidate: Candidate;
+}
+
+/**
+ * Fails at most ten jobs: looks once more where the last look is old, reads the jobs, and writes in the very next
+ * request. A write without a trustworthy answer is resolved by the next round's read.
+ */
+export async function applyFails(failures: readonly Failure[], calibration: Calibration, run: Run): Promise<void> {
+  let pending: readonly Failure[] = await stillAbsent(failures, calibration, run);
+  for (let round = 1; pending.length > 0; round += 1) {
+    if (round > 1) {
+      await run.clock.sleep(250 * 2 ** round * (0.5 + run.random()), run.limits.writes);
+      pending = await stillAbsent(pending, calibration, run);
+    }
+    const due = await examine(pending, run);
+    if (due.length === 0) return;
+    const results = await run.store.updateJobs(
+      due.map((each) => failUpdate(each, calibration, run)),
+      run.limits.writes,
+    );
+    pending = sort(due, results, round === ROUNDS);
+  }
+}
+
+async function stillAbsent(
+  failures: readonly Failure[],
+  calibration: Calibration,
+  run: Run,
+): Promise<readonly Failure[]> {
+  const oldest = run.clock.now() - PROBE_FRESH_FOR;
+  await Promise.all(
+    failures.map(async ({ item, candidate }) => {
+      if (item.probedAt !== null && item.probedAt >= oldest) return;
+      item.sightings = await lookAtAll(candidate, run);
+      item.probedAt = run.clock.now();
+      item.verdict = decide(candidate, weigh(item.sightings, calibration), run.policy);
+      if (item.verdict.kind !== "recover") return;
+      const { output } = item.verdict;
+      item.verdict = { kind: "skip", reason: "changed-meanwhile", detail: "its output has just turned up", output };
+    }),
+  );
+  return failures.filter(({ item }) => item.verdict?.kind === "fail");
+}
+
+interface Due {
+  readonly failure: Failure;
+  readonly job: Job;
+}
+
+async function examine(pending: readonly Failure[], run: Run): Promise<readonly Due[]> {
+  if (pending.length === 0) return [];
+  const jobs = await run.store.readJobs(
+    pending.map(({ item }) => item.job.id),
+    run.limits.reads,
+  );
+  const done = { status: run.failedStatus, runId: run.signature.runId };
+  return pending.flatMap((failure) => {
+    const { item, candidate } = failure;
+    const check = checkJob(jobs.get(item.job.id), { externalId: item.job.externalId, candidate }, done, run.policy);
+    switch (check.kind) {
+      case "done":
+        item.applied = true;
+        return [];
+      case "changed":
+        item.verdict = { kind: "skip", reason: "changed-meanwhile", detail: check.detail };
+        return [];
+      case "as-judged":
+        return [{ failure, job: check.job }];
+    }
+  });
+}
+
+/** Marks what is settled and gives back what has to be read again. */
+function sort(due: readonly Due[], results: readonly WriteResult[], last: boolean): readonly Failure[] {
+  return due.flatMap(({ failure }, index) => {
+    const { item } = failure;
+    const result = results[index];
+    if (result?.kind === "confirmed") {
+      item.applied = true;
+      return [];
+    }
+    if (result?.kind === "refused" || last) {
+      item.error = result?.error ?? "the base did not answer for this record";
+      return [];
+    }
+    return [failure];
+  });
+}
+
+function failUpdate({ failure, job }: Due, calibration: Calibration, run: Run): JobUpdate {
+  const { sightings } = failure.item;
+  const at = run.clock.now();
+  return {
+    id: job.id,
+    status: run.failedStatus,
+    error: errorText(job, failure.candidate, sightings, calibration, run),
+    notes: appendLine(job.notes, failedLine(sightings, at, run.signature)),
+  };
+}
+
+function errorText(
+  job: Job,
+  candidate: Candidate,
+  sightings: readonly Sighting[],
+  calibration: Calibration,
+  run: Run,
+): string {
+  const at = run.clock.now();
+  const since = job.since.kind === "at" ? job.since.at : at - candidate.age;
+  return failureText(since, candidate.age, sightings, calibration.detail, at, run.signature);
+}
+
+/** The failures in the portions in which they are read and written. */
+export function inTens(failures: readonly Failure[]): readonly (readonly Failure[])[] {
+  return Array.from({ length: Math.ceil(failures.length / BATCH) }, (_, n) =>
+    failures.slice(n * BATCH, (n + 1) * BATCH),
+  );
+}

@@ -1,0 +1,236 @@
+import { fileNameOf, type Output, type Sighting } from "./evidence.ts";
+import { checkJob, checkTarget } from "./guard.ts";
+import type { Duration, Instant, Job } from "./job.ts";
+import { appendLine, completedLine, supersededLine } from "./notes.ts";
+import type { JobUpdate, TargetUpdate, WriteResult } from "./ports.ts";
+import type { Case, Run } from "./run.ts";
+import type { Candidate, Verdict } from "./verdict.ts";
+import { TARGET_MISSING } from "./verdict.ts";
+
+/** Jobs and targets that are read in one request each before they are written. */
+export const CHUNK = 50;
+
+/** Records that Airtable takes in one write. */
+export const BATCH = 10;
+
+/** A write rests on a read that is no older than this; else the records are read again first. */
+const FRESH_FOR: Duration = 5_000;
+
+/** How often a chunk is read and written again when answers are lost. */
+const ROUNDS = 4;
+
+/** A job whose output is to be delivered, or, with `supersededBy`, only to be closed. */
+export interface Recovery {
+  readonly item: Case;
+  readonly candidate: Candidate;
+  readonly output: Output;
+  readonly supersededBy: string | null;
+}
+
+/**
+ * Applies at most 50 recoveries. Each round reads the jobs and their targets, drops what changed meanwhile, writes the
+ * targets that lack their file, and then the jobs whose target is confirmed. What was left without a trustworthy
+ * answer goes into the next round, where reading tells what became of it.
+ */
+export async function applyRecoveries(recoveries: readonly Recovery[], run: Run): Promise<void> {
+  let pending: readonly Recovery[] = recoveries;
+  for (let round = 1; pending.length > 0; round += 1) {
+    if (round > 1) await run.clock.sleep(250 * 2 ** round * (0.5 + run.random()), run.limits.writes);
+    const due = await examine(pending, run);
+    if (run.dryRun) return;
+    const lost = await write(due, run);
+    if (round === ROUNDS) {
+      for (const [recovery, error] of lost) fail(recovery, error);
+      return;
+    }
+    pending = [...lost.keys()];
+  }
+}
+
+/** A recovery that the fresh read allows, with what it takes. */
+interface Due {
+  readonly recovery: Recovery;
+  readonly job: Job;
+  /** Null when the target holds the file already, or is not to be written. */
+  readonly targetUpdate: TargetUpdate | null;
+  readonly readAt: Instant;
+}
+
+async function examine(pending: readonly Recovery[], run: Run): Promise<readonly Due[]> {
+  const jobs = await run.store.readJobs(
+    pending.map(({ item }) => item.job.id),
+    run.limits.reads,
+  );
+  const readAt = run.clock.now();
+  const done = { status: run.completedStatus, runId: run.signature.runId };
+  const open: { recovery: Recovery; job: Job }[] = [];
+  for (const recovery of pending) {
+    const { item, candidate } = recovery;
+    const check = checkJob(jobs.get(item.job.id), { externalId: item.job.externalId, candidate }, done, run.policy);
+    switch (check.kind) {
+      case "done":
+        item.applied = true;
+        break;
+      case "changed":
+        settle(item, { kind: "skip", reason: "changed-meanwhile", detail: check.detail, output: recovery.output });
+        break;
+      case "as-judged":
+        if (check.targetId === null) settle(item, TARGET_MISSING);
+        else {
+          const { table } = candidate.operation.target;
+          item.target = { table, id: check.targetId, field: candidate.operation.attachment };
+          open.push({ recovery, job: check.job });
+        }
+        break;
+    }
+  }
+  return await examineTargets(open, readAt, run);
+}
+
+async function examineTargets(
+  open: readonly { recovery: Recovery; job: Job }[],
+  readAt: Instant,
+  run: Run,
+): Promise<readonly Due[]> {
+  const due: Due[] = [];
+  const closing = open.filter(({ recovery }) => recovery.supersededBy !== null);
+  due.push(...closing.map(({ recovery, job }) => ({ recovery, job, targetUpdate: null, readAt })));
+  const delivering = open.filter(({ recovery }) => recovery.supersededBy === null);
+  for (const [table, group] of groupBy(delivering, ({ recovery }) => recovery.candidate.operation.target.table)) {
+    const ids = [...new Set(group.map(({ recovery }) => recovery.item.target?.id ?? ""))];
+    const fields = [...new Set(group.map(({ recovery }) => recovery.candidate.operation.attachment))];
+    const targets = await run.store.readTargets(table, ids, fields, run.limits.reads);
+    for (const { recovery, job } of group) {
+      const { item, candidate, output } = recovery;
+      const { operation } = candidate;
+      const id = item.target?.id ?? "";
+      const check = checkTarget(targets.get(id), operation, output);
+      switch (check.kind) {
+        case "gone":
+          settle(item, { kind: "skip", reason: "target-missing", detail: `${table} has no record ${id}`, output });
+          break;
+        case "occupied":
+          settle(item, { kind: "skip", reason: "target-occupied", detail: check.detail, output });
+          break;
+        case "holds":
+          due.push({ recovery, job, targetUpdate: null, readAt });
+          break;
+        case "write": {
+          const fields = { [operation.attachment]: check.value, ...operation.set };
+          due.push({ recovery, job, targetUpdate: { id, fields }, readAt });
+          break;
+        }
+      }
+    }
+  }
+  return due;
+}
+
+/** Writes what is due; gives back what has to be looked at again, with what was heard of it last. */
+async function write(due: readonly Due[], run: Run): Promise<ReadonlyMap<Recovery, string>> {
+  const lost = new Map<Recovery, string>();
+  const writeJobs = async (confirmed: readonly Due[]) => {
+    for (const batch of batches(confirmed, () => "")) {
+      const fresh = keepFresh(batch, lost, run);
+      if (fresh.length === 0) continue;
+      const updates = fresh.map((each) => jobUpdate(each, run));
+      sort(fresh, await run.store.updateJobs(updates, run.limits.writes), lost, ({ recovery }) => {
+        recovery.item.applied = true;
+      });
+    }
+  };
+
+  await writeJobs(due.filter(({ targetUpdate }) => targetUpdate === null));
+  const delivering = due.filter(({ targetUpdate }) => targetUpdate !== null);
+  for (const [table, group] of groupBy(delivering, ({ recovery }) => recovery.candidate.operation.target.table)) {
+    const confirmed: Due[] = [];
+    for (const batch of batches(group, ({ targetUpdate }) => targetUpdate?.id ?? "")) {
+      const fresh = keepFresh(batch, lost, run);
+      const updates = fresh.flatMap(({ targetUpdate }) => (targetUpdate === null ? [] : [targetUpdate]));
+      if (updates.length === 0) continue;
+      sort(fresh, await run.store.updateTargets(table, updates, run.limits.writes), lost, (each) => {
+        confirmed.push(each);
+      });
+    }
+    await writeJobs(confirmed);
+  }
+  return lost;
+}
+
+/** Leaves out, for the next round, what was read too long ago to be written on. */
+function keepFresh(batch: readonly Due[], lost: Map<Recovery, string>, run: Run): readonly Due[] {
+  const oldest = run.clock.now() - FRESH_FOR;
+  for (const { recovery, readAt } of batch) {
+    if (readAt < oldest) lost.set(recovery, "the base was too slow: what was read grew old before it could be written");
+  }
+  return batch.filter(({ readAt }) => readAt >= oldest);
+}
+
+function sort(
+  written: readonly Due[],
+  results: readonly WriteResult[],
+  lost: Map<Recovery, string>,
+  confirmed: (due: Due) => void,
+): void {
+  for (const [index, due] of written.entries()) {
+    const result = results[index];
+    if (result === undefined) lost.set(due.recovery, "the base did not answer for this record");
+    else if (result.kind === "confirmed") confirmed(due);
+    else if (result.kind === "refused") fail(due.recovery, result.error);
+    else lost.set(due.recovery, result.error);
+  }
+}
+
+function jobUpdate({ recovery, job }: Due, run: Run): JobUpdate {
+  const { item, output, supersededBy } = recovery;
+  const at = run.clock.now();
+  const line =
+    supersededBy === null
+      ? completedLine(output, sightingOf(item.sightings, output), at, run.signature)
+      : supersededLine(supersededBy, at, run.signature);
+  const response = { output_url: output.url, completed_via: "polling", run_id: run.signature.runId };
+  return {
+    id: job.id,
+    status: run.completedStatus,
+    responsePayload: JSON.stringify(response),
+    notes: appendLine(job.notes, line),
+  };
+}
+
+function sightingOf(sightings: readonly Sighting[], output: Output): Sighting | null {
+  return sightings.find(({ url }) => fileNameOf(url) === fileNameOf(output.url)) ?? null;
+}
+
+function settle(item: Case, verdict: Verdict): void {
+  item.verdict = verdict;
+}
+
+function fail({ item }: Recovery, error: string): void {
+  item.error = error;
+}
+
+/** Batches of ten in which no record stands twice: Airtable refuses such a request whole. */
+export function batches<T>(items: readonly T[], idOf: (item: T) => string): readonly (readonly T[])[] {
+  const result: { items: T[]; ids: Set<string> }[] = [];
+  for (const item of items) {
+    const id = idOf(item);
+    let batch = result.find(({ items, ids }) => items.length < BATCH && (id === "" || !ids.has(id)));
+    if (batch === undefined) {
+      batch = { items: [], ids: new Set() };
+      result.push(batch);
+    }
+    batch.items.push(item);
+    batch.ids.add(id);
+  }
+  return result.map(({ items }) => items);
+}
+
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, readonly T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const group = groups.get(keyOf(item));
+    if (group === undefined) groups.set(keyOf(item), [item]);
+    else group.push(item);
+  }
+  return groups;
+}

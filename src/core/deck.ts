@@ -1,0 +1,48 @@
+import type { Case } from "./run.ts";
+
+/**
+ * The cases that wait for their probe. They are drawn in turn from the oldest and at random: the oldest should be
+ * helped first, but jobs whose probe hangs run after run must not starve the others when the time is short.
+ */
+export class Deck {
+  readonly #random: () => number;
+  #cases: Case[] = [];
+  #closed = false;
+  #fromOldest = true;
+  #waiting: (() => void)[] = [];
+
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  put(cases: readonly Case[]): void {
+    // Kept youngest first, so that the oldest is taken off the end.
+    this.#cases = [...this.#cases, ...cases].sort((a, b) => (a.age ?? 0) - (b.age ?? 0));
+    this.#wake();
+  }
+
+  /** No more will come. */
+  close(): void {
+    this.#closed = true;
+    this.#wake();
+  }
+
+  /** The next case; null when there is none and none will come. */
+  async take(): Promise<Case | null> {
+    while (this.#cases.length === 0) {
+      if (this.#closed) return null;
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    const oldest = this.#fromOldest;
+    this.#fromOldest = !oldest;
+    if (oldest) return this.#cases.pop() ?? null;
+    const [drawn] = this.#cases.splice(Math.floor(this.#random() * this.#cases.length), 1);
+    return drawn ?? null;
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+}

@@ -1,0 +1,147 @@
+import { applyFails, type Failure, inTens } from "./apply-fails.ts";
+import { fairShare, type HeldOperation } from "./brake.ts";
+import { calibrate, type KnownOutput, newestCompleted } from "./calibrate.ts";
+import { withConsent } from "./consent.ts";
+import { type Calibration, weigh } from "./evidence.ts";
+import type { Instant } from "./job.ts";
+import type { Case, Run } from "./run.ts";
+import { decide } from "./verdict.ts";
+
+/** What came of the failing half of a sweep. */
+export interface FailingResult {
+  readonly held: readonly HeldOperation[];
+  /** Whether fails were left to the next run. */
+  readonly truncated: boolean;
+}
+
+/**
+ * The failing half: of the jobs that are past `failAfter` and whose output was not seen, fails those whose absence can
+ * be proven. Calibration is asked for only here, and only when there is such a job.
+ */
+export async function failDue(
+  cases: readonly Case[],
+  clock: { readonly now: Instant; readonly skewed: boolean },
+  run: Run,
+): Promise<FailingResult> {
+  const suspects = cases.flatMap(suspectOf);
+  const [first] = suspects;
+  if (first === undefined || run.limits.begin.aborted) return { held: [], truncated: first !== undefined };
+  if (clock.skewed) {
+    for (const { item } of suspects) {
+      item.verdict = { kind: "unknown", reason: "clock-skew", detail: "the clocks differ by over 5 minutes" };
+    }
+    return { held: [], truncated: false };
+  }
+
+  const known = knownOutputs(cases, suspects, clock.now, run);
+  const calibration = await calibrate(
+    run.probe,
+    first.candidate.operation,
+    run.random,
+    () => known.anywhere(first.candidate.operation.name),
+    run.limits.reads,
+  );
+  for (const { item, candidate } of suspects) {
+    const verdict = decide(candidate, weigh(item.sightings, calibration), run.policy);
+    item.verdict = verdict.kind === "unknown" ? { ...verdict, detail: calibration.detail } : verdict;
+  }
+  const held = run.force ? [] : await brake(cases, suspects, calibration, known, run);
+  const failures = suspects.filter(({ item }) => item.verdict?.kind === "fail");
+  const rest = failures.slice(run.brake.maxFails);
+  for (const { item } of rest) {
+    item.verdict = { kind: "wait", reason: "fail-limit", detail: `at most ${run.brake.maxFails} a run` };
+  }
+  if (run.command !== "scan" && !run.dryRun) {
+    for (const ten of inTens(failures.slice(0, run.brake.maxFails))) {
+      if (run.limits.begin.aborted) break;
+      await applyFails(await withConsent(ten, run), calibration, run);
+    }
+  }
+  return { held, truncated: rest.length > 0 };
+}
+
+/** A job that would be failed if its absence were proven. */
+function suspectOf(item: Case): readonly Failure[] {
+  const { candidate, verdict } = item;
+  if (candidate === null || verdict === null) return [];
+  const unproven = verdict.kind === "unknown" && verdict.reason === "absence-unproven";
+  return verdict.kind === "fail" || unproven ? [{ item, candidate }] : [];
+}
+
+/** Brings the brake down on the operations of which too many would be failed without proof that their outputs show. */
+async function brake(
+  cases: readonly Case[],
+  suspects: readonly Failure[],
+  calibration: Calibration,
+  known: KnownOutputs,
+  run: Run,
+): Promise<readonly HeldOperation[]> {
+  const held: HeldOperation[] = [];
+  for (const operation of new Set(suspects.map(({ candidate }) => candidate.operation.name))) {
+    const own = suspects.filter(({ candidate }) => candidate.operation.name === operation);
+    const wouldFail = own.filter(({ item }) => item.verdict?.kind === "fail");
+    const stuck = cases.filter((item) => item.operation === operation).length;
+    const limit = fairShare(stuck, run.brake);
+    const numbers = { operation, stuck, failedBefore: 0, limit };
+    if (calibration.kind === "failed") {
+      if (own.length <= limit) continue;
+      held.push({ ...numbers, wouldFail: own.length, reason: "calibration-failed", detail: calibration.detail });
+      continue;
+    }
+    if (wouldFail.length <= limit) continue;
+    const control = await known.ofOperation(operation);
+    if (control.kind === "seen") continue;
+    held.push({ ...numbers, wouldFail: wouldFail.length, reason: "no-positive-control", detail: control.detail });
+    for (const { item } of wouldFail) {
+      item.verdict = {
+        kind: "unknown",
+        reason: "brake-held",
+        detail: `${wouldFail.length} of ${stuck}: ${control.detail}`,
+      };
+    }
+  }
+  return held;
+}
+
+type Control = { readonly kind: "seen" } | { readonly kind: "not-seen"; readonly detail: string };
+
+/** Outputs that are certain to have been written: seen in this sweep, or on record with a completed job. */
+interface KnownOutputs {
+  /** One in the same place, of that operation if possible. */
+  anywhere(operation: string): Promise<string | null>;
+  /** Whether an output of that very operation, named as the configuration says, answers now. */
+  ofOperation(operation: string): Promise<Control>;
+}
+
+function knownOutputs(cases: readonly Case[], suspects: readonly Failure[], now: Instant, run: Run): KnownOutputs {
+  const wanted = [...new Set(suspects.map(({ candidate }) => candidate.operation.name))];
+  let listed: Promise<ReadonlyMap<string, KnownOutput>> | null = null;
+  const recorded = () => {
+    listed ??= newestCompleted(run.store, run.probe, run.policy.operations, wanted, now, run.limits.reads);
+    return listed;
+  };
+  const place = run.probe.locate("");
+  const seen = cases.flatMap(({ operation, sightings }) =>
+    sightings.flatMap((sighting) => (sighting.result === "present" ? [{ operation, url: sighting.url }] : [])),
+  );
+  return {
+    async anywhere(operation) {
+      const inSweep = seen.find((each) => each.operation === operation) ?? seen[0];
+      if (inSweep !== undefined) return inSweep.url;
+      const all = await recorded();
+      const here = [...all.values()].filter(({ url }) => url.startsWith(place));
+      return (here.find((each) => each.operation === operation) ?? here[0])?.url ?? null;
+    },
+    async ofOperation(operation) {
+      if (seen.some((each) => each.operation === operation)) return { kind: "seen" };
+      const newest = (await recorded()).get(operation);
+      if (newest === undefined) return { kind: "not-seen", detail: "no completed job with a recorded output is known" };
+      if (!newest.matches) {
+        return { kind: "not-seen", detail: `the newest recorded output, ${newest.url}, is not named as configured` };
+      }
+      const sighting = await run.probe.look(newest.url, run.limits.reads);
+      if (sighting.result === "present") return { kind: "seen" };
+      return { kind: "not-seen", detail: `the newest recorded output, ${newest.url}, answers ${sighting.detail}` };
+    },
+  };
+}

@@ -1,0 +1,82 @@
+import type { BrakeSettings } from "./brake.ts";
+import type { Sighting } from "./evidence.ts";
+import type { Duration, Instant, Job, Target } from "./job.ts";
+import type { Signature } from "./notes.ts";
+import type { Clock, JobStore, OutputProbe } from "./ports.ts";
+import type { Command, Entry } from "./report.ts";
+import type { Candidate, Policy, Verdict } from "./verdict.ts";
+
+/** When to stop. Each signal is aborted at its moment; SIGINT and SIGTERM abort all but `writes` at once. */
+export interface Limits {
+  /** From here on no further page is asked for: what is known by then needs time to be worked off. */
+  readonly listing: AbortSignal;
+  /** From here on nothing new is begun; what is in flight is finished. */
+  readonly begin: AbortSignal;
+  /** Cuts reads and probes short. */
+  readonly reads: AbortSignal;
+  /** Cuts writes short: the deadline itself, nothing else. */
+  readonly writes: AbortSignal;
+}
+
+/** What the run tells while it is under way. None of it changes what the run does. */
+export interface Observer {
+  listed(found: number): void;
+  probed(done: number): void;
+  settled(entry: Entry): void;
+  warn(message: string): void;
+}
+
+/** The answer of a person who is asked about one job. */
+export type Consent = "yes" | "no";
+
+/** All that one sweep is given. */
+export interface Run {
+  readonly command: Command;
+  readonly dryRun: boolean;
+  readonly force: boolean;
+  /** At most this many jobs are worked on, the oldest; null means all. */
+  readonly limit: number | null;
+  /** Record ids or external ids; null means all. */
+  readonly named: readonly string[] | null;
+  /** Names of operations; null means all. */
+  readonly only: readonly string[] | null;
+  readonly policy: Policy;
+  readonly brake: BrakeSettings;
+  readonly signature: Signature;
+  /** What the jobs that were recovered, or failed, are set to. */
+  readonly completedStatus: string;
+  readonly failedStatus: string;
+  readonly concurrency: number;
+  readonly store: JobStore;
+  readonly probe: OutputProbe;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly limits: Limits;
+  readonly observer: Observer;
+  /** Asks a person before a job is written; null without `--confirm`. */
+  readonly confirm: ((entry: Entry) => Promise<Consent>) | null;
+}
+
+/** A stuck job on its way through the sweep. `verdict` is null until something can be said. */
+export interface Case {
+  /** What the listing told; the bulky texts are left behind, a sweep may hold 50,000 of these. */
+  readonly job: Pick<Job, "id" | "externalId" | "type" | "status" | "since">;
+  readonly operation: string | null;
+  readonly age: Duration | null;
+  /** Null where there was nothing to look for. */
+  readonly candidate: Candidate | null;
+  sightings: readonly Sighting[];
+  /** When the storage was last asked; null before. */
+  probedAt: Instant | null;
+  verdict: Verdict | null;
+  target: Target | null;
+  applied: boolean;
+  error: string | null;
+}
+
+/** The row of the report that a case has become. */
+export function entryOf(item: Case): Entry {
+  const { job, operation, age, target, applied, sightings, error } = item;
+  const verdict = item.verdict ?? { kind: "wait", reason: "not-reached", detail: "left to the next run" };
+  return { ...job, operation, age, verdict, applied, target, sightings, error };
+}

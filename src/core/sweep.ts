@@ -1,0 +1,229 @@
+import { applyRecoveries, CHUNK, type Recovery } from "./apply-recoveries.ts";
+import type { HeldOperation } from "./brake.ts";
+import { withConsent } from "./consent.ts";
+import { Deck } from "./deck.ts";
+import { failDue } from "./failing.ts";
+import type { Instant, Job } from "./job.ts";
+import { isUpstreamError, type UpstreamError } from "./ports.ts";
+import { probeAll } from "./probing.ts";
+import { type Report, summarise } from "./report.ts";
+import { type Case, entryOf, type Run } from "./run.ts";
+import { supersede } from "./supersede.ts";
+import { FUTURE_TOLERANCE, TARGET_MISSING, triage } from "./verdict.ts";
+
+/** What a sweep comes to. `fault` is what cut its writing short: the report holds what was done before. */
+export interface SweepResult {
+  readonly report: Report;
+  readonly fault: UpstreamError | null;
+}
+
+/** The server's clock is believed where it differs from ours by more than its own resolution of a second. */
+const SKEW_NOTICED = 2_000;
+/** A skew that is worth a warning. */
+const SKEW_WARNED = 60_000;
+/** A skew at which nobody's age is certain enough to fail a job by it. */
+const SKEW_TOO_FAR = 300_000;
+
+/**
+ * One pass: list, probe, decide, read again, write. Probing begins with the first page; writing begins when the
+ * listing is complete, since only then it is known which of several jobs for one target is the newest.
+ *
+ * @throws UpstreamError when the listing could not be finished: then nothing was written.
+ */
+export async function sweep(run: Run): Promise<SweepResult> {
+  const startedAt = run.clock.now();
+  const deck = new Deck(run.random);
+  const cases: Case[] = [];
+  let probed = 0;
+  const probing = probeAll(deck, run, () => run.observer.probed(++probed));
+  // A fault of the listing is told first; without this, one of the probing would be told as unhandled meanwhile.
+  probing.catch(() => undefined);
+  let listing: Listing;
+  try {
+    listing = await list(cases, deck, run);
+  } finally {
+    deck.close();
+  }
+  await probing;
+
+  let truncated = listing.truncated || cases.some(({ verdict }) => verdict === null);
+  let brake: readonly HeldOperation[] = [];
+  let fault: UpstreamError | null = null;
+  try {
+    await recover(cases, run);
+    const failing = await failDue(cases, { now: listing.now, skewed: listing.skew > SKEW_TOO_FAR }, run);
+    brake = failing.held;
+    truncated ||= failing.truncated;
+  } catch (error) {
+    if (isUpstreamError(error)) fault = error;
+    else if (!run.limits.begin.aborted && !run.limits.writes.aborted) throw error;
+    truncated = true;
+  }
+  if (writes(run)) truncated = leaveUnapplied(cases, truncated);
+  for (const item of cases) run.observer.settled(entryOf(item));
+  const report = reportOf(run, cases, { startedAt, truncated, brake });
+  return { report, fault };
+}
+
+interface Listing {
+  readonly now: Instant;
+  /** How far the clocks are apart, in milliseconds. */
+  readonly skew: number;
+  readonly truncated: boolean;
+}
+
+async function list(cases: Case[], deck: Deck, run: Run): Promise<Listing> {
+  const local = run.clock.now();
+  const horizons = [run.policy.thresholds, ...run.policy.operations.map(({ thresholds }) => thresholds)].map(
+    ({ stuckAfter, failAfter }) => (run.policy.mode === "fail" ? failAfter : stuckAfter),
+  );
+  const pages = run.store.list(
+    {
+      statuses: run.policy.stuckStatuses,
+      before: local - Math.min(...horizons),
+      future: local + FUTURE_TOLERANCE,
+      ...(run.named === null ? {} : { named: run.named }),
+    },
+    run.limits.reads,
+  );
+  let now: Instant | null = null;
+  let skew = 0;
+  let truncated = false;
+  const waiting: Case[] = [];
+  for await (const page of pages) {
+    if (now === null) {
+      skew = run.store.skew() ?? 0;
+      now = Math.abs(skew) > SKEW_NOTICED ? local + skew : local;
+      if (Math.abs(skew) > SKEW_WARNED) run.observer.warn(skewWarning(skew));
+    }
+    const found = page.flatMap((job) => caseOf(job, run, now ?? local));
+    cases.push(...found);
+    run.observer.listed(cases.length);
+    const open = found.filter(({ verdict }) => verdict === null);
+    if (run.limit === null) deck.put(open);
+    else waiting.push(...open);
+    if (run.limits.listing.aborted) {
+      truncated = true;
+      break;
+    }
+  }
+  if (run.limit !== null) truncated = takeOldest(run.limit, cases, waiting, deck) || truncated;
+  return { now: now ?? local, skew: Math.abs(skew), truncated };
+}
+
+/** Keeps the `limit` oldest of those that can be worked on, and fills up with those that cannot. */
+function takeOldest(limit: number, cases: Case[], waiting: readonly Case[], deck: Deck): boolean {
+  const byAge = (a: Case, b: Case) => (b.age ?? 0) - (a.age ?? 0);
+  const settled = cases.filter(({ verdict }) => verdict !== null);
+  const taken = [...[...waiting].sort(byAge), ...settled.sort(byAge)].slice(0, limit);
+  const truncated = taken.length < cases.length;
+  cases.splice(0, cases.length, ...taken);
+  deck.put(taken.filter(({ verdict }) => verdict === null));
+  return truncated;
+}
+
+function caseOf(job: Job, run: Run, now: Instant): readonly Case[] {
+  const found = triage(job, run.policy, now);
+  if (found.kind === "not-stuck") return [];
+  const { id, externalId, type, status, since } = job;
+  const base = {
+    job: { id, externalId, type, status, since },
+    sightings: [],
+    probedAt: null,
+    applied: false,
+    error: null,
+  };
+  const operation = found.kind === "settled" ? found.operation : found.candidate.operation.name;
+  if (run.only !== null && (operation === null || !run.only.includes(operation))) return [];
+  if (found.kind === "settled") {
+    return [{ ...base, operation, age: found.age, candidate: null, verdict: found.verdict, target: null }];
+  }
+  const { candidate } = found;
+  const { table } = candidate.operation.target;
+  const { attachment: field } = candidate.operation;
+  const target = candidate.targetId === null ? null : { table, id: candidate.targetId, field };
+  return [{ ...base, operation, age: candidate.age, candidate, verdict: null, target }];
+}
+
+async function recover(cases: readonly Case[], run: Run): Promise<void> {
+  const found = cases.flatMap((item): readonly Recovery[] => {
+    const { candidate, verdict } = item;
+    if (candidate === null || verdict?.kind !== "recover") return [];
+    return [{ item, candidate, output: verdict.output, supersededBy: null }];
+  });
+  const { winners, superseded } = supersede(found, cases);
+  if (run.command === "scan") {
+    // A scan spares the guard read, so a target that only a further link field could name stays unknown to it.
+    for (const { item, candidate } of winners) if (candidate.targetId === null) item.verdict = TARGET_MISSING;
+    return;
+  }
+  for (const chunk of chunksByTable(winners)) {
+    if (run.limits.begin.aborted) return;
+    await applyRecoveries(await withConsent(chunk, run), run);
+  }
+  const open: Recovery[] = [];
+  for (const recovery of superseded) {
+    const newer = winners.find(({ item }) => item.job.id === recovery.supersededBy);
+    const delivered = newer?.item.verdict?.kind === "recover" && (newer.item.applied || run.dryRun);
+    if (delivered) open.push(recovery);
+    else recovery.item.verdict = { kind: "wait", reason: "newer-undecided", detail: `${recovery.supersededBy} first` };
+  }
+  for (const chunk of chunksByTable(open)) {
+    if (run.limits.begin.aborted) return;
+    await applyRecoveries(await withConsent(chunk, run), run);
+  }
+}
+
+/** Fifty at a time and of one table, so that each chunk costs two reads. */
+function chunksByTable(recoveries: readonly Recovery[]): readonly (readonly Recovery[])[] {
+  const chunks: Recovery[][] = [];
+  for (const recovery of recoveries) {
+    const { table } = recovery.candidate.operation.target;
+    const open = chunks.find((chunk) => chunk.length < CHUNK && chunk[0]?.candidate.operation.target.table === table);
+    if (open === undefined) chunks.push([recovery]);
+    else open.push(recovery);
+  }
+  return chunks;
+}
+
+function writes(run: Run): boolean {
+  return run.command !== "scan" && !run.dryRun;
+}
+
+/** What was planned and not come to is left to the next run, and says so. */
+function leaveUnapplied(cases: readonly Case[], truncated: boolean): boolean {
+  let left = truncated;
+  for (const item of cases) {
+    const planned = item.verdict?.kind === "recover" || item.verdict?.kind === "fail";
+    if (!planned || item.applied || item.error !== null) continue;
+    item.verdict = { kind: "wait", reason: "not-reached", detail: `would be: ${item.verdict?.reason}` };
+    left = true;
+  }
+  return left;
+}
+
+function reportOf(
+  run: Run,
+  cases: readonly Case[],
+  { startedAt, truncated, brake }: { startedAt: Instant; truncated: boolean; brake: readonly HeldOperation[] },
+): Report {
+  const entries = cases.map(entryOf);
+  return {
+    command: run.command,
+    dryRun: run.dryRun,
+    ...run.signature,
+    startedAt,
+    finishedAt: run.clock.now(),
+    truncated,
+    summary: summarise(entries),
+    requests: { airtable: run.store.requests(), storage: run.probe.requests(), provider: 0 },
+    brake: brake.length === 0 ? null : brake,
+    entries,
+  };
+}
+
+function skewWarning(skew: number): string {
+  const seconds = Math.round(Math.abs(skew) / 1000);
+  const consequence = Math.abs(skew) > SKEW_TOO_FAR ? "; no job is failed" : "";
+  return `this machine's clock is ${seconds} s ${skew > 0 ? "behind" : "ahead of"} Airtable's: ages count by theirs${consequence}`;
+}
