@@ -72,20 +72,23 @@ async function examine(pending: readonly Failure[], run: Run): Promise<readonly 
     run.limits.reads,
   );
   const done = { status: run.failedStatus, runId: run.signature.runId };
-  return pending.flatMap((failure) => {
+  const due: Due[] = [];
+  for (const failure of pending) {
     const { item, candidate } = failure;
     const check = checkJob(jobs.get(item.job.id), { externalId: item.job.externalId, candidate }, done, run.policy);
     switch (check.kind) {
       case "done":
         item.applied = true;
-        return [];
+        break;
       case "changed":
         item.verdict = { kind: "skip", reason: "changed-meanwhile", detail: check.detail };
-        return [];
+        break;
       case "as-judged":
-        return [{ failure, job: check.job }];
+        due.push({ failure, job: check.job });
+        break;
     }
-  });
+  }
+  return due;
 }
 
 /** Marks what is settled and gives back what has to be read again. */

@@ -1,0 +1,13 @@
+import type { Duration } from "../core/job.ts";
+
+const UNITS: Readonly<Record<string, Duration>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** How a duration is written, for messages. */
+export const DURATION_FORM = 'a number with its unit: "90s", "5m", "1h", "7d"';
+
+/** Reads `90s`, `5m`, `1h`, `7d`, `1.5h`; null for anything else, a bare number included. Result in milliseconds. */
+export function parseDuration(text: string): Duration | null {
+  const [, amount = "", unit = ""] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(text.trim()) ?? [];
+  const factor = UNITS[unit];
+  return amount === "" || factor === undefined ? null : Math.round(Number(amount) * factor);
+}

@@ -1,0 +1,81 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ConfigError, type Problem } from "./problems.ts";
+
+/** The process's environment, or a test's. */
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** What the environment says; null where it is silent. The names are the contract's. */
+export interface Environment {
+  readonly token: string | null;
+  readonly baseId: string | null;
+  readonly endpointUrl: string | null;
+  readonly requestsPerSecond: number | null;
+  readonly storageUrl: string | null;
+  readonly pollingEnabled: boolean;
+  readonly maxAgeHours: number | null;
+  readonly intervalMinutes: number;
+}
+
+/** What POLLING_INTERVAL_MINUTES is by default: the deadline and the schedule derive from it. */
+const DEFAULT_INTERVAL_MINUTES = 2;
+
+/** @throws ConfigError naming every variable that cannot be understood. */
+export function readEnvironment(env: Env): Environment {
+  const problems: Problem[] = [];
+  const number = (name: string, isAllowed: (value: number) => boolean, allowed: string): number | null => {
+    const found = text(env, name);
+    if (found === null) return null;
+    const value = Number(found);
+    if (Number.isFinite(value) && isAllowed(value)) return value;
+    problems.push({ path: name, message: `found "${found}"; expected ${allowed}` });
+    return null;
+  };
+  const flag = (name: string): boolean | null => {
+    const found = text(env, name)?.toLowerCase() ?? null;
+    if (found === null) return null;
+    if (["true", "1", "yes", "on"].includes(found)) return true;
+    if (["false", "0", "no", "off"].includes(found)) return false;
+    problems.push({ path: name, message: `found "${found}"; expected true or false` });
+    return null;
+  };
+  const environment: Environment = {
+    token: readSecret(env, "AIRTABLE_API_KEY", problems) ?? readSecret(env, "AIRTABLE_TOKEN", problems),
+    baseId: text(env, "AIRTABLE_BASE_ID"),
+    endpointUrl: text(env, "AIRTABLE_ENDPOINT_URL"),
+    requestsPerSecond: number("STUCK_JOBS_AIRTABLE_RPS", (n) => n > 0 && n <= 5, "a number above 0, at most 5"),
+    storageUrl: text(env, "STUCK_JOBS_STORAGE_URL"),
+    pollingEnabled: flag("POLLING_ENABLED") ?? true,
+    maxAgeHours: number("POLLING_MAX_AGE_HOURS", (n) => n > 0, "a number of hours above 0"),
+    intervalMinutes: number("POLLING_INTERVAL_MINUTES", (n) => n > 0, "a number above 0") ?? DEFAULT_INTERVAL_MINUTES,
+  };
+  if (problems.length > 0) throw new ConfigError(problems);
+  return environment;
+}
+
+/** A secret: NAME itself, the file that NAME_FILE names, or the systemd credential NAME. */
+function readSecret(env: Env, name: string, problems: Problem[]): string | null {
+  const direct = text(env, name);
+  if (direct !== null) return direct;
+  const file = text(env, `${name}_FILE`);
+  if (file !== null) return readSecretFile(file, `${name}_FILE`, problems);
+  const credentials = text(env, "CREDENTIALS_DIRECTORY");
+  const credential = credentials === null ? null : join(credentials, name);
+  return credential !== null && existsSync(credential) ? readSecretFile(credential, name, problems) : null;
+}
+
+function readSecretFile(path: string, from: string, problems: Problem[]): string | null {
+  try {
+    const secret = readFileSync(path, "utf8").trim();
+    if (secret !== "") return secret;
+    problems.push({ path: from, message: `${path} is empty` });
+  } catch (error) {
+    problems.push({ path: from, message: `${path} cannot be read: ${error instanceof Error ? error.message : error}` });
+  }
+  return null;
+}
+
+function text(env: Env, name: string): string | null {
+  const value = env[name]?.trim();
+  return value === undefined || value === "" ? null : value;
+}

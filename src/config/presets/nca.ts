@@ -1,0 +1,60 @@
+/**
+ * The base of the seeds: NCA Toolkit's workers writing to a Space, jobs in the table "Jobs". With it a base id and a
+ * token suffice. It is written as a user would write it, and merged under the user's file.
+ * Output names are those of NCA's code: ffmpeg/compose writes `{id}_output_{i}.mp4`, video/concatenate `{id}.mp4`.
+ */
+export const nca = {
+  jobs: {
+    table: "Jobs",
+    fields: {
+      status: "Status",
+      type: "Type",
+      externalId: "External Job ID",
+      requestPayload: "Request Payload",
+      responsePayload: "Response Payload",
+      webhookUrl: "Webhook URL",
+      error: "Error Details",
+      notes: "Notes",
+    },
+    stuckStatuses: ["processing"],
+    completedStatus: "completed",
+    failedStatus: "failed",
+  },
+  storage: { baseUrl: "https://phi-bucket.nyc3.digitaloceanspaces.com/phi-bucket" },
+  operations: {
+    combine: {
+      types: ["combine"],
+      outputs: ["{externalId}_output_0.mp4"],
+      target: {
+        table: "Segments",
+        links: ["Segments", "Related Segment Video"],
+        payloadKeys: ["segment_id", "record_id"],
+      },
+      attachment: "Voiceover + Video",
+      set: { Status: "combined" },
+    },
+    concatenate: {
+      types: ["concatenate"],
+      outputs: ["{externalId}.mp4", "{externalId}_output_0.mp4"],
+      target: { table: "Videos", links: ["Related Video"], payloadKeys: ["video_id", "record_id"] },
+      attachment: "Combined Segments Video",
+    },
+    add_music: {
+      types: ["add_music_to_video", "final"],
+      outputs: ["{externalId}_output_0.mp4", "{externalId}.mp4"],
+      target: { table: "Videos", links: ["Related Video"], payloadKeys: ["video_id", "record_id"] },
+      attachment: "Video + Music",
+    },
+    image_zoom: {
+      types: [],
+      outputs: ["{externalId}_output_0.mp4"],
+      target: {
+        table: "Segments",
+        links: ["Segments", "Related Segment Video"],
+        payloadKeys: ["segment_id", "record_id"],
+      },
+      attachment: "Video",
+      set: { Status: "Video Ready" },
+    },
+  },
+};

@@ -1,0 +1,66 @@
+import { z } from "zod";
+import { nearest } from "./nearest.ts";
+import { configSchema } from "./schema.ts";
+
+/** One thing that is wrong with the configuration: where, what was found, what is allowed. */
+export interface Problem {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** The configuration, its environment or the flags are wrong; nothing was read or written. */
+export class ConfigError extends Error {
+  readonly problems: readonly Problem[];
+  readonly hint: string | null;
+  constructor(problems: readonly Problem[], hint: string | null = null) {
+    super(problems.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("\n"));
+    this.name = "ConfigError";
+    this.problems = problems;
+    this.hint = hint;
+  }
+}
+
+/** Words for what zod found, with the value that was there and, for an unknown key, the keys that are allowed. */
+export function problemsOf(error: z.ZodError, input: unknown): readonly Problem[] {
+  return error.issues.flatMap((issue) => {
+    if (issue.code === "unrecognized_keys") return issue.keys.map((key) => unknownKey(key, issue.path));
+    const found = valueAt(input, issue.path);
+    const expected = issue.message.replace(/^Invalid (input|option): /, "").replace(/, received .*$/, "");
+    const shown = found === undefined ? "missing" : `found ${show(found)}`;
+    return [{ path: issue.path.join("."), message: `${shown}; ${expected}` }];
+  });
+}
+
+function unknownKey(key: string, path: readonly PropertyKey[]): Problem {
+  const allowed = allowedKeys(path);
+  const guess = nearest(key, allowed);
+  const suggestion = guess === null ? "" : `, did you mean "${guess}"?`;
+  return {
+    path: [...path, key].join("."),
+    message: `unknown key${suggestion} Allowed here: ${allowed.join(", ")}`.replace("key Allowed", "key. Allowed"),
+  };
+}
+
+function allowedKeys(path: readonly PropertyKey[]): readonly string[] {
+  let schema: unknown = z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any" });
+  for (const step of path) {
+    const properties = member(schema, "properties");
+    schema = member(properties, String(step)) ?? member(schema, "additionalProperties") ?? member(schema, "items");
+  }
+  const properties = member(schema, "properties");
+  return typeof properties === "object" && properties !== null ? Object.keys(properties) : [];
+}
+
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((value, step) => member(value, String(step)), input);
+}
+
+function member(value: unknown, key: string): unknown {
+  if (typeof value !== "object" || value === null) return undefined;
+  return Object.entries(value).find(([name]) => name === key)?.[1];
+}
+
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length <= 80 ? text : `${text.slice(0, 79)}…`;
+}

@@ -1,0 +1,124 @@
+import { z } from "zod";
+import { DURATION_FORM, parseDuration } from "./duration.ts";
+
+const text = z.string().min(1);
+
+const duration = z.string().transform((value, context) => {
+  const parsed = parseDuration(value);
+  if (parsed !== null) return parsed;
+  context.addIssue({ code: "custom", message: `expected ${DURATION_FORM}` });
+  return z.NEVER;
+});
+
+const maxAge = z.union([z.literal("none").transform(() => null), duration]);
+
+const thresholds = z.strictObject({
+  stuckAfter: duration.describe("A job of a stuck status that is older than this is stuck."),
+  failAfter: duration.describe("A stuck job older than this is failed, if its output is proven absent."),
+  maxAge: maxAge.describe('Jobs older than this are left to `fail-old`; "none" for no such limit.'),
+});
+
+const httpUrl = z.string().refine(isPlainHttpUrl, {
+  error: "expected an http or https URL without user, password, query and fragment",
+});
+
+const pattern = text.superRefine((value, context) => {
+  if (!value.includes("{externalId}")) {
+    context.addIssue({ code: "custom", message: "expected a file name with {externalId} in it" });
+  }
+  const [unknown] = value.replaceAll("{externalId}", "").match(/\{[^}]*\}?/) ?? [];
+  if (unknown !== undefined) {
+    context.addIssue({ code: "custom", message: `${unknown} is not known: only {externalId} is replaced` });
+  }
+  if (value.includes("/")) {
+    context.addIssue({ code: "custom", message: "expected a file name: its folder belongs into storage.baseUrl" });
+  }
+});
+
+const operation = z.strictObject({
+  types: z.array(text).default([]).describe("Values of the job's Type that mean this operation."),
+  outputs: z.array(pattern).min(1).describe("File names an output may have, in the order of probing."),
+  target: z.strictObject({
+    table: text.describe("Name or id of the table whose record receives the output."),
+    links: z.array(text).default([]).describe("Link fields of the job that name the target; the first must exist."),
+    payloadKeys: z.array(text).default([]).describe("Keys of the request payload that name the target."),
+  }),
+  attachment: text.describe("The target's attachment field."),
+  set: z.record(text, z.union([z.string(), z.number(), z.boolean()])).default({}),
+  onExisting: z.enum(["skip", "replace", "append"]).default("skip"),
+  thresholds: thresholds.partial().default({}),
+});
+
+/** The configuration as files write it, after the preset was laid under it. Unknown keys are errors. */
+export const configSchema = z
+  .strictObject({
+    preset: z.enum(["nca", "none"]).default("nca"),
+    airtable: z
+      .strictObject({
+        baseId: z
+          .string()
+          .regex(/^app[A-Za-z0-9]+$/, "expected an Airtable base id: app…")
+          .optional(),
+        requestsPerSecond: z.number().positive().max(5).default(4),
+        endpointUrl: httpUrl.default("https://api.airtable.com"),
+      })
+      .prefault({}),
+    jobs: z.strictObject({
+      table: text,
+      fields: z.strictObject({
+        status: text,
+        externalId: text,
+        type: text.nullable().default(null),
+        requestPayload: text.nullable().default(null),
+        responsePayload: text.nullable().default(null),
+        webhookUrl: text.nullable().default(null),
+        error: text.nullable().default(null),
+        notes: text.nullable().default(null),
+        startedAt: text.nullable().default(null),
+      }),
+      stuckStatuses: z.array(text).min(1).default(["processing"]),
+      completedStatus: text.default("completed"),
+      failedStatus: text.default("failed"),
+    }),
+    thresholds: thresholds.partial().prefault({}),
+    storage: z.strictObject({
+      baseUrl: httpUrl,
+      concurrency: z.int().min(1).max(256).default(16),
+      requestsPerSecond: z.number().positive().max(10_000).default(200),
+    }),
+    brake: z
+      .strictObject({
+        minimum: z.int().min(0).default(5),
+        share: z.number().min(0).max(1).default(0.2),
+        maxFails: z.int().min(1).default(100),
+      })
+      .prefault({}),
+    lateOutputs: z.boolean().default(true),
+    operations: z.record(text, operation),
+  })
+  .superRefine((config, context) => {
+    const owners = new Map<string, string>();
+    for (const [name, { types }] of Object.entries(config.operations)) {
+      for (const [index, type] of types.entries()) {
+        const owner = owners.get(type);
+        owners.set(type, owner ?? name);
+        if (owner === undefined) continue;
+        const message = `type "${type}" belongs to operation "${owner}" already`;
+        context.addIssue({ code: "custom", path: ["operations", name, "types", index], message });
+      }
+    }
+    const { stuckStatuses, completedStatus, failedStatus } = config.jobs;
+    for (const [key, status] of Object.entries({ completedStatus, failedStatus })) {
+      if (!stuckStatuses.includes(status)) continue;
+      const message = `"${status}" is also one of stuckStatuses: a job set to it would be stuck again`;
+      context.addIssue({ code: "custom", path: ["jobs", key], message });
+    }
+  });
+
+export type Config = z.output<typeof configSchema>;
+
+function isPlainHttpUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const { protocol, username, password, search, hash } = new URL(value);
+  return /^https?:$/.test(protocol) && `${username}${password}${search}${hash}` === "";
+}

@@ -1,0 +1,153 @@
+import type { BrakeSettings } from "../core/brake.ts";
+import type { Duration, Operation, Thresholds } from "../core/job.ts";
+import type { Environment } from "./environment.ts";
+import type { ConfigFile } from "./file.ts";
+import { nca } from "./presets/nca.ts";
+import { ConfigError, type Problem, problemsOf } from "./problems.ts";
+import { type Config, configSchema } from "./schema.ts";
+
+/** What a run is given: flags over environment over file over preset, checked. Times are in milliseconds. */
+export interface Settings {
+  readonly airtable: {
+    readonly baseId: string;
+    readonly token: string;
+    readonly endpointUrl: string;
+    readonly requestsPerSecond: number;
+  };
+  readonly jobs: Config["jobs"];
+  readonly thresholds: Thresholds;
+  readonly operations: readonly Operation[];
+  readonly storage: { readonly baseUrl: string; readonly concurrency: number; readonly requestsPerSecond: number };
+  readonly brake: BrakeSettings;
+  readonly lateOutputs: boolean;
+  readonly deadline: Duration;
+}
+
+/** What flags may say; absent where they are silent. */
+export interface Overrides {
+  readonly stuckAfter?: Duration | undefined;
+  readonly failAfter?: Duration | undefined;
+  readonly maxAge?: Duration | null | undefined;
+  readonly concurrency?: number | undefined;
+  readonly deadline?: Duration | undefined;
+}
+
+const DEFAULT_THRESHOLDS: Thresholds = { stuckAfter: 300_000, failAfter: 3_600_000, maxAge: 86_400_000 };
+
+/** The part of the interval that a run may take: the next one must find the way clear. */
+const DEADLINE_SHARE = 0.75;
+
+const HOUR = 3_600_000;
+
+/** @throws ConfigError with everything that is wrong at once. */
+export function settle(file: ConfigFile, environment: Environment, overrides: Overrides): Settings {
+  const input = underlay(file.content, environment);
+  const checked = configSchema.safeParse(input);
+  const problems: Problem[] = checked.success ? [] : [...problemsOf(checked.error, input)];
+  const baseId = checked.success ? (checked.data.airtable.baseId ?? null) : environment.baseId;
+  if (environment.token === null) {
+    problems.push({
+      path: "AIRTABLE_API_KEY",
+      message: "no Airtable token; set it, AIRTABLE_TOKEN or AIRTABLE_API_KEY_FILE",
+    });
+  }
+  if (checked.success && baseId === null) {
+    problems.push({ path: "airtable.baseId", message: "no base; set it in the configuration or AIRTABLE_BASE_ID" });
+  }
+  if (!checked.success || environment.token === null || baseId === null) throw new ConfigError(problems, hint(file));
+
+  const config = checked.data;
+  const thresholds = thresholdsOf(config.thresholds, {}, environment, overrides);
+  const operations = Object.entries(config.operations).map(([name, operation]) => ({
+    ...operation,
+    name,
+    thresholds: thresholdsOf(config.thresholds, operation.thresholds, environment, overrides),
+  }));
+  const wrong = [{ name: "", thresholds }, ...operations].flatMap(inconsistent);
+  if (wrong.length > 0) throw new ConfigError(wrong, hint(file));
+  return {
+    airtable: {
+      baseId,
+      token: environment.token,
+      endpointUrl: config.airtable.endpointUrl.replace(/\/+$/, ""),
+      requestsPerSecond: config.airtable.requestsPerSecond,
+    },
+    jobs: config.jobs,
+    thresholds,
+    operations,
+    storage: { ...config.storage, concurrency: overrides.concurrency ?? config.storage.concurrency },
+    brake: config.brake,
+    lateOutputs: config.lateOutputs,
+    deadline: overrides.deadline ?? environment.intervalMinutes * 60_000 * DEADLINE_SHARE,
+  };
+}
+
+/** Lays the preset under the file, and the environment over it. */
+function underlay(content: unknown, environment: Environment): unknown {
+  if (!isObject(content)) return content;
+  const preset = content.preset === "none" ? {} : nca;
+  const merged = merge(preset, content);
+  const { baseId, endpointUrl, requestsPerSecond, storageUrl } = environment;
+  return merge(merged, {
+    ...(baseId === null && endpointUrl === null && requestsPerSecond === null
+      ? {}
+      : {
+          airtable: {
+            ...(baseId === null ? {} : { baseId }),
+            ...(endpointUrl === null ? {} : { endpointUrl }),
+            ...(requestsPerSecond === null ? {} : { requestsPerSecond }),
+          },
+        }),
+    ...(storageUrl === null ? {} : { storage: { baseUrl: storageUrl } }),
+  });
+}
+
+/** Objects are merged key by key, all else is replaced; an operation set to null is taken out. */
+function merge(
+  under: Readonly<Record<string, unknown>>,
+  over: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const merged: Record<string, unknown> = { ...under };
+  for (const [key, value] of Object.entries(over)) {
+    const below = merged[key];
+    if (value === null && isObject(below)) delete merged[key];
+    else merged[key] = isObject(below) && isObject(value) && key !== "set" ? merge(below, value) : value;
+  }
+  return merged;
+}
+
+function thresholdsOf(
+  general: Partial<Thresholds> | Config["thresholds"],
+  own: Config["operations"][string]["thresholds"],
+  { maxAgeHours }: Environment,
+  overrides: Overrides,
+): Thresholds {
+  const fromFile = own.maxAge !== undefined ? own.maxAge : general.maxAge;
+  const fromEnvironment = maxAgeHours === null ? fromFile : maxAgeHours * HOUR;
+  const maxAge = overrides.maxAge !== undefined ? overrides.maxAge : fromEnvironment;
+  return {
+    stuckAfter: overrides.stuckAfter ?? own.stuckAfter ?? general.stuckAfter ?? DEFAULT_THRESHOLDS.stuckAfter,
+    failAfter: overrides.failAfter ?? own.failAfter ?? general.failAfter ?? DEFAULT_THRESHOLDS.failAfter,
+    maxAge: maxAge === undefined ? DEFAULT_THRESHOLDS.maxAge : maxAge,
+  };
+}
+
+function inconsistent({ name, thresholds }: { name: string; thresholds: Thresholds }): readonly Problem[] {
+  const { stuckAfter, failAfter, maxAge } = thresholds;
+  const path = name === "" ? "thresholds" : `operations.${name}.thresholds`;
+  const problems: Problem[] = [];
+  if (failAfter < stuckAfter) problems.push({ path, message: "failAfter must not be shorter than stuckAfter" });
+  if (maxAge !== null && maxAge < stuckAfter) {
+    problems.push({ path, message: "maxAge must not be shorter than stuckAfter" });
+  }
+  return problems;
+}
+
+function hint({ path }: ConfigFile): string {
+  const file = path === null ? "No configuration file was found; the preset nca was used." : `Configuration: ${path}`;
+  return `${file} To try the tool without a base: stuck-jobs scan --sandbox`;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
