@@ -63,8 +63,6 @@ export function settle(file: ConfigFile, environment: Environment, overrides: Ov
     name,
     thresholds: thresholdsOf(config.thresholds, operation.thresholds, environment, overrides),
   }));
-  const wrong = [{ name: "", thresholds }, ...operations].flatMap(inconsistent);
-  if (wrong.length > 0) throw new ConfigError(wrong, hint(file));
   return {
     airtable: {
       baseId,
@@ -130,17 +128,6 @@ function thresholdsOf(
     failAfter: overrides.failAfter ?? own.failAfter ?? general.failAfter ?? DEFAULT_THRESHOLDS.failAfter,
     maxAge: maxAge === undefined ? DEFAULT_THRESHOLDS.maxAge : maxAge,
   };
-}
-
-function inconsistent({ name, thresholds }: { name: string; thresholds: Thresholds }): readonly Problem[] {
-  const { stuckAfter, failAfter, maxAge } = thresholds;
-  const path = name === "" ? "thresholds" : `operations.${name}.thresholds`;
-  const problems: Problem[] = [];
-  if (failAfter < stuckAfter) problems.push({ path, message: "failAfter must not be shorter than stuckAfter" });
-  if (maxAge !== null && maxAge < stuckAfter) {
-    problems.push({ path, message: "maxAge must not be shorter than stuckAfter" });
-  }
-  return problems;
 }
 
 function hint({ path }: ConfigFile): string {

@@ -1,0 +1,22 @@
+import type { Command } from "commander";
+import { withSharedFlags, withWritingFlags } from "../options.ts";
+import { type Surroundings, sweepAction } from "./shared.ts";
+
+/** `stuck-jobs fail-old`: the failing half alone, without an upper age. */
+export function addFailOld(program: Command, surroundings: Surroundings): void {
+  const command = program
+    .command("fail-old")
+    .summary("fail jobs of any age whose output is proven absent")
+    .description(
+      "Only the failing half of `recover`, at any age past --fail-after, also beyond --max-age, after a fresh probe of each job. A job with an output is reported, never failed.",
+    );
+  withWritingFlags(withSharedFlags(command)).addHelpText(
+    "after",
+    `
+Examples:
+  stuck-jobs fail-old --dry-run              see it first
+  stuck-jobs fail-old --fail-after 7d        only what is over a week old
+  stuck-jobs fail-old --job recXXXXXXXXXXXXXX`,
+  );
+  sweepAction(command, "fail-old", surroundings);
+}

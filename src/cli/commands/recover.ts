@@ -1,0 +1,25 @@
+import type { Command } from "commander";
+import { withSharedFlags, withWritingFlags } from "../options.ts";
+import { type Surroundings, sweepAction } from "./shared.ts";
+
+/** `stuck-jobs recover`: the sweep that the scheduler runs. */
+export function addRecover(program: Command, surroundings: Surroundings): void {
+  const command = program
+    .command("recover")
+    .summary("complete jobs whose output exists, fail those whose output is proven absent")
+    .description(
+      "One full sweep: completes the jobs whose output exists, and fails those past --fail-after whose output is proven absent. This is what the scheduler runs.",
+    );
+  withWritingFlags(withSharedFlags(command))
+    .option("--no-fail", "complete only, fail nothing")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  stuck-jobs recover --dry-run               see it first
+  stuck-jobs recover                         what cron runs, every 2 minutes
+  stuck-jobs recover --limit 1               one job, to see that it works
+  stuck-jobs recover --operation combine --confirm`,
+    );
+  sweepAction(command, "recover", surroundings);
+}

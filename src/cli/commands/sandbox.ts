@@ -1,0 +1,54 @@
+import { rm } from "node:fs/promises";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { EXIT } from "../exit-codes.ts";
+import type { Surroundings } from "./shared.ts";
+
+/** `stuck-jobs sandbox`: the embedded base and bucket, on their own. */
+export function addSandbox(program: Command, { terminal, exit }: Surroundings): void {
+  const sandbox = program
+    .command("sandbox")
+    .summary("the embedded base and bucket that --sandbox runs on")
+    .description("The embedded base and bucket that --sandbox runs on.");
+  sandbox
+    .command("serve")
+    .description("Serves the sandbox and prints the environment that points any client at it, until interrupted.")
+    .addOption(new Option("--port <n>", "port of the base; the bucket gets the next").argParser(port))
+    .action(async ({ port }: { port?: number }) => {
+      const [{ startSandbox }, { SANDBOX_STATE_FILE }] = await Promise.all([
+        import("../../sandbox/server.ts"),
+        import("../run-sweep.ts"),
+      ]);
+      const server = await startSandbox({
+        stateFile: SANDBOX_STATE_FILE,
+        lateWebhook: true,
+        ...(port === undefined ? {} : { port }),
+      });
+      terminal.out(
+        Object.entries(server.env)
+          .map(([name, value]) => `export ${name}=${value}\n`)
+          .join(""),
+      );
+      terminal.log("Serving the sandbox until SIGINT or SIGTERM.");
+      await new Promise<void>((resolve) => {
+        process.once("SIGINT", () => resolve());
+        process.once("SIGTERM", () => resolve());
+      });
+      await server.close();
+      exit(EXIT.done);
+    });
+  sandbox
+    .command("reset")
+    .description("Forgets what was done to the sandbox in this folder: the story begins anew.")
+    .action(async () => {
+      const { SANDBOX_STATE_FILE } = await import("../run-sweep.ts");
+      await rm(SANDBOX_STATE_FILE, { force: true });
+      terminal.log(`Removed ${SANDBOX_STATE_FILE}`);
+      exit(EXIT.done);
+    });
+}
+
+function port(text: string): number {
+  const number = Number(text);
+  if (/^\d+$/.test(text) && number >= 1 && number <= 65534) return number;
+  throw new InvalidArgumentError("Expected a port from 1 to 65534.");
+}

@@ -1,0 +1,45 @@
+import type { UpstreamError } from "../core/ports.ts";
+import type { Report } from "../core/report.ts";
+
+/** The exit codes of the contract; docs and scripts rely on them. */
+export const EXIT = {
+  done: 0,
+  fault: 1,
+  usage: 2,
+  partial: 3,
+  auth: 4,
+  unavailable: 5,
+  brake: 6,
+  stuckFound: 10,
+  locked: 75,
+  interrupted: 130,
+  terminated: 143,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** The exit code for a base that could not be asked. */
+export function exitCodeOfUpstream(error: UpstreamError): ExitCode {
+  switch (error.code) {
+    case "auth":
+      return EXIT.auth;
+    case "config":
+      return EXIT.usage;
+    case "unavailable":
+      return EXIT.unavailable;
+  }
+}
+
+/** The exit code for a sweep that came to its end: the gravest of what its report tells. */
+export function exitCodeOf(report: Report, fault: UpstreamError | null): ExitCode {
+  if (fault !== null) return fault.code === "config" ? EXIT.partial : exitCodeOfUpstream(fault);
+  if (report.brake !== null) return EXIT.brake;
+  if (report.summary.errors > 0) return EXIT.partial;
+  return nothingDecided(report) ? EXIT.unavailable : EXIT.done;
+}
+
+/** Jobs were probed, and the storage gave no answer for any of them. */
+export function nothingDecided({ entries }: Report): boolean {
+  const probed = entries.filter(({ sightings }) => sightings.length > 0);
+  return probed.length > 0 && probed.every(({ verdict }) => verdict.reason === "storage-unreachable");
+}

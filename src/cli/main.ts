@@ -1,0 +1,50 @@
+import { CommanderError } from "commander";
+import { EXIT, type ExitCode } from "./exit-codes.ts";
+import { createProgram } from "./program.ts";
+import { processTerminal } from "./terminal.ts";
+
+/** Runs the program for this process: the one place that reads argv and sets the exit code. */
+export async function main(): Promise<void> {
+  const terminal = processTerminal(process);
+  let code: ExitCode = EXIT.done;
+  const fault = (error: unknown) => {
+    terminal.log(
+      `stuck-jobs: a fault of the program: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
+    return EXIT.fault;
+  };
+  for (const event of ["uncaughtException", "unhandledRejection"] as const) {
+    process.on(event, (error: unknown) => process.exit(fault(error)));
+  }
+  try {
+    await createProgram({
+      env: process.env,
+      terminal,
+      exit: (given) => {
+        code = given;
+      },
+    }).parseAsync(process.argv);
+  } catch (error) {
+    code = await explain(error, (line) => terminal.log(line), fault);
+  }
+  process.exitCode = code;
+  await terminal.flushed();
+}
+
+async function explain(
+  error: unknown,
+  log: (line: string) => void,
+  fault: (error: unknown) => ExitCode,
+): Promise<ExitCode> {
+  // Commander has printed its message by then; its exit code for a usage error is 1, the contract's is 2.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  const { ConfigError } = await import("../config/problems.ts");
+  if (!(error instanceof ConfigError)) return fault(error);
+  log(`stuck-jobs: the configuration is wrong; nothing was read or written.\n${indented(error.message)}`);
+  if (error.hint !== null) log(error.hint);
+  return EXIT.usage;
+}
+
+function indented(text: string): string {
+  return text.replace(/^/gm, "  ");
+}

@@ -1,0 +1,83 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { DURATION_FORM, parseDuration } from "../config/duration.ts";
+import type { Duration } from "../core/job.ts";
+
+export const OUTPUTS = ["table", "json", "ndjson"] as const;
+export type OutputFormat = (typeof OUTPUTS)[number];
+
+/** The flags as commander hands them over; those a command does not have are absent. */
+export interface Flags {
+  readonly olderThan?: Duration;
+  readonly failAfter?: Duration;
+  readonly maxAge?: Duration | "none";
+  readonly job?: readonly string[];
+  readonly operation?: readonly string[];
+  readonly limit?: number;
+  readonly concurrency?: number;
+  readonly output?: OutputFormat;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+  readonly color: boolean;
+  readonly config?: string;
+  readonly sandbox?: boolean;
+  readonly deadline?: Duration;
+  readonly dryRun?: boolean;
+  /** False with `--no-fail`. */
+  readonly fail?: boolean;
+  readonly force?: boolean;
+  readonly confirm?: boolean;
+  readonly exitCode?: boolean;
+}
+
+/** The flags that scan, recover and fail-old share. */
+export function withSharedFlags(command: Command): Command {
+  return command
+    .addOption(new Option("--older-than <dur>", "a job is stuck when older than this (default 5m)").argParser(duration))
+    .addOption(
+      new Option("--fail-after <dur>", "fail jobs without output from this age on (default 1h)").argParser(duration),
+    )
+    .addOption(
+      new Option("--max-age <dur|none>", "leave older jobs to fail-old (default 24h)").argParser(durationOrNone),
+    )
+    .addOption(new Option("--job <id...>", "only these jobs: record ids or external ids"))
+    .addOption(new Option("--operation <name...>", "only jobs of these operations"))
+    .addOption(new Option("--limit <n>", "work on the n oldest jobs only").argParser(wholeNumber(1)))
+    .addOption(new Option("--concurrency <n>", "probes at a time (default 16)").argParser(wholeNumber(1, 256)))
+    .addOption(new Option("--deadline <dur>", "be done after this (default 90s)").argParser(duration))
+    .addOption(new Option("-o, --output <format>", "table, json or ndjson").choices([...OUTPUTS]))
+    .option("-q, --quiet", "print errors only")
+    .addOption(new Option("-v, --verbose", "tell each decision on stderr").conflicts("quiet"))
+    .option("--no-color", "no colours")
+    .option("--config <file>", "read this configuration file")
+    .option("--sandbox", "run against the embedded sandbox instead of a base");
+}
+
+/** The flags of the commands that write. */
+export function withWritingFlags(command: Command): Command {
+  return command
+    .option("-n, --dry-run", "show what would be done, write nothing")
+    .option("--force", "let the safety brake pass")
+    .addOption(new Option("--confirm", "ask before each job, on a terminal").conflicts("dryRun"));
+}
+
+function duration(text: string): Duration {
+  const parsed = parseDuration(text);
+  if (parsed === null || parsed === 0) throw new InvalidArgumentError(`Expected ${DURATION_FORM}.`);
+  return parsed;
+}
+
+function durationOrNone(text: string): Duration | "none" {
+  if (text === "none") return text;
+  const parsed = parseDuration(text);
+  if (parsed === null || parsed === 0) throw new InvalidArgumentError(`Expected "none" or ${DURATION_FORM}.`);
+  return parsed;
+}
+
+function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (/^\d+$/.test(text) && number >= least && number <= most) return number;
+    const range = most === Number.MAX_SAFE_INTEGER ? `from ${least} on` : `from ${least} to ${most}`;
+    throw new InvalidArgumentError(`Expected a whole number ${range}.`);
+  };
+}

@@ -1,0 +1,50 @@
+import { Command } from "commander";
+import { addFailOld } from "./commands/fail-old.ts";
+import { addRecover } from "./commands/recover.ts";
+import { addSandbox } from "./commands/sandbox.ts";
+import { addScan } from "./commands/scan.ts";
+import type { Surroundings } from "./commands/shared.ts";
+import { VERSION } from "./version.ts";
+
+/** The program: flags and help. What the commands do is elsewhere. */
+export function createProgram(surroundings: Surroundings): Command {
+  const { terminal } = surroundings;
+  const program = new Command("stuck-jobs")
+    .description(
+      'Finds jobs stuck in "processing" because their webhook was lost, proves from evidence whether their output exists, and repairs the records.',
+    )
+    .version(VERSION, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .showHelpAfterError("(--help tells what is allowed)")
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.out(text),
+      writeErr: (text) => terminal.log(text.trimEnd()),
+      getOutHelpWidth: () => terminal.columns,
+      getErrHelpWidth: () => terminal.columns,
+    })
+    .addHelpText(
+      "after",
+      `
+Examples:
+  stuck-jobs scan --sandbox      try it without a base
+  stuck-jobs recover --dry-run   what a sweep of your base would do
+  stuck-jobs recover             the sweep itself: for cron, every 2 minutes
+
+Exit codes: 0 done, 2 usage or configuration, 3 partial, 4 token refused, 5 upstream unavailable,
+  6 brake, 10 stuck jobs (scan --exit-code), 75 another run is under way, 130/143 interrupted.`,
+    );
+  program.action(() => program.help());
+  addScan(program, surroundings);
+  addRecover(program, surroundings);
+  addFailOld(program, surroundings);
+  addSandbox(program, surroundings);
+  for (const command of program.commands) inheritSettings(command, program);
+  return program;
+}
+
+/** Commander copies these only to commands that are made after them with .command() of the same parent. */
+function inheritSettings(command: Command, parent: Command): void {
+  command.copyInheritedSettings(parent);
+  for (const child of command.commands) inheritSettings(child, command);
+}

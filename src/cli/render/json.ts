@@ -1,0 +1,54 @@
+import { type Entry, outputOf, type Report } from "../../core/report.ts";
+
+/** The report as the contract gives it: `stuck-jobs/report@1`, one document. */
+export function renderJson(report: Report): string {
+  return `${JSON.stringify({ ...head(report), jobs: report.entries.map(jobObject) }, null, 2)}\n`;
+}
+
+/** One job as a line of ndjson. */
+export function renderNdjsonJob(entry: Entry): string {
+  return `${JSON.stringify(jobObject(entry))}\n`;
+}
+
+/** The last line of ndjson: the report without its jobs. */
+export function renderNdjsonSummary(report: Report): string {
+  return `${JSON.stringify(head(report))}\n`;
+}
+
+function head(report: Report) {
+  return {
+    schema: "stuck-jobs/report@1",
+    command: report.command,
+    dryRun: report.dryRun,
+    runId: report.runId,
+    version: report.version,
+    startedAt: new Date(report.startedAt).toISOString(),
+    finishedAt: new Date(report.finishedAt).toISOString(),
+    durationMs: report.finishedAt - report.startedAt,
+    truncated: report.truncated,
+    summary: report.summary,
+    requests: report.requests,
+    brake: report.brake === null ? null : { operations: report.brake },
+  };
+}
+
+function jobObject(entry: Entry) {
+  const output = outputOf(entry);
+  const { url, bytes, contentType, lastModified } = output ?? {};
+  return {
+    id: entry.id,
+    externalId: entry.externalId,
+    type: entry.type,
+    operation: entry.operation,
+    status: entry.status,
+    ageSeconds: entry.age === null ? null : Math.floor(entry.age / 1000),
+    verdict: entry.verdict.kind,
+    reason: entry.verdict.reason,
+    detail: entry.verdict.detail,
+    applied: entry.applied,
+    output: output === null ? null : { url, bytes, contentType, lastModified },
+    target: entry.target,
+    evidence: entry.sightings.map(({ url, result, detail }) => ({ source: "storage", url, result, detail })),
+    error: entry.error,
+  };
+}

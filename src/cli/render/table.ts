@@ -1,0 +1,161 @@
+import type { ChalkInstance } from "chalk";
+import Table from "cli-table3";
+import { type Entry, outputOf, type Report } from "../../core/report.ts";
+import type { VerdictKind } from "../../core/verdict.ts";
+import { count, inWords, sizeInWords } from "../words.ts";
+
+/** What a table is drawn for: its width in columns, and the colours, which may be none. */
+export interface Canvas {
+  readonly columns: number;
+  readonly chalk: ChalkInstance;
+}
+
+interface Column {
+  readonly title: string;
+  readonly cell: (entry: Entry, report: Report) => string;
+  /** Below this width the column is left out, the last with such a width first. */
+  readonly least: number;
+  readonly dispensable: boolean;
+}
+
+const COLUMNS: readonly Column[] = [
+  { title: "job", cell: ({ id }) => id, least: 17, dispensable: false },
+  { title: "operation", cell: ({ operation, type }) => operation ?? type ?? "–", least: 9, dispensable: true },
+  { title: "age", cell: ({ age }) => inWords(age), least: 6, dispensable: false },
+  { title: "verdict", cell: verdictCell, least: 9, dispensable: false },
+  { title: "reason", cell: reasonCell, least: 14, dispensable: false },
+  { title: "output", cell: outputCell, least: 7, dispensable: true },
+  { title: "target", cell: targetCell, least: 17, dispensable: true },
+];
+
+/** The order of the groups: what was done first, then what needs a person, then what only needs time. */
+const ORDER: readonly VerdictKind[] = ["recover", "fail", "unknown", "skip", "wait"];
+
+const SYMBOL: Readonly<Record<VerdictKind, string>> = { recover: "✓", fail: "✗", wait: "…", skip: "–", unknown: "?" };
+
+/** The report as a table with a summary and the next step, for people at a terminal. */
+export function renderTable(report: Report, canvas: Canvas): string {
+  const { entries } = report;
+  if (entries.length === 0) return `No stuck jobs. ${footer(report)}\n`;
+  const sorted = [...entries].sort(
+    (a, b) => ORDER.indexOf(a.verdict.kind) - ORDER.indexOf(b.verdict.kind) || (b.age ?? 0) - (a.age ?? 0),
+  );
+  const rows = sorted.map((entry) => ({ entry, cells: COLUMNS.map(({ cell }) => cell(entry, report)) }));
+  const widths = columnWidths(
+    COLUMNS.map(({ title }, n) => Math.max(title.length, ...rows.map(({ cells }) => cells[n]?.length ?? 0))),
+    canvas.columns,
+  );
+  const shown = COLUMNS.flatMap((column, n) => {
+    const width = widths[n] ?? 0;
+    return width === 0 ? [] : [{ column, n, width }];
+  });
+  const table = new Table({
+    head: shown.map(({ column }) => canvas.chalk.bold(column.title)),
+    colWidths: shown.map(({ width }) => width + 2),
+    style: { head: [], border: [], "padding-left": 1, "padding-right": 1 },
+    chars: BORDERS,
+  });
+  for (const { entry, cells } of rows) {
+    table.push(shown.map(({ column, n }) => paint(column.title, cells[n] ?? "", entry, canvas.chalk)));
+  }
+  return `${table.toString()}\n${summaryLine(report)}\n${closing(report)
+    .map((line) => `${line}\n`)
+    .join("")}`;
+}
+
+/** Lines between the columns only: less ink, and copied text stays readable. */
+const BORDERS = {
+  top: "",
+  "top-mid": "",
+  "top-left": "",
+  "top-right": "",
+  bottom: "",
+  "bottom-mid": "",
+  "bottom-left": "",
+  "bottom-right": "",
+  left: "",
+  "left-mid": "",
+  mid: "",
+  "mid-mid": "",
+  right: "",
+  "right-mid": "",
+  middle: " ",
+};
+
+function verdictCell({ verdict, error }: Entry): string {
+  return error === null ? `${SYMBOL[verdict.kind]} ${verdict.kind}` : "! error";
+}
+
+function reasonCell({ verdict, error }: Entry): string {
+  return error ?? verdict.reason;
+}
+
+function outputCell(entry: Entry): string {
+  const output = outputOf(entry);
+  return output === null ? "" : sizeInWords(output.bytes);
+}
+
+function targetCell({ target }: Entry): string {
+  return target === null ? "" : `${target.table} ${target.id}`;
+}
+
+/** Natural widths where they fit; else dispensable columns go, from the right, and the rest is cut to what is left. */
+function columnWidths(natural: readonly number[], columns: number): readonly number[] {
+  const widths = [...natural];
+  const total = () => widths.reduce((sum, width) => sum + (width === 0 ? 0 : width + 3), 0) - 1;
+  const shrink = (n: number) => {
+    const least = COLUMNS[n]?.least ?? 0;
+    const width = widths[n] ?? 0;
+    widths[n] = Math.max(Math.min(width, least), width - Math.max(0, total() - columns));
+  };
+  for (const n of [4, 6, 1]) if (total() > columns) shrink(n);
+  for (let n = COLUMNS.length - 1; n >= 0 && total() > columns; n -= 1) if (COLUMNS[n]?.dispensable) widths[n] = 0;
+  return widths;
+}
+
+function paint(title: string, cell: string, { verdict, error }: Entry, chalk: ChalkInstance): string {
+  if (title === "job" || title === "target") return chalk.dim(cell);
+  if (title !== "verdict") return cell;
+  if (error !== null) return chalk.red.bold(cell);
+  const colour = { recover: chalk.green, fail: chalk.red, wait: chalk.cyan, skip: chalk.dim, unknown: chalk.yellow };
+  return colour[verdict.kind](cell);
+}
+
+function summaryLine(report: Report): string {
+  const { recovered, failed, waiting, skipped, unknown, errors } = report.summary;
+  const would = report.command === "scan" || report.dryRun ? "would be " : "";
+  const parts = [
+    `${recovered} ${would}recovered`,
+    `${failed} ${would}failed`,
+    `${waiting} waiting`,
+    `${skipped} skipped`,
+  ];
+  if (unknown > 0) parts.push(`${unknown} unknown`);
+  if (errors > 0) parts.push(count(errors, "error"));
+  return `\n${count(report.summary.stuck, "stuck job")}: ${parts.join(", ")}. ${footer(report)}`;
+}
+
+function footer({ requests, runId, startedAt, finishedAt }: Report): string {
+  const seconds = ((finishedAt - startedAt) / 1000).toFixed(1);
+  return `${count(requests.airtable, "Airtable request")}, ${count(requests.storage, "probe")}, ${seconds} s, run ${runId}`;
+}
+
+function closing(report: Report): readonly string[] {
+  const { command, dryRun, summary, brake, truncated } = report;
+  const lines: string[] = [];
+  for (const held of brake ?? []) {
+    lines.push(
+      `Brake: ${held.wouldFail} of ${held.stuck} stuck ${held.operation} jobs would be failed, at most ${held.limit} without proof: ${held.detail}.`,
+      "       If they truly died: --force, or fail-old --job <id…> for the ones you know.",
+    );
+  }
+  if (truncated) lines.push("Truncated: the rest is left to the next run.");
+  const work = summary.recovered + summary.failed;
+  if (command === "scan" && work > 0)
+    lines.push("Next: stuck-jobs recover --dry-run, which also reads the targets; then stuck-jobs recover");
+  else if (dryRun && work > 0) lines.push(`Next: stuck-jobs ${command}`);
+  if (report.entries.some(({ verdict }) => verdict.reason === "beyond-max-age")) {
+    lines.push("Older than maxAge: stuck-jobs fail-old --dry-run");
+  }
+  return lines;
+}

@@ -1,0 +1,4 @@
+import pack from "../../package.json" with { type: "json" };
+
+/** The version of this package. */
+export const VERSION: string = pack.version;
