@@ -1,0 +1,166 @@
+import type { Output, Sighting, UnknownCause } from "../core/evidence.ts";
+import type { Failure } from "./failure.ts";
+
+/** An answer's status and headers; their names are in lower case. */
+export interface Answer {
+  readonly kind: "answer";
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+}
+
+/** What an answer says, apart from the URL that was asked for. */
+export type Finding =
+  | { readonly result: "present"; readonly detail: string; readonly output: Omit<Output, "url"> }
+  | { readonly result: "absent"; readonly detail: string }
+  | { readonly result: "unknown"; readonly detail: string; readonly cause: UnknownCause };
+
+export type Settled = { readonly kind: "settled"; readonly finding: Finding };
+/** The finding is what to report when it stays so. */
+export type Transient = { readonly kind: "transient"; readonly finding: Finding; readonly retryAfter: string | null };
+
+export type Reading =
+  | Settled
+  | Transient
+  | { readonly kind: "redirect" }
+  /** There, but how large was not told: a ranged GET may tell. */
+  | { readonly kind: "sizeless" };
+
+/** Reads the answer to a HEAD. Only a 404 that no cache gave is absence. */
+export function read(answer: Answer): Reading {
+  const detail = `HTTP ${answer.status}`;
+  switch (answer.status) {
+    case 200:
+    case 206:
+      return readObject(answer);
+    case 404:
+      return isFromCache(answer)
+        ? unknown("cached", `${detail} from a cache`)
+        : { kind: "settled", finding: { result: "absent", detail } };
+    case 401:
+    case 403:
+      // Calibration may turn a 403 into absence, so a cached one is as little to be trusted as a cached 404.
+      return isFromCache(answer) ? unknown("cached", `${detail} from a cache`) : unknown("forbidden", detail);
+    case 301:
+    case 302:
+    case 303:
+    case 307:
+    case 308:
+      return { kind: "redirect" };
+    case 429:
+    case 500:
+    case 502:
+    case 503:
+    case 504:
+      return {
+        kind: "transient",
+        finding: { result: "unknown", cause: "unreachable", detail },
+        retryAfter: header(answer, "retry-after"),
+      };
+    default:
+      return unknown("unexpected", detail);
+  }
+}
+
+export function readFailure({ detail, lasting }: Failure): Settled | Transient {
+  const settled = unknown("unreachable", detail);
+  return lasting ? settled : { kind: "transient", finding: settled.finding, retryAfter: null };
+}
+
+/** Reads what came back of `GET bytes=0-0` after `head` had told no size. */
+export function readMeasured(head: Answer, reply: Answer | Failure): Settled | Transient {
+  if (reply.kind === "failure") return readFailure(reply);
+  const reading = read(reply);
+  if (reading.kind === "transient") return reading;
+  const bytes = measured(reply);
+  return bytes === null ? unknown("suspect", `HTTP ${head.status}, size not told`) : object(head, bytes);
+}
+
+/** After a redirect a "no" speaks of another place (S3: a wrong region): it says nothing of the one that was asked. */
+export function afterRedirect({ finding }: Settled, host: string): Settled {
+  const isNo = finding.result === "absent" || (finding.result === "unknown" && finding.cause === "forbidden");
+  return isNo ? unknown("redirected", `${finding.detail} after a redirect to ${host}`) : { kind: "settled", finding };
+}
+
+export function unknown(cause: UnknownCause, detail: string): Settled {
+  return { kind: "settled", finding: { result: "unknown", cause, detail } };
+}
+
+export function sighted(url: string, finding: Finding): Sighting {
+  return finding.result === "present" ? { ...finding, url, output: { ...finding.output, url } } : { ...finding, url };
+}
+
+/** The first value of a header, or null. */
+export function header(answer: Answer, name: string): string | null {
+  const value = answer.headers[name];
+  return (typeof value === "string" ? value : value?.[0]) ?? null;
+}
+
+function readObject(answer: Answer): Reading {
+  const bytes = answer.status === 206 ? rangeTotal(answer) : contentLength(answer);
+  if (isMarkup(mediaType(answer)) || bytes !== null) return object(answer, bytes ?? 0);
+  return { kind: "sizeless" };
+}
+
+/** What is there: an output, or something that cannot be one. NCA sets no content type, so none is demanded. */
+function object(answer: Answer, bytes: number): Settled {
+  const detail = `HTTP ${answer.status}`;
+  const type = mediaType(answer);
+  if (isMarkup(type)) return unknown("suspect", `${detail}, ${type}`);
+  if (bytes === 0) return unknown("suspect", `${detail}, 0 bytes`);
+  const output = {
+    bytes,
+    contentType: header(answer, "content-type"),
+    etag: header(answer, "etag"),
+    lastModified: isoTime(header(answer, "last-modified")),
+  };
+  return { kind: "settled", finding: { result: "present", detail, output } };
+}
+
+/** Pages, listings and error bodies that a server or a proxy gives with status 200. */
+function isMarkup(type: string): boolean {
+  return /^(text\/html|application\/xhtml\+xml|application\/xml|text\/xml|application\/json)$/.test(type);
+}
+
+function mediaType(answer: Answer): string {
+  return (header(answer, "content-type") ?? "").split(";", 1).join().trim().toLowerCase();
+}
+
+/** A CDN keeps a 404 for minutes; Cloudflare, CloudFront and Varnish each tell in their own header. */
+function isFromCache(answer: Answer): boolean {
+  const age = header(answer, "age");
+  return (
+    (age !== null && Number(age) !== 0) ||
+    /^(hit|stale|updating)$/i.test(header(answer, "cf-cache-status") ?? "") ||
+    /hit/i.test(header(answer, "x-cache") ?? "")
+  );
+}
+
+/** The whole size as a ranged GET tells it; a server that ignores ranges answers 200 with the whole length. */
+function measured(answer: Answer): number | null {
+  switch (answer.status) {
+    case 206:
+    case 416: // An empty object has no first byte: `bytes */0`.
+      return rangeTotal(answer);
+    case 200:
+      return contentLength(answer);
+    default:
+      return null;
+  }
+}
+
+function rangeTotal(answer: Answer): number | null {
+  return size(/^bytes (?:\d+-\d+|\*)\/(\d+)$/.exec(header(answer, "content-range") ?? "")?.[1] ?? null);
+}
+
+function contentLength(answer: Answer): number | null {
+  return size(header(answer, "content-length"));
+}
+
+function size(text: string | null): number | null {
+  return text !== null && /^\d+$/.test(text) ? Number(text) : null;
+}
+
+function isoTime(text: string | null): string | null {
+  const at = text === null ? Number.NaN : Date.parse(text);
+  return Number.isNaN(at) ? null : new Date(at).toISOString();
+}

@@ -1,0 +1,200 @@
+import { describe, expect, test } from "vitest";
+import { never, probeOf, serve } from "./servers.ts";
+
+type Headers = Record<string, string | number>;
+
+/** What a probe sees of `/a.mp4` when every request is answered so; `requests` is what the server counted. */
+async function lookAt(status: number, headers: Headers = {}) {
+  const place = await serve((_request, response) => response.writeHead(status, headers).end());
+  const probe = probeOf(place.url);
+  const sighting = await probe.look(probe.locate("a.mp4"), never());
+  expect(probe.requests()).toBe(place.requests.length);
+  return { sighting, requests: place.requests, url: `${place.url}/a.mp4` };
+}
+
+describe("an object that is there", () => {
+  test("is present with all that the storage says of it", async () => {
+    const { sighting, requests, url } = await lookAt(200, {
+      "content-length": 1234,
+      "content-type": "video/mp4",
+      etag: '"abc"',
+      "last-modified": "Fri, 02 Jan 2026 03:04:05 GMT",
+    });
+    expect(sighting).toEqual({
+      result: "present",
+      url,
+      detail: "HTTP 200",
+      output: { url, bytes: 1234, contentType: "video/mp4", etag: '"abc"', lastModified: "2026-01-02T03:04:05.000Z" },
+    });
+    expect(requests).toEqual(["HEAD /a.mp4"]);
+  });
+
+  test("is present without content type, ETag and date, as NCA uploads it", async () => {
+    const { sighting } = await lookAt(200, { "content-length": 5 });
+    expect(sighting).toMatchObject({
+      result: "present",
+      output: { bytes: 5, contentType: null, etag: null, lastModified: null },
+    });
+  });
+
+  test.each([
+    "binary/octet-stream",
+    "application/octet-stream",
+    "audio/mpeg",
+    "image/png",
+    "image/svg+xml",
+    "text/plain",
+  ])("is present as %s", async (type) => {
+    const { sighting } = await lookAt(200, { "content-length": 5, "content-type": type });
+    expect(sighting).toMatchObject({ result: "present", output: { contentType: type } });
+  });
+
+  test("has no date when the server's cannot be read", async () => {
+    const { sighting } = await lookAt(200, { "content-length": 5, "last-modified": "yesterday" });
+    expect(sighting).toMatchObject({ result: "present", output: { lastModified: null } });
+  });
+
+  test("is present with its whole size when the server answers with a part of it", async () => {
+    const { sighting } = await lookAt(206, { "content-length": 1, "content-range": "bytes 0-0/900" });
+    expect(sighting).toMatchObject({ result: "present", detail: "HTTP 206", output: { bytes: 900 } });
+  });
+});
+
+describe("something that cannot be the output", () => {
+  test("is suspect when it is empty", async () => {
+    const { sighting } = await lookAt(200, { "content-length": 0, "content-type": "video/mp4" });
+    expect(sighting).toMatchObject({ result: "unknown", cause: "suspect", detail: "HTTP 200, 0 bytes" });
+  });
+
+  test.each(["text/html", "application/xhtml+xml", "application/xml", "text/xml", "application/json"])(
+    "is suspect as %s",
+    async (type) => {
+      const { sighting } = await lookAt(200, {
+        "content-length": 5,
+        "content-type": `${type.toUpperCase()}; charset=x`,
+      });
+      expect(sighting).toMatchObject({ result: "unknown", cause: "suspect", detail: `HTTP 200, ${type}` });
+    },
+  );
+
+  test("is suspect as an HTML page whose size is not told, without a second request", async () => {
+    const { sighting, requests } = await lookAt(200, { "transfer-encoding": "chunked", "content-type": "text/html" });
+    expect(sighting).toMatchObject({ result: "unknown", cause: "suspect", detail: "HTTP 200, text/html" });
+    expect(requests).toHaveLength(1);
+  });
+});
+
+describe("an object whose size a HEAD does not tell", () => {
+  /** HEAD is answered in chunks, GET as `status` and `headers` say. */
+  async function lookWhenGetAnswers(status: number, headers: Headers, body = "") {
+    const ranges: (string | undefined)[] = [];
+    const place = await serve((request, response) => {
+      if (request.method === "HEAD") {
+        response.writeHead(200, { "transfer-encoding": "chunked", "content-type": "video/mp4", etag: '"e"' }).end();
+        return;
+      }
+      ranges.push(request.headers.range);
+      response.writeHead(status, headers).end(body);
+    });
+    const probe = probeOf(place.url, { attempts: 2 });
+    const sighting = await probe.look(probe.locate("a.mp4"), never());
+    expect(probe.requests()).toBe(place.requests.length);
+    return { sighting, ranges, requests: place.requests };
+  }
+
+  test("is present when a ranged GET tells it", async () => {
+    const { sighting, ranges } = await lookWhenGetAnswers(
+      206,
+      { "content-range": "bytes 0-0/777", "content-length": 1 },
+      "x",
+    );
+    expect(sighting).toMatchObject({ result: "present", detail: "HTTP 200", output: { bytes: 777, etag: '"e"' } });
+    expect(ranges).toEqual(["bytes=0-0"]);
+  });
+
+  test("is present when the server ignores the range and tells the whole length; its body is not waited for", async () => {
+    const place = await serve((request, response) => {
+      if (request.method === "HEAD") response.writeHead(200, { "transfer-encoding": "chunked" }).end();
+      else response.writeHead(200, { "content-length": 1_000_000 }).write(Buffer.alloc(10_000));
+    });
+    const probe = probeOf(place.url);
+    expect(await probe.look(probe.locate("a.mp4"), never())).toMatchObject({
+      result: "present",
+      output: { bytes: 1_000_000 },
+    });
+  });
+
+  test("is suspect when it turns out to be empty", async () => {
+    const { sighting } = await lookWhenGetAnswers(416, { "content-range": "bytes */0" });
+    expect(sighting).toMatchObject({ result: "unknown", cause: "suspect", detail: "HTTP 200, 0 bytes" });
+  });
+
+  test.each([
+    [206, { "content-range": "bytes 0-0/*" }],
+    [200, { "transfer-encoding": "chunked" }],
+    [403, {}],
+    [404, {}],
+    [302, { location: "/b" }],
+  ])("is suspect when the GET answers %d without telling it", async (status, headers) => {
+    const { sighting } = await lookWhenGetAnswers(status, headers);
+    expect(sighting).toMatchObject({ result: "unknown", cause: "suspect", detail: "HTTP 200, size not told" });
+  });
+
+  test("is unreachable when the GET stays refused for load", async () => {
+    const { sighting, requests } = await lookWhenGetAnswers(503, {});
+    expect(sighting).toMatchObject({ result: "unknown", cause: "unreachable", detail: "HTTP 503" });
+    expect(requests).toEqual(["HEAD /a.mp4", "GET /a.mp4", "HEAD /a.mp4", "GET /a.mp4"]);
+  });
+});
+
+describe("a no", () => {
+  test("is absence as a 404, with the body length and type that Ceph gives it", async () => {
+    const { sighting, url } = await lookAt(404, { "content-length": 236, "content-type": "application/xml" });
+    expect(sighting).toEqual({ result: "absent", url, detail: "HTTP 404" });
+  });
+
+  test.each<Headers>([
+    { age: 0 },
+    { "cf-cache-status": "MISS" },
+    { "cf-cache-status": "DYNAMIC" },
+    { "x-cache": "MISS from proxy" },
+  ])("is absence as a 404 that came fresh through a cache: %j", async (headers) => {
+    expect((await lookAt(404, headers)).sighting).toMatchObject({ result: "absent" });
+  });
+
+  test.each<Headers>([
+    { age: 17 },
+    { age: "soon" },
+    { "cf-cache-status": "HIT" },
+    { "cf-cache-status": "STALE" },
+    { "x-cache": "Hit from cloudfront" },
+    { "x-cache": "MISS, HIT" },
+  ])("is unknown as a 404 that a cache kept: %j", async (headers) => {
+    expect((await lookAt(404, headers)).sighting).toMatchObject({
+      result: "unknown",
+      cause: "cached",
+      detail: "HTTP 404 from a cache",
+    });
+  });
+
+  test.each([401, 403])("is forbidden as a %d", async (status) => {
+    expect((await lookAt(status)).sighting).toMatchObject({
+      result: "unknown",
+      cause: "forbidden",
+      detail: `HTTP ${status}`,
+    });
+  });
+
+  test("is unknown as a 403 that a cache kept: calibration must not take it for absence", async () => {
+    expect((await lookAt(403, { age: 3 })).sighting).toMatchObject({ result: "unknown", cause: "cached" });
+  });
+});
+
+test.each([201, 204, 304, 400, 405, 409, 410, 412, 416, 418, 501, 520])(
+  "a %d is unexpected and is not asked for again",
+  async (status) => {
+    const { sighting, requests } = await lookAt(status);
+    expect(sighting).toMatchObject({ result: "unknown", cause: "unexpected", detail: `HTTP ${status}` });
+    expect(requests).toHaveLength(1);
+  },
+);
