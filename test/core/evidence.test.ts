@@ -12,16 +12,41 @@ describe("weighing what was seen", () => {
   it.each<[string, Sighting[], Calibration | null, unknown]>([
     ["one present is enough", [absent, unknown("unreachable"), present], null, { kind: "present", output }],
     ["absent takes every name", [absent, absent], null, { kind: "absent" }],
-    ["one unknown is enough for unknown", [absent, unknown("unreachable")], null, { kind: "unknown", cause: "unreachable" }],
+    [
+      "one unknown is enough for unknown",
+      [absent, unknown("unreachable")],
+      null,
+      { kind: "unknown", cause: "unreachable" },
+    ],
     ["nothing looked at is not absent", [], null, { kind: "unknown", cause: "unexpected" }],
     ["a 403 before calibration is unknown", [unknown("forbidden")], null, { kind: "unknown", cause: "forbidden" }],
     ["a 403 where missing is 403 is absent", [unknown("forbidden")], calibration("missing-is-403"), { kind: "absent" }],
-    ["a 403 where missing is 404 is not", [unknown("forbidden")], calibration("missing-is-404"), { kind: "unknown", cause: "forbidden" }],
+    [
+      "a 403 where missing is 404 is not",
+      [unknown("forbidden")],
+      calibration("missing-is-404"),
+      { kind: "unknown", cause: "forbidden" },
+    ],
     ["a 404 where missing is 404 is absent", [absent], calibration("missing-is-404"), { kind: "absent" }],
-    ["a 404 where missing is 403 is odd", [absent], calibration("missing-is-403"), { kind: "unknown", cause: "unexpected" }],
-    ["a 404 proves nothing when calibration failed", [absent], calibration("failed"), { kind: "unknown", cause: "unexpected" }],
+    [
+      "a 404 where missing is 403 is odd",
+      [absent],
+      calibration("missing-is-403"),
+      { kind: "unknown", cause: "unexpected" },
+    ],
+    [
+      "a 404 proves nothing when calibration failed",
+      [absent],
+      calibration("failed"),
+      { kind: "unknown", cause: "unexpected" },
+    ],
     ["a 403 neither", [unknown("forbidden")], calibration("failed"), { kind: "unknown", cause: "forbidden" }],
-    ["an empty file is told before a time-out", [unknown("unreachable"), unknown("suspect")], null, { kind: "unknown", cause: "suspect" }],
+    [
+      "an empty file is told before a time-out",
+      [unknown("unreachable"), unknown("suspect")],
+      null,
+      { kind: "unknown", cause: "suspect" },
+    ],
   ])("%s", (_, sightings, given, expected) => {
     expect(weigh(sightings, given)).toEqual(expected);
   });

@@ -100,14 +100,26 @@ describe("decide: what the evidence says", () => {
     ["past failAfter the job is failed", due, ABSENT, {}, "fail: output-absent"],
     ["not with --no-fail", due, ABSENT, { failing: false }, "wait: failing-off"],
     ["a time-out says nothing", due, unknown("unreachable"), {}, "unknown: storage-unreachable"],
-    ["a time-out says nothing of a young job either", young, unknown("unreachable"), {}, "unknown: storage-unreachable"],
+    [
+      "a time-out says nothing of a young job either",
+      young,
+      unknown("unreachable"),
+      {},
+      "unknown: storage-unreachable",
+    ],
     ["an empty file is suspect", due, unknown("suspect"), {}, "unknown: suspect-output"],
     ["a cached no is ambiguous", due, unknown("cached"), {}, "unknown: answer-ambiguous"],
     ["a redirect is ambiguous", due, unknown("redirected"), {}, "unknown: answer-ambiguous"],
     ["a 403 is waited for up to failAfter", young, unknown("forbidden"), {}, "wait: output-not-visible"],
     ["past failAfter a 403 is unproven", due, unknown("forbidden"), {}, "unknown: absence-unproven"],
     ["fail-old never fails a job with an output", due, PRESENT, { mode: "fail" }, "skip: output-exists"],
-    ["without a target nothing is failed", candidate({ age: 2 * HOUR, targetId: null }), ABSENT, {}, "skip: target-missing"],
+    [
+      "without a target nothing is failed",
+      candidate({ age: 2 * HOUR, targetId: null }),
+      ABSENT,
+      {},
+      "skip: target-missing",
+    ],
   ])("%s", (_, given, finding, over, expected) => {
     const verdict = decide(given, finding, { ...POLICY, ...over });
     expect(`${verdict.kind}: ${verdict.reason}`).toBe(expected);

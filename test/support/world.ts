@@ -1,5 +1,4 @@
-import type { Operation, Thresholds } from "../../src/core/job.ts";
-import type { Job } from "../../src/core/job.ts";
+import type { Job, Operation, Thresholds } from "../../src/core/job.ts";
 import type { Policy } from "../../src/core/verdict.ts";
 
 export const SECOND = 1_000;

@@ -1,0 +1,424 @@
+import { describe, expect, it } from "vitest";
+import type { Job } from "../../src/core/job.ts";
+import { sweep } from "../../src/core/sweep.ts";
+import { FakeBase, FakeBucket, runOf } from "../support/fakes.ts";
+import { HOUR, job, MINUTE, POLICY } from "../support/world.ts";
+
+const FIELD = "Voiceover + Video";
+
+/** A combine job of its own for segment `n`, with the external id `x<n>`. */
+function combine(n: number, over: Partial<Job> & { age?: number } = {}): Job {
+  const suffix = String(n).padStart(7, "0");
+  return job({
+    id: `recJobs000${suffix}`,
+    externalId: `x${n}`,
+    links: { Segments: [`recSegs000${suffix}`] },
+    ...over,
+  });
+}
+
+function worldOf(jobs: readonly Job[]) {
+  const base = new FakeBase(jobs);
+  const bucket = new FakeBucket();
+  for (const { links } of jobs) for (const id of links.Segments ?? []) base.target("Segments", id);
+  return { base, bucket };
+}
+
+function verdicts(entries: readonly { id: string; verdict: { kind: string; reason: string }; applied: boolean }[]) {
+  return entries.map(({ verdict, applied }) => `${verdict.kind}: ${verdict.reason}${applied ? "!" : ""}`).sort();
+}
+
+describe("a sweep that recovers", () => {
+  it("delivers the output to the target, then completes the job", async () => {
+    const { base, bucket } = worldOf([combine(1)]);
+    bucket.objects.set("x1_output_0.mp4", 1234);
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["recover: output-found!"]);
+    expect(base.targets.get("Segments")?.get("recSegs0000000001")?.fields).toEqual({
+      [FIELD]: [{ url: "https://bucket.example/x1_output_0.mp4" }],
+      Status: "combined",
+    });
+    const done = base.jobs.get("recJobs0000000001");
+    expect(done?.status).toBe("completed");
+    expect(JSON.parse(done?.responsePayload ?? "")).toEqual({
+      output_url: "https://bucket.example/x1_output_0.mp4",
+      completed_via: "polling",
+      run_id: "run-1",
+    });
+    expect(done?.notes).toMatch(/^Completed via polling at 2026-03-01T12:00:00.000Z.*1234 bytes.*run run-1/);
+    expect(base.log).toEqual(["list", "readJobs", "readTargets", "updateTargets", "updateJobs"]);
+  });
+
+  it("keeps the notes that are there", async () => {
+    const { base, bucket } = worldOf([combine(1, { notes: "x".repeat(5_000) })]);
+    bucket.objects.set("x1_output_0.mp4", 1);
+    await sweep(runOf(base, bucket));
+    expect(base.jobs.get("recJobs0000000001")?.notes.split("\n")).toEqual([
+      "x".repeat(5_000),
+      expect.stringMatching(/^Completed via polling/),
+    ]);
+  });
+
+  it("asks for nothing but the listing when nothing is stuck", async () => {
+    const { base, bucket } = worldOf([combine(1, { status: "completed" })]);
+    const { report } = await sweep(runOf(base, bucket));
+    expect(report.summary.stuck).toBe(0);
+    expect([base.log, bucket.looked]).toEqual([["list"], []]);
+  });
+
+  it("leaves a job alone that the webhook completed between listing and writing", async () => {
+    const { base, bucket } = worldOf([combine(1)]);
+    bucket.objects.set("x1_output_0.mp4", 1);
+    base.before = (request) => {
+      if (request === "readJobs") base.edit("recJobs0000000001", { status: "completed", notes: "by webhook" });
+    };
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["skip: changed-meanwhile"]);
+    expect(base.jobs.get("recJobs0000000001")?.notes).toBe("by webhook");
+    expect(base.targets.get("Segments")?.get("recSegs0000000001")?.fields).toEqual({});
+  });
+
+  it.each(["status", "externalId", "links"] as const)(
+    "leaves a job alone whose %s changed meanwhile",
+    async (field) => {
+      const { base, bucket } = worldOf([combine(1)]);
+      bucket.objects.set("x1_output_0.mp4", 1);
+      const changes = { status: "webhook_error", externalId: "other", links: { Segments: ["recSegs0000000009"] } };
+      base.before = (request) => {
+        if (request === "readJobs") base.edit("recJobs0000000001", { [field]: changes[field] });
+      };
+      const { report } = await sweep(runOf(base, bucket));
+      expect(verdicts(report.entries)).toEqual(["skip: changed-meanwhile"]);
+      expect(base.log).not.toContain("updateJobs");
+    },
+  );
+
+  it("leaves a job alone that was deleted meanwhile, and does not count it as an error", async () => {
+    const { base, bucket } = worldOf([combine(1)]);
+    bucket.objects.set("x1_output_0.mp4", 1);
+    base.before = (request) => {
+      if (request === "readJobs") base.jobs.delete("recJobs0000000001");
+    };
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["skip: changed-meanwhile"]);
+    expect(report.summary.errors).toBe(0);
+  });
+
+  it("does not complete a job whose target is gone", async () => {
+    const { base, bucket } = worldOf([combine(1)]);
+    bucket.objects.set("x1_output_0.mp4", 1);
+    base.targets.clear();
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["skip: target-missing"]);
+    expect(base.jobs.get("recJobs0000000001")?.status).toBe("processing");
+  });
+
+  it("does not overwrite another file in the target's field", async () => {
+    const { base, bucket } = worldOf([combine(1)]);
+    bucket.objects.set("x1_output_0.mp4", 1);
+    base.target("Segments", "recSegs0000000001", { [FIELD]: [{ url: "https://bucket.example/other.mp4" }] });
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["skip: target-occupied"]);
+    expect(base.log).not.toContain("updateTargets");
+  });
+
+  it("completes the job without another write where the target holds this very file", async () => {
+    const { base, bucket } = worldOf([combine(1)]);
+    bucket.objects.set("x1_output_0.mp4", 1);
+    base.target("Segments", "recSegs0000000001", { [FIELD]: [{ url: "https://elsewhere.example/x1_output_0.mp4" }] });
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["recover: output-found!"]);
+    expect(base.log).not.toContain("updateTargets");
+  });
+
+  it("finds the target in a link field that only the guard read sees", async () => {
+    const unlinked = combine(1, { links: {} });
+    const { base, bucket } = worldOf([unlinked]);
+    bucket.objects.set("x1_output_0.mp4", 1);
+    base.target("Segments", "recSegs0000000001");
+    base.before = (request) => {
+      if (request === "readJobs") base.edit(unlinked.id, { links: { "Related Segment Video": ["recSegs0000000001"] } });
+    };
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["recover: output-found!"]);
+  });
+
+  it.each(["updateTargets", "updateJobs"])(
+    "resolves a lost answer of %s by reading, without doubling anything",
+    async (lost) => {
+      const { base, bucket } = worldOf([combine(1)]);
+      bucket.objects.set("x1_output_0.mp4", 1);
+      let losses = 0;
+      base.after = (request) => (request === lost && losses++ === 0 ? "lost" : undefined);
+      const { report } = await sweep(runOf(base, bucket));
+      expect(verdicts(report.entries)).toEqual(["recover: output-found!"]);
+      expect(base.log.filter((request) => request === lost)).toHaveLength(1);
+      expect(base.jobs.get("recJobs0000000001")?.notes.match(/Completed via polling/g)).toHaveLength(1);
+    },
+  );
+
+  it("lets the newest of two jobs for one target win, and closes the older with a note", async () => {
+    const links = { Segments: ["recSegs0000000001"] };
+    const { base, bucket } = worldOf([
+      combine(1, { age: 30 * MINUTE, links }),
+      combine(2, { age: 10 * MINUTE, links }),
+    ]);
+    bucket.objects.set("x1_output_0.mp4", 1).set("x2_output_0.mp4", 2);
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["recover: output-found!", "recover: superseded!"]);
+    expect(base.targets.get("Segments")?.get("recSegs0000000001")?.fields[FIELD]).toEqual([
+      { url: "https://bucket.example/x2_output_0.mp4" },
+    ]);
+    expect(base.jobs.get("recJobs0000000001")?.notes).toContain("superseded by job recJobs0000000002");
+  });
+
+  it("does not deliver an older file while the newer job's storage gives no answer", async () => {
+    const links = { Segments: ["recSegs0000000001"] };
+    const { base, bucket } = worldOf([
+      combine(1, { age: 30 * MINUTE, links }),
+      combine(2, { age: 10 * MINUTE, links }),
+    ]);
+    bucket.objects.set("x1_output_0.mp4", 1).set("x2_output_0.mp4", "unreachable");
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["unknown: storage-unreachable", "wait: newer-undecided"]);
+  });
+
+  it("writes fifty at a time, ten a request", async () => {
+    const jobs = Array.from({ length: 60 }, (_, n) => combine(n));
+    const { base, bucket } = worldOf(jobs);
+    for (const { externalId } of jobs) bucket.objects.set(`${externalId}_output_0.mp4`, 1);
+    const { report } = await sweep(runOf(base, bucket));
+    expect(report.summary.recovered).toBe(60);
+    const times = (name: string) => base.log.filter((request) => request === name).length;
+    expect(["readJobs", "readTargets", "updateTargets", "updateJobs"].map(times)).toEqual([2, 2, 6, 6]);
+  });
+
+  it("takes the oldest with --limit, and says that there are more", async () => {
+    const jobs = [combine(1, { age: 10 * MINUTE }), combine(2, { age: 30 * MINUTE }), combine(3, { age: 20 * MINUTE })];
+    const { base, bucket } = worldOf(jobs);
+    for (const { externalId } of jobs) bucket.objects.set(`${externalId}_output_0.mp4`, 1);
+    const { report } = await sweep(runOf(base, bucket, { limit: 1 }));
+    expect(report.entries.map(({ externalId }) => externalId)).toEqual(["x2"]);
+    expect(report.truncated).toBe(true);
+  });
+});
+
+describe("a sweep that fails", () => {
+  it("fails what is past failAfter and answers 404 where a random key does", async () => {
+    const { base, bucket } = worldOf([combine(1, { age: 2 * HOUR })]);
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["fail: output-absent!"]);
+    expect(base.jobs.get("recJobs0000000001")).toMatchObject({
+      status: "failed",
+      notes: expect.stringMatching(/^Failed via polling at .*x1_output_0.mp4 → HTTP 404.*run run-1/),
+    });
+    expect(base.log).toEqual(["list", "readJobs", "updateJobs"]);
+  });
+
+  it("leaves a 403 alone where nothing proves that it means missing", async () => {
+    const { base, bucket } = worldOf([combine(1, { age: 2 * HOUR })]);
+    bucket.missing = "forbidden";
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["unknown: absence-unproven"]);
+    expect(base.jobs.get("recJobs0000000001")?.status).toBe("processing");
+  });
+
+  it("takes a 403 for missing where an output seen in this sweep answers 200", async () => {
+    const { base, bucket } = worldOf([combine(1, { age: 2 * HOUR }), combine(2)]);
+    bucket.missing = "forbidden";
+    bucket.objects.set("x2_output_0.mp4", 1);
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["fail: output-absent!", "recover: output-found!"]);
+  });
+
+  it("takes a 403 for missing where the newest completed job's output answers 200", async () => {
+    const responsePayload = "{'output_url': 'https://bucket.example/x9_output_0.mp4'}";
+    const { base, bucket } = worldOf([
+      combine(1, { age: 2 * HOUR }),
+      combine(9, { status: "completed", responsePayload }),
+    ]);
+    bucket.missing = "forbidden";
+    bucket.objects.set("x9_output_0.mp4", 1);
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["fail: output-absent!"]);
+    bucket.objects.delete("x9_output_0.mp4");
+  });
+
+  it("fails nobody when a random key is answered with trouble", async () => {
+    const { base, bucket } = worldOf([combine(1, { age: 2 * HOUR })]);
+    bucket.objects.set("x1_output_0.mp4", "missing");
+    bucket.missing = "unreachable";
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["unknown: answer-ambiguous"]);
+  });
+
+  it("does not fail a job whose output turned up after the listing", async () => {
+    const { base, bucket } = worldOf([combine(1, { age: 2 * HOUR })]);
+    const clock = runOf(base, bucket).clock;
+    const slow = { ...runOf(base, bucket), clock: { ...clock, now: () => slowNow } };
+    let slowNow = clock.now();
+    const look = bucket.look.bind(bucket);
+    bucket.look = async (url) => {
+      const seen = await look(url);
+      if (!url.includes("x1_")) {
+        slowNow += 11_000;
+        bucket.objects.set("x1_output_0.mp4", 1);
+      }
+      return seen;
+    };
+    const { report } = await sweep(slow);
+    expect(verdicts(report.entries)).toEqual(["skip: changed-meanwhile"]);
+    expect(base.jobs.get("recJobs0000000001")?.status).toBe("processing");
+  });
+
+  it("leaves a job alone that changed right before the write", async () => {
+    const { base, bucket } = worldOf([combine(1, { age: 2 * HOUR })]);
+    base.before = (request) => {
+      if (request === "readJobs") base.edit("recJobs0000000001", { status: "completed" });
+    };
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["skip: changed-meanwhile"]);
+    expect(base.jobs.get("recJobs0000000001")?.status).toBe("completed");
+  });
+
+  it("writes one note although the answer was lost", async () => {
+    const { base, bucket } = worldOf([combine(1, { age: 2 * HOUR })]);
+    let losses = 0;
+    base.after = () => (losses++ === 0 ? "lost" : undefined);
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["fail: output-absent!"]);
+    expect(base.jobs.get("recJobs0000000001")?.notes.match(/Failed via polling/g)).toHaveLength(1);
+  });
+
+  it("fails nobody while the clocks are more than five minutes apart", async () => {
+    const { base, bucket } = worldOf([combine(1, { age: 2 * HOUR })]);
+    base.skewMs = 6 * MINUTE;
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["unknown: clock-skew"]);
+  });
+
+  it("fails a job with an output never, and says that it has one", async () => {
+    const { base, bucket } = worldOf([combine(1, { age: 48 * HOUR })]);
+    bucket.objects.set("x1_output_0.mp4", 1);
+    const run = runOf(base, bucket, { command: "fail-old", policy: { ...POLICY, mode: "fail" } });
+    const { report } = await sweep(run);
+    expect(verdicts(report.entries)).toEqual(["skip: output-exists"]);
+    expect(base.log).toEqual(["list"]);
+  });
+});
+
+describe("the safety brake", () => {
+  const herd = (count: number) => Array.from({ length: count }, (_, n) => combine(n, { age: 2 * HOUR }));
+
+  it("lets five go without further proof", async () => {
+    const { base, bucket } = worldOf(herd(5));
+    const { report } = await sweep(runOf(base, bucket));
+    expect([report.summary.failed, report.brake]).toEqual([5, null]);
+  });
+
+  it("holds six back when no output of the operation was ever seen", async () => {
+    const { base, bucket } = worldOf(herd(6));
+    const { report } = await sweep(runOf(base, bucket));
+    expect(report.summary).toMatchObject({ failed: 0, unknown: 6 });
+    expect(report.brake).toMatchObject([{ operation: "combine", stuck: 6, wouldFail: 6, limit: 5 }]);
+    expect(base.log).not.toContain("updateJobs");
+  });
+
+  it("lets a herd go when an output of the operation was found in this sweep", async () => {
+    const { base, bucket } = worldOf([...herd(6), combine(9)]);
+    bucket.objects.set("x9_output_0.mp4", 1);
+    const { report } = await sweep(runOf(base, bucket));
+    expect(report.summary).toMatchObject({ failed: 6, recovered: 1 });
+  });
+
+  it("is not impressed by a recorded output of another name: the pattern may be what is wrong", async () => {
+    const responsePayload = JSON.stringify({ output_url: "https://bucket.example/renamed-x9.mp4" });
+    const { base, bucket } = worldOf([...herd(6), combine(9, { status: "completed", responsePayload })]);
+    bucket.objects.set("renamed-x9.mp4", 1);
+    const { report } = await sweep(runOf(base, bucket));
+    expect(report.summary).toMatchObject({ failed: 0, unknown: 6 });
+  });
+
+  it("holds back a herd of 403s that calibration could not explain, and recovers the rest", async () => {
+    const links = { "Related Video": ["recVideo000000001"] };
+    const music = job({ id: "recJobsMusic00001", externalId: "m", type: "concatenate", links });
+    const { base, bucket } = worldOf([...herd(6), music]);
+    base.target("Videos", "recVideo000000001");
+    bucket.missing = "forbidden";
+    bucket.objects.set("m.mp4", 1);
+    const look = bucket.look.bind(bucket);
+    let looks = 0;
+    bucket.look = async (url) =>
+      url.endsWith("/m.mp4") && looks++ > 0 ? await look("https://x.example/none") : await look(url);
+    const { report } = await sweep(runOf(base, bucket));
+    expect(report.summary).toMatchObject({ failed: 0, unknown: 6, recovered: 1 });
+    expect(report.brake).toMatchObject([{ reason: "calibration-failed" }]);
+  });
+
+  it("lets a herd go with --force, but not what is unknown", async () => {
+    const { base, bucket } = worldOf(herd(6));
+    bucket.objects.set("x0_output_0.mp4", "unreachable");
+    const { report } = await sweep(runOf(base, bucket, { force: true }));
+    expect(report.summary).toMatchObject({ failed: 5, unknown: 1 });
+  });
+
+  it("fails at most maxFails in a run, whatever the proof", async () => {
+    const { base, bucket } = worldOf([...herd(8), combine(9)]);
+    bucket.objects.set("x9_output_0.mp4", 1);
+    const { report } = await sweep(runOf(base, bucket, { brake: { minimum: 5, share: 0.2, maxFails: 7 } }));
+    expect(report.summary).toMatchObject({ failed: 7, waiting: 1 });
+    expect(report.truncated).toBe(true);
+  });
+});
+
+describe("a dry run and a scan", () => {
+  const world = () => {
+    const links = { Segments: ["recSegs0000000001"] };
+    const made = worldOf([
+      combine(1, { age: 30 * MINUTE, links }),
+      combine(2, { links }),
+      combine(3, { age: 2 * HOUR }),
+      combine(4),
+      combine(5, { externalId: null }),
+      combine(6, { age: 30 * HOUR }),
+      combine(7),
+    ]);
+    for (const n of [1, 2, 7]) made.bucket.objects.set(`x${n}_output_0.mp4`, n);
+    made.base.target("Segments", "recSegs0000000007", { [FIELD]: [{ url: "https://bucket.example/other.mp4" }] });
+    return made;
+  };
+
+  it("says in a dry run exactly what recover then does", async () => {
+    const planned = world();
+    const done = world();
+    const [plan, act] = [
+      await sweep(runOf(planned.base, planned.bucket, { dryRun: true })),
+      await sweep(runOf(done.base, done.bucket)),
+    ];
+    const withoutApplied = (entries: typeof plan.report.entries) => entries.map(({ applied: _, ...entry }) => entry);
+    expect(withoutApplied(plan.report.entries)).toEqual(withoutApplied(act.report.entries));
+    expect(plan.report.summary).toEqual(act.report.summary);
+    expect(act.report.summary).toEqual({
+      stuck: 7,
+      recovered: 2,
+      failed: 1,
+      waiting: 1,
+      skipped: 3,
+      unknown: 0,
+      errors: 0,
+    });
+  });
+
+  it.each([{ dryRun: true }, { command: "scan" }] as const)("writes nothing with %o", async (over) => {
+    const { base, bucket } = world();
+    await sweep(runOf(base, bucket, over));
+    expect(base.log.filter((request) => request.startsWith("update"))).toEqual([]);
+  });
+
+  it("finds nothing more to do in the sweep after a sweep", async () => {
+    const { base, bucket } = world();
+    await sweep(runOf(base, bucket));
+    const { report } = await sweep(runOf(base, bucket));
+    expect([report.summary.recovered, report.summary.failed]).toEqual([0, 0]);
+  });
+});

@@ -1,0 +1,194 @@
+import type { Sighting, UnknownCause } from "../../src/core/evidence.ts";
+import { fileNameOf } from "../../src/core/evidence.ts";
+import type { Job } from "../../src/core/job.ts";
+import type {
+  Attachment,
+  CellValue,
+  Clock,
+  JobQuery,
+  JobStore,
+  JobUpdate,
+  OutputProbe,
+  TargetRecord,
+  TargetUpdate,
+  WriteResult,
+} from "../../src/core/ports.ts";
+import type { Run } from "../../src/core/run.ts";
+import { COMBINE, CONCATENATE, NOW, POLICY } from "./world.ts";
+
+/** A clock that stands still unless it is slept on. */
+export function stillClock(at = NOW): Clock & { at: number } {
+  return {
+    at,
+    now() {
+      return this.at;
+    },
+    async sleep(ms) {
+      this.at += ms;
+    },
+  };
+}
+
+interface Target {
+  readonly id: string;
+  fields: Record<string, CellValue>;
+}
+
+/**
+ * The base as a few maps. It filters by status only, as a base whose clock differs would, and lets a test interfere at
+ * each request: before it is carried out, or after, when the answer is lost.
+ */
+export class FakeBase implements JobStore {
+  readonly jobs = new Map<string, Job>();
+  readonly targets = new Map<string, Map<string, Target>>();
+  readonly log: string[] = [];
+  /** Called with the name of each request before it is carried out. */
+  before: (request: string) => void = () => undefined;
+  /** Called after it was carried out; "lost" loses the answer of a write. */
+  after: (request: string) => "lost" | undefined = () => undefined;
+  skewMs: number | null = null;
+  #requests = 0;
+
+  constructor(jobs: readonly Job[]) {
+    for (const job of jobs) this.jobs.set(job.id, job);
+  }
+
+  target(table: string, id: string, fields: Record<string, CellValue> = {}): Target {
+    const records = this.targets.get(table) ?? new Map<string, Target>();
+    this.targets.set(table, records);
+    const record = { id, fields };
+    records.set(id, record);
+    return record;
+  }
+
+  edit(id: string, fields: Partial<Job>): void {
+    const job = this.jobs.get(id);
+    if (job !== undefined) this.jobs.set(id, { ...job, ...fields });
+  }
+
+  async *list(query: JobQuery): AsyncIterable<readonly Job[]> {
+    this.#begin("list");
+    yield [...this.jobs.values()].filter(({ status }) => query.statuses.includes(status));
+  }
+
+  async readJobs(ids: readonly string[]): Promise<ReadonlyMap<string, Job>> {
+    this.#begin("readJobs");
+    return new Map([...this.jobs].filter(([id]) => ids.includes(id)));
+  }
+
+  async readTargets(table: string, ids: readonly string[]): Promise<ReadonlyMap<string, TargetRecord>> {
+    this.#begin("readTargets");
+    const found = [...(this.targets.get(table)?.values() ?? [])].filter(({ id }) => ids.includes(id));
+    return new Map(found.map(({ id, fields }) => [id, { id, attachments: attachmentsIn(fields) }]));
+  }
+
+  async updateTargets(table: string, updates: readonly TargetUpdate[]): Promise<readonly WriteResult[]> {
+    this.#begin("updateTargets");
+    for (const { id, fields } of updates) {
+      const record = this.targets.get(table)?.get(id);
+      if (record !== undefined) record.fields = { ...record.fields, ...fields };
+    }
+    return this.#answer("updateTargets", updates);
+  }
+
+  async updateJobs(updates: readonly JobUpdate[]): Promise<readonly WriteResult[]> {
+    this.#begin("updateJobs");
+    for (const { id, ...fields } of updates) this.edit(id, fields);
+    return this.#answer("updateJobs", updates);
+  }
+
+  async listCompleted(): Promise<{ jobs: readonly Job[]; whole: boolean }> {
+    this.#begin("listCompleted");
+    return { jobs: [...this.jobs.values()].filter(({ status }) => status === "completed"), whole: true };
+  }
+
+  requests(): number {
+    return this.#requests;
+  }
+
+  skew(): number | null {
+    return this.skewMs;
+  }
+
+  #begin(request: string): void {
+    this.#requests += 1;
+    this.log.push(request);
+    this.before(request);
+  }
+
+  #answer(request: string, updates: readonly { id: string }[]): readonly WriteResult[] {
+    const lost = this.after(request) === "lost";
+    return updates.map(({ id }) =>
+      lost ? { id, kind: "unconfirmed", error: "the answer was lost" } : { id, kind: "confirmed" },
+    );
+  }
+}
+
+function attachmentsIn(fields: Readonly<Record<string, CellValue>>): Record<string, readonly Attachment[]> {
+  const found: Record<string, readonly Attachment[]> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    if (!Array.isArray(value)) continue;
+    found[name] = value.map((entry) => ({
+      id: "id" in entry ? entry.id : null,
+      filename: "url" in entry ? fileNameOf(entry.url) : entry.id,
+      url: "url" in entry ? entry.url : null,
+      size: null,
+    }));
+  }
+  return found;
+}
+
+type Answer = number | "missing" | UnknownCause;
+
+/** The bucket as a map from file name to size or to the trouble it gives; all else is `missing`. */
+export class FakeBucket implements OutputProbe {
+  readonly objects = new Map<string, Answer>();
+  /** How it says that something is missing. */
+  missing: "missing" | UnknownCause = "missing";
+  readonly looked: string[] = [];
+
+  locate(fileName: string): string {
+    return `https://bucket.example/${fileName}`;
+  }
+
+  async look(url: string): Promise<Sighting> {
+    const name = fileNameOf(url);
+    this.looked.push(name);
+    const answer = this.objects.get(name) ?? this.missing;
+    if (answer === "missing") return { result: "absent", url, detail: "HTTP 404" };
+    if (typeof answer === "string") return { result: "unknown", url, detail: answer, cause: answer };
+    const output = { url, bytes: answer, contentType: "binary/octet-stream", etag: '"e"', lastModified: null };
+    return { result: "present", url, detail: "HTTP 200", output };
+  }
+
+  requests(): number {
+    return this.looked.length;
+  }
+}
+
+/** A run of `recover` with no deadline, or what the test needs instead. */
+export function runOf(store: JobStore, probe: OutputProbe, over: Partial<Run> = {}): Run {
+  const never = new AbortController().signal;
+  return {
+    command: "recover",
+    dryRun: false,
+    force: false,
+    limit: null,
+    named: null,
+    only: null,
+    policy: { ...POLICY, operations: [COMBINE, CONCATENATE] },
+    brake: { minimum: 5, share: 0.2, maxFails: 100 },
+    completedStatus: "completed",
+    failedStatus: "failed",
+    signature: { runId: "run-1", version: "0.0.0" },
+    concurrency: 4,
+    store,
+    probe,
+    clock: stillClock(),
+    random: () => 0.5,
+    limits: { listing: never, begin: never, reads: never, writes: never },
+    observer: { listed() {}, probed() {}, settled() {}, warn() {} },
+    confirm: null,
+    ...over,
+  };
+}
