@@ -131,6 +131,7 @@ async function swept(invocation: Invocation, settings: Settings): Promise<ExitCo
       failing: flags.fail !== false,
     },
     brake: settings.brake,
+    lateOutputs: settings.lateOutputs,
     completedStatus: settings.jobs.completedStatus,
     failedStatus: settings.jobs.failedStatus,
     signature: { runId: randomUUID(), version: VERSION },

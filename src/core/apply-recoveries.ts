@@ -4,8 +4,7 @@ import type { Duration, Instant, Job } from "./job.ts";
 import { appendLine, completedLine, supersededLine } from "./notes.ts";
 import type { JobUpdate, TargetUpdate, WriteResult } from "./ports.ts";
 import type { Case, Run } from "./run.ts";
-import type { Candidate, Verdict } from "./verdict.ts";
-import { TARGET_MISSING } from "./verdict.ts";
+import { type Candidate, type Policy, TARGET_MISSING, type Verdict } from "./verdict.ts";
 
 /** Jobs and targets that are read in one request each before they are written. */
 export const CHUNK = 50;
@@ -66,7 +65,8 @@ async function examine(pending: readonly Recovery[], run: Run): Promise<readonly
   const open: { recovery: Recovery; job: Job }[] = [];
   for (const recovery of pending) {
     const { item, candidate } = recovery;
-    const check = checkJob(jobs.get(item.job.id), { externalId: item.job.externalId, candidate }, done, run.policy);
+    const fresh = jobs.get(item.job.id);
+    const check = checkJob(fresh, { externalId: item.job.externalId, candidate }, done, policyOf(item, run));
     switch (check.kind) {
       case "done":
         item.applied = true;
@@ -85,6 +85,11 @@ async function examine(pending: readonly Recovery[], run: Run): Promise<readonly
     }
   }
   return await examineTargets(open, readAt, run);
+}
+
+/** A job that polling failed is judged as if failed were a stuck status. */
+export function policyOf(item: Pick<Case, "late">, run: Run): Policy {
+  return item.late ? { ...run.policy, stuckStatuses: [run.failedStatus] } : run.policy;
 }
 
 async function examineTargets(

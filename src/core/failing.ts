@@ -20,20 +20,25 @@ export interface FailingResult {
  */
 export async function failDue(
   cases: readonly Case[],
-  clock: { readonly now: Instant; readonly skewed: boolean },
+  listing: {
+    readonly now: Instant;
+    readonly skewed: boolean;
+    /** How many jobs of each operation polling has failed lately: a trickle of fails is a herd in the end. */
+    readonly failedBefore: ReadonlyMap<string, number>;
+  },
   run: Run,
 ): Promise<FailingResult> {
   const suspects = cases.flatMap(suspectOf);
   const [first] = suspects;
   if (first === undefined || run.limits.begin.aborted) return { held: [], truncated: first !== undefined };
-  if (clock.skewed) {
+  if (listing.skewed) {
     for (const { item } of suspects) {
       item.verdict = { kind: "unknown", reason: "clock-skew", detail: "the clocks differ by over 5 minutes" };
     }
     return { held: [], truncated: false };
   }
 
-  const known = knownOutputs(cases, suspects, clock.now, run);
+  const known = knownOutputs(cases, suspects, listing.now, run);
   const calibration = await calibrate(
     run.probe,
     first.candidate.operation,
@@ -45,7 +50,7 @@ export async function failDue(
     const verdict = decide(candidate, weigh(item.sightings, calibration), run.policy);
     item.verdict = verdict.kind === "unknown" ? { ...verdict, detail: calibration.detail } : verdict;
   }
-  const held = run.force ? [] : await brake(cases, suspects, calibration, known, run);
+  const held = run.force ? [] : await brake(cases, suspects, calibration, known, listing.failedBefore, run);
   const failures = suspects.filter(({ item }) => item.verdict?.kind === "fail");
   const rest = failures.slice(run.brake.maxFails);
   for (const { item } of rest) {
@@ -74,6 +79,7 @@ async function brake(
   suspects: readonly Failure[],
   calibration: Calibration,
   known: KnownOutputs,
+  failedLately: ReadonlyMap<string, number>,
   run: Run,
 ): Promise<readonly HeldOperation[]> {
   const held: HeldOperation[] = [];
@@ -81,14 +87,15 @@ async function brake(
     const own = suspects.filter(({ candidate }) => candidate.operation.name === operation);
     const wouldFail = own.filter(({ item }) => item.verdict?.kind === "fail");
     const stuck = cases.filter((item) => item.operation === operation).length;
-    const limit = fairShare(stuck, run.brake);
-    const numbers = { operation, stuck, failedBefore: 0, limit };
+    const failedBefore = failedLately.get(operation) ?? 0;
+    const limit = fairShare(stuck + failedBefore, run.brake);
+    const numbers = { operation, stuck, failedBefore, limit };
     if (calibration.kind === "failed") {
-      if (own.length <= limit) continue;
+      if (own.length + failedBefore <= limit) continue;
       held.push({ ...numbers, wouldFail: own.length, reason: "calibration-failed", detail: calibration.detail });
       continue;
     }
-    if (wouldFail.length <= limit) continue;
+    if (wouldFail.length === 0 || wouldFail.length + failedBefore <= limit) continue;
     const control = await known.ofOperation(operation);
     if (control.kind === "seen") continue;
     held.push({ ...numbers, wouldFail: wouldFail.length, reason: "no-positive-control", detail: control.detail });

@@ -11,6 +11,8 @@ export interface Signature {
 /** Lines begin like this, so that a later sweep finds its own work by FIND() in the listing it makes anyway. */
 export const COMPLETED_MARK = "Completed via polling at ";
 export const FAILED_MARK = "Failed via polling at ";
+export const REDELIVERED_MARK = "Delivery retried via polling at ";
+export const UNDELIVERED_MARK = "Delivery failed via polling at ";
 /** What the poller that came before this tool wrote. */
 export const OLD_POLLER_FAILED_MARK = "Timed out via polling";
 
@@ -24,6 +26,23 @@ export function completedLine(output: Output, sighting: Sighting | null, at: Ins
 /** The line of a job whose target received the output of a newer job instead. */
 export function supersededLine(newer: string, at: Instant, by: Signature): string {
   return `${COMPLETED_MARK}${iso(at)}: superseded by job ${newer}, whose output was delivered; this file was not ${signed(by)}`;
+}
+
+/** The line of a completed job whose file Airtable had dropped, and which was written once more. */
+export function redeliveredLine(output: Output, found: string, at: Instant, by: Signature): string {
+  return `${REDELIVERED_MARK}${iso(at)}: ${found}; wrote ${fileNameOf(output.url)} again ${signed(by)}`;
+}
+
+/** The line, and the error, of a completed job whose file Airtable dropped twice. */
+export function undeliveredLine(fileName: string, found: string, at: Instant, by: Signature): string {
+  return `${UNDELIVERED_MARK}${iso(at)}: ${found}, twice; ${fileName} has to be attached by hand ${signed(by)}`;
+}
+
+/** How large the output was when it was found, as the line of its completion tells; null where it does not. */
+export function bytesNoted(notes: string): number | null {
+  const line = notes.slice(notes.lastIndexOf(COMPLETED_MARK)).split("\n", 1)[0] ?? "";
+  const [, bytes] = /\b(\d+) bytes\b/.exec(line) ?? [];
+  return bytes === undefined ? null : Number(bytes);
 }
 
 /** The line that a failed job gets. */

@@ -42,6 +42,8 @@ export interface Run {
   readonly only: readonly string[] | null;
   readonly policy: Policy;
   readonly brake: BrakeSettings;
+  /** Whether jobs that polling failed are recovered when their output turns up. */
+  readonly lateOutputs: boolean;
   readonly signature: Signature;
   /** What the jobs that were recovered, or failed, are set to. */
   readonly completedStatus: string;
@@ -63,6 +65,8 @@ export interface Case {
   readonly job: Pick<Job, "id" | "externalId" | "type" | "status" | "since">;
   readonly operation: string | null;
   readonly age: Duration | null;
+  /** Whether polling failed it before: it is shown only if its output has turned up since. */
+  readonly late: boolean;
   /** Null where there was nothing to look for. */
   readonly candidate: Candidate | null;
   sightings: readonly Sighting[];

@@ -1,12 +1,14 @@
-import { applyRecoveries, CHUNK, type Recovery } from "./apply-recoveries.ts";
+import { applyRecoveries, CHUNK, policyOf, type Recovery } from "./apply-recoveries.ts";
 import type { HeldOperation } from "./brake.ts";
 import { withConsent } from "./consent.ts";
 import { Deck } from "./deck.ts";
+import { verifyDeliveries } from "./delivery.ts";
 import { failDue } from "./failing.ts";
 import type { Instant, Job } from "./job.ts";
 import { isUpstreamError, type UpstreamError } from "./ports.ts";
 import { probeAll } from "./probing.ts";
 import { type Report, summarise } from "./report.ts";
+import { completedByPolling, isFailedByPolling, revisitOf } from "./revisit.ts";
 import { type Case, entryOf, type Run } from "./run.ts";
 import { supersede } from "./supersede.ts";
 import { FUTURE_TOLERANCE, TARGET_MISSING, triage } from "./verdict.ts";
@@ -45,13 +47,15 @@ export async function sweep(run: Run): Promise<SweepResult> {
     deck.close();
   }
   await probing;
+  dropUnchanged(cases);
 
   let truncated = listing.truncated || cases.some(({ verdict }) => verdict === null);
   let brake: readonly HeldOperation[] = [];
   let fault: UpstreamError | null = null;
   try {
     await recover(cases, run);
-    const failing = await failDue(cases, { now: listing.now, skewed: listing.skew > SKEW_TOO_FAR }, run);
+    if (run.command !== "scan") cases.push(...(await verifyDeliveries(listing.deliveries, run)));
+    const failing = await failDue(cases, { ...listing, skewed: listing.skew > SKEW_TOO_FAR }, run);
     brake = failing.held;
     truncated ||= failing.truncated;
   } catch (error) {
@@ -70,6 +74,10 @@ interface Listing {
   /** How far the clocks are apart, in milliseconds. */
   readonly skew: number;
   readonly truncated: boolean;
+  /** Jobs that this tool completed in the last hour. */
+  readonly deliveries: readonly string[];
+  /** How many jobs of each operation polling has failed within `maxAge`. */
+  readonly failedBefore: ReadonlyMap<string, number>;
 }
 
 async function list(cases: Case[], deck: Deck, run: Run): Promise<Listing> {
@@ -77,12 +85,14 @@ async function list(cases: Case[], deck: Deck, run: Run): Promise<Listing> {
   const horizons = [run.policy.thresholds, ...run.policy.operations.map(({ thresholds }) => thresholds)].map(
     ({ stuckAfter, failAfter }) => (run.policy.mode === "fail" ? failAfter : stuckAfter),
   );
+  const revisit = revisitOf(run, local);
   const pages = run.store.list(
     {
       statuses: run.policy.stuckStatuses,
       before: local - Math.min(...horizons),
       future: local + FUTURE_TOLERANCE,
       ...(run.named === null ? {} : { named: run.named }),
+      ...(revisit === null ? {} : { revisit }),
     },
     run.limits.reads,
   );
@@ -90,13 +100,20 @@ async function list(cases: Case[], deck: Deck, run: Run): Promise<Listing> {
   let skew = 0;
   let truncated = false;
   const waiting: Case[] = [];
+  const deliveries: string[] = [];
+  const failedBefore = new Map<string, number>();
   for await (const page of pages) {
     if (now === null) {
       skew = run.store.skew() ?? 0;
       now = Math.abs(skew) > SKEW_NOTICED ? local + skew : local;
       if (Math.abs(skew) > SKEW_WARNED) run.observer.warn(skewWarning(skew));
     }
-    const found = page.flatMap((job) => caseOf(job, run, now ?? local));
+    const at = now;
+    const found = page.flatMap((job) => caseOf(job, run, at));
+    for (const { late, operation } of found) {
+      if (late && operation !== null) failedBefore.set(operation, (failedBefore.get(operation) ?? 0) + 1);
+    }
+    deliveries.push(...page.flatMap((job) => (completedByPolling(job, run, at) === null ? [] : [job.id])));
     cases.push(...found);
     run.observer.listed(cases.length);
     const open = found.filter(({ verdict }) => verdict === null);
@@ -108,7 +125,7 @@ async function list(cases: Case[], deck: Deck, run: Run): Promise<Listing> {
     }
   }
   if (run.limit !== null) truncated = takeOldest(run.limit, cases, waiting, deck) || truncated;
-  return { now: now ?? local, skew: Math.abs(skew), truncated };
+  return { now: now ?? local, skew: Math.abs(skew), truncated, deliveries, failedBefore };
 }
 
 /** Keeps the `limit` oldest of those that can be worked on, and fills up with those that cannot. */
@@ -123,11 +140,13 @@ function takeOldest(limit: number, cases: Case[], waiting: readonly Case[], deck
 }
 
 function caseOf(job: Job, run: Run, now: Instant): readonly Case[] {
-  const found = triage(job, run.policy, now);
-  if (found.kind === "not-stuck") return [];
+  const late = isFailedByPolling(job, run, now);
+  const found = triage(job, policyOf({ late }, run), now);
+  if (found.kind === "not-stuck" || (late && found.kind === "settled")) return [];
   const { id, externalId, type, status, since } = job;
   const base = {
     job: { id, externalId, type, status, since },
+    late,
     sightings: [],
     probedAt: null,
     applied: false,
@@ -143,6 +162,16 @@ function caseOf(job: Job, run: Run, now: Instant): readonly Case[] {
   const { attachment: field } = candidate.operation;
   const target = candidate.targetId === null ? null : { table, id: candidate.targetId, field };
   return [{ ...base, operation, age: candidate.age, candidate, verdict: null, target }];
+}
+
+/** A job that polling failed is a case again only if its output has turned up; else it stays as it is, and unsaid. */
+function dropUnchanged(cases: Case[]): void {
+  const kept = cases.flatMap((item): readonly Case[] => {
+    if (!item.late) return [item];
+    if (item.verdict?.kind !== "recover") return [];
+    return [{ ...item, verdict: { ...item.verdict, reason: "late-output", detail: "polling had failed it before" } }];
+  });
+  cases.splice(0, cases.length, ...kept);
 }
 
 async function recover(cases: readonly Case[], run: Run): Promise<void> {

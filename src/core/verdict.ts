@@ -5,7 +5,7 @@ import { operationOf, targetOf } from "./target.ts";
 /** The closed list of reasons. docs/reasons.md says of each what it means and what to do about it. */
 export const REASONS = {
   recover: ["output-found", "superseded", "late-output", "delivery-retried"],
-  fail: ["output-absent", "delivery-failed"],
+  fail: ["output-absent"],
   wait: [
     "output-not-yet",
     "output-not-visible",
@@ -26,6 +26,7 @@ export const REASONS = {
     "beyond-max-age",
     "output-exists",
     "changed-meanwhile",
+    "delivery-failed",
     "declined",
   ],
   unknown: [

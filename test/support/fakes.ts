@@ -188,6 +188,7 @@ export function runOf(store: JobStore, probe: OutputProbe, over: Partial<Run> = 
     random: () => 0.5,
     limits: { listing: never, begin: never, reads: never, writes: never },
     observer: { listed() {}, probed() {}, settled() {}, warn() {} },
+    lateOutputs: true,
     confirm: null,
     ...over,
   };

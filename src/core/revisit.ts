@@ -1,0 +1,61 @@
+import { type Duration, type Instant, isExternalId, type Job } from "./job.ts";
+import { COMPLETED_MARK, FAILED_MARK, OLD_POLLER_FAILED_MARK } from "./notes.ts";
+import type { Revisit } from "./ports.ts";
+import type { Run } from "./run.ts";
+
+/** How long after its completion a job's delivery is looked at again: Airtable fetches attachments later. */
+const DELIVERIES_FOR: Duration = 3_600_000;
+
+/**
+ * The finished jobs that the listing is to bring along, at no further request: those this tool completed in the last
+ * hour, whose file Airtable may have dropped since, and those that polling failed, whose output may have turned up.
+ */
+export function revisitOf(run: Run, now: Instant): Revisit | null {
+  if (run.policy.mode === "fail") return null;
+  const completed =
+    run.command === "scan"
+      ? null
+      : { status: run.completedStatus, notes: hoursOf(now).map((hour) => COMPLETED_MARK + hour) };
+  const window = lateWindow(run);
+  const failed =
+    window === null
+      ? null
+      : // A job that fail-old failed may be older than maxAge; what counts is when it was failed, which its notes tell.
+        { status: run.failedStatus, notes: [FAILED_MARK, OLD_POLLER_FAILED_MARK], after: now - 2 * window };
+  return completed === null && failed === null ? null : { completed, failed };
+}
+
+/** Whether polling failed the job, and not longer ago than `maxAge`. */
+export function isFailedByPolling(job: Job, run: Run, now: Instant): boolean {
+  const window = lateWindow(run);
+  if (window === null || job.status !== run.failedStatus || job.externalId === null) return false;
+  if (!isExternalId(job.externalId)) return false;
+  const failedAt = lastMarked(job.notes, FAILED_MARK);
+  if (failedAt !== null) return now - failedAt <= window;
+  return job.notes.includes(OLD_POLLER_FAILED_MARK) && job.since.kind === "at" && now - job.since.at <= window;
+}
+
+/** When this tool completed the job, if that is less than an hour ago. */
+export function completedByPolling(job: Job, run: Run, now: Instant): Instant | null {
+  if (job.status !== run.completedStatus) return null;
+  const completedAt = lastMarked(job.notes, COMPLETED_MARK);
+  return completedAt !== null && now - completedAt <= DELIVERIES_FOR ? completedAt : null;
+}
+
+/** `maxAge`, the time for which late outputs are looked for; null when they are not. Without a maximum it is a day. */
+function lateWindow(run: Run): Duration | null {
+  if (!run.lateOutputs) return null;
+  return run.policy.thresholds.maxAge ?? 86_400_000;
+}
+
+/** The hours that the last hour touched, as the marks begin: `2026-03-01T11:`. */
+function hoursOf(now: Instant): readonly string[] {
+  return [...new Set([now - DELIVERIES_FOR, now].map((at) => new Date(at).toISOString().slice(0, 14)))];
+}
+
+function lastMarked(notes: string, mark: string): Instant | null {
+  const index = notes.lastIndexOf(mark);
+  if (index < 0) return null;
+  const at = Date.parse(notes.slice(index + mark.length, index + mark.length + 24));
+  return Number.isNaN(at) ? null : at;
+}
