@@ -1,0 +1,77 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { redact } from "../../src/cli/redact.ts";
+import { inWords, sizeInWords } from "../../src/cli/words.ts";
+import { parseDuration } from "../../src/config/duration.ts";
+import { nearest } from "../../src/config/nearest.ts";
+
+describe("words for people", () => {
+  it.each([
+    [0, "0s"],
+    [45_000, "45s"],
+    [300_000, "5m"],
+    [7_500_000, "2h 5m"],
+    [90_061_000, "1d 1h"],
+    [86_405_000, "1d"],
+    [null, "?"],
+  ])("says %s ms as %s", (age, words) => {
+    expect(inWords(age)).toBe(words);
+  });
+  it.each([
+    [0, "0 B"],
+    [999, "999 B"],
+    [1_500, "1.5 kB"],
+    [123_456_789, "123 MB"],
+    [5e12, "5.0 TB"],
+  ])("says %s bytes as %s", (bytes, words) => {
+    expect(sizeInWords(bytes)).toBe(words);
+  });
+});
+
+describe("durations", () => {
+  it.each([
+    ["90s", 90_000],
+    ["5m", 300_000],
+    ["1h", 3_600_000],
+    ["7d", 604_800_000],
+    ["1.5h", 5_400_000],
+    ["5", null],
+    ["", null],
+    ["5 m", null],
+    ["-5m", null],
+    ["5M", null],
+    ["m", null],
+  ])("reads %s as %s", (text, expected) => {
+    expect(parseDuration(text)).toBe(expected);
+  });
+});
+
+describe("the redactor", () => {
+  it("takes out the secrets that it was told, encoded or not", () => {
+    const secret = "s3cr3t/with+odd=chars";
+    const text = `at ${secret} and ${encodeURIComponent(secret)}`;
+    expect(redact(text, [secret])).toBe("at [redacted] and [redacted]");
+  });
+  it.each([
+    ["a token", "patAbCdEfGhIjKlMn.0123456789abcdef0123456789abcdef", "[redacted]"],
+    ["a signed query", "https://b/x?X-Amz-Signature=abc&a=1", "https://b/x?X-Amz-Signature=[redacted]&a=1"],
+    ["an authorization", "Authorization: Bearer abc.def", "Authorization: Bearer [redacted]"],
+    ["a password in an URL", "http://me:pw@host/", "http://[redacted]@host/"],
+  ])("takes out %s that nobody told it", (_, text, expected) => {
+    expect(redact(text, [])).toBe(expected);
+  });
+  it("leaves no secret in any text", () => {
+    fc.assert(
+      fc.property(fc.string(), fc.stringMatching(/^[a-z0-9]{8,40}$/), fc.string(), (before, secret, after) => {
+        expect(redact(before + secret + after, [secret])).not.toContain(secret);
+      }),
+    );
+  });
+});
+
+describe("suggestions", () => {
+  it("finds the nearest word, or none", () => {
+    expect(nearest("combin", ["combine", "concatenate"])).toBe("combine");
+    expect(nearest("xyz", ["combine", "concatenate"])).toBeNull();
+  });
+});
