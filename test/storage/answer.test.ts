@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { never, probeOf, serve } from "./servers.ts";
+import { never, probeOf, serve } from "../support/servers.ts";
 
 type Headers = Record<string, string | number>;
 

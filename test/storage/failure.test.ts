@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer as createTlsServer } from "node:tls";
 import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import { closedPort, listen, never, probeOf, serve, serveRaw, testClock } from "./servers.ts";
+import { closedPort, listen, never, probeOf, serve, serveRaw, testClock } from "../support/servers.ts";
 
 afterEach(() => vi.restoreAllMocks());
 

@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { describe, expect, test, vi } from "vitest";
 import type { Clock } from "../../src/core/ports.ts";
-import { never, probeOf, serve, serveRaw, testClock } from "./servers.ts";
+import { never, probeOf, serve, serveRaw, testClock } from "../support/servers.ts";
 
 const present = (response: ServerResponse) => response.writeHead(200, { "content-length": 5 }).end();
 

@@ -1,7 +1,7 @@
 import dns from "node:dns";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { follow, toOrigin } from "../../src/storage/redirects.ts";
-import { never, probeOf, serve } from "./servers.ts";
+import { never, probeOf, serve } from "../support/servers.ts";
 
 afterEach(() => vi.restoreAllMocks());
 

@@ -1,0 +1,25 @@
+import type { Clock, JobStore } from "../core/ports.ts";
+import { createExchange } from "./exchange.ts";
+import { createPace } from "./pace.ts";
+import { createRequests } from "./requests.ts";
+import { createStore, type StoreOptions } from "./store.ts";
+
+export interface BaseOptions extends StoreOptions {
+  readonly endpointUrl: string;
+  readonly token: string;
+  /** At most 5, Airtable's limit for a base. */
+  readonly requestsPerSecond: number;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Milliseconds until the deadline; null without one. */
+  readonly remaining: () => number | null;
+}
+
+/** Opens a base over HTTP. Nothing is sent before the first question. */
+export function openBase(options: BaseOptions): { readonly store: JobStore; close(): void } {
+  const { clock, random, remaining } = options;
+  const exchange = createExchange(options);
+  const turn = createPace(options.requestsPerSecond);
+  const requests = createRequests({ exchange, turn, clock, random, remaining });
+  return { store: createStore(requests, options), close: exchange.close };
+}

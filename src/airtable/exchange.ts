@@ -1,0 +1,120 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { createSend, type Raw, type Send } from "./wire.ts";
+
+/** One request to the base. `path` begins with a slash and is encoded; `body` is sent as JSON. */
+export interface ApiRequest {
+  readonly method: "GET" | "POST" | "PATCH";
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | readonly string[]>>;
+  readonly body?: unknown;
+}
+
+/** What came back, whole. `body` is the parsed object, or null where the text is no JSON object. */
+export interface ApiAnswer {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: JsonObject | null;
+}
+
+export interface JsonObject {
+  readonly [key: string]: unknown;
+}
+
+/** Asks the base one thing, once. Rejects with `ExchangeError`, or with the signal's reason. */
+export interface Exchange {
+  (request: ApiRequest, signal: AbortSignal): Promise<ApiAnswer>;
+  close(): void;
+}
+
+export interface ExchangeOptions {
+  readonly endpointUrl: string;
+  readonly baseId: string;
+  readonly token: string;
+  /** Milliseconds from the request to the end of the body. */
+  readonly limit?: number;
+}
+
+/** Airtable answers a full page in about a second; the client's own default of 5 minutes outlives any sweep. */
+const DEFAULT_LIMIT = 20_000;
+
+/** What the airtable client looks for instead of node-fetch; see vendor/node-fetch. */
+const FETCH = Symbol.for("stuck-jobs.airtable-fetch");
+
+/** Which call the client is at, so that one fetch serves the clients of several bases. */
+const calls = new AsyncLocalStorage<Call>();
+
+interface Call {
+  readonly send: Send;
+  readonly limit: number;
+  readonly signal: AbortSignal;
+  /** Set as soon as the request went out: the client itself keeps neither answer nor fault as they were. */
+  outcome: Promise<Raw> | null;
+}
+
+/**
+ * Exchanges through the airtable client's `makeRequest`: it builds URL, query and headers. The answer is taken from
+ * the wire, since the client drops the server's own words for 401, 403, 429 and 500, hides the headers, and cannot
+ * limit the time that a body takes (facts measured on airtable 0.12.2).
+ */
+export function createExchange({ endpointUrl, baseId, token, limit = DEFAULT_LIMIT }: ExchangeOptions): Exchange {
+  const { send, close } = createSend(endpointUrl);
+  Reflect.set(globalThis, FETCH, clientFetch);
+  let client: Promise<MakeRequest> | null = null;
+
+  const exchange = async (request: ApiRequest, signal: AbortSignal): Promise<ApiAnswer> => {
+    client ??= openClient(endpointUrl, baseId, token);
+    const makeRequest = await client;
+    signal.throwIfAborted();
+    const call: Call = { send, limit, signal, outcome: null };
+    await calls.run(call, () => makeRequest(request).catch(() => undefined));
+    if (call.outcome === null) throw new Error("the airtable client did not send the request");
+    return answerOf(await call.outcome);
+  };
+  return Object.assign(exchange, { close });
+}
+
+type MakeRequest = (request: ApiRequest) => Promise<unknown>;
+
+/** Importing the client costs about 88 ms of CPU, so it is left to the first request. */
+async function openClient(endpointUrl: string, baseId: string, token: string): Promise<MakeRequest> {
+  const { default: Airtable } = await import("airtable");
+  const base = new Airtable({ apiKey: token, endpointUrl, noRetryIfRateLimited: true }).base(baseId);
+  return ({ method, path, query, body }) =>
+    base.makeRequest({
+      method,
+      path,
+      ...(query === undefined ? {} : { qs: query }),
+      ...(body === undefined ? {} : { body }),
+    });
+}
+
+interface ClientInit {
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** The part of a fetch that the client asks for: a status, headers, and the body as JSON. */
+async function clientFetch(url: string, { method, headers, body }: ClientInit) {
+  const call = calls.getStore();
+  if (call === undefined) throw new Error("the airtable client is used outside of an exchange");
+  call.outcome = call.send({ url, method, headers, body: body ?? null }, call.limit, call.signal);
+  const raw = await call.outcome;
+  return { status: raw.status, headers: raw.headers, json: async () => JSON.parse(raw.text) };
+}
+
+function answerOf({ status, headers, text }: Raw): ApiAnswer {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return { status, headers, body: isObject(parsed) ? parsed : null };
+  } catch (error) {
+    if (error instanceof SyntaxError) return { status, headers, body: null };
+    throw error;
+  }
+}
+
+/** Whether a value is a JSON object. */
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,109 @@
+import { isRecordId, type Job, type Since } from "../core/job.ts";
+import { parsePayload } from "../core/payload.ts";
+import type { Attachment, TargetRecord } from "../core/ports.ts";
+import { isObject, type JsonObject } from "./exchange.ts";
+
+/** A record as the API answers it. */
+export interface ApiRecord {
+  readonly id: string;
+  readonly createdTime: string | null;
+  readonly fields: JsonObject;
+}
+
+/** The names that the base gives to a job's fields; null where the configuration leaves one out. */
+export interface JobFields {
+  readonly status: string;
+  readonly externalId: string;
+  readonly type: string | null;
+  readonly requestPayload: string | null;
+  readonly responsePayload: string | null;
+  readonly webhookUrl: string | null;
+  readonly error: string | null;
+  readonly notes: string | null;
+  readonly startedAt: string | null;
+  /** By the name that the configuration uses. */
+  readonly links: ReadonlyMap<string, string>;
+}
+
+/** The records of an answer; null where it is not shaped as Airtable's are. */
+export function recordsIn(body: JsonObject): readonly ApiRecord[] | null {
+  if (!Array.isArray(body.records)) return null;
+  const records = body.records.map(recordOf);
+  return records.every((record) => record !== null) ? records : null;
+}
+
+function recordOf(value: unknown): ApiRecord | null {
+  if (!isObject(value) || typeof value.id !== "string" || !isObject(value.fields)) return null;
+  return {
+    id: value.id,
+    createdTime: typeof value.createdTime === "string" ? value.createdTime : null,
+    fields: value.fields,
+  };
+}
+
+/** A job out of its record. Blank cells are left out of answers. */
+export function jobOf({ id, createdTime, fields }: ApiRecord, names: JobFields): Job {
+  const cell = (name: string | null): string => (name === null ? "" : textIn(fields[name]));
+  return {
+    id,
+    status: cell(names.status),
+    type: orNull(cell(names.type)),
+    externalId: orNull(cell(names.externalId).trim()),
+    since: names.startedAt === null ? sinceOf(createdTime ?? "") : sinceOf(cell(names.startedAt)),
+    payload: parsePayload(cell(names.requestPayload)),
+    webhookUrl: orNull(cell(names.webhookUrl)),
+    links: Object.fromEntries([...names.links].map(([configured, name]) => [configured, linksIn(fields[name])])),
+    notes: cell(names.notes),
+    responsePayload: cell(names.responsePayload),
+  };
+}
+
+/** A target out of its record; `fields` maps configured names to the base's. */
+export function targetOf({ id, fields: cells }: ApiRecord, fields: ReadonlyMap<string, string>): TargetRecord {
+  const attachments: Record<string, readonly Attachment[]> = {};
+  for (const [configured, name] of fields) {
+    const cell = cells[name];
+    if (Array.isArray(cell) && cell.length > 0) attachments[configured] = cell.map(attachmentOf);
+  }
+  return { id, attachments };
+}
+
+function attachmentOf(value: unknown): Attachment {
+  if (!isObject(value)) return { id: null, filename: "", url: null, size: null };
+  return {
+    id: typeof value.id === "string" ? value.id : null,
+    filename: textIn(value.filename),
+    url: typeof value.url === "string" ? value.url : null,
+    size: typeof value.size === "number" ? value.size : null,
+  };
+}
+
+/** Lookups and multiple selects come as lists, select options of some clients as objects with a name. */
+function textIn(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  if (Array.isArray(value)) return value.map(textIn).join(", ");
+  if (isObject(value)) return textIn(value.name);
+  return "";
+}
+
+/** Links are a list of ids; a lookup of links, or a text field in their place, may be no such list. */
+function linksIn(value: unknown): readonly string[] {
+  if (typeof value === "string") return isRecordId(value) ? [value] : [];
+  return Array.isArray(value) ? value.filter(isRecordId) : [];
+}
+
+function orNull(text: string): string | null {
+  return text.trim() === "" ? null : text;
+}
+
+/** A date without a time is Airtable's for midnight UTC; anything without a zone is refused rather than guessed. */
+const INSTANT = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2}))?$/;
+
+/** From when a job's age counts. */
+export function sinceOf(text: string): Since {
+  const trimmed = text.trim();
+  if (trimmed === "") return { kind: "missing" };
+  const at = INSTANT.test(trimmed) ? Date.parse(trimmed) : Number.NaN;
+  return Number.isNaN(at) ? { kind: "unparsable", text: trimmed.slice(0, 60) } : { kind: "at", at };
+}

@@ -1,0 +1,201 @@
+import { isRecordId, type Job, type Operation } from "../core/job.ts";
+import { type CellValue, type JobQuery, type JobStore, type JobUpdate, UpstreamError } from "../core/ports.ts";
+import { and, byIds, field, listing, moment, text } from "./formula.ts";
+import { listAll, listPage } from "./listing.ts";
+import { createNames } from "./names.ts";
+import { type JobFields, jobOf, targetOf } from "./records.ts";
+import { ReadRefused, type Requests } from "./requests.ts";
+import { writeRecords } from "./writing.ts";
+
+/** What the configuration says of the base; tables and fields by name or id, fields that it leaves out null. */
+export interface StoreOptions {
+  readonly baseId: string;
+  readonly jobs: {
+    readonly table: string;
+    readonly fields: Omit<JobFields, "links">;
+    readonly completedStatus: string;
+  };
+  readonly operations: readonly Operation[];
+}
+
+/** How many pages of completed jobs are read in search of the newest: beyond that a base is told from its last day. */
+const COMPLETED_PAGES = 5;
+
+/** The jobs and targets of one base. */
+export function createStore(requests: Requests, { baseId, jobs, operations }: StoreOptions): JobStore {
+  const names = createNames(configuredFields(jobs, operations), (signal) =>
+    requests.read({ method: "GET", path: `/meta/bases/${baseId}/tables` }, signal),
+  );
+
+  /** The jobs' fields by the base's names; `links` are those the request brings. */
+  async function jobFields(signal: AbortSignal, links: readonly string[]): Promise<JobFields> {
+    const nameOf = await names.resolve(signal);
+    const named = (name: string | null) => (name === null ? null : nameOf(jobs.table, name));
+    const { fields } = jobs;
+    return {
+      status: nameOf(jobs.table, fields.status),
+      externalId: nameOf(jobs.table, fields.externalId),
+      type: named(fields.type),
+      requestPayload: named(fields.requestPayload),
+      responsePayload: named(fields.responsePayload),
+      webhookUrl: named(fields.webhookUrl),
+      error: named(fields.error),
+      notes: named(fields.notes),
+      startedAt: named(fields.startedAt),
+      links: new Map(links.map((link) => [link, nameOf(jobs.table, link)])),
+    };
+  }
+
+  return {
+    async *list(query, signal) {
+      const fields = await jobFields(signal, firstLinks(operations));
+      const parameters = {
+        table: jobs.table,
+        fields: namesOf(fields),
+        filterByFormula: listing(listingFormula(fields, query)),
+      };
+      try {
+        for await (const page of listAll(requests, parameters, signal))
+          yield page.map((record) => jobOf(record, fields));
+      } catch (error) {
+        throw asConfigError(error, jobs.table);
+      }
+    },
+
+    async readJobs(ids, signal) {
+      const fields = await jobFields(signal, allLinks(operations));
+      const records = await readByIds(requests, jobs.table, ids, undefined, signal);
+      return new Map(records.map((record): [string, Job] => [record.id, jobOf(record, fields)]));
+    },
+
+    async readTargets(table, ids, attachmentFields, signal) {
+      const nameOf = await names.resolve(signal);
+      const fields = new Map(attachmentFields.map((name) => [name, nameOf(table, name)]));
+      const records = await readByIds(requests, table, ids, [...fields.values()], signal);
+      return new Map(records.map((record) => [record.id, targetOf(record, fields)]));
+    },
+
+    updateTargets: (table, updates, signal) => writeRecords(requests, table, updates, signal),
+
+    updateJobs: (updates, signal) =>
+      writeRecords(
+        requests,
+        jobs.table,
+        updates.map((update) => ({ id: update.id, fields: cellsOf(update, jobs.fields) })),
+        signal,
+      ),
+
+    async listCompleted(after, signal) {
+      const fields = await jobFields(signal, []);
+      const { responsePayload } = fields;
+      if (responsePayload === null) return { jobs: [], whole: true };
+      const conditions = [
+        `${field(fields.status)}=${text(jobs.completedStatus)}`,
+        `${field(responsePayload)}!=''`,
+        ...(after === null ? [] : [`IS_AFTER(CREATED_TIME(),${moment(after)})`]),
+      ];
+      const parameters = { table: jobs.table, fields: namesOf(fields), filterByFormula: and(...conditions) };
+      const found: Job[] = [];
+      let offset: string | null = null;
+      for (let pages = 0; pages < COMPLETED_PAGES; pages += 1) {
+        const page = await listPage(requests, parameters, offset, signal);
+        found.push(...page.records.map((record) => jobOf(record, fields)));
+        offset = page.offset;
+        if (offset === null) break;
+      }
+      return { jobs: found, whole: offset === null };
+    },
+
+    requests: requests.sent,
+    skew: requests.skew,
+  };
+}
+
+/** At most 50 records by their ids. A base that lacks a field is asked for all: the write will name what is wrong. */
+async function readByIds(
+  requests: Requests,
+  table: string,
+  ids: readonly string[],
+  fields: readonly string[] | undefined,
+  signal: AbortSignal,
+) {
+  const known = ids.filter(isRecordId);
+  if (known.length === 0) return [];
+  const parameters = { table, filterByFormula: byIds(known) };
+  try {
+    const { records } = await listPage(
+      requests,
+      { ...parameters, ...(fields === undefined ? {} : { fields }) },
+      null,
+      signal,
+    );
+    return records;
+  } catch (error) {
+    const fieldIsMissing = error instanceof ReadRefused && error.type === "UNKNOWN_FIELD_NAME" && fields !== undefined;
+    if (!fieldIsMissing) throw asConfigError(error, table);
+    return (await listPage(requests, parameters, null, signal)).records;
+  }
+}
+
+/** A request that Airtable understood and refuses is one that the configuration made it send. */
+function asConfigError(error: unknown, table: string): unknown {
+  if (!(error instanceof ReadRefused)) return error;
+  return new UpstreamError(
+    "config",
+    `${error.message}, for table "${table}"`,
+    "The configuration names a field that the base does not have. Check jobs.fields and the first of each operation's target.links.",
+    { cause: error },
+  );
+}
+
+function listingFormula(fields: JobFields, { statuses, before, future, named, revisit }: JobQuery) {
+  return {
+    status: fields.status,
+    externalId: fields.externalId,
+    notes: fields.notes,
+    startedAt: fields.startedAt,
+    statuses,
+    before,
+    future,
+    named: named ?? null,
+    revisit: revisit ?? null,
+  };
+}
+
+/** Every field that a run reads or writes, so that one which was renamed is told before anything is written. */
+function namesOf({ links, ...fields }: JobFields): readonly string[] {
+  const all = [...Object.values(fields), ...links.values()].filter((name): name is string => name !== null);
+  return [...new Set(all)];
+}
+
+function cellsOf(update: JobUpdate, fields: StoreOptions["jobs"]["fields"]): Record<string, CellValue> {
+  const cells: Record<string, CellValue> = {};
+  const put = (name: string | null, value: string | undefined) => {
+    if (name !== null && value !== undefined) cells[name] = value;
+  };
+  put(fields.status, update.status);
+  put(fields.responsePayload, update.responsePayload);
+  put(fields.error, update.error);
+  put(fields.notes, update.notes);
+  return cells;
+}
+
+/** The listing asks for these only: a base may lack the others, and Airtable refuses unknown names. */
+function firstLinks(operations: readonly Operation[]): readonly string[] {
+  return [...new Set(operations.flatMap(({ target }) => target.links.slice(0, 1)))];
+}
+
+function allLinks(operations: readonly Operation[]): readonly string[] {
+  return [...new Set(operations.flatMap(({ target }) => target.links))];
+}
+
+function configuredFields(
+  { table, fields }: StoreOptions["jobs"],
+  operations: readonly Operation[],
+): readonly (readonly [string, string])[] {
+  const ofJobs = [...Object.values(fields).filter((name) => name !== null), ...allLinks(operations)];
+  return [
+    ...ofJobs.map((name) => [table, name] as const),
+    ...operations.map(({ target, attachment }) => [target.table, attachment] as const),
+  ];
+}
