@@ -1,6 +1,6 @@
 import { isRecordId, type Job, type Operation } from "../core/job.ts";
 import { type CellValue, type JobQuery, type JobStore, type JobUpdate, UpstreamError } from "../core/ports.ts";
-import { and, byIds, field, listing, moment, text } from "./formula.ts";
+import { and, byIds, field, listing, moment, or, text } from "./formula.ts";
 import { listAll, listPage } from "./listing.ts";
 import { createNames } from "./names.ts";
 import { type JobFields, jobOf, targetOf } from "./records.ts";
@@ -66,6 +66,14 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
       const fields = await jobFields(signal, allLinks(operations));
       const records = await readByIds(requests, jobs.table, ids, undefined, signal);
       return new Map(records.map((record): [string, Job] => [record.id, jobOf(record, fields)]));
+    },
+
+    async findJobs(externalIds, signal) {
+      const fields = await jobFields(signal, []);
+      const filterByFormula = or(...externalIds.map((id) => `${field(fields.externalId)}=${text(id)}`));
+      const parameters = { table: jobs.table, fields: namesOf(fields), filterByFormula };
+      const { records } = await listPage(requests, parameters, null, signal);
+      return records.map((record) => jobOf(record, fields));
     },
 
     async readTargets(table, ids, attachmentFields, signal) {

@@ -1,6 +1,6 @@
 import { fileNameOf, type Output, type Sighting } from "./evidence.ts";
-import { checkJob, checkTarget } from "./guard.ts";
-import type { Duration, Instant, Job } from "./job.ts";
+import { checkJob, checkTarget, type TargetCheck } from "./guard.ts";
+import { type Duration, externalIdIn, type Instant, type Job } from "./job.ts";
 import { appendLine, completedLine, supersededLine } from "./notes.ts";
 import type { JobUpdate, TargetUpdate, WriteResult } from "./ports.ts";
 import type { Case, Run } from "./run.ts";
@@ -105,11 +105,20 @@ async function examineTargets(
     const ids = [...new Set(group.map(({ recovery }) => recovery.item.target?.id ?? ""))];
     const fields = [...new Set(group.map(({ recovery }) => recovery.candidate.operation.attachment))];
     const targets = await run.store.readTargets(table, ids, fields, run.limits.reads);
-    for (const { recovery, job } of group) {
+    const checked = group.map(({ recovery, job }) => {
+      const target = targets.get(recovery.item.target?.id ?? "");
+      return { recovery, job, check: checkTarget(target, recovery.candidate.operation, recovery.output) };
+    });
+    const newer = await findNewer(checked, run);
+    for (const { recovery, job, check } of checked) {
       const { item, candidate, output } = recovery;
       const { operation } = candidate;
       const id = item.target?.id ?? "";
-      const check = checkTarget(targets.get(id), operation, output);
+      const inTheWay = newer.get(recovery);
+      if (inTheWay !== undefined) {
+        settle(item, { kind: "skip", reason: "target-occupied", detail: inTheWay, output });
+        continue;
+      }
       switch (check.kind) {
         case "gone":
           settle(item, { kind: "skip", reason: "target-missing", detail: `${table} has no record ${id}`, output });
@@ -120,7 +129,8 @@ async function examineTargets(
         case "holds":
           due.push({ recovery, job, targetUpdate: null, readAt });
           break;
-        case "write": {
+        case "write":
+        case "replace": {
           const fields = { [operation.attachment]: check.value, ...operation.set };
           due.push({ recovery, job, targetUpdate: { id, fields }, readAt });
           break;
@@ -129,6 +139,36 @@ async function examineTargets(
     }
   }
   return due;
+}
+
+interface Checked {
+  readonly recovery: Recovery;
+  readonly job: Job;
+  readonly check: TargetCheck;
+}
+
+/** Of the files that would be replaced, those that belong to a newer job, or to one whose age is not known. */
+async function findNewer(checked: readonly Checked[], run: Run): Promise<ReadonlyMap<Recovery, string>> {
+  const owners = checked.flatMap(({ recovery, job, check }) => {
+    const files = check.kind === "replace" ? check.files : [];
+    return files.flatMap((file) => {
+      const externalId = externalIdIn(recovery.candidate.operation, file);
+      return externalId === null ? [] : [{ recovery, job, file, externalId }];
+    });
+  });
+  if (owners.length === 0) return new Map();
+  const jobs = await run.store.findJobs([...new Set(owners.map(({ externalId }) => externalId))], run.limits.reads);
+  return new Map(
+    owners.flatMap(({ recovery, job, file, externalId }): readonly [Recovery, string][] => {
+      const owner = jobs.find((each) => each.externalId === externalId && each.id !== job.id && !isOlder(each, job));
+      if (owner === undefined) return [];
+      return [[recovery, `${file} belongs to the newer job ${owner.id}`]];
+    }),
+  );
+}
+
+function isOlder(job: Job, than: Job): boolean {
+  return job.since.kind === "at" && than.since.kind === "at" && job.since.at < than.since.at;
 }
 
 /** Writes what is due; gives back what has to be looked at again, with what was heard of it last. */

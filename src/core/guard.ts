@@ -44,6 +44,8 @@ export function checkJob(
 /** What a target that was just read allows. */
 export type TargetCheck =
   | { readonly kind: "write"; readonly value: CellValue }
+  /** As `write`, and what is there is lost: it must not be a newer job's. */
+  | { readonly kind: "replace"; readonly value: CellValue; readonly files: readonly string[] }
   /** The file is there already: the webhook, or an earlier run, came that far. */
   | { readonly kind: "holds" }
   | { readonly kind: "occupied"; readonly detail: string }
@@ -67,7 +69,7 @@ export function checkTarget(record: TargetRecord | undefined, operation: Operati
     case "skip":
       return { kind: "occupied", detail: `${operation.attachment} already holds ${other.filename}` };
     case "replace":
-      return { kind: "write", value: [{ url: output.url }] };
+      return { kind: "replace", value: [{ url: output.url }], files: others.map(({ filename }) => filename) };
     case "append": {
       const kept = others.flatMap((file) => (file.id === null ? [] : [{ id: file.id }]));
       if (kept.length < others.length) {

@@ -85,3 +85,14 @@ export function isRecordId(text: unknown): text is string {
 export function outputNames(operation: Operation, externalId: string): readonly string[] {
   return operation.outputs.map((pattern) => pattern.replaceAll("{externalId}", externalId));
 }
+
+/** The external id in a file's name, by the operation's patterns; null where the name is none of theirs. */
+export function externalIdIn(operation: Operation, fileName: string): string | null {
+  for (const pattern of operation.outputs) {
+    const [before = "", after = ""] = pattern.split("{externalId}");
+    const fits = fileName.startsWith(before) && fileName.endsWith(after);
+    const id = fits ? fileName.slice(before.length, fileName.length - after.length) : "";
+    if (isExternalId(id) && outputNames(operation, id).includes(fileName)) return id;
+  }
+  return null;
+}

@@ -80,6 +80,8 @@ export interface JobStore {
   list(query: JobQuery, signal: AbortSignal): AsyncIterable<readonly Job[]>;
   /** Reads at most 50 jobs again, with all their fields; one that is gone is not in the map. */
   readJobs(ids: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Job>>;
+  /** Jobs of any status with one of at most 50 external ids, as far as they are named in the base. */
+  findJobs(externalIds: readonly string[], signal: AbortSignal): Promise<readonly Job[]>;
   /** Reads at most 50 targets again; one that is gone, or of another table, is not in the map. */
   readTargets(
     table: string,

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Job } from "../../src/core/job.ts";
 import { sweep } from "../../src/core/sweep.ts";
 import { FakeBase, FakeBucket, runOf } from "../support/fakes.ts";
-import { HOUR, job, MINUTE, POLICY } from "../support/world.ts";
+import { COMBINE, HOUR, job, MINUTE, POLICY } from "../support/world.ts";
 
 const FIELD = "Voiceover + Video";
 
@@ -120,6 +120,19 @@ describe("a sweep that recovers", () => {
     const { report } = await sweep(runOf(base, bucket));
     expect(verdicts(report.entries)).toEqual(["skip: target-occupied"]);
     expect(base.log).not.toContain("updateTargets");
+  });
+
+  it.each([
+    ["replaces an older job's file where the operation says so", 2 * HOUR, "recover: output-found!"],
+    ["never replaces a newer job's file", 2 * MINUTE, "skip: target-occupied"],
+  ])("%s", async (_, age, expected) => {
+    const other = combine(2, { age, status: "completed", links: {} });
+    const { base, bucket } = worldOf([combine(1), other]);
+    bucket.objects.set("x1_output_0.mp4", 1);
+    base.target("Segments", "recSegs0000000001", { [FIELD]: [{ url: "https://bucket.example/x2_output_0.mp4" }] });
+    const policy = { ...POLICY, operations: [{ ...COMBINE, onExisting: "replace" as const }] };
+    const { report } = await sweep(runOf(base, bucket, { policy }));
+    expect(verdicts(report.entries)).toEqual([expected]);
   });
 
   it("completes the job without another write where the target holds this very file", async () => {

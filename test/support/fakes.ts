@@ -76,6 +76,11 @@ export class FakeBase implements JobStore {
     return new Map([...this.jobs].filter(([id]) => ids.includes(id)));
   }
 
+  async findJobs(externalIds: readonly string[]): Promise<readonly Job[]> {
+    this.#begin("findJobs");
+    return [...this.jobs.values()].filter(({ externalId }) => externalId !== null && externalIds.includes(externalId));
+  }
+
   async readTargets(table: string, ids: readonly string[]): Promise<ReadonlyMap<string, TargetRecord>> {
     this.#begin("readTargets");
     const found = [...(this.targets.get(table)?.values() ?? [])].filter(({ id }) => ids.includes(id));
