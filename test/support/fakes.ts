@@ -9,6 +9,7 @@ import type {
   JobStore,
   JobUpdate,
   OutputProbe,
+  Revisit,
   TargetRecord,
   TargetUpdate,
   WriteResult,
@@ -48,6 +49,7 @@ export class FakeBase implements JobStore {
   after: (request: string) => "lost" | undefined = () => undefined;
   skewMs: number | null = null;
   #requests = 0;
+  readonly #fetched = new Map<string, readonly Attachment[]>();
 
   constructor(jobs: readonly Job[]) {
     for (const job of jobs) this.jobs.set(job.id, job);
@@ -61,6 +63,11 @@ export class FakeBase implements JobStore {
     return record;
   }
 
+  /** What Airtable made of the attachments of a segment, after it fetched them or failed to. */
+  files(id: string, files: readonly Attachment[]): void {
+    this.#fetched.set(id, files);
+  }
+
   edit(id: string, fields: Partial<Job>): void {
     const job = this.jobs.get(id);
     if (job !== undefined) this.jobs.set(id, { ...job, ...fields });
@@ -68,7 +75,9 @@ export class FakeBase implements JobStore {
 
   async *list(query: JobQuery): AsyncIterable<readonly Job[]> {
     this.#begin("list");
-    yield [...this.jobs.values()].filter(({ status }) => query.statuses.includes(status));
+    yield [...this.jobs.values()].filter(
+      (job) => query.statuses.includes(job.status) || isRevisited(job, query.revisit),
+    );
   }
 
   async readJobs(ids: readonly string[]): Promise<ReadonlyMap<string, Job>> {
@@ -84,7 +93,13 @@ export class FakeBase implements JobStore {
   async readTargets(table: string, ids: readonly string[]): Promise<ReadonlyMap<string, TargetRecord>> {
     this.#begin("readTargets");
     const found = [...(this.targets.get(table)?.values() ?? [])].filter(({ id }) => ids.includes(id));
-    return new Map(found.map(({ id, fields }) => [id, { id, attachments: attachmentsIn(fields) }]));
+    return new Map(
+      found.map(({ id, fields }) => {
+        const fetched = this.#fetched.get(id);
+        const attachments = Object.entries(attachmentsIn(fields)).map(([name, files]) => [name, fetched ?? files]);
+        return [id, { id, attachments: Object.fromEntries(attachments) }];
+      }),
+    );
   }
 
   async updateTargets(table: string, updates: readonly TargetUpdate[]): Promise<readonly WriteResult[]> {
@@ -92,6 +107,7 @@ export class FakeBase implements JobStore {
     for (const { id, fields } of updates) {
       const record = this.targets.get(table)?.get(id);
       if (record !== undefined) record.fields = { ...record.fields, ...fields };
+      this.#fetched.delete(id);
     }
     return this.#answer("updateTargets", updates);
   }
@@ -127,6 +143,12 @@ export class FakeBase implements JobStore {
       lost ? { id, kind: "unconfirmed", error: "the answer was lost" } : { id, kind: "confirmed" },
     );
   }
+}
+
+function isRevisited({ status, notes }: Job, revisit: Revisit | undefined): boolean {
+  return [revisit?.completed ?? null, revisit?.failed ?? null].some(
+    (again) => again !== null && again.status === status && again.notes.some((mark) => notes.includes(mark)),
+  );
 }
 
 function attachmentsIn(fields: Readonly<Record<string, CellValue>>): Record<string, readonly Attachment[]> {

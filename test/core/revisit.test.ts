@@ -1,0 +1,149 @@
+import { describe, expect, it } from "vitest";
+import type { Job } from "../../src/core/job.ts";
+import { sweep } from "../../src/core/sweep.ts";
+import { FakeBase, FakeBucket, runOf, stillClock } from "../support/fakes.ts";
+import { HOUR, job, MINUTE, NOW, SEGMENT } from "../support/world.ts";
+
+const FIELD = "Voiceover + Video";
+const ID = "recJob00000000001";
+const NAME = "0b8a3f52-6d0e-4f0e-9d59-0e3f3f1f3c11_output_0.mp4";
+
+function worldOf(over: Partial<Job> & { age?: number } = {}) {
+  const base = new FakeBase([job(over)]);
+  base.target("Segments", SEGMENT);
+  const bucket = new FakeBucket();
+  return { base, bucket };
+}
+
+function fileIn(base: FakeBase) {
+  return base.targets.get("Segments")?.get(SEGMENT)?.fields[FIELD];
+}
+
+/** A sweep that completed the job a while ago, after which Airtable dropped the file, or kept it. */
+async function completed(kept: "kept" | "dropped" | "cut short") {
+  const { base, bucket } = worldOf();
+  bucket.objects.set(NAME, 1000);
+  await sweep(runOf(base, bucket));
+  expect(base.jobs.get(ID)?.status).toBe("completed");
+  const size = { kept: 1000, dropped: 0, "cut short": 400 }[kept];
+  base.files(
+    SEGMENT,
+    kept === "dropped" ? [] : [{ id: "att1", filename: NAME, url: "https://airtable.example/x", size }],
+  );
+  base.log.length = 0;
+  return { base, bucket };
+}
+
+describe("a delivery is looked at again", () => {
+  it.each(["dropped", "cut short"] as const)("and written once more where Airtable %s the file", async (kept) => {
+    const { base, bucket } = await completed(kept);
+    const { report } = await sweep(runOf(base, bucket));
+    expect(report.entries).toMatchObject([
+      { id: ID, verdict: { kind: "recover", reason: "delivery-retried" }, applied: true },
+    ]);
+    expect(fileIn(base)).toEqual([{ url: `https://bucket.example/${NAME}` }]);
+    expect(base.jobs.get(ID)?.status).toBe("completed");
+    expect(base.jobs.get(ID)?.notes).toContain("Delivery retried via polling at ");
+  });
+
+  it("and left alone where the file is there", async () => {
+    const { base, bucket } = await completed("kept");
+    const { report } = await sweep(runOf(base, bucket));
+    expect(report.entries).toEqual([]);
+    expect(base.log).toEqual(["list", "readJobs", "readTargets"]);
+  });
+
+  it("and told, once, when Airtable drops it a second time", async () => {
+    const { base, bucket } = await completed("dropped");
+    await sweep(runOf(base, bucket));
+    base.files(SEGMENT, []);
+    const { report } = await sweep(runOf(base, bucket));
+    expect(report.entries).toMatchObject([{ id: ID, verdict: { kind: "skip", reason: "delivery-failed" } }]);
+    const notes = base.jobs.get(ID)?.notes;
+    expect(notes?.split("\n").filter((line) => line.startsWith("Delivery failed via polling at "))).toHaveLength(1);
+    const { report: third } = await sweep(runOf(base, bucket));
+    expect(third.entries).toEqual([]);
+    expect(base.jobs.get(ID)?.notes).toBe(notes);
+  });
+
+  it("but not after an hour", async () => {
+    const { base, bucket } = await completed("dropped");
+    const { report } = await sweep(runOf(base, bucket, { clock: stillClock(NOW + 61 * MINUTE) }));
+    expect(report.entries).toEqual([]);
+  });
+
+  it("but not where the webhook completed the job", async () => {
+    const { base, bucket } = worldOf({
+      status: "completed",
+      responsePayload: `{'output_url': 'https://bucket.example/${NAME}'}`,
+    });
+    bucket.objects.set(NAME, 1000);
+    const { report } = await sweep(runOf(base, bucket));
+    expect(report.entries).toEqual([]);
+    expect(fileIn(base)).toBeUndefined();
+  });
+
+  it("and only told in a dry run", async () => {
+    const { base, bucket } = await completed("dropped");
+    const { report } = await sweep(runOf(base, bucket, { dryRun: true }));
+    expect(report.entries).toMatchObject([{ verdict: { reason: "delivery-retried" }, applied: false }]);
+    expect(base.log.filter((request) => request.startsWith("update"))).toEqual([]);
+  });
+});
+
+describe("a job that polling failed", () => {
+  const OURS = {
+    status: "failed",
+    notes: `Failed via polling at ${new Date(NOW - 2 * HOUR).toISOString()}: no output; … [stuck-jobs 0.1.0, run r]`,
+  };
+  const OLD = { status: "failed", notes: "Timed out via polling", age: 3 * HOUR };
+
+  it.each([
+    ["this tool failed", { ...OURS, age: 4 * HOUR }],
+    ["the old poller failed", OLD],
+  ])("is recovered when its output turns up, where %s it", async (_, over) => {
+    const { base, bucket } = worldOf(over);
+    bucket.objects.set(NAME, 1000);
+    const { report } = await sweep(runOf(base, bucket));
+    expect(report.entries).toMatchObject([
+      { id: ID, verdict: { kind: "recover", reason: "late-output" }, applied: true },
+    ]);
+    expect(base.jobs.get(ID)?.status).toBe("completed");
+    expect(fileIn(base)).toEqual([{ url: `https://bucket.example/${NAME}` }]);
+  });
+
+  it("stays failed, and unsaid, while its output is missing", async () => {
+    const { base, bucket } = worldOf({ ...OURS, age: 4 * HOUR });
+    const { report } = await sweep(runOf(base, bucket));
+    expect(report.entries).toEqual([]);
+    expect(base.jobs.get(ID)?.status).toBe("failed");
+  });
+
+  it.each([
+    ["longer than maxAge ago", { ...OURS, age: 4 * HOUR }, { clock: stillClock(NOW + 23 * HOUR) }],
+    ["while lateOutputs is off", { ...OURS, age: 4 * HOUR }, { lateOutputs: false }],
+  ])("stays failed %s", async (_, over, run) => {
+    const { base, bucket } = worldOf(over);
+    bucket.objects.set(NAME, 1000);
+    await sweep(runOf(base, bucket, run));
+    expect(base.jobs.get(ID)?.status).toBe("failed");
+  });
+
+  it("stays failed where another hand failed it", async () => {
+    const { base, bucket } = worldOf({ status: "failed", notes: "failed by the webhook" });
+    bucket.objects.set(NAME, 1000);
+    await sweep(runOf(base, bucket));
+    expect(base.jobs.get(ID)?.status).toBe("failed");
+  });
+
+  it("stays as it is when it was set back to processing and failed by another hand meanwhile", async () => {
+    const { base, bucket } = worldOf({ ...OURS, age: 4 * HOUR });
+    bucket.objects.set(NAME, 1000);
+    base.before = (request) => {
+      if (request === "readJobs") base.edit(ID, { status: "completed", notes: "by hand" });
+    };
+    await sweep(runOf(base, bucket));
+    expect(base.jobs.get(ID)).toMatchObject({ status: "completed", notes: "by hand" });
+    expect(fileIn(base)).toBeUndefined();
+  });
+});
