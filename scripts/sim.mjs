@@ -1,0 +1,48 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { build } from "esbuild";
+
+// `npm run sim -- --seeds 100000`: histories in the simulated world, on all cores. `--seed 7` replays one.
+const { values } = parseArgs({ options: { seeds: { type: "string" }, from: { type: "string" }, seed: { type: "string" } } });
+const folder = mkdtempSync(join(tmpdir(), "stuck-jobs-sim-"));
+const bundle = join(folder, "sim.mjs");
+await build({
+  entryPoints: ["test/sim/main.ts"],
+  outfile: bundle,
+  bundle: true,
+  platform: "node",
+  format: "esm",
+  banner: { js: 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);' },
+});
+
+const run = (...args) =>
+  new Promise((resolve) => {
+    const child = spawn(process.execPath, [bundle, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+    let out = "";
+    child.stdout.on("data", (chunk) => (out += chunk));
+    child.on("close", (code) => resolve({ code, lines: out.trim().split("\n") }));
+  });
+
+const began = Date.now();
+const seeds = values.seed === undefined ? Number(values.seeds ?? 2000) : 1;
+const first = Number(values.seed ?? values.from ?? 1);
+const workers = Math.min(seeds, availableParallelism());
+const share = Math.ceil(seeds / workers);
+const results = await Promise.all(
+  Array.from({ length: workers }, (_, n) => {
+    const from = first + n * share;
+    return run("--from", String(from), "--seeds", String(Math.min(share, first + seeds - from)));
+  }),
+);
+rmSync(folder, { recursive: true, force: true });
+const totals = {};
+for (const { lines } of results) {
+  for (const line of lines.slice(0, -1)) console.log(line);
+  for (const [name, value] of Object.entries(JSON.parse(lines.at(-1)))) totals[name] = (totals[name] ?? 0) + value;
+}
+const words = Object.entries(totals).map(([name, value]) => `${value} ${name}`);
+console.log(`${words.join(", ")}, in ${((Date.now() - began) / 1000).toFixed(1)} s on ${workers} cores`);
+process.exitCode = results.every(({ code }) => code === 0) ? 0 : 1;

@@ -1,0 +1,17 @@
+/** A request to the sandbox, whole. */
+export interface Request {
+  readonly method: string;
+  /** The path as it was sent, percent-encoded. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** Its answer. */
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}

@@ -1,0 +1,24 @@
+import { z } from "zod";
+
+const field = z.object({
+  id: z.string(),
+  name: z.string(),
+  type: z.string(),
+  options: z
+    .object({ choices: z.array(z.object({ name: z.string() })).optional(), linkedTableId: z.string().optional() })
+    .optional(),
+});
+
+const table = z.object({ id: z.string(), name: z.string(), primaryFieldId: z.string(), fields: z.array(field) });
+
+const schema = z.object({ tables: z.array(table) });
+
+export type Field = z.output<typeof field>;
+export type TableSchema = z.output<typeof table>;
+/** A base's tables and fields, in the shape of Airtable's schema endpoint. */
+export type BaseSchema = z.output<typeof schema>;
+
+/** @throws ZodError */
+export function parseSchema(value: unknown): BaseSchema {
+  return schema.parse(value);
+}
