@@ -17,6 +17,8 @@ const result = await build({
   legalComments: "none",
   metafile: true,
   logLevel: "warning",
-  banner: { js: 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);' },
+  banner: {
+    js: 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);',
+  },
 });
 await writeFile("dist/THIRD-PARTY-LICENSES.txt", await (await import("./licenses.mjs")).licensesOf(result.metafile));

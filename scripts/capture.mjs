@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 
 // Runs the README's first command in a real terminal (util-linux `script`), puts what it printed into the README as
 // text, and draws it as docs/recover.svg. Run it after a change to the table: npm run capture
+const ESC = String.fromCharCode(27);
 const COLUMNS = 112;
 const CLI = resolve("bin/stuck-jobs.js");
 
@@ -21,9 +22,10 @@ rmSync(folder, { recursive: true, force: true });
 const lines = stdout
   .replaceAll("\r\n", "\n")
   .split("\n")
-  .map((line) => line.slice(line.lastIndexOf("\r") + 1).replace(/^\u001b\[K/, ""));
+  .map((line) => line.slice(line.lastIndexOf("\r") + 1).replace(`${ESC}[K`, ""));
 while (lines.at(-1) === "") lines.pop();
 
+const STYLE = new RegExp(`(${ESC}\\[[\\d;]*m)`);
 const STYLES = new Map([
   ["1", { "font-weight": "bold" }],
   ["2", { opacity: "0.6" }],
@@ -41,8 +43,8 @@ const ENDS = new Map([
 function styled(line) {
   const pieces = [];
   let style = {};
-  for (const part of line.split(/(\u001b\[[\d;]*m)/)) {
-    const code = /^\u001b\[([\d;]*)m$/.exec(part)?.[1];
+  for (const part of line.split(STYLE)) {
+    const code = STYLE.exec(part)?.[0].slice(2, -1);
     if (code === undefined) {
       if (part !== "") pieces.push({ text: part, style });
     } else if (ENDS.has(code)) {
@@ -53,11 +55,18 @@ function styled(line) {
 }
 
 const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
-const plain = lines.map((line) => styled(line).map(({ text }) => text).join("").trimEnd());
+const plain = lines.map((line) =>
+  styled(line)
+    .map(({ text }) => text)
+    .join("")
+    .trimEnd(),
+);
 const [width, height] = [24 + COLUMNS * 8.1, 24 + lines.length * 18];
 const rows = lines.map((line, n) => {
   const spans = styled(line).map(({ text, style }) => {
-    const attributes = Object.entries(style).map(([name, value]) => ` ${name}="${value}"`).join("");
+    const attributes = Object.entries(style)
+      .map(([name, value]) => ` ${name}="${value}"`)
+      .join("");
     return `<tspan${attributes}>${escaped(text)}</tspan>`;
   });
   return `<text x="12" y="${28 + n * 18}" xml:space="preserve">${spans.join("")}</text>`;
@@ -75,4 +84,7 @@ ${rows.join("\n")}
 
 const block = `<!-- capture -->\n![The table that recover prints on the sandbox](docs/recover.svg)\n\n<details><summary>The same as text</summary>\n\n\`\`\`text\n${plain.join("\n")}\n\`\`\`\n\n</details>\n<!-- /capture -->`;
 const readme = readFileSync("README.md", "utf8");
-writeFileSync("README.md", readme.replace(/<!-- capture -->[\s\S]*<!-- \/capture -->/, () => block));
+writeFileSync(
+  "README.md",
+  readme.replace(/<!-- capture -->[\s\S]*<!-- \/capture -->/, () => block),
+);

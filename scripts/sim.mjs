@@ -6,7 +6,9 @@ import { parseArgs } from "node:util";
 import { build } from "esbuild";
 
 // `npm run sim -- --seeds 100000`: histories in the simulated world, on all cores. `--seed 7` replays one.
-const { values } = parseArgs({ options: { seeds: { type: "string" }, from: { type: "string" }, seed: { type: "string" } } });
+const { values } = parseArgs({
+  options: { seeds: { type: "string" }, from: { type: "string" }, seed: { type: "string" } },
+});
 const folder = mkdtempSync(join(tmpdir(), "stuck-jobs-sim-"));
 const bundle = join(folder, "sim.mjs");
 await build({
@@ -15,7 +17,9 @@ await build({
   bundle: true,
   platform: "node",
   format: "esm",
-  banner: { js: 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);' },
+  banner: {
+    js: 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);',
+  },
 });
 
 const run = (...args) =>
@@ -26,9 +30,16 @@ const run = (...args) =>
     child.on("close", (code) => resolve({ code, lines: out.trim().split("\n") }));
   });
 
+if (values.seed !== undefined) {
+  const { code, lines } = await run("--seed", values.seed);
+  rmSync(folder, { recursive: true, force: true });
+  console.log(lines.join("\n"));
+  process.exit(code);
+}
+
 const began = Date.now();
-const seeds = values.seed === undefined ? Number(values.seeds ?? 2000) : 1;
-const first = Number(values.seed ?? values.from ?? 1);
+const seeds = Number(values.seeds ?? 2000);
+const first = Number(values.from ?? 1);
 const workers = Math.min(seeds, availableParallelism());
 const share = Math.ceil(seeds / workers);
 const results = await Promise.all(

@@ -14,7 +14,14 @@ const gates = [
   node("node_modules/typescript/bin/tsc", "--noEmit"),
   node("node_modules/@biomejs/biome/bin/biome", "check", "."),
 ];
-const tested = node("node_modules/vitest/vitest.mjs", "run", "--reporter=dot", "--reporter=json", `--outputFile=${results}`, ...process.argv.slice(2));
+const tested = node(
+  "node_modules/vitest/vitest.mjs",
+  "run",
+  "--reporter=dot",
+  "--reporter=json",
+  `--outputFile=${results}`,
+  ...process.argv.slice(2),
+);
 let passed = gates.filter(Boolean).length;
 let failed = gates.length - passed;
 try {

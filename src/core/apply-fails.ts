@@ -32,6 +32,14 @@ export async function applyFails(failures: readonly Failure[], calibration: Cali
     }
     const due = await examine(pending, run);
     if (due.length === 0) return;
+    // The read may have taken its time, retries and all: what was seen before it is then too old to be written on.
+    if (due.some(({ failure }) => !isFresh(failure.item, run))) {
+      pending = due.map(({ failure }) => failure);
+      if (round < ROUNDS) continue;
+      for (const { item } of pending)
+        item.error = "the base was too slow: what was seen grew old before it could be written";
+      return;
+    }
     const results = await run.store.updateJobs(
       due.map((each) => failUpdate(each, calibration, run)),
       run.limits.writes,
@@ -45,10 +53,9 @@ async function stillAbsent(
   calibration: Calibration,
   run: Run,
 ): Promise<readonly Failure[]> {
-  const oldest = run.clock.now() - PROBE_FRESH_FOR;
   await Promise.all(
     failures.map(async ({ item, candidate }) => {
-      if (item.probedAt !== null && item.probedAt >= oldest) return;
+      if (isFresh(item, run)) return;
       item.sightings = await lookAtAll(candidate, run);
       item.probedAt = run.clock.now();
       item.verdict = decide(candidate, weigh(item.sightings, calibration), run.policy);
@@ -58,6 +65,10 @@ async function stillAbsent(
     }),
   );
   return failures.filter(({ item }) => item.verdict?.kind === "fail");
+}
+
+function isFresh({ probedAt }: Case, run: Run): boolean {
+  return probedAt !== null && run.clock.now() - probedAt <= PROBE_FRESH_FOR;
 }
 
 interface Due {

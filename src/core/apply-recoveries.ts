@@ -13,7 +13,7 @@ export const CHUNK = 50;
 export const BATCH = 10;
 
 /** A write rests on a read that is no older than this; else the records are read again first. */
-const FRESH_FOR: Duration = 5_000;
+export const FRESH_FOR: Duration = 5_000;
 
 /** How often a chunk is read and written again when answers are lost. */
 const ROUNDS = 4;

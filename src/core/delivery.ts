@@ -1,7 +1,7 @@
-import { batches, CHUNK } from "./apply-recoveries.ts";
+import { batches, CHUNK, FRESH_FOR } from "./apply-recoveries.ts";
 import { recordedOutput } from "./calibrate.ts";
 import { fileNameOf, type Output } from "./evidence.ts";
-import type { Job, Operation, Target } from "./job.ts";
+import type { Instant, Job, Operation, Target } from "./job.ts";
 import {
   appendLine,
   bytesNoted,
@@ -10,7 +10,7 @@ import {
   UNDELIVERED_MARK,
   undeliveredLine,
 } from "./notes.ts";
-import type { JobUpdate, TargetRecord } from "./ports.ts";
+import type { JobUpdate, TargetRecord, WriteResult } from "./ports.ts";
 import type { Case, Run } from "./run.ts";
 import { operationOf, targetOf } from "./target.ts";
 import type { Verdict } from "./verdict.ts";
@@ -33,29 +33,127 @@ interface Undelivered {
 export async function verifyDeliveries(ids: readonly string[], run: Run): Promise<readonly Case[]> {
   const cases: Case[] = [];
   for (let start = 0; start < ids.length && !run.limits.begin.aborted; start += CHUNK) {
-    const jobs = await run.store.readJobs(ids.slice(start, start + CHUNK), run.limits.reads);
-    const undelivered = await findUndelivered([...jobs.values()], run);
-    const again = undelivered.filter(({ job }) => !job.notes.includes(REDELIVERED_MARK));
-    const twice = undelivered.filter(({ job }) => job.notes.includes(REDELIVERED_MARK));
-    cases.push(...(await writeAgain(again, run)), ...(await tellUndelivered(twice, run)));
+    const { undelivered } = await findUndelivered(ids.slice(start, start + CHUNK), run);
+    const repairs = (await Promise.all(undelivered.map((each) => repairOf(each, run)))).filter((each) => each !== null);
+    cases.push(...repairs.map(({ item }) => item));
+    if (run.dryRun) continue;
+    for (const table of new Set(repairs.map(({ item }) => item.target?.table))) {
+      const own = repairs.filter(({ item }) => item.target?.table === table);
+      for (const batch of batches(own, ({ item }) => item.target?.id ?? "")) {
+        if (!run.limits.begin.aborted) await repair(batch, run);
+      }
+    }
   }
   return cases;
 }
 
-async function findUndelivered(jobs: readonly Job[], run: Run): Promise<readonly Undelivered[]> {
-  const deliveries = jobs.flatMap((job) => deliveryOf(job, run));
+/** What is to be done about a file that did not arrive: written again, or, with `output: null`, told. */
+interface Repair {
+  readonly item: Case;
+  readonly output: Output | null;
+}
+
+/** Null where the file cannot be seen now: Airtable could not fetch it either. */
+async function repairOf(undelivered: Undelivered, run: Run): Promise<Repair | null> {
+  if (undelivered.job.notes.includes(REDELIVERED_MARK)) {
+    const detail = `${undelivered.found}, twice`;
+    return { item: caseOf(undelivered, { kind: "skip", reason: "delivery-failed", detail }), output: null };
+  }
+  const sighting = await run.probe.look(undelivered.url, run.limits.reads);
+  if (sighting.result !== "present") return null;
+  const { output } = sighting;
+  const detail = undelivered.found;
+  return { item: caseOf(undelivered, { kind: "recover", reason: "delivery-retried", output, detail }), output };
+}
+
+/**
+ * At most ten repairs, of one table: reads jobs and targets again, writes the targets, then the jobs. What changed
+ * meanwhile, or takes too long, is left to the next sweep, which looks again.
+ */
+async function repair(repairs: readonly Repair[], run: Run): Promise<void> {
+  const { undelivered: fresh, readAt } = await findUndelivered(
+    repairs.map(({ item }) => item.job.id),
+    run,
+  );
+  const due = repairs.flatMap((each) => {
+    const delivery = fresh.find(({ job }) => job.id === each.item.job.id);
+    return delivery === undefined ? [] : [{ ...each, delivery }];
+  });
+  const again = due.filter(({ output }) => output !== null);
+  const written = await deliverAgain(again, readAt, run);
+  const toNote = due.filter(({ output, item }) => output === null || written.has(item.job.id));
+  await note(toNote, readAt, run);
+}
+
+interface DueRepair extends Repair {
+  readonly delivery: Undelivered;
+}
+
+/** The ids of the jobs whose target was confirmed. */
+async function deliverAgain(due: readonly DueRepair[], readAt: Instant, run: Run): Promise<ReadonlySet<string>> {
+  const [first] = due;
+  if (first === undefined || run.clock.now() - readAt > FRESH_FOR) return new Set();
+  const updates = due.map(({ delivery: { target, url } }) => ({
+    id: target.id,
+    fields: { [target.field]: [{ url }] },
+  }));
+  const results = await run.store.updateTargets(first.delivery.target.table, updates, run.limits.writes);
+  return new Set(due.flatMap(({ item }, n) => (settled(item, results[n]) ? [item.job.id] : [])));
+}
+
+/** Adds the line to the jobs; they are read once more where the targets took too long. */
+async function note(due: readonly DueRepair[], readAt: Instant, run: Run): Promise<void> {
+  let jobs: ReadonlyMap<string, Job> = new Map(due.map(({ delivery: { job } }) => [job.id, job]));
+  if (due.length > 0 && run.clock.now() - readAt > FRESH_FOR) {
+    jobs = await run.store.readJobs([...jobs.keys()], run.limits.reads);
+  }
+  const updates = due.flatMap(({ output, delivery }): readonly JobUpdate[] => {
+    const job = jobs.get(delivery.job.id);
+    const unchanged = job?.status === delivery.job.status && job.responsePayload === delivery.job.responsePayload;
+    if (job === undefined || !unchanged) return [];
+    return [noteOf(job, output, delivery, run)];
+  });
+  if (updates.length === 0) return;
+  for (const result of await run.store.updateJobs(updates, run.limits.writes)) {
+    const item = due.find(({ delivery: { job } }) => job.id === result.id)?.item;
+    if (item !== undefined && settled(item, result)) item.applied = true;
+  }
+}
+
+function noteOf(job: Job, output: Output | null, { found, url }: Undelivered, run: Run): JobUpdate {
+  const at = run.clock.now();
+  if (output !== null) {
+    return { id: job.id, notes: appendLine(job.notes, redeliveredLine(output, found, at, run.signature)) };
+  }
+  const line = undeliveredLine(fileNameOf(url), found, at, run.signature);
+  return { id: job.id, error: line, notes: appendLine(job.notes, line) };
+}
+
+/** Whether the write is confirmed. One whose answer was lost is neither that nor an error: the next sweep looks. */
+function settled(item: Case, result: WriteResult | undefined): boolean {
+  if (result?.kind === "refused") item.error = result.error;
+  return result?.kind === "confirmed";
+}
+
+async function findUndelivered(
+  ids: readonly string[],
+  run: Run,
+): Promise<{ readonly undelivered: readonly Undelivered[]; readonly readAt: Instant }> {
+  const jobs = await run.store.readJobs(ids, run.limits.reads);
+  const readAt = run.clock.now();
+  const deliveries = [...jobs.values()].flatMap((job) => deliveryOf(job, run));
   const found: Undelivered[] = [];
   for (const table of new Set(deliveries.map(({ target }) => target.table))) {
     const own = deliveries.filter(({ target }) => target.table === table);
     const fields = [...new Set(own.map(({ target }) => target.field))];
-    const ids = [...new Set(own.map(({ target }) => target.id))];
-    const records = await run.store.readTargets(table, ids, fields, run.limits.reads);
+    const targetIds = [...new Set(own.map(({ target }) => target.id))];
+    const records = await run.store.readTargets(table, targetIds, fields, run.limits.reads);
     for (const delivery of own) {
       const trouble = troubleWith(delivery, records.get(delivery.target.id));
       if (trouble !== null) found.push({ ...delivery, found: trouble });
     }
   }
-  return found;
+  return { undelivered: found, readAt };
 }
 
 /** The delivery that a job's record tells of; none where another hand completed it, or no file was written for it. */
@@ -85,62 +183,6 @@ function troubleWith(
   const expected = bytesNoted(job.notes);
   if (file === undefined || file.size === null || expected === null || file.size === expected) return null;
   return `${target.field} holds ${file.size} of ${expected} bytes`;
-}
-
-async function writeAgain(undelivered: readonly Undelivered[], run: Run): Promise<readonly Case[]> {
-  const cases: Case[] = [];
-  for (const batch of batches(undelivered, ({ target }) => target.id)) {
-    const seen: { delivery: Undelivered; output: Output }[] = [];
-    for (const delivery of batch) {
-      const sighting = await run.probe.look(delivery.url, run.limits.reads);
-      if (sighting.result === "present") seen.push({ delivery, output: sighting.output });
-    }
-    for (const { delivery, output } of seen) {
-      const verdict: Verdict = { kind: "recover", reason: "delivery-retried", output, detail: delivery.found };
-      cases.push(caseOf(delivery, verdict));
-    }
-    if (run.dryRun || seen.length === 0) continue;
-    const [first] = seen;
-    const table = first?.delivery.target.table ?? "";
-    const updates = seen.map(({ delivery: { target }, output }) => ({
-      id: target.id,
-      fields: { [target.field]: [{ url: output.url }] },
-    }));
-    const results = await run.store.updateTargets(table, updates, run.limits.writes);
-    const written = seen.filter((_, index) => results[index]?.kind === "confirmed");
-    const notes = written.map(({ delivery: { job, found }, output }) => ({
-      id: job.id,
-      notes: appendLine(job.notes, redeliveredLine(output, found, run.clock.now(), run.signature)),
-    }));
-    await note(notes, cases, run);
-  }
-  return cases;
-}
-
-async function tellUndelivered(undelivered: readonly Undelivered[], run: Run): Promise<readonly Case[]> {
-  const cases = undelivered.map((delivery) =>
-    caseOf(delivery, { kind: "skip", reason: "delivery-failed", detail: `${delivery.found}, twice` }),
-  );
-  if (run.dryRun) return cases;
-  for (const batch of batches(undelivered, ({ job }) => job.id)) {
-    const updates = batch.map(({ job, url, found }) => {
-      const line = undeliveredLine(fileNameOf(url), found, run.clock.now(), run.signature);
-      return { id: job.id, error: line, notes: appendLine(job.notes, line) };
-    });
-    await note(updates, cases, run);
-  }
-  return cases;
-}
-
-/** Writes what concerns the jobs themselves. An answer that is lost leaves the case unapplied: the next sweep looks. */
-async function note(updates: readonly JobUpdate[], cases: readonly Case[], run: Run): Promise<void> {
-  if (updates.length === 0) return;
-  for (const result of await run.store.updateJobs(updates, run.limits.writes)) {
-    const item = cases.find(({ job }) => job.id === result.id);
-    if (item === undefined) continue;
-    if (result.kind === "confirmed") item.applied = true;
-    else item.error = result.error;
-  }
 }
 
 function caseOf({ job, operation, target }: Undelivered, verdict: Verdict): Case {

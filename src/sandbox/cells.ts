@@ -1,3 +1,4 @@
+import { decoded } from "./http.ts";
 import { invalid } from "./refused.ts";
 import type { Field } from "./schema.ts";
 
@@ -49,12 +50,27 @@ export function cellFor(field: Field, value: Json, surroundings: Surroundings): 
       `Field "${field.name}" cannot accept a value because the field is computed`,
     );
   }
-  if (value === null || value === "" || value === false || (Array.isArray(value) && value.length === 0)) return null;
+  if (value === null) return null;
+  const cell = filled(field, value, surroundings);
+  return isBlank(cell) ? null : cell;
+}
+
+/** What reads as nothing: Airtable leaves it out of its answers. */
+export function isBlank(cell: Json): boolean {
+  return cell === null || cell === "" || cell === false || (isList(cell) && cell.length === 0);
+}
+
+/** `Array.isArray` does not narrow to read-only lists. */
+export function isList(value: Json): value is readonly Json[] {
+  return Array.isArray(value);
+}
+
+function filled(field: Field, value: Json, surroundings: Surroundings): Json {
   if (TEXT.has(field.type)) return checked(field, value, typeof value === "string" && value.length <= LONGEST_TEXT);
   if (NUMBER.has(field.type)) return checked(field, value, typeof value === "number");
   switch (field.type) {
     case "checkbox":
-      return checked(field, value, value === true);
+      return checked(field, value, typeof value === "boolean");
     case "singleSelect":
       return option(field, checked(field, value, typeof value === "string"));
     case "multipleRecordLinks":
@@ -78,40 +94,43 @@ function option(field: Field, value: Json): Json {
 }
 
 function links(field: Field, value: Json, { exists }: Surroundings): Json {
-  if (!Array.isArray(value)) return checked(field, value, false);
+  if (!isList(value)) return checked(field, value, false);
   for (const id of value) {
-    checked(field, value, typeof id === "string");
-    if (!exists(field.options?.linkedTableId ?? "", String(id))) {
-      throw invalid("ROW_DOES_NOT_EXIST", `Record ID ${String(id)} does not exist`);
+    if (typeof id !== "string") return checked(field, value, false);
+    if (!exists(field.options?.linkedTableId ?? "", id)) {
+      throw invalid("ROW_DOES_NOT_EXIST", `Record ID ${id} does not exist`);
     }
   }
   return value;
 }
 
 /** The list replaces what is there; entries are kept by naming their ids. */
-function attachments(field: Field, value: Json, { current, attach }: Surroundings): Json {
-  if (!Array.isArray(value)) return checked(field, value, false);
-  const held = Array.isArray(current) ? current : [];
-  return value.map((entry: Json) => {
+function attachments(field: Field, value: Json, { current = null, attach }: Surroundings): Json {
+  if (!isList(value)) return checked(field, value, false);
+  const held = isList(current) ? current : [];
+  return value.map((entry) => {
     if (!isEntry(entry)) return checked(field, value, false);
     const { id, url, filename } = entry;
-    const kept = held.find((each) => isEntry(each) && each.id === id);
-    if (id !== undefined && kept !== undefined) return kept;
-    if (typeof url !== "string" || !/^https?:\/\//.test(url)) {
+    const kept = id === undefined ? undefined : held.find((each) => isEntry(each) && each.id === id);
+    if (kept !== undefined) return kept;
+    if (typeof url !== "string" || !/^https?:\/\//.test(url) || !URL.canParse(url)) {
       throw invalid(
         "INVALID_ATTACHMENT_OBJECT",
         "Invalid attachment object for field: no url, and no id that it holds",
       );
     }
+    if (filename !== undefined) checked(field, value, typeof filename === "string");
     return attach(url, typeof filename === "string" ? filename : nameOf(url));
   });
 }
 
 function isEntry(value: Json): value is { readonly [key: string]: Json } {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === "object" && value !== null && !isList(value);
 }
 
+/** The last part of the path, decoded where it can be. */
 function nameOf(url: string): string {
   const { pathname } = new URL(url);
-  return decodeURIComponent(pathname.slice(pathname.lastIndexOf("/") + 1));
+  const name = pathname.slice(pathname.lastIndexOf("/") + 1);
+  return decoded(name) ?? name;
 }

@@ -4,6 +4,7 @@ import type { Reply, Request } from "./http.ts";
 /** A server on loopback. */
 export interface Listener {
   readonly url: string;
+  readonly port: number;
   close(): Promise<void>;
 }
 
@@ -30,6 +31,7 @@ export async function listen(port: number, answer: (request: Request) => Promise
   if (address === null || typeof address === "string") throw new Error("the sandbox has no port");
   return {
     url: `http://127.0.0.1:${address.port}`,
+    port: address.port,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -1,17 +1,21 @@
 import { z } from "zod";
 
-const field = z.object({
+// Loose: the schema endpoint answers what it was given, and not only what is read here.
+const field = z.looseObject({
   id: z.string(),
   name: z.string(),
   type: z.string(),
   options: z
-    .object({ choices: z.array(z.object({ name: z.string() })).optional(), linkedTableId: z.string().optional() })
+    .looseObject({
+      choices: z.array(z.looseObject({ name: z.string() })).optional(),
+      linkedTableId: z.string().optional(),
+    })
     .optional(),
 });
 
-const table = z.object({ id: z.string(), name: z.string(), primaryFieldId: z.string(), fields: z.array(field) });
+const table = z.looseObject({ id: z.string(), name: z.string(), primaryFieldId: z.string(), fields: z.array(field) });
 
-const schema = z.object({ tables: z.array(table) });
+const schema = z.looseObject({ tables: z.array(table) });
 
 export type Field = z.output<typeof field>;
 export type TableSchema = z.output<typeof table>;

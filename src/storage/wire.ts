@@ -54,7 +54,7 @@ export function createWire({ connections, connectLimit, answerLimit }: WireOptio
 
 /** Importing undici costs about 129 ms of CPU: a sweep that finds nothing stuck never does. */
 async function openAgent(connections: number, limit: number, opening: Set<AbortController>): Promise<Agent> {
-  const undici = await import("undici");
+  const { default: undici } = await import("undici");
   return new undici.Agent({
     connections,
     pipelining: 1,

@@ -4,7 +4,6 @@ import { outputNames } from "../../src/core/job.ts";
 import { COMPLETED_MARK, FAILED_MARK } from "../../src/core/notes.ts";
 import type { Reply } from "../../src/sandbox/http.ts";
 import { COMBINE, CONCATENATE, HOUR, MINUTE, SECOND } from "../support/world.ts";
-import { START } from "./scenario.ts";
 import type { World } from "./world.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -68,6 +67,9 @@ export class Witness {
     const notes = new Map(writes.map(({ id }) => [id, this.#world.base.record(table, id)?.fields.Notes]));
     const complaints = writes.flatMap(({ id, fields }) => this.#judge(runner, known, table, id, fields));
     const reply = act();
+    const about =
+      request.method === "PATCH" ? JSON.stringify(request.body) : JSON.stringify(request.query ?? request.body);
+    this.#world.tell(`${runner} ${request.method} ${request.path} -> ${reply.status} ${about.slice(0, 400)}`);
     if (reply.status !== 200) return reply;
     this.violations.push(...complaints);
     for (const { id, fields } of writes) this.#afterWrite(runner, table, id, fields, notes.get(id));
@@ -228,5 +230,3 @@ export function filesIn(cell: unknown): readonly string[] {
     return typeof file.url === "string" ? [file.url.slice(file.url.lastIndexOf("/") + 1)] : [];
   });
 }
-
-export { START };

@@ -13,6 +13,8 @@ export interface Outcome {
   readonly recovered: number;
   readonly failed: number;
   readonly killed: number;
+  /** All that happened, in its order. */
+  readonly story: readonly string[];
 }
 
 /** When the last sweep that was begun before the calm is sure to have ended. */
@@ -52,6 +54,7 @@ export async function simulate(seed: number): Promise<Outcome> {
     recovered: reports.reduce((sum, { summary }) => sum + summary.recovered, 0),
     failed: reports.reduce((sum, { summary }) => sum + summary.failed, 0),
     killed: endings.filter(({ kind }) => kind === "killed").length,
+    story: world.story,
   };
 }
 

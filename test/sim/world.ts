@@ -22,8 +22,6 @@ export class World {
   readonly objects = new Map<string, { readonly since: number; readonly bytes: number }>();
   readonly scenario: Scenario;
   readonly #random: Random;
-  /** By record: the statuses that hands other than the tool's have set, in their order. */
-  readonly othersWrote = new Set<string>();
 
   constructor(scenario: Scenario, random: Random) {
     this.scenario = scenario;
@@ -38,6 +36,13 @@ export class World {
     if (scenario.history) this.#addHistory();
     for (const job of scenario.jobs) this.#addJob(job);
     for (const event of scenario.events) this.clock.after(event.at - START, () => this.#happen(event));
+  }
+
+  /** What happened, for a person who replays a seed. */
+  readonly story: string[] = [];
+
+  tell(what: string): void {
+    this.story.push(`${new Date(this.clock.now()).toISOString().slice(11)} ${what}`);
   }
 
   get calm(): boolean {
@@ -61,6 +66,7 @@ export class World {
       this.clock.after(this.#random.whole(1_000, 20_000), () => {
         const object = this.objects.get(url.slice(url.lastIndexOf("/") + 1));
         const file = dropped || object === undefined ? null : { bytes: object.bytes, contentType: "video/mp4" };
+        this.tell(`Airtable ${file === null ? "drops" : "fetched"} ${url}`);
         this.base.settleAttachment(attachmentId, file);
       });
     }
@@ -108,6 +114,7 @@ export class World {
   }
 
   #happen(event: Event): void {
+    this.tell(`${event.kind} ${"job" in event ? event.job.id : event.fileName}`);
     if (event.kind === "output") {
       this.#put(event.fileName, event.at);
       return;
@@ -115,7 +122,6 @@ export class World {
     const { job } = event;
     const record = this.base.record("Jobs", job.id);
     if (record === undefined) return;
-    this.othersWrote.add(job.id);
     switch (event.kind) {
       case "webhook-success": {
         // The application's handler knows nothing of polling: it writes whatever the state is.

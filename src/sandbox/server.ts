@@ -1,0 +1,153 @@
+import { type Base, createBase } from "./base.ts";
+import { type Bucket, createBucket } from "./bucket.ts";
+import type { Reply, Request } from "./http.ts";
+import { type Listener, listen } from "./listen.ts";
+import { parseSchema } from "./schema.ts";
+import schemaJson from "./seed/base-schema.json" with { type: "json" };
+import { type SeedWebhook, seed } from "./seed.ts";
+import { movedTo, readState, writeState } from "./state.ts";
+
+export interface SandboxOptions {
+  /** Where the state is kept from run to run; null to forget it at the end. */
+  readonly stateFile: string | null;
+  /** Whether the one webhook that is merely late arrives right after the first listing of the jobs. */
+  readonly lateWebhook: boolean;
+  /** The base's port; the bucket gets the next. Absent: those of the last run, else any. */
+  readonly port?: number;
+}
+
+/** A base and a bucket on loopback ports, in this process. */
+export interface Sandbox {
+  /** What points any client at it. */
+  readonly env: Readonly<Record<string, string>>;
+  close(): Promise<void>;
+}
+
+const BASE_ID = "appSandbox0000001";
+
+/** Opens nothing but the sandbox, so it is no secret. */
+const TOKEN = "patSandbox00000.sandbox";
+
+const BUCKET = "phi-bucket";
+
+/** Airtable fetches attachments some time after it has confirmed them. */
+const FETCH_AFTER_MS = 500;
+
+/**
+ * Starts the sandbox with the state of the last run, or with the seed. What a client writes is in the state file
+ * before it is told so.
+ *
+ * @throws StateFileError when the file holds something else
+ */
+export async function startSandbox({ stateFile, lateWebhook, port }: SandboxOptions): Promise<Sandbox> {
+  const kept = stateFile === null ? null : readState(stateFile);
+  const bucket = createBucket({ name: BUCKET, listing: "restricted" });
+  const base = createBase({ schema: parseSchema(schemaJson), baseId: BASE_ID, token: TOKEN, random: Math.random });
+
+  const bucketAt = await listenAt(port === undefined ? kept?.ports.bucket : port + 1, async (request) =>
+    bucket.handle(request, Date.now()),
+  );
+  const storageUrl = `${bucketAt.url}/${BUCKET}`;
+  const seeded = seed(Date.now(), storageUrl);
+  let webhook = seeded.webhook;
+  let ports = { base: 0, bucket: bucketAt.port };
+
+  const save = () => {
+    if (stateFile === null) return;
+    const objects = bucket.keys().flatMap((key) => {
+      const object = bucket.get(key);
+      return object === undefined ? [] : [{ key, object }];
+    });
+    writeState(stateFile, { ports, storageUrl, base: base.snapshot(), objects, webhookPending: webhook !== null });
+  };
+  const fetching = fetchLater(base, bucket, storageUrl, save);
+  const answer = async (request: Request): Promise<Reply> => {
+    const reply = base.handle(request, Date.now());
+    if (reply.status !== 200) return reply;
+    if (request.method === "PATCH") {
+      fetching.wake();
+      save();
+    } else if (webhook !== null && lateWebhook && listsJobs(request)) {
+      deliver(base, webhook);
+      webhook = null;
+      save();
+    }
+    return reply;
+  };
+
+  if (kept === null) {
+    for (const [table, records] of Object.entries(seeded.tables)) for (const each of records) base.upsert(table, each);
+    for (const { key, object } of seeded.objects) bucket.put(key, object);
+  } else {
+    const state = movedTo(kept, storageUrl);
+    base.restore(state.base);
+    for (const { key, object } of state.objects) bucket.put(key, object);
+    if (!state.webhookPending) webhook = null;
+    fetching.now();
+  }
+  const baseAt = await listenAt(port ?? kept?.ports.base, answer);
+  ports = { base: baseAt.port, bucket: bucketAt.port };
+  save();
+
+  return {
+    env: {
+      AIRTABLE_API_KEY: TOKEN,
+      AIRTABLE_BASE_ID: BASE_ID,
+      AIRTABLE_ENDPOINT_URL: baseAt.url,
+      STUCK_JOBS_STORAGE_URL: storageUrl,
+    },
+    async close() {
+      fetching.stop();
+      save();
+      await Promise.all([baseAt.close(), bucketAt.close()]);
+    },
+  };
+}
+
+/** At that port, or at any where it is taken or none is named. */
+async function listenAt(
+  port: number | undefined,
+  answer: (request: Request) => Promise<Reply | null>,
+): Promise<Listener> {
+  try {
+    return await listen(port ?? 0, answer);
+  } catch (error) {
+    if (port === undefined || !(error instanceof Error && "code" in error && error.code === "EADDRINUSE")) throw error;
+    return await listen(0, answer);
+  }
+}
+
+/** What Airtable does on its own: fetches what was attached, and drops what it cannot get. */
+function fetchLater(base: Base, bucket: Bucket, storageUrl: string, changed: () => void) {
+  let timer: NodeJS.Timeout | null = null;
+  const now = () => {
+    timer = null;
+    for (const { attachmentId, url } of base.pendingAttachments()) {
+      const key = url.startsWith(`${storageUrl}/`) ? decodeURIComponent(url.slice(storageUrl.length + 1)) : null;
+      const object = key === null ? undefined : bucket.get(key);
+      base.settleAttachment(attachmentId, object ?? null);
+    }
+    changed();
+  };
+  return {
+    now,
+    wake() {
+      timer ??= setTimeout(now, FETCH_AFTER_MS).unref();
+    },
+    stop() {
+      if (timer !== null) clearTimeout(timer);
+      timer = null;
+    },
+  };
+}
+
+function listsJobs({ method, path }: Request): boolean {
+  return path === `/v0/${BASE_ID}/Jobs` ? method === "GET" : path === `/v0/${BASE_ID}/Jobs/listRecords`;
+}
+
+/** The application's own handler: it delivers the file and completes the job. */
+function deliver(base: Base, { jobId, jobFields, targetTable, targetId, targetFields }: SeedWebhook): void {
+  if (base.record("Jobs", jobId)?.fields.Status !== "processing") return;
+  base.edit(targetTable, targetId, targetFields);
+  base.edit("Jobs", jobId, jobFields);
+}

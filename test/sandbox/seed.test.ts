@@ -1,0 +1,274 @@
+import { describe, expect, it } from "vitest";
+import { jobOf, targetOf } from "../../src/airtable/records.ts";
+import { settle } from "../../src/config/settings.ts";
+import type { OutputProbe } from "../../src/core/ports.ts";
+import { sweep } from "../../src/core/sweep.ts";
+import { type Bucket, createBucket } from "../../src/sandbox/bucket.ts";
+import { parseSchema } from "../../src/sandbox/schema.ts";
+import schemaJson from "../../src/sandbox/seed/base-schema.json" with { type: "json" };
+import stuckJson from "../../src/sandbox/seed/stuck.json" with { type: "json" };
+import { type FieldsJson, type Seed, seed } from "../../src/sandbox/seed.ts";
+import { read, sighted } from "../../src/storage/answer.ts";
+import { FakeBase, runOf } from "../support/fakes.ts";
+import { HOUR, MINUTE, NOW } from "../support/world.ts";
+
+const DAY = 24 * HOUR;
+const STORAGE_URL = "http://127.0.0.1:9000/phi-bucket";
+const GONE = "recSegmentGone001";
+const SEED = seed(NOW, STORAGE_URL);
+const SCHEMA = parseSchema(schemaJson);
+
+function records(table: string, of: Seed = SEED) {
+  return of.tables[table] ?? [];
+}
+
+function all(of: Seed = SEED) {
+  return Object.entries(of.tables).flatMap(([table, list]) => list.map((record) => ({ table, ...record })));
+}
+
+function find(id: string) {
+  const record = all().find((each) => each.id === id);
+  if (record === undefined) throw new Error(`the seed has no ${id}`);
+  return record;
+}
+
+function fieldOf(table: string, name: string) {
+  return SCHEMA.tables.find((each) => each.name === table)?.fields.find((each) => each.name === name);
+}
+
+/** What is wrong with a record's cells by the schema: fields, options, links. */
+function faults(table: string, fields: FieldsJson): readonly string[] {
+  return Object.entries(fields).flatMap(([name, cell]) => {
+    const field = fieldOf(table, name);
+    if (field === undefined) return [`${table} has no field ${name}`];
+    const choices = field.options?.choices?.map((choice) => choice.name);
+    if (choices !== undefined && !choices.some((choice) => choice === cell)) return [`${name} has no option ${cell}`];
+    if (field.type !== "multipleRecordLinks") return [];
+    const linked = SCHEMA.tables.find(({ id }) => id === field.options?.linkedTableId)?.name ?? "";
+    const ids = Array.isArray(cell) ? cell : [cell];
+    return ids.filter((id) => !records(linked).some((record) => record.id === id)).map((id) => `${name}: no ${id}`);
+  });
+}
+
+describe("the seed's records", () => {
+  it("have ids of Airtable's form, each its own", () => {
+    const ids = all().map(({ id }) => id);
+    expect(ids.filter((id) => !/^rec[A-Za-z0-9]{14}$/.test(id))).toEqual([]);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it("hold only fields, options and links that the base has", () => {
+    expect(all().flatMap(({ table, fields }) => faults(table, fields))).toEqual([]);
+    const { webhook } = SEED;
+    expect(faults("Jobs", webhook?.jobFields ?? {})).toEqual([]);
+    expect(faults(webhook?.targetTable ?? "", webhook?.targetFields ?? {})).toEqual([]);
+  });
+
+  it("name, in payloads and webhook URLs of stuck jobs, records that exist, but for the one that was deleted", () => {
+    const missing = stuckJson.jobs.flatMap(({ id }) => {
+      const { fields } = find(id);
+      const text = `${fields["Request Payload"]} ${fields["Webhook URL"]}`;
+      return [...text.matchAll(/rec[A-Za-z0-9]{14}/g)].map(([named]) => named);
+    });
+    const known = new Set(all().map(({ id }) => id));
+    expect([...new Set(missing.filter((id) => !known.has(id)))]).toEqual([GONE]);
+  });
+
+  it("carry their own id in the webhook URL", () => {
+    for (const { id } of stuckJson.jobs) expect(find(id).fields["Webhook URL"]).toContain(`job_id=${id}`);
+  });
+
+  it("are as old as they are said to be, whenever the sandbox starts", () => {
+    const ageOf = (id: string, of: Seed, now: number) =>
+      now - Date.parse(records("Jobs", of).find((record) => record.id === id)?.createdTime ?? "");
+    expect(ageOf("recCombineLink001", SEED, NOW)).toBe(11 * MINUTE);
+    expect(ageOf("recConcatLost0001", SEED, NOW)).toBe(3 * HOUR + 10 * MINUTE);
+    const later = NOW + 400 * DAY;
+    expect(ageOf("recCombineLink001", seed(later, STORAGE_URL), later)).toBe(11 * MINUTE);
+    expect(seed(NOW, STORAGE_URL)).toEqual(SEED);
+  });
+});
+
+describe("the seed's history", () => {
+  const stuckIds = new Set(stuckJson.jobs.map(({ id }) => id));
+  const history = records("Jobs").filter(({ id }) => !stuckIds.has(id));
+
+  it("is 35 finished jobs of the last 2 to 30 days", () => {
+    expect(history).toHaveLength(35);
+    for (const { createdTime, fields } of history) {
+      expect(["completed", "failed", "webhook_error"]).toContain(fields.Status);
+      const age = NOW - Date.parse(createdTime);
+      expect(age).toBeGreaterThanOrEqual(2 * DAY);
+      expect(age).toBeLessThanOrEqual(30 * DAY + MINUTE);
+    }
+  });
+
+  it("names outputs that lie in the sandbox's bucket", () => {
+    const keys = new Set(SEED.objects.map(({ key }) => key));
+    const urls = history.flatMap(
+      ({ fields }) => `${fields["Response Payload"]}`.match(/http[^'"]*phi-bucket[^'"]*/) ?? [],
+    );
+    expect(urls.length).toBeGreaterThan(5);
+    for (const url of urls) {
+      expect(url.startsWith(`${STORAGE_URL}/`)).toBe(true);
+      expect(keys).toContain(url.slice(STORAGE_URL.length + 1));
+    }
+  });
+
+  it("leaves nothing that points to the real bucket, or to a place not filled in", () => {
+    const text = JSON.stringify(SEED);
+    expect(text).not.toContain("digitaloceanspaces");
+    expect(text).not.toContain("{storageUrl}");
+  });
+});
+
+describe("the seed's bucket", () => {
+  it("holds each key once, with a size and a date before now", () => {
+    const keys = SEED.objects.map(({ key }) => key);
+    expect(new Set(keys).size).toBe(keys.length);
+    for (const { object } of SEED.objects) {
+      expect(object.contentType).toBe("binary/octet-stream");
+      expect(object.lastModified).toBeLessThan(NOW);
+    }
+    expect(SEED.objects.filter(({ object }) => object.bytes === 0)).toHaveLength(1);
+  });
+
+  it("holds the very file that one target has already", () => {
+    const target = targetOf(
+      { ...find("recSegment0000013"), createdTime: null },
+      new Map([["Voiceover + Video", "Voiceover + Video"]]),
+    );
+    const [file] = target.attachments["Voiceover + Video"] ?? [];
+    expect(SEED.objects.find(({ key }) => key === file?.filename)?.object.bytes).toBe(file?.size);
+  });
+});
+
+/** The sweep's probe over the sandbox's bucket, without the network between. */
+function probeOf(bucket: Bucket): OutputProbe {
+  return {
+    locate: (fileName) => `${STORAGE_URL}/${fileName}`,
+    async look(url) {
+      const path = new URL(url).pathname;
+      const { status, headers } = bucket.handle(
+        { method: "HEAD", path, query: new URLSearchParams(), headers: {}, body: "" },
+        NOW,
+      );
+      const reading = read({ kind: "answer", status, headers });
+      if (reading.kind !== "settled") throw new Error(`HTTP ${status} from the sandbox's bucket`);
+      return sighted(url, reading.finding);
+    },
+    requests: () => bucket.requestCount(),
+  };
+}
+
+function settings() {
+  const environment = {
+    token: "pat",
+    baseId: "appSandbox0000000",
+    endpointUrl: null,
+    requestsPerSecond: null,
+    storageUrl: STORAGE_URL,
+    pollingEnabled: true,
+    maxAgeHours: null,
+    intervalMinutes: 2,
+  };
+  return settle({ path: null, content: {} }, environment, {});
+}
+
+function world(listing: "open" | "restricted") {
+  const { jobs, operations, thresholds, brake } = settings();
+  const links = new Map(operations.flatMap(({ target }) => target.links.map((name) => [name, name] as const)));
+  const base = new FakeBase(records("Jobs").map((record) => jobOf(record, { ...jobs.fields, links })));
+  for (const { table, ...record } of all().filter(({ table }) => table !== "Jobs")) {
+    const names = operations.map(({ attachment }) => attachment);
+    const { attachments } = targetOf(record, new Map(names.map((name) => [name, name])));
+    base.target(table, record.id, Object.fromEntries(Object.keys(attachments).map((name) => [name, []])));
+    for (const files of Object.values(attachments)) base.files(record.id, files);
+  }
+  const bucket = createBucket({ name: "phi-bucket", listing });
+  for (const { key, object } of SEED.objects) bucket.put(key, object);
+  const policy = { ...runOf(base, probeOf(bucket)).policy, operations, thresholds };
+  return { base, run: runOf(base, probeOf(bucket), { policy, brake }) };
+}
+
+/** Where nobody may list, what is missing cannot be told from what is private. */
+function expected(listing: "open" | "restricted" = "open"): Record<string, string> {
+  const inListing = (text: string) =>
+    listing === "open" ? text : text.replace("output-not-yet", "output-not-visible");
+  const shown = stuckJson.jobs.filter(({ expect }) => expect !== "-");
+  return Object.fromEntries(shown.map((job) => [job.id, inListing(job.expect)]));
+}
+
+describe("a sweep over the seed", () => {
+  it.each(["open", "restricted"] as const)(
+    "comes to the verdicts that the seed promises, listing %s",
+    async (listing) => {
+      const { base, run } = world(listing);
+      base.before = (request) => {
+        const id = SEED.webhook?.jobId ?? "";
+        if (request === "readJobs") base.edit(id, { status: `${SEED.webhook?.jobFields.Status}` });
+      };
+      const { report, fault } = await sweep(run);
+      const verdicts = report.entries.map(({ id, verdict }) => [id, `${verdict.kind}/${verdict.reason}`]);
+      expect(Object.fromEntries(verdicts)).toEqual(expected(listing));
+      expect([fault, report.brake]).toEqual([null, null]);
+      expect(
+        report.entries.every(({ verdict, applied }) => applied === ["recover", "fail"].includes(verdict.kind)),
+      ).toBe(true);
+    },
+  );
+
+  it("shows each state once", () => {
+    const states = stuckJson.jobs.map(({ state }) => state);
+    expect(new Set(states).size).toBe(states.length);
+    expect(new Set(Object.values(expected()))).toEqual(new Set(VERDICTS));
+    expect(states).toEqual(STATES);
+  });
+});
+
+const VERDICTS = [
+  "recover/output-found",
+  "recover/superseded",
+  "fail/output-absent",
+  "wait/output-not-yet",
+  "skip/no-external-id",
+  "skip/external-id-invalid",
+  "skip/payload-unreadable",
+  "skip/operation-unknown",
+  "skip/target-missing",
+  "skip/target-ambiguous",
+  "skip/target-occupied",
+  "skip/beyond-max-age",
+  "skip/changed-meanwhile",
+  "unknown/suspect-output",
+];
+
+const STATES = [
+  "combine-by-link",
+  "combine-by-payload",
+  "concatenate",
+  "concatenate-output-0",
+  "add-music",
+  "add-music-final",
+  "image-zoom-by-webhook",
+  "combine-lost",
+  "concatenate-lost",
+  "not-yet",
+  "no-external-id",
+  "external-id-invalid",
+  "payload-unreadable",
+  "operation-unknown",
+  "target-missing",
+  "target-ambiguous",
+  "target-deleted",
+  "target-occupied",
+  "file-there",
+  "too-young",
+  "beyond-max-age-output",
+  "beyond-max-age-lost",
+  "superseded",
+  "superseding",
+  "suspect-output",
+  "webhook-completes",
+  "webhook-error",
+];
