@@ -111,6 +111,30 @@ export interface OutputProbe {
   requests(): number;
 }
 
+/**
+ * What a provider says of one job. `detail` is for people and holds no secret; `herd` names what ran it (NCA: the
+ * queue of a worker), so that jobs which died of one cause can be told together; null where that is not known.
+ */
+export type ProviderAnswer = { readonly detail: string; readonly herd: string | null } & (
+  | /** Queued or at work. */ { readonly kind: "running" }
+  /** Done, and well; `urls` are the outputs as it names them, which may be none. */
+  | { readonly kind: "succeeded"; readonly urls: readonly string[] }
+  /** Done, and not well; `error` is its own reason. */
+  | { readonly kind: "failed"; readonly error: string }
+  /** It knows no such job: never had it, or forgot. */
+  | { readonly kind: "forgotten" }
+  /** No answer that says anything. */
+  | { readonly kind: "unknown" }
+);
+
+/** The service that was asked to do the work. */
+export interface ProviderStatus {
+  /** Never throws but for the signal's reason. */
+  ask(externalId: string, signal: AbortSignal): Promise<ProviderAnswer>;
+  /** Requests sent so far, repeats included. */
+  requests(): number;
+}
+
 /** Why the base could not be asked. The exit code follows from it. */
 export type UpstreamErrorCode = "auth" | "config" | "unavailable";
 
