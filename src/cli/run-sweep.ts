@@ -18,6 +18,7 @@ import type { Flags, OutputFormat } from "./options.ts";
 import { startProgress } from "./progress.ts";
 import { renderJson, renderNdjsonJob, renderNdjsonSummary } from "./render/json.ts";
 import { renderLine } from "./render/line.ts";
+import { openSandbox } from "./sandbox.ts";
 import type { Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 import { inWords } from "./words.ts";
@@ -35,7 +36,9 @@ export async function runSweep({ command, flags, env, terminal }: Invocation): P
   if (flags.confirm && process.stdin.isTTY !== true) {
     throw new ConfigError([{ path: "--confirm", message: "asks per job, which takes a terminal on stdin" }]);
   }
-  const sandbox = flags.sandbox ? await openSandbox(command, flags) : null;
+  const sandbox = flags.sandbox
+    ? await openSandbox({ lateWebhook: command === "recover" && flags.dryRun !== true })
+    : null;
   try {
     const environment = readEnvironment(sandbox === null ? env : { ...env, ...sandbox.env });
     if (environment.token !== null) terminal.keepSecret(environment.token);
@@ -58,17 +61,6 @@ export async function runSweep({ command, flags, env, terminal }: Invocation): P
     await sandbox?.close();
   }
 }
-
-async function openSandbox(command: Command, flags: Flags) {
-  const { startSandbox } = await import("../sandbox/server.ts");
-  return await startSandbox({
-    stateFile: SANDBOX_STATE_FILE,
-    lateWebhook: command === "recover" && flags.dryRun !== true,
-  });
-}
-
-/** Where the sandbox keeps its state, in the working directory. */
-export const SANDBOX_STATE_FILE = ".stuck-jobs-sandbox.json";
 
 function checkOperations(named: readonly string[], { operations }: Settings): void {
   const known = operations.map(({ name }) => name);

@@ -20,6 +20,7 @@ export interface Limits {
 
 /** What the run tells while it is under way. None of it changes what the run does. */
 export interface Observer {
+  /** So many jobs were found by now that are to be probed. */
   listed(found: number): void;
   probed(done: number): void;
   settled(entry: Entry): void;

@@ -99,6 +99,7 @@ async function list(cases: Case[], deck: Deck, run: Run): Promise<Listing> {
   let now: Instant | null = null;
   let skew = 0;
   let truncated = false;
+  let toProbe = 0;
   const waiting: Case[] = [];
   const deliveries: string[] = [];
   const failedBefore = new Map<string, number>();
@@ -115,8 +116,9 @@ async function list(cases: Case[], deck: Deck, run: Run): Promise<Listing> {
     }
     deliveries.push(...page.flatMap((job) => (completedByPolling(job, run, at) === null ? [] : [job.id])));
     cases.push(...found);
-    run.observer.listed(cases.length);
     const open = found.filter(({ verdict }) => verdict === null);
+    toProbe += open.length;
+    run.observer.listed(toProbe);
     if (run.limit === null) deck.put(open);
     else waiting.push(...open);
     if (run.limits.listing.aborted) {

@@ -22,8 +22,8 @@ export type State = z.output<typeof stateSchema>;
 
 /** The file holds something else than a sandbox's state. */
 export class StateFileError extends Error {
-  constructor(path: string, cause: unknown) {
-    super(`${path} does not hold the state of a sandbox; start anew with: stuck-jobs sandbox reset`, { cause });
+  constructor(cause: unknown) {
+    super("does not hold the state of a sandbox; start anew with: stuck-jobs sandbox reset", { cause });
     this.name = "StateFileError";
   }
 }
@@ -34,7 +34,7 @@ export function readState(path: string): State | null {
   try {
     return stateSchema.parse(JSON.parse(readFileSync(path, "utf8")));
   } catch (error) {
-    throw new StateFileError(path, error);
+    throw new StateFileError(error);
   }
 }
 

@@ -14,12 +14,8 @@ export function addSandbox(program: Command, { terminal, exit }: Surroundings): 
     .description("Serves the sandbox and prints the environment that points any client at it, until interrupted.")
     .addOption(new Option("--port <n>", "port of the base; the bucket gets the next").argParser(port))
     .action(async ({ port }: { port?: number }) => {
-      const [{ startSandbox }, { SANDBOX_STATE_FILE }] = await Promise.all([
-        import("../../sandbox/server.ts"),
-        import("../run-sweep.ts"),
-      ]);
-      const server = await startSandbox({
-        stateFile: SANDBOX_STATE_FILE,
+      const { openSandbox } = await import("../sandbox.ts");
+      const server = await openSandbox({
         lateWebhook: true,
         ...(port === undefined ? {} : { port }),
       });
@@ -40,7 +36,7 @@ export function addSandbox(program: Command, { terminal, exit }: Surroundings): 
     .command("reset")
     .description("Forgets what was done to the sandbox in this folder: the story begins anew.")
     .action(async () => {
-      const { SANDBOX_STATE_FILE } = await import("../run-sweep.ts");
+      const { SANDBOX_STATE_FILE } = await import("../sandbox.ts");
       await rm(SANDBOX_STATE_FILE, { force: true });
       terminal.log(`Removed ${SANDBOX_STATE_FILE}`);
       exit(EXIT.done);

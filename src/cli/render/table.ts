@@ -13,19 +13,18 @@ export interface Canvas {
 interface Column {
   readonly title: string;
   readonly cell: (entry: Entry, report: Report) => string;
-  /** Below this width the column is left out, the last with such a width first. */
+  /** Where the terminal is narrow the column shrinks to this width. */
   readonly least: number;
-  readonly dispensable: boolean;
 }
 
 const COLUMNS: readonly Column[] = [
-  { title: "job", cell: ({ id }) => id, least: 17, dispensable: false },
-  { title: "operation", cell: ({ operation, type }) => operation ?? type ?? "–", least: 9, dispensable: true },
-  { title: "age", cell: ({ age }) => inWords(age), least: 6, dispensable: false },
-  { title: "verdict", cell: verdictCell, least: 9, dispensable: false },
-  { title: "reason", cell: reasonCell, least: 14, dispensable: false },
-  { title: "output", cell: outputCell, least: 7, dispensable: true },
-  { title: "target", cell: targetCell, least: 17, dispensable: true },
+  { title: "job", cell: ({ id }) => id, least: 17 },
+  { title: "operation", cell: ({ operation, type }) => operation ?? type ?? "–", least: 9 },
+  { title: "age", cell: ({ age }) => inWords(age), least: 7 },
+  { title: "verdict", cell: verdictCell, least: 9 },
+  { title: "reason", cell: ({ verdict }) => verdict.reason, least: 19 },
+  { title: "output", cell: outputCell, least: 7 },
+  { title: "target", cell: targetCell, least: 17 },
 ];
 
 /** The order of the groups: what was done first, then what needs a person, then what only needs time. */
@@ -51,19 +50,22 @@ export function renderTable(report: Report, canvas: Canvas): string {
   });
   const table = new Table({
     head: shown.map(({ column }) => canvas.chalk.bold(column.title)),
-    colWidths: shown.map(({ width }) => width + 2),
-    style: { head: [], border: [], "padding-left": 1, "padding-right": 1 },
+    colWidths: shown.map(({ width }) => width + GAP),
+    style: { head: [], border: [], "padding-left": 0, "padding-right": GAP },
     chars: BORDERS,
   });
   for (const { entry, cells } of rows) {
     table.push(shown.map(({ column, n }) => paint(column.title, cells[n] ?? "", entry, canvas.chalk)));
   }
-  return `${table.toString()}\n${summaryLine(report)}\n${closing(report)
+  return `${table.toString().replace(/ +$/gm, "")}\n${summaryLine(report)}\n${closing(report)
     .map((line) => `${line}\n`)
     .join("")}`;
 }
 
-/** Lines between the columns only: less ink, and copied text stays readable. */
+/** Blanks between two columns. */
+const GAP = 2;
+
+/** No lines: less ink, and copied text stays readable. */
 const BORDERS = {
   top: "",
   "top-mid": "",
@@ -79,15 +81,11 @@ const BORDERS = {
   "mid-mid": "",
   right: "",
   "right-mid": "",
-  middle: " ",
+  middle: "",
 };
 
 function verdictCell({ verdict, error }: Entry): string {
   return error === null ? `${SYMBOL[verdict.kind]} ${verdict.kind}` : "! error";
-}
-
-function reasonCell({ verdict, error }: Entry): string {
-  return error ?? verdict.reason;
 }
 
 function outputCell(entry: Entry): string {
@@ -99,17 +97,19 @@ function targetCell({ target }: Entry): string {
   return target === null ? "" : `${target.table} ${target.id}`;
 }
 
-/** Natural widths where they fit; else dispensable columns go, from the right, and the rest is cut to what is left. */
+/** The columns that shrink first where the terminal is narrow, and those that then go. Job, verdict and reason stay. */
+const SHRINKING = ["target", "operation"];
+const GOING = ["target", "output", "operation", "age"];
+
+/** Natural widths where they fit; 0 for a column that is left out. */
 function columnWidths(natural: readonly number[], columns: number): readonly number[] {
   const widths = [...natural];
-  const total = () => widths.reduce((sum, width) => sum + (width === 0 ? 0 : width + 3), 0) - 1;
-  const shrink = (n: number) => {
-    const least = COLUMNS[n]?.least ?? 0;
+  const excess = () => widths.reduce((sum, width) => sum + (width === 0 ? 0 : width + GAP), 0) - columns;
+  for (const [n, { title, least }] of COLUMNS.entries()) {
     const width = widths[n] ?? 0;
-    widths[n] = Math.max(Math.min(width, least), width - Math.max(0, total() - columns));
-  };
-  for (const n of [4, 6, 1]) if (total() > columns) shrink(n);
-  for (let n = COLUMNS.length - 1; n >= 0 && total() > columns; n -= 1) if (COLUMNS[n]?.dispensable) widths[n] = 0;
+    if (SHRINKING.includes(title) && excess() > 0) widths[n] = Math.max(Math.min(width, least), width - excess());
+  }
+  for (const title of GOING) if (excess() > 0) widths[COLUMNS.findIndex((column) => column.title === title)] = 0;
   return widths;
 }
 
@@ -142,7 +142,9 @@ function footer({ requests, runId, startedAt, finishedAt }: Report): string {
 
 function closing(report: Report): readonly string[] {
   const { command, dryRun, summary, brake, truncated } = report;
-  const lines: string[] = [];
+  const lines = report.entries.flatMap(({ id, error }) =>
+    error === null ? [] : [`${id} could not be written: ${error}`],
+  );
   for (const held of brake ?? []) {
     lines.push(
       `Brake: ${held.wouldFail} of ${held.stuck} stuck ${held.operation} jobs would be failed, at most ${held.limit} without proof: ${held.detail}.`,
