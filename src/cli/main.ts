@@ -23,12 +23,17 @@ export async function main(): Promise<void> {
       exit: (given) => {
         code = given;
       },
-    }).parseAsync(process.argv);
+    }).parseAsync(argumentsOf(process.argv), { from: "user" });
   } catch (error) {
     code = await explain(error, (line) => terminal.log(line), fault);
   }
   process.exitCode = code;
   await terminal.flushed();
+}
+
+/** Without a word the program says what it can do. */
+function argumentsOf([, , ...given]: readonly string[]): readonly string[] {
+  return given.length === 0 ? ["--help"] : given;
 }
 
 async function explain(

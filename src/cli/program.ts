@@ -34,7 +34,6 @@ Examples:
 Exit codes: 0 done, 2 usage or configuration, 3 partial, 4 token refused, 5 upstream unavailable,
   6 brake, 10 stuck jobs (scan --exit-code), 75 another run is under way, 130/143 interrupted.`,
     );
-  program.action(() => program.help());
   addScan(program, surroundings);
   addRecover(program, surroundings);
   addFailOld(program, surroundings);

@@ -1,7 +1,4 @@
-import { rm, writeFile } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
-import type { Loader } from "cosmiconfig";
+import { resolve } from "node:path";
 import { ConfigError } from "./problems.ts";
 
 /** What a configuration file holds, unchecked, and where it was found; null where there is none. */
@@ -17,8 +14,8 @@ export interface ConfigFile {
  * @throws ConfigError when the named file is missing, or a file cannot be read as what its name says.
  */
 export async function readConfigFile(named: string | null, cwd: string): Promise<ConfigFile> {
-  const { cosmiconfig } = await import("cosmiconfig");
-  const explorer = cosmiconfig("stuck-jobs", { searchStrategy: "project", loaders: { ".ts": loadTypeScript } });
+  const { openExplorer } = await import("./explorer.ts");
+  const explorer = openExplorer();
   try {
     const found = named === null ? await explorer.search(cwd) : await explorer.load(resolve(cwd, named));
     return found === null ? { path: null, content: {} } : { path: found.filepath, content: found.config ?? {} };
@@ -28,20 +25,3 @@ export async function readConfigFile(named: string | null, cwd: string): Promise
     throw new ConfigError([{ path: where, message }], "See the README for a smallest configuration that works.");
   }
 }
-
-/**
- * cosmiconfig's own loader needs the `typescript` package beside the configuration. Types are stripped here, into a
- * file next to the original so that its relative imports still hold.
- */
-const loadTypeScript: Loader = async (path, content) => {
-  const { transform } = await import("sucrase");
-  const { code } = transform(content, { transforms: ["typescript"], disableESTransforms: true });
-  const stripped = join(dirname(path), `.${basename(path)}.${process.pid}.mjs`);
-  await writeFile(stripped, code);
-  try {
-    const module: { default?: unknown } = await import(pathToFileURL(stripped).href);
-    return module.default;
-  } finally {
-    await rm(stripped, { force: true });
-  }
-};
