@@ -171,7 +171,7 @@ function isOlder(job: Job, than: Job): boolean {
   return job.since.kind === "at" && than.since.kind === "at" && job.since.at < than.since.at;
 }
 
-/** Writes what is due; gives back what has to be looked at again, with what was heard of it last. */
+/** Writes what is due, ten at a time; gives back what has to be looked at again, with what was heard of it last. */
 async function write(due: readonly Due[], run: Run): Promise<ReadonlyMap<Recovery, string>> {
   const lost = new Map<Recovery, string>();
   const writeJobs = async (confirmed: readonly Due[]) => {
@@ -188,16 +188,18 @@ async function write(due: readonly Due[], run: Run): Promise<ReadonlyMap<Recover
   await writeJobs(due.filter(({ targetUpdate }) => targetUpdate === null));
   const delivering = due.filter(({ targetUpdate }) => targetUpdate !== null);
   for (const [table, group] of groupBy(delivering, ({ recovery }) => recovery.candidate.operation.target.table)) {
-    const confirmed: Due[] = [];
     for (const batch of batches(group, ({ targetUpdate }) => targetUpdate?.id ?? "")) {
+      // What was begun is finished, the jobs of delivered targets included; the rest is for the next run.
+      if (run.limits.begin.aborted) return lost;
       const fresh = keepFresh(batch, lost, run);
       const updates = fresh.flatMap(({ targetUpdate }) => (targetUpdate === null ? [] : [targetUpdate]));
       if (updates.length === 0) continue;
+      const confirmed: Due[] = [];
       sort(fresh, await run.store.updateTargets(table, updates, run.limits.writes), lost, (each) => {
         confirmed.push(each);
       });
+      await writeJobs(confirmed);
     }
-    await writeJobs(confirmed);
   }
   return lost;
 }
