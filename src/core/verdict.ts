@@ -6,15 +6,7 @@ import { operationOf, targetOf } from "./target.ts";
 export const REASONS = {
   recover: ["output-found", "superseded", "late-output", "delivery-retried"],
   fail: ["output-absent"],
-  wait: [
-    "output-not-yet",
-    "output-not-visible",
-    "too-young-to-fail",
-    "failing-off",
-    "fail-limit",
-    "newer-undecided",
-    "not-reached",
-  ],
+  wait: ["output-not-yet", "output-not-visible", "failing-off", "fail-limit", "newer-undecided", "not-reached"],
   skip: [
     "no-external-id",
     "external-id-invalid",
