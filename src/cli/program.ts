@@ -4,7 +4,7 @@ import { addRecover } from "./commands/recover.ts";
 import { addSandbox } from "./commands/sandbox.ts";
 import { addScan } from "./commands/scan.ts";
 import type { Surroundings } from "./commands/shared.ts";
-import { VERSION } from "./version.ts";
+import { versionLine } from "./version.ts";
 
 /** The program: flags and help. What the commands do is elsewhere. */
 export function createProgram(surroundings: Surroundings): Command {
@@ -13,7 +13,7 @@ export function createProgram(surroundings: Surroundings): Command {
     .description(
       'Finds jobs stuck in "processing" because their webhook was lost, proves from evidence whether their output exists, and repairs the records.',
     )
-    .version(VERSION, "-V, --version", "print the version")
+    .version(versionLine(process), "-V, --version", "print the version, with those of Node and the platform")
     .helpOption("-h, --help", "print this help")
     .showHelpAfterError("(--help tells what is allowed)")
     .exitOverride()
