@@ -1,4 +1,4 @@
-import type { Sighting } from "./evidence.ts";
+import type { Output, Sighting } from "./evidence.ts";
 import type { Instant, Job } from "./job.ts";
 
 /** Time, as the sweep may know it. */
@@ -101,12 +101,43 @@ export interface JobStore {
   skew(): number | null;
 }
 
-/** Where outputs lie. */
+/** The file names in the place that begin with a prefix. `detail` is for people. */
+export type Listing =
+  /** Names as `locate` takes them. `whole`: these are all that there are. */
+  | { readonly kind: "listed"; readonly names: readonly string[]; readonly whole: boolean }
+  /** This caller may not list, or the place does not speak S3's ListObjectsV2: it will not tell. */
+  | { readonly kind: "refused"; readonly detail: string }
+  /** No answer that says anything: it may tell another time. */
+  | { readonly kind: "unknown"; readonly detail: string };
+
+/** Whether a file can be played. `detail` is for people. */
+export type MediaCheck =
+  | { readonly kind: "sound" }
+  /** The file itself is not what it should be: it was cut off, or is of another kind. */
+  | { readonly kind: "broken"; readonly detail: string }
+  /** It could not be read, or not as the object that was looked at. */
+  | { readonly kind: "unknown"; readonly detail: string };
+
+/**
+ * Where outputs lie. Its methods throw the signal's reason, and `StorageConfigError` where the place refuses the
+ * credentials themselves; all else that goes wrong is in what they return.
+ */
 export interface OutputProbe {
+  /** Whether requests are signed: then the place's 404 is the true one, and a 403 does not mean "missing". */
+  readonly signed: boolean;
   /** The URL of an output by its file name: what is probed, written to the base and compared. */
   locate(fileName: string): string;
-  /** Looks once (with retries for what is transient). Never throws but for the signal's reason. */
+  /** Looks once (with retries for what is transient). */
   look(url: string, signal: AbortSignal): Promise<Sighting>;
+  /** Asks once (with retries for what is transient) for the names that begin with `prefix`, at most 1,000 of them. */
+  list(prefix: string, signal: AbortSignal): Promise<Listing>;
+  /**
+   * The URL from which Airtable, which has no credentials, can fetch what is at `url`: a signed one that expires, or
+   * `url` itself where nothing is signed. It opens the object to whoever has it: for attachments only, never shown.
+   */
+  attachmentUrl(url: string): Promise<string>;
+  /** Whether `output`, which `look` has just seen, is a whole MP4 file. Reads a few bytes of it. */
+  checkMedia(output: Output, signal: AbortSignal): Promise<MediaCheck>;
   /** Requests sent so far, redirects and repeats included. */
   requests(): number;
 }
@@ -156,4 +187,25 @@ export class UpstreamError extends Error {
 /** Whether an error means that the base could not be asked, as opposed to a fault of the program. */
 export function isUpstreamError(error: unknown): error is UpstreamError {
   return error instanceof UpstreamError;
+}
+
+/**
+ * The storage refused our credentials, clock, region or bucket name: nothing that it says of an output can be trusted.
+ * `code` is the server's own ("SignatureDoesNotMatch"), `message` says what was asked and holds no secret, `hint` says
+ * what to do about it.
+ */
+export class StorageConfigError extends Error {
+  readonly code: string;
+  readonly hint: string;
+  constructor(code: string, message: string, hint: string) {
+    super(message);
+    this.name = "StorageConfigError";
+    this.code = code;
+    this.hint = hint;
+  }
+}
+
+/** Whether an error means that the storage was asked in a way that it will always refuse. */
+export function isStorageConfigError(error: unknown): error is StorageConfigError {
+  return error instanceof StorageConfigError;
 }

@@ -112,19 +112,52 @@ function rangeOf(header: string | undefined, bytes: number): Range | "unsatisfia
   return last < first ? null : { first, last };
 }
 
+/** The most keys that one page names, as everywhere. */
+const MAX_KEYS = 1000;
+
+/** ListObjectsV2, which the gateway speaks beside the first version. The token is the last key of the page before. */
 function list(bucket: Bucket, visit: Visit): Reply {
   if (bucket.listing === "restricted") return refusal(403, "AccessDenied", visit);
-  const prefix = visit.request.query.get("prefix") ?? "";
-  const keys = bucket.keys().filter((key) => key.startsWith(prefix));
-  const contents = keys.map((key) => {
-    const { bytes, lastModified } = bucket.get(key) ?? { bytes: 0, lastModified: 0 };
-    const etag = escaped(etagOf(key, bytes));
-    const modified = new Date(lastModified).toISOString();
-    return `<Contents><Key>${escaped(key)}</Key><LastModified>${modified}</LastModified><ETag>${etag}</ETag><Size>${bytes}</Size></Contents>`;
-  });
-  const about = `<Name>${escaped(visit.bucketName)}</Name><Prefix>${escaped(prefix)}</Prefix><IsTruncated>false</IsTruncated>`;
+  const { query } = visit.request;
+  const wanted = query.get("max-keys") ?? String(MAX_KEYS);
+  if (!/^\d+$/.test(wanted)) return refusal(400, "InvalidArgument", visit);
+  const prefix = query.get("prefix") ?? "";
+  const after = query.get("continuation-token") ?? query.get("start-after") ?? "";
+  const left = bucket.keys().filter((key) => key.startsWith(prefix) && key > after);
+  const page = left.slice(0, Math.min(Number(wanted), MAX_KEYS));
+  const last = page.length < left.length ? (page.at(-1) ?? null) : null;
+  const about = [
+    element("Name", visit.bucketName),
+    element("Prefix", prefix),
+    element("KeyCount", String(page.length)),
+    element("MaxKeys", wanted),
+    element("IsTruncated", String(page.length < left.length)),
+    last === null ? "" : element("NextContinuationToken", last),
+  ];
   const namespace = "http://s3.amazonaws.com/doc/2006-03-01/";
-  return xml(200, `<ListBucketResult xmlns="${namespace}">${about}${contents.join("")}</ListBucketResult>`, visit);
+  const contents = page.map((key) => entry(bucket, key));
+  return xml(
+    200,
+    `<ListBucketResult xmlns="${namespace}">${[...about, ...contents].join("")}</ListBucketResult>`,
+    visit,
+  );
+}
+
+function entry(bucket: Bucket, key: string): string {
+  const { bytes, lastModified } = bucket.get(key) ?? { bytes: 0, lastModified: 0 };
+  const modified = new Date(lastModified).toISOString();
+  const parts = [
+    element("Key", key),
+    element("LastModified", modified),
+    element("ETag", etagOf(key, bytes)),
+    element("Size", String(bytes)),
+    element("StorageClass", "STANDARD"),
+  ];
+  return `<Contents>${parts.join("")}</Contents>`;
+}
+
+function element(name: string, text: string): string {
+  return `<${name}>${escaped(text)}</${name}>`;
 }
 
 function refusal(status: number, code: string, visit: Visit): Reply {

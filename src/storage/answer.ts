@@ -1,5 +1,6 @@
 import type { Output, Sighting, UnknownCause } from "../core/evidence.ts";
 import type { Failure } from "./failure.ts";
+import type { Settled, Transient } from "./persist.ts";
 
 /** An answer's status and headers; their names are in lower case. */
 export interface Answer {
@@ -14,19 +15,16 @@ export type Finding =
   | { readonly result: "absent"; readonly detail: string }
   | { readonly result: "unknown"; readonly detail: string; readonly cause: UnknownCause };
 
-export type Settled = { readonly kind: "settled"; readonly finding: Finding };
-/** The finding is what to report when it stays so. */
-export type Transient = { readonly kind: "transient"; readonly finding: Finding; readonly retryAfter: string | null };
-
 export type Reading =
-  | Settled
-  | Transient
+  | Settled<Finding>
+  | Transient<Finding>
   | { readonly kind: "redirect" }
   /** There, but how large was not told: a ranged GET may tell. */
   | { readonly kind: "sizeless" };
 
 /** Reads the answer to a HEAD. Only a 404 that no cache gave is absence. */
 export function read(answer: Answer): Reading {
+  if (isRedirect(answer)) return { kind: "redirect" };
   const detail = `HTTP ${answer.status}`;
   switch (answer.status) {
     case 200:
@@ -40,12 +38,6 @@ export function read(answer: Answer): Reading {
     case 403:
       // Calibration may turn a 403 into absence, so a cached one is as little to be trusted as a cached 404.
       return isFromCache(answer) ? unknown("cached", `${detail} from a cache`) : unknown("forbidden", detail);
-    case 301:
-    case 302:
-    case 303:
-    case 307:
-    case 308:
-      return { kind: "redirect" };
     case 429:
     case 500:
     case 502:
@@ -61,13 +53,13 @@ export function read(answer: Answer): Reading {
   }
 }
 
-export function readFailure({ detail, lasting }: Failure): Settled | Transient {
+export function readFailure({ detail, lasting }: Failure): Settled<Finding> | Transient<Finding> {
   const settled = unknown("unreachable", detail);
   return lasting ? settled : { kind: "transient", finding: settled.finding, retryAfter: null };
 }
 
 /** Reads what came back of `GET bytes=0-0` after `head` had told no size. */
-export function readMeasured(head: Answer, reply: Answer | Failure): Settled | Transient {
+export function readMeasured(head: Answer, reply: Answer | Failure): Settled<Finding> | Transient<Finding> {
   if (reply.kind === "failure") return readFailure(reply);
   const reading = read(reply);
   if (reading.kind === "transient") return reading;
@@ -76,12 +68,17 @@ export function readMeasured(head: Answer, reply: Answer | Failure): Settled | T
 }
 
 /** After a redirect a "no" speaks of another place (S3: a wrong region): it says nothing of the one that was asked. */
-export function afterRedirect({ finding }: Settled, host: string): Settled {
+export function afterRedirect({ finding }: Settled<Finding>, host: string): Settled<Finding> {
   const isNo = finding.result === "absent" || (finding.result === "unknown" && finding.cause === "forbidden");
   return isNo ? unknown("redirected", `${finding.detail} after a redirect to ${host}`) : { kind: "settled", finding };
 }
 
-export function unknown(cause: UnknownCause, detail: string): Settled {
+/** Whether the answer leads elsewhere. 300 and 304 to 306 do not. */
+export function isRedirect({ status }: Answer): boolean {
+  return [301, 302, 303, 307, 308].includes(status);
+}
+
+export function unknown(cause: UnknownCause, detail: string): Settled<Finding> {
   return { kind: "settled", finding: { result: "unknown", cause, detail } };
 }
 
@@ -102,7 +99,7 @@ function readObject(answer: Answer): Reading {
 }
 
 /** What is there: an output, or something that cannot be one. NCA sets no content type, so none is demanded. */
-function object(answer: Answer, bytes: number): Settled {
+function object(answer: Answer, bytes: number): Settled<Finding> {
   const detail = `HTTP ${answer.status}`;
   const type = mediaType(answer);
   if (isMarkup(type)) return unknown("suspect", `${detail}, ${type}`);

@@ -1,27 +1,22 @@
 import { setMaxListeners } from "node:events";
 import pLimit from "p-limit";
-import type { Clock, OutputProbe } from "../core/ports.ts";
-import {
-  type Answer,
-  afterRedirect,
-  type Finding,
-  read,
-  readFailure,
-  readMeasured,
-  type Settled,
-  sighted,
-  type Transient,
-  unknown,
-} from "./answer.ts";
+import type { Clock, Listing, OutputProbe } from "../core/ports.ts";
+import { type Finding, sighted, unknown } from "./answer.ts";
 import type { Failure } from "./failure.ts";
-import { TimeLimitReached, untilAborted, within } from "./limits.ts";
-import { createPace, pause } from "./pace.ts";
-import { follow, isHttp, toOrigin } from "./redirects.ts";
-import { createWire } from "./wire.ts";
+import { untilAborted } from "./limits.ts";
+import { listOnce, MAX_LISTING_BYTES } from "./listing.ts";
+import { lookOnce } from "./look.ts";
+import { createPace } from "./pace.ts";
+import { type Patience, persist } from "./persist.ts";
+import { type Addressing, placeOf } from "./place.ts";
+import { isHttp, toOrigin } from "./redirects.ts";
+import { createWire, type Reply, type WireRequest } from "./wire.ts";
 
 export interface ProbeOptions {
   /** Where outputs lie; a file name is appended after a slash. */
   readonly baseUrl: string;
+  /** How `baseUrl` names the bucket; null: as its host's form tells. */
+  readonly addressing?: Addressing | null;
   /** Looks, and connections to one host, at the same time. */
   readonly concurrency: number;
   readonly clock: Clock;
@@ -36,14 +31,21 @@ export interface ProbeOptions {
 
 const DEFAULT_TIMEOUTS = { connect: 5_000, answer: 10_000, total: 20_000 };
 const DEFAULT_ATTEMPTS = 3;
+/** `bytes=0-0` is answered with one byte, an error with a short text; more is not read. */
+const MAX_ERROR_BYTES = 4096;
 /** Spaces refuses above 240 a second and bucket (facts.md). */
 const DEFAULT_REQUESTS_PER_SECOND = 200;
 
-/** Looks at outputs with HEAD over kept connections. `close` ends them all; a look after it is unreachable. */
+/** Looks at outputs over kept connections. `close` ends them all; a look after it is unreachable. */
 export function createProbe(options: ProbeOptions): OutputProbe & { close(): Promise<void> } {
   const { clock, random, concurrency } = options;
   const timeouts = options.timeouts ?? DEFAULT_TIMEOUTS;
-  const attempts = options.attempts ?? DEFAULT_ATTEMPTS;
+  const patience: Patience = {
+    clock,
+    random,
+    attempts: options.attempts ?? DEFAULT_ATTEMPTS,
+    total: timeouts.total,
+  };
   const slot = pLimit(concurrency);
   const turn = createPace(clock, options.requestsPerSecond ?? DEFAULT_REQUESTS_PER_SECOND, concurrency);
   const wire = createWire({
@@ -51,8 +53,11 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
     connectLimit: timeouts.connect,
     answerLimit: timeouts.answer,
   });
+  const place = placeOf(options.baseUrl, options.addressing ?? null);
 
   return {
+    signed: false,
+
     /** One trailing slash is ours to join with; a further one is part of the key, as `//x` and `/x` are two keys. */
     locate: (fileName) => `${options.baseUrl.replace(/\/$/, "")}/${encodeURIComponent(fileName)}`,
 
@@ -62,60 +67,56 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
       if (asked === null)
         return sighted(url, unknown("unexpected", "not an http or https URL that names a key").finding);
       const origin = toOrigin(asked);
-      // One signal serves all looks of a sweep; above ten listeners Node 20 prints a warning, which cron mails.
-      setMaxListeners(0, signal);
-      const finding = await untilAborted(
-        slot(() => lookInTime(origin, signal)),
-        signal,
+      const finding = await inTurn(signal, () =>
+        persist<Finding>(
+          patience,
+          (inTime) => lookOnce(askObject, origin, inTime),
+          (detail) => unknown("unreachable", detail).finding,
+          signal,
+        ),
       );
       const detail = origin.host === asked.host ? finding.detail : `${finding.detail} (origin)`;
       return sighted(url, { ...finding, detail });
     },
 
+    async list(prefix, signal) {
+      signal.throwIfAborted();
+      return await inTurn(signal, () =>
+        persist<Listing>(
+          patience,
+          (inTime) => listOnce(askText, place, prefix, inTime),
+          (detail) => ({ kind: "unknown", detail }),
+          signal,
+        ),
+      );
+    },
+
+    attachmentUrl: async (url) => url,
+
+    checkMedia: async () => ({ kind: "unknown", detail: "not looked into" }),
+
     requests: wire.sent,
     close: wire.close,
   };
 
-  async function lookInTime(url: URL, signal: AbortSignal): Promise<Finding> {
-    try {
-      return await within(timeouts.total, signal, (inTime) => persist(url, inTime));
-    } catch (error) {
-      if (error instanceof TimeLimitReached) return unknown("unreachable", error.message).finding;
-      throw error;
-    }
+  function inTurn<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    // One signal serves all looks of a sweep; above ten listeners Node 20 prints a warning, which cron mails.
+    setMaxListeners(0, signal);
+    return untilAborted(slot(work), signal);
   }
 
-  /** Tries again what may pass, while there are attempts and the time to wait for them. */
-  async function persist(url: URL, signal: AbortSignal): Promise<Finding> {
-    const deadline = clock.now() + timeouts.total;
-    for (let attempt = 1; ; attempt += 1) {
-      const reading = await lookOnce(url, signal);
-      if (reading.kind === "settled" || attempt >= attempts) return reading.finding;
-      const wait = pause(attempt, reading.retryAfter, clock.now(), random);
-      if (clock.now() + wait > deadline) return reading.finding;
-      await clock.sleep(wait, signal);
-    }
+  function askObject(method: "HEAD" | "GET", url: URL, signal: AbortSignal): Promise<Reply | Failure> {
+    const headers = method === "GET" ? { range: "bytes=0-0" } : {};
+    return ask({ method, url, headers, maxBytes: MAX_ERROR_BYTES }, signal);
   }
 
-  /** One HEAD with the redirects that it leads through, and a ranged GET where it tells no size. */
-  async function lookOnce(url: URL, signal: AbortSignal): Promise<Settled | Transient> {
-    let at = url;
-    for (let followed = 0; ; followed += 1) {
-      const reply = await ask("HEAD", at, signal);
-      if (reply.kind === "failure") return readFailure(reply);
-      const reading = read(reply);
-      if (reading.kind === "transient") return reading;
-      if (reading.kind === "settled") return followed === 0 ? reading : afterRedirect(reading, at.host);
-      if (reading.kind === "sizeless") return readMeasured(reply, await ask("GET", at, signal));
-      const next = follow(at, reply, followed);
-      if (next.kind === "settled") return next;
-      at = next.to;
-    }
+  function askText(url: URL, signal: AbortSignal): Promise<Reply | Failure> {
+    return ask({ method: "GET", url, headers: {}, maxBytes: MAX_LISTING_BYTES }, signal);
   }
 
-  async function ask(method: "HEAD" | "GET", url: URL, signal: AbortSignal): Promise<Answer | Failure> {
+  async function ask(request: WireRequest, signal: AbortSignal): Promise<Reply | Failure> {
     await turn(signal);
-    return wire.send(method, url, signal);
+    return wire.send(request, signal);
   }
 }
 

@@ -1,4 +1,5 @@
-import { type Answer, header, type Settled, unknown } from "./answer.ts";
+import { type Answer, type Finding, header, unknown } from "./answer.ts";
+import type { Settled } from "./persist.ts";
 
 const MAX_REDIRECTS = 3;
 
@@ -16,7 +17,7 @@ const PROVIDERS = [
  * Where a redirect leads, or what it says when it is not to be followed: past three of them, out of the host or its
  * provider, or from https to http. `followed` counts the redirects that were followed before.
  */
-export function follow(from: URL, answer: Answer, followed: number): { kind: "hop"; to: URL } | Settled {
+export function follow(from: URL, answer: Answer, followed: number): { kind: "hop"; to: URL } | Settled<Finding> {
   const detail = `HTTP ${answer.status}`;
   const location = header(answer, "location");
   if (location === null) return unknown("redirected", `${detail} without a location${region(answer)}`);

@@ -6,13 +6,24 @@ import { duration, TimeLimitReached } from "./limits.ts";
 /** Below the 65 s after which Ceph's gateway closes an idle connection (measured, facts.md). */
 const KEEP_ALIVE_MS = 60_000;
 
-/** `bytes=0-0` is answered with one byte, an error with a short text; more is not read. */
-const MAX_BODY_BYTES = 4096;
+export interface WireRequest {
+  readonly method: "HEAD" | "GET";
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Where the body is longer, reading ends about here. */
+  readonly maxBytes: number;
+}
+
+/** An answer with its body, which ends early where it is longer than was asked for. */
+export interface Reply extends Answer {
+  readonly body: Buffer;
+  readonly whole: boolean;
+}
 
 /** Kept connections to the storage: one request, one reply. */
 export interface Wire {
-  /** Rejects only with the signal's reason. A GET asks for the first byte. */
-  send(method: "HEAD" | "GET", url: URL, signal: AbortSignal): Promise<Answer | Failure>;
+  /** Rejects only with the signal's reason. */
+  send(request: WireRequest, signal: AbortSignal): Promise<Reply | Failure>;
   /** Requests that were written to a connection. */
   sent(): number;
   /** Ends every connection, open or opening; what is under way ends as a failure. */
@@ -34,12 +45,12 @@ export function createWire({ connections, connectLimit, answerLimit }: WireOptio
   let sent = 0;
 
   return {
-    async send(method, url, signal) {
+    async send(request, signal) {
       if (closed) return CLOSED;
       agent ??= openAgent(connections, connectLimit, opening);
       const dispatcher = await agent;
       signal.throwIfAborted();
-      return exchange(dispatcher, method, url, signal, answerLimit, () => {
+      return exchange(dispatcher, request, signal, answerLimit, () => {
         sent += 1;
       });
     },
@@ -96,17 +107,17 @@ class ConnectLimitReached extends Error {
 /** Goes by `dispatch` and not `request`: only its `onRequestStart` tells a request sent from one that never was. */
 function exchange(
   agent: Agent,
-  method: "HEAD" | "GET",
-  url: URL,
+  { method, url, headers, maxBytes }: WireRequest,
   signal: AbortSignal,
   limit: number,
   count: () => void,
-): Promise<Answer | Failure> {
+): Promise<Reply | Failure> {
   return new Promise((resolve, reject) => {
     let running: Dispatcher.DispatchController | null = null;
     let timer: NodeJS.Timeout | undefined;
     let settled = false;
     let answer: Answer | null = null;
+    const chunks: Buffer[] = [];
     let received = 0;
 
     const settle = (report: () => void) => {
@@ -132,7 +143,7 @@ function exchange(
         origin: url.origin,
         path: url.pathname + url.search,
         method,
-        headers: method === "GET" ? { "user-agent": "stuck-jobs", range: "bytes=0-0" } : { "user-agent": "stuck-jobs" },
+        headers: { "user-agent": "stuck-jobs", ...headers },
         // undici ends the connection after a HEAD unless told not to.
         reset: false,
         // Our own limit covers both; undici's timers tick in seconds.
@@ -156,12 +167,14 @@ function exchange(
         },
         onResponseData(_controller, chunk) {
           received += chunk.length;
-          const whole = answer;
-          if (whole !== null && received > MAX_BODY_BYTES) cut(() => resolve(whole));
+          chunks.push(chunk);
+          const head = answer;
+          if (head === null || received <= maxBytes) return;
+          cut(() => resolve({ ...head, body: Buffer.concat(chunks), whole: false }));
         },
         onResponseEnd() {
-          const whole = answer;
-          if (whole !== null) settle(() => resolve(whole));
+          const head = answer;
+          if (head !== null) settle(() => resolve({ ...head, body: Buffer.concat(chunks), whole: true }));
         },
         onResponseError(_controller, error) {
           settle(() => resolve(explain(error)));

@@ -119,6 +119,22 @@ describe("the bucket itself", () => {
     expect(bucket.keys()).toEqual(["a&b", "clip.mp4", "empty", "note"]);
   });
 
+  it("lists what begins with a prefix, a page at a time", () => {
+    const { ask } = bucketOf("open");
+    const text = (name: string, body: string) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(body)?.[1];
+    const first = ask("GET", "/clips/?list-type=2&max-keys=2").body;
+    expect(["KeyCount", "IsTruncated", "NextContinuationToken"].map((name) => text(name, first))).toEqual([
+      "2",
+      "true",
+      "empty",
+    ]);
+    const second = ask("GET", "/clips/?list-type=2&max-keys=2&continuation-token=empty").body;
+    expect(["Key", "KeyCount", "IsTruncated"].map((name) => text(name, second))).toEqual(["note", "1", "false"]);
+    expect(text("Key", ask("GET", "/clips/?list-type=2&prefix=no").body)).toBe("note");
+    expect(text("KeyCount", ask("GET", "/clips/?list-type=2&prefix=zz").body)).toBe("0");
+    expect(ask("GET", "/clips/?list-type=2&max-keys=many").status).toBe(400);
+  });
+
   it("takes no writes, and counts every request", () => {
     const { bucket, ask } = bucketOf("open");
     for (const method of ["PUT", "POST", "DELETE", "OPTIONS"]) expect(ask(method, "/clips/note").status).toBe(405);

@@ -157,6 +157,10 @@ function probeOf(bucket: Bucket): OutputProbe {
       if (reading.kind !== "settled") throw new Error(`HTTP ${status} from the sandbox's bucket`);
       return sighted(url, reading.finding);
     },
+    signed: false,
+    list: async () => ({ kind: "refused", detail: "HTTP 403" }),
+    attachmentUrl: async (url) => url,
+    checkMedia: async () => ({ kind: "unknown", detail: "the sandbox keeps no content" }),
     requests: () => bucket.requestCount(),
   };
 }

@@ -210,7 +210,11 @@ function probeOf(
   const place = scenario.wrongBucket ? `${PLACE}-typo` : PLACE;
   let requests = 0;
   return {
+    signed: false,
     locate: (fileName) => `${place}/${fileName}`,
+    list: async () => ({ kind: "refused", detail: "HTTP 403" }),
+    attachmentUrl: async (url) => url,
+    checkMedia: async () => ({ kind: "sound" }),
     async look(url, signal): Promise<Sighting> {
       await alive();
       requests += 1;

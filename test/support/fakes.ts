@@ -1,4 +1,4 @@
-import type { Sighting, UnknownCause } from "../../src/core/evidence.ts";
+import type { Output, Sighting, UnknownCause } from "../../src/core/evidence.ts";
 import { fileNameOf } from "../../src/core/evidence.ts";
 import type { Job } from "../../src/core/job.ts";
 import type {
@@ -8,6 +8,8 @@ import type {
   JobQuery,
   JobStore,
   JobUpdate,
+  Listing,
+  MediaCheck,
   OutputProbe,
   Revisit,
   TargetRecord,
@@ -173,6 +175,12 @@ export class FakeBucket implements OutputProbe {
   /** How it says that something is missing. */
   missing: "missing" | UnknownCause = "missing";
   readonly looked: string[] = [];
+  readonly listed: string[] = [];
+  signed = false;
+  /** Who may not list is refused. */
+  listing: "open" | "refused" | "unknown" = "refused";
+  /** Files that cannot be played, by name. */
+  readonly broken = new Set<string>();
 
   locate(fileName: string): string {
     return `https://bucket.example/${fileName}`;
@@ -188,8 +196,24 @@ export class FakeBucket implements OutputProbe {
     return { result: "present", url, detail: "HTTP 200", output };
   }
 
+  async list(prefix: string): Promise<Listing> {
+    this.listed.push(prefix);
+    if (this.listing !== "open") return { kind: this.listing, detail: this.listing };
+    const there = [...this.objects].filter(([, answer]) => typeof answer === "number").map(([name]) => name);
+    return { kind: "listed", names: there.filter((name) => name.startsWith(prefix)), whole: true };
+  }
+
+  async attachmentUrl(url: string): Promise<string> {
+    return this.signed ? `${url}?X-Amz-Signature=secret` : url;
+  }
+
+  async checkMedia(output: Output): Promise<MediaCheck> {
+    const name = fileNameOf(output.url);
+    return this.broken.has(name) ? { kind: "broken", detail: "no moov" } : { kind: "sound" };
+  }
+
   requests(): number {
-    return this.looked.length;
+    return this.looked.length + this.listed.length;
   }
 }
 

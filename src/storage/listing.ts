@@ -1,0 +1,97 @@
+import type { Listing } from "../core/ports.ts";
+import { header, isRedirect } from "./answer.ts";
+import type { Failure } from "./failure.ts";
+import type { Settled, Transient } from "./persist.ts";
+import type { Place } from "./place.ts";
+import { follow } from "./redirects.ts";
+import type { Reply } from "./wire.ts";
+import { beginsAs, readErrorCode, readKeys } from "./xml.ts";
+
+/** ListObjectsV2's own most. A prefix is an external id: there are a few files of it. */
+const MAX_KEYS = "1000";
+
+/** A thousand of the longest keys, with all that is told of each, stay below. */
+export const MAX_LISTING_BYTES = 4 * 2 ** 20;
+
+type Attempt = Settled<Listing> | Transient<Listing>;
+
+/** One request for the names that begin with `prefix`, with the redirects that it leads through. */
+export async function listOnce(
+  ask: (url: URL, signal: AbortSignal) => Promise<Reply | Failure>,
+  place: Place,
+  prefix: string,
+  signal: AbortSignal,
+): Promise<Attempt> {
+  let at = listingUrl(place, prefix);
+  for (let followed = 0; ; followed += 1) {
+    const reply = await ask(at, signal);
+    if (reply.kind === "failure") return reply.lasting ? unknown(reply.detail) : transient(reply.detail, null);
+    if (!isRedirect(reply)) return await readListing(reply, place, prefix);
+    const next = follow(at, reply, followed);
+    if (next.kind === "settled") return unknown(next.finding.detail);
+    at = next.to;
+  }
+}
+
+/** Encoded by hand: URLSearchParams writes a space as `+`, which not every gateway reads as one. */
+function listingUrl({ bucket, keyPrefix }: Place, prefix: string): URL {
+  const query = { "list-type": "2", "max-keys": MAX_KEYS, prefix: keyPrefix + prefix };
+  const url = new URL(bucket);
+  url.search = Object.entries(query)
+    .map(([key, value]) => `${key}=${encodeURIComponent(value)}`)
+    .join("&");
+  return url;
+}
+
+async function readListing(reply: Reply, place: Place, prefix: string): Promise<Attempt> {
+  const detail = `HTTP ${reply.status}`;
+  switch (reply.status) {
+    case 200:
+      return await readNames(reply, place, prefix);
+    case 401:
+    case 403:
+    case 404:
+    case 405:
+    case 501:
+      return refused(await withCode(detail, reply));
+    case 429:
+    case 500:
+    case 502:
+    case 503:
+    case 504:
+      return transient(await withCode(detail, reply), header(reply, "retry-after"));
+    default:
+      return unknown(await withCode(detail, reply));
+  }
+}
+
+/** A 200 that begins as no listing comes from a place that knows none; one that begins so and does not end was cut off. */
+async function readNames(reply: Reply, { keyPrefix }: Place, prefix: string): Promise<Attempt> {
+  if (!reply.whole) return unknown(`HTTP 200, more than ${MAX_LISTING_BYTES} bytes`);
+  const text = reply.body.toString("utf8");
+  if (beginsAs("Error", text)) return transient(await withCode("HTTP 200", reply), null);
+  if (!beginsAs("ListBucketResult", text)) return refused("HTTP 200, not a bucket's listing");
+  const listing = await readKeys(text);
+  if (listing === null) return transient("HTTP 200, a listing that cannot be read", null);
+  // A server that does not know prefixes lists all that it has.
+  const keys = listing.keys.filter((key) => key.startsWith(keyPrefix + prefix));
+  const names = keys.map((key) => key.slice(keyPrefix.length));
+  return { kind: "settled", finding: { kind: "listed", names, whole: listing.whole } };
+}
+
+async function withCode(detail: string, { body }: Reply): Promise<string> {
+  const code = await readErrorCode(body.toString("utf8"));
+  return code === null ? detail : `${detail} ${code}`;
+}
+
+function refused(detail: string): Attempt {
+  return { kind: "settled", finding: { kind: "refused", detail } };
+}
+
+function unknown(detail: string): Attempt {
+  return { kind: "settled", finding: { kind: "unknown", detail } };
+}
+
+function transient(detail: string, retryAfter: string | null): Attempt {
+  return { kind: "transient", finding: { kind: "unknown", detail }, retryAfter };
+}
