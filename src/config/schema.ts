@@ -46,6 +46,7 @@ const operation = z.strictObject({
   attachment: text.describe("The target's attachment field."),
   set: z.record(text, z.union([z.string(), z.number(), z.boolean()])).default({}),
   onExisting: z.enum(["skip", "replace", "append"]).default("skip"),
+  check: z.enum(["mp4"]).nullable().default(null).describe("What a file must prove to be before it is delivered."),
   thresholds: thresholds.partial().default({}),
 });
 

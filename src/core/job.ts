@@ -55,6 +55,8 @@ export interface Operation {
   /** Further fields of the target that are written with the attachment. */
   readonly set: Readonly<Record<string, string | number | boolean>>;
   readonly onExisting: OnExisting;
+  /** What an output must prove to be before it is delivered; null: nothing more than that it is there. */
+  readonly check: "mp4" | null;
   readonly thresholds: Thresholds;
 }
 

@@ -43,7 +43,7 @@ describe("the preset nca", () => {
   it("replaces lists and `set` whole, and takes out an operation that is null", () => {
     const found = settings({ operations: { combine: { set: {}, outputs: ["{externalId}.webm"] }, image_zoom: null } });
     expect(found.operations.map(({ name }) => name)).not.toContain("image_zoom");
-    expect(found.operations[0]).toMatchObject({ set: {}, outputs: ["{externalId}.webm"] });
+    expect(found.operations[0]).toMatchObject({ set: {}, outputs: ["{externalId}.webm"], check: null });
   });
 });
 
@@ -126,6 +126,7 @@ describe("what is wrong is told with its path, what was found and what is allowe
       { jobs: { completedStatus: "processing" } },
       /^jobs.completedStatus: .*stuckStatuses/,
     ],
+    ["a check that is none", { operations: { combine: { check: "mp5" } } }, /^operations.combine.check: found "mp5"; /],
     ["no object at all", "text", /^: found "text"; expected object/],
     ["an unknown preset", { preset: "ncaa" }, /^preset: found "ncaa"; expected one of/],
   ])("%s", (_, content, expected) => {

@@ -21,6 +21,7 @@ export const COMBINE: Operation = {
   attachment: "Voiceover + Video",
   set: { Status: "combined" },
   onExisting: "skip",
+  check: null,
   thresholds: THRESHOLDS,
 };
 
@@ -32,6 +33,7 @@ export const CONCATENATE: Operation = {
   attachment: "Combined Segments Video",
   set: {},
   onExisting: "skip",
+  check: null,
   thresholds: THRESHOLDS,
 };
 
