@@ -6,6 +6,7 @@ import { appendLine, failedLine, failureText } from "./notes.ts";
 import type { JobUpdate, WriteResult } from "./ports.ts";
 import { lookAtAll } from "./probing.ts";
 import type { Case, Run } from "./run.ts";
+import { serverNow } from "./server-time.ts";
 import { type Candidate, decide } from "./verdict.ts";
 
 /** A look older than this is repeated before a job is failed on its account. */
@@ -121,7 +122,7 @@ function sort(due: readonly Due[], results: readonly WriteResult[], last: boolea
 
 function failUpdate({ failure, job }: Due, calibration: Calibration, run: Run): JobUpdate {
   const { sightings } = failure.item;
-  const at = run.clock.now();
+  const at = serverNow(run);
   return {
     id: job.id,
     status: run.failedStatus,
@@ -137,7 +138,7 @@ function errorText(
   calibration: Calibration,
   run: Run,
 ): string {
-  const at = run.clock.now();
+  const at = serverNow(run);
   const since = job.since.kind === "at" ? job.since.at : at - candidate.age;
   return failureText(since, candidate.age, sightings, calibration.detail, at, run.signature);
 }

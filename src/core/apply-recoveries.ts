@@ -4,6 +4,7 @@ import { type Duration, externalIdIn, type Instant, type Job } from "./job.ts";
 import { appendLine, completedLine, supersededLine } from "./notes.ts";
 import type { JobUpdate, TargetUpdate, WriteResult } from "./ports.ts";
 import type { Case, Run } from "./run.ts";
+import { serverNow } from "./server-time.ts";
 import { type Candidate, type Policy, TARGET_MISSING, type Verdict } from "./verdict.ts";
 
 /** Jobs and targets that are read in one request each before they are written. */
@@ -230,7 +231,7 @@ function sort(
 
 function jobUpdate({ recovery, job }: Due, run: Run): JobUpdate {
   const { item, output, supersededBy } = recovery;
-  const at = run.clock.now();
+  const at = serverNow(run);
   const line =
     supersededBy === null
       ? completedLine(output, sightingOf(item.sightings, output), at, run.signature)

@@ -12,6 +12,7 @@ import {
 } from "./notes.ts";
 import type { JobUpdate, TargetRecord, WriteResult } from "./ports.ts";
 import type { Case, Run } from "./run.ts";
+import { serverNow } from "./server-time.ts";
 import { operationOf, targetOf } from "./target.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -121,7 +122,7 @@ async function note(due: readonly DueRepair[], readAt: Instant, run: Run): Promi
 }
 
 function noteOf(job: Job, output: Output | null, { found, url }: Undelivered, run: Run): JobUpdate {
-  const at = run.clock.now();
+  const at = serverNow(run);
   if (output !== null) {
     return { id: job.id, notes: appendLine(job.notes, redeliveredLine(output, found, at, run.signature)) };
   }

@@ -5,11 +5,12 @@ import { Deck } from "./deck.ts";
 import { verifyDeliveries } from "./delivery.ts";
 import { failDue } from "./failing.ts";
 import type { Instant, Job } from "./job.ts";
-import { isUpstreamError, type UpstreamError } from "./ports.ts";
+import { isUpstreamError, type JobQuery, type UpstreamError } from "./ports.ts";
 import { probeAll } from "./probing.ts";
 import { type Report, summarise } from "./report.ts";
 import { completedByPolling, isFailedByPolling, revisitOf } from "./revisit.ts";
 import { type Case, entryOf, type Run } from "./run.ts";
+import { SKEW_TOO_FAR, SKEW_WARNED, serverNow, skewWarning } from "./server-time.ts";
 import { supersede } from "./supersede.ts";
 import { FUTURE_TOLERANCE, TARGET_MISSING, triage } from "./verdict.ts";
 
@@ -18,13 +19,6 @@ export interface SweepResult {
   readonly report: Report;
   readonly fault: UpstreamError | null;
 }
-
-/** The server's clock is believed where it differs from ours by more than its own resolution of a second. */
-const SKEW_NOTICED = 2_000;
-/** A skew that is worth a warning. */
-const SKEW_WARNED = 60_000;
-/** A skew at which nobody's age is certain enough to fail a job by it. */
-const SKEW_TOO_FAR = 300_000;
 
 /**
  * One pass: list, probe, decide, read again, write. Probing begins with the first page; writing begins when the
@@ -81,34 +75,15 @@ interface Listing {
 }
 
 async function list(cases: Case[], deck: Deck, run: Run): Promise<Listing> {
-  const local = run.clock.now();
-  const horizons = [run.policy.thresholds, ...run.policy.operations.map(({ thresholds }) => thresholds)].map(
-    ({ stuckAfter, failAfter }) => (run.policy.mode === "fail" ? failAfter : stuckAfter),
-  );
-  const revisit = revisitOf(run, local);
-  const pages = run.store.list(
-    {
-      statuses: run.policy.stuckStatuses,
-      before: local - Math.min(...horizons),
-      future: local + FUTURE_TOLERANCE,
-      ...(run.named === null ? {} : { named: run.named }),
-      ...(revisit === null ? {} : { revisit }),
-    },
-    run.limits.reads,
-  );
+  const asked = run.clock.now();
   let now: Instant | null = null;
-  let skew = 0;
   let truncated = false;
   let toProbe = 0;
   const waiting: Case[] = [];
   const deliveries: string[] = [];
   const failedBefore = new Map<string, number>();
-  for await (const page of pages) {
-    if (now === null) {
-      skew = run.store.skew() ?? 0;
-      now = Math.abs(skew) > SKEW_NOTICED ? local + skew : local;
-      if (Math.abs(skew) > SKEW_WARNED) run.observer.warn(skewWarning(skew));
-    }
+  for await (const page of pagesFrom(asked, run)) {
+    now ??= serverNow(run);
     const at = now;
     const found = page.flatMap((job) => caseOf(job, run, at));
     for (const { late, operation } of found) {
@@ -127,7 +102,40 @@ async function list(cases: Case[], deck: Deck, run: Run): Promise<Listing> {
     }
   }
   if (run.limit !== null) truncated = takeOldest(run.limit, cases, waiting, deck) || truncated;
-  return { now: now ?? local, skew: Math.abs(skew), truncated, deliveries, failedBefore };
+  const skew = Math.abs(run.store.skew() ?? 0);
+  return { now: now ?? asked, skew, truncated, deliveries, failedBefore };
+}
+
+/**
+ * The pages of the listing. The first answer tells the server's time: where ours was far off, the wrong jobs were asked
+ * for, and the listing begins anew by the server's.
+ */
+async function* pagesFrom(asked: Instant, run: Run): AsyncIterable<readonly Job[]> {
+  let first = true;
+  for await (const page of run.store.list(queryAt(asked, run), run.limits.reads)) {
+    const skew = run.store.skew() ?? 0;
+    if (first && Math.abs(skew) > SKEW_WARNED) {
+      run.observer.warn(skewWarning(skew));
+      yield* run.store.list(queryAt(serverNow(run), run), run.limits.reads);
+      return;
+    }
+    first = false;
+    yield page;
+  }
+}
+
+function queryAt(now: Instant, run: Run): JobQuery {
+  const horizons = [run.policy.thresholds, ...run.policy.operations.map(({ thresholds }) => thresholds)].map(
+    ({ stuckAfter, failAfter }) => (run.policy.mode === "fail" ? failAfter : stuckAfter),
+  );
+  const revisit = revisitOf(run, now);
+  return {
+    statuses: run.policy.stuckStatuses,
+    before: now - Math.min(...horizons),
+    future: now + FUTURE_TOLERANCE,
+    ...(run.named === null ? {} : { named: run.named }),
+    ...(revisit === null ? {} : { revisit }),
+  };
 }
 
 /** Keeps the `limit` oldest of those that can be worked on, and fills up with those that cannot. */
@@ -251,10 +259,4 @@ function reportOf(
     brake: brake.length === 0 ? null : brake,
     entries,
   };
-}
-
-function skewWarning(skew: number): string {
-  const seconds = Math.round(Math.abs(skew) / 1000);
-  const consequence = Math.abs(skew) > SKEW_TOO_FAR ? "; no job is failed" : "";
-  return `this machine's clock is ${seconds} s ${skew > 0 ? "behind" : "ahead of"} Airtable's: ages count by theirs${consequence}`;
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Job } from "../../src/core/job.ts";
 import { sweep } from "../../src/core/sweep.ts";
 import { FakeBase, FakeBucket, runOf } from "../support/fakes.ts";
-import { COMBINE, HOUR, job, MINUTE, POLICY } from "../support/world.ts";
+import { COMBINE, HOUR, job, MINUTE, NOW, POLICY } from "../support/world.ts";
 
 const FIELD = "Voiceover + Video";
 
@@ -308,6 +308,20 @@ describe("a sweep that fails", () => {
     base.skewMs = 6 * MINUTE;
     const { report } = await sweep(runOf(base, bucket));
     expect(verdicts(report.entries)).toEqual(["unknown: clock-skew"]);
+  });
+
+  it("lists again by Airtable's time where this machine's is far off, and dates its notes by it", async () => {
+    const { base, bucket } = worldOf([combine(1)]);
+    bucket.objects.set("x1_output_0.mp4", 1);
+    base.skewMs = 2 * HOUR;
+    const warnings: string[] = [];
+    const observer = { listed() {}, probed() {}, settled() {}, warn: (text: string) => void warnings.push(text) };
+    const { report } = await sweep(runOf(base, bucket, { observer }));
+    expect(report.entries.map(({ age }) => age)).toEqual([2 * HOUR + 10 * MINUTE]);
+    expect(base.asked.map(({ before }) => before)).toEqual([NOW - 5 * MINUTE, NOW + 2 * HOUR - 5 * MINUTE]);
+    const noted = new Date(NOW + 2 * HOUR).toISOString();
+    expect(base.jobs.get("recJobs0000000001")?.notes).toContain(`Completed via polling at ${noted}`);
+    expect(warnings).toEqual([expect.stringContaining("7200 s behind Airtable's")]);
   });
 
   it("fails a job with an output never, and says that it has one", async () => {

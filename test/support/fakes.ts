@@ -45,6 +45,7 @@ export class FakeBase implements JobStore {
   readonly jobs = new Map<string, Job>();
   readonly targets = new Map<string, Map<string, Target>>();
   readonly log: string[] = [];
+  readonly asked: JobQuery[] = [];
   /** Called with the name of each request before it is carried out. */
   before: (request: string) => void = () => undefined;
   /** Called after it was carried out; "lost" loses the answer of a write. */
@@ -77,6 +78,7 @@ export class FakeBase implements JobStore {
 
   async *list(query: JobQuery): AsyncIterable<readonly Job[]> {
     this.#begin("list");
+    this.asked.push(query);
     yield [...this.jobs.values()].filter(
       (job) => query.statuses.includes(job.status) || isRevisited(job, query.revisit),
     );
