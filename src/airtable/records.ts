@@ -14,6 +14,7 @@ export interface ApiRecord {
 export interface JobFields {
   readonly status: string;
   readonly externalId: string;
+  readonly ownId: string | null;
   readonly type: string | null;
   readonly requestPayload: string | null;
   readonly responsePayload: string | null;
@@ -49,6 +50,7 @@ export function jobOf({ id, createdTime, fields }: ApiRecord, names: JobFields):
     status: cell(names.status),
     type: orNull(cell(names.type)),
     externalId: orNull(cell(names.externalId).trim()),
+    ownId: orNull(cell(names.ownId).trim()),
     since: names.startedAt === null ? sinceOf(createdTime ?? "") : sinceOf(cell(names.startedAt)),
     payload: parsePayload(cell(names.requestPayload)),
     webhookUrl: orNull(cell(names.webhookUrl)),

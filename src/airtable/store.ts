@@ -35,6 +35,7 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
     return {
       status: nameOf(jobs.table, fields.status),
       externalId: nameOf(jobs.table, fields.externalId),
+      ownId: named(fields.ownId),
       type: named(fields.type),
       requestPayload: named(fields.requestPayload),
       responsePayload: named(fields.responsePayload),

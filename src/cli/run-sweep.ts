@@ -130,6 +130,7 @@ async function swept(invocation: Invocation, settings: Settings): Promise<ExitCo
     concurrency: settings.storage.concurrency,
     store: base.store,
     probe: storage,
+    providers: new Map(),
     clock: systemClock,
     random: Math.random,
     limits,

@@ -22,13 +22,23 @@ export class ConfigError extends Error {
 
 /** Words for what zod found, with the value that was there and, for an unknown key, the keys that are allowed. */
 export function problemsOf(error: z.ZodError, input: unknown): readonly Problem[] {
-  return error.issues.flatMap((issue) => {
+  return error.issues.flatMap(meant).flatMap((issue) => {
     if (issue.code === "unrecognized_keys") return issue.keys.map((key) => unknownKey(key, issue.path));
     const found = valueAt(input, issue.path);
     const expected = issue.message.replace(/^Invalid (input|option): /, "").replace(/, received .*$/, "");
     const shown = found === undefined ? "missing" : `found ${show(found)}`;
     return [{ path: issue.path.join("."), message: `${shown}; ${expected}` }];
   });
+}
+
+/** Of the forms that a value may have, the one that was meant: whose kind of value was given. */
+function meant(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  const form = issue.errors.find(
+    (issues) => !issues.some(({ code, path }) => code === "invalid_type" && path.length === 0),
+  );
+  if (form === undefined) return [issue];
+  return form.map((each) => ({ ...each, path: [...issue.path, ...each.path] })).flatMap(meant);
 }
 
 function unknownKey(key: string, path: readonly PropertyKey[]): Problem {

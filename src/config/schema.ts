@@ -16,28 +16,53 @@ const thresholds = z.strictObject({
   stuckAfter: duration.describe("A job of a stuck status that is older than this is stuck."),
   failAfter: duration.describe("A stuck job older than this is failed, if its output is proven absent."),
   maxAge: maxAge.describe('Jobs older than this are left to `fail-old`; "none" for no such limit.'),
+  providerCap: duration.describe("Up to this age a provider is believed that a job is still at work."),
 });
 
 const httpUrl = z.string().refine(isPlainHttpUrl, {
   error: "expected an http or https URL without user, password, query and fragment",
 });
 
+const PLACEHOLDERS = /\{(externalId|jobId|recordId|n|payload\.[^{}]+)\}/g;
+
 const pattern = text.superRefine((value, context) => {
-  if (!value.includes("{externalId}")) {
-    context.addIssue({ code: "custom", message: "expected a file name with {externalId} in it" });
+  if (!/\{(externalId|jobId|recordId)\}/.test(value)) {
+    context.addIssue({
+      code: "custom",
+      message: "expected a file name with {externalId}, {jobId} or {recordId} in it",
+    });
   }
-  const [unknown] = value.replaceAll("{externalId}", "").match(/\{[^}]*\}?/) ?? [];
+  const [unknown] = value.replace(PLACEHOLDERS, "").match(/\{[^}]*\}?/) ?? [];
   if (unknown !== undefined) {
-    context.addIssue({ code: "custom", message: `${unknown} is not known: only {externalId} is replaced` });
+    const known = "{externalId}, {jobId}, {recordId}, {n}, {payload.some_key}";
+    context.addIssue({ code: "custom", message: `${unknown} is not known: replaced are ${known}` });
   }
   if (value.includes("/")) {
     context.addIssue({ code: "custom", message: "expected a file name: its folder belongs into storage.baseUrl" });
   }
 });
 
+/** Entries that say `all` are one output in several files. `{n}` counts from `from`, `count` of them. */
+const output = z.union([
+  pattern.transform((value) => ({ pattern: value, all: false, count: null, from: 0 })),
+  z
+    .strictObject({
+      pattern,
+      all: z.boolean().default(false),
+      count: z
+        .union([z.int().min(1).max(100), text])
+        .nullable()
+        .default(null),
+      from: z.int().min(0).default(0),
+    })
+    .refine(({ pattern, count }) => pattern.includes("{n}") === (count !== null), {
+      error: "expected a count with {n}, a number or the payload's key that holds it, and none without",
+    }),
+]);
+
 const operation = z.strictObject({
   types: z.array(text).default([]).describe("Values of the job's Type that mean this operation."),
-  outputs: z.array(pattern).min(1).describe("File names an output may have, in the order of probing."),
+  outputs: z.array(output).min(1).describe("File names an output may have, in the order of probing."),
   target: z.strictObject({
     table: text.describe("Name or id of the table whose record receives the output."),
     links: z.array(text).default([]).describe("Link fields of the job that name the target; the first must exist."),
@@ -69,6 +94,7 @@ export const configSchema = z
       fields: z.strictObject({
         status: text,
         externalId: text,
+        ownId: text.nullable().default(null).describe("The application's own name for a job: {jobId} in outputs."),
         type: text.nullable().default(null),
         requestPayload: text.nullable().default(null),
         responsePayload: text.nullable().default(null),

@@ -32,7 +32,12 @@ export interface Overrides {
   readonly deadline?: Duration | undefined;
 }
 
-const DEFAULT_THRESHOLDS: Thresholds = { stuckAfter: 300_000, failAfter: 3_600_000, maxAge: 86_400_000 };
+const DEFAULT_THRESHOLDS: Thresholds = {
+  stuckAfter: 300_000,
+  failAfter: 3_600_000,
+  maxAge: 86_400_000,
+  providerCap: 21_600_000,
+};
 
 /** The part of the interval that a run may take: the next one must find the way clear. */
 const DEADLINE_SHARE = 0.75;
@@ -61,6 +66,10 @@ export function settle(file: ConfigFile, environment: Environment, overrides: Ov
   const operations = Object.entries(config.operations).map(([name, operation]) => ({
     ...operation,
     name,
+    provider: null,
+    via: "direct" as const,
+    fallback: "direct" as const,
+    webhookEndpoint: null,
     thresholds: thresholdsOf(config.thresholds, operation.thresholds, environment, overrides),
   }));
   return {
@@ -127,6 +136,7 @@ function thresholdsOf(
     stuckAfter: overrides.stuckAfter ?? own.stuckAfter ?? general.stuckAfter ?? DEFAULT_THRESHOLDS.stuckAfter,
     failAfter: overrides.failAfter ?? own.failAfter ?? general.failAfter ?? DEFAULT_THRESHOLDS.failAfter,
     maxAge: maxAge === undefined ? DEFAULT_THRESHOLDS.maxAge : maxAge,
+    providerCap: own.providerCap ?? general.providerCap ?? DEFAULT_THRESHOLDS.providerCap,
   };
 }
 

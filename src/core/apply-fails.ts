@@ -1,13 +1,13 @@
 import { BATCH } from "./apply-recoveries.ts";
-import { type Calibration, type Sighting, weigh } from "./evidence.ts";
+import type { Calibration } from "./evidence.ts";
 import { checkJob } from "./guard.ts";
 import type { Duration, Job } from "./job.ts";
 import { appendLine, failedLine, failureText } from "./notes.ts";
 import type { JobUpdate, WriteResult } from "./ports.ts";
-import { lookAtAll } from "./probing.ts";
+import { lookAtAll, verdictOn } from "./probing.ts";
 import type { Case, Run } from "./run.ts";
 import { serverNow } from "./server-time.ts";
-import { type Candidate, decide } from "./verdict.ts";
+import type { Candidate } from "./verdict.ts";
 
 /** A look older than this is repeated before a job is failed on its account. */
 const PROBE_FRESH_FOR: Duration = 10_000;
@@ -57,9 +57,9 @@ async function stillAbsent(
   await Promise.all(
     failures.map(async ({ item, candidate }) => {
       if (isFresh(item, run)) return;
-      item.sightings = await lookAtAll(candidate, run);
+      item.looks = await lookAtAll(candidate, run);
       item.probedAt = run.clock.now();
-      item.verdict = decide(candidate, weigh(item.sightings, calibration), run.policy);
+      item.verdict = verdictOn(item, candidate, calibration, run);
       if (item.verdict.kind !== "recover") return;
       const { output } = item.verdict;
       item.verdict = { kind: "skip", reason: "changed-meanwhile", detail: "its output has just turned up", output };
@@ -87,7 +87,7 @@ async function examine(pending: readonly Failure[], run: Run): Promise<readonly 
   const due: Due[] = [];
   for (const failure of pending) {
     const { item, candidate } = failure;
-    const check = checkJob(jobs.get(item.job.id), { externalId: item.job.externalId, candidate }, done, run.policy);
+    const check = checkJob(jobs.get(item.job.id), { job: item.job, candidate }, done, run.policy);
     switch (check.kind) {
       case "done":
         item.applied = true;
@@ -121,26 +121,17 @@ function sort(due: readonly Due[], results: readonly WriteResult[], last: boolea
 }
 
 function failUpdate({ failure, job }: Due, calibration: Calibration, run: Run): JobUpdate {
-  const { sightings } = failure.item;
+  const { item, candidate } = failure;
+  const gathered = { sightings: item.looks.flat(), consultation: item.consultation };
   const at = serverNow(run);
+  const since = job.since.kind === "at" ? job.since.at : at - candidate.age;
+  const told = item.verdict?.reason === "provider-failed" ? null : calibration.detail;
   return {
     id: job.id,
     status: run.failedStatus,
-    error: errorText(job, failure.candidate, sightings, calibration, run),
-    notes: appendLine(job.notes, failedLine(sightings, at, run.signature)),
+    error: failureText(since, candidate.age, gathered, told, at, run.signature),
+    notes: appendLine(job.notes, failedLine(gathered, at, run.signature)),
   };
-}
-
-function errorText(
-  job: Job,
-  candidate: Candidate,
-  sightings: readonly Sighting[],
-  calibration: Calibration,
-  run: Run,
-): string {
-  const at = serverNow(run);
-  const since = job.since.kind === "at" ? job.since.at : at - candidate.age;
-  return failureText(since, candidate.age, sightings, calibration.detail, at, run.signature);
 }
 
 /** The failures in the portions in which they are read and written. */

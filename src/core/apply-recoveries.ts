@@ -1,8 +1,9 @@
-import { fileNameOf, type Output, type Sighting } from "./evidence.ts";
+import type { Output } from "./evidence.ts";
 import { checkJob, checkTarget, type TargetCheck } from "./guard.ts";
-import { type Duration, externalIdIn, type Instant, type Job } from "./job.ts";
+import type { Duration, Instant, Job } from "./job.ts";
 import { appendLine, completedLine, supersededLine } from "./notes.ts";
-import type { JobUpdate, TargetUpdate, WriteResult } from "./ports.ts";
+import { externalIdIn } from "./outputs.ts";
+import type { AttachmentValue, JobUpdate, TargetUpdate, WriteResult } from "./ports.ts";
 import type { Case, Run } from "./run.ts";
 import { serverNow } from "./server-time.ts";
 import { type Candidate, type Policy, TARGET_MISSING, type Verdict } from "./verdict.ts";
@@ -24,6 +25,8 @@ export interface Recovery {
   readonly item: Case;
   readonly candidate: Candidate;
   readonly output: Output;
+  /** The further files of an output that has several. */
+  readonly others: readonly Output[];
   readonly supersededBy: string | null;
 }
 
@@ -67,7 +70,7 @@ async function examine(pending: readonly Recovery[], run: Run): Promise<readonly
   for (const recovery of pending) {
     const { item, candidate } = recovery;
     const fresh = jobs.get(item.job.id);
-    const check = checkJob(fresh, { externalId: item.job.externalId, candidate }, done, policyOf(item, run));
+    const check = checkJob(fresh, { job: item.job, candidate }, done, policyOf(item, run));
     switch (check.kind) {
       case "done":
         item.applied = true;
@@ -108,7 +111,7 @@ async function examineTargets(
     const targets = await run.store.readTargets(table, ids, fields, run.limits.reads);
     const checked = group.map(({ recovery, job }) => {
       const target = targets.get(recovery.item.target?.id ?? "");
-      return { recovery, job, check: checkTarget(target, recovery.candidate.operation, recovery.output) };
+      return { recovery, job, check: checkTarget(target, recovery.candidate.operation, filesOf(recovery)) };
     });
     const newer = await findNewer(checked, run);
     for (const { recovery, job, check } of checked) {
@@ -132,7 +135,7 @@ async function examineTargets(
           break;
         case "write":
         case "replace": {
-          const fields = { [operation.attachment]: check.value, ...operation.set };
+          const fields = { [operation.attachment]: await fetchable(check.value, run), ...operation.set };
           due.push({ recovery, job, targetUpdate: { id, fields }, readAt });
           break;
         }
@@ -230,13 +233,23 @@ function sort(
 }
 
 function jobUpdate({ recovery, job }: Due, run: Run): JobUpdate {
-  const { item, output, supersededBy } = recovery;
+  const { item, output, others, supersededBy } = recovery;
   const at = serverNow(run);
   const line =
     supersededBy === null
-      ? completedLine(output, sightingOf(item.sightings, output), at, run.signature)
+      ? completedLine(
+          filesOf(recovery),
+          { sightings: item.looks.flat(), consultation: item.consultation },
+          at,
+          run.signature,
+        )
       : supersededLine(supersededBy, at, run.signature);
-  const response = { output_url: output.url, completed_via: "polling", run_id: run.signature.runId };
+  const response = {
+    output_url: output.url,
+    ...(others.length === 0 ? {} : { output_urls: filesOf(recovery).map(({ url }) => url) }),
+    completed_via: "polling",
+    run_id: run.signature.runId,
+  };
   return {
     id: job.id,
     status: run.completedStatus,
@@ -245,8 +258,16 @@ function jobUpdate({ recovery, job }: Due, run: Run): JobUpdate {
   };
 }
 
-function sightingOf(sightings: readonly Sighting[], output: Output): Sighting | null {
-  return sightings.find(({ url }) => fileNameOf(url) === fileNameOf(output.url)) ?? null;
+/** All files of the output. */
+function filesOf({ output, others }: Recovery): readonly Output[] {
+  return [output, ...others];
+}
+
+/** With URLs that Airtable can fetch: it has no key to a private bucket. */
+export async function fetchable(value: AttachmentValue, { probe }: Run): Promise<AttachmentValue> {
+  return await Promise.all(
+    value.map(async (entry) => ("url" in entry ? { url: await probe.attachmentUrl(entry.url) } : entry)),
+  );
 }
 
 function settle(item: Case, verdict: Verdict): void {

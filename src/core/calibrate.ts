@@ -1,9 +1,11 @@
 import type { Calibration, Sighting } from "./evidence.ts";
 import { fileNameOf } from "./evidence.ts";
-import { type Instant, type Job, type Operation, outputNames } from "./job.ts";
+import type { Instant, Job, Operation } from "./job.ts";
+import { outputNames } from "./outputs.ts";
 import { type LiteralObject, parsePayload } from "./payload.ts";
 import type { JobStore, OutputProbe } from "./ports.ts";
 import { operationOf } from "./target.ts";
+import type { Candidate } from "./verdict.ts";
 
 /** A completed job whose output is on record: proof, if it still answers 200, that outputs can be seen. */
 export interface KnownOutput {
@@ -55,7 +57,8 @@ function newestByOperation(
     const url = recordedOutput(job.responsePayload);
     if (url === null) continue;
     const { operation } = lookup;
-    const expected = outputNames(operation, job.externalId).map((name) => probe.locate(name));
+    const names = outputNames(operation, job);
+    const expected = names.kind === "named" ? names.sets.flat().map((name) => probe.locate(name)) : [];
     const known = { operation: operation.name, url, matches: expected.includes(url) };
     const before = newest.get(operation.name);
     if (before === undefined || before.at < job.since.at) newest.set(operation.name, { at: job.since.at, known });
@@ -67,6 +70,15 @@ function newestByOperation(
 export function recordedOutput(responsePayload: string): string | null {
   const payload = parsePayload(responsePayload);
   return payload.kind === "read" ? urlIn(payload.value) : null;
+}
+
+/** All output URLs that a response payload of ours holds, or the one of another's. */
+export function recordedOutputs(responsePayload: string): readonly string[] {
+  const payload = parsePayload(responsePayload);
+  const several = payload.kind === "read" ? payload.value.output_urls : undefined;
+  if (Array.isArray(several)) return several.filter((url): url is string => typeof url === "string");
+  const single = recordedOutput(responsePayload);
+  return single === null ? [] : [single];
 }
 
 function urlIn(value: LiteralObject): string | null {
@@ -84,17 +96,22 @@ function urlIn(value: LiteralObject): string | null {
 
 /**
  * Finds out what "missing" looks like where the outputs lie. `known` gives an output that is certain to be there, if
- * there is one; it is asked for only when the place answers 403, where it makes the difference.
+ * there is one; it is asked for only when the place answers 403, where it makes the difference. A signed request gets
+ * the true 404, and nothing has to be found out.
  */
 export async function calibrate(
   probe: OutputProbe,
-  operation: Operation,
+  { names: [[name = ""] = []], externalId }: Pick<Candidate, "names" | "externalId">,
   random: () => number,
   known: () => Promise<string | null>,
   signal: AbortSignal,
 ): Promise<Calibration> {
-  const [name = "{externalId}"] = outputNames(operation, randomId(random));
-  const stranger = await probe.look(probe.locate(name), signal);
+  if (probe.signed) return { kind: "missing-is-404", detail: "signed requests are told the truth: HTTP 404" };
+  const nobody = randomId(random);
+  const stranger = await probe.look(
+    probe.locate(name.includes(externalId) ? name.replaceAll(externalId, nobody) : nobody),
+    signal,
+  );
   if (stranger.result === "absent") return { kind: "missing-is-404", detail: "a random key answers HTTP 404" };
   if (stranger.result === "present" || stranger.cause !== "forbidden") {
     return { kind: "failed", detail: `a random key answers ${stranger.detail}` };

@@ -1,5 +1,5 @@
-import { batches, CHUNK, FRESH_FOR } from "./apply-recoveries.ts";
-import { recordedOutput } from "./calibrate.ts";
+import { batches, CHUNK, FRESH_FOR, fetchable } from "./apply-recoveries.ts";
+import { recordedOutputs } from "./calibrate.ts";
 import { fileNameOf, type Output } from "./evidence.ts";
 import type { Instant, Job, Operation, Target } from "./job.ts";
 import {
@@ -10,7 +10,7 @@ import {
   UNDELIVERED_MARK,
   undeliveredLine,
 } from "./notes.ts";
-import type { JobUpdate, TargetRecord, WriteResult } from "./ports.ts";
+import type { JobUpdate, TargetRecord, TargetUpdate, WriteResult } from "./ports.ts";
 import type { Case, Run } from "./run.ts";
 import { serverNow } from "./server-time.ts";
 import { operationOf, targetOf } from "./target.ts";
@@ -21,7 +21,7 @@ interface Undelivered {
   readonly job: Job;
   readonly operation: Operation;
   readonly target: Target;
-  readonly url: string;
+  readonly urls: readonly string[];
   /** What was found in the field instead, for people. */
   readonly found: string;
 }
@@ -60,11 +60,16 @@ async function repairOf(undelivered: Undelivered, run: Run): Promise<Repair | nu
     const detail = `${undelivered.found}, twice`;
     return { item: caseOf(undelivered, { kind: "skip", reason: "delivery-failed", detail }), output: null };
   }
-  const sighting = await run.probe.look(undelivered.url, run.limits.reads);
-  if (sighting.result !== "present") return null;
-  const { output } = sighting;
+  const outputs: Output[] = [];
+  for (const url of undelivered.urls) {
+    const sighting = await run.probe.look(url, run.limits.reads);
+    if (sighting.result !== "present") return null;
+    outputs.push(sighting.output);
+  }
+  const [output, ...others] = outputs;
+  if (output === undefined) return null;
   const detail = undelivered.found;
-  return { item: caseOf(undelivered, { kind: "recover", reason: "delivery-retried", output, detail }), output };
+  return { item: caseOf(undelivered, { kind: "recover", reason: "delivery-retried", output, others, detail }), output };
 }
 
 /**
@@ -94,10 +99,11 @@ interface DueRepair extends Repair {
 async function deliverAgain(due: readonly DueRepair[], readAt: Instant, run: Run): Promise<ReadonlySet<string>> {
   const [first] = due;
   if (first === undefined || run.clock.now() - readAt > FRESH_FOR) return new Set();
-  const updates = due.map(({ delivery: { target, url } }) => ({
-    id: target.id,
-    fields: { [target.field]: [{ url }] },
-  }));
+  const updates: TargetUpdate[] = [];
+  for (const { target, urls } of due.map(({ delivery }) => delivery)) {
+    const value = urls.map((url) => ({ url }));
+    updates.push({ id: target.id, fields: { [target.field]: await fetchable(value, run) } });
+  }
   const results = await run.store.updateTargets(first.delivery.target.table, updates, run.limits.writes);
   return new Set(due.flatMap(({ item }, n) => (settled(item, results[n]) ? [item.job.id] : [])));
 }
@@ -121,12 +127,12 @@ async function note(due: readonly DueRepair[], readAt: Instant, run: Run): Promi
   }
 }
 
-function noteOf(job: Job, output: Output | null, { found, url }: Undelivered, run: Run): JobUpdate {
+function noteOf(job: Job, output: Output | null, { found, urls }: Undelivered, run: Run): JobUpdate {
   const at = serverNow(run);
   if (output !== null) {
     return { id: job.id, notes: appendLine(job.notes, redeliveredLine(output, found, at, run.signature)) };
   }
-  const line = undeliveredLine(fileNameOf(url), found, at, run.signature);
+  const line = undeliveredLine(urls.map(fileNameOf).join(", "), found, at, run.signature);
   return { id: job.id, error: line, notes: appendLine(job.notes, line) };
 }
 
@@ -162,28 +168,32 @@ function deliveryOf(job: Job, run: Run): readonly Omit<Undelivered, "found">[] {
   if (job.status !== run.completedStatus || job.notes.includes(UNDELIVERED_MARK)) return [];
   if (!job.responsePayload.includes('"completed_via":"polling"') || job.notes.includes("superseded by job")) return [];
   const lookup = operationOf(job, run.policy.operations);
-  const url = recordedOutput(job.responsePayload);
-  if (lookup.kind === "unknown" || url === null) return [];
+  const urls = recordedOutputs(job.responsePayload);
+  if (lookup.kind === "unknown" || urls.length === 0) return [];
   const { operation } = lookup;
   const target = targetOf(job, operation);
   if (target.kind !== "named") return [];
   return [
-    { job, operation, url, target: { table: operation.target.table, id: target.id, field: operation.attachment } },
+    { job, operation, urls, target: { table: operation.target.table, id: target.id, field: operation.attachment } },
   ];
 }
 
 /** What is wrong with the field; null where the file is there, is still being fetched, or another one took its place. */
 function troubleWith(
-  { job, target, url }: Omit<Undelivered, "found">,
+  { job, target, urls }: Omit<Undelivered, "found">,
   record: TargetRecord | undefined,
 ): string | null {
   if (record === undefined) return null;
   const files = record.attachments[target.field] ?? [];
   if (files.length === 0) return `${target.field} is empty`;
-  const file = files.find(({ filename }) => filename === fileNameOf(url));
-  const expected = bytesNoted(job.notes);
-  if (file === undefined || file.size === null || expected === null || file.size === expected) return null;
-  return `${target.field} holds ${file.size} of ${expected} bytes`;
+  for (const url of urls) {
+    const name = fileNameOf(url);
+    const file = files.find(({ filename }) => filename === name);
+    const expected = bytesNoted(job.notes, name);
+    if (file === undefined || file.size === null || expected === null || file.size === expected) continue;
+    return `${target.field} holds ${file.size} of ${expected} bytes`;
+  }
+  return null;
 }
 
 function caseOf({ job, operation, target }: Undelivered, verdict: Verdict): Case {
@@ -194,7 +204,8 @@ function caseOf({ job, operation, target }: Undelivered, verdict: Verdict): Case
     age: null,
     late: false,
     candidate: null,
-    sightings: [],
+    looks: [],
+    consultation: null,
     probedAt: null,
     verdict,
     target,

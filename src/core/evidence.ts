@@ -38,27 +38,58 @@ export type Calibration =
   /** Neither could be established: no answer from this place proves an absence. */
   | { readonly kind: "failed"; readonly detail: string };
 
+/** The looks at the files of one alternative, which have to be there together; mostly one. */
+export type Look = readonly Sighting[];
+
 /** What all looks for one job's output add up to. */
 export type Finding =
-  | { readonly kind: "present"; readonly output: Output }
+  /** `others` are the further files of an output that has several. */
+  | { readonly kind: "present"; readonly output: Output; readonly others: readonly Output[] }
+  /** Some files of an output that has several are there, and not all. */
+  | { readonly kind: "partial"; readonly there: number; readonly of: number }
   | { readonly kind: "absent" }
-  | { readonly kind: "unknown"; readonly cause: UnknownCause };
+  | { readonly kind: "unknown"; readonly cause: UnknownCause }
+  /** The operation has no names to look for: only its provider knows where its outputs are. */
+  | { readonly kind: "nowhere" };
+
+/** What a provider's answer comes to. `detail` is for people. */
+export type ProviderFinding = { readonly detail: string } & (
+  | { readonly kind: "running" }
+  /** `output` is null where what it named cannot be seen. */
+  | { readonly kind: "succeeded"; readonly output: Output | null; readonly others: readonly Output[] }
+  | { readonly kind: "failed"; readonly error: string }
+  /** It forgot the job, never had it, or did not answer. */
+  | { readonly kind: "silent" }
+);
+
+/** All that is known of one job's output. `provider` is null where none was asked. */
+export interface Evidence {
+  readonly storage: Finding;
+  readonly provider: ProviderFinding | null;
+}
 
 /** The cause that is told when several looks failed for several reasons: the most telling first. */
 const TELLING: readonly UnknownCause[] = ["suspect", "unreachable", "redirected", "cached", "unexpected", "forbidden"];
 
 /**
- * Weighs the looks at all the names that an output may have. One present is enough; absent takes every one of them.
- * Before calibration (`null`) a 404 counts as absent and a 403 as unknown, which only ever leads to asking for it.
+ * Weighs the looks at all the names that an output may have. One alternative that is there is enough; absent takes
+ * every one of them. Before calibration (`null`) a 404 counts as absent and a 403 as unknown, which only ever leads to
+ * asking for it.
  */
-export function weigh(sightings: readonly Sighting[], calibration: Calibration | null): Finding {
-  for (const sighting of sightings) {
-    if (sighting.result === "present") return { kind: "present", output: sighting.output };
+export function weigh(looks: readonly Look[], calibration: Calibration | null): Finding {
+  let partial: Finding | null = null;
+  for (const look of looks) {
+    const [output, ...others] = look.flatMap((sighting) => (sighting.result === "present" ? [sighting.output] : []));
+    if (output === undefined) continue;
+    if (others.length === look.length - 1) return { kind: "present", output, others };
+    partial = { kind: "partial", there: others.length + 1, of: look.length };
   }
+  if (partial !== null) return partial;
+  const sightings = looks.flat();
   const causes = sightings.map((sighting) => causeOf(sighting, calibration)).filter((cause) => cause !== null);
   const cause = TELLING.find((candidate) => causes.includes(candidate));
   if (cause !== undefined) return { kind: "unknown", cause };
-  return sightings.length === 0 ? { kind: "unknown", cause: "unexpected" } : { kind: "absent" };
+  return sightings.length === 0 ? { kind: "nowhere" } : { kind: "absent" };
 }
 
 function causeOf(sighting: Sighting, calibration: Calibration | null): UnknownCause | null {

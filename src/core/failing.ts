@@ -2,10 +2,10 @@ import { applyFails, type Failure, inTens } from "./apply-fails.ts";
 import { fairShare, type HeldOperation } from "./brake.ts";
 import { calibrate, type KnownOutput, newestCompleted } from "./calibrate.ts";
 import { withConsent } from "./consent.ts";
-import { type Calibration, weigh } from "./evidence.ts";
+import type { Calibration } from "./evidence.ts";
 import type { Instant } from "./job.ts";
+import { verdictOn } from "./probing.ts";
 import type { Case, Run } from "./run.ts";
-import { decide } from "./verdict.ts";
 
 /** What came of the failing half of a sweep. */
 export interface FailingResult {
@@ -41,13 +41,13 @@ export async function failDue(
   const known = knownOutputs(cases, suspects, listing.now, run);
   const calibration = await calibrate(
     run.probe,
-    first.candidate.operation,
+    first.candidate,
     run.random,
     () => known.anywhere(first.candidate.operation.name),
     run.limits.reads,
   );
   for (const { item, candidate } of suspects) {
-    const verdict = decide(candidate, weigh(item.sightings, calibration), run.policy);
+    const verdict = verdictOn(item, candidate, calibration, run);
     item.verdict = verdict.kind === "unknown" ? { ...verdict, detail: calibration.detail } : verdict;
   }
   const held = run.force ? [] : await brake(cases, suspects, calibration, known, listing.failedBefore, run);
@@ -128,8 +128,8 @@ function knownOutputs(cases: readonly Case[], suspects: readonly Failure[], now:
     return listed;
   };
   const place = run.probe.locate("");
-  const seen = cases.flatMap(({ operation, sightings }) =>
-    sightings.flatMap((sighting) => (sighting.result === "present" ? [{ operation, url: sighting.url }] : [])),
+  const seen = cases.flatMap(({ operation, looks }) =>
+    looks.flat().flatMap((sighting) => (sighting.result === "present" ? [{ operation, url: sighting.url }] : [])),
   );
   return {
     async anywhere(operation) {

@@ -1,6 +1,6 @@
 import { fileNameOf, type Output } from "./evidence.ts";
-import type { Job, Operation } from "./job.ts";
-import type { Attachment, CellValue, TargetRecord } from "./ports.ts";
+import type { Job, Operation, Since } from "./job.ts";
+import type { Attachment, AttachmentValue, TargetRecord } from "./ports.ts";
 import { operationOf, targetOf } from "./target.ts";
 import type { Candidate, Policy } from "./verdict.ts";
 
@@ -18,7 +18,7 @@ export type JobCheck =
  */
 export function checkJob(
   fresh: Job | undefined,
-  judged: { readonly externalId: string | null; readonly candidate: Candidate },
+  judged: { readonly job: Pick<Job, "externalId" | "since">; readonly candidate: Candidate },
   done: { readonly status: string; readonly runId: string },
   policy: Policy,
 ): JobCheck {
@@ -28,7 +28,8 @@ export function checkJob(
   if (!policy.stuckStatuses.includes(fresh.status)) {
     return { kind: "changed", detail: `its status is ${JSON.stringify(fresh.status)} now` };
   }
-  if (fresh.externalId !== judged.externalId) return { kind: "changed", detail: "its external id was changed" };
+  if (fresh.externalId !== judged.job.externalId) return { kind: "changed", detail: "its external id was changed" };
+  if (!isSameMoment(fresh.since, judged.job.since)) return { kind: "changed", detail: "its date was changed" };
   const { operation, targetId } = judged.candidate;
   const lookup = operationOf(fresh, policy.operations);
   if (lookup.kind === "unknown" || lookup.operation.name !== operation.name) {
@@ -41,11 +42,15 @@ export function checkJob(
   return { kind: "as-judged", job: fresh, targetId: id };
 }
 
+function isSameMoment(one: Since, other: Since): boolean {
+  return one.kind === "at" && other.kind === "at" && one.at === other.at;
+}
+
 /** What a target that was just read allows. */
 export type TargetCheck =
-  | { readonly kind: "write"; readonly value: CellValue }
+  | { readonly kind: "write"; readonly value: AttachmentValue }
   /** As `write`, and what is there is lost: it must not be a newer job's. */
-  | { readonly kind: "replace"; readonly value: CellValue; readonly files: readonly string[] }
+  | { readonly kind: "replace"; readonly value: AttachmentValue; readonly files: readonly string[] }
   /** The file is there already: the webhook, or an earlier run, came that far. */
   | { readonly kind: "holds" }
   | { readonly kind: "occupied"; readonly detail: string }
@@ -55,27 +60,39 @@ export type TargetCheck =
  * Whether the output may be put into the target's field. Airtable replaces an attachment's URL with its own, so this
  * very file is known by its name and size.
  */
-export function checkTarget(record: TargetRecord | undefined, operation: Operation, output: Output): TargetCheck {
+export function checkTarget(
+  record: TargetRecord | undefined,
+  operation: Operation,
+  outputs: readonly Output[],
+): TargetCheck {
   if (record === undefined) return { kind: "gone" };
   const present = record.attachments[operation.attachment] ?? [];
-  const name = fileNameOf(output.url);
-  const isThis = (file: Attachment) => file.filename === name && (file.size === null || file.size === output.bytes);
-  if (present.some(isThis)) return { kind: "holds" };
-  const others = present.filter((file) => file.filename !== name);
-  const [other] = others;
+  const held = (output: Output) => present.find((file) => isFileOf(file, output));
+  if (outputs.every((output) => held(output) !== undefined)) return { kind: "holds" };
+  const names = outputs.map(({ url }) => fileNameOf(url));
   // Of this name but another size: an earlier fetch that broke off, or a file rendered anew. It gives way to the output.
-  if (other === undefined) return { kind: "write", value: [{ url: output.url }] };
+  const value: AttachmentValue = outputs.map((output) => {
+    const id = held(output)?.id ?? null;
+    return id === null ? { url: output.url } : { id };
+  });
+  const others = present.filter(({ filename }) => !names.includes(filename));
+  const [other] = others;
+  if (other === undefined) return { kind: "write", value };
   switch (operation.onExisting) {
     case "skip":
       return { kind: "occupied", detail: `${operation.attachment} already holds ${other.filename}` };
     case "replace":
-      return { kind: "replace", value: [{ url: output.url }], files: others.map(({ filename }) => filename) };
+      return { kind: "replace", value, files: others.map(({ filename }) => filename) };
     case "append": {
       const kept = others.flatMap((file) => (file.id === null ? [] : [{ id: file.id }]));
       if (kept.length < others.length) {
         return { kind: "occupied", detail: `${other.filename} has no id yet and could not be kept` };
       }
-      return { kind: "write", value: [...kept, { url: output.url }] };
+      return { kind: "write", value: [...kept, ...value] };
     }
   }
+}
+
+function isFileOf({ filename, size }: Attachment, { url, bytes }: Output): boolean {
+  return filename === fileNameOf(url) && (size === null || size === bytes);
 }

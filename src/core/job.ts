@@ -1,3 +1,4 @@
+import type { OutputPattern } from "./outputs.ts";
 import type { Payload } from "./payload.ts";
 
 /** Milliseconds since 1970-01-01T00:00Z. */
@@ -18,6 +19,8 @@ export interface Job {
   readonly status: string;
   readonly type: string | null;
   readonly externalId: string | null;
+  /** The application's own name for it, where the configuration names the field. */
+  readonly ownId: string | null;
   readonly since: Since;
   readonly payload: Payload;
   readonly webhookUrl: string | null;
@@ -28,23 +31,35 @@ export interface Job {
   readonly responsePayload: string;
 }
 
-/** When a job counts as stuck, may be failed, and is left to `fail-old`. `maxAge: null` is "none". */
+/**
+ * When a job counts as stuck, may be failed, and is left to `fail-old`. `maxAge: null` is "none".
+ * `providerCap`: up to which age a provider is believed that a job is still at work.
+ */
 export interface Thresholds {
   readonly stuckAfter: Duration;
   readonly failAfter: Duration;
   readonly maxAge: Duration | null;
+  readonly providerCap: Duration;
 }
 
 /** What to do when the target's attachment field already holds another file. */
 export type OnExisting = "skip" | "replace" | "append";
+
+/** Who writes a recovered job: this tool, or the application's own handler, to which its webhook is sent again. */
+export type Via = "direct" | "webhook";
+
+/** What to do when the handler did not complete the job: write directly, or leave it. */
+export type Fallback = "direct" | "none";
 
 /** One kind of work: how its output is named, and which record and field receives it. */
 export interface Operation {
   readonly name: string;
   /** Values of the job's Type that mean this operation when nothing else names one. */
   readonly types: readonly string[];
-  /** File name patterns with `{externalId}`, in the order in which they are probed. */
-  readonly outputs: readonly string[];
+  /** What its output may be called, in the order of probing. Empty only with a provider. */
+  readonly outputs: readonly OutputPattern[];
+  /** The name of the provider that did the work; null where none is to be asked. */
+  readonly provider: string | null;
   readonly target: {
     readonly table: string;
     /** The first is read with the listing; the others, which a base may lack, with the guard read. */
@@ -57,6 +72,10 @@ export interface Operation {
   readonly onExisting: OnExisting;
   /** What an output must prove to be before it is delivered; null: nothing more than that it is there. */
   readonly check: "mp4" | null;
+  readonly via: Via;
+  readonly fallback: Fallback;
+  /** What the provider's webhook names as its endpoint, such as `/v1/ffmpeg/compose`; null where it is not known. */
+  readonly webhookEndpoint: string | null;
   readonly thresholds: Thresholds;
 }
 
@@ -81,20 +100,4 @@ export function isExternalId(text: string): boolean {
 /** Whether the text has the form of an Airtable record id. */
 export function isRecordId(text: unknown): text is string {
   return typeof text === "string" && RECORD_ID.test(text);
-}
-
-/** The names that a job's output may have, in the order in which they are probed. */
-export function outputNames(operation: Operation, externalId: string): readonly string[] {
-  return operation.outputs.map((pattern) => pattern.replaceAll("{externalId}", externalId));
-}
-
-/** The external id in a file's name, by the operation's patterns; null where the name is none of theirs. */
-export function externalIdIn(operation: Operation, fileName: string): string | null {
-  for (const pattern of operation.outputs) {
-    const [before = "", after = ""] = pattern.split("{externalId}");
-    const fits = fileName.startsWith(before) && fileName.endsWith(after);
-    const id = fits ? fileName.slice(before.length, fileName.length - after.length) : "";
-    if (isExternalId(id) && outputNames(operation, id).includes(fileName)) return id;
-  }
-  return null;
 }

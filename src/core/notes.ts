@@ -1,3 +1,4 @@
+import type { Consultation } from "./consult.ts";
 import type { Output, Sighting } from "./evidence.ts";
 import { fileNameOf } from "./evidence.ts";
 import type { Duration, Instant } from "./job.ts";
@@ -16,11 +17,29 @@ export const UNDELIVERED_MARK = "Delivery failed via polling at ";
 /** What the poller that came before this tool wrote. */
 export const OLD_POLLER_FAILED_MARK = "Timed out via polling";
 
+/** What was gathered for a job, for people: what was probed and answered, and what its provider says. */
+export interface Gathered {
+  readonly sightings: readonly Sighting[];
+  readonly consultation: Consultation | null;
+}
+
 /** The line that a recovered job gets: what was found, and who completed it. */
-export function completedLine(output: Output, sighting: Sighting | null, at: Instant, by: Signature): string {
-  const seen = [sighting?.detail ?? "HTTP 200", `${output.bytes} bytes`];
-  if (output.etag !== null) seen.push(`ETag ${output.etag}`);
-  return `${COMPLETED_MARK}${iso(at)}: found ${fileNameOf(output.url)} (${seen.join(", ")}) ${signed(by)}`;
+export function completedLine(outputs: readonly Output[], gathered: Gathered, at: Instant, by: Signature): string {
+  const files = outputs.map((output) => {
+    const sighting = sightingOf(gathered, output);
+    const seen = [sighting?.detail ?? "HTTP 200", `${output.bytes} bytes`];
+    if (output.etag !== null) seen.push(`ETag ${output.etag}`);
+    return `${fileNameOf(output.url)} (${seen.join(", ")})`;
+  });
+  return `${COMPLETED_MARK}${iso(at)}: found ${files.join(", ")}${said(gathered)} ${signed(by)}`;
+}
+
+function sightingOf({ sightings, consultation }: Gathered, { url }: Output): Sighting | undefined {
+  return [...sightings, ...(consultation?.looks ?? [])].find((each) => fileNameOf(each.url) === fileNameOf(url));
+}
+
+function said({ consultation }: Gathered): string {
+  return consultation === null ? "" : `; ${consultation.provider}: ${consultation.answer.detail}`;
 }
 
 /** The line of a job whose target received the output of a newer job instead. */
@@ -38,31 +57,40 @@ export function undeliveredLine(fileName: string, found: string, at: Instant, by
   return `${UNDELIVERED_MARK}${iso(at)}: ${found}, twice; ${fileName} has to be attached by hand ${signed(by)}`;
 }
 
-/** How large the output was when it was found, as the line of its completion tells; null where it does not. */
-export function bytesNoted(notes: string): number | null {
+/** How large a file was when it was found, as the line of its completion tells; null where it does not. */
+export function bytesNoted(notes: string, fileName: string): number | null {
   const line = notes.slice(notes.lastIndexOf(COMPLETED_MARK)).split("\n", 1)[0] ?? "";
-  const [, bytes] = /\b(\d+) bytes\b/.exec(line) ?? [];
+  const [, bytes] = /^[^)]*?\b(\d+) bytes\b/.exec(line.split(` ${fileName} (`)[1] ?? "") ?? [];
   return bytes === undefined ? null : Number(bytes);
 }
 
 /** The line that a failed job gets. */
-export function failedLine(sightings: readonly Sighting[], at: Instant, by: Signature): string {
-  return `${FAILED_MARK}${iso(at)}: no output; ${answers(sightings)} ${signed(by)}`;
+export function failedLine(gathered: Gathered, at: Instant, by: Signature): string {
+  return `${FAILED_MARK}${iso(at)}: no output; ${answers(gathered)}${said(gathered)} ${signed(by)}`;
 }
 
-/** The error field of a failed job: since when, what was probed, what was answered. */
+/**
+ * The error field of a failed job: the provider's own reason where there is one, since when, what was probed, what was
+ * answered. `calibration` tells what "missing" looks like there; null where the provider's word was enough.
+ */
 export function failureText(
   since: Instant,
   age: Duration,
-  sightings: readonly Sighting[],
-  calibration: string,
+  gathered: Gathered,
+  calibration: string | null,
   at: Instant,
   by: Signature,
 ): string {
+  const { consultation } = gathered;
+  const reason =
+    consultation?.answer.kind === "failed" ? `${consultation.provider}: ${consultation.answer.error}` : null;
+  const probed = answers(gathered);
   return [
+    ...(reason === null ? [] : [reason]),
     `No output after ${Math.floor(age / 60_000)} minutes (processing since ${iso(since)}, checked ${iso(at)}).`,
-    `Probed: ${answers(sightings)}.`,
-    `What "missing" looks like there: ${calibration}.`,
+    ...(probed === "" ? [] : [`Probed: ${probed}.`]),
+    ...(calibration === null ? [] : [`What "missing" looks like there: ${calibration}.`]),
+    ...(consultation === null || reason !== null ? [] : [`${consultation.provider}: ${consultation.answer.detail}.`]),
     `Set to failed by ${signed(by).slice(1, -1)}.`,
   ].join("\n");
 }
@@ -76,7 +104,7 @@ export function appendLine(notes: string, line: string): string {
   return text.length <= CELL_LIMIT ? text : text.slice(text.length - CELL_LIMIT);
 }
 
-function answers(sightings: readonly Sighting[]): string {
+function answers({ sightings }: Gathered): string {
   return sightings.map((sighting) => `${fileNameOf(sighting.url)} → ${sighting.detail}`).join("; ");
 }
 

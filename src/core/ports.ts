@@ -1,5 +1,5 @@
 import type { Output, Sighting } from "./evidence.ts";
-import type { Instant, Job } from "./job.ts";
+import type { Instant, Job, Operation } from "./job.ts";
 
 /** Time, as the sweep may know it. */
 export interface Clock {
@@ -42,13 +42,11 @@ export interface TargetRecord {
   readonly attachments: Readonly<Record<string, readonly Attachment[]>>;
 }
 
-/** `null` blanks a cell. Attachments are given as `{ url }` or, to keep an entry, as `{ id }`. */
-export type CellValue =
-  | string
-  | number
-  | boolean
-  | null
-  | readonly ({ readonly url: string; readonly filename?: string } | { readonly id: string })[];
+/** The whole list of a cell: new files as `{ url }`, and entries that are kept as `{ id }`. */
+export type AttachmentValue = readonly ({ readonly url: string } | { readonly id: string })[];
+
+/** `null` blanks a cell. */
+export type CellValue = string | number | boolean | null | AttachmentValue;
 
 /** What is to be written to a target record; field names are the base's. */
 export interface TargetUpdate {
@@ -163,6 +161,33 @@ export interface ProviderStatus {
   /** Never throws but for the signal's reason. */
   ask(externalId: string, signal: AbortSignal): Promise<ProviderAnswer>;
   /** Requests sent so far, repeats included. */
+  requests(): number;
+}
+
+/** A webhook that was lost, to be made again. */
+export interface Replay {
+  /** The job's own, as the base holds it. */
+  readonly webhookUrl: string;
+  readonly externalId: string;
+  /** The outputs' URLs, in the order of the provider. */
+  readonly outputs: readonly string[];
+  readonly operation: Operation;
+}
+
+/** What came of sending a webhook again. `detail` is for people and holds no secret. */
+export type ReplayAnswer =
+  /** The handler took it (2xx). Whether it completed the job, the base tells. */
+  | { readonly kind: "accepted"; readonly detail: string }
+  /** It was not sent, or the handler said no: nothing was done by it. */
+  | { readonly kind: "refused"; readonly detail: string }
+  /** It may have arrived, and may be at work still: read the job before anything else. */
+  | { readonly kind: "unknown"; readonly detail: string };
+
+/** Sends a provider's success webhook to the application's own handler. */
+export interface WebhookReplay {
+  /** Sends at most once, as a handler need not bear a second time. Never throws but for the signal's reason. */
+  post(request: Replay, signal: AbortSignal): Promise<ReplayAnswer>;
+  /** Requests sent so far. */
   requests(): number;
 }
 

@@ -1,18 +1,29 @@
+import { consult, findingOf } from "./consult.ts";
 import type { Deck } from "./deck.ts";
-import { type Sighting, weigh } from "./evidence.ts";
-import { outputNames } from "./job.ts";
+import { type Calibration, type Look, type Sighting, weigh } from "./evidence.ts";
 import type { Case, Run } from "./run.ts";
-import { type Candidate, decide } from "./verdict.ts";
+import { type Candidate, decide, type Verdict } from "./verdict.ts";
 
 /** Looks at an output's possible names in their order, until one is there. */
-export async function lookAtAll(candidate: Candidate, run: Run): Promise<readonly Sighting[]> {
-  const sightings: Sighting[] = [];
-  for (const name of outputNames(candidate.operation, candidate.externalId)) {
-    const sighting = await run.probe.look(run.probe.locate(name), run.limits.reads);
-    sightings.push(sighting);
-    if (sighting.result === "present") break;
+export async function lookAtAll(candidate: Candidate, run: Run): Promise<readonly Look[]> {
+  const looks: Look[] = [];
+  for (const names of candidate.names) {
+    const look: Sighting[] = [];
+    for (const name of names) look.push(await run.probe.look(run.probe.locate(name), run.limits.reads));
+    looks.push(look);
+    if (look.every(({ result }) => result === "present")) break;
   }
-  return sightings;
+  return looks;
+}
+
+/** The verdict on what was gathered for a case, by what is known of the storage's answers; null before calibration. */
+export function verdictOn(
+  { looks, consultation }: Pick<Case, "looks" | "consultation">,
+  candidate: Candidate,
+  calibration: Calibration | null,
+  run: Run,
+): Verdict {
+  return decide(candidate, { storage: weigh(looks, calibration), provider: findingOf(consultation) }, run.policy);
 }
 
 /**
@@ -25,13 +36,14 @@ export async function probeAll(deck: Deck, run: Run, probed: (item: Case) => voi
       if (run.limits.begin.aborted || item.candidate === null) continue;
       const { candidate } = item;
       try {
-        item.sightings = await lookAtAll(candidate, run);
+        item.looks = await lookAtAll(candidate, run);
+        item.consultation = await consult(candidate, weigh(item.looks, null), run);
       } catch (error) {
         if (run.limits.reads.aborted) continue;
         throw error;
       }
       item.probedAt = run.clock.now();
-      item.verdict = decide(candidate, weigh(item.sightings, null), run.policy);
+      item.verdict = verdictOn(item, candidate, null, run);
       probed(item);
     }
   };

@@ -1,4 +1,5 @@
 import type { HeldOperation } from "./brake.ts";
+import type { Consultation } from "./consult.ts";
 import type { Output, Sighting } from "./evidence.ts";
 import type { Duration, Instant, Target } from "./job.ts";
 import type { Verdict, VerdictKind } from "./verdict.ts";
@@ -18,6 +19,7 @@ export interface Entry {
   readonly applied: boolean;
   readonly target: Target | null;
   readonly sightings: readonly Sighting[];
+  readonly consultation: Consultation | null;
   /** Why a write did not come about, in the base's own words. */
   readonly error: string | null;
 }

@@ -1,8 +1,9 @@
 import type { BrakeSettings } from "./brake.ts";
-import type { Sighting } from "./evidence.ts";
+import type { Consultation } from "./consult.ts";
+import type { Look, Sighting } from "./evidence.ts";
 import type { Duration, Instant, Job, Target } from "./job.ts";
 import type { Signature } from "./notes.ts";
-import type { Clock, JobStore, OutputProbe } from "./ports.ts";
+import type { Clock, JobStore, OutputProbe, ProviderStatus } from "./ports.ts";
 import type { Command, Entry } from "./report.ts";
 import type { Candidate, Policy, Verdict } from "./verdict.ts";
 
@@ -30,6 +31,17 @@ export interface Observer {
 /** The answer of a person who is asked about one job. */
 export type Consent = "yes" | "no";
 
+/** A provider that can be asked, and whose outputs can be looked at. */
+export interface Provider {
+  /** Where it is asked; for people. */
+  readonly url: string;
+  readonly status: ProviderStatus;
+  /** Looks at an output that it named. Never throws but for the signal's reason. */
+  look(url: string, signal: AbortSignal): Promise<Sighting>;
+  /** Requests sent so far, to it and to where its outputs are. */
+  requests(): number;
+}
+
 /** All that one sweep is given. */
 export interface Run {
   readonly command: Command;
@@ -52,6 +64,8 @@ export interface Run {
   readonly concurrency: number;
   readonly store: JobStore;
   readonly probe: OutputProbe;
+  /** By their names in the configuration. */
+  readonly providers: ReadonlyMap<string, Provider>;
   readonly clock: Clock;
   readonly random: () => number;
   readonly limits: Limits;
@@ -70,7 +84,9 @@ export interface Case {
   readonly late: boolean;
   /** Null where there was nothing to look for. */
   readonly candidate: Candidate | null;
-  sightings: readonly Sighting[];
+  looks: readonly Look[];
+  /** What its provider was asked; null where none was. */
+  consultation: Consultation | null;
   /** When the storage was last asked; null before. */
   probedAt: Instant | null;
   verdict: Verdict | null;
@@ -81,7 +97,7 @@ export interface Case {
 
 /** The row of the report that a case has become. */
 export function entryOf(item: Case): Entry {
-  const { job, operation, age, target, applied, sightings, error } = item;
+  const { job, operation, age, target, applied, consultation, error } = item;
   const verdict = item.verdict ?? { kind: "wait", reason: "not-reached", detail: "left to the next run" };
-  return { ...job, operation, age, verdict, applied, target, sightings, error };
+  return { ...job, operation, age, verdict, applied, target, sightings: item.looks.flat(), consultation, error };
 }

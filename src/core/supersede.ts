@@ -38,8 +38,8 @@ export function supersede(
       winners.push(recovery);
     } else {
       const { id } = winner.item.job;
-      const { output } = recovery;
-      recovery.item.verdict = { kind: "recover", reason: "superseded", output, detail: `by ${id}` };
+      const { output, others } = recovery;
+      recovery.item.verdict = { kind: "recover", reason: "superseded", output, others, detail: `by ${id}` };
       superseded.push({ ...recovery, supersededBy: id });
     }
   }

@@ -157,7 +157,8 @@ function caseOf(job: Job, run: Run, now: Instant): readonly Case[] {
   const base = {
     job: { id, externalId, type, status, since },
     late,
-    sightings: [],
+    looks: [],
+    consultation: null,
     probedAt: null,
     applied: false,
     error: null,
@@ -188,7 +189,7 @@ async function recover(cases: readonly Case[], run: Run): Promise<void> {
   const found = cases.flatMap((item): readonly Recovery[] => {
     const { candidate, verdict } = item;
     if (candidate === null || verdict?.kind !== "recover") return [];
-    return [{ item, candidate, output: verdict.output, supersededBy: null }];
+    return [{ item, candidate, output: verdict.output, others: verdict.others, supersededBy: null }];
   });
   const { winners, superseded } = supersede(found, cases);
   if (run.command === "scan") {
@@ -255,8 +256,12 @@ function reportOf(
     finishedAt: run.clock.now(),
     truncated,
     summary: summarise(entries),
-    requests: { airtable: run.store.requests(), storage: run.probe.requests(), provider: 0 },
+    requests: { airtable: run.store.requests(), storage: run.probe.requests(), provider: providerRequests(run) },
     brake: brake.length === 0 ? null : brake,
     entries,
   };
+}
+
+function providerRequests({ providers }: Run): number {
+  return [...providers.values()].reduce((sum, provider) => sum + provider.requests(), 0);
 }

@@ -1,16 +1,27 @@
-import type { Finding, Output, UnknownCause } from "./evidence.ts";
+import type { Evidence, Output, UnknownCause } from "./evidence.ts";
 import { type Duration, type Instant, isExternalId, type Job, type Operation, type Thresholds } from "./job.ts";
+import { outputNames } from "./outputs.ts";
 import { operationOf, targetOf } from "./target.ts";
 
 /** The closed list of reasons. docs/reasons.md says of each what it means and what to do about it. */
 export const REASONS = {
-  recover: ["output-found", "superseded", "late-output", "delivery-retried"],
-  fail: ["output-absent"],
-  wait: ["output-not-yet", "output-not-visible", "failing-off", "fail-limit", "newer-undecided", "not-reached"],
+  recover: ["output-found", "provider-output", "superseded", "late-output", "delivery-retried"],
+  fail: ["output-absent", "provider-failed"],
+  wait: [
+    "output-not-yet",
+    "output-not-visible",
+    "output-incomplete",
+    "provider-running",
+    "failing-off",
+    "fail-limit",
+    "newer-undecided",
+    "not-reached",
+  ],
   skip: [
     "no-external-id",
     "external-id-invalid",
     "payload-unreadable",
+    "output-name-incomplete",
     "operation-unknown",
     "target-missing",
     "target-ambiguous",
@@ -25,6 +36,10 @@ export const REASONS = {
     "age-unknown",
     "storage-unreachable",
     "suspect-output",
+    "output-incomplete",
+    "output-under-another-name",
+    "evidence-contradicts",
+    "provider-silent",
     "absence-unproven",
     "answer-ambiguous",
     "brake-held",
@@ -41,6 +56,8 @@ export type Verdict =
       readonly kind: "recover";
       readonly reason: (typeof REASONS.recover)[number];
       readonly output: Output;
+      /** The further files of an output that has several. */
+      readonly others: readonly Output[];
       readonly detail: string;
     }
   | { readonly kind: "fail"; readonly reason: (typeof REASONS.fail)[number]; readonly detail: string }
@@ -66,12 +83,17 @@ export interface Policy {
   readonly failing: boolean;
 }
 
+/** A status that may count as stuck once the job was sent off, which its external id tells. */
+const NOT_SENT = "pending";
+
 /** A job that needs evidence before anything can be said. */
 export interface Candidate {
   readonly operation: Operation;
   /** Null when only a link field that the listing leaves out could name it. */
   readonly targetId: string | null;
   readonly externalId: string;
+  /** What its output may be called: alternatives, each the files that have to be there together. */
+  readonly names: readonly (readonly string[])[];
   readonly age: Duration;
 }
 
@@ -103,6 +125,7 @@ export function triage(job: Job, policy: Policy, now: Instant): Triage {
     age: typeof age === "number" ? age : null,
   });
 
+  if (job.status === NOT_SENT && job.externalId === null) return { kind: "not-stuck" };
   if (typeof age !== "number") return settled({ kind: "unknown", reason: "age-unknown", detail: age.problem });
   const horizon = policy.mode === "fail" ? thresholds.failAfter : thresholds.stuckAfter;
   if (age <= horizon) return { kind: "not-stuck" };
@@ -113,6 +136,11 @@ export function triage(job: Job, policy: Policy, now: Instant): Triage {
   if (job.payload.kind === "unreadable") return skip("payload-unreadable", job.payload.reason);
   if (lookup.kind === "unknown") return skip("operation-unknown", lookup.named ?? "nothing names one");
   const { operation } = lookup;
+  const names = outputNames(operation, job);
+  if (names.kind === "incomplete") {
+    return skip("output-name-incomplete", `the record does not tell ${names.placeholder}`);
+  }
+  const known = { operation, externalId: job.externalId, names: names.sets, age };
   if (policy.mode === "recover" && thresholds.maxAge !== null && age > thresholds.maxAge) {
     return skip("beyond-max-age", "left to fail-old, or to --max-age none");
   }
@@ -123,40 +151,87 @@ export function triage(job: Job, policy: Policy, now: Instant): Triage {
     case "missing":
       // A base may lack all but the first link field, so the listing asks for the first only; the guard read sees all.
       if (operation.target.links.length <= 1) return settled(TARGET_MISSING);
-      return { kind: "candidate", candidate: { operation, targetId: null, externalId: job.externalId, age } };
+      return { kind: "candidate", candidate: { ...known, targetId: null } };
     case "named":
-      return { kind: "candidate", candidate: { operation, targetId: target.id, externalId: job.externalId, age } };
+      return { kind: "candidate", candidate: { ...known, targetId: target.id } };
   }
 }
 
 /**
- * The verdict on a job whose storage was looked at. The table, read aloud:
+ * The verdict on a job whose evidence was gathered. The table, read aloud:
  *
- *     output there                      -> recover
- *     no answer that says anything      -> unknown
- *     something there, not an output    -> unknown
- *     missing or private, not yet due   -> wait; due -> unknown
- *     absent, not yet due               -> wait; due -> fail
+ *     output there                               -> recover
+ *     some of its files there, not yet due       -> wait; due -> unknown
+ *     no answer that says anything               -> unknown
+ *     something there, not an output             -> unknown
+ *     missing or private, or absent, and the provider
+ *       says done, and its output is there       -> recover
+ *       says done, and no output is to be seen   -> unknown
+ *       says that it failed                      -> fail
+ *       is at work, no longer than providerCap   -> wait
+ *       forgot it, or says nothing, and the storage says
+ *         missing or private, not yet due        -> wait; due -> unknown
+ *         absent, not yet due                    -> wait; due -> fail
  */
-export function decide(candidate: Candidate, finding: Finding, policy: Policy): Verdict {
-  const due = candidate.age > candidate.operation.thresholds.failAfter;
-  if (candidate.targetId === null && finding.kind !== "present") return TARGET_MISSING;
-  switch (finding.kind) {
+export function decide(candidate: Candidate, { storage, provider }: Evidence, policy: Policy): Verdict {
+  const { thresholds } = candidate.operation;
+  const due = candidate.age > thresholds.failAfter;
+  const there = storage.kind === "present" || provider?.kind === "succeeded";
+  if (candidate.targetId === null && !there) return TARGET_MISSING;
+  switch (storage.kind) {
     case "present":
-      if (policy.mode === "fail") {
-        return { kind: "skip", reason: "output-exists", detail: "recover delivers it", output: finding.output };
-      }
-      return { kind: "recover", reason: "output-found", output: finding.output, detail: "" };
+      return found("output-found", storage, "", policy);
+    case "partial": {
+      const detail = `${storage.there} of ${storage.of} files are there`;
+      return due
+        ? { kind: "unknown", reason: "output-incomplete", detail }
+        : { kind: "wait", reason: "output-incomplete", detail };
+    }
     case "unknown":
-      if (finding.cause === "forbidden" && !due) {
-        return { kind: "wait", reason: "output-not-visible", detail: "missing or private" };
+      if (storage.cause !== "forbidden") return { kind: "unknown", reason: UNKNOWN_REASON[storage.cause], detail: "" };
+      break;
+    case "absent":
+    case "nowhere":
+      break;
+  }
+  switch (provider?.kind) {
+    case "succeeded":
+      if (provider.output === null) return { kind: "unknown", reason: "evidence-contradicts", detail: provider.detail };
+      return found("provider-output", { ...provider, output: provider.output }, provider.detail, policy);
+    case "failed":
+      if (!policy.failing) return { kind: "wait", reason: "failing-off", detail: "--no-fail" };
+      return { kind: "fail", reason: "provider-failed", detail: provider.error };
+    case "running":
+      if (candidate.age <= thresholds.providerCap) {
+        return { kind: "wait", reason: "provider-running", detail: provider.detail };
       }
-      return { kind: "unknown", reason: UNKNOWN_REASON[finding.cause], detail: "" };
+      break;
+    case "silent":
+    case undefined:
+      break;
+  }
+  switch (storage.kind) {
+    case "nowhere":
+      return { kind: "unknown", reason: "provider-silent", detail: provider?.detail ?? "no provider was asked" };
+    case "unknown":
+      if (due) return { kind: "unknown", reason: "absence-unproven", detail: "" };
+      return { kind: "wait", reason: "output-not-visible", detail: "missing or private" };
     case "absent":
       if (!due) return { kind: "wait", reason: "output-not-yet", detail: "" };
       if (!policy.failing) return { kind: "wait", reason: "failing-off", detail: "--no-fail" };
       return { kind: "fail", reason: "output-absent", detail: "" };
   }
+}
+
+/** An output is delivered by `recover`; `fail-old` only tells of it. */
+function found(
+  reason: "output-found" | "provider-output",
+  { output, others }: { readonly output: Output; readonly others: readonly Output[] },
+  detail: string,
+  policy: Policy,
+): Verdict {
+  if (policy.mode === "fail") return { kind: "skip", reason: "output-exists", detail: "recover delivers it", output };
+  return { kind: "recover", reason, output, others, detail };
 }
 
 /** Nothing names the record that is to receive the output: delivered nowhere, the job must not be completed. */

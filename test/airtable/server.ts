@@ -102,6 +102,7 @@ export function clientOf(
         status: "Status",
         type: "Type",
         externalId: "External Job ID",
+        ownId: null,
         requestPayload: "Request Payload",
         responsePayload: "Response Payload",
         webhookUrl: "Webhook URL",

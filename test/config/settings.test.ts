@@ -27,7 +27,12 @@ describe("the preset nca", () => {
   it("needs no more than a base id and a token", () => {
     const found = settings();
     expect(found.operations.map(({ name }) => name)).toEqual(["combine", "concatenate", "add_music", "image_zoom"]);
-    expect(found.thresholds).toEqual({ stuckAfter: 300_000, failAfter: 3_600_000, maxAge: 86_400_000 });
+    expect(found.thresholds).toEqual({
+      stuckAfter: 300_000,
+      failAfter: 3_600_000,
+      maxAge: 86_400_000,
+      providerCap: 21_600_000,
+    });
     expect(found.airtable).toMatchObject({ endpointUrl: "https://api.airtable.com", requestsPerSecond: 4 });
     expect(found.storage.baseUrl).toBe("https://phi-bucket.nyc3.digitaloceanspaces.com/phi-bucket");
     expect(found.deadline).toBe(90_000);
@@ -43,7 +48,7 @@ describe("the preset nca", () => {
   it("replaces lists and `set` whole, and takes out an operation that is null", () => {
     const found = settings({ operations: { combine: { set: {}, outputs: ["{externalId}.webm"] }, image_zoom: null } });
     expect(found.operations.map(({ name }) => name)).not.toContain("image_zoom");
-    expect(found.operations[0]).toMatchObject({ set: {}, outputs: ["{externalId}.webm"], check: null });
+    expect(found.operations[0]).toMatchObject({ set: {}, outputs: [{ pattern: "{externalId}.webm", all: false }] });
   });
 });
 
@@ -108,7 +113,7 @@ describe("what is wrong is told with its path, what was found and what is allowe
     [
       "a pattern without the external id",
       { operations: { combine: { outputs: ["out.mp4"] } } },
-      /^operations.combine.outputs.0: found "out.mp4"; expected a file name with \{externalId\}/,
+      /^operations.combine.outputs.0: found "out.mp4"; expected a file name with \{externalId\}, \{jobId\} or \{recordId\}/,
     ],
     [
       "an unknown placeholder",

@@ -10,7 +10,7 @@ const calibration = (kind: Calibration["kind"]): Calibration => ({ kind, detail:
 
 describe("weighing what was seen", () => {
   it.each<[string, Sighting[], Calibration | null, unknown]>([
-    ["one present is enough", [absent, unknown("unreachable"), present], null, { kind: "present", output }],
+    ["one present is enough", [absent, unknown("unreachable"), present], null, { kind: "present", output, others: [] }],
     ["absent takes every name", [absent, absent], null, { kind: "absent" }],
     [
       "one unknown is enough for unknown",
@@ -18,7 +18,7 @@ describe("weighing what was seen", () => {
       null,
       { kind: "unknown", cause: "unreachable" },
     ],
-    ["nothing looked at is not absent", [], null, { kind: "unknown", cause: "unexpected" }],
+    ["nothing looked at is not absent", [], null, { kind: "nowhere" }],
     ["a 403 before calibration is unknown", [unknown("forbidden")], null, { kind: "unknown", cause: "forbidden" }],
     ["a 403 where missing is 403 is absent", [unknown("forbidden")], calibration("missing-is-403"), { kind: "absent" }],
     [
@@ -48,7 +48,39 @@ describe("weighing what was seen", () => {
       { kind: "unknown", cause: "suspect" },
     ],
   ])("%s", (_, sightings, given, expected) => {
-    expect(weigh(sightings, given)).toEqual(expected);
+    expect(
+      weigh(
+        sightings.map((sighting) => [sighting]),
+        given,
+      ),
+    ).toEqual(expected);
+  });
+
+  it.each<[string, Sighting[][], unknown]>([
+    [
+      "all files of an output that has several are one output",
+      [[present, present]],
+      { kind: "present", output, others: [output] },
+    ],
+    ["some of them are not enough", [[present, absent]], { kind: "partial", there: 1, of: 2 }],
+    [
+      "some of them with one that is not known neither",
+      [[present, unknown("unreachable")]],
+      { kind: "partial", there: 1, of: 2 },
+    ],
+    [
+      "an alternative that is there is enough all the same",
+      [[present, absent], [present]],
+      { kind: "present", output, others: [] },
+    ],
+    ["none of them is absent", [[absent, absent], [absent]], { kind: "absent" }],
+    [
+      "one unknown among them is unknown",
+      [[absent, unknown("unreachable")]],
+      { kind: "unknown", cause: "unreachable" },
+    ],
+  ])("%s", (_, looks, expected) => {
+    expect(weigh(looks, null)).toEqual(expected);
   });
 
   it("knows a file by the last part of its URL", () => {

@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Finding, UnknownCause } from "../../src/core/evidence.ts";
+import type { Evidence, Finding, ProviderFinding, UnknownCause } from "../../src/core/evidence.ts";
 import type { Job } from "../../src/core/job.ts";
 import { type Candidate, decide, type Policy, REASONS, triage } from "../../src/core/verdict.ts";
 import { COMBINE, CONCATENATE, HOUR, job, MINUTE, NOW, POLICY, SEGMENT, THRESHOLDS, VIDEO } from "../support/world.ts";
 
 const OUTPUT = { url: "https://b.example/x.mp4", bytes: 9, contentType: null, etag: null, lastModified: null };
-const PRESENT: Finding = { kind: "present", output: OUTPUT };
+const PRESENT: Finding = { kind: "present", output: OUTPUT, others: [] };
 const ABSENT: Finding = { kind: "absent" };
 
 function settled(given: Job, policy: Policy = POLICY) {
@@ -15,7 +15,14 @@ function settled(given: Job, policy: Policy = POLICY) {
 }
 
 function candidate(over: Partial<Candidate> = {}): Candidate {
-  return { operation: COMBINE, targetId: SEGMENT, externalId: "abc", age: 10 * MINUTE, ...over };
+  return {
+    operation: COMBINE,
+    targetId: SEGMENT,
+    externalId: "abc",
+    names: [["abc_output_0.mp4"]],
+    age: 10 * MINUTE,
+    ...over,
+  };
 }
 
 describe("triage: what is said without a look at the storage", () => {
@@ -121,25 +128,110 @@ describe("decide: what the evidence says", () => {
       "skip: target-missing",
     ],
   ])("%s", (_, given, finding, over, expected) => {
-    const verdict = decide(given, finding, { ...POLICY, ...over });
+    const verdict = decide(given, { storage: finding, provider: null }, { ...POLICY, ...over });
     expect(`${verdict.kind}: ${verdict.reason}`).toBe(expected);
   });
 
-  it("fails only what is absent, past failAfter, and allowed to be failed", () => {
-    const finding = fc.oneof(
-      fc.constant(PRESENT),
-      fc.constant(ABSENT),
+  const FORBIDDEN = unknown("forbidden");
+  const RUNNING: ProviderFinding = { kind: "running", detail: "" };
+  const DONE: ProviderFinding = { kind: "succeeded", output: OUTPUT, others: [], detail: "" };
+  const DONE_UNSEEN: ProviderFinding = { kind: "succeeded", output: null, others: [], detail: "" };
+  const BROKEN: ProviderFinding = { kind: "failed", error: "ffmpeg died", detail: "" };
+  const SILENT: ProviderFinding = { kind: "silent", detail: "" };
+  const NOWHERE: Finding = { kind: "nowhere" };
+  const old = candidate({ age: 6 * HOUR + 1 });
+
+  it.each<[string, Candidate, Finding, ProviderFinding, Partial<Policy>, string]>([
+    ["a provider at work is waited for past failAfter", due, ABSENT, RUNNING, {}, "wait: provider-running"],
+    ["up to providerCap", candidate({ age: 6 * HOUR }), ABSENT, RUNNING, {}, "wait: provider-running"],
+    ["past providerCap its word decides nothing", old, ABSENT, RUNNING, {}, "fail: output-absent"],
+    ["a provider's failure is one at once", young, ABSENT, BROKEN, {}, "fail: provider-failed"],
+    ["also where the storage says missing or private", young, FORBIDDEN, BROKEN, {}, "fail: provider-failed"],
+    ["also where only the provider knows of outputs", young, NOWHERE, BROKEN, {}, "fail: provider-failed"],
+    ["not with --no-fail", young, ABSENT, BROKEN, { failing: false }, "wait: failing-off"],
+    ["not where the output is there", due, PRESENT, BROKEN, {}, "recover: output-found"],
+    ["not where the storage does not answer", due, unknown("unreachable"), BROKEN, {}, "unknown: storage-unreachable"],
+    ["not where something is there", due, unknown("suspect"), BROKEN, {}, "unknown: suspect-output"],
+    ["an output that the provider names is delivered", due, ABSENT, DONE, {}, "recover: provider-output"],
+    ["fail-old only tells of it", due, ABSENT, DONE, { mode: "fail" }, "skip: output-exists"],
+    [
+      "done without an output to be seen is a contradiction",
+      due,
+      ABSENT,
+      DONE_UNSEEN,
+      {},
+      "unknown: evidence-contradicts",
+    ],
+    ["a provider that forgot decides nothing", due, ABSENT, SILENT, {}, "fail: output-absent"],
+    ["nor before failAfter", young, ABSENT, SILENT, {}, "wait: output-not-yet"],
+    ["nor where a 403 is unproven", due, FORBIDDEN, SILENT, {}, "unknown: absence-unproven"],
+    ["where only it knew of outputs nothing is known", old, NOWHERE, SILENT, {}, "unknown: provider-silent"],
+    ["nor when it claims to be at work for ever", old, NOWHERE, RUNNING, {}, "unknown: provider-silent"],
+    [
+      "files that are still to come are waited for",
+      young,
+      { kind: "partial", there: 1, of: 3 },
+      SILENT,
+      {},
+      "wait: output-incomplete",
+    ],
+    [
+      "files that never came fail nobody",
+      old,
+      { kind: "partial", there: 1, of: 3 },
+      BROKEN,
+      {},
+      "unknown: output-incomplete",
+    ],
+    [
+      "without a target an output is still an output",
+      candidate({ targetId: null }),
+      ABSENT,
+      DONE,
+      {},
+      "recover: provider-output",
+    ],
+    [
+      "without a target a provider's failure fails nobody",
+      candidate({ targetId: null }),
+      ABSENT,
+      BROKEN,
+      {},
+      "skip: target-missing",
+    ],
+  ])("%s", (_, given, storage, provider, over, expected) => {
+    const verdict = decide(given, { storage, provider }, { ...POLICY, ...over });
+    expect(`${verdict.kind}: ${verdict.reason}`).toBe(expected);
+  });
+
+  const anyEvidence: fc.Arbitrary<Evidence> = fc.record({
+    storage: fc.oneof(
+      fc.constantFrom<Finding>(PRESENT, ABSENT, NOWHERE, { kind: "partial", there: 1, of: 2 }),
       fc
         .constantFrom<UnknownCause>("forbidden", "unreachable", "suspect", "cached", "redirected", "unexpected")
         .map(unknown),
-    );
+    ),
+    provider: fc.constantFrom<ProviderFinding | null>(null, RUNNING, DONE, DONE_UNSEEN, BROKEN, SILENT),
+  });
+
+  it("fails only what is absent and past failAfter, or failed by its provider, and recovers only what is there", () => {
     const policy = fc.record({ failing: fc.boolean(), mode: fc.constantFrom<Policy["mode"]>("recover", "fail") });
     fc.assert(
-      fc.property(finding, policy, fc.integer({ min: 0, max: 48 * HOUR }), (found, over, age) => {
-        const verdict = decide(candidate({ age }), found, { ...POLICY, ...over });
+      fc.property(anyEvidence, policy, fc.integer({ min: 0, max: 48 * HOUR }), ({ storage, provider }, over, age) => {
+        const verdict = decide(candidate({ age }), { storage, provider }, { ...POLICY, ...over });
         expect(REASONS[verdict.kind]).toContain(verdict.reason);
-        if (verdict.kind === "fail") expect([found.kind, over.failing, age > HOUR]).toEqual(["absent", true, true]);
-        if (verdict.kind === "recover") expect([found.kind, over.mode]).toEqual(["present", "recover"]);
+        if (verdict.kind === "fail") {
+          const forbidden = storage.kind === "unknown" && storage.cause === "forbidden";
+          const byProvider = provider?.kind === "failed" && (forbidden || storage.kind === "nowhere");
+          expect(over.failing).toBe(true);
+          expect(byProvider || storage.kind === "absent").toBe(true);
+          expect(provider?.kind === "failed" || age > HOUR).toBe(true);
+          expect(provider?.kind).not.toBe("succeeded");
+        }
+        if (verdict.kind === "recover") {
+          expect(over.mode).toBe("recover");
+          expect(storage.kind === "present" || (provider?.kind === "succeeded" && provider.output !== null)).toBe(true);
+        }
       }),
     );
   });

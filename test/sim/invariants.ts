@@ -1,9 +1,8 @@
 import type { ApiRequest } from "../../src/airtable/exchange.ts";
 import { isObject } from "../../src/airtable/exchange.ts";
-import { outputNames } from "../../src/core/job.ts";
 import { COMPLETED_MARK, FAILED_MARK } from "../../src/core/notes.ts";
 import type { Reply } from "../../src/sandbox/http.ts";
-import { COMBINE, CONCATENATE, HOUR, MINUTE, SECOND } from "../support/world.ts";
+import { HOUR, MINUTE, SECOND } from "../support/world.ts";
 import type { World } from "./world.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -31,7 +30,11 @@ const FRESH = 6 * SECOND;
 const LOOK_FRESH = 11.5 * SECOND;
 
 const JOB_FIELDS = ["Status", "Response Payload", "Error Details", "Notes"];
-const OPERATIONS = { combine: COMBINE, concatenate: CONCATENATE };
+/** What NCA names its outputs; told here once more, since what is tested must not be its own witness. */
+const NAMES = {
+  combine: (id: string) => [`${id}_output_0.mp4`],
+  concatenate: (id: string) => [`${id}.mp4`, `${id}_output_0.mp4`],
+};
 
 /**
  * Watches every request as it is carried out, and holds the promises against it. It knows the world as it is, and
@@ -111,7 +114,7 @@ export class Witness {
     const notes = String(fields.Notes ?? "");
     if (scenario.notes === "short" && !notes.startsWith(oldNotes)) return ["loses notes"];
     const externalId = String(read.fields["External Job ID"] ?? "");
-    const names = outputNames(OPERATIONS[job.operation], externalId);
+    const names = NAMES[job.operation](externalId);
     switch (fields.Status) {
       case "completed": {
         const ours = before === "processing" || (before === "failed" && oldNotes.includes(FAILED_MARK));
@@ -169,7 +172,7 @@ export class Witness {
     if (held.some((name) => name !== file)) return [`overwrites ${held.join(", ")}`];
     const because = owners.some((job) => {
       const seen = known.reads.get(job.id)?.fields;
-      const names = outputNames(OPERATIONS[job.operation], String(seen?.["External Job ID"] ?? ""));
+      const names = NAMES[job.operation](String(seen?.["External Job ID"] ?? ""));
       const status = String(seen?.Status);
       const notes = String(seen?.Notes ?? "");
       const open = status === "processing" || (status === "failed" && notes.includes(FAILED_MARK));

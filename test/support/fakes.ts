@@ -237,6 +237,7 @@ export function runOf(store: JobStore, probe: OutputProbe, over: Partial<Run> = 
     concurrency: 4,
     store,
     probe,
+    providers: new Map(),
     clock: stillClock(),
     random: () => 0.5,
     limits: { listing: never, begin: never, reads: never, writes: never },

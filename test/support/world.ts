@@ -1,4 +1,5 @@
 import type { Job, Operation, Thresholds } from "../../src/core/job.ts";
+import type { OutputPattern } from "../../src/core/outputs.ts";
 import type { Policy } from "../../src/core/verdict.ts";
 
 export const SECOND = 1_000;
@@ -8,32 +9,50 @@ export const HOUR = 60 * MINUTE;
 /** The moment at which the tests' clocks stand. */
 export const NOW = Date.parse("2026-03-01T12:00:00.000Z");
 
-export const THRESHOLDS: Thresholds = { stuckAfter: 5 * MINUTE, failAfter: HOUR, maxAge: 24 * HOUR };
+export const THRESHOLDS: Thresholds = {
+  stuckAfter: 5 * MINUTE,
+  failAfter: HOUR,
+  maxAge: 24 * HOUR,
+  providerCap: 6 * HOUR,
+};
 
 export const SEGMENT = "recSegment0000001";
 export const VIDEO = "recVideo000000001";
 
+/** One alternative among the names of an output. */
+export function named(pattern: string): OutputPattern {
+  return { pattern, all: false, count: null, from: 0 };
+}
+
 export const COMBINE: Operation = {
   name: "combine",
   types: ["combine"],
-  outputs: ["{externalId}_output_0.mp4"],
+  outputs: [named("{externalId}_output_0.mp4")],
   target: { table: "Segments", links: ["Segments", "Related Segment Video"], payloadKeys: ["segment_id", "record_id"] },
   attachment: "Voiceover + Video",
   set: { Status: "combined" },
   onExisting: "skip",
   check: null,
+  provider: null,
+  via: "direct",
+  fallback: "direct",
+  webhookEndpoint: null,
   thresholds: THRESHOLDS,
 };
 
 export const CONCATENATE: Operation = {
   name: "concatenate",
   types: ["concatenate"],
-  outputs: ["{externalId}.mp4", "{externalId}_output_0.mp4"],
+  outputs: [named("{externalId}.mp4"), named("{externalId}_output_0.mp4")],
   target: { table: "Videos", links: ["Related Video"], payloadKeys: ["video_id", "record_id"] },
   attachment: "Combined Segments Video",
   set: {},
   onExisting: "skip",
   check: null,
+  provider: null,
+  via: "direct",
+  fallback: "direct",
+  webhookEndpoint: null,
   thresholds: THRESHOLDS,
 };
 
@@ -54,6 +73,7 @@ export function job(over: Partial<Job> & { readonly age?: number } = {}): Job {
     type: "combine",
     externalId: "0b8a3f52-6d0e-4f0e-9d59-0e3f3f1f3c11",
     since: { kind: "at", at: NOW - age },
+    ownId: null,
     payload: { kind: "empty" },
     webhookUrl: null,
     links: { Segments: [SEGMENT] },

@@ -1,3 +1,4 @@
+import type { Consultation } from "../../core/consult.ts";
 import { type Entry, outputOf, type Report } from "../../core/report.ts";
 
 /** The report as the contract gives it: `stuck-jobs/report@1`, one document. */
@@ -48,7 +49,27 @@ function jobObject(entry: Entry) {
     applied: entry.applied,
     output: output === null ? null : { url, bytes, contentType, lastModified },
     target: entry.target,
-    evidence: entry.sightings.map(({ url, result, detail }) => ({ source: "storage", url, result, detail })),
+    evidence: evidenceOf(entry),
     error: entry.error,
   };
 }
+
+function evidenceOf({ sightings, consultation }: Entry) {
+  const bySource = (source: string) => (look: Entry["sightings"][number]) => {
+    const { url, result, detail } = look;
+    return { source, url, result, detail };
+  };
+  if (consultation === null) return sightings.map(bySource("storage"));
+  const { provider, url, answer, looks } = consultation;
+  const said = { source: provider, url, result: RESULT[answer.kind], detail: answer.detail };
+  return [...sightings.map(bySource("storage")), said, ...looks.map(bySource(provider))];
+}
+
+/** What a provider's word means for the output. */
+const RESULT: Readonly<Record<Consultation["answer"]["kind"], "present" | "absent" | "unknown">> = {
+  succeeded: "present",
+  failed: "absent",
+  running: "unknown",
+  forgotten: "unknown",
+  unknown: "unknown",
+};

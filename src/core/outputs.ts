@@ -1,0 +1,96 @@
+import { isExternalId, type Job, type Operation } from "./job.ts";
+import type { Payload } from "./payload.ts";
+
+/** One entry of an operation's `outputs`: a file name with placeholders in braces. */
+export interface OutputPattern {
+  readonly pattern: string;
+  /** The entries that say so are one output in several files: only all of them together are the output. */
+  readonly all: boolean;
+  /** How many files a pattern with `{n}` stands for, or the payload's key that tells; null for a pattern without. */
+  readonly count: number | string | null;
+  /** The first `n`. */
+  readonly from: number;
+}
+
+/** What placeholders are filled from. */
+export type Named = Pick<Job, "id" | "externalId" | "ownId" | "payload">;
+
+/** The names of a job's output: alternatives in the order of probing, each the files that have to be there together. */
+export type OutputNames =
+  | { readonly kind: "named"; readonly sets: readonly (readonly string[])[] }
+  /** The record does not tell what this placeholder stands for, or tells what is no part of a file name. */
+  | { readonly kind: "incomplete"; readonly placeholder: string };
+
+/** More files than any worker makes of one job, and few enough to probe. */
+const MOST_FILES = 100;
+
+/** The names that a job's output may have, in the order in which they are probed. */
+export function outputNames(operation: Operation, job: Named): OutputNames {
+  const sets: string[][] = [];
+  let together: string[] | null = null;
+  for (const entry of operation.outputs) {
+    const names = filesOf(entry, job);
+    if (typeof names === "string") return { kind: "incomplete", placeholder: names };
+    if (!entry.all) {
+      sets.push(...names.map((name) => [name]));
+    } else if (together === null) {
+      together = [...names];
+      sets.push(together);
+    } else together.push(...names);
+  }
+  return { kind: "named", sets };
+}
+
+/** The external id in a file's name, by the operation's patterns; null where the name is none of theirs. */
+export function externalIdIn({ outputs }: Operation, fileName: string): string | null {
+  for (const { pattern } of outputs) {
+    const [before = "", after = "", ...more] = pattern.replaceAll("{n}", "0").split("{externalId}");
+    const fits = fileName.startsWith(before) && fileName.endsWith(after) && more.length === 0;
+    const id = fits ? fileName.slice(before.length, fileName.length - after.length) : "";
+    if (pattern.includes("{externalId}") && isExternalId(id) && `${before}${id}${after}` === fileName) return id;
+  }
+  return null;
+}
+
+const PLACEHOLDER = /\{([^}]*)\}/g;
+
+/** The names of one entry; the placeholder that cannot be filled, as a text, where there is one. */
+function filesOf(entry: OutputPattern, job: Named): readonly string[] | string {
+  const numbers = numbersOf(entry, job.payload);
+  if (typeof numbers === "string") return numbers;
+  const names: string[] = [];
+  for (const n of numbers) {
+    let missing: string | null = null;
+    const name = entry.pattern.replace(PLACEHOLDER, (whole, key: string) => {
+      const value = key === "n" ? String(n) : filling(key, job);
+      if (value === null) missing ??= whole;
+      return value ?? "";
+    });
+    if (missing !== null) return missing;
+    names.push(name);
+  }
+  return names;
+}
+
+function numbersOf({ pattern, count, from }: OutputPattern, payload: Payload): readonly number[] | string {
+  if (!pattern.includes("{n}")) return [from];
+  const number = typeof count === "string" ? Number(inPayload(payload, count)) : (count ?? 1);
+  if (!Number.isInteger(number) || number < 1 || number > MOST_FILES) return "{n}";
+  return Array.from({ length: number }, (_, index) => from + index);
+}
+
+function filling(key: string, { id, externalId, ownId, payload }: Named): string | null {
+  const value = key.startsWith("payload.")
+    ? inPayload(payload, key.slice("payload.".length))
+    : { externalId, recordId: id, jobId: ownId ?? id }[key];
+  // It becomes part of an URL, so it may hold no more than an external id may.
+  return typeof value === "string" && isExternalId(value) ? value : null;
+}
+
+/** A string or number of the payload as text; of a list its length. */
+function inPayload(payload: Payload, key: string): string | null {
+  if (payload.kind !== "read" || !Object.hasOwn(payload.value, key)) return null;
+  const value = payload.value[key];
+  if (Array.isArray(value)) return String(value.length);
+  return typeof value === "string" || typeof value === "number" ? String(value) : null;
+}
