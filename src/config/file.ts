@@ -13,7 +13,11 @@ export interface ConfigFile {
  *
  * @throws ConfigError when the named file is missing, or a file cannot be read as what its name says.
  */
-export async function readConfigFile(named: string | null, cwd: string): Promise<ConfigFile> {
+export async function readConfigFile(
+  named: string | null,
+  cwd: string,
+  hint = "See the README for a smallest configuration that works.",
+): Promise<ConfigFile> {
   const { openExplorer } = await import("./explorer.ts");
   const explorer = openExplorer();
   try {
@@ -22,6 +26,6 @@ export async function readConfigFile(named: string | null, cwd: string): Promise
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     const where = named ?? "configuration file";
-    throw new ConfigError([{ path: where, message }], "See the README for a smallest configuration that works.");
+    throw new ConfigError([{ path: where, message }], hint);
   }
 }

@@ -21,11 +21,16 @@ export class ConfigError extends Error {
 }
 
 /** Words for what zod found, with the value that was there and, for an unknown key, the keys that are allowed. */
-export function problemsOf(error: z.ZodError, input: unknown): readonly Problem[] {
+export function problemsOf(error: z.ZodError, input: unknown, schema: z.ZodType = configSchema): readonly Problem[] {
   return error.issues.flatMap(meant).flatMap((issue) => {
-    if (issue.code === "unrecognized_keys") return issue.keys.map((key) => unknownKey(key, issue.path));
+    if (issue.code === "unrecognized_keys") {
+      return issue.keys.map((key) => unknownKey(key, issue.path, allowedKeys(schema, issue.path, input)));
+    }
     const found = valueAt(input, issue.path);
-    const expected = issue.message.replace(/^Invalid (input|option): /, "").replace(/, received .*$/, "");
+    const expected = issue.message
+      .replace(/^Invalid (?:(?:input|option): |discriminator value\. )/, "")
+      .replace(/^Expected/, "expected")
+      .replace(/, received .*$/, "");
     const shown = found === undefined ? "missing" : `found ${show(found)}`;
     return [{ path: issue.path.join("."), message: `${shown}; ${expected}` }];
   });
@@ -41,8 +46,7 @@ function meant(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
   return form.map((each) => ({ ...each, path: [...issue.path, ...each.path] })).flatMap(meant);
 }
 
-function unknownKey(key: string, path: readonly PropertyKey[]): Problem {
-  const allowed = allowedKeys(path);
+function unknownKey(key: string, path: readonly PropertyKey[], allowed: readonly string[]): Problem {
   const guess = nearest(key, allowed);
   const suggestion = guess === null ? "" : `, did you mean "${guess}"?`;
   return {
@@ -51,14 +55,28 @@ function unknownKey(key: string, path: readonly PropertyKey[]): Problem {
   };
 }
 
-function allowedKeys(path: readonly PropertyKey[]): readonly string[] {
-  let schema: unknown = z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any" });
+function allowedKeys(schema: z.ZodType, path: readonly PropertyKey[], input: unknown): readonly string[] {
+  let at: unknown = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
   for (const step of path) {
-    const properties = member(schema, "properties");
-    schema = member(properties, String(step)) ?? member(schema, "additionalProperties") ?? member(schema, "items");
+    const properties = member(at, "properties");
+    at = member(properties, String(step)) ?? member(at, "additionalProperties") ?? member(at, "items");
   }
-  const properties = member(schema, "properties");
+  const properties = member(chosen(at, valueAt(input, path)), "properties");
   return typeof properties === "object" && properties !== null ? Object.keys(properties) : [];
+}
+
+/** Of the forms that a value may take, the one whose fixed words it has. */
+function chosen(schema: unknown, value: unknown): unknown {
+  const forms = member(schema, "oneOf");
+  if (!Array.isArray(forms)) return schema;
+  return forms.find((form: unknown) => {
+    const properties = member(form, "properties");
+    if (typeof properties !== "object" || properties === null) return false;
+    return Object.entries(properties).every(([name, property]) => {
+      const word = member(property, "const");
+      return word === undefined || word === member(value, name);
+    });
+  });
 }
 
 function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
