@@ -1,4 +1,6 @@
-import { ConfigError } from "../config/problems.ts";
+import { readConfigFile } from "../config/file.ts";
+import { ConfigError, problemsOf } from "../config/problems.ts";
+import type { ChaosRules } from "../sandbox/chaos.ts";
 import type { Sandbox, SandboxOptions } from "../sandbox/server.ts";
 
 /** Where the sandbox keeps its state, in the working directory. */
@@ -7,17 +9,33 @@ export const SANDBOX_STATE_FILE = ".stuck-jobs-sandbox.json";
 /**
  * Starts the sandbox of the working directory; its servers are loaded only now.
  *
- * @throws ConfigError when the state file holds something else
+ * @throws ConfigError when the state file holds something else, or the port that was asked for is taken
  */
 export async function openSandbox(options: Omit<SandboxOptions, "stateFile">): Promise<Sandbox> {
-  const [{ startSandbox }, { StateFileError }] = await Promise.all([
+  const [{ startSandbox }, { StateFileError }, { PortTakenError }] = await Promise.all([
     import("../sandbox/server.ts"),
     import("../sandbox/state.ts"),
+    import("../sandbox/listen.ts"),
   ]);
   try {
     return await startSandbox({ ...options, stateFile: SANDBOX_STATE_FILE });
   } catch (error) {
-    if (!(error instanceof StateFileError)) throw error;
-    throw new ConfigError([{ path: SANDBOX_STATE_FILE, message: error.message }]);
+    if (error instanceof StateFileError) throw new ConfigError([{ path: SANDBOX_STATE_FILE, message: error.message }]);
+    if (error instanceof PortTakenError) throw new ConfigError([{ path: "--port", message: error.message }]);
+    throw error;
   }
+}
+
+/**
+ * Reads the rules of `sandbox serve --chaos`: JSON or YAML, by the file's name.
+ *
+ * @throws ConfigError with everything that is wrong with them at once
+ */
+export async function readChaosFile(path: string): Promise<ChaosRules> {
+  const hint = "docs/sandbox.md tells what a chaos file may hold.";
+  const { content } = await readConfigFile(path, process.cwd(), hint);
+  const { chaosSchema } = await import("../sandbox/chaos-file.ts");
+  const checked = chaosSchema.safeParse(content);
+  if (!checked.success) throw new ConfigError(problemsOf(checked.error, content, chaosSchema), hint);
+  return checked.data;
 }

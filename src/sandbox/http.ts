@@ -16,6 +16,16 @@ export interface Reply {
   readonly body: string;
 }
 
+/** An answer of which the client gets the first half; then the connection ends, or, with `stalls`, nothing more comes. */
+export interface CutOff extends Reply {
+  /** Which of HTTP's ways to tell the end of a body is broken. */
+  readonly cutOff: "content-length" | "chunked";
+  readonly stalls: boolean;
+}
+
+/** What a client gets to see; null: the connection ends without an answer. */
+export type Sent = Reply | CutOff | null;
+
 /** Percent-decoded; null where that is not possible. */
 export function decoded(text: string): string | null {
   try {

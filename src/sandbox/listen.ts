@@ -1,5 +1,5 @@
-import { createServer, type IncomingMessage } from "node:http";
-import type { Reply, Request } from "./http.ts";
+import { createServer, type IncomingMessage, STATUS_CODES } from "node:http";
+import type { CutOff, Request, Sent } from "./http.ts";
 
 /** A server on loopback. */
 export interface Listener {
@@ -8,8 +8,20 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-/** Serves whole requests on 127.0.0.1; port 0 takes a free one. `null` for an answer ends the connection without one. */
-export async function listen(port: number, answer: (request: Request) => Promise<Reply | null>): Promise<Listener> {
+/** Someone listens there already. */
+export class PortTakenError extends Error {
+  constructor(port: number) {
+    super(`port ${port} is taken`);
+    this.name = "PortTakenError";
+  }
+}
+
+/**
+ * Serves whole requests on 127.0.0.1; port 0 takes a free one.
+ *
+ * @throws PortTakenError
+ */
+export async function listen(port: number, answer: (request: Request) => Promise<Sent>): Promise<Listener> {
   const server = createServer((incoming, response) => {
     read(incoming)
       .then(answer)
@@ -18,13 +30,21 @@ export async function listen(port: number, answer: (request: Request) => Promise
           incoming.socket.destroy();
           return;
         }
+        if ("cutOff" in reply) {
+          const half = firstHalf(reply);
+          if (reply.stalls) incoming.socket.write(half);
+          else incoming.socket.end(half);
+          return;
+        }
         response.writeHead(reply.status, reply.headers);
         response.end(reply.body);
       })
       .catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined));
   });
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
+    server.once("error", (error: NodeJS.ErrnoException) =>
+      reject(error.code === "EADDRINUSE" ? new PortTakenError(port) : error),
+    );
     server.listen(port, "127.0.0.1", resolve);
   });
   const address = server.address();
@@ -52,4 +72,19 @@ async function read(incoming: IncomingMessage): Promise<Request> {
     headers: Object.fromEntries(headers),
     body: Buffer.concat(chunks).toString("utf8"),
   };
+}
+
+/** An answer without a body, as to a HEAD, breaks off within its headers: a wrong length would be a lie about the object. */
+function firstHalf({ status, headers, body, cutOff }: CutOff): string {
+  const half = body.slice(0, Math.ceil(body.length / 2));
+  const length = Buffer.byteLength(body);
+  const framing = cutOff === "chunked" ? "transfer-encoding: chunked" : `content-length: ${length}`;
+  const told = Object.entries(headers).filter(([name]) => body === "" || name !== "content-length");
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,
+    ...told.map(([name, value]) => `${name}: ${value}`),
+  ];
+  if (body === "") return head.join("\r\n");
+  const start = `${[...head, framing].join("\r\n")}\r\n\r\n`;
+  return cutOff === "chunked" ? `${start}${Buffer.byteLength(half).toString(16)}\r\n${half}\r\n` : start + half;
 }

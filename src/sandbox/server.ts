@@ -1,19 +1,23 @@
 import { type Base, createBase } from "./base.ts";
 import { type Bucket, createBucket } from "./bucket.ts";
-import type { Reply, Request } from "./http.ts";
-import { type Listener, listen } from "./listen.ts";
+import { type Chaos, type ChaosRules, createChaos } from "./chaos.ts";
+import type { Reply, Request, Sent } from "./http.ts";
+import { type Listener, listen, PortTakenError } from "./listen.ts";
+import { AIRTABLE_LIMIT } from "./rate-limit.ts";
 import { parseSchema } from "./schema.ts";
 import schemaJson from "./seed/base-schema.json" with { type: "json" };
 import { type SeedWebhook, seed } from "./seed.ts";
-import { movedTo, readState, writeState } from "./state.ts";
+import { movedTo, readState, type State, writeState } from "./state.ts";
 
 export interface SandboxOptions {
   /** Where the state is kept from run to run; null to forget it at the end. */
   readonly stateFile: string | null;
   /** Whether the one webhook that is merely late arrives right after the first listing of the jobs. */
   readonly lateWebhook: boolean;
-  /** The base's port; the bucket gets the next. Absent: those of the last run, else any. */
+  /** The base's port; the bucket gets the next. Absent: those of the last run if they are free, else any. */
   readonly port?: number;
+  /** The faults to inject, and whom to tell of each; absent: none. */
+  readonly chaos?: { readonly rules: ChaosRules; readonly log: (line: string) => void };
 }
 
 /** A base and a bucket on loopback ports, in this process. */
@@ -30,6 +34,8 @@ const TOKEN = "patSandbox00000.sandbox";
 
 const BUCKET = "phi-bucket";
 
+const CALM: NonNullable<SandboxOptions["chaos"]> = { rules: { rules: [] }, log: () => undefined };
+
 /** Airtable fetches attachments some time after it has confirmed them. */
 const FETCH_AFTER_MS = 500;
 
@@ -37,31 +43,47 @@ const FETCH_AFTER_MS = 500;
  * Starts the sandbox with the state of the last run, or with the seed. What a client writes is in the state file
  * before it is told so.
  *
- * @throws StateFileError when the file holds something else
+ * @throws StateFileError when the file holds something else; PortTakenError for the port that was asked for
  */
-export async function startSandbox({ stateFile, lateWebhook, port }: SandboxOptions): Promise<Sandbox> {
+export async function startSandbox({ stateFile, lateWebhook, port, chaos: wanted }: SandboxOptions): Promise<Sandbox> {
   const kept = stateFile === null ? null : readState(stateFile);
+  const { rules, log } = wanted ?? CALM;
+  const chaos = createChaos(rules, log);
+  const limit = { ...AIRTABLE_LIMIT, perSecond: rules.requestsPerSecond ?? AIRTABLE_LIMIT.perSecond };
   const bucket = createBucket({ name: BUCKET, listing: "restricted" });
-  const base = createBase({ schema: parseSchema(schemaJson), baseId: BASE_ID, token: TOKEN, random: Math.random });
+  const base = createBase({
+    schema: parseSchema(schemaJson),
+    baseId: BASE_ID,
+    token: TOKEN,
+    random: Math.random,
+    limit,
+  });
+  const stats = { airtable: 0, storage: 0 };
+  const expireListings = () => base.expireIterators();
 
-  const bucketAt = await listenAt(port === undefined ? kept?.ports.bucket : port + 1, async (request) =>
-    bucket.handle(request, Date.now()),
-  );
+  const open = port === undefined ? listenAt : listen;
+  const bucketAt = await open(port === undefined ? (kept?.ports.bucket ?? 0) : port + 1, (request) => {
+    stats.storage += 1;
+    const carryOut = () => bucket.handle(request, Date.now());
+    return chaos.pass({ place: "bucket", request, carryOut, expireListings });
+  });
   const storageUrl = `${bucketAt.url}/${BUCKET}`;
   const seeded = seed(Date.now(), storageUrl);
   let webhook = seeded.webhook;
   let ports = { base: 0, bucket: bucketAt.port };
 
-  const save = () => {
-    if (stateFile === null) return;
+  const state = (): State => {
     const objects = bucket.keys().flatMap((key) => {
       const object = bucket.get(key);
       return object === undefined ? [] : [{ key, object }];
     });
-    writeState(stateFile, { ports, storageUrl, base: base.snapshot(), objects, webhookPending: webhook !== null });
+    return { ports, storageUrl, base: base.snapshot(), objects, webhookPending: webhook !== null };
   };
-  const fetching = fetchLater(base, bucket, storageUrl, save);
-  const answer = async (request: Request): Promise<Reply> => {
+  const save = () => {
+    if (stateFile !== null) writeState(stateFile, state());
+  };
+  const fetching = fetchLater(base, bucket, storageUrl, chaos, save);
+  const carryOut = (request: Request): Reply => {
     const reply = base.handle(request, Date.now());
     if (reply.status !== 200) return reply;
     if (request.method === "PATCH") {
@@ -74,18 +96,27 @@ export async function startSandbox({ stateFile, lateWebhook, port }: SandboxOpti
     }
     return reply;
   };
+  const answer = async (request: Request): Promise<Sent> => {
+    if (request.path === "/sandbox/stats") return told(stats);
+    if (request.path === "/sandbox/state") return told(state());
+    stats.airtable += 1;
+    return await chaos.pass({ place: "base", request, carryOut: () => carryOut(request), expireListings });
+  };
 
   if (kept === null) {
     for (const [table, records] of Object.entries(seeded.tables)) for (const each of records) base.upsert(table, each);
     for (const { key, object } of seeded.objects) bucket.put(key, object);
   } else {
-    const state = movedTo(kept, storageUrl);
-    base.restore(state.base);
-    for (const { key, object } of state.objects) bucket.put(key, object);
-    if (!state.webhookPending) webhook = null;
+    const moved = movedTo(kept, storageUrl);
+    base.restore(moved.base);
+    for (const { key, object } of moved.objects) bucket.put(key, object);
+    if (!moved.webhookPending) webhook = null;
     fetching.now();
   }
-  const baseAt = await listenAt(port ?? kept?.ports.base, answer);
+  const baseAt = await open(port ?? kept?.ports.base ?? 0, answer).catch(async (error: unknown) => {
+    await bucketAt.close();
+    throw error;
+  });
   ports = { base: baseAt.port, bucket: bucketAt.port };
   save();
 
@@ -104,27 +135,29 @@ export async function startSandbox({ stateFile, lateWebhook, port }: SandboxOpti
   };
 }
 
-/** At that port, or at any where it is taken or none is named. */
-async function listenAt(
-  port: number | undefined,
-  answer: (request: Request) => Promise<Reply | null>,
-): Promise<Listener> {
+/** At that port, or at any where it is taken. */
+async function listenAt(port: number, answer: (request: Request) => Promise<Sent>): Promise<Listener> {
   try {
-    return await listen(port ?? 0, answer);
+    return await listen(port, answer);
   } catch (error) {
-    if (port === undefined || !(error instanceof Error && "code" in error && error.code === "EADDRINUSE")) throw error;
+    if (!(error instanceof PortTakenError)) throw error;
     return await listen(0, answer);
   }
 }
 
+/** The sandbox's word on itself, outside of what Airtable answers, which no fault touches and no count holds. */
+function told(value: unknown): Reply {
+  return { status: 200, headers: { "content-type": "application/json" }, body: JSON.stringify(value) };
+}
+
 /** What Airtable does on its own: fetches what was attached, and drops what it cannot get. */
-function fetchLater(base: Base, bucket: Bucket, storageUrl: string, changed: () => void) {
+function fetchLater(base: Base, bucket: Bucket, storageUrl: string, chaos: Chaos, changed: () => void) {
   let timer: NodeJS.Timeout | null = null;
   const now = () => {
     timer = null;
     for (const { attachmentId, url } of base.pendingAttachments()) {
       const key = url.startsWith(`${storageUrl}/`) ? decodeURIComponent(url.slice(storageUrl.length + 1)) : null;
-      const object = key === null ? undefined : bucket.get(key);
+      const object = key === null || chaos.drops(url) ? undefined : bucket.get(key);
       base.settleAttachment(attachmentId, object ?? null);
     }
     changed();

@@ -13,11 +13,14 @@ export function addSandbox(program: Command, { terminal, exit }: Surroundings): 
     .command("serve")
     .description("Serves the sandbox and prints the environment that points any client at it, until interrupted.")
     .addOption(new Option("--port <n>", "port of the base; the bucket gets the next").argParser(port))
-    .action(async ({ port }: { port?: number }) => {
-      const { openSandbox } = await import("../sandbox.ts");
+    .option("--chaos <file>", "faults to inject, as JSON or YAML (docs/sandbox.md)")
+    .action(async ({ port, chaos }: { port?: number; chaos?: string }) => {
+      const { openSandbox, readChaosFile } = await import("../sandbox.ts");
+      const rules = chaos === undefined ? null : await readChaosFile(chaos);
       const server = await openSandbox({
         lateWebhook: true,
         ...(port === undefined ? {} : { port }),
+        ...(rules === null ? {} : { chaos: { rules, log: (line) => terminal.log(line) } }),
       });
       terminal.out(
         Object.entries(server.env)
