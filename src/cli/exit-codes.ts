@@ -1,4 +1,4 @@
-import type { UpstreamError } from "../core/ports.ts";
+import { type StorageConfigError, UpstreamError } from "../core/ports.ts";
 import type { Report } from "../core/report.ts";
 
 /** The exit codes of the contract; docs and scripts rely on them. */
@@ -18,8 +18,9 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** The exit code for a base that could not be asked. */
-export function exitCodeOfUpstream(error: UpstreamError): ExitCode {
+/** The exit code for a base that could not be asked, or a storage that refuses our credentials. */
+export function exitCodeOfFault(error: UpstreamError | StorageConfigError): ExitCode {
+  if (!(error instanceof UpstreamError)) return EXIT.usage;
   switch (error.code) {
     case "auth":
       return EXIT.auth;
@@ -31,8 +32,9 @@ export function exitCodeOfUpstream(error: UpstreamError): ExitCode {
 }
 
 /** The exit code for a sweep that came to its end: the gravest of what its report tells. */
-export function exitCodeOf(report: Report, fault: UpstreamError | null): ExitCode {
-  if (fault !== null) return fault.code === "config" ? EXIT.partial : exitCodeOfUpstream(fault);
+export function exitCodeOf(report: Report, fault: UpstreamError | StorageConfigError | null): ExitCode {
+  if (fault instanceof UpstreamError && fault.code === "config") return EXIT.partial;
+  if (fault !== null) return exitCodeOfFault(fault);
   if (report.brake !== null) return EXIT.brake;
   if (report.summary.errors > 0) return EXIT.partial;
   return nothingDecided(report) ? EXIT.unavailable : EXIT.done;

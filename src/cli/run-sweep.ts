@@ -5,13 +5,13 @@ import { readConfigFile } from "../config/file.ts";
 import { nearest } from "../config/nearest.ts";
 import { ConfigError } from "../config/problems.ts";
 import { type Settings, settle } from "../config/settings.ts";
-import { isUpstreamError } from "../core/ports.ts";
+import { isFault } from "../core/ports.ts";
 import type { Command, Entry, Report } from "../core/report.ts";
 import type { Consent, Observer, Run } from "../core/run.ts";
 import { sweep } from "../core/sweep.ts";
 import { openBase, openStorage } from "./adapters.ts";
 import { systemClock } from "./clock.ts";
-import { EXIT, type ExitCode, exitCodeOf, exitCodeOfUpstream, nothingDecided } from "./exit-codes.ts";
+import { EXIT, type ExitCode, exitCodeOf, exitCodeOfFault, nothingDecided } from "./exit-codes.ts";
 import { armLimits } from "./limits.ts";
 import { acquireLock } from "./lock.ts";
 import type { Flags, OutputFormat } from "./options.ts";
@@ -124,6 +124,7 @@ async function swept(invocation: Invocation, settings: Settings): Promise<ExitCo
     },
     brake: settings.brake,
     lateOutputs: settings.lateOutputs,
+    otherNames: settings.storage.otherNames,
     completedStatus: settings.jobs.completedStatus,
     failedStatus: settings.jobs.failedStatus,
     signature: { runId: randomUUID(), version: VERSION },
@@ -161,9 +162,9 @@ async function swept(invocation: Invocation, settings: Settings): Promise<ExitCo
       terminal.log(`stuck-jobs ${command}: the listing was not finished within the deadline; nothing was decided`);
       return EXIT.unavailable;
     }
-    if (!isUpstreamError(error)) throw error;
+    if (!isFault(error)) throw error;
     terminal.log(`stuck-jobs ${command}: ${error.message}${error.hint === null ? "" : `\n${error.hint}`}`);
-    return exitCodeOfUpstream(error);
+    return exitCodeOfFault(error);
   } finally {
     limits.dispose();
     await Promise.all([base.close(), storage.close()]);

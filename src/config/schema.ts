@@ -112,6 +112,10 @@ export const configSchema = z
       baseUrl: httpUrl,
       concurrency: z.int().min(1).max(256).default(16),
       requestsPerSecond: z.number().positive().max(10_000).default(200),
+      otherNames: z
+        .array(z.string().regex(/^[^{}/]*\{externalId\}[^{}/]*$/, "expected a file name with {externalId} in it"))
+        .default([])
+        .describe("Names that the worker is known to use: a job is not failed while one of them is there."),
     }),
     brake: z
       .strictObject({

@@ -17,7 +17,7 @@ export interface Settings {
   readonly jobs: Config["jobs"];
   readonly thresholds: Thresholds;
   readonly operations: readonly Operation[];
-  readonly storage: { readonly baseUrl: string; readonly concurrency: number; readonly requestsPerSecond: number };
+  readonly storage: Config["storage"];
   readonly brake: BrakeSettings;
   readonly lateOutputs: boolean;
   readonly deadline: Duration;

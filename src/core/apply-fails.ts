@@ -24,7 +24,11 @@ export interface Failure {
  * Fails at most ten jobs: looks once more where the last look is old, reads the jobs, and writes in the very next
  * request. A write without a trustworthy answer is resolved by the next round's read.
  */
-export async function applyFails(failures: readonly Failure[], calibration: Calibration, run: Run): Promise<void> {
+export async function applyFails(
+  failures: readonly Failure[],
+  calibration: Calibration | null,
+  run: Run,
+): Promise<void> {
   let pending: readonly Failure[] = await stillAbsent(failures, calibration, run);
   for (let round = 1; pending.length > 0; round += 1) {
     if (round > 1) {
@@ -51,7 +55,7 @@ export async function applyFails(failures: readonly Failure[], calibration: Cali
 
 async function stillAbsent(
   failures: readonly Failure[],
-  calibration: Calibration,
+  calibration: Calibration | null,
   run: Run,
 ): Promise<readonly Failure[]> {
   await Promise.all(
@@ -120,12 +124,12 @@ function sort(due: readonly Due[], results: readonly WriteResult[], last: boolea
   });
 }
 
-function failUpdate({ failure, job }: Due, calibration: Calibration, run: Run): JobUpdate {
+function failUpdate({ failure, job }: Due, calibration: Calibration | null, run: Run): JobUpdate {
   const { item, candidate } = failure;
   const gathered = { sightings: item.looks.flat(), consultation: item.consultation };
   const at = serverNow(run);
   const since = job.since.kind === "at" ? job.since.at : at - candidate.age;
-  const told = item.verdict?.reason === "provider-failed" ? null : calibration.detail;
+  const told = calibration === null || item.verdict?.reason === "provider-failed" ? null : calibration.detail;
   return {
     id: job.id,
     status: run.failedStatus,

@@ -1,6 +1,7 @@
 import { applyFails, type Failure, inTens } from "./apply-fails.ts";
 import { fairShare, type HeldOperation } from "./brake.ts";
 import { calibrate, type KnownOutput, newestCompleted } from "./calibrate.ts";
+import { objection } from "./confirm.ts";
 import { withConsent } from "./consent.ts";
 import type { Calibration } from "./evidence.ts";
 import type { Instant } from "./job.ts";
@@ -28,17 +29,61 @@ export async function failDue(
   },
   run: Run,
 ): Promise<FailingResult> {
+  const proven = cases.flatMap(failedByProvider);
   const suspects = cases.flatMap(suspectOf);
-  const [first] = suspects;
-  if (first === undefined || run.limits.begin.aborted) return { held: [], truncated: first !== undefined };
+  if (proven.length + suspects.length === 0) return { held: [], truncated: false };
+  if (run.limits.begin.aborted) return { held: [], truncated: true };
   if (listing.skewed) {
-    for (const { item } of suspects) {
+    for (const { item } of [...proven, ...suspects]) {
       item.verdict = { kind: "unknown", reason: "clock-skew", detail: "the clocks differ by over 5 minutes" };
     }
     return { held: [], truncated: false };
   }
 
-  const known = knownOutputs(cases, suspects, listing.now, run);
+  const { calibration, held } = await judge(suspects, cases, listing, run);
+  const failures = [...proven, ...suspects.filter(isToFail)];
+  const rest = failures.slice(run.brake.maxFails);
+  for (const { item } of rest) {
+    item.verdict = { kind: "wait", reason: "fail-limit", detail: `at most ${run.brake.maxFails} a run` };
+  }
+  const next = failures.slice(0, run.brake.maxFails);
+  if (calibration !== null) await raiseObjections(next, calibration, run);
+  if (run.command !== "scan" && !run.dryRun) {
+    for (const ten of inTens(next.filter(isToFail))) {
+      if (run.limits.begin.aborted) break;
+      await applyFails(await withConsent(ten, run), calibration, run);
+    }
+  }
+  return { held, truncated: rest.length > 0 };
+}
+
+function isToFail({ item }: Failure): boolean {
+  return item.verdict?.kind === "fail";
+}
+
+/** A job whose provider says that it failed: nothing has to be proven of the storage. */
+function failedByProvider(item: Case): readonly Failure[] {
+  const { candidate, verdict } = item;
+  return candidate !== null && verdict?.reason === "provider-failed" ? [{ item, candidate }] : [];
+}
+
+/** A job that would be failed if its absence were proven. */
+function suspectOf(item: Case): readonly Failure[] {
+  const { candidate, verdict } = item;
+  const open = verdict?.reason === "output-absent" || verdict?.reason === "absence-unproven";
+  return candidate !== null && open ? [{ item, candidate }] : [];
+}
+
+/** Finds out what the storage's answers mean, gives the suspects their verdicts by it, and minds the brake. */
+async function judge(
+  suspects: readonly Failure[],
+  cases: readonly Case[],
+  { now, failedBefore }: { readonly now: Instant; readonly failedBefore: ReadonlyMap<string, number> },
+  run: Run,
+): Promise<{ readonly calibration: Calibration | null; readonly held: readonly HeldOperation[] }> {
+  const [first] = suspects;
+  if (first === undefined) return { calibration: null, held: [] };
+  const known = knownOutputs(cases, suspects, now, run);
   const calibration = await calibrate(
     run.probe,
     first.candidate,
@@ -50,27 +95,19 @@ export async function failDue(
     const verdict = verdictOn(item, candidate, calibration, run);
     item.verdict = verdict.kind === "unknown" ? { ...verdict, detail: calibration.detail } : verdict;
   }
-  const held = run.force ? [] : await brake(cases, suspects, calibration, known, listing.failedBefore, run);
-  const failures = suspects.filter(({ item }) => item.verdict?.kind === "fail");
-  const rest = failures.slice(run.brake.maxFails);
-  for (const { item } of rest) {
-    item.verdict = { kind: "wait", reason: "fail-limit", detail: `at most ${run.brake.maxFails} a run` };
-  }
-  if (run.command !== "scan" && !run.dryRun) {
-    for (const ten of inTens(failures.slice(0, run.brake.maxFails))) {
-      if (run.limits.begin.aborted) break;
-      await applyFails(await withConsent(ten, run), calibration, run);
-    }
-  }
-  return { held, truncated: rest.length > 0 };
+  const held = run.force ? [] : await brake(cases, suspects, calibration, known, failedBefore, run);
+  return { calibration, held };
 }
 
-/** A job that would be failed if its absence were proven. */
-function suspectOf(item: Case): readonly Failure[] {
-  const { candidate, verdict } = item;
-  if (candidate === null || verdict === null) return [];
-  const unproven = verdict.kind === "unknown" && verdict.reason === "absence-unproven";
-  return verdict.kind === "fail" || unproven ? [{ item, candidate }] : [];
+/** Takes out those whose output may be there under another name. */
+async function raiseObjections(failures: readonly Failure[], calibration: Calibration, run: Run): Promise<void> {
+  await Promise.all(
+    failures.map(async (failure) => {
+      if (failure.item.verdict?.reason !== "output-absent") return;
+      const verdict = await objection(failure, calibration, run);
+      if (verdict !== null) failure.item.verdict = verdict;
+    }),
+  );
 }
 
 /** Brings the brake down on the operations of which too many would be failed without proof that their outputs show. */

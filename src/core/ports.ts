@@ -230,7 +230,7 @@ export class StorageConfigError extends Error {
   }
 }
 
-/** Whether an error means that the storage was asked in a way that it will always refuse. */
-export function isStorageConfigError(error: unknown): error is StorageConfigError {
-  return error instanceof StorageConfigError;
+/** Whether an error means that base or storage refused us, as opposed to a fault of the program. */
+export function isFault(error: unknown): error is UpstreamError | StorageConfigError {
+  return isUpstreamError(error) || error instanceof StorageConfigError;
 }

@@ -9,11 +9,21 @@ export async function lookAtAll(candidate: Candidate, run: Run): Promise<readonl
   const looks: Look[] = [];
   for (const names of candidate.names) {
     const look: Sighting[] = [];
-    for (const name of names) look.push(await run.probe.look(run.probe.locate(name), run.limits.reads));
+    for (const name of names) look.push(await lookInto(run.probe.locate(name), candidate, run));
     looks.push(look);
     if (look.every(({ result }) => result === "present")) break;
   }
   return looks;
+}
+
+/** One look, and into the file where the operation asks for it: a broken one is there, and is no output. */
+async function lookInto(url: string, { operation: { check } }: Candidate, run: Run): Promise<Sighting> {
+  const sighting = await run.probe.look(url, run.limits.reads);
+  if (check === null || sighting.result !== "present") return sighting;
+  const found = await run.probe.checkMedia(sighting.output, run.limits.reads);
+  if (found.kind === "sound") return sighting;
+  const detail = `${sighting.detail}, ${found.detail}`;
+  return { result: "unknown", url, detail, cause: found.kind === "broken" ? "suspect" : "unreachable" };
 }
 
 /** The verdict on what was gathered for a case, by what is known of the storage's answers; null before calibration. */

@@ -55,6 +55,8 @@ export interface Run {
   readonly only: readonly string[] | null;
   readonly policy: Policy;
   readonly brake: BrakeSettings;
+  /** Names with `{externalId}` that the worker is known to use, whatever the operation: looked for before a job is failed. */
+  readonly otherNames: readonly string[];
   /** Whether jobs that polling failed are recovered when their output turns up. */
   readonly lateOutputs: boolean;
   readonly signature: Signature;

@@ -5,7 +5,7 @@ import { Deck } from "./deck.ts";
 import { verifyDeliveries } from "./delivery.ts";
 import { failDue } from "./failing.ts";
 import type { Instant, Job } from "./job.ts";
-import { isUpstreamError, type JobQuery, type UpstreamError } from "./ports.ts";
+import { isFault, type JobQuery, type StorageConfigError, type UpstreamError } from "./ports.ts";
 import { probeAll } from "./probing.ts";
 import { type Report, summarise } from "./report.ts";
 import { completedByPolling, isFailedByPolling, revisitOf } from "./revisit.ts";
@@ -17,14 +17,15 @@ import { FUTURE_TOLERANCE, TARGET_MISSING, triage } from "./verdict.ts";
 /** What a sweep comes to. `fault` is what cut its writing short: the report holds what was done before. */
 export interface SweepResult {
   readonly report: Report;
-  readonly fault: UpstreamError | null;
+  readonly fault: UpstreamError | StorageConfigError | null;
 }
 
 /**
  * One pass: list, probe, decide, read again, write. Probing begins with the first page; writing begins when the
  * listing is complete, since only then it is known which of several jobs for one target is the newest.
  *
- * @throws UpstreamError when the listing could not be finished: then nothing was written.
+ * @throws UpstreamError when the listing could not be finished, StorageConfigError when the storage refuses our
+ * credentials: then nothing was written.
  */
 export async function sweep(run: Run): Promise<SweepResult> {
   const startedAt = run.clock.now();
@@ -45,7 +46,7 @@ export async function sweep(run: Run): Promise<SweepResult> {
 
   let truncated = listing.truncated || cases.some(({ verdict }) => verdict === null);
   let brake: readonly HeldOperation[] = [];
-  let fault: UpstreamError | null = null;
+  let fault: SweepResult["fault"] = null;
   try {
     await recover(cases, run);
     if (run.command !== "scan") cases.push(...(await verifyDeliveries(listing.deliveries, run)));
@@ -53,7 +54,7 @@ export async function sweep(run: Run): Promise<SweepResult> {
     brake = failing.held;
     truncated ||= failing.truncated;
   } catch (error) {
-    if (isUpstreamError(error)) fault = error;
+    if (isFault(error)) fault = error;
     else if (!run.limits.begin.aborted && !run.limits.writes.aborted) throw error;
     truncated = true;
   }

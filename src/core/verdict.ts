@@ -241,7 +241,8 @@ export const TARGET_MISSING: Verdict = {
   detail: "neither a link nor the payload names one",
 };
 
-const UNKNOWN_REASON: Readonly<Record<UnknownCause, (typeof REASONS.unknown)[number]>> = {
+/** What is told of a look that taught nothing. */
+export const UNKNOWN_REASON: Readonly<Record<UnknownCause, (typeof REASONS.unknown)[number]>> = {
   forbidden: "absence-unproven",
   unreachable: "storage-unreachable",
   suspect: "suspect-output",

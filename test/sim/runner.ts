@@ -105,6 +105,7 @@ export function startSweep(world: World, witness: Witness, random: Random, optio
     limits: { listing, begin, reads, writes },
     observer: { listed() {}, probed() {}, settled() {}, warn() {} },
     lateOutputs: true,
+    otherNames: ["{externalId}_captioned.mp4"],
     confirm: null,
   };
   const swept = sweep(run).then(

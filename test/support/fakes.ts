@@ -243,6 +243,7 @@ export function runOf(store: JobStore, probe: OutputProbe, over: Partial<Run> = 
     limits: { listing: never, begin: never, reads: never, writes: never },
     observer: { listed() {}, probed() {}, settled() {}, warn() {} },
     lateOutputs: true,
+    otherNames: [],
     confirm: null,
     ...over,
   };

@@ -20,7 +20,27 @@ export const nca = {
     completedStatus: "completed",
     failedStatus: "failed",
   },
-  storage: { baseUrl: "https://phi-bucket.nyc3.digitaloceanspaces.com/phi-bucket" },
+  storage: {
+    baseUrl: "https://phi-bucket.nyc3.digitaloceanspaces.com/phi-bucket",
+    // compose, concatenate, trim and cut, split, caption, thumbnail, audio, transcribe.
+    otherNames: [
+      "{externalId}.mp4",
+      "{externalId}_output_0.mp4",
+      "{externalId}_output_1.mp4",
+      "{externalId}_output_0.mov",
+      "{externalId}_output_0.webm",
+      "{externalId}_output.mp4",
+      "{externalId}_split_0.mp4",
+      "{externalId}_split_1.mp4",
+      "{externalId}_captioned.mp4",
+      "{externalId}_thumbnail.jpg",
+      "{externalId}.mp3",
+      "{externalId}_output_0.mp3",
+      "{externalId}.txt",
+      "{externalId}.srt",
+      "{externalId}.json",
+    ],
+  },
   operations: {
     combine: {
       types: ["combine"],
