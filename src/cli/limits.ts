@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Duration } from "../core/job.ts";
 import type { Limits } from "../core/run.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
@@ -24,6 +25,8 @@ export interface RunLimits extends Limits {
 export function armLimits(deadline: Duration | null, onSignal: (name: string) => void): RunLimits {
   const [listing, begin, reads, writes] = [0, 0, 0, 0].map(() => new AbortController());
   if (!listing || !begin || !reads || !writes) throw new Error("unreachable");
+  // Each request listens; above ten listeners Node prints a warning, which cron mails.
+  setMaxListeners(0, listing.signal, begin.signal, reads.signal, writes.signal);
   const endsAt = deadline === null ? null : Date.now() + deadline;
   const expired = () => new DOMException("the deadline has passed", "TimeoutError");
   const timers =

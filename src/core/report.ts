@@ -1,6 +1,7 @@
 import type { HeldOperation } from "./brake.ts";
 import type { Consultation } from "./consult.ts";
 import type { Output, Sighting } from "./evidence.ts";
+import type { Herd } from "./herds.ts";
 import type { Duration, Instant, Target } from "./job.ts";
 import type { Verdict, VerdictKind } from "./verdict.ts";
 
@@ -49,6 +50,8 @@ export interface Report {
   readonly requests: { readonly airtable: number; readonly storage: number; readonly provider: number };
   /** The operations whose fails were held back; null when none were. */
   readonly brake: readonly HeldOperation[] | null;
+  /** What several of the jobs have in common. */
+  readonly herds: readonly Herd[];
   readonly entries: readonly Entry[];
 }
 

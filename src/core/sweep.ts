@@ -4,6 +4,7 @@ import { withConsent } from "./consent.ts";
 import { Deck } from "./deck.ts";
 import { verifyDeliveries } from "./delivery.ts";
 import { failDue } from "./failing.ts";
+import { herdsIn } from "./herds.ts";
 import type { Instant, Job } from "./job.ts";
 import { isFault, type JobQuery, type StorageConfigError, type UpstreamError } from "./ports.ts";
 import { probeAll } from "./probing.ts";
@@ -259,6 +260,7 @@ function reportOf(
     summary: summarise(entries),
     requests: { airtable: run.store.requests(), storage: run.probe.requests(), provider: providerRequests(run) },
     brake: brake.length === 0 ? null : brake,
+    herds: herdsIn(cases),
     entries,
   };
 }

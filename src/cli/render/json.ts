@@ -30,6 +30,10 @@ function head(report: Report) {
     summary: report.summary,
     requests: report.requests,
     brake: report.brake === null ? null : { operations: report.brake },
+    herds: report.herds.map((herd) => ({
+      ...herd,
+      since: herd.since === null ? null : new Date(herd.since).toISOString(),
+    })),
   };
 }
 

@@ -3,6 +3,7 @@ import Table from "cli-table3";
 import { type Entry, outputOf, type Report } from "../../core/report.ts";
 import type { VerdictKind } from "../../core/verdict.ts";
 import { count, inWords, sizeInWords } from "../words.ts";
+import { herdLine } from "./herds.ts";
 
 /** What a table is drawn for: its width in columns, and the colours, which may be none. */
 export interface Canvas {
@@ -145,6 +146,7 @@ function closing(report: Report): readonly string[] {
   const lines = report.entries.flatMap(({ id, error }) =>
     error === null ? [] : [`${id} could not be written: ${error}`],
   );
+  lines.push(...report.herds.map(herdLine));
   for (const held of brake ?? []) {
     lines.push(
       `Brake: ${held.wouldFail} of ${held.stuck} stuck ${held.operation} jobs would be failed, at most ${held.limit} without proof: ${held.detail}.`,
