@@ -60,7 +60,8 @@ export function withWritingFlags(command: Command): Command {
     .addOption(new Option("--confirm", "ask before each job, on a terminal").conflicts("dryRun"));
 }
 
-function duration(text: string): Duration {
+/** Reads the value of a duration flag. */
+export function duration(text: string): Duration {
   const parsed = parseDuration(text);
   if (parsed === null || parsed === 0) throw new InvalidArgumentError(`Expected ${DURATION_FORM}.`);
   return parsed;

@@ -3,6 +3,7 @@ import { addFailOld } from "./commands/fail-old.ts";
 import { addRecover } from "./commands/recover.ts";
 import { addSandbox } from "./commands/sandbox.ts";
 import { addScan } from "./commands/scan.ts";
+import { addSchedule } from "./commands/schedule.ts";
 import type { Surroundings } from "./commands/shared.ts";
 import { versionLine } from "./version.ts";
 
@@ -38,6 +39,7 @@ Exit codes: 0 done, 2 usage or configuration, 3 partial, 4 token refused, 5 upst
   addRecover(program, surroundings);
   addFailOld(program, surroundings);
   addSandbox(program, surroundings);
+  addSchedule(program, surroundings);
   for (const command of program.commands) inheritSettings(command, program);
   return program;
 }

@@ -1,0 +1,44 @@
+import { cronCommand, shellWord } from "./quoting.ts";
+import type { RenderedFile, Schedule } from "./schedule.ts";
+
+/** What Debian's cron searches, with the folder that npm installs global programs to. */
+const SEARCHED = ["/usr/local/bin", "/usr/bin", "/bin"];
+
+/** A crontab of one user: flock keeps runs apart, and mail comes only when there is something to read. */
+export function renderCrontab({ every, config, folders }: Schedule): readonly RenderedFile[] {
+  const recover = `stuck-jobs recover${config === null ? "" : ` --config ${shellWord(config.absolute)}`}`;
+  const command = [
+    `set -a`,
+    `. "$HOME/.stuck-jobs.env"`,
+    `out=$(flock -n -E 75 "$HOME/.stuck-jobs.lock" ${recover} 2>&1)`,
+    `code=$?`,
+    `[ $code = 75 ] || { [ $code = 0 ] && [ -z "$out" ]; } || printf '%s\\n' "\${out:-stuck-jobs ended with $code}"`,
+    `exit $code`,
+  ].join("; ");
+  const path = [...folders.filter((folder) => !SEARCHED.includes(folder)), ...SEARCHED].join(":");
+  return [
+    {
+      path: "stuck-jobs.crontab",
+      content: `# stuck-jobs: a sweep every ${every.words}. Rendered by: stuck-jobs schedule print crontab
+#
+# 1. Put the secrets into a file that only you can read, one NAME=value a line:
+#      touch ~/.stuck-jobs.env && chmod 600 ~/.stuck-jobs.env
+#      AIRTABLE_API_KEY=pat...
+#      AIRTABLE_BASE_ID=app...
+# 2. Paste what follows into \`crontab -e\`; or, if you have no other crontab: crontab stuck-jobs.crontab
+# 3. cron mails what a run prints: one line when it changed something or something is wrong, else nothing.
+#    Whether cron ran at all: journalctl -u cron, or grep CRON /var/log/syslog
+
+# Who reads the mail.
+MAILTO=root
+SHELL=/bin/sh
+PATH=${path}
+# A run takes at most 75 % of this.
+POLLING_INTERVAL_MINUTES=${every.minutes}
+
+# Exit code 75 means that another run is under way, which is no news. Any other failure is, even a silent one.
+${every.cron} ${cronCommand(command)}
+`,
+    },
+  ];
+}

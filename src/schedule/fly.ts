@@ -1,0 +1,95 @@
+import { CONFIG_FOLDER, recoverWords, renderCronImage, STAMP } from "./container.ts";
+import { shellWord } from "./quoting.ts";
+import type { RenderedFile, Schedule } from "./schedule.ts";
+
+/** Near the bucket of the preset, which is in New York. */
+const REGION = "ewr";
+
+/** Fly ends a machine at the latest this long after it asked it to stop. */
+const MOST_KILL_SECONDS = 300;
+
+/**
+ * Two ways, as Fly's own `--schedule` runs hourly at best: supercronic in a machine that stays (fly.toml, crontab,
+ * Dockerfile), or an entry for Fly's Cron Manager, which starts a machine for each sweep (schedules.json).
+ */
+export function renderFly({ every, config }: Schedule): readonly RenderedFile[] {
+  const words = recoverWords(config);
+  const recover = words.map(shellWord).join(" ");
+  const seconds = every.minutes * 60;
+  return [
+    {
+      path: "fly.toml",
+      content: `# stuck-jobs on Fly: a sweep every ${every.words}, by supercronic. Rendered by: stuck-jobs schedule print fly
+#
+# 1. fly apps create stuck-jobs      (another name: change \`app\` below)
+# 2. fly secrets set AIRTABLE_API_KEY=pat... AIRTABLE_BASE_ID=app...
+# 3. Put stuck-jobs-*.tgz${config === null ? "" : " and the configuration file"} beside this file, then: fly deploy --ha=false
+# 4. The log: fly logs. A sweep at once: fly ssh console --command "stuck-jobs recover --verbose"
+#
+# A machine for each sweep instead: schedules.json, for github.com/fly-apps/cron-manager. Not both.
+
+app = "stuck-jobs"
+primary_region = "${REGION}"
+kill_signal = "SIGTERM"
+# supercronic waits for a sweep that is under way.
+kill_timeout = ${Math.min(seconds, MOST_KILL_SECONDS)}
+
+[build]
+dockerfile = "Dockerfile"
+
+[env]
+# A run takes at most 75 % of this.
+POLLING_INTERVAL_MINUTES = "${every.minutes}"
+
+[processes]
+cron = "supercronic -passthrough-logs -quiet ${CONFIG_FOLDER}/crontab"
+
+[deploy]
+# The old machine goes before the new one comes: machines do not see each other's lock.
+strategy = "immediate"
+
+[[restart]]
+policy = "always"
+processes = ["cron"]
+
+[[vm]]
+size = "shared-cpu-1x"
+memory = "256mb"
+processes = ["cron"]
+`,
+    },
+    {
+      path: "crontab",
+      content: `# For supercronic, which keeps sweeps apart. Rendered by: stuck-jobs schedule print fly
+# Exit code 75 means that somebody runs a sweep by hand at the moment.
+${every.cron} ${recover}; code=$?; touch ${STAMP}; [ $code = 75 ] || exit $code
+`,
+    },
+    renderCronImage("fly", every.minutes, config),
+    {
+      path: "schedules.json",
+      content: `${JSON.stringify([cronManagerEntry(every.cron, recover, seconds, every.minutes)], null, 2)}\n`,
+    },
+  ];
+}
+
+/** An entry of Cron Manager's schedules.json: a machine of the app "stuck-jobs" that is gone after the sweep. */
+function cronManagerEntry(schedule: string, command: string, seconds: number, minutes: number) {
+  return {
+    name: "stuck-jobs",
+    app_name: "stuck-jobs",
+    schedule,
+    region: REGION,
+    command,
+    command_timeout: seconds,
+    enabled: true,
+    config: {
+      image: "registry.fly.io/stuck-jobs:latest",
+      env: { POLLING_INTERVAL_MINUTES: String(minutes) },
+      guest: { cpu_kind: "shared", cpus: 1, memory_mb: 256 },
+      auto_destroy: true,
+      disable_machine_autostart: true,
+      restart: { policy: "no" },
+    },
+  };
+}

@@ -1,0 +1,28 @@
+import type { Interval } from "./interval.ts";
+
+/** The schedulers that files are rendered for. */
+export const TARGETS = ["crontab", "systemd", "fly", "kubernetes", "github-actions"] as const;
+export type Target = (typeof TARGETS)[number];
+
+/** What the files of a scheduler are rendered from. No secret is: the files say where each secret is to lie. */
+export interface Schedule {
+  readonly every: Interval;
+  readonly config: ConfigPath | null;
+  /** Folders of `node` and `stuck-jobs` on this machine that cron does not search by itself. */
+  readonly folders: readonly string[];
+}
+
+/** Where the configuration file lies: for this machine, and within the folder that a checkout starts from. */
+export interface ConfigPath {
+  readonly absolute: string;
+  readonly relative: string;
+}
+
+/** A file to install, with its path below the folder that it is written to. */
+export interface RenderedFile {
+  readonly path: string;
+  readonly content: string;
+}
+
+/** Renders the files of one scheduler. */
+export type Renderer = (schedule: Schedule) => readonly RenderedFile[];
