@@ -1,0 +1,36 @@
+import type { Report } from "../core/report.ts";
+import type { Invocation } from "./invocation.ts";
+import type { OutputFormat } from "./options.ts";
+import { renderJson, renderNdjsonSummary } from "./render/json.ts";
+import { renderLine } from "./render/line.ts";
+
+/** How a report is printed; "line" is for cron and pipes. */
+export type Format = OutputFormat | "line";
+
+/** What was asked for, else what serves whoever reads stdout. */
+export function formatOf({ flags, terminal }: Pick<Invocation, "flags" | "terminal">): Format {
+  return flags.output ?? (terminal.stdoutIsTerminal ? "table" : "line");
+}
+
+/** Prints a report on stdout. Of ndjson only the last line: its jobs were printed as they were settled. */
+export async function printReport(report: Report, format: Format, { flags, terminal, env }: Invocation): Promise<void> {
+  switch (format) {
+    case "json":
+      return terminal.out(renderJson(report));
+    case "ndjson":
+      return terminal.out(renderNdjsonSummary(report));
+    case "line":
+      return flags.quiet ? undefined : terminal.out(renderLine(report));
+    case "table": {
+      if (flags.quiet) return;
+      // The only two libraries that serve people: cron and scripts are not made to load them.
+      const [{ Chalk, supportsColor }, { renderTable }] = await Promise.all([
+        import("chalk"),
+        import("./render/table.ts"),
+      ]);
+      const level =
+        flags.color && terminal.stdoutIsTerminal && !env.NO_COLOR && supportsColor ? supportsColor.level : 0;
+      return terminal.out(renderTable(report, { columns: terminal.columns, chalk: new Chalk({ level }) }));
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import { readEnvironment } from "../config/environment.ts";
+import { readConfigFile } from "../config/file.ts";
+import { nearest } from "../config/nearest.ts";
+import { ConfigError } from "../config/problems.ts";
+import { type Settings, settle } from "../config/settings.ts";
+import type { Sandbox } from "../sandbox/server.ts";
+import type { Invocation } from "./invocation.ts";
+
+/**
+ * What a run is given, from flags, environment and configuration file; "disabled" where the environment says that
+ * nothing is to be written. Secrets that are found are kept off the terminal from here on.
+ *
+ * @param sandbox stands in for the base and the bucket, and for the configuration file; null without one
+ * @throws ConfigError with everything that is wrong
+ */
+export async function readSettings(
+  { command, flags, env, terminal }: Invocation,
+  sandbox: Sandbox | null,
+): Promise<Settings | "disabled"> {
+  const environment = readEnvironment(sandbox === null ? env : { ...env, ...sandbox.env });
+  if (environment.token !== null) terminal.keepSecret(environment.token);
+  if (!environment.pollingEnabled && command !== "scan") return "disabled";
+  const file =
+    sandbox === null ? await readConfigFile(flags.config ?? null, process.cwd()) : { path: null, content: {} };
+  const settings = settle(file, environment, {
+    stuckAfter: flags.olderThan,
+    failAfter: flags.failAfter,
+    maxAge: flags.maxAge === "none" ? null : flags.maxAge,
+    concurrency: flags.concurrency,
+    deadline: flags.deadline,
+  });
+  checkOperations(flags.operation ?? [], settings);
+  return settings;
+}
+
+function checkOperations(named: readonly string[], { operations }: Settings): void {
+  const known = operations.map(({ name }) => name);
+  const problems = named
+    .filter((name) => !known.includes(name))
+    .map((name) => {
+      const guess = nearest(name, known);
+      const suggestion = guess === null ? "" : ` Did you mean ${guess}?`;
+      return { path: "--operation", message: `found "${name}"; allowed: ${known.join(", ")}.${suggestion}` };
+    });
+  if (problems.length > 0) throw new ConfigError(problems);
+}
