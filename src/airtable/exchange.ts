@@ -1,9 +1,11 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { createSend, type Raw, type Send } from "./wire.ts";
 
-/** One request to the base. `path` begins with a slash and is encoded; `body` is sent as JSON. */
+/** One request to the API. `path` begins with a slash and is encoded; `body` is sent as JSON. */
 export interface ApiRequest {
   readonly method: "GET" | "POST" | "PATCH";
+  /** What the path is below: the base, where absent, or what Airtable tells of tokens, bases and schemas. */
+  readonly under?: "meta";
   readonly path: string;
   readonly query?: Readonly<Record<string, string | readonly string[]>>;
   readonly body?: unknown;
@@ -79,9 +81,11 @@ type MakeRequest = (request: ApiRequest) => Promise<unknown>;
 /** Importing the client costs about 88 ms of CPU, so it is left to the first request. */
 async function openClient(endpointUrl: string, baseId: string, token: string): Promise<MakeRequest> {
   const { default: Airtable } = await import("airtable");
-  const base = new Airtable({ apiKey: token, endpointUrl, noRetryIfRateLimited: true }).base(baseId);
-  return ({ method, path, query, body }) =>
-    base.makeRequest({
+  const client = new Airtable({ apiKey: token, endpointUrl, noRetryIfRateLimited: true });
+  // The client puts the base's id before every path, and knows no other place: "meta" is one by that name to it.
+  const [base, meta] = [client.base(baseId), client.base("meta")];
+  return ({ method, under, path, query, body }) =>
+    (under === "meta" ? meta : base).makeRequest({
       method,
       path,
       ...(query === undefined ? {} : { qs: query }),

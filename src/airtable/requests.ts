@@ -182,8 +182,8 @@ function retryAfter(value: string | undefined, now: number): number | null {
 }
 
 /** What a request is about, for people: the table, as it stands in the path. */
-function nameOf({ path }: ApiRequest): string {
+function nameOf({ under, path }: ApiRequest): string {
   const [, first = "", second = ""] = path.split("/");
-  if (first === "meta") return "schema of the base";
+  if (under === "meta") return "schema of the base";
   return second === "" || second === "listRecords" ? `table "${decodeURIComponent(first)}"` : `record ${second}`;
 }

@@ -24,7 +24,7 @@ const COMPLETED_PAGES = 5;
 /** The jobs and targets of one base. */
 export function createStore(requests: Requests, { baseId, jobs, operations }: StoreOptions): JobStore {
   const names = createNames(configuredFields(jobs, operations), (signal) =>
-    requests.read({ method: "GET", path: `/meta/bases/${baseId}/tables` }, signal),
+    requests.read({ method: "GET", under: "meta", path: `/bases/${baseId}/tables` }, signal),
   );
 
   /** The jobs' fields by the base's names; `links` are those the request brings. */

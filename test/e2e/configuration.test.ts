@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { folder, stuckJobs } from "./cli.ts";
 import { reportIn } from "./report.ts";
-import { openWorld } from "./world.ts";
+import { addSegment, openWorld } from "./world.ts";
 
 /** How many of the jobs of 20 minutes and of 2 hours a scan shows as stuck. */
 async function shown(files: Readonly<Record<string, string>>, env: Record<string, string> = {}, flags: string[] = []) {
@@ -49,5 +49,47 @@ describe("the configuration", () => {
   it("gives way to flags", async () => {
     const files = { ".stuck-jobsrc.yaml": "thresholds: { stuckAfter: 1h }" };
     expect(await shown(files, {}, ["--older-than", "5m"])).toBe(2);
+  });
+});
+
+describe("ids in the place of names", () => {
+  /** Every table and field that an operation uses, by its id. */
+  const IDS = `
+preset: none
+jobs:
+  table: tblEjYfRwCztHOF5G
+  fields:
+    status: fldqxdYmcyYNL1PFz
+    type: fldLiddAGJ423Dqd7
+    externalId: fldhQ2Cs71olPMDe5
+    requestPayload: fldY68OBABMwRknAr
+    responsePayload: fldcw5ZLqEtMonqbJ
+    error: fldn2rhy5jhBVmIbP
+    notes: fldx0wiUcU79napoX
+storage: { baseUrl: https://bucket.example.com }
+operations:
+  combine:
+    types: [combine]
+    outputs: ["{externalId}_output_0.mp4"]
+    target: { table: tblc86DDGKFh0adHu, links: [fldR39EIMMDtuY7Pu] }
+    attachment: fldmOgodOfRnrhyeY
+    set: { fld13CH6qdwkjEvgO: combined }
+`;
+
+  it("are looked up in the base's schema, and the sweep does as it does with names", async () => {
+    const world = await openWorld();
+    addSegment(world, "recSegment0000001");
+    world.job("recJob00000000001", { Type: "combine", "External Job ID": "ext-1", Segments: ["recSegment0000001"] });
+    world.output("ext-1_output_0.mp4");
+    const cwd = folder();
+    writeFileSync(join(cwd, ".stuck-jobsrc.yaml"), IDS);
+    const { code, stdout, stderr } = await stuckJobs(["recover", "-o", "json"], { env: world.env, cwd });
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(reportIn(stdout).summary).toMatchObject({ stuck: 1, recovered: 1 });
+    expect(world.fields("Jobs", "recJob00000000001").Status).toBe("completed");
+    expect(world.fields("Segments", "recSegment0000001")).toMatchObject({
+      Status: "combined",
+      "Voiceover + Video": [{ filename: "ext-1_output_0.mp4" }],
+    });
   });
 });
