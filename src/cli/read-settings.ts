@@ -29,6 +29,7 @@ export async function readSettings(
     concurrency: flags.concurrency,
     deadline: flags.deadline,
   });
+  for (const secret of settings.secrets) terminal.keepSecret(secret);
   checkOperations(flags.operation ?? [], settings);
   return settings;
 }

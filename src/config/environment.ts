@@ -15,6 +15,10 @@ export interface Environment {
   readonly pollingEnabled: boolean;
   readonly maxAgeHours: number | null;
   readonly intervalMinutes: number;
+  readonly ncaBaseUrl: string | null;
+  readonly goapiBaseUrl: string | null;
+  /** A further secret: NAME, the file of NAME_FILE, or the credential NAME; `problems` gets what is wrong with it. */
+  secret(name: string, problems: Problem[]): string | null;
 }
 
 /** What POLLING_INTERVAL_MINUTES is by default: the deadline and the schedule derive from it. */
@@ -48,6 +52,9 @@ export function readEnvironment(env: Env): Environment {
     pollingEnabled: flag("POLLING_ENABLED") ?? true,
     maxAgeHours: number("POLLING_MAX_AGE_HOURS", (n) => n > 0, "a number of hours above 0"),
     intervalMinutes: number("POLLING_INTERVAL_MINUTES", (n) => n > 0, "a number above 0") ?? DEFAULT_INTERVAL_MINUTES,
+    ncaBaseUrl: text(env, "NCA_BASE_URL"),
+    goapiBaseUrl: text(env, "GOAPI_BASE_URL"),
+    secret: (name, found) => readSecret(env, name, found),
   };
   if (problems.length > 0) throw new ConfigError(problems);
   return environment;

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { DURATION_FORM, parseDuration } from "./duration.ts";
-
-const text = z.string().min(1);
+import { providers } from "./provider-schema.ts";
+import { httpUrl, text } from "./texts.ts";
+import { fallback, via, webhookEndpoint, webhooks } from "./webhook-schema.ts";
 
 const duration = z.string().transform((value, context) => {
   const parsed = parseDuration(value);
@@ -17,10 +18,6 @@ const thresholds = z.strictObject({
   failAfter: duration.describe("A stuck job older than this is failed, if its output is proven absent."),
   maxAge: maxAge.describe('Jobs older than this are left to `fail-old`; "none" for no such limit.'),
   providerCap: duration.describe("Up to this age a provider is believed that a job is still at work."),
-});
-
-const httpUrl = z.string().refine(isPlainHttpUrl, {
-  error: "expected an http or https URL without user, password, query and fragment",
 });
 
 const PLACEHOLDERS = /\{(externalId|jobId|recordId|n|payload\.[^{}]+)\}/g;
@@ -62,7 +59,10 @@ const output = z.union([
 
 const operation = z.strictObject({
   types: z.array(text).default([]).describe("Values of the job's Type that mean this operation."),
-  outputs: z.array(output).min(1).describe("File names an output may have, in the order of probing."),
+  outputs: z
+    .array(output)
+    .describe("File names an output may have, in the order of probing; none where only its provider knows it."),
+  provider: text.nullable().default(null).describe("Who did the work, by its name under `providers`."),
   target: z.strictObject({
     table: text.describe("Name or id of the table whose record receives the output."),
     links: z.array(text).default([]).describe("Link fields of the job that name the target; the first must exist."),
@@ -72,6 +72,9 @@ const operation = z.strictObject({
   set: z.record(text, z.union([z.string(), z.number(), z.boolean()])).default({}),
   onExisting: z.enum(["skip", "replace", "append"]).default("skip"),
   check: z.enum(["mp4"]).nullable().default(null).describe("What a file must prove to be before it is delivered."),
+  via: via.optional().describe("Overrides webhooks.via."),
+  fallback: fallback.optional().describe("Overrides webhooks.fallback."),
+  webhookEndpoint: webhookEndpoint.nullable().default(null).describe("What the provider's webhook calls its endpoint."),
   thresholds: thresholds.partial().default({}),
 });
 
@@ -125,11 +128,17 @@ export const configSchema = z
       })
       .prefault({}),
     lateOutputs: z.boolean().default(true),
+    providers,
+    webhooks,
     operations: z.record(text, operation),
   })
   .superRefine((config, context) => {
     const owners = new Map<string, string>();
-    for (const [name, { types }] of Object.entries(config.operations)) {
+    for (const [name, { types, outputs, provider }] of Object.entries(config.operations)) {
+      if (outputs.length === 0 && provider === null) {
+        const message = "expected at least one file name, or a provider that knows the output";
+        context.addIssue({ code: "custom", path: ["operations", name, "outputs"], message });
+      }
       for (const [index, type] of types.entries()) {
         const owner = owners.get(type);
         owners.set(type, owner ?? name);
@@ -147,9 +156,3 @@ export const configSchema = z
   });
 
 export type Config = z.output<typeof configSchema>;
-
-function isPlainHttpUrl(value: string): boolean {
-  if (!URL.canParse(value)) return false;
-  const { protocol, username, password, search, hash } = new URL(value);
-  return /^https?:$/.test(protocol) && `${username}${password}${search}${hash}` === "";
-}

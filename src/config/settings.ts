@@ -1,10 +1,21 @@
 import type { BrakeSettings } from "../core/brake.ts";
-import type { Duration, Operation, Thresholds } from "../core/job.ts";
+import type { Duration, Operation, Thresholds, Via } from "../core/job.ts";
 import type { Environment } from "./environment.ts";
 import type { ConfigFile } from "./file.ts";
+import { isObject } from "./objects.ts";
+import { goapi } from "./presets/goapi.ts";
 import { nca } from "./presets/nca.ts";
 import { ConfigError, type Problem, problemsOf } from "./problems.ts";
+import {
+  type ProviderKeys,
+  type ProviderSettings,
+  providersFromEnvironment,
+  readProviderKeys,
+  settleProviders,
+  withKnownProviders,
+} from "./providers.ts";
 import { type Config, configSchema } from "./schema.ts";
+import { settleWebhooks, type WebhookSettings } from "./webhooks.ts";
 
 /** What a run is given: flags over environment over file over preset, checked. Times are in milliseconds. */
 export interface Settings {
@@ -20,6 +31,10 @@ export interface Settings {
   readonly storage: Config["storage"];
   readonly brake: BrakeSettings;
   readonly lateOutputs: boolean;
+  readonly providers: readonly ProviderSettings[];
+  readonly webhooks: WebhookSettings;
+  /** Texts that must never be shown. */
+  readonly secrets: readonly string[];
   readonly deadline: Duration;
 }
 
@@ -30,6 +45,7 @@ export interface Overrides {
   readonly maxAge?: Duration | null | undefined;
   readonly concurrency?: number | undefined;
   readonly deadline?: Duration | undefined;
+  readonly via?: Via | undefined;
 }
 
 const DEFAULT_THRESHOLDS: Thresholds = {
@@ -46,9 +62,11 @@ const HOUR = 3_600_000;
 
 /** @throws ConfigError with everything that is wrong at once. */
 export function settle(file: ConfigFile, environment: Environment, overrides: Overrides): Settings {
-  const input = underlay(file.content, environment);
+  const problems: Problem[] = [];
+  const keys = readProviderKeys(environment, problems);
+  const input = underlay(file.content, environment, keys);
   const checked = configSchema.safeParse(input);
-  const problems: Problem[] = checked.success ? [] : [...problemsOf(checked.error, input)];
+  if (!checked.success) problems.push(...problemsOf(checked.error, input));
   const baseId = checked.success ? (checked.data.airtable.baseId ?? null) : environment.baseId;
   if (environment.token === null) {
     problems.push({
@@ -63,15 +81,17 @@ export function settle(file: ConfigFile, environment: Environment, overrides: Ov
 
   const config = checked.data;
   const thresholds = thresholdsOf(config.thresholds, {}, environment, overrides);
-  const operations = Object.entries(config.operations).map(([name, operation]) => ({
+  const named = Object.entries(config.operations).map(([name, operation]) => ({
     ...operation,
     name,
-    provider: null,
-    via: "direct" as const,
-    fallback: "direct" as const,
-    webhookEndpoint: null,
+    via: overrides.via ?? operation.via ?? config.webhooks.via,
+    fallback: operation.fallback ?? config.webhooks.fallback,
     thresholds: thresholdsOf(config.thresholds, operation.thresholds, environment, overrides),
   }));
+  const { providers, secrets } = settleProviders(config.providers, named, environment, keys, problems);
+  const operations = withKnownProviders(named, providers, problems);
+  const webhooks = settleWebhooks(config.webhooks, operations, environment, problems);
+  if (problems.length > 0) throw new ConfigError(problems, hint(file));
   return {
     airtable: {
       baseId,
@@ -85,15 +105,24 @@ export function settle(file: ConfigFile, environment: Environment, overrides: Ov
     storage: { ...config.storage, concurrency: overrides.concurrency ?? config.storage.concurrency },
     brake: config.brake,
     lateOutputs: config.lateOutputs,
+    providers,
+    webhooks,
+    secrets: webhooks.signature === null ? secrets : [...secrets, webhooks.signature.secret],
     deadline: overrides.deadline ?? environment.intervalMinutes * 60_000 * DEADLINE_SHARE,
   };
 }
 
 /** Lays the preset under the file, and the environment over it. */
-function underlay(content: unknown, environment: Environment): unknown {
+function underlay(content: unknown, environment: Environment, keys: ProviderKeys): unknown {
   if (!isObject(content)) return content;
-  const preset = content.preset === "none" ? {} : nca;
-  const merged = merge(preset, content);
+  const providers = providersFromEnvironment(content, environment, keys);
+  const hasGoapi = "goapi" in providers || (isObject(content.providers) && isObject(content.providers.goapi));
+  const preset = content.preset === "none" ? {} : hasGoapi ? merge(nca, goapi) : nca;
+  const merged = merge(preset, {
+    ...content,
+    ...without(content, "providers", ["nca", "goapi"]),
+    ...without(content, "operations", hasGoapi ? [] : Object.keys(goapi.operations)),
+  });
   const { baseId, endpointUrl, requestsPerSecond, storageUrl } = environment;
   return merge(merged, {
     ...(baseId === null && endpointUrl === null && requestsPerSecond === null
@@ -106,7 +135,20 @@ function underlay(content: unknown, environment: Environment): unknown {
           },
         }),
     ...(storageUrl === null ? {} : { storage: { baseUrl: storageUrl } }),
+    ...(Object.keys(providers).length === 0 ? {} : { providers }),
   });
+}
+
+/** A section of the file without those of the names that are null: what is not there need not be taken out. */
+function without(
+  content: Readonly<Record<string, unknown>>,
+  section: string,
+  names: readonly string[],
+): Readonly<Record<string, unknown>> {
+  const inFile = content[section];
+  if (!isObject(inFile)) return {};
+  const kept = Object.entries(inFile).filter(([name, value]) => value !== null || !names.includes(name));
+  return { [section]: Object.fromEntries(kept) };
 }
 
 /** Objects are merged key by key, all else is replaced; an operation set to null is taken out. */
@@ -143,8 +185,4 @@ function thresholdsOf(
 function hint({ path }: ConfigFile): string {
   const file = path === null ? "No configuration file was found; the preset nca was used." : `Configuration: ${path}`;
   return `${file} To try the tool without a base: stuck-jobs scan --sandbox`;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

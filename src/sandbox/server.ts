@@ -34,6 +34,17 @@ const TOKEN = "patSandbox00000.sandbox";
 
 const BUCKET = "phi-bucket";
 
+/** The sandbox's jobs are nobody's: what the environment says of real providers does not hold in it. */
+const NO_PROVIDERS = {
+  NCA_BASE_URL: "",
+  NCA_API_KEY: "",
+  NCA_API_KEY_FILE: "",
+  GOAPI_BASE_URL: "",
+  GOAPI_API_KEY: "",
+  GOAPI_API_KEY_FILE: "",
+  CREDENTIALS_DIRECTORY: "",
+};
+
 const CALM: NonNullable<SandboxOptions["chaos"]> = { rules: { rules: [] }, log: () => undefined };
 
 /** Airtable fetches attachments some time after it has confirmed them. */
@@ -122,6 +133,7 @@ export async function startSandbox({ stateFile, lateWebhook, port, chaos: wanted
 
   return {
     env: {
+      ...NO_PROVIDERS,
       AIRTABLE_API_KEY: TOKEN,
       AIRTABLE_BASE_ID: BASE_ID,
       AIRTABLE_ENDPOINT_URL: baseAt.url,

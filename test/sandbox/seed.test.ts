@@ -175,6 +175,9 @@ function settings() {
     pollingEnabled: true,
     maxAgeHours: null,
     intervalMinutes: 2,
+    ncaBaseUrl: null,
+    goapiBaseUrl: null,
+    secret: () => null,
   };
   return settle({ path: null, content: {} }, environment, {});
 }

@@ -45,6 +45,8 @@ export const nca = {
     combine: {
       types: ["combine"],
       outputs: ["{externalId}_output_0.mp4"],
+      provider: "nca",
+      webhookEndpoint: "/v1/ffmpeg/compose",
       target: {
         table: "Segments",
         links: ["Segments", "Related Segment Video"],
@@ -56,18 +58,24 @@ export const nca = {
     concatenate: {
       types: ["concatenate"],
       outputs: ["{externalId}.mp4", "{externalId}_output_0.mp4"],
+      provider: "nca",
+      webhookEndpoint: "/v1/video/concatenate",
       target: { table: "Videos", links: ["Related Video"], payloadKeys: ["video_id", "record_id"] },
       attachment: "Combined Segments Video",
     },
     add_music: {
       types: ["add_music_to_video", "final"],
       outputs: ["{externalId}_output_0.mp4", "{externalId}.mp4"],
+      provider: "nca",
+      webhookEndpoint: "/v1/ffmpeg/compose",
       target: { table: "Videos", links: ["Related Video"], payloadKeys: ["video_id", "record_id"] },
       attachment: "Video + Music",
     },
     image_zoom: {
       types: [],
       outputs: ["{externalId}_output_0.mp4"],
+      provider: "nca",
+      webhookEndpoint: "/v1/ffmpeg/compose",
       target: {
         table: "Segments",
         links: ["Segments", "Related Segment Video"],

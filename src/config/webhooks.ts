@@ -1,0 +1,35 @@
+import type { Operation } from "../core/job.ts";
+import type { Environment } from "./environment.ts";
+import type { Problem } from "./problems.ts";
+import type { Config } from "./schema.ts";
+
+/** Where webhooks may be sent again, and how they are signed. */
+export interface WebhookSettings {
+  /** `host` or `host:port`, in lower case. */
+  readonly allowHosts: readonly string[];
+  readonly signature: { readonly header: string; readonly prefix: string; readonly secret: string } | null;
+}
+
+/** `problems` gets a missing secret, and operations whose webhook could not be made or sent anywhere. */
+export function settleWebhooks(
+  { allowHosts, signature }: Config["webhooks"],
+  operations: readonly Operation[],
+  environment: Environment,
+  problems: Problem[],
+): WebhookSettings {
+  const replayed = operations.filter(({ via }) => via === "webhook");
+  if (replayed.length > 0 && allowHosts.length === 0) {
+    problems.push({ path: "webhooks.allowHosts", message: "missing; a job is to be completed via its webhook" });
+  }
+  for (const { name, webhookEndpoint } of replayed) {
+    if (webhookEndpoint !== null) continue;
+    const message = "missing; without it the provider's webhook cannot be made again";
+    problems.push({ path: `operations.${name}.webhookEndpoint`, message });
+  }
+  if (signature === null) return { allowHosts, signature };
+  const secret = environment.secret("STUCK_JOBS_WEBHOOK_SECRET", problems);
+  if (secret === null) {
+    problems.push({ path: "webhooks.signature", message: "no secret; set STUCK_JOBS_WEBHOOK_SECRET" });
+  }
+  return { allowHosts, signature: { header: signature.header, prefix: signature.prefix, secret: secret ?? "" } };
+}
