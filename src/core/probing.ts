@@ -4,14 +4,18 @@ import { type Calibration, type Look, type Sighting, weigh } from "./evidence.ts
 import type { Case, Run } from "./run.ts";
 import { type Candidate, decide, type Verdict } from "./verdict.ts";
 
-/** Looks at an output's possible names in their order, until one is there. */
-export async function lookAtAll(candidate: Candidate, run: Run): Promise<readonly Look[]> {
+/** Looks at an output's possible names in their order: until one is there, or at each of them. */
+export async function lookAtAll(
+  candidate: Candidate,
+  run: Run,
+  how: "until-found" | "each" = "until-found",
+): Promise<readonly Look[]> {
   const looks: Look[] = [];
   for (const names of candidate.names) {
     const look: Sighting[] = [];
     for (const name of names) look.push(await lookInto(run.probe.locate(name), candidate, run));
     looks.push(look);
-    if (look.every(({ result }) => result === "present")) break;
+    if (how === "until-found" && look.every(({ result }) => result === "present")) break;
   }
   return looks;
 }
