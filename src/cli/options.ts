@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { DURATION_FORM, parseDuration } from "../config/duration.ts";
-import type { Duration } from "../core/job.ts";
+import type { Duration, Via } from "../core/job.ts";
 
 export const OUTPUTS = ["table", "json", "ndjson"] as const;
 export type OutputFormat = (typeof OUTPUTS)[number];
@@ -26,6 +26,7 @@ export interface Flags {
   readonly fail?: boolean;
   readonly force?: boolean;
   readonly confirm?: boolean;
+  readonly via?: Via;
   readonly exitCode?: boolean;
 }
 

@@ -49,6 +49,7 @@ export async function sweepOnce(
       store: base.store,
       probe: storage,
       providers: new Map(),
+      webhooks: null,
       limits,
       observer: { ...progress, ...listener },
     });
@@ -70,7 +71,7 @@ export async function sweepOnce(
 function planOf(
   { command, flags }: Invocation,
   settings: Settings,
-): Omit<Run, "store" | "probe" | "providers" | "limits" | "observer"> {
+): Omit<Run, "store" | "probe" | "providers" | "webhooks" | "limits" | "observer"> {
   return {
     command,
     dryRun: flags.dryRun === true,
@@ -90,6 +91,7 @@ function planOf(
     otherNames: settings.storage.otherNames,
     completedStatus: settings.jobs.completedStatus,
     failedStatus: settings.jobs.failedStatus,
+    via: flags.via ?? null,
     signature: { runId: randomUUID(), version: VERSION },
     concurrency: settings.storage.concurrency,
     clock: systemClock,

@@ -51,7 +51,7 @@ export async function applyRecoveries(recoveries: readonly Recovery[], run: Run)
 }
 
 /** A recovery that the fresh read allows, with what it takes. */
-interface Due {
+export interface Due {
   readonly recovery: Recovery;
   readonly job: Job;
   /** Null when the target holds the file already, or is not to be written. */
@@ -59,7 +59,8 @@ interface Due {
   readonly readAt: Instant;
 }
 
-async function examine(pending: readonly Recovery[], run: Run): Promise<readonly Due[]> {
+/** Reads jobs and targets again; settles what changed meanwhile, and gives back the rest. */
+export async function examine(pending: readonly Recovery[], run: Run): Promise<readonly Due[]> {
   const jobs = await run.store.readJobs(
     pending.map(({ item }) => item.job.id),
     run.limits.reads,

@@ -1,9 +1,9 @@
 import type { BrakeSettings } from "./brake.ts";
 import type { Consultation } from "./consult.ts";
 import type { Look, Sighting } from "./evidence.ts";
-import type { Duration, Instant, Job, Target } from "./job.ts";
+import type { Duration, Instant, Job, Target, Via } from "./job.ts";
 import type { Signature } from "./notes.ts";
-import type { Clock, JobStore, OutputProbe, ProviderStatus } from "./ports.ts";
+import type { Clock, JobStore, OutputProbe, ProviderStatus, WebhookReplay } from "./ports.ts";
 import type { Command, Entry } from "./report.ts";
 import type { Candidate, Policy, Verdict } from "./verdict.ts";
 
@@ -68,6 +68,10 @@ export interface Run {
   readonly probe: OutputProbe;
   /** By their names in the configuration. */
   readonly providers: ReadonlyMap<string, Provider>;
+  /** Sends lost webhooks again; null where none are configured. */
+  readonly webhooks: WebhookReplay | null;
+  /** Who completes recovered jobs, whatever the operation says; null leaves it to the operation. */
+  readonly via: Via | null;
   readonly clock: Clock;
   readonly random: () => number;
   readonly limits: Limits;

@@ -1,4 +1,5 @@
 import { applyRecoveries, CHUNK, policyOf, type Recovery } from "./apply-recoveries.ts";
+import { applyByWebhook, isByWebhook } from "./apply-webhooks.ts";
 import type { HeldOperation } from "./brake.ts";
 import { withConsent } from "./consent.ts";
 import { Deck } from "./deck.ts";
@@ -199,7 +200,12 @@ async function recover(cases: readonly Case[], run: Run): Promise<void> {
     for (const { item, candidate } of winners) if (candidate.targetId === null) item.verdict = TARGET_MISSING;
     return;
   }
-  for (const chunk of chunksByTable(winners)) {
+  const direct = winners.filter((each) => !isByWebhook(each, run));
+  for (const chunk of chunksByTable(winners.filter((each) => isByWebhook(each, run)))) {
+    if (run.limits.begin.aborted) return;
+    direct.push(...(await applyByWebhook(await withConsent(chunk, run), run)));
+  }
+  for (const chunk of chunksByTable(direct)) {
     if (run.limits.begin.aborted) return;
     await applyRecoveries(await withConsent(chunk, run), run);
   }

@@ -99,6 +99,8 @@ export function startSweep(world: World, witness: Witness, random: Random, optio
     concurrency: 4,
     store,
     providers: new Map(),
+    webhooks: null,
+    via: null,
     probe: probeOf(world, witness, random, options, alive),
     clock: living,
     random: random.next,

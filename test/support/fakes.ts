@@ -238,6 +238,8 @@ export function runOf(store: JobStore, probe: OutputProbe, over: Partial<Run> = 
     store,
     probe,
     providers: new Map(),
+    webhooks: null,
+    via: null,
     clock: stillClock(),
     random: () => 0.5,
     limits: { listing: never, begin: never, reads: never, writes: never },

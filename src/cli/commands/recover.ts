@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { withSharedFlags, withWritingFlags } from "../options.ts";
 import { type Surroundings, sweepAction } from "./shared.ts";
 
@@ -12,6 +12,12 @@ export function addRecover(program: Command, surroundings: Surroundings): void {
     );
   withWritingFlags(withSharedFlags(command))
     .option("--no-fail", "complete only, fail nothing")
+    .addOption(
+      new Option(
+        "--via <way>",
+        "who completes the jobs: this tool, or the application's handler, whose webhook is sent again",
+      ).choices(["direct", "webhook"]),
+    )
     .addHelpText(
       "after",
       `

@@ -1,0 +1,79 @@
+import { examine, policyOf, type Recovery } from "./apply-recoveries.ts";
+import type { Duration } from "./job.ts";
+import type { Run } from "./run.ts";
+
+/** How long the application's handler may take to complete a job after its webhook was taken, in growing steps. */
+const PATIENCE: readonly Duration[] = [1_000, 2_000, 4_000, 8_000];
+
+/** Whether the application's own handler is to complete the job. */
+export function isByWebhook({ candidate, supersededBy }: Recovery, run: Run): boolean {
+  return supersededBy === null && (run.via ?? candidate.operation.via) === "webhook";
+}
+
+/**
+ * Sends the lost webhooks of at most 50 jobs again, so that the application's handler does what follows a success, and
+ * looks whether it completed them. Gives back those that are to be written directly, since it did not.
+ */
+export async function applyByWebhook(recoveries: readonly Recovery[], run: Run): Promise<readonly Recovery[]> {
+  const due = await examine(recoveries, run);
+  if (run.dryRun) {
+    for (const { recovery } of due) tell(recovery, "its webhook would be sent again");
+    return [];
+  }
+  const awaited: Recovery[] = [];
+  const left: Recovery[] = [];
+  for (const { recovery, job } of due) {
+    if (run.limits.begin.aborted) break;
+    const { candidate, output, others } = recovery;
+    const answer =
+      run.webhooks === null || job.webhookUrl === null
+        ? {
+            kind: "refused" as const,
+            detail: job.webhookUrl === null ? "the job has no webhook URL" : "not configured",
+          }
+        : await run.webhooks.post(
+            {
+              webhookUrl: job.webhookUrl,
+              externalId: candidate.externalId,
+              outputs: [output, ...others].map(({ url }) => url),
+              operation: candidate.operation,
+            },
+            run.limits.writes,
+          );
+    tell(recovery, `its webhook was sent again: ${answer.detail}`);
+    if (answer.kind === "refused") giveUp(recovery, left);
+    else awaited.push(recovery);
+  }
+  for (const recovery of await stillStuck(awaited, run)) giveUp(recovery, left);
+  return left;
+}
+
+/** Those that the handler has not completed when its time is over. */
+async function stillStuck(awaited: readonly Recovery[], run: Run): Promise<readonly Recovery[]> {
+  let open = awaited;
+  for (const pause of PATIENCE) {
+    if (open.length === 0 || run.limits.begin.aborted) break;
+    await run.clock.sleep(pause, run.limits.reads);
+    const jobs = await run.store.readJobs(
+      open.map(({ item }) => item.job.id),
+      run.limits.reads,
+    );
+    open = open.filter(({ item }) => {
+      const job = jobs.get(item.job.id);
+      if (job !== undefined && policyOf(item, run).stuckStatuses.includes(job.status)) return true;
+      item.applied = true;
+      return false;
+    });
+  }
+  return open;
+}
+
+function giveUp(recovery: Recovery, left: Recovery[]): void {
+  const { item, candidate } = recovery;
+  if (candidate.operation.fallback === "direct") left.push(recovery);
+  else item.error = `${item.verdict?.detail ?? ""}; the job is as it was`;
+}
+
+function tell({ item }: Recovery, detail: string): void {
+  if (item.verdict?.kind === "recover") item.verdict = { ...item.verdict, detail };
+}

@@ -1,0 +1,100 @@
+import { describe, expect, it } from "vitest";
+import type { Operation } from "../../src/core/job.ts";
+import type { Replay, ReplayAnswer } from "../../src/core/ports.ts";
+import { sweep } from "../../src/core/sweep.ts";
+import { FakeBase, FakeBucket, runOf } from "../support/fakes.ts";
+import { COMBINE, job, POLICY, SEGMENT } from "../support/world.ts";
+
+const JOB = "recJob00000000001";
+const WEBHOOK = "https://app.example/hook?operation=combine";
+
+function world(handler: (base: FakeBase, replay: Replay) => ReplayAnswer, webhookUrl: string | null = WEBHOOK) {
+  const base = new FakeBase([job({ id: JOB, externalId: "x1", webhookUrl })]);
+  base.target("Segments", SEGMENT);
+  const bucket = new FakeBucket();
+  bucket.objects.set("x1_output_0.mp4", 10);
+  const posted: Replay[] = [];
+  const webhooks = {
+    post: async (replay: Replay) => {
+      posted.push(replay);
+      return handler(base, replay);
+    },
+    requests: () => posted.length,
+  };
+  const swept = async (over: Partial<Operation> = {}, run: Partial<Parameters<typeof runOf>[2]> = {}) => {
+    const policy = { ...POLICY, operations: [{ ...COMBINE, via: "webhook" as const, ...over }] };
+    const { report } = await sweep(runOf(base, bucket, { policy, webhooks, ...run }));
+    return report.entries[0];
+  };
+  return { base, posted, swept };
+}
+
+/** The application's handler, as it completes a job. */
+function completes(base: FakeBase): ReplayAnswer {
+  base.edit(JOB, { status: "completed" });
+  return { kind: "accepted", detail: "HTTP 200" };
+}
+
+describe("a webhook that is sent again", () => {
+  it("leaves everything to the application's handler", async () => {
+    const { base, posted, swept } = world(completes);
+    expect(await swept()).toMatchObject({ applied: true, error: null, verdict: { reason: "output-found" } });
+    expect(posted).toMatchObject([
+      { webhookUrl: WEBHOOK, externalId: "x1", outputs: ["https://bucket.example/x1_output_0.mp4"] },
+    ]);
+    expect(base.log).not.toContain("updateJobs");
+    expect(base.log).not.toContain("updateTargets");
+  });
+
+  it("is asked for on the command line, whatever the operation says, and the other way round", async () => {
+    const byFlag = world(completes);
+    await byFlag.swept({ via: "direct" }, { via: "webhook" });
+    expect(byFlag.posted).toHaveLength(1);
+    const direct = world(completes);
+    await direct.swept({ via: "webhook" }, { via: "direct" });
+    expect(direct.posted).toHaveLength(0);
+    expect(direct.base.log).toContain("updateJobs");
+  });
+
+  it("is followed by writing directly where the handler did not complete the job", async () => {
+    const { base, posted, swept } = world(() => ({ kind: "accepted", detail: "HTTP 200" }));
+    expect(await swept()).toMatchObject({ applied: true });
+    expect(posted).toHaveLength(1);
+    expect(base.jobs.get(JOB)?.notes).toContain("Completed via polling");
+  });
+
+  it("is reported where it did not and nothing else is wanted", async () => {
+    const { base, swept } = world(() => ({ kind: "accepted", detail: "HTTP 200" }));
+    const entry = await swept({ fallback: "none" });
+    expect(entry).toMatchObject({ applied: false });
+    expect(entry?.error).toContain("HTTP 200");
+    expect(base.jobs.get(JOB)?.status).toBe("processing");
+  });
+
+  it("is not written over by us while an answer that was lost may have completed the job", async () => {
+    const { base, swept } = world((base) => {
+      completes(base);
+      return { kind: "unknown", detail: "timed out" };
+    });
+    expect(await swept()).toMatchObject({ applied: true });
+    expect(base.log).not.toContain("updateJobs");
+  });
+
+  it("is not sent where the job has no URL for it, or changed meanwhile", async () => {
+    const without = world(completes, null);
+    expect(await without.swept({ fallback: "none" })).toMatchObject({ applied: false });
+    expect(without.posted).toEqual([]);
+    const changed = world(completes);
+    changed.base.before = (request) => {
+      if (request === "readJobs") changed.base.edit(JOB, { status: "failed" });
+    };
+    expect(await changed.swept()).toMatchObject({ verdict: { reason: "changed-meanwhile" } });
+    expect(changed.posted).toEqual([]);
+  });
+
+  it("is not sent in a dry run", async () => {
+    const { posted, swept } = world(completes);
+    expect(await swept({}, { dryRun: true })).toMatchObject({ applied: false, verdict: { kind: "recover" } });
+    expect(posted).toEqual([]);
+  });
+});
