@@ -59,7 +59,11 @@ export function readFailure({ detail, lasting }: Failure): Settled<Finding> | Tr
 }
 
 /** Reads what came back of `GET bytes=0-0` after `head` had told no size. */
-export function readMeasured(head: Answer, reply: Answer | Failure): Settled<Finding> | Transient<Finding> {
+export function readMeasured(
+  head: Answer,
+  reply: Answer | Failure | Settled<Finding>,
+): Settled<Finding> | Transient<Finding> {
+  if (reply.kind === "settled") return reply;
   if (reply.kind === "failure") return readFailure(reply);
   const reading = read(reply);
   if (reading.kind === "transient") return reading;

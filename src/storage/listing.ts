@@ -1,30 +1,25 @@
 import type { Listing } from "../core/ports.ts";
 import { header, isRedirect } from "./answer.ts";
-import type { Failure } from "./failure.ts";
+import type { Ask } from "./ask.ts";
 import type { Settled, Transient } from "./persist.ts";
 import type { Place } from "./place.ts";
 import { follow } from "./redirects.ts";
 import type { Reply } from "./wire.ts";
-import { beginsAs, readErrorCode, readKeys } from "./xml.ts";
+import { beginsAs, readKeys, readRefusal } from "./xml.ts";
 
 /** ListObjectsV2's own most. A prefix is an external id: there are a few files of it. */
 const MAX_KEYS = "1000";
 
 /** A thousand of the longest keys, with all that is told of each, stay below. */
-export const MAX_LISTING_BYTES = 4 * 2 ** 20;
+const MAX_LISTING_BYTES = 4 * 2 ** 20;
 
 type Attempt = Settled<Listing> | Transient<Listing>;
 
 /** One request for the names that begin with `prefix`, with the redirects that it leads through. */
-export async function listOnce(
-  ask: (url: URL, signal: AbortSignal) => Promise<Reply | Failure>,
-  place: Place,
-  prefix: string,
-  signal: AbortSignal,
-): Promise<Attempt> {
+export async function listOnce(ask: Ask, place: Place, prefix: string, signal: AbortSignal): Promise<Attempt> {
   let at = listingUrl(place, prefix);
   for (let followed = 0; ; followed += 1) {
-    const reply = await ask(at, signal);
+    const reply = await ask.text(at, MAX_LISTING_BYTES, signal);
     if (reply.kind === "failure") return reply.lasting ? unknown(reply.detail) : transient(reply.detail, null);
     if (!isRedirect(reply)) return await readListing(reply, place, prefix);
     const next = follow(at, reply, followed);
@@ -80,8 +75,8 @@ async function readNames(reply: Reply, { keyPrefix }: Place, prefix: string): Pr
 }
 
 async function withCode(detail: string, { body }: Reply): Promise<string> {
-  const code = await readErrorCode(body.toString("utf8"));
-  return code === null ? detail : `${detail} ${code}`;
+  const refusal = await readRefusal(body.toString("utf8"));
+  return refusal === null ? detail : `${detail} ${refusal.code}`;
 }
 
 function refused(detail: string): Attempt {

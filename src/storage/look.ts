@@ -1,27 +1,31 @@
-import { type Answer, afterRedirect, type Finding, read, readFailure, readMeasured } from "./answer.ts";
-import type { Failure } from "./failure.ts";
+import { afterRedirect, type Finding, read, readFailure, readMeasured } from "./answer.ts";
+import { type Ask, isPresigned } from "./ask.ts";
 import type { Settled, Transient } from "./persist.ts";
 import { follow } from "./redirects.ts";
 
-/** Asks for an object: all of what is told of it, or for its first byte only. */
-export type AskObject = (method: "HEAD" | "GET", url: URL, signal: AbortSignal) => Promise<Answer | Failure>;
-
 /** One HEAD with the redirects that it leads through, and a ranged GET where it tells no size. */
 export async function lookOnce(
-  ask: AskObject,
+  ask: Ask,
   url: URL,
   signal: AbortSignal,
 ): Promise<Settled<Finding> | Transient<Finding>> {
   let at = url;
   for (let followed = 0; ; followed += 1) {
-    const reply = await ask("HEAD", at, signal);
+    // A redirect's link was made for the method that we came with.
+    const isLink = followed === 0 && isPresigned(at);
+    const reply = isLink ? await ask.link(at, signal) : await ask.object("HEAD", at, signal);
     if (reply.kind === "failure") return readFailure(reply);
+    if (reply.kind === "settled") return arrived(reply, at, followed);
     const reading = read(reply);
     if (reading.kind === "transient") return reading;
-    if (reading.kind === "settled") return followed === 0 ? reading : afterRedirect(reading, at.host);
-    if (reading.kind === "sizeless") return readMeasured(reply, await ask("GET", at, signal));
+    if (reading.kind === "settled") return arrived(reading, at, followed);
+    if (reading.kind === "sizeless") return readMeasured(reply, await ask.object("GET", at, signal));
     const next = follow(at, reply, followed);
     if (next.kind === "settled") return next;
     at = next.to;
   }
+}
+
+function arrived(found: Settled<Finding>, at: URL, followed: number): Settled<Finding> {
+  return followed === 0 ? found : afterRedirect(found, at.host);
 }

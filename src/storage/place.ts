@@ -42,7 +42,8 @@ export function placeOf(baseUrl: string, addressing: Addressing | null): Place {
   const bucket = style === "path" ? (/^[^/]+\//.exec(path)?.[0] ?? "") : "";
   return {
     bucket: new URL(`/${bucket}`, base),
-    keyPrefix: decoded(path.slice(bucket.length)),
+    // An escape that is none is left as it is: the server will say what it thinks of it.
+    keyPrefix: decoded(path.slice(bucket.length)) ?? path.slice(bucket.length),
     region: regionOf(base.hostname, found),
   };
 }
@@ -52,12 +53,12 @@ function regionOf(hostname: string, host: RegExpExecArray | undefined): string {
   return host?.groups?.region ?? DEFAULT_REGION;
 }
 
-/** An escape that is none is left as it is: the server will say what it thinks of it. */
-function decoded(text: string): string {
+/** Percent-decoded; null where that is not possible. */
+export function decoded(text: string): string | null {
   try {
     return decodeURIComponent(text);
   } catch (error) {
-    if (error instanceof URIError) return text;
+    if (error instanceof URIError) return null;
     throw error;
   }
 }

@@ -2,21 +2,26 @@ import { setMaxListeners } from "node:events";
 import pLimit from "p-limit";
 import type { Clock, Listing, OutputProbe } from "../core/ports.ts";
 import { type Finding, sighted, unknown } from "./answer.ts";
-import type { Failure } from "./failure.ts";
+import { createAsk, signs } from "./ask.ts";
 import { untilAborted } from "./limits.ts";
-import { listOnce, MAX_LISTING_BYTES } from "./listing.ts";
+import { listOnce } from "./listing.ts";
 import { lookOnce } from "./look.ts";
 import { createPace } from "./pace.ts";
 import { type Patience, persist } from "./persist.ts";
 import { type Addressing, placeOf } from "./place.ts";
 import { isHttp, toOrigin } from "./redirects.ts";
-import { createWire, type Reply, type WireRequest } from "./wire.ts";
+import { type Credentials, createSigner } from "./signer.ts";
+import { createWire } from "./wire.ts";
 
 export interface ProbeOptions {
   /** Where outputs lie; a file name is appended after a slash. */
   readonly baseUrl: string;
   /** How `baseUrl` names the bucket; null: as its host's form tells. */
   readonly addressing?: Addressing | null;
+  /** Null where the world may read: nothing is signed. */
+  readonly credentials?: Credentials | null;
+  /** How long a signed link to an attachment lasts, ms: until Airtable has fetched the file. */
+  readonly attachmentUrlTtl?: number;
   /** Looks, and connections to one host, at the same time. */
   readonly concurrency: number;
   readonly clock: Clock;
@@ -31,8 +36,7 @@ export interface ProbeOptions {
 
 const DEFAULT_TIMEOUTS = { connect: 5_000, answer: 10_000, total: 20_000 };
 const DEFAULT_ATTEMPTS = 3;
-/** `bytes=0-0` is answered with one byte, an error with a short text; more is not read. */
-const MAX_ERROR_BYTES = 4096;
+const DEFAULT_ATTACHMENT_URL_TTL = 24 * 3_600_000;
 /** Spaces refuses above 240 a second and bucket (facts.md). */
 const DEFAULT_REQUESTS_PER_SECOND = 200;
 
@@ -54,9 +58,12 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
     answerLimit: timeouts.answer,
   });
   const place = placeOf(options.baseUrl, options.addressing ?? null);
+  const credentials = options.credentials ?? null;
+  const signer = credentials === null ? null : createSigner(credentials, place, clock);
+  const ask = createAsk(wire, turn, place, signer);
 
   return {
-    signed: false,
+    signed: signer !== null,
 
     /** One trailing slash is ours to join with; a further one is part of the key, as `//x` and `/x` are two keys. */
     locate: (fileName) => `${options.baseUrl.replace(/\/$/, "")}/${encodeURIComponent(fileName)}`,
@@ -70,7 +77,7 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
       const finding = await inTurn(signal, () =>
         persist<Finding>(
           patience,
-          (inTime) => lookOnce(askObject, origin, inTime),
+          (inTime) => lookOnce(ask, origin, inTime),
           (detail) => unknown("unreachable", detail).finding,
           signal,
         ),
@@ -84,14 +91,19 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
       return await inTurn(signal, () =>
         persist<Listing>(
           patience,
-          (inTime) => listOnce(askText, place, prefix, inTime),
+          (inTime) => listOnce(ask, place, prefix, inTime),
           (detail) => ({ kind: "unknown", detail }),
           signal,
         ),
       );
     },
 
-    attachmentUrl: async (url) => url,
+    async attachmentUrl(url) {
+      const asked = parse(url);
+      const origin = asked === null ? null : toOrigin(asked);
+      if (signer === null || origin === null || !signs(place, origin)) return url;
+      return await signer.link(origin, options.attachmentUrlTtl ?? DEFAULT_ATTACHMENT_URL_TTL);
+    },
 
     checkMedia: async () => ({ kind: "unknown", detail: "not looked into" }),
 
@@ -103,20 +115,6 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
     // One signal serves all looks of a sweep; above ten listeners Node 20 prints a warning, which cron mails.
     setMaxListeners(0, signal);
     return untilAborted(slot(work), signal);
-  }
-
-  function askObject(method: "HEAD" | "GET", url: URL, signal: AbortSignal): Promise<Reply | Failure> {
-    const headers = method === "GET" ? { range: "bytes=0-0" } : {};
-    return ask({ method, url, headers, maxBytes: MAX_ERROR_BYTES }, signal);
-  }
-
-  function askText(url: URL, signal: AbortSignal): Promise<Reply | Failure> {
-    return ask({ method: "GET", url, headers: {}, maxBytes: MAX_LISTING_BYTES }, signal);
-  }
-
-  async function ask(request: WireRequest, signal: AbortSignal): Promise<Reply | Failure> {
-    await turn(signal);
-    return wire.send(request, signal);
   }
 }
 

@@ -8,7 +8,10 @@ const listing = z.object({
   }),
 });
 
-const refusal = z.object({ Error: z.object({ Code: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/) }) });
+/** A word that may be shown as it is: a code, a region. */
+const word = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/);
+
+const refusal = z.object({ Error: z.object({ Code: word, Region: word.nullable().catch(null).default(null) }) });
 
 /** The keys of an S3 listing, and whether they are all; null for a text that is none, or was cut off. */
 export async function readKeys(text: string): Promise<{ keys: readonly string[]; whole: boolean } | null> {
@@ -18,10 +21,10 @@ export async function readKeys(text: string): Promise<{ keys: readonly string[];
   return { keys: Contents.map(({ Key }) => Key), whole: IsTruncated === "false" };
 }
 
-/** The code of an S3 error ("AccessDenied"); null where the text is no such error. */
-export async function readErrorCode(text: string): Promise<string | null> {
+/** The code of an S3 error ("AccessDenied"), and the region that it may name; null where the text is no such error. */
+export async function readRefusal(text: string): Promise<{ code: string; region: string | null } | null> {
   const found = refusal.safeParse(await parse(text));
-  return found.success ? found.data.Error.Code : null;
+  return found.success ? { code: found.data.Error.Code, region: found.data.Error.Region } : null;
 }
 
 /** Whether the text begins as an S3 answer of that name does: the parser is lenient, and is not given anything else. */

@@ -1,0 +1,74 @@
+import type { Clock } from "../core/ports.ts";
+import { decoded, type Place } from "./place.ts";
+
+/** A key to the place where outputs lie. */
+export interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** Of temporary credentials. */
+  readonly sessionToken: string | null;
+  /** Null: as the host of the place tells. */
+  readonly region: string | null;
+}
+
+/** Signs with AWS Signature Version 4, which every S3 speaks. */
+export interface Signer {
+  /** The request's URL, in the spelling that was signed, and the headers to send with it. */
+  request(method: "HEAD" | "GET", url: URL): Promise<{ url: URL; headers: Record<string, string> }>;
+  /** A URL that lets whoever has it GET the object for `ttl` ms. */
+  link(url: URL, ttl: number): Promise<string>;
+}
+
+export function createSigner(credentials: Credentials, place: Place, clock: Clock): Signer {
+  const region = credentials.region ?? place.region;
+  // Keys derived for the day, which the library keeps here.
+  const cache = new Map<string, ArrayBuffer>();
+
+  /** Loaded late: a run without credentials never does. */
+  async function sign(method: "HEAD" | "GET", url: URL, signQuery: boolean) {
+    const { AwsV4Signer } = await import("aws4fetch");
+    const { accessKeyId, secretAccessKey, sessionToken } = credentials;
+    const signer = new AwsV4Signer({
+      method,
+      url: url.href,
+      accessKeyId,
+      secretAccessKey,
+      ...(sessionToken === null ? {} : { sessionToken }),
+      service: "s3",
+      region,
+      cache,
+      datetime: new Date(clock.now()).toISOString().replace(/[:-]|\.\d{3}/g, ""),
+      signQuery,
+    });
+    return await signer.sign();
+  }
+
+  return {
+    async request(method, url) {
+      const signed = await sign(method, spelledOut(url), false);
+      return { url: signed.url, headers: Object.fromEntries(signed.headers) };
+    },
+    async link(url, ttl) {
+      const asked = spelledOut(url);
+      asked.searchParams.set("X-Amz-Expires", String(Math.floor(ttl / 1000)));
+      return (await sign("GET", asked, true)).url.href;
+    },
+  };
+}
+
+/**
+ * The URL with its path encoded as SigV4 wants it, so that what is sent is what was signed: gateways differ in how they
+ * read `%2F`, or `+`, `'` and `(` that stand there as they are. A key with a dot for a part of it is left alone, as a
+ * URL would lose that part.
+ */
+function spelledOut(url: URL): URL {
+  const spelled = new URL(url);
+  const parts = decoded(url.pathname)?.split("/") ?? [];
+  if (parts.length === 0 || parts.includes(".") || parts.includes("..")) return spelled;
+  spelled.pathname = parts.map((part) => encodeURIComponent(part).replace(/[!'()*]/g, percentEncoded)).join("/");
+  return spelled;
+}
+
+function percentEncoded(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
+}
