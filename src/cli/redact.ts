@@ -1,11 +1,16 @@
 /** Airtable's personal access tokens and its older keys, wherever they come from. */
 const TOKENS = /\b(?:pat[A-Za-z0-9]{14}\.[0-9a-f]{16,}|key[A-Za-z0-9]{14})\b/g;
 
-/** The parts of a query string that open a door: those of AWS SigV4, SigV2 and common token names. */
+/** The parts of a query string that open a door: those of SigV2, Google's links and common token names. */
 const SIGNED =
-  /([?&](?:X-Amz-[A-Za-z-]+|AWSAccessKeyId|Signature|Expires|token|access_token|api_?key|sig|secret)=)[^&\s"'<>\\]+/gi;
+  /([?&](?:X-Goog-[A-Za-z-]+|AWSAccessKeyId|Signature|Expires|token|access_token|api_?key|sig|secret)=)[^&\s"'<>\\]+/gi;
 
-const AUTHORIZATION = /\b(Bearer|Basic|AWS4-HMAC-SHA256)\s+[^\s"',]+/g;
+/** Those of AWS SigV4, wherever they stand: after `&amp;` in XML, or encoded into another URL. */
+const SIGV4 = /(X-Amz-[A-Za-z-]+(?:=|%3D))(?:(?!%26)[^&\s"'<>\\])+/gi;
+
+const SIGV4_HEADER = /\b(AWS4-HMAC-SHA256)\s+Credential=[^"'\n]*?Signature=[0-9a-f]+/g;
+
+const AUTHORIZATION = /\b(Bearer|Basic)\s+[^\s"',]+/g;
 
 const USER_INFO = /(\bhttps?:\/\/)[^/\s:@]+:[^/\s@]+@/g;
 
@@ -18,6 +23,8 @@ export function redact(text: string, secrets: Iterable<string>): string {
   return safe
     .replace(TOKENS, "[redacted]")
     .replace(SIGNED, "$1[redacted]")
+    .replace(SIGV4, "$1[redacted]")
+    .replace(SIGV4_HEADER, "$1 [redacted]")
     .replace(AUTHORIZATION, "$1 [redacted]")
     .replace(USER_INFO, "$1[redacted]@");
 }
