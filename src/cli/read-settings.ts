@@ -3,6 +3,7 @@ import { readConfigFile } from "../config/file.ts";
 import { nearest } from "../config/nearest.ts";
 import { ConfigError } from "../config/problems.ts";
 import { type Settings, settle } from "../config/settings.ts";
+import { readStorageKeys } from "../config/storage-keys.ts";
 import type { Sandbox } from "../sandbox/server.ts";
 import type { Invocation } from "./invocation.ts";
 
@@ -22,7 +23,9 @@ export async function readSettings(
   if (!environment.pollingEnabled && command !== "scan") return "disabled";
   const file =
     sandbox === null ? await readConfigFile(flags.config ?? null, process.cwd()) : { path: null, content: {} };
-  const settings = settle(file, environment, {
+  // The sandbox's bucket is public; a key that is meant for another place must not be tried on it.
+  const surroundings = sandbox === null ? environment : { ...environment, storageKeys: readStorageKeys({}) };
+  const settings = settle(file, surroundings, {
     stuckAfter: flags.olderThan,
     failAfter: flags.failAfter,
     maxAge: flags.maxAge === "none" ? null : flags.maxAge,

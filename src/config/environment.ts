@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { ConfigError, type Problem } from "./problems.ts";
+import { readStorageKeys, type StorageKeys } from "./storage-keys.ts";
+import { readSecret, text } from "./variables.ts";
 
 /** The process's environment, or a test's. */
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -12,6 +12,7 @@ export interface Environment {
   readonly endpointUrl: string | null;
   readonly requestsPerSecond: number | null;
   readonly storageUrl: string | null;
+  readonly storageKeys: StorageKeys;
   readonly pollingEnabled: boolean;
   readonly maxAgeHours: number | null;
   readonly intervalMinutes: number;
@@ -49,6 +50,7 @@ export function readEnvironment(env: Env): Environment {
     endpointUrl: text(env, "AIRTABLE_ENDPOINT_URL"),
     requestsPerSecond: number("STUCK_JOBS_AIRTABLE_RPS", (n) => n > 0 && n <= 5, "a number above 0, at most 5"),
     storageUrl: text(env, "STUCK_JOBS_STORAGE_URL"),
+    storageKeys: readStorageKeys(env),
     pollingEnabled: flag("POLLING_ENABLED") ?? true,
     maxAgeHours: number("POLLING_MAX_AGE_HOURS", (n) => n > 0, "a number of hours above 0"),
     intervalMinutes: number("POLLING_INTERVAL_MINUTES", (n) => n > 0, "a number above 0") ?? DEFAULT_INTERVAL_MINUTES,
@@ -58,31 +60,4 @@ export function readEnvironment(env: Env): Environment {
   };
   if (problems.length > 0) throw new ConfigError(problems);
   return environment;
-}
-
-/** A secret: NAME itself, the file that NAME_FILE names, or the systemd credential NAME. */
-function readSecret(env: Env, name: string, problems: Problem[]): string | null {
-  const direct = text(env, name);
-  if (direct !== null) return direct;
-  const file = text(env, `${name}_FILE`);
-  if (file !== null) return readSecretFile(file, `${name}_FILE`, problems);
-  const credentials = text(env, "CREDENTIALS_DIRECTORY");
-  const credential = credentials === null ? null : join(credentials, name);
-  return credential !== null && existsSync(credential) ? readSecretFile(credential, name, problems) : null;
-}
-
-function readSecretFile(path: string, from: string, problems: Problem[]): string | null {
-  try {
-    const secret = readFileSync(path, "utf8").trim();
-    if (secret !== "") return secret;
-    problems.push({ path: from, message: `${path} is empty` });
-  } catch (error) {
-    problems.push({ path: from, message: `${path} cannot be read: ${error instanceof Error ? error.message : error}` });
-  }
-  return null;
-}
-
-function text(env: Env, name: string): string | null {
-  const value = env[name]?.trim();
-  return value === undefined || value === "" ? null : value;
 }

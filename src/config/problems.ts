@@ -31,7 +31,7 @@ export function problemsOf(error: z.ZodError, input: unknown, schema: z.ZodType 
       .replace(/^Invalid (?:(?:input|option): |discriminator value\. )/, "")
       .replace(/^Expected/, "expected")
       .replace(/, received .*$/, "");
-    const shown = found === undefined ? "missing" : `found ${show(found)}`;
+    const shown = found === undefined ? "missing" : `found ${isSecret(issue.path) ? "a value" : show(found)}`;
     return [{ path: issue.path.join("."), message: `${shown}; ${expected}` }];
   });
 }
@@ -88,7 +88,12 @@ function member(value: unknown, key: string): unknown {
   return Object.entries(value).find(([name]) => name === key)?.[1];
 }
 
+/** What is below these keys must not be shown, whatever is wrong with it. */
+function isSecret(path: readonly PropertyKey[]): boolean {
+  return path.includes("credentials");
+}
+
 function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  const text = JSON.stringify(value, (key, inner) => (key === "credentials" ? "…" : inner)) ?? String(value);
   return text.length <= 80 ? text : `${text.slice(0, 79)}…`;
 }

@@ -78,6 +78,19 @@ const operation = z.strictObject({
   thresholds: thresholds.partial().default({}),
 });
 
+const DAY = 86_400_000;
+
+/** Airtable fetches a file soon after it is told of it, not at once; SigV4 allows a link no more than seven days. */
+const [MIN_LINK, MAX_LINK] = [600_000, 7 * DAY];
+
+const credentials = z.strictObject({
+  from: z.enum(["aws"]).optional().describe("Take AWS_ACCESS_KEY_ID and AWS's other variables as well."),
+  accessKeyId: text.optional(),
+  secretAccessKey: text.optional().describe("Better in the environment: STUCK_JOBS_S3_SECRET_ACCESS_KEY."),
+  sessionToken: text.optional().describe("Of temporary credentials."),
+  region: text.optional().describe("Absent: as the host of baseUrl tells, else us-east-1."),
+});
+
 /** The configuration as files write it, after the preset was laid under it. Unknown keys are errors. */
 export const configSchema = z
   .strictObject({
@@ -119,6 +132,15 @@ export const configSchema = z
         .array(z.string().regex(/^[^{}/]*\{externalId\}[^{}/]*$/, "expected a file name with {externalId} in it"))
         .default([])
         .describe("Names that the worker is known to use: a job is not failed while one of them is there."),
+      addressing: z
+        .enum(["path", "virtual"])
+        .optional()
+        .describe("Where baseUrl names the bucket: first in its path, or in its host. Absent: as the host tells."),
+      credentials: credentials.optional().describe("The key that requests are signed with, for a private bucket."),
+      attachmentUrlTtl: duration
+        .refine((ms) => ms >= MIN_LINK && ms <= MAX_LINK, { error: "expected a duration from 10m to 7d" })
+        .default(DAY)
+        .describe("How long the signed link from which Airtable fetches a file is valid."),
     }),
     brake: z
       .strictObject({
@@ -146,6 +168,10 @@ export const configSchema = z
         const message = `type "${type}" belongs to operation "${owner}" already`;
         context.addIssue({ code: "custom", path: ["operations", name, "types", index], message });
       }
+    }
+    if (config.storage.addressing === "path" && /^\/*$/.test(new URL(config.storage.baseUrl).pathname)) {
+      const message = "path means that the first part of baseUrl's path is the bucket, but it has no path";
+      context.addIssue({ code: "custom", path: ["storage", "addressing"], message });
     }
     const { stuckStatuses, completedStatus, failedStatus } = config.jobs;
     for (const [key, status] of Object.entries({ completedStatus, failedStatus })) {

@@ -15,6 +15,7 @@ import {
   withKnownProviders,
 } from "./providers.ts";
 import { type Config, configSchema } from "./schema.ts";
+import { type StorageCredentials, secretsOf, settleCredentials } from "./storage-keys.ts";
 import { settleWebhooks, type WebhookSettings } from "./webhooks.ts";
 
 /** What a run is given: flags over environment over file over preset, checked. Times are in milliseconds. */
@@ -28,7 +29,12 @@ export interface Settings {
   readonly jobs: Config["jobs"];
   readonly thresholds: Thresholds;
   readonly operations: readonly Operation[];
-  readonly storage: Config["storage"];
+  readonly storage: Omit<Config["storage"], "addressing" | "credentials"> & {
+    /** Null: as the host tells. */
+    readonly addressing: "path" | "virtual" | null;
+    /** Null: nothing is signed. */
+    readonly credentials: StorageCredentials | null;
+  };
   readonly brake: BrakeSettings;
   readonly lateOutputs: boolean;
   readonly providers: readonly ProviderSettings[];
@@ -77,6 +83,8 @@ export function settle(file: ConfigFile, environment: Environment, overrides: Ov
   if (checked.success && baseId === null) {
     problems.push({ path: "airtable.baseId", message: "no base; set it in the configuration or AIRTABLE_BASE_ID" });
   }
+  const key = settleCredentials(checked.data?.storage.credentials, environment.storageKeys);
+  problems.push(...key.problems);
   if (!checked.success || environment.token === null || baseId === null) throw new ConfigError(problems, hint(file));
 
   const config = checked.data;
@@ -102,12 +110,21 @@ export function settle(file: ConfigFile, environment: Environment, overrides: Ov
     jobs: config.jobs,
     thresholds,
     operations,
-    storage: { ...config.storage, concurrency: overrides.concurrency ?? config.storage.concurrency },
+    storage: {
+      ...config.storage,
+      addressing: config.storage.addressing ?? null,
+      concurrency: overrides.concurrency ?? config.storage.concurrency,
+      credentials: key.credentials,
+    },
     brake: config.brake,
     lateOutputs: config.lateOutputs,
     providers,
     webhooks,
-    secrets: webhooks.signature === null ? secrets : [...secrets, webhooks.signature.secret],
+    secrets: [
+      ...secrets,
+      ...(webhooks.signature === null ? [] : [webhooks.signature.secret]),
+      ...secretsOf(key.credentials),
+    ],
     deadline: overrides.deadline ?? environment.intervalMinutes * 60_000 * DEADLINE_SHARE,
   };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { jobOf, targetOf } from "../../src/airtable/records.ts";
 import { settle } from "../../src/config/settings.ts";
+import { readStorageKeys } from "../../src/config/storage-keys.ts";
 import type { OutputProbe } from "../../src/core/ports.ts";
 import { sweep } from "../../src/core/sweep.ts";
 import { type Bucket, createBucket } from "../../src/sandbox/bucket.ts";
@@ -172,6 +173,7 @@ function settings() {
     endpointUrl: null,
     requestsPerSecond: null,
     storageUrl: STORAGE_URL,
+    storageKeys: readStorageKeys({}),
     pollingEnabled: true,
     maxAgeHours: null,
     intervalMinutes: 2,
