@@ -1,3 +1,4 @@
+import { type Access, bases, demand, FULL_ACCESS, forbidden, identity } from "./access.ts";
 import type { Json } from "./cells.ts";
 import { decoded, type Reply, type Request } from "./http.ts";
 import { createIterators } from "./iterators.ts";
@@ -24,6 +25,8 @@ export interface BaseOptions {
   readonly random: () => number;
   /** Airtable's own by default; null for none. */
   readonly limit?: RateLimit | null;
+  /** Full by default. */
+  readonly access?: Access;
 }
 
 /** A base that behaves as Airtable's API does, as far as this tool asks it. What it does not know, it refuses. */
@@ -54,7 +57,8 @@ export interface Base {
 const LONGEST_URL = 16_000;
 
 /** A base in memory. */
-export function createBase({ schema, baseId, token, random, limit = AIRTABLE_LIMIT }: BaseOptions): Base {
+export function createBase(options: BaseOptions): Base {
+  const { schema, baseId, token, random, limit = AIRTABLE_LIMIT, access = FULL_ACCESS } = options;
   const tables = new Tables(schema, random);
   const open = limit === null ? () => true : createGate(limit);
   const iterators = createIterators();
@@ -79,15 +83,22 @@ export function createBase({ schema, baseId, token, random, limit = AIRTABLE_LIM
     if (path.length + lengthOf(query) > LONGEST_URL) throw new Refused(414, "REQUEST_URI_TOO_LONG", "URL too long");
     const [version, base, ...rest] = path.split("/").slice(1).map(decoded);
     if (version !== "v0" || rest.includes(null)) throw new UnknownPath();
-    if (base === "meta" && rest.join("/") === `bases/${baseId}/tables` && request.method === "GET") {
-      refuseQuery(query);
-      return schema;
-    }
+    if (base === "meta" && request.method === "GET") return ofMeta(rest.join("/"), query);
+    demand(request.method === "PATCH" ? "data.records:write" : "data.records:read", access);
     const [name, id, ...more] = rest;
     const table = base === baseId ? tables.find(name ?? "") : null;
-    if (table === null) throw new Refused(403, "INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND", NOT_FOUND);
+    if (table === null) throw forbidden();
     if (more.length > 0) throw new UnknownPath();
     return id === undefined || id === null ? ofTable(table, request, now) : ofRecord(table, id, request, now);
+  }
+
+  function ofMeta(what: string, query: URLSearchParams): unknown {
+    refuseQuery(query);
+    if (what === "whoami") return identity(access);
+    demand("schema.bases:read", access);
+    if (what === "bases") return bases(baseId, access);
+    if (what === `bases/${baseId}/tables`) return schema;
+    throw forbidden();
   }
 
   function ofTable(table: TableSchema, { method, query, body }: Request, now: number): unknown {
@@ -166,9 +177,6 @@ class UnknownPath extends Refused {
 function noRecord(id: string): Refused {
   return new Refused(404, "MODEL_ID_NOT_FOUND", `no record ${id}`);
 }
-
-const NOT_FOUND =
-  "Invalid permissions, or the requested model was not found. Check that both your user and your token have the required permissions, and that the model names and/or ids are correct.";
 
 const RATE_LIMITED = {
   errors: [{ error: "RATE_LIMIT_REACHED", message: "Rate limit exceeded. Please try again later" }],

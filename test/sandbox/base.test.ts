@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { type Access, FULL_ACCESS } from "../../src/sandbox/access.ts";
 import { type BaseOptions, createBase } from "../../src/sandbox/base.ts";
 import type { Json } from "../../src/sandbox/cells.ts";
 import { parseSchema } from "../../src/sandbox/schema.ts";
@@ -123,6 +124,34 @@ describe("who asks for what", () => {
 
   it("the schema is answered whole", () => {
     expect(baseWith(0).ask("GET", `meta/bases/${BASE}/tables`)).toMatchObject({ status: 200, answer: schemaJson });
+  });
+
+  it("the token's owner is told, with the scopes where the token is one whose scopes Airtable tells", () => {
+    const whoami = (access: Partial<Access>) =>
+      baseWith(0, { access: { ...FULL_ACCESS, ...access } }).ask("GET", "meta/whoami").answer;
+    expect(whoami({ scopes: ["data.records:read"] })).toEqual({
+      id: expect.stringMatching(/^usr/),
+      scopes: ["data.records:read"],
+    });
+    expect(whoami({ told: false })).toEqual({ id: expect.stringMatching(/^usr/) });
+  });
+
+  it("the bases are told with what the token's owner may do there", () => {
+    const { answer } = baseWith(0).ask("GET", "meta/bases");
+    expect(answer).toEqual({ bases: [{ id: BASE, name: expect.any(String), permissionLevel: "create" }] });
+  });
+
+  it.each([
+    ["schema.bases:read", "GET", `meta/bases/${BASE}/tables`],
+    ["schema.bases:read", "GET", "meta/bases"],
+    ["data.records:read", "GET", `${BASE}/Jobs`],
+    ["data.records:write", "PATCH", `${BASE}/Jobs`],
+  ] as const)("a token without the scope %s is refused %s %s", (scope, method, path) => {
+    const scopes = FULL_ACCESS.scopes.filter((each) => each !== scope);
+    const body = { records: [{ id: jobId(0), fields: {} }] };
+    const { ask } = baseWith(1, { access: { ...FULL_ACCESS, scopes } });
+    expect(ask(method, path, method === "PATCH" ? { body } : {}).status).toBe(403);
+    expect(baseWith(1).ask(method, path, method === "PATCH" ? { body } : {}).status).toBe(200);
   });
 });
 
