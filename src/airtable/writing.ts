@@ -10,8 +10,8 @@ export interface RecordUpdate {
 }
 
 /**
- * Writes at most ten records in one request. Airtable refuses a batch as a whole for one bad record: it is halved
- * until the bad ones stand alone, so that they do not hold up the others. The results are in the order of `updates`.
+ * Writes at most ten records in one request. Airtable refuses a batch as a whole for one bad record: which one it was
+ * shows only in smaller batches, and those have to rest on a new read. The results are in the order of `updates`.
  */
 export async function writeRecords(
   requests: Requests,
@@ -35,12 +35,8 @@ export async function writeRecords(
     }
     case "unconfirmed":
       return updates.map(({ id }) => ({ id, ...written }));
-    case "refused": {
-      const [only] = updates;
-      if (updates.length === 1 && only !== undefined) return [{ id: only.id, ...written }];
-      const middle = Math.ceil(updates.length / 2);
-      const first = await writeRecords(requests, table, updates.slice(0, middle), signal);
-      return [...first, ...(await writeRecords(requests, table, updates.slice(middle), signal))];
-    }
+    case "refused":
+      if (updates.length === 1) return updates.map(({ id }) => ({ id, ...written }));
+      return updates.map(({ id }) => ({ id, kind: "held-up", error: written.error }));
   }
 }

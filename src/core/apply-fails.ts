@@ -1,4 +1,4 @@
-import { BATCH } from "./apply-recoveries.ts";
+import { halves } from "./batches.ts";
 import type { Calibration } from "./evidence.ts";
 import { checkJob } from "./guard.ts";
 import type { Duration, Job } from "./job.ts";
@@ -22,7 +22,8 @@ export interface Failure {
 
 /**
  * Fails at most ten jobs: looks once more where the last look is old, reads the jobs, and writes in the very next
- * request. A write without a trustworthy answer is resolved by the next round's read.
+ * request. A write without a trustworthy answer is resolved by the next round's read; a batch that was refused for one
+ * of its records is begun anew in halves.
  */
 export async function applyFails(
   failures: readonly Failure[],
@@ -49,6 +50,11 @@ export async function applyFails(
       due.map((each) => failUpdate(each, calibration, run)),
       run.limits.writes,
     );
+    const heldUp = due.flatMap(({ failure }, n) => (results[n]?.kind === "held-up" ? [failure] : []));
+    if (heldUp.length > 0) {
+      for (const part of halves(heldUp)) await applyFails(part, calibration, run);
+      return;
+    }
     pending = sort(due, results, round === ROUNDS);
   }
 }
@@ -128,7 +134,7 @@ function failUpdate({ failure, job }: Due, calibration: Calibration | null, run:
   const { item, candidate } = failure;
   const gathered = { sightings: item.looks.flat(), consultation: item.consultation };
   const at = serverNow(run);
-  const since = job.since.kind === "at" ? job.since.at : at - candidate.age;
+  const since = item.job.since.kind === "at" ? item.job.since.at : at - candidate.age;
   const told = calibration === null || item.verdict?.reason === "provider-failed" ? null : calibration.detail;
   return {
     id: job.id,
@@ -136,11 +142,4 @@ function failUpdate({ failure, job }: Due, calibration: Calibration | null, run:
     error: failureText(since, candidate.age, gathered, told, at, run.signature),
     notes: appendLine(job.notes, failedLine(gathered, at, run.signature)),
   };
-}
-
-/** The failures in the portions in which they are read and written. */
-export function inTens(failures: readonly Failure[]): readonly (readonly Failure[])[] {
-  return Array.from({ length: Math.ceil(failures.length / BATCH) }, (_, n) =>
-    failures.slice(n * BATCH, (n + 1) * BATCH),
-  );
 }

@@ -1,3 +1,4 @@
+import { batches, groupBy, halves } from "./batches.ts";
 import type { Output } from "./evidence.ts";
 import { checkJob, checkTarget, type TargetCheck } from "./guard.ts";
 import type { Duration, Instant, Job } from "./job.ts";
@@ -7,12 +8,6 @@ import type { AttachmentValue, JobUpdate, TargetUpdate, WriteResult } from "./po
 import type { Case, Run } from "./run.ts";
 import { serverNow } from "./server-time.ts";
 import { type Candidate, type Policy, TARGET_MISSING, type Verdict } from "./verdict.ts";
-
-/** Jobs and targets that are read in one request each before they are written. */
-export const CHUNK = 50;
-
-/** Records that Airtable takes in one write. */
-export const BATCH = 10;
 
 /** A write rests on a read that is no older than this; else the records are read again first. */
 export const FRESH_FOR: Duration = 5_000;
@@ -33,7 +28,8 @@ export interface Recovery {
 /**
  * Applies at most 50 recoveries. Each round reads the jobs and their targets, drops what changed meanwhile, writes the
  * targets that lack their file, and then the jobs whose target is confirmed. What was left without a trustworthy
- * answer goes into the next round, where reading tells what became of it.
+ * answer goes into the next round, where reading tells what became of it. A batch that was refused for one of its
+ * records is read again and written in halves, so that one bad record does not hold up the others.
  */
 export async function applyRecoveries(recoveries: readonly Recovery[], run: Run): Promise<void> {
   let pending: readonly Recovery[] = recoveries;
@@ -41,7 +37,8 @@ export async function applyRecoveries(recoveries: readonly Recovery[], run: Run)
     if (round > 1) await run.clock.sleep(250 * 2 ** round * (0.5 + run.random()), run.limits.writes);
     const due = await examine(pending, run);
     if (run.dryRun) return;
-    const lost = await write(due, run);
+    const { lost, heldUp } = await write(due, run);
+    for (const part of heldUp.flatMap(halves)) await applyRecoveries(part, run);
     if (round === ROUNDS) {
       for (const [recovery, error] of lost) fail(recovery, error);
       return;
@@ -176,15 +173,22 @@ function isOlder(job: Job, than: Job): boolean {
   return job.since.kind === "at" && than.since.kind === "at" && job.since.at < than.since.at;
 }
 
-/** Writes what is due, ten at a time; gives back what has to be looked at again, with what was heard of it last. */
-async function write(due: readonly Due[], run: Run): Promise<ReadonlyMap<Recovery, string>> {
-  const lost = new Map<Recovery, string>();
+interface Unsettled {
+  /** What has to be looked at again, with what was heard of it last. */
+  readonly lost: Map<Recovery, string>;
+  /** The batches that were refused for one of their records. */
+  readonly heldUp: (readonly Recovery[])[];
+}
+
+/** Writes what is due, ten at a time; gives back what is not settled by that. */
+async function write(due: readonly Due[], run: Run): Promise<Unsettled> {
+  const unsettled: Unsettled = { lost: new Map(), heldUp: [] };
   const writeJobs = async (confirmed: readonly Due[]) => {
     for (const batch of batches(confirmed, () => "")) {
-      const fresh = keepFresh(batch, lost, run);
+      const fresh = keepFresh(batch, unsettled.lost, run);
       if (fresh.length === 0) continue;
       const updates = fresh.map((each) => jobUpdate(each, run));
-      sort(fresh, await run.store.updateJobs(updates, run.limits.writes), lost, ({ recovery }) => {
+      sort(fresh, await run.store.updateJobs(updates, run.limits.writes), unsettled, ({ recovery }) => {
         recovery.item.applied = true;
       });
     }
@@ -195,18 +199,18 @@ async function write(due: readonly Due[], run: Run): Promise<ReadonlyMap<Recover
   for (const [table, group] of groupBy(delivering, ({ recovery }) => recovery.candidate.operation.target.table)) {
     for (const batch of batches(group, ({ targetUpdate }) => targetUpdate?.id ?? "")) {
       // What was begun is finished, the jobs of delivered targets included; the rest is for the next run.
-      if (run.limits.begin.aborted) return lost;
-      const fresh = keepFresh(batch, lost, run);
+      if (run.limits.begin.aborted) return unsettled;
+      const fresh = keepFresh(batch, unsettled.lost, run);
       const updates = fresh.flatMap(({ targetUpdate }) => (targetUpdate === null ? [] : [targetUpdate]));
       if (updates.length === 0) continue;
       const confirmed: Due[] = [];
-      sort(fresh, await run.store.updateTargets(table, updates, run.limits.writes), lost, (each) => {
+      sort(fresh, await run.store.updateTargets(table, updates, run.limits.writes), unsettled, (each) => {
         confirmed.push(each);
       });
       await writeJobs(confirmed);
     }
   }
-  return lost;
+  return unsettled;
 }
 
 /** Leaves out, for the next round, what was read too long ago to be written on. */
@@ -221,16 +225,19 @@ function keepFresh(batch: readonly Due[], lost: Map<Recovery, string>, run: Run)
 function sort(
   written: readonly Due[],
   results: readonly WriteResult[],
-  lost: Map<Recovery, string>,
+  { lost, heldUp }: Unsettled,
   confirmed: (due: Due) => void,
 ): void {
+  const held: Recovery[] = [];
   for (const [index, due] of written.entries()) {
     const result = results[index];
     if (result === undefined) lost.set(due.recovery, "the base did not answer for this record");
     else if (result.kind === "confirmed") confirmed(due);
     else if (result.kind === "refused") fail(due.recovery, result.error);
+    else if (result.kind === "held-up") held.push(due.recovery);
     else lost.set(due.recovery, result.error);
   }
+  if (held.length > 0) heldUp.push(held);
 }
 
 function jobUpdate({ recovery, job }: Due, run: Run): JobUpdate {
@@ -277,30 +284,4 @@ function settle(item: Case, verdict: Verdict): void {
 
 function fail({ item }: Recovery, error: string): void {
   item.error = error;
-}
-
-/** Batches of ten in which no record stands twice: Airtable refuses such a request whole. */
-export function batches<T>(items: readonly T[], idOf: (item: T) => string): readonly (readonly T[])[] {
-  const result: { items: T[]; ids: Set<string> }[] = [];
-  for (const item of items) {
-    const id = idOf(item);
-    let batch = result.find(({ items, ids }) => items.length < BATCH && (id === "" || !ids.has(id)));
-    if (batch === undefined) {
-      batch = { items: [], ids: new Set() };
-      result.push(batch);
-    }
-    batch.items.push(item);
-    batch.ids.add(id);
-  }
-  return result.map(({ items }) => items);
-}
-
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, readonly T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const group = groups.get(keyOf(item));
-    if (group === undefined) groups.set(keyOf(item), [item]);
-    else group.push(item);
-  }
-  return groups;
 }

@@ -1,4 +1,5 @@
-import { batches, CHUNK, FRESH_FOR, fetchable } from "./apply-recoveries.ts";
+import { FRESH_FOR, fetchable } from "./apply-recoveries.ts";
+import { batches, CHUNK, halves } from "./batches.ts";
 import { recordedOutputs } from "./calibrate.ts";
 import { fileNameOf, type Output } from "./evidence.ts";
 import type { Instant, Job, Operation, Target } from "./job.ts";
@@ -74,7 +75,8 @@ async function repairOf(undelivered: Undelivered, run: Run): Promise<Repair | nu
 
 /**
  * At most ten repairs, of one table: reads jobs and targets again, writes the targets, then the jobs. What changed
- * meanwhile, or takes too long, is left to the next sweep, which looks again.
+ * meanwhile, or takes too long, is left to the next sweep, which looks again. A batch that was refused for one of its
+ * records is begun anew in halves.
  */
 async function repair(repairs: readonly Repair[], run: Run): Promise<void> {
   const { undelivered: fresh, readAt } = await findUndelivered(
@@ -87,6 +89,10 @@ async function repair(repairs: readonly Repair[], run: Run): Promise<void> {
   });
   const again = due.filter(({ output }) => output !== null);
   const written = await deliverAgain(again, readAt, run);
+  if (written === "held-up") {
+    for (const part of halves(repairs)) await repair(part, run);
+    return;
+  }
   const toNote = due.filter(({ output, item }) => output === null || written.has(item.job.id));
   await note(toNote, readAt, run);
 }
@@ -96,7 +102,11 @@ interface DueRepair extends Repair {
 }
 
 /** The ids of the jobs whose target was confirmed. */
-async function deliverAgain(due: readonly DueRepair[], readAt: Instant, run: Run): Promise<ReadonlySet<string>> {
+async function deliverAgain(
+  due: readonly DueRepair[],
+  readAt: Instant,
+  run: Run,
+): Promise<ReadonlySet<string> | "held-up"> {
   const [first] = due;
   if (first === undefined || run.clock.now() - readAt > FRESH_FOR) return new Set();
   const updates: TargetUpdate[] = [];
@@ -105,6 +115,7 @@ async function deliverAgain(due: readonly DueRepair[], readAt: Instant, run: Run
     updates.push({ id: target.id, fields: { [target.field]: await fetchable(value, run) } });
   }
   const results = await run.store.updateTargets(first.delivery.target.table, updates, run.limits.writes);
+  if (results.some(({ kind }) => kind === "held-up")) return "held-up";
   return new Set(due.flatMap(({ item }, n) => (settled(item, results[n]) ? [item.job.id] : [])));
 }
 
@@ -121,7 +132,12 @@ async function note(due: readonly DueRepair[], readAt: Instant, run: Run): Promi
     return [noteOf(job, output, delivery, run)];
   });
   if (updates.length === 0) return;
-  for (const result of await run.store.updateJobs(updates, run.limits.writes)) {
+  const results = await run.store.updateJobs(updates, run.limits.writes);
+  if (results.some(({ kind }) => kind === "held-up")) {
+    for (const part of halves(due)) await note(part, Number.NEGATIVE_INFINITY, run);
+    return;
+  }
+  for (const result of results) {
     const item = due.find(({ delivery: { job } }) => job.id === result.id)?.item;
     if (item !== undefined && settled(item, result)) item.applied = true;
   }

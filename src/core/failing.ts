@@ -1,4 +1,5 @@
-import { applyFails, type Failure, inTens } from "./apply-fails.ts";
+import { applyFails, type Failure } from "./apply-fails.ts";
+import { inTens } from "./batches.ts";
 import { fairShare, type HeldOperation } from "./brake.ts";
 import { calibrate, type KnownOutput, newestCompleted } from "./calibrate.ts";
 import { objection } from "./confirm.ts";

@@ -65,11 +65,13 @@ export interface JobUpdate {
 
 /**
  * What became of one record of a write.
+ * `held-up`: the base refused the request for another of its records and wrote none: read again, and write fewer.
  * `unconfirmed`: no trustworthy answer came, the record may or may not have been changed: read it.
  */
 export type WriteResult =
   | { readonly id: string; readonly kind: "confirmed" }
   | { readonly id: string; readonly kind: "refused"; readonly error: string }
+  | { readonly id: string; readonly kind: "held-up"; readonly error: string }
   | { readonly id: string; readonly kind: "unconfirmed"; readonly error: string };
 
 /** The jobs and their targets. Every method throws `UpstreamError` when the base could not be asked. */
@@ -87,9 +89,9 @@ export interface JobStore {
     attachmentFields: readonly string[],
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, TargetRecord>>;
-  /** Writes at most ten targets in one request, split where the base refuses the batch. */
+  /** Writes at most ten targets in one request. */
   updateTargets(table: string, updates: readonly TargetUpdate[], signal: AbortSignal): Promise<readonly WriteResult[]>;
-  /** Writes at most ten jobs in one request, split where the base refuses the batch. */
+  /** Writes at most ten jobs in one request. */
   updateJobs(updates: readonly JobUpdate[], signal: AbortSignal): Promise<readonly WriteResult[]>;
   /** Completed jobs with a recorded response that were created after `after`; `whole` when none was left out. */
   listCompleted(after: Instant | null, signal: AbortSignal): Promise<{ jobs: readonly Job[]; whole: boolean }>;

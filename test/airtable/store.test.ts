@@ -127,15 +127,18 @@ describe("a listing", () => {
 describe("a write of several", () => {
   const updates = [1, 2, 3, 4].map((n) => ({ id: idOf(n), status: "completed" }));
 
-  it("that is refused is split, so that one bad record does not hold up the others", async () => {
-    const ok = (...ns: number[]) => json(200, { records: ns.map((n) => record(n)) });
-    const base = await scriptedBase(REFUSED, ok(1, 2), REFUSED, REFUSED, ok(4));
+  it("that is refused holds up each of them, since the answer does not say which is the bad one", async () => {
+    const base = await scriptedBase(REFUSED);
     const results = await clientOf(base.url).store.updateJobs(updates, never);
-    expect(results.map(({ kind }) => kind)).toEqual(["confirmed", "confirmed", "refused", "confirmed"]);
-    expect(results[2]).toMatchObject({
-      id: idOf(3),
-      error: expect.stringContaining("INVALID_MULTIPLE_CHOICE_OPTIONS"),
-    });
+    expect(results.map(({ kind }) => kind)).toEqual(["held-up", "held-up", "held-up", "held-up"]);
+    expect(base.seen).toHaveLength(1);
+  });
+
+  it("is refused in Airtable's words where it stands alone", async () => {
+    const base = await scriptedBase(REFUSED);
+    expect(await clientOf(base.url).store.updateJobs(updates.slice(0, 1), never)).toEqual([
+      { id: idOf(1), kind: "refused", error: expect.stringContaining("INVALID_MULTIPLE_CHOICE_OPTIONS") },
+    ]);
   });
 
   it("is confirmed only for the records that the answer names", async () => {

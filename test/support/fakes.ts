@@ -50,6 +50,10 @@ export class FakeBase implements JobStore {
   before: (request: string) => void = () => undefined;
   /** Called after it was carried out; "lost" loses the answer of a write. */
   after: (request: string) => "lost" | undefined = () => undefined;
+  /** The error cells that were written. */
+  readonly errors = new Map<string, string>();
+  /** Records that the base refuses to write, and with them the request they are in. */
+  readonly refused = new Set<string>();
   skewMs: number | null = null;
   #requests = 0;
   readonly #fetched = new Map<string, readonly Attachment[]>();
@@ -108,6 +112,7 @@ export class FakeBase implements JobStore {
 
   async updateTargets(table: string, updates: readonly TargetUpdate[]): Promise<readonly WriteResult[]> {
     this.#begin("updateTargets");
+    if (updates.some(({ id }) => this.refused.has(id))) return refusal(updates);
     for (const { id, fields } of updates) {
       const record = this.targets.get(table)?.get(id);
       if (record !== undefined) record.fields = { ...record.fields, ...fields };
@@ -118,7 +123,11 @@ export class FakeBase implements JobStore {
 
   async updateJobs(updates: readonly JobUpdate[]): Promise<readonly WriteResult[]> {
     this.#begin("updateJobs");
-    for (const { id, ...fields } of updates) this.edit(id, fields);
+    if (updates.some(({ id }) => this.refused.has(id))) return refusal(updates);
+    for (const { id, error, ...fields } of updates) {
+      if (error !== undefined) this.errors.set(id, error);
+      this.edit(id, fields);
+    }
     return this.#answer("updateJobs", updates);
   }
 
@@ -147,6 +156,10 @@ export class FakeBase implements JobStore {
       lost ? { id, kind: "unconfirmed", error: "the answer was lost" } : { id, kind: "confirmed" },
     );
   }
+}
+
+function refusal(updates: readonly { id: string }[]): readonly WriteResult[] {
+  return updates.map(({ id }) => ({ id, kind: updates.length === 1 ? "refused" : "held-up", error: "HTTP 422" }));
 }
 
 function isRevisited({ status, notes }: Job, revisit: Revisit | undefined): boolean {

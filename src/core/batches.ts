@@ -1,0 +1,43 @@
+/** Jobs and targets that are read in one request each before they are written. */
+export const CHUNK = 50;
+
+/** Records that Airtable takes in one write. */
+export const BATCH = 10;
+
+/** Batches of ten in which no record stands twice: Airtable refuses such a request whole. */
+export function batches<T>(items: readonly T[], idOf: (item: T) => string): readonly (readonly T[])[] {
+  const result: { items: T[]; ids: Set<string> }[] = [];
+  for (const item of items) {
+    const id = idOf(item);
+    let batch = result.find(({ items, ids }) => items.length < BATCH && (id === "" || !ids.has(id)));
+    if (batch === undefined) {
+      batch = { items: [], ids: new Set() };
+      result.push(batch);
+    }
+    batch.items.push(item);
+    batch.ids.add(id);
+  }
+  return result.map(({ items }) => items);
+}
+
+/** What a refused batch is taken apart into. */
+export function halves<T>(batch: readonly T[]): readonly (readonly T[])[] {
+  const middle = Math.ceil(batch.length / 2);
+  return [batch.slice(0, middle), batch.slice(middle)];
+}
+
+/** In the order in which the keys first come up. */
+export function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, readonly T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const group = groups.get(keyOf(item));
+    if (group === undefined) groups.set(keyOf(item), [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
+/** The portions in which jobs are read and failed. */
+export function inTens<T>(items: readonly T[]): readonly (readonly T[])[] {
+  return Array.from({ length: Math.ceil(items.length / BATCH) }, (_, n) => items.slice(n * BATCH, (n + 1) * BATCH));
+}
