@@ -5,6 +5,7 @@ import type { Duration, Job } from "./job.ts";
 import { appendLine, failedLine, failureText } from "./notes.ts";
 import type { JobUpdate, WriteResult } from "./ports.ts";
 import { lookAtAll, verdictOn } from "./probing.ts";
+import { asItCounts } from "./revisit.ts";
 import type { Case, Run } from "./run.ts";
 import { serverNow } from "./server-time.ts";
 import type { Candidate } from "./verdict.ts";
@@ -97,7 +98,8 @@ async function examine(pending: readonly Failure[], run: Run): Promise<readonly 
   const due: Due[] = [];
   for (const failure of pending) {
     const { item, candidate } = failure;
-    const check = checkJob(jobs.get(item.job.id), { job: item.job, candidate }, done, run.policy);
+    const fresh = jobs.get(item.job.id);
+    const check = checkJob(fresh && asItCounts(fresh, item), { job: item.job, candidate }, done, run.policy);
     switch (check.kind) {
       case "done":
         item.applied = true;

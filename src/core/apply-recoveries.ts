@@ -5,6 +5,7 @@ import type { Duration, Instant, Job } from "./job.ts";
 import { appendLine, completedLine, supersededLine } from "./notes.ts";
 import { externalIdIn } from "./outputs.ts";
 import type { AttachmentValue, JobUpdate, TargetUpdate, WriteResult } from "./ports.ts";
+import { asItCounts } from "./revisit.ts";
 import type { Case, Run } from "./run.ts";
 import { serverNow } from "./server-time.ts";
 import { type Candidate, type Policy, TARGET_MISSING, type Verdict } from "./verdict.ts";
@@ -68,7 +69,7 @@ export async function examine(pending: readonly Recovery[], run: Run): Promise<r
   for (const recovery of pending) {
     const { item, candidate } = recovery;
     const fresh = jobs.get(item.job.id);
-    const check = checkJob(fresh, { job: item.job, candidate }, done, policyOf(item, run));
+    const check = checkJob(fresh && asItCounts(fresh, item), { job: item.job, candidate }, done, policyOf(item, run));
     switch (check.kind) {
       case "done":
         item.applied = true;

@@ -35,6 +35,16 @@ export function isFailedByPolling(job: Job, run: Run, now: Instant): boolean {
   return job.notes.includes(OLD_POLLER_FAILED_MARK) && job.since.kind === "at" && now - job.since.at <= window;
 }
 
+/**
+ * The job as it counts: one that polling had closed and that is open again was begun again since, in its old record,
+ * whose date is that of its first run. By that date it would be failed the moment it began.
+ */
+export function asItCounts(job: Job, { late }: { readonly late: boolean }): Job {
+  if (late) return job;
+  const closedAt = Math.max(...[COMPLETED_MARK, FAILED_MARK].map((mark) => lastMarked(job.notes, mark) ?? 0));
+  return job.since.kind === "at" && closedAt > job.since.at ? { ...job, since: { kind: "at", at: closedAt } } : job;
+}
+
 /** When this tool completed the job, if that is less than an hour ago. */
 export function completedByPolling(job: Job, run: Run, now: Instant): Instant | null {
   if (job.status !== run.completedStatus) return null;

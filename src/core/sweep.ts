@@ -1,5 +1,6 @@
-import { applyRecoveries, CHUNK, policyOf, type Recovery } from "./apply-recoveries.ts";
+import { applyRecoveries, policyOf, type Recovery } from "./apply-recoveries.ts";
 import { applyByWebhook, isByWebhook } from "./apply-webhooks.ts";
+import { CHUNK } from "./batches.ts";
 import type { HeldOperation } from "./brake.ts";
 import { withConsent } from "./consent.ts";
 import { Deck } from "./deck.ts";
@@ -10,7 +11,7 @@ import type { Instant, Job } from "./job.ts";
 import { isFault, type JobQuery, type StorageConfigError, type UpstreamError } from "./ports.ts";
 import { probeAll } from "./probing.ts";
 import { type Report, summarise } from "./report.ts";
-import { completedByPolling, isFailedByPolling, revisitOf } from "./revisit.ts";
+import { asItCounts, completedByPolling, isFailedByPolling, revisitOf } from "./revisit.ts";
 import { type Case, entryOf, type Run } from "./run.ts";
 import { SKEW_TOO_FAR, SKEW_WARNED, serverNow, skewWarning } from "./server-time.ts";
 import { supersede } from "./supersede.ts";
@@ -152,8 +153,9 @@ function takeOldest(limit: number, cases: Case[], waiting: readonly Case[], deck
   return truncated;
 }
 
-function caseOf(job: Job, run: Run, now: Instant): readonly Case[] {
-  const late = isFailedByPolling(job, run, now);
+function caseOf(listed: Job, run: Run, now: Instant): readonly Case[] {
+  const late = isFailedByPolling(listed, run, now);
+  const job = asItCounts(listed, { late });
   const found = triage(job, policyOf({ late }, run), now);
   if (found.kind === "not-stuck" || (late && found.kind === "settled")) return [];
   const { id, externalId, type, status, since } = job;

@@ -147,3 +147,39 @@ describe("a job that polling failed", () => {
     expect(fileIn(base)).toBeUndefined();
   });
 });
+
+describe("a job that polling had closed and that is open again", () => {
+  const closed = (minutesAgo: number) =>
+    `Failed via polling at ${new Date(NOW - minutesAgo * MINUTE).toISOString()}: no output [stuck-jobs 1, run r]`;
+
+  it("counts from then on, not from its record's date", async () => {
+    const { base, bucket } = worldOf({ age: 30 * HOUR, notes: closed(59) });
+    const { report } = await sweep(runOf(base, bucket));
+    expect(report.entries).toMatchObject([{ age: 59 * MINUTE, verdict: { kind: "wait", reason: "output-not-yet" } }]);
+    expect(base.jobs.get(ID)?.status).toBe("processing");
+  });
+
+  it("is failed when that is long enough ago, and the error says since when", async () => {
+    const { base, bucket } = worldOf({ age: 30 * HOUR, notes: closed(61) });
+    await sweep(runOf(base, bucket));
+    expect(base.jobs.get(ID)?.status).toBe("failed");
+    const said = "No output after 61 minutes (processing since 2026-03-01T10:59:00.000Z";
+    expect(base.jobs.get(ID)).toMatchObject({ error: expect.stringContaining(said) });
+  });
+
+  it("counts from its record's date where its notes tell of nothing later", async () => {
+    const { base, bucket } = worldOf({ age: 30 * MINUTE, notes: closed(61) });
+    const { report } = await sweep(runOf(base, bucket));
+    expect(report.entries.map(({ age }) => age)).toEqual([30 * MINUTE]);
+  });
+
+  it("is left alone where another run closed it, and a person began it again, after it was listed", async () => {
+    const { base, bucket } = worldOf({ age: 30 * HOUR, notes: closed(61) });
+    base.before = (request) => {
+      if (request === "readJobs") base.edit(ID, { notes: `${closed(61)}\n${closed(0)}` });
+    };
+    const { report } = await sweep(runOf(base, bucket));
+    expect(report.entries.map(({ verdict }) => verdict.reason)).toEqual(["changed-meanwhile"]);
+    expect(base.jobs.get(ID)?.status).toBe("processing");
+  });
+});

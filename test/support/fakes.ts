@@ -50,8 +50,6 @@ export class FakeBase implements JobStore {
   before: (request: string) => void = () => undefined;
   /** Called after it was carried out; "lost" loses the answer of a write. */
   after: (request: string) => "lost" | undefined = () => undefined;
-  /** The error cells that were written. */
-  readonly errors = new Map<string, string>();
   /** Records that the base refuses to write, and with them the request they are in. */
   readonly refused = new Set<string>();
   skewMs: number | null = null;
@@ -124,10 +122,7 @@ export class FakeBase implements JobStore {
   async updateJobs(updates: readonly JobUpdate[]): Promise<readonly WriteResult[]> {
     this.#begin("updateJobs");
     if (updates.some(({ id }) => this.refused.has(id))) return refusal(updates);
-    for (const { id, error, ...fields } of updates) {
-      if (error !== undefined) this.errors.set(id, error);
-      this.edit(id, fields);
-    }
+    for (const { id, ...fields } of updates) this.edit(id, fields);
     return this.#answer("updateJobs", updates);
   }
 
