@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { addExplain } from "./commands/explain.ts";
 import { addFailOld } from "./commands/fail-old.ts";
 import { addRecover } from "./commands/recover.ts";
 import { addSandbox } from "./commands/sandbox.ts";
@@ -38,6 +39,7 @@ Exit codes: 0 done, 2 usage or configuration, 3 partial, 4 token refused, 5 upst
   addScan(program, surroundings);
   addRecover(program, surroundings);
   addFailOld(program, surroundings);
+  addExplain(program, surroundings);
   addSandbox(program, surroundings);
   addSchedule(program, surroundings);
   for (const command of program.commands) inheritSettings(command, program);

@@ -1,18 +1,13 @@
-import { randomUUID } from "node:crypto";
 import type { Settings } from "../config/settings.ts";
 import { isFault, type StorageConfigError, UpstreamError } from "../core/ports.ts";
 import type { Entry, Report } from "../core/report.ts";
-import type { Run } from "../core/run.ts";
 import { sweep } from "../core/sweep.ts";
-import { openBase, openStorage } from "./adapters.ts";
-import { askPerson } from "./ask.ts";
-import { systemClock } from "./clock.ts";
 import { EXIT, type ExitCode, exitCodeOf, exitCodeOfFault } from "./exit-codes.ts";
 import type { Invocation } from "./invocation.ts";
 import { armLimits } from "./limits.ts";
+import { openRun } from "./open-run.ts";
 import { startProgress } from "./progress.ts";
 import type { Stop } from "./stop.ts";
-import { VERSION } from "./version.ts";
 
 /** What came of one sweep. */
 export interface Outcome {
@@ -40,19 +35,10 @@ export async function sweepOnce(
   // A person who is asked takes the time they take.
   const deadline = flags.confirm && flags.deadline === undefined ? null : settings.deadline;
   const limits = armLimits(deadline, stop);
-  const base = openBase(settings, () => limits.remaining());
-  const storage = openStorage(settings);
   const progress = startProgress(terminal, flags.quiet === true);
+  const { run, close } = openRun(invocation, settings, limits, { ...progress, ...listener });
   try {
-    const { report, fault } = await sweep({
-      ...planOf(invocation, settings),
-      store: base.store,
-      probe: storage,
-      providers: new Map(),
-      webhooks: null,
-      limits,
-      observer: { ...progress, ...listener },
-    });
+    const { report, fault } = await sweep(run);
     return { report, fault, code: stop.code() ?? codeOf(report, fault, invocation) };
   } catch (error) {
     const stopped = stop.code();
@@ -63,41 +49,8 @@ export async function sweepOnce(
   } finally {
     progress.stop();
     limits.dispose();
-    await Promise.all([base.close(), storage.close()]);
+    await close();
   }
-}
-
-/** What flags and settings say of the sweep, without that which touches the world. */
-function planOf(
-  { command, flags }: Invocation,
-  settings: Settings,
-): Omit<Run, "store" | "probe" | "providers" | "webhooks" | "limits" | "observer"> {
-  return {
-    command,
-    dryRun: flags.dryRun === true,
-    force: flags.force === true,
-    limit: flags.limit ?? null,
-    named: flags.job ?? null,
-    only: flags.operation ?? null,
-    policy: {
-      stuckStatuses: settings.jobs.stuckStatuses,
-      operations: settings.operations,
-      thresholds: settings.thresholds,
-      mode: command === "fail-old" ? "fail" : "recover",
-      failing: flags.fail !== false,
-    },
-    brake: settings.brake,
-    lateOutputs: settings.lateOutputs,
-    otherNames: settings.storage.otherNames,
-    completedStatus: settings.jobs.completedStatus,
-    failedStatus: settings.jobs.failedStatus,
-    via: flags.via ?? null,
-    signature: { runId: randomUUID(), version: VERSION },
-    concurrency: settings.storage.concurrency,
-    clock: systemClock,
-    random: Math.random,
-    confirm: flags.confirm ? askPerson : null,
-  };
 }
 
 function codeOf(report: Report, fault: Outcome["fault"], { flags }: Invocation): ExitCode {

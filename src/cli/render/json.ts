@@ -37,7 +37,8 @@ function head(report: Report) {
   };
 }
 
-function jobObject(entry: Entry) {
+/** One job of a report. */
+export function jobObject(entry: Entry) {
   const output = outputOf(entry);
   const { url, bytes, contentType, lastModified } = output ?? {};
   return {

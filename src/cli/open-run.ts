@@ -1,0 +1,68 @@
+import { randomUUID } from "node:crypto";
+import type { Settings } from "../config/settings.ts";
+import type { Observer, Run } from "../core/run.ts";
+import { openBase, openStorage } from "./adapters.ts";
+import { askPerson } from "./ask.ts";
+import { systemClock } from "./clock.ts";
+import type { Invocation } from "./invocation.ts";
+import type { RunLimits } from "./limits.ts";
+import { VERSION } from "./version.ts";
+
+/** All that the core is given, over the base and the storage of the settings. Nothing is asked before it asks. */
+export function openRun(
+  invocation: Invocation,
+  settings: Settings,
+  limits: RunLimits,
+  observer: Observer,
+): { readonly run: Run; close(): Promise<void> } {
+  const base = openBase(settings, () => limits.remaining());
+  const storage = openStorage(settings);
+  const run: Run = {
+    ...planOf(invocation, settings),
+    store: base.store,
+    probe: storage,
+    providers: new Map(),
+    webhooks: null,
+    limits,
+    observer,
+  };
+  return {
+    run,
+    async close() {
+      await Promise.all([base.close(), storage.close()]);
+    },
+  };
+}
+
+/** What flags and settings say of the sweep, without that which touches the world. */
+function planOf(
+  { command, flags }: Invocation,
+  settings: Settings,
+): Omit<Run, "store" | "probe" | "providers" | "webhooks" | "limits" | "observer"> {
+  return {
+    command,
+    dryRun: flags.dryRun === true,
+    force: flags.force === true,
+    limit: flags.limit ?? null,
+    named: flags.job ?? null,
+    only: flags.operation ?? null,
+    policy: {
+      stuckStatuses: settings.jobs.stuckStatuses,
+      operations: settings.operations,
+      thresholds: settings.thresholds,
+      mode: command === "fail-old" ? "fail" : "recover",
+      failing: flags.fail !== false,
+    },
+    brake: settings.brake,
+    lateOutputs: settings.lateOutputs,
+    otherNames: settings.storage.otherNames,
+    completedStatus: settings.jobs.completedStatus,
+    failedStatus: settings.jobs.failedStatus,
+    via: flags.via ?? null,
+    signature: { runId: randomUUID(), version: VERSION },
+    concurrency: settings.storage.concurrency,
+    clock: systemClock,
+    random: Math.random,
+    confirm: flags.confirm ? askPerson : null,
+  };
+}

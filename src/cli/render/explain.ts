@@ -1,0 +1,125 @@
+import type { Sighting } from "../../core/evidence.ts";
+import type { Explanation } from "../../core/explain.ts";
+import type { Duration } from "../../core/job.ts";
+import { reasonText } from "../reasons.ts";
+import { inWords, sizeInWords } from "../words.ts";
+import { jobObject } from "./json.ts";
+
+/** All that is known of one job, as a page to read. */
+export function renderExplanation(explanation: Explanation): string {
+  const { job, verdict, notStuck, entry, calibration, now } = explanation;
+  const rows: [string, string][] = [
+    ["job", `${job.id}  status ${job.status || "(blank)"}, type ${job.type ?? "(blank)"}`],
+    ["external id", job.externalId ?? "(none)"],
+    ["operation", entry.operation ?? "(none)"],
+    ["since", job.since.kind === "at" ? `${iso(job.since.at)} (${inWords(now - job.since.at)} ago)` : job.since.kind],
+    ["payload", payloadLine(explanation)],
+    ["webhook URL", job.webhookUrl ?? "(none)"],
+    ["target", targetLine(explanation)],
+    ...evidenceRows(explanation),
+    ...(calibration === null ? [] : [["missing here", calibration.detail] satisfies [string, string]]),
+  ];
+  const width = Math.max(...rows.map(([name]) => name.length));
+  const facts = rows.map(([name, text]) => `${name.padEnd(width)}  ${text}`);
+  return `${[...facts, "", ...conclusion(explanation, verdict, notStuck)].join("\n")}\n`;
+}
+
+/** The same as data: `stuck-jobs/explain@1`. */
+export function renderExplanationJson(explanations: readonly Explanation[]): string {
+  const jobs = explanations.map((explanation) => {
+    const { verdict, notStuck, entry, calibration, listing, attachments, thresholds } = explanation;
+    return {
+      ...jobObject({ ...entry, verdict: verdict ?? entry.verdict }),
+      ...(verdict === null ? { verdict: null, reason: null, detail: null } : {}),
+      notStuck,
+      rule: verdict === null ? null : reasonText(verdict.kind, verdict.reason).means,
+      toDo: verdict === null ? null : reasonText(verdict.kind, verdict.reason).toDo,
+      changes: changes(explanation),
+      thresholds,
+      calibration,
+      listing,
+      attachments: attachments?.map(({ filename, size }) => ({ filename, size })) ?? null,
+    };
+  });
+  return `${JSON.stringify({ schema: "stuck-jobs/explain@1", jobs }, null, 2)}\n`;
+}
+
+function payloadLine({ job: { payload } }: Explanation): string {
+  switch (payload.kind) {
+    case "empty":
+      return "(empty)";
+    case "unreadable":
+      return `unreadable: ${payload.reason}`;
+    case "read":
+      return Object.keys(payload.value).join(", ") || "(no keys)";
+  }
+}
+
+function targetLine({ entry: { target }, attachments }: Explanation): string {
+  if (target === null) return "(none, or more than one)";
+  const files = attachments?.map(
+    ({ filename, size }) => `${filename}${size === null ? "" : ` (${sizeInWords(size)})`}`,
+  );
+  const holds = files === undefined ? "no such record" : files.length === 0 ? "empty" : `holds ${files.join(", ")}`;
+  return `${target.table} ${target.id}, ${target.field}: ${holds}`;
+}
+
+function evidenceRows({ entry: { sightings, consultation }, listing, job }: Explanation): readonly [string, string][] {
+  const rows = sightings.map((sighting): [string, string] => ["storage", sightingLine(sighting)]);
+  if (listing !== null) {
+    const found =
+      listing.kind === "listed" ? listing.names.join(", ") || "nothing" : `${listing.kind}: ${listing.detail}`;
+    rows.push([`listing`, `${job.externalId}*: ${found}`]);
+  }
+  if (consultation !== null) {
+    rows.push([consultation.provider, `${consultation.answer.kind}: ${consultation.answer.detail}`]);
+    rows.push(...consultation.looks.map((look): [string, string] => [consultation.provider, sightingLine(look)]));
+  }
+  return rows;
+}
+
+function sightingLine(sighting: Sighting): string {
+  const { result, url, detail } = sighting;
+  if (sighting.result !== "present") return `${result.padEnd(8)} ${url}  ${detail}`;
+  const { bytes, lastModified } = sighting.output;
+  const when = lastModified === null ? "" : `, written ${lastModified}`;
+  return `${result.padEnd(8)} ${url}  ${detail}, ${sizeInWords(bytes)}${when}`;
+}
+
+function conclusion(
+  explanation: Explanation,
+  verdict: Explanation["verdict"],
+  notStuck: string | null,
+): readonly string[] {
+  if (verdict === null) return [`Not stuck: ${notStuck ?? "nothing is to be done"}.`, ...changes(explanation)];
+  const { means, toDo } = reasonText(verdict.kind, verdict.reason);
+  return [
+    `Verdict: ${verdict.kind}, ${verdict.reason}${verdict.detail === "" ? "" : ` (${verdict.detail})`}`,
+    `Rule:    ${means}`,
+    `To do:   ${toDo}`,
+    ...changes(explanation),
+  ];
+}
+
+/** At which moments the verdict may become another, if all else stays. */
+function changes({ job: { since }, verdict, thresholds, now }: Explanation): readonly string[] {
+  if (since.kind !== "at") return [];
+  const at = (after: Duration | null) => (after === null ? Number.POSITIVE_INFINITY : since.at + after);
+  const mayFail = verdict === null || verdict.kind === "wait" || verdict.kind === "unknown";
+  const steps: [number, string][] = [
+    [at(thresholds.stuckAfter), `is stuck (stuckAfter ${inWords(thresholds.stuckAfter)})`],
+    [
+      mayFail ? at(thresholds.failAfter) : 0,
+      `may be failed if its output is proven absent (failAfter ${inWords(thresholds.failAfter)})`,
+    ],
+    [at(thresholds.maxAge), `is left to fail-old (maxAge ${inWords(thresholds.maxAge)})`],
+  ];
+  const open = verdict !== null || now <= at(thresholds.stuckAfter);
+  return steps
+    .filter(([moment]) => open && moment > now && Number.isFinite(moment))
+    .map(([moment, what]) => `From ${iso(moment)} on it ${what}.`);
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString().replace(".000Z", "Z");
+}

@@ -1,0 +1,55 @@
+import { explain } from "../core/explain.ts";
+import { isFault } from "../core/ports.ts";
+import { EXIT, type ExitCode, exitCodeOfFault } from "./exit-codes.ts";
+import type { Invocation } from "./invocation.ts";
+import { armLimits } from "./limits.ts";
+import { openRun } from "./open-run.ts";
+import { readSettings } from "./read-settings.ts";
+import { renderExplanation, renderExplanationJson } from "./render/explain.ts";
+import { openSandbox } from "./sandbox.ts";
+import { catchSignals } from "./stop.ts";
+
+/** Runs explain from flags to exit code; a job that is not in the base is a wrong argument. */
+export async function runExplain(name: string, invocation: Invocation): Promise<ExitCode> {
+  const sandbox = invocation.flags.sandbox ? await openSandbox({ lateWebhook: false }) : null;
+  try {
+    const settings = await readSettings(invocation, sandbox);
+    if (settings === "disabled") return EXIT.done;
+    const { terminal, flags } = invocation;
+    const stop = catchSignals((signal) => terminal.log(`${signal}: stopping`));
+    const limits = armLimits(settings.deadline, stop);
+    const { run, close } = openRun(invocation, settings, limits, {
+      listed() {},
+      probed() {},
+      settled() {},
+      warn: (message) => terminal.log(`stuck-jobs explain: warning: ${message}`),
+    });
+    try {
+      const explanations = await explain(name, run);
+      if (explanations.length === 0) {
+        terminal.log(
+          `stuck-jobs explain: no job of table "${settings.jobs.table}" has the record id or external id ${name}`,
+        );
+        return EXIT.usage;
+      }
+      terminal.out(
+        flags.output === "json"
+          ? renderExplanationJson(explanations)
+          : explanations.map(renderExplanation).join(`\n${"-".repeat(72)}\n\n`),
+      );
+      return EXIT.done;
+    } catch (error) {
+      const stopped = stop.code();
+      if (stopped !== null) return stopped;
+      if (!isFault(error)) throw error;
+      terminal.log(`stuck-jobs explain: ${error.message}${error.hint === null ? "" : `\n${error.hint}`}`);
+      return exitCodeOfFault(error);
+    } finally {
+      limits.dispose();
+      stop.dispose();
+      await close();
+    }
+  } finally {
+    await sandbox?.close();
+  }
+}

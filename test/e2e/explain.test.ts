@@ -1,0 +1,76 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { folder, stuckJobs } from "./cli.ts";
+
+const page = z.object({
+  schema: z.literal("stuck-jobs/explain@1"),
+  jobs: z.array(
+    z.object({
+      id: z.string(),
+      verdict: z.string().nullable(),
+      reason: z.string().nullable(),
+      rule: z.string().nullable(),
+      notStuck: z.string().nullable(),
+      evidence: z.array(z.object({ source: z.string(), url: z.string(), result: z.string(), detail: z.string() })),
+      changes: z.array(z.string()),
+    }),
+  ),
+});
+
+async function explained(job: string) {
+  const { code, stdout, stderr } = await stuckJobs(["explain", job, "--sandbox", "-o", "json"]);
+  expect([code, stderr]).toEqual([0, ""]);
+  return page.parse(JSON.parse(stdout)).jobs;
+}
+
+describe("explain", () => {
+  it.each([
+    ["recCombineLink001", "recover", "output-found"],
+    ["recConcatLost0001", "fail", "output-absent"],
+    ["recTwoTargets0001", "skip", "target-ambiguous"],
+    ["recTargetGone0001", "skip", "target-missing"],
+    ["recFieldTaken0001", "skip", "target-occupied"],
+    ["recEmptyOutput001", "unknown", "suspect-output"],
+    // A sweep calibrates only when a job would be failed; here it is done always, and tells more.
+    ["recCombineWaits01", "wait", "output-not-yet"],
+    ["recDayOldLost0001", "skip", "beyond-max-age"],
+  ])("says of %s what recover makes of it: %s, %s", async (id, verdict, reason) => {
+    const [job] = await explained(id);
+    expect(job).toMatchObject({ id, verdict, reason, notStuck: null });
+    expect(job?.rule).not.toBe("");
+  });
+
+  it("gathers the evidence of a job that is not stuck, and says from when on it is", async () => {
+    const [job] = await explained("recTooYoung000001");
+    expect(job).toMatchObject({ verdict: null, evidence: [{ source: "storage", result: "present" }] });
+    expect(job?.changes[0]).toMatch(/^From 20\d\d-.* on it is stuck \(stuckAfter 5m\)\.$/);
+  });
+
+  it("finds a job by its external id, and prints a page for people", async () => {
+    const { code, stdout } = await stuckJobs(["explain", "24422850-abc3-4525-9567-e2fd4bd0adcb", "--sandbox"]);
+    expect(code).toBe(0);
+    for (const words of [
+      "recCombineLink001",
+      "Voiceover + Video: empty",
+      "missing here",
+      "Verdict: recover, output-found",
+    ]) {
+      expect(stdout).toContain(words);
+    }
+  });
+
+  it("writes nothing", async () => {
+    const cwd = folder();
+    const { readFileSync } = await import("node:fs");
+    await stuckJobs(["scan", "--sandbox"], { cwd });
+    const before = readFileSync(`${cwd}/.stuck-jobs-sandbox.json`, "utf8");
+    await stuckJobs(["explain", "recConcatLost0001", "--sandbox"], { cwd });
+    expect(readFileSync(`${cwd}/.stuck-jobs-sandbox.json`, "utf8")).toBe(before);
+  });
+
+  it("exits with 2 for a job that is not there", async () => {
+    const { code, stdout, stderr } = await stuckJobs(["explain", "recNobody00000001", "--sandbox"]);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain("recNobody00000001");
+  });
+});
