@@ -1,13 +1,14 @@
 import { setMaxListeners } from "node:events";
 import pLimit from "p-limit";
-import type { Clock, Listing, OutputProbe } from "../core/ports.ts";
+import type { Clock, Listing, MediaCheck, OutputProbe } from "../core/ports.ts";
 import { type Finding, sighted, unknown } from "./answer.ts";
 import { createAsk, signs } from "./ask.ts";
 import { untilAborted } from "./limits.ts";
 import { listOnce } from "./listing.ts";
 import { lookOnce } from "./look.ts";
+import { checkOnce } from "./media.ts";
 import { createPace } from "./pace.ts";
-import { type Patience, persist } from "./persist.ts";
+import { type Patience, persist, type Settled, type Transient } from "./persist.ts";
 import { type Addressing, placeOf } from "./place.ts";
 import { isHttp, toOrigin } from "./redirects.ts";
 import { type Credentials, createSigner } from "./signer.ts";
@@ -36,6 +37,7 @@ export interface ProbeOptions {
 
 const DEFAULT_TIMEOUTS = { connect: 5_000, answer: 10_000, total: 20_000 };
 const DEFAULT_ATTEMPTS = 3;
+const NOT_A_KEY = "not an http or https URL that names a key";
 const DEFAULT_ATTACHMENT_URL_TTL = 24 * 3_600_000;
 /** Spaces refuses above 240 a second and bucket (facts.md). */
 const DEFAULT_REQUESTS_PER_SECOND = 200;
@@ -71,16 +73,12 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
     async look(url, signal) {
       signal.throwIfAborted();
       const asked = parse(url);
-      if (asked === null)
-        return sighted(url, unknown("unexpected", "not an http or https URL that names a key").finding);
+      if (asked === null) return sighted(url, unknown("unexpected", NOT_A_KEY).finding);
       const origin = toOrigin(asked);
-      const finding = await inTurn(signal, () =>
-        persist<Finding>(
-          patience,
-          (inTime) => lookOnce(ask, origin, inTime),
-          (detail) => unknown("unreachable", detail).finding,
-          signal,
-        ),
+      const finding = await settle<Finding>(
+        (inTime) => lookOnce(ask, origin, inTime),
+        (detail) => unknown("unreachable", detail).finding,
+        signal,
       );
       const detail = origin.host === asked.host ? finding.detail : `${finding.detail} (origin)`;
       return sighted(url, { ...finding, detail });
@@ -88,13 +86,10 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
 
     async list(prefix, signal) {
       signal.throwIfAborted();
-      return await inTurn(signal, () =>
-        persist<Listing>(
-          patience,
-          (inTime) => listOnce(ask, place, prefix, inTime),
-          (detail) => ({ kind: "unknown", detail }),
-          signal,
-        ),
+      return await settle<Listing>(
+        (inTime) => listOnce(ask, place, prefix, inTime),
+        (detail) => ({ kind: "unknown", detail }),
+        signal,
       );
     },
 
@@ -105,16 +100,34 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
       return await signer.link(origin, options.attachmentUrlTtl ?? DEFAULT_ATTACHMENT_URL_TTL);
     },
 
-    checkMedia: async () => ({ kind: "unknown", detail: "not looked into" }),
+    async checkMedia(output, signal) {
+      signal.throwIfAborted();
+      const asked = parse(output.url);
+      if (asked === null) return { kind: "unknown", detail: NOT_A_KEY };
+      const url = toOrigin(asked);
+      return await settle<MediaCheck>(
+        (inTime) => checkOnce(ask, url, output, inTime),
+        (detail) => ({ kind: "unknown", detail }),
+        signal,
+      );
+    },
 
     requests: wire.sent,
     close: wire.close,
   };
 
-  function inTurn<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  /** Waits for its turn among those that may go on at once, and tries until something is found or time is up. */
+  function settle<T>(
+    once: (signal: AbortSignal) => Promise<Settled<T> | Transient<T>>,
+    timedOut: (detail: string) => T,
+    signal: AbortSignal,
+  ): Promise<T> {
     // One signal serves all looks of a sweep; above ten listeners Node 20 prints a warning, which cron mails.
     setMaxListeners(0, signal);
-    return untilAborted(slot(work), signal);
+    return untilAborted(
+      slot(() => persist(patience, once, timedOut, signal)),
+      signal,
+    );
   }
 }
 
