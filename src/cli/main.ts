@@ -8,9 +8,8 @@ export async function main(): Promise<void> {
   const terminal = processTerminal(process);
   let code: ExitCode = EXIT.done;
   const fault = (error: unknown) => {
-    terminal.log(
-      `stuck-jobs: a fault of the program: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-    );
+    const words = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    terminal.log(`a fault of the program: ${words}`, "error");
     return EXIT.fault;
   };
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
@@ -25,7 +24,7 @@ export async function main(): Promise<void> {
       },
     }).parseAsync(argumentsOf(process.argv), { from: "user" });
   } catch (error) {
-    code = await explain(error, (line) => terminal.log(line), fault);
+    code = await explain(error, (message) => terminal.log(message, "error"), fault);
   }
   process.exitCode = code;
   await terminal.flushed();
@@ -38,15 +37,15 @@ function argumentsOf([, , ...given]: readonly string[]): readonly string[] {
 
 async function explain(
   error: unknown,
-  log: (line: string) => void,
+  log: (message: string) => void,
   fault: (error: unknown) => ExitCode,
 ): Promise<ExitCode> {
   // Commander has printed its message by then; its exit code for a usage error is 1, the contract's is 2.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   const { ConfigError } = await import("../config/problems.ts");
   if (!(error instanceof ConfigError)) return fault(error);
-  log(`stuck-jobs: the configuration is wrong; nothing was read or written.\n${indented(error.message)}`);
-  if (error.hint !== null) log(error.hint);
+  const hint = error.hint === null ? "" : `\n${error.hint}`;
+  log(`the configuration is wrong; nothing was read or written.\n${indented(error.message)}${hint}`);
   return EXIT.usage;
 }
 

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { DURATION_FORM, parseDuration } from "../config/duration.ts";
 import type { Duration, Via } from "../core/job.ts";
+import { LOG_FORMATS, type LogFormat } from "./log.ts";
 
 export const OUTPUTS = ["table", "json", "ndjson"] as const;
 export type OutputFormat = (typeof OUTPUTS)[number];
@@ -17,6 +18,7 @@ export interface Flags {
   readonly output?: OutputFormat;
   readonly quiet?: boolean;
   readonly verbose?: boolean;
+  readonly logFormat?: LogFormat;
   readonly color: boolean;
   readonly config?: string;
   readonly sandbox?: boolean;
@@ -48,6 +50,7 @@ export function withSharedFlags(command: Command): Command {
     .addOption(new Option("-o, --output <format>", "table, json or ndjson").choices([...OUTPUTS]))
     .option("-q, --quiet", "print errors only")
     .addOption(new Option("-v, --verbose", "tell each decision on stderr").conflicts("quiet"))
+    .addOption(new Option("--log-format <format>", "how stderr is written: text or json").choices([...LOG_FORMATS]))
     .option("--no-color", "no colours")
     .option("--config <file>", "read this configuration file")
     .option("--sandbox", "run against the embedded sandbox instead of a base");

@@ -22,6 +22,7 @@ export function createProgram(surroundings: Surroundings): Command {
     .configureOutput({
       writeOut: (text) => terminal.out(text),
       writeErr: (text) => terminal.log(text.trimEnd()),
+      outputError: (text) => terminal.log(text.trimEnd().replace(/^error: /, ""), "error"),
       getOutHelpWidth: () => terminal.columns,
       getErrHelpWidth: () => terminal.columns,
     })

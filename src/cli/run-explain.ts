@@ -22,14 +22,12 @@ export async function runExplain(name: string, invocation: Invocation): Promise<
       listed() {},
       probed() {},
       settled() {},
-      warn: (message) => terminal.log(`stuck-jobs explain: warning: ${message}`),
+      warn: (message) => terminal.log(message, "warn"),
     });
     try {
       const explanations = await explain(name, run);
       if (explanations.length === 0) {
-        terminal.log(
-          `stuck-jobs explain: no job of table "${settings.jobs.table}" has the record id or external id ${name}`,
-        );
+        terminal.log(`no job of table "${settings.jobs.table}" has the record id or external id ${name}`, "error");
         return EXIT.usage;
       }
       terminal.out(
@@ -42,7 +40,7 @@ export async function runExplain(name: string, invocation: Invocation): Promise<
       const stopped = stop.code();
       if (stopped !== null) return stopped;
       if (!isFault(error)) throw error;
-      terminal.log(`stuck-jobs explain: ${error.message}${error.hint === null ? "" : `\n${error.hint}`}`);
+      terminal.log(`${error.message}${error.hint === null ? "" : `\n${error.hint}`}`, "error");
       return exitCodeOfFault(error);
     } finally {
       limits.dispose();

@@ -9,7 +9,7 @@ import { renderNdjsonJob } from "./render/json.ts";
 import { openSandbox } from "./sandbox.ts";
 import { catchSignals } from "./stop.ts";
 import { sweepOnce } from "./sweep-once.ts";
-import { decisionLine, tellTrouble } from "./tell.ts";
+import { decisionFields, tellTrouble } from "./tell.ts";
 
 /** Runs scan, recover or fail-old from flags to exit code. */
 export async function runSweep(invocation: Invocation): Promise<ExitCode> {
@@ -23,7 +23,7 @@ export async function runSweep(invocation: Invocation): Promise<ExitCode> {
   try {
     const settings = await readSettings(invocation, sandbox);
     if (settings !== "disabled") return await locked(invocation, settings);
-    terminal.log(`stuck-jobs ${command}: disabled by POLLING_ENABLED=false`);
+    terminal.log("disabled by POLLING_ENABLED=false");
     return EXIT.done;
   } finally {
     await sandbox?.close();
@@ -36,7 +36,7 @@ async function locked(invocation: Invocation, settings: Settings): Promise<ExitC
   const lock = await acquireLock(`${endpointUrl} ${baseId}`, new Date());
   if (lock.kind === "taken") {
     const who = lock.by.pid === null ? "another process" : `process ${lock.by.pid}, since ${lock.by.since}`;
-    invocation.terminal.log(`stuck-jobs ${invocation.command}: another run for base ${baseId} is under way: ${who}`);
+    invocation.terminal.log(`another run for base ${baseId} is under way: ${who}`, "warn");
     return EXIT.locked;
   }
   try {
@@ -47,7 +47,7 @@ async function locked(invocation: Invocation, settings: Settings): Promise<ExitC
 }
 
 async function swept(invocation: Invocation, settings: Settings): Promise<ExitCode> {
-  const { command, flags, terminal } = invocation;
+  const { terminal } = invocation;
   const format = formatOf(invocation);
   const stop = catchSignals((name) => terminal.log(`${name}: finishing the write in flight`));
   try {
@@ -56,10 +56,10 @@ async function swept(invocation: Invocation, settings: Settings): Promise<ExitCo
       settings,
       {
         settled(entry) {
-          if (flags.verbose) terminal.log(decisionLine(entry));
+          terminal.log("", "info", decisionFields(entry));
           if (format === "ndjson") terminal.out(renderNdjsonJob(entry));
         },
-        warn: (message) => terminal.log(`stuck-jobs ${command}: warning: ${message}`),
+        warn: (message) => terminal.log(message, "warn"),
       },
       stop,
     );

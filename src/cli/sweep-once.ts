@@ -37,6 +37,7 @@ export async function sweepOnce(
   const limits = armLimits(deadline, stop);
   const progress = startProgress(terminal, flags.quiet === true);
   const { run, close } = openRun(invocation, settings, limits, { ...progress, ...listener });
+  terminal.logAs({ runId: run.signature.runId });
   try {
     const { report, fault } = await sweep(run);
     return { report, fault, code: stop.code() ?? codeOf(report, fault, invocation) };

@@ -1,11 +1,15 @@
+import { isJournal } from "./journal.ts";
+import { DEFAULT_STYLE, type Fields, isWritten, type Level, type LogStyle, renderLog } from "./log.ts";
 import { redact } from "./redact.ts";
 
 /** The streams a command talks through. Everything that leaves the program passes the redactor here. */
 export interface Terminal {
   /** The result. */
   out(text: string): void;
-  /** The log, a line at a time. */
-  log(line: string): void;
+  /** The log. A message of several lines is one entry; `level` is `notice` unless it is given. */
+  log(message: string, level?: Level, fields?: Fields): void;
+  /** How the log is written from here on; what is absent stays as it is. */
+  logAs(style: Partial<Omit<LogStyle, "journal">>): void;
   /** Overwrites the progress line; only ever called when `interactive`. */
   progress(line: string): void;
   readonly stdoutIsTerminal: boolean;
@@ -14,6 +18,8 @@ export interface Terminal {
   readonly columns: number;
   /** Adds a text that must never be shown. */
   keepSecret(secret: string): void;
+  /** Takes out what must not be shown, for what leaves the program elsewhere. */
+  redact(text: string): string;
   /** Resolves when what was written has left the process. */
   flushed(): Promise<void>;
 }
@@ -22,6 +28,8 @@ export interface Terminal {
 export function processTerminal(process: NodeJS.Process): Terminal {
   const secrets = new Set<string>();
   const { stdout, stderr } = process;
+  const interactive = stderr.isTTY === true && !process.env.CI;
+  let style: LogStyle = { ...DEFAULT_STYLE, journal: isJournal(2, process.env) };
   let progressShown = false;
   const clearProgress = () => {
     if (progressShown) stderr.write("\r\u001b[K");
@@ -38,20 +46,30 @@ export function processTerminal(process: NodeJS.Process): Terminal {
       clearProgress();
       stdout.write(redact(text, secrets));
     },
-    log(line) {
+    log(message, level = "notice", fields = {}) {
+      if (!isWritten(level, style)) return;
       clearProgress();
-      stderr.write(`${redact(line, secrets)}\n`);
+      // Before and after: JSON writes some characters of a secret otherwise.
+      const safe = mapTexts(fields, (text) => redact(text, secrets));
+      // A person at a terminal has the run in the summary.
+      const runId = interactive && style.format === "text" ? null : style.runId;
+      const text = renderLog(level, redact(message, secrets), safe, { ...style, runId }, new Date());
+      stderr.write(redact(text, secrets));
+    },
+    logAs(changed) {
+      style = { ...style, ...changed };
     },
     progress(line) {
       stderr.write(`\r\u001b[K${redact(line, secrets)}`);
       progressShown = true;
     },
     stdoutIsTerminal: stdout.isTTY === true,
-    interactive: stderr.isTTY === true && !process.env.CI,
+    interactive,
     columns: Math.max(40, stdout.columns || Number(process.env.COLUMNS) || 100),
     keepSecret(secret) {
       if (secret.length >= 4) secrets.add(secret);
     },
+    redact: (text) => redact(text, secrets),
     async flushed() {
       clearProgress();
       for (const stream of [stdout, stderr]) {
@@ -59,4 +77,10 @@ export function processTerminal(process: NodeJS.Process): Terminal {
       }
     },
   };
+}
+
+function mapTexts(fields: Fields, map: (text: string) => string): Fields {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, typeof value === "string" ? map(value) : value]),
+  );
 }

@@ -16,32 +16,38 @@ export interface Ran {
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Takes stderr instead of the result: a file that is open. */
+  readonly stderr?: number;
   /** Called with the process once it runs. */
   readonly started?: (kill: (signal: NodeJS.Signals) => void) => void;
 }
 
 /** Runs the built CLI as a process, in an empty folder and with nothing in its environment but what is given. */
-export function stuckJobs(args: readonly string[], { env = {}, cwd = folder(), started }: RunOptions = {}) {
-  return run(process.execPath, [BIN, ...args], { env, cwd, ...(started === undefined ? {} : { started }) });
+export function stuckJobs(args: readonly string[], options: RunOptions = {}) {
+  return run(process.execPath, [BIN, ...args], options);
 }
 
 /** Runs any program to its end. */
 export function run(
   program: string,
   args: readonly string[],
-  { env = {}, cwd = folder(), started }: RunOptions,
+  { env = {}, cwd = folder(), stderr, started }: RunOptions,
 ): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd, env: { PATH: process.env.PATH ?? "", ...env }, stdio: "pipe" });
+    const child = spawn(program, args, {
+      cwd,
+      env: { PATH: process.env.PATH ?? "", ...env },
+      stdio: ["pipe", "pipe", stderr ?? "pipe"],
+    });
     const out: Buffer[] = [];
     const err: Buffer[] = [];
-    child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
-    child.stderr.on("data", (chunk: Buffer) => err.push(chunk));
+    child.stdout?.on("data", (chunk: Buffer) => out.push(chunk));
+    child.stderr?.on("data", (chunk: Buffer) => err.push(chunk));
     child.on("error", reject);
     child.on("close", (code, signal) => {
       resolve({ code, signal, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() });
     });
-    child.stdin.end();
+    child.stdin?.end();
     started?.((name) => child.kill(name));
   });
 }

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import type { Flags } from "../options.ts";
-import type { Surroundings } from "./shared.ts";
+import { logAsAsked, type Surroundings } from "./shared.ts";
 
 /** `stuck-jobs explain`: why one job is treated as it is. */
 export function addExplain(program: Command, { env, terminal, exit }: Surroundings): void {
@@ -24,6 +24,7 @@ Examples:
   stuck-jobs explain recTwoTargets0001 --sandbox`,
     )
     .action(async (job: string, flags: Flags) => {
+      logAsAsked("explain", flags, terminal);
       const { runExplain } = await import("../run-explain.ts");
       exit(await runExplain(job, { command: "scan", flags, env, terminal }));
     });

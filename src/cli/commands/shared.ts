@@ -15,7 +15,17 @@ export interface Surroundings {
 /** Runs a sweep as the command's action; the machinery is imported only now, so that --help stays quick. */
 export function sweepAction(command: Command, name: CommandName, { env, terminal, exit }: Surroundings): Command {
   return command.action(async (flags: Flags) => {
+    logAsAsked(name, flags, terminal);
     const { runSweep } = await import("../run-sweep.ts");
     exit(await runSweep({ command: name, flags, env, terminal }));
+  });
+}
+
+/** Has the log written as the flags say, for a command that has them. */
+export function logAsAsked(command: string, { logFormat, quiet, verbose }: Flags, terminal: Terminal): void {
+  terminal.logAs({
+    command,
+    format: logFormat ?? "text",
+    least: quiet ? "error" : verbose ? "info" : "notice",
   });
 }

@@ -1,0 +1,75 @@
+/** How grave a line of the log is. `notice` is what is always told, `info` what is told with `-v`. */
+export type Level = "error" | "warn" | "notice" | "info";
+
+export const LOG_FORMATS = ["text", "json"] as const;
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
+/** What a line tells beside its words. */
+export type Fields = Readonly<Record<string, string | number | boolean | null>>;
+
+/** How the log is written. */
+export interface LogStyle {
+  readonly format: LogFormat;
+  /** Whether the journal reads along: then each line begins with its priority. */
+  readonly journal: boolean;
+  /** What is less grave than this is not written. */
+  readonly least: Level;
+  readonly command: string | null;
+  /** The sweep that is under way. */
+  readonly runId: string | null;
+}
+
+export const DEFAULT_STYLE: LogStyle = { format: "text", journal: false, least: "notice", command: null, runId: null };
+
+/** Syslog's priorities, as sd-daemon(3) has them at the start of a line. */
+const PRIORITY: Readonly<Record<Level, number>> = { error: 3, warn: 4, notice: 5, info: 6 };
+
+/** Whether lines of this level are written. */
+export function isWritten(level: Level, { least }: Pick<LogStyle, "least">): boolean {
+  return PRIORITY[level] <= PRIORITY[least];
+}
+
+/**
+ * One entry of the log, a line or several, with its line ends. As text it is prose that begins with the command, or
+ * without a message key=value; the run stands at the end of each line, since the journal and `grep` know only lines.
+ */
+export function renderLog(level: Level, message: string, fields: Fields, style: LogStyle, now: Date): string {
+  const lines =
+    style.format === "json"
+      ? [renderJsonLog(level, message, fields, style, now)]
+      : renderTextLog(level, message, fields, style);
+  const priority = style.journal ? `<${PRIORITY[level]}>` : "";
+  return lines.map((line) => `${priority}${line}\n`).join("");
+}
+
+function renderJsonLog(level: Level, message: string, fields: Fields, style: LogStyle, now: Date): string {
+  const { command, runId } = style;
+  return JSON.stringify({
+    time: now.toISOString(),
+    level,
+    ...(command === null ? {} : { command }),
+    ...(runId === null ? {} : { runId }),
+    ...(message === "" ? {} : { message }),
+    ...fields,
+  });
+}
+
+function renderTextLog(level: Level, message: string, fields: Fields, style: LogStyle): readonly string[] {
+  const pairs = Object.entries(fields).map(([name, value]) => `${name}=${inText(value)}`);
+  const [first = "", ...rest] = message === "" ? [] : `${prefix(level, style)}${message}`.split("\n");
+  const run = style.runId === null ? "" : ` run=${style.runId}`;
+  return [[first, ...pairs].filter((part) => part !== "").join(" "), ...rest].map((line) => `${line}${run}`);
+}
+
+function prefix(level: Level, { command }: LogStyle): string {
+  const warning = level === "warn" ? "warning: " : "";
+  if (command !== null) return `stuck-jobs ${command}: ${warning}`;
+  return level === "error" || level === "warn" ? `stuck-jobs: ${warning}` : "";
+}
+
+/** Bare where nothing could be misread, else as JSON has it: what logfmt parsers expect. */
+function inText(value: Fields[string]): string {
+  if (value === null) return "-";
+  const text = String(value);
+  return /^[^\s"=\\\p{Cc}]+$/u.test(text) ? text : JSON.stringify(text);
+}
