@@ -55,7 +55,7 @@ async function configFor(named: string | undefined, terminal: Terminal): Promise
   const absolute = resolve(found);
   // A line break would end the command in any of these files.
   if (/[\r\n]/.test(absolute)) throw new ConfigError([{ path: "--config", message: "the path has a line break" }]);
-  if (!existsSync(absolute)) terminal.log(`stuck-jobs schedule: warning: ${absolute} does not exist on this machine`);
+  if (!existsSync(absolute)) terminal.log(`${absolute} does not exist on this machine`, "warn");
   return { absolute, relative: relative(process.cwd(), absolute) };
 }
 
@@ -75,8 +75,8 @@ async function write(
   const standing = await Promise.all(files.map(async ({ path }) => await contentOf(join(folder, path))));
   const differing = files.filter(({ content }, n) => standing[n] !== null && standing[n] !== content);
   if (differing.length > 0 && !force) {
-    for (const { path } of differing) terminal.log(`stuck-jobs schedule: ${join(folder, path)} exists and differs`);
-    terminal.log("Nothing was written. --force overwrites, another --out leaves it.");
+    for (const { path } of differing) terminal.log(`${join(folder, path)} exists and differs`, "error");
+    terminal.log("nothing was written: --force overwrites, another --out leaves it", "error");
     return EXIT.usage;
   }
   for (const { path, content } of files) {

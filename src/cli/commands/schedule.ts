@@ -39,6 +39,7 @@ Examples:
   stuck-jobs schedule print kubernetes --every 10m`,
     )
     .action(async (target: Target, flags: PrintFlags) => {
+      terminal.logAs({ command: "schedule" });
       const { printSchedule } = await import("../print-schedule.ts");
       exit(await printSchedule({ target, ...flags, env, terminal }));
     });
