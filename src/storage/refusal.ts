@@ -15,7 +15,7 @@ const ACCOUNT = "The storage has closed the account of this access key. Ask the 
  * Codes that speak of how was asked and not of what was asked for: no answer to such a request says anything of an
  * object. From S3's list of error codes, Ceph's, and Cloudflare R2's.
  */
-const OURS: Readonly<Record<string, string>> = {
+export const OUR_FAULTS: Readonly<Record<string, string>> = {
   InvalidAccessKeyId: KEY,
   InvalidSecurity: KEY,
   Unauthorized: KEY,
@@ -49,9 +49,9 @@ export async function codeOf(reply: Reply, url: URL): Promise<string | null> {
   const refusal = reply.whole ? await readRefusal(reply.body.toString("utf8")) : null;
   if (refusal === null) return null;
   const { code } = refusal;
-  if (!Object.hasOwn(OURS, code)) return code;
+  if (!Object.hasOwn(OUR_FAULTS, code)) return code;
   const region = refusal.region ?? header(reply, "x-amz-bucket-region");
-  const named = region !== null && OURS[code] === REGION ? ` The storage names ${region}.` : "";
+  const named = region !== null && OUR_FAULTS[code] === REGION ? ` The storage names ${region}.` : "";
   const message = `${url.host} refused a signed request: HTTP ${reply.status} ${code}`;
-  throw new StorageConfigError(code, message, `${OURS[code]}${named}`);
+  throw new StorageConfigError(code, message, `${OUR_FAULTS[code]}${named}`);
 }

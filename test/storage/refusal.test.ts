@@ -1,6 +1,8 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { StorageConfigError } from "../../src/core/ports.ts";
 import type { ProbeOptions } from "../../src/storage/probe.ts";
+import { OUR_FAULTS } from "../../src/storage/refusal.ts";
 import { CREDENTIALS, KEY, type S3Options, serveS3 } from "../support/s3.ts";
 import { never, probeOf, serve, testClock } from "../support/servers.ts";
 import { MINUTE, NOW } from "../support/world.ts";
@@ -168,6 +170,11 @@ describe("what speaks of the request and not of the object", () => {
   ])("is a wrong configuration: %d %s", async (status, code) => {
     const { look } = await lookWhen(status, status, error(code));
     expect((await faultOf(look)).code).toBe(code);
+  });
+
+  test("is in the documentation, all of it", () => {
+    const documented = readFileSync("docs/storage.md", "utf8");
+    expect(Object.keys(OUR_FAULTS).filter((code) => !documented.includes(`\`${code}\``))).toEqual([]);
   });
 
   test.each([
