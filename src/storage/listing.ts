@@ -43,6 +43,8 @@ async function readListing(reply: Reply, place: Place, prefix: string): Promise<
   switch (reply.status) {
     case 200:
       return await readNames(reply, place, prefix);
+    // To a request that is well-formed in S3's protocol: a place that speaks another, or R2, to someone without a key.
+    case 400:
     case 401:
     case 403:
     case 404:

@@ -92,6 +92,8 @@ describe("a place that will not list", () => {
     [403, refusal("AccessDenied"), "HTTP 403 AccessDenied"],
     [404, refusal("NoSuchBucket"), "HTTP 404 NoSuchBucket"],
     [401, "", "HTTP 401"],
+    [400, refusal("InvalidArgument"), "HTTP 400 InvalidArgument"],
+    [400, '{ "code": "bad_request" }', "HTTP 400"],
     [404, "<html>not found</html>", "HTTP 404"],
     [405, refusal("MethodNotAllowed"), "HTTP 405 MethodNotAllowed"],
     [501, refusal("NotImplemented"), "HTTP 501 NotImplemented"],
@@ -123,7 +125,7 @@ describe("what says nothing", () => {
     expect(clock.slept).toEqual([187.5, 375]);
   });
 
-  test.each([204, 400, 409, 410, 520])("is unknown, once asked: %d", async (status) => {
+  test.each([204, 409, 410, 520])("is unknown, once asked: %d", async (status) => {
     const { found, requests } = await listWhen(status, "");
     expect(found).toEqual({ kind: "unknown", detail: `HTTP ${status}` });
     expect(requests).toHaveLength(1);
