@@ -1,3 +1,4 @@
+import type { LookupFunction } from "node:net";
 import type { Agent, buildConnector, Dispatcher } from "undici";
 import type { Answer } from "./answer.ts";
 import { CLOSED, explain, type Failure } from "./failure.ts";
@@ -7,9 +8,11 @@ import { duration, TimeLimitReached } from "./limits.ts";
 const KEEP_ALIVE_MS = 60_000;
 
 export interface WireRequest {
-  readonly method: "HEAD" | "GET";
+  readonly method: "HEAD" | "GET" | "POST";
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
+  /** Of a POST. */
+  readonly body?: string;
   /** Where the body is longer, reading ends about here. */
   readonly maxBytes: number;
 }
@@ -36,9 +39,11 @@ interface WireOptions {
   readonly connectLimit: number;
   /** From the request to the end of the body, ms. */
   readonly answerLimit: number;
+  /** Finds the addresses of a host's name, instead of the system; connections go to no others. */
+  readonly lookup?: LookupFunction;
 }
 
-export function createWire({ connections, connectLimit, answerLimit }: WireOptions): Wire {
+export function createWire({ connections, connectLimit, answerLimit, lookup }: WireOptions): Wire {
   const opening = new Set<AbortController>();
   let agent: Promise<Agent> | null = null;
   let closed = false;
@@ -47,7 +52,7 @@ export function createWire({ connections, connectLimit, answerLimit }: WireOptio
   return {
     async send(request, signal) {
       if (closed) return CLOSED;
-      agent ??= openAgent(connections, connectLimit, opening);
+      agent ??= openAgent(connections, connectLimit, opening, lookup);
       const dispatcher = await agent;
       signal.throwIfAborted();
       return exchange(dispatcher, request, signal, answerLimit, () => {
@@ -64,14 +69,19 @@ export function createWire({ connections, connectLimit, answerLimit }: WireOptio
 }
 
 /** Importing undici costs about 129 ms of CPU: a sweep that finds nothing stuck never does. */
-async function openAgent(connections: number, limit: number, opening: Set<AbortController>): Promise<Agent> {
+async function openAgent(
+  connections: number,
+  limit: number,
+  opening: Set<AbortController>,
+  lookup: LookupFunction | undefined,
+): Promise<Agent> {
   const { default: undici } = await import("undici");
   return new undici.Agent({
     connections,
     pipelining: 1,
     keepAliveTimeout: KEEP_ALIVE_MS,
     keepAliveMaxTimeout: KEEP_ALIVE_MS,
-    connect: connector(undici.buildConnector, limit, opening),
+    connect: connector(undici.buildConnector, limit, opening, lookup),
   });
 }
 
@@ -83,17 +93,21 @@ function connector(
   build: typeof buildConnector,
   limit: number,
   opening: Set<AbortController>,
+  lookup: LookupFunction | undefined,
 ): buildConnector.connector {
   return (options, callback) => {
     const stop = new AbortController();
     opening.add(stop);
     const timer = setTimeout(() => stop.abort(), limit);
-    build({ timeout: 0, signal: stop.signal })(options, (...[error, socket]) => {
-      clearTimeout(timer);
-      opening.delete(stop);
-      if (error === null) callback(null, socket);
-      else callback(stop.signal.aborted ? new ConnectLimitReached(limit) : error, null);
-    });
+    build({ timeout: 0, signal: stop.signal, ...(lookup === undefined ? {} : { lookup }) })(
+      options,
+      (...[error, socket]) => {
+        clearTimeout(timer);
+        opening.delete(stop);
+        if (error === null) callback(null, socket);
+        else callback(stop.signal.aborted ? new ConnectLimitReached(limit) : error, null);
+      },
+    );
   };
 }
 
@@ -107,7 +121,7 @@ class ConnectLimitReached extends Error {
 /** Goes by `dispatch` and not `request`: only its `onRequestStart` tells a request sent from one that never was. */
 function exchange(
   agent: Agent,
-  { method, url, headers, maxBytes }: WireRequest,
+  { method, url, headers, body, maxBytes }: WireRequest,
   signal: AbortSignal,
   limit: number,
   count: () => void,
@@ -144,6 +158,7 @@ function exchange(
         path: url.pathname + url.search,
         method,
         headers: { "user-agent": "stuck-jobs", ...headers },
+        ...(body === undefined ? {} : { body }),
         // undici ends the connection after a HEAD unless told not to.
         reset: false,
         // Our own limit covers both; undici's timers tick in seconds.
