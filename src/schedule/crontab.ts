@@ -4,7 +4,7 @@ import type { RenderedFile, Schedule } from "./schedule.ts";
 /** What Debian's cron searches, with the folder that npm installs global programs to. */
 const SEARCHED = ["/usr/local/bin", "/usr/bin", "/bin"];
 
-/** A crontab of one user: flock keeps runs apart, and mail comes only when there is something to read. */
+/** A crontab of one user: flock keeps runs apart, what was done goes to the log, and trouble comes as mail. */
 export function renderCrontab({ every, config, folders }: Schedule): readonly RenderedFile[] {
   const recover = `stuck-jobs recover${config === null ? "" : ` --config ${shellWord(config.absolute)}`}`;
   const command = [
@@ -12,7 +12,7 @@ export function renderCrontab({ every, config, folders }: Schedule): readonly Re
     `. "$HOME/.stuck-jobs.env"`,
     `out=$(flock -n -E 75 "$HOME/.stuck-jobs.lock" ${recover} 2>&1)`,
     `code=$?`,
-    `[ $code = 75 ] || { [ $code = 0 ] && [ -z "$out" ]; } || printf '%s\\n' "\${out:-stuck-jobs ended with $code}"`,
+    `case $code in 0) [ -z "$out" ] || printf '%s\\n' "$out" | logger -t stuck-jobs 2>/dev/null;; 75) ;; *) printf '%s\\n' "\${out:-stuck-jobs ended with $code}";; esac`,
     `exit $code`,
   ].join("; ");
   const path = [...folders.filter((folder) => !SEARCHED.includes(folder)), ...SEARCHED].join(":");
@@ -26,8 +26,8 @@ export function renderCrontab({ every, config, folders }: Schedule): readonly Re
 #      AIRTABLE_API_KEY=pat...
 #      AIRTABLE_BASE_ID=app...
 # 2. Paste what follows into \`crontab -e\`; or, if you have no other crontab: crontab stuck-jobs.crontab
-# 3. cron mails what a run prints: one line when it changed something or something is wrong, else nothing.
-#    Whether cron ran at all: journalctl -u cron, or grep CRON /var/log/syslog
+# 3. cron mails what goes wrong. What a run changed is in the log: journalctl -t stuck-jobs
+#    Whether cron ran at all: journalctl -u cron. (Without systemd, both are in /var/log/syslog.)
 
 # Who reads the mail.
 MAILTO=root

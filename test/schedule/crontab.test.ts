@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { folder, run } from "../e2e/cli.ts";
@@ -24,19 +24,33 @@ describe("the crontab", () => {
   });
 
   it.each([
-    ["is silent when there was nothing to do", "exit 0", 0, ""],
-    ["passes on what was done", "printf '%s\\n' '2 recovered: \\n 100%'", 0, "2 recovered: \\n 100%\n"],
-    ["passes on what went wrong", "echo refused >&2; exit 4", 4, "refused\n"],
-    ["is silent when another run is under way", "echo 'another run' >&2; exit 75", 75, ""],
-    ["does not hide a run that ended without a word", "kill -9 $$", 137, "stuck-jobs ended with 137\n"],
-  ])("%s", async (_, script, code, mail) => {
+    ["is silent when there was nothing to do", "exit 0", 0, "", ""],
+    ["logs what was done", "printf '%s\\n' '2 recovered: \\n 100%'", 0, "", "-t stuck-jobs: 2 recovered: \\n 100%\n"],
+    ["mails what went wrong", "echo refused >&2; exit 4", 4, "refused\n", ""],
+    [
+      "mails a sweep of which something is left",
+      "echo '1 recovered, 1 error'; exit 3",
+      3,
+      "1 recovered, 1 error\n",
+      "",
+    ],
+    ["is silent when another run is under way", "echo 'another run' >&2; exit 75", 75, "", ""],
+    ["does not hide a run that ended without a word", "kill -9 $$", 137, "stuck-jobs ended with 137\n", ""],
+  ])("%s", async (_, script, code, mail, log) => {
     const home = homeWith(script);
     const ran = await asCron(rendered("crontab", "stuck-jobs.crontab"), home);
-    expect([ran.code, ran.stdout + ran.stderr]).toEqual([code, mail]);
+    expect([ran.code, ran.stdout + ran.stderr, readFileSync(join(home, "log"), "utf8")]).toEqual([code, mail, log]);
+  });
+
+  it("needs no log to be there", async () => {
+    const home = homeWith("echo 1 recovered");
+    standIn(home, "logger", "echo 'logger: socket /dev/log: No such file or directory' >&2; exit 1");
+    const ran = await asCron(rendered("crontab", "stuck-jobs.crontab"), home);
+    expect([ran.code, ran.stdout + ran.stderr]).toEqual([0, ""]);
   });
 
   it("gives the run the environment file, and the configuration file however it is called", async () => {
-    const home = homeWith(`echo "$AIRTABLE_BASE_ID"; printf '<%s>' "$@"`);
+    const home = homeWith(`echo "$AIRTABLE_BASE_ID"; printf '<%s>' "$@"; exit 1`);
     const config = join(home, "100% my 'own' $HOME \"config\".yaml");
     const ran = await asCron(rendered("crontab", "stuck-jobs.crontab", { config }), home);
     expect(ran.stdout).toBe(`app with blanks\n<recover><--config><${config}>\n`);
@@ -60,10 +74,12 @@ describe("the crontab", () => {
   });
 });
 
-/** A home with an environment file and a program `stuck-jobs` that does as told. */
+/** A home with an environment file, a program `stuck-jobs` that does as told, and a log. */
 function homeWith(script: string): string {
   const home = folder();
   standIn(home, "stuck-jobs", script);
+  standIn(home, "logger", `{ printf '%s: ' "$*"; cat; } >>"$HOME/log"`);
+  writeFileSync(join(home, "log"), "");
   writeFileSync(join(home, ".stuck-jobs.env"), 'AIRTABLE_API_KEY=pat0.0\nAIRTABLE_BASE_ID="app with blanks"\n');
   return home;
 }
