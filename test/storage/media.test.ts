@@ -183,13 +183,19 @@ describe("what is not known of a file is not said", () => {
     expect(found).toEqual({ kind: "sound" });
   });
 
-  test.each<[string, string, number]>([
-    ["another part", `bytes 16-31/${file.length}`, 16],
-    ["less of it", `bytes 0-15/${file.length}`, 9],
-  ])("when the server sends %s", async (_, range, length) => {
+  test("when the server sends another part", async () => {
     const { found } = await checkWhen((_request, response) =>
-      response.writeHead(206, { "content-range": range, "content-length": length }).end(file.subarray(0, length)),
+      response.writeHead(206, { "content-range": `bytes 16-31/${file.length}` }).end(file.subarray(0, 16)),
     );
+    expect(found).toEqual({ kind: "unknown", detail: "HTTP 206, another part than was asked for" });
+  });
+
+  test("when the server sends less than it says", async () => {
+    const { found } = await checkWhen((request, response) => {
+      const [, first = 0, last = 0] = (/^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "") ?? []).map(Number);
+      const headers = { "content-range": `bytes ${first}-${last}/${file.length}` };
+      response.writeHead(206, headers).end(file.subarray(first, first + 9));
+    });
     expect(found).toEqual({ kind: "unknown", detail: "HTTP 206, another part than was asked for" });
   });
 

@@ -112,6 +112,18 @@ describe("a signed look", () => {
     },
   );
 
+  test("spells out what gateways read differently: a plus, a quote, a bracket", async () => {
+    const { s3 } = await bucket();
+    const probe = signing(`${s3.url}/clips/a+b`);
+    s3.objects.set("a+b/c'(d)!*.mp4", Buffer.from("hello"));
+    const url = probe.locate("c'(d)!*.mp4");
+    await probe.look(url, never());
+    expect(s3.requests).toEqual(["HEAD /clips/a%2Bb/c%27%28d%29%21%2A.mp4"]);
+    const link = await probe.attachmentUrl(url);
+    expect(link).toContain("/clips/a%2Bb/c%27%28d%29%21%2A.mp4?");
+    expect((await fetch(link)).status).toBe(200);
+  });
+
   test("sends the token of temporary credentials, and signs it", async () => {
     const sessionToken = "FwoGZXIvYXdzEB4aD+/token==";
     const { s3, probe } = await bucket(
