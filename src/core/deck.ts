@@ -1,3 +1,4 @@
+import { Bell } from "./bell.ts";
 import type { Case } from "./run.ts";
 
 /**
@@ -9,7 +10,7 @@ export class Deck {
   #cases: Case[] = [];
   #closed = false;
   #fromOldest = true;
-  #waiting: (() => void)[] = [];
+  readonly #bell = new Bell();
 
   constructor(random: () => number) {
     this.#random = random;
@@ -18,31 +19,25 @@ export class Deck {
   put(cases: readonly Case[]): void {
     // Kept youngest first, so that the oldest is taken off the end.
     this.#cases = [...this.#cases, ...cases].sort((a, b) => (a.age ?? 0) - (b.age ?? 0));
-    this.#wake();
+    this.#bell.ring();
   }
 
   /** No more will come. */
   close(): void {
     this.#closed = true;
-    this.#wake();
+    this.#bell.ring();
   }
 
   /** The next case; null when there is none and none will come. */
   async take(): Promise<Case | null> {
     while (this.#cases.length === 0) {
       if (this.#closed) return null;
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      await this.#bell.heard();
     }
     const oldest = this.#fromOldest;
     this.#fromOldest = !oldest;
     if (oldest) return this.#cases.pop() ?? null;
     const [drawn] = this.#cases.splice(Math.floor(this.#random() * this.#cases.length), 1);
     return drawn ?? null;
-  }
-
-  #wake(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resolve of waiting) resolve();
   }
 }

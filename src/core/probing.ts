@@ -40,9 +40,21 @@ export function verdictOn(
   return decide(candidate, { storage: weigh(looks, calibration), provider: findingOf(consultation) }, run.policy);
 }
 
+/** One that takes a 404 at its word and a 403 for unknown: calibration has the last say where it matters. */
+function firstVerdict(item: Case, candidate: Candidate, run: Run): Verdict {
+  const verdict = verdictOn(item, candidate, null, run);
+  if (!item.late || verdict.kind !== "recover") return verdict;
+  return { ...verdict, reason: "late-output", detail: "polling had failed it before" };
+}
+
+/** A look that the end of the run cut off taught nothing, and is told as such. */
+function cutOff({ names: [[name = ""] = []] }: Candidate, run: Run): Sighting {
+  const detail = "no answer before the run had to end";
+  return { result: "unknown", url: run.probe.locate(name), detail, cause: "unreachable" };
+}
+
 /**
- * Draws from the deck until it is empty, `concurrency` cases at a time, and gives each its first verdict: one that
- * takes a 404 at its word and a 403 for unknown. Calibration has the last say on those that would be failed.
+ * Draws from the deck until it is empty, `concurrency` cases at a time, and gives each its first verdict.
  */
 export async function probeAll(deck: Deck, run: Run, probed: (item: Case) => void): Promise<void> {
   const work = async () => {
@@ -53,11 +65,11 @@ export async function probeAll(deck: Deck, run: Run, probed: (item: Case) => voi
         item.looks = await lookAtAll(candidate, run);
         item.consultation = await consult(candidate, weigh(item.looks, null), run);
       } catch (error) {
-        if (run.limits.reads.aborted) continue;
-        throw error;
+        if (!run.limits.reads.aborted) throw error;
+        item.looks = [...item.looks, [cutOff(candidate, run)]];
       }
       item.probedAt = run.clock.now();
-      item.verdict = verdictOn(item, candidate, null, run);
+      item.verdict = firstVerdict(item, candidate, run);
       probed(item);
     }
   };

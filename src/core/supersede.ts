@@ -2,15 +2,22 @@ import type { Recovery } from "./apply-recoveries.ts";
 import type { Instant } from "./job.ts";
 import type { Case } from "./run.ts";
 
+/** What becomes of the jobs for which an output was found. */
+export interface Succession {
+  /** The newest of each target and field: its output is the one to deliver. */
+  readonly winners: readonly Recovery[];
+  /** Elder ones, to be closed after it. */
+  readonly superseded: readonly (Recovery & { readonly supersededBy: string })[];
+  /** Those of which `by`, which is newer, may yet turn out to have an output. */
+  readonly blocked: readonly { readonly item: Case; readonly by: Case }[];
+}
+
 /**
  * Of several jobs with an output for one target and field the newest wins; the others are closed after it, without
  * their file being written. While it is unknown whether a still newer one has an output, its elders wait: a file that
  * is delivered now could not be replaced afterwards.
  */
-export function supersede(
-  found: readonly Recovery[],
-  cases: readonly Case[],
-): { winners: readonly Recovery[]; superseded: readonly Recovery[] } {
+export function supersede(found: readonly Recovery[], cases: readonly Case[]): Succession {
   const newest = new Map<string, Recovery>();
   for (const recovery of found) {
     const key = keyOf(recovery.item);
@@ -21,29 +28,29 @@ export function supersede(
   const undecided = new Map<string, Case>();
   for (const item of cases) {
     const key = keyOf(item);
-    const unseen = item.verdict === null || item.verdict.reason === "storage-unreachable";
-    if (key !== null && unseen) undecided.set(key, item);
+    if (key === null || !isUndecided(item)) continue;
+    const other = undecided.get(key);
+    if (other === undefined || isNewer(item, other)) undecided.set(key, item);
   }
 
   const winners: Recovery[] = [];
-  const superseded: Recovery[] = [];
+  const superseded: Succession["superseded"][number][] = [];
+  const blocked: Succession["blocked"][number][] = [];
   for (const recovery of found) {
     const key = keyOf(recovery.item);
     const winner = key === null ? undefined : newest.get(key);
     const open = key === null ? undefined : undecided.get(key);
     if (winner !== undefined && open !== undefined && isNewer(open, winner.item)) {
-      const detail = `whether ${open.job.id}, which is newer, has an output is not known`;
-      recovery.item.verdict = { kind: "wait", reason: "newer-undecided", detail };
-    } else if (winner === undefined || winner === recovery) {
-      winners.push(recovery);
-    } else {
-      const { id } = winner.item.job;
-      const { output, others } = recovery;
-      recovery.item.verdict = { kind: "recover", reason: "superseded", output, others, detail: `by ${id}` };
-      superseded.push({ ...recovery, supersededBy: id });
-    }
+      blocked.push({ item: recovery.item, by: open });
+    } else if (winner === undefined || winner === recovery) winners.push(recovery);
+    else superseded.push({ ...recovery, supersededBy: winner.item.job.id });
   }
-  return { winners, superseded };
+  return { winners, superseded, blocked };
+}
+
+/** Not probed yet, or without an answer. A job that polling had failed counts only if its output is there. */
+function isUndecided({ verdict, late }: Case): boolean {
+  return verdict === null || (verdict.reason === "storage-unreachable" && !late);
 }
 
 function keyOf({ target }: Case): string | null {

@@ -1,21 +1,19 @@
-import { applyRecoveries, policyOf, type Recovery } from "./apply-recoveries.ts";
-import { applyByWebhook, isByWebhook } from "./apply-webhooks.ts";
-import { CHUNK } from "./batches.ts";
+import { policyOf } from "./apply-recoveries.ts";
+import { Bell } from "./bell.ts";
 import type { HeldOperation } from "./brake.ts";
-import { withConsent } from "./consent.ts";
 import { Deck } from "./deck.ts";
 import { verifyDeliveries } from "./delivery.ts";
 import { failDue } from "./failing.ts";
 import { herdsIn } from "./herds.ts";
 import type { Instant, Job } from "./job.ts";
-import { isFault, type JobQuery, type StorageConfigError, type UpstreamError } from "./ports.ts";
+import { isFault, type JobQuery, StorageConfigError, type UpstreamError } from "./ports.ts";
 import { probeAll } from "./probing.ts";
+import { recover } from "./recovering.ts";
 import { type Report, summarise } from "./report.ts";
 import { asItCounts, completedByPolling, isFailedByPolling, revisitOf } from "./revisit.ts";
 import { type Case, entryOf, type Run } from "./run.ts";
 import { SKEW_TOO_FAR, SKEW_WARNED, serverNow, skewWarning } from "./server-time.ts";
-import { supersede } from "./supersede.ts";
-import { FUTURE_TOLERANCE, TARGET_MISSING, triage } from "./verdict.ts";
+import { FUTURE_TOLERANCE, triage } from "./verdict.ts";
 
 /** What a sweep comes to. `fault` is what cut its writing short: the report holds what was done before. */
 export interface SweepResult {
@@ -24,8 +22,8 @@ export interface SweepResult {
 }
 
 /**
- * One pass: list, probe, decide, read again, write. Probing begins with the first page; writing begins when the
- * listing is complete, since only then it is known which of several jobs for one target is the newest.
+ * One pass: list, probe, decide, read again, write. Probing begins with the first page of the listing, writing when the
+ * listing is complete; both then go on side by side. Failing comes last, when all is probed.
  *
  * @throws UpstreamError when the listing could not be finished, StorageConfigError when the storage refuses our
  * credentials: then nothing was written.
@@ -33,9 +31,17 @@ export interface SweepResult {
 export async function sweep(run: Run): Promise<SweepResult> {
   const startedAt = run.clock.now();
   const deck = new Deck(run.random);
+  const bell = new Bell();
   const cases: Case[] = [];
   let probed = 0;
-  const probing = probeAll(deck, run, () => run.observer.probed(++probed));
+  let over = false;
+  const probing = probeAll(deck, run, () => {
+    run.observer.probed(++probed);
+    bell.ring();
+  }).finally(() => {
+    over = true;
+    bell.ring();
+  });
   // A fault of the listing is told first; without this, one of the probing would be told as unhandled meanwhile.
   probing.catch(() => undefined);
   let listing: Listing;
@@ -44,14 +50,17 @@ export async function sweep(run: Run): Promise<SweepResult> {
   } finally {
     deck.close();
   }
-  await probing;
-  dropUnchanged(cases);
 
-  let truncated = listing.truncated || cases.some(({ verdict }) => verdict === null);
+  let truncated = listing.truncated;
   let brake: readonly HeldOperation[] = [];
   let fault: SweepResult["fault"] = null;
   try {
-    await recover(cases, run);
+    try {
+      await recover(cases, { bell, isOver: () => over }, run);
+    } finally {
+      await probing;
+      dropUnchanged(cases);
+    }
     if (run.command !== "scan") cases.push(...(await verifyDeliveries(listing.deliveries, run)));
     const failing = await failDue(cases, { ...listing, skewed: listing.skew > SKEW_TOO_FAR }, run);
     brake = failing.held;
@@ -61,6 +70,8 @@ export async function sweep(run: Run): Promise<SweepResult> {
     else if (!run.limits.begin.aborted && !run.limits.writes.aborted) throw error;
     truncated = true;
   }
+  if (fault instanceof StorageConfigError && !cases.some(({ applied }) => applied)) throw fault;
+  truncated ||= cases.some(({ verdict }) => verdict === null);
   if (writes(run)) truncated = leaveUnapplied(cases, truncated);
   for (const item of cases) run.observer.settled(entryOf(item));
   const report = reportOf(run, cases, { startedAt, truncated, brake });
@@ -83,7 +94,6 @@ async function list(cases: Case[], deck: Deck, run: Run): Promise<Listing> {
   let now: Instant | null = null;
   let truncated = false;
   let toProbe = 0;
-  const waiting: Case[] = [];
   const deliveries: string[] = [];
   const failedBefore = new Map<string, number>();
   for await (const page of pagesFrom(asked, run)) {
@@ -99,13 +109,12 @@ async function list(cases: Case[], deck: Deck, run: Run): Promise<Listing> {
     toProbe += open.length;
     run.observer.listed(toProbe);
     if (run.limit === null) deck.put(open);
-    else waiting.push(...open);
     if (run.limits.listing.aborted) {
       truncated = true;
       break;
     }
   }
-  if (run.limit !== null) truncated = takeOldest(run.limit, cases, waiting, deck) || truncated;
+  if (run.limit !== null) truncated = takeOldest(run.limit, cases, deck) || truncated;
   const skew = Math.abs(run.store.skew() ?? 0);
   return { now: now ?? asked, skew, truncated, deliveries, failedBefore };
 }
@@ -142,12 +151,15 @@ function queryAt(now: Instant, run: Run): JobQuery {
   };
 }
 
-/** Keeps the `limit` oldest of those that can be worked on, and fills up with those that cannot. */
-function takeOldest(limit: number, cases: Case[], waiting: readonly Case[], deck: Deck): boolean {
+/**
+ * Keeps the `limit` oldest of those that can be worked on, and fills up with those that cannot, and last with those
+ * that polling had failed: most of them are none when they were probed.
+ */
+function takeOldest(limit: number, cases: Case[], deck: Deck): boolean {
   const byAge = (a: Case, b: Case) => (b.age ?? 0) - (a.age ?? 0);
-  const settled = cases.filter(({ verdict }) => verdict !== null);
-  const taken = [...[...waiting].sort(byAge), ...settled.sort(byAge)].slice(0, limit);
-  const truncated = taken.length < cases.length;
+  const rank = ({ late, verdict }: Case) => (late ? 2 : verdict === null ? 0 : 1);
+  const taken = [...cases].sort((a, b) => rank(a) - rank(b) || byAge(a, b)).slice(0, limit);
+  const truncated = taken.length < cases.filter(({ late }) => !late).length;
   cases.splice(0, cases.length, ...taken);
   deck.put(taken.filter(({ verdict }) => verdict === null));
   return truncated;
@@ -183,57 +195,10 @@ function caseOf(listed: Job, run: Run, now: Instant): readonly Case[] {
 /** A job that polling failed is a case again only if its output has turned up; else it stays as it is, and unsaid. */
 function dropUnchanged(cases: Case[]): void {
   const kept = cases.flatMap((item): readonly Case[] => {
-    if (!item.late) return [item];
-    if (item.verdict?.kind !== "recover") return [];
-    return [{ ...item, verdict: { ...item.verdict, reason: "late-output", detail: "polling had failed it before" } }];
+    const turnedUp = item.verdict?.kind === "recover" || item.applied || item.error !== null;
+    return item.late && !turnedUp ? [] : [item];
   });
   cases.splice(0, cases.length, ...kept);
-}
-
-async function recover(cases: readonly Case[], run: Run): Promise<void> {
-  const found = cases.flatMap((item): readonly Recovery[] => {
-    const { candidate, verdict } = item;
-    if (candidate === null || verdict?.kind !== "recover") return [];
-    return [{ item, candidate, output: verdict.output, others: verdict.others, supersededBy: null }];
-  });
-  const { winners, superseded } = supersede(found, cases);
-  if (run.command === "scan") {
-    // A scan spares the guard read, so a target that only a further link field could name stays unknown to it.
-    for (const { item, candidate } of winners) if (candidate.targetId === null) item.verdict = TARGET_MISSING;
-    return;
-  }
-  const direct = winners.filter((each) => !isByWebhook(each, run));
-  for (const chunk of chunksByTable(winners.filter((each) => isByWebhook(each, run)))) {
-    if (run.limits.begin.aborted) return;
-    direct.push(...(await applyByWebhook(await withConsent(chunk, run), run)));
-  }
-  for (const chunk of chunksByTable(direct)) {
-    if (run.limits.begin.aborted) return;
-    await applyRecoveries(await withConsent(chunk, run), run);
-  }
-  const open: Recovery[] = [];
-  for (const recovery of superseded) {
-    const newer = winners.find(({ item }) => item.job.id === recovery.supersededBy);
-    const delivered = newer?.item.verdict?.kind === "recover" && (newer.item.applied || run.dryRun);
-    if (delivered) open.push(recovery);
-    else recovery.item.verdict = { kind: "wait", reason: "newer-undecided", detail: `${recovery.supersededBy} first` };
-  }
-  for (const chunk of chunksByTable(open)) {
-    if (run.limits.begin.aborted) return;
-    await applyRecoveries(await withConsent(chunk, run), run);
-  }
-}
-
-/** Fifty at a time and of one table, so that each chunk costs two reads. */
-function chunksByTable(recoveries: readonly Recovery[]): readonly (readonly Recovery[])[] {
-  const chunks: Recovery[][] = [];
-  for (const recovery of recoveries) {
-    const { table } = recovery.candidate.operation.target;
-    const open = chunks.find((chunk) => chunk.length < CHUNK && chunk[0]?.candidate.operation.target.table === table);
-    if (open === undefined) chunks.push([recovery]);
-    else open.push(recovery);
-  }
-  return chunks;
 }
 
 function writes(run: Run): boolean {

@@ -449,3 +449,48 @@ describe("a dry run and a scan", () => {
     expect([report.summary.recovered, report.summary.failed]).toEqual([0, 0]);
   });
 });
+
+describe("a storage that hangs", () => {
+  /** A bucket whose named files never answer; the others do at once. */
+  function hanging(bucket: FakeBucket, names: readonly string[]) {
+    const look = bucket.look.bind(bucket);
+    return Object.assign(bucket, {
+      look: (url: string, signal?: AbortSignal) =>
+        names.some((name) => url.endsWith(name))
+          ? new Promise<never>((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)))
+          : look(url),
+    });
+  }
+
+  it("does not hold up what was found elsewhere", async () => {
+    const { base, bucket } = worldOf([combine(1), combine(2)]);
+    bucket.objects.set("x2_output_0.mp4", 1);
+    const [begin, reads] = [new AbortController(), new AbortController()];
+    const never = new AbortController().signal;
+    base.after = (request) => {
+      // The other job is done by now, although the first still hangs: the deadline may come.
+      if (request === "updateJobs") setImmediate(() => reads.abort(new Error("the deadline")));
+      return undefined;
+    };
+    const limits = { listing: never, begin: begin.signal, reads: reads.signal, writes: never };
+    const { report } = await sweep(runOf(base, hanging(bucket, ["x1_output_0.mp4"]), { limits }));
+    expect(verdicts(report.entries)).toEqual(["recover: output-found!", "unknown: storage-unreachable"]);
+  });
+});
+
+describe("a limit", () => {
+  it("is not used up by jobs that polling has failed before", async () => {
+    const failed = [1, 2, 3].map((n) =>
+      combine(n, {
+        status: "failed",
+        age: 3 * HOUR,
+        notes: "Failed via polling at 2026-03-01T11:50:00.000Z: no output",
+      }),
+    );
+    const { base, bucket } = worldOf([...failed, combine(4), combine(5)]);
+    bucket.objects.set("x4_output_0.mp4", 1);
+    const { report } = await sweep(runOf(base, bucket, { limit: 2 }));
+    expect(verdicts(report.entries)).toEqual(["recover: output-found!", "wait: output-not-yet"]);
+    expect(report.truncated).toBe(false);
+  });
+});

@@ -19,14 +19,18 @@ import type {
 import type { Run } from "../../src/core/run.ts";
 import { COMBINE, CONCATENATE, NOW, POLICY } from "./world.ts";
 
-/** A clock that stands still unless it is slept on. */
+/** A clock that stands still unless it is slept on, with nothing else left to do. */
 export function stillClock(at = NOW): Clock & { at: number } {
   return {
     at,
     now() {
       return this.at;
     },
-    async sleep(ms) {
+    async sleep(ms, signal) {
+      for (let turn = 0; turn < 20; turn += 1) {
+        signal?.throwIfAborted();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
       this.at += ms;
     },
   };

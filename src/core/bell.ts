@@ -1,0 +1,15 @@
+/** Tells those who wait that something happened; they look for themselves what. */
+export class Bell {
+  #waiting: (() => void)[] = [];
+
+  ring(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  /** Resolves at the next ring. */
+  heard(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+}

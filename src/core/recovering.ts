@@ -1,0 +1,128 @@
+import { applyRecoveries, type Recovery } from "./apply-recoveries.ts";
+import { applyByWebhook, isByWebhook } from "./apply-webhooks.ts";
+import { CHUNK } from "./batches.ts";
+import type { Bell } from "./bell.ts";
+import { withConsent } from "./consent.ts";
+import type { Duration } from "./job.ts";
+import type { Case, Run } from "./run.ts";
+import { supersede } from "./supersede.ts";
+import { TARGET_MISSING } from "./verdict.ts";
+
+/** How the probing stands that goes on meanwhile. */
+export interface Probing {
+  /** Rung for each job that was probed, and at the end. */
+  readonly bell: Bell;
+  isOver(): boolean;
+}
+
+/**
+ * How long an output that was found waits for others to be written with. Full chunks save requests; but where the
+ * storage hangs, what it did tell must not wait for what it does not.
+ */
+const LONGEST_WAIT: Duration = 3_000;
+
+/**
+ * Recovers while the probing goes on: whenever a chunk is full, and what was found is waiting for long. The listing has
+ * to be complete, since only then it is known which of several jobs for one target is the newest.
+ */
+export async function recover(cases: readonly Case[], probing: Probing, run: Run): Promise<void> {
+  const taken = new Set<Case>();
+  // A person is not asked while a progress line is drawn, and nothing is written in a scan.
+  while (!probing.isOver() && (run.confirm !== null || run.command === "scan")) await probing.bell.heard();
+  if (run.command === "scan") return conclude(cases, run);
+  let waitingSince = run.clock.now();
+  while (!probing.isOver() && !run.limits.begin.aborted) {
+    const chunks = chunksByTable(winnersAmong(cases, taken));
+    const late = run.clock.now() - waitingSince >= LONGEST_WAIT;
+    const due = chunks.filter(({ length }) => late || length === CHUNK);
+    if (chunks.length === 0 || due.length > 0) waitingSince = run.clock.now();
+    for (const chunk of due) await apply(chunk, taken, run);
+    if (due.length === 0) await nextFew(probing, run);
+  }
+  while (!probing.isOver()) await probing.bell.heard();
+  for (const chunk of chunksByTable(winnersAmong(cases, taken))) await apply(chunk, taken, run);
+  await conclude(cases, run);
+}
+
+/** Waits for as many further probes as fill a chunk, for the end of the probing, or for the longest wait. */
+async function nextFew({ bell, isOver }: Probing, run: Run): Promise<void> {
+  const timer = new AbortController();
+  let late = false;
+  const wait = run.clock.sleep(LONGEST_WAIT, timer.signal).then(
+    () => {
+      late = true;
+      bell.ring();
+    },
+    () => undefined,
+  );
+  for (let heard = 0; heard < CHUNK && !isOver() && !late && !run.limits.begin.aborted; heard += 1) await bell.heard();
+  timer.abort();
+  await wait;
+}
+
+function winnersAmong(cases: readonly Case[], taken: ReadonlySet<Case>): readonly Recovery[] {
+  return supersede(found(cases), cases).winners.filter(({ item }) => !taken.has(item));
+}
+
+function found(cases: readonly Case[]): readonly Recovery[] {
+  return cases.flatMap((item): readonly Recovery[] => {
+    const { candidate, verdict } = item;
+    if (candidate === null || verdict?.kind !== "recover") return [];
+    return [{ item, candidate, output: verdict.output, others: verdict.others, supersededBy: null }];
+  });
+}
+
+async function apply(chunk: readonly Recovery[], taken: Set<Case>, run: Run): Promise<void> {
+  if (run.limits.begin.aborted) return;
+  for (const { item } of chunk) taken.add(item);
+  const agreed = await withConsent(chunk, run);
+  const byWebhook = agreed.filter((each) => isByWebhook(each, run));
+  const left = byWebhook.length === 0 ? [] : await applyByWebhook(byWebhook, run);
+  const direct = [...agreed.filter((each) => !isByWebhook(each, run)), ...left];
+  if (direct.length > 0 && !run.limits.begin.aborted) await applyRecoveries(direct, run);
+}
+
+/** What is left when all is probed: the elder jobs of a target, which follow the newest. */
+async function conclude(cases: readonly Case[], run: Run): Promise<void> {
+  const { winners, superseded, blocked } = supersede(found(cases), cases);
+  for (const { item, by } of blocked) {
+    const detail = `whether ${by.job.id}, which is newer, has an output is not known`;
+    item.verdict = { kind: "wait", reason: "newer-undecided", detail };
+  }
+  for (const { item, output, others, supersededBy } of superseded) {
+    item.verdict = { kind: "recover", reason: "superseded", output, others, detail: `by ${supersededBy}` };
+  }
+  if (run.command === "scan") {
+    // A scan spares the guard read, so a target that only a further link field could name stays unknown to it.
+    for (const { item, candidate } of winners) if (candidate.targetId === null) item.verdict = TARGET_MISSING;
+    return;
+  }
+  const open: Recovery[] = [];
+  for (const recovery of superseded) {
+    const newer = winners.find(({ item }) => item.job.id === recovery.supersededBy);
+    const delivered = newer?.item.verdict?.kind === "recover" && (newer.item.applied || run.dryRun);
+    if (delivered) open.push(recovery);
+    else recovery.item.verdict = { kind: "wait", reason: "newer-undecided", detail: `${recovery.supersededBy} first` };
+  }
+  for (const chunk of chunksByTable(open)) {
+    if (run.limits.begin.aborted) return;
+    await applyRecoveries(await withConsent(chunk, run), run);
+  }
+}
+
+/** Fifty at a time and of one table, so that each chunk costs two reads. */
+function chunksByTable(recoveries: readonly Recovery[]): readonly (readonly Recovery[])[] {
+  const chunks: Recovery[][] = [];
+  const open = new Map<string, Recovery[]>();
+  for (const recovery of recoveries) {
+    const { table } = recovery.candidate.operation.target;
+    let chunk = open.get(table);
+    if (chunk === undefined || chunk.length === CHUNK) {
+      chunk = [];
+      chunks.push(chunk);
+      open.set(table, chunk);
+    }
+    chunk.push(recovery);
+  }
+  return chunks;
+}
