@@ -1,5 +1,6 @@
 import type { Clock, JobStore } from "../core/ports.ts";
 import { createExchange } from "./exchange.ts";
+import { createMetadata, type Metadata } from "./metadata.ts";
 import { createPace } from "./pace.ts";
 import { createRequests } from "./requests.ts";
 import { createStore, type StoreOptions } from "./store.ts";
@@ -15,11 +16,22 @@ export interface BaseOptions extends StoreOptions {
   readonly remaining: () => number | null;
 }
 
-/** Opens a base over HTTP. Nothing is sent before the first question. */
-export function openBase(options: BaseOptions): { readonly store: JobStore; close(): void } {
+/** A base over HTTP. */
+export interface OpenBase {
+  readonly store: JobStore;
+  readonly metadata: Metadata;
+  close(): void;
+}
+
+/** Opens a base. Nothing is sent before the first question. */
+export function openBase(options: BaseOptions): OpenBase {
   const { clock, random, remaining } = options;
   const exchange = createExchange(options);
   const turn = createPace(options.requestsPerSecond);
   const requests = createRequests({ exchange, turn, clock, random, remaining });
-  return { store: createStore(requests, options), close: exchange.close };
+  return {
+    store: createStore(requests, options),
+    metadata: createMetadata(requests, options.baseId),
+    close: exchange.close,
+  };
 }

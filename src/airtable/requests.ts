@@ -181,9 +181,14 @@ function retryAfter(value: string | undefined, now: number): number | null {
   return Number.isNaN(at) ? null : Math.max(0, at - now);
 }
 
+const META: ReadonlyMap<string, string> = new Map([
+  ["/whoami", "owner of the token"],
+  ["/bases", "list of bases"],
+]);
+
 /** What a request is about, for people: the table, as it stands in the path. */
 function nameOf({ under, path }: ApiRequest): string {
+  if (under === "meta") return META.get(path) ?? "schema of the base";
   const [, first = "", second = ""] = path.split("/");
-  if (under === "meta") return "schema of the base";
   return second === "" || second === "listRecords" ? `table "${decodeURIComponent(first)}"` : `record ${second}`;
 }

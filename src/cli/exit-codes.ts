@@ -1,5 +1,6 @@
 import { type StorageConfigError, UpstreamError } from "../core/ports.ts";
 import type { Report } from "../core/report.ts";
+import type { Finding, Matter } from "../doctor/finding.ts";
 
 /** The exit codes of the contract; docs and scripts rely on them. */
 export const EXIT = {
@@ -44,4 +45,17 @@ export function exitCodeOf(report: Report, fault: UpstreamError | StorageConfigE
 export function nothingDecided({ entries }: Report): boolean {
   const probed = entries.filter(({ sightings }) => sightings.length > 0);
   return probed.length > 0 && probed.every(({ verdict }) => verdict.reason === "storage-unreachable");
+}
+
+/** In the order in which a run would stumble over them. */
+const CODES: readonly (readonly [Matter, ExitCode])[] = [
+  ["configuration", EXIT.usage],
+  ["token", EXIT.auth],
+  ["upstream", EXIT.unavailable],
+];
+
+/** The exit code for what doctor found: what a run would stumble over first. Warnings alone are none. */
+export function exitCodeOfFindings(findings: readonly Finding[]): ExitCode {
+  const matters = findings.flatMap((finding) => (finding.level === "fail" ? [finding.matter] : []));
+  return CODES.find(([matter]) => matters.includes(matter))?.[1] ?? EXIT.done;
 }

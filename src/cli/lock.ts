@@ -36,6 +36,17 @@ export async function acquireLock(key: string, since: Date): Promise<LockResult>
   return { kind: "taken", by: { pid: null, since: null } };
 }
 
+/** What runs of one base have in common. */
+export function lockKey({ endpointUrl, baseId }: { readonly endpointUrl: string; readonly baseId: string }): string {
+  return `${endpointUrl} ${baseId}`;
+}
+
+/** Who holds the lock now; null for nobody. It is not taken. */
+export async function lockHolder(key: string): Promise<Holder | null> {
+  const by = await ask(addressOf(key));
+  return by === "nobody" ? null : by;
+}
+
 function addressOf(key: string): string {
   const name = `stuck-jobs-${createHash("sha256").update(key).digest("hex").slice(0, 24)}`;
   switch (process.platform) {

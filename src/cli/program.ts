@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { addDoctor } from "./commands/doctor.ts";
 import { addExplain } from "./commands/explain.ts";
 import { addFailOld } from "./commands/fail-old.ts";
 import { addRecover } from "./commands/recover.ts";
@@ -41,6 +42,7 @@ Exit codes: 0 done, 2 usage or configuration, 3 partial, 4 token refused, 5 upst
   addRecover(program, surroundings);
   addFailOld(program, surroundings);
   addExplain(program, surroundings);
+  addDoctor(program, surroundings);
   addSandbox(program, surroundings);
   addSchedule(program, surroundings);
   for (const command of program.commands) inheritSettings(command, program);

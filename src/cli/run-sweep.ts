@@ -2,7 +2,7 @@ import { ConfigError } from "../config/problems.ts";
 import type { Settings } from "../config/settings.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { type Invocation, mayWrite } from "./invocation.ts";
-import { acquireLock } from "./lock.ts";
+import { acquireLock, lockKey } from "./lock.ts";
 import { formatOf, printReport } from "./print.ts";
 import { readSettings } from "./read-settings.ts";
 import { renderNdjsonJob } from "./render/json.ts";
@@ -32,8 +32,8 @@ export async function runSweep(invocation: Invocation): Promise<ExitCode> {
 
 async function locked(invocation: Invocation, settings: Settings): Promise<ExitCode> {
   if (!mayWrite(invocation)) return await swept(invocation, settings);
-  const { endpointUrl, baseId } = settings.airtable;
-  const lock = await acquireLock(`${endpointUrl} ${baseId}`, new Date());
+  const { baseId } = settings.airtable;
+  const lock = await acquireLock(lockKey(settings.airtable), new Date());
   if (lock.kind === "taken") {
     const who = lock.by.pid === null ? "another process" : `process ${lock.by.pid}, since ${lock.by.since}`;
     invocation.terminal.log(`another run for base ${baseId} is under way: ${who}`, "warn");

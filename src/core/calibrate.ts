@@ -133,7 +133,7 @@ function compare(stranger: Sighting, seen: Sighting, url: string): Calibration {
 }
 
 /** Looks like the ids that workers hand out (UUIDs), and is nobody's. */
-function randomId(random: () => number): string {
+export function randomId(random: () => number): string {
   const hex = Array.from({ length: 32 }, () => Math.floor(random() * 16).toString(16)).join("");
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }

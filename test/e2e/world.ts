@@ -1,4 +1,5 @@
 import { onTestFinished } from "vitest";
+import type { Access } from "../../src/sandbox/access.ts";
 import { type Base, createBase } from "../../src/sandbox/base.ts";
 import { type Bucket, createBucket } from "../../src/sandbox/bucket.ts";
 import type { Json } from "../../src/sandbox/cells.ts";
@@ -33,6 +34,8 @@ export interface World {
 export interface WorldOptions {
   readonly schema?: BaseSchema;
   readonly listing?: "open" | "restricted";
+  /** What the token may do; everything by default. */
+  readonly access?: Access;
   /** Answers in the base's place; undefined lets the base answer, null ends the connection. */
   readonly instead?: (request: Request, count: number) => Promise<Reply | null | undefined> | Reply | null | undefined;
   /** Called after the base carried a request out; null loses its answer. */
@@ -42,8 +45,15 @@ export interface WorldOptions {
 
 /** A base with the real schema and no limit, and a bucket, on loopback ports. */
 export async function openWorld(options: WorldOptions = {}): Promise<World> {
-  const { schema = realSchema(), listing = "restricted" } = options;
-  const base = createBase({ schema, baseId: BASE_ID, token: TOKEN, random: Math.random, limit: null });
+  const { schema = realSchema(), listing = "restricted", access } = options;
+  const base = createBase({
+    schema,
+    baseId: BASE_ID,
+    token: TOKEN,
+    random: Math.random,
+    limit: null,
+    ...(access === undefined ? {} : { access }),
+  });
   const bucket = createBucket({ name: "outputs", listing });
   const requests: Request[] = [];
   const baseAt = await listen(0, async (request) => {

@@ -1,0 +1,79 @@
+import { type Env, type Environment, readEnvironment } from "../config/environment.ts";
+import { type ConfigFile, readConfigFile } from "../config/file.ts";
+import { ConfigError, type Problem } from "../config/problems.ts";
+import { type Settings, settle } from "../config/settings.ts";
+import { readStorageKeys } from "../config/storage-keys.ts";
+import type { Found } from "../doctor/configuration.ts";
+import type { Sandbox } from "../sandbox/server.ts";
+
+/** The configuration, with everything that is wrong with it: nothing of it is thrown. */
+export interface FoundConfiguration extends Found {
+  readonly environment: Environment;
+  /** Whether there is a token and a base id; without them the settings hold stand-ins. */
+  readonly hasBase: boolean;
+}
+
+/** The problems that leave the storage and the providers to be looked at. */
+const OF_THE_BASE = /^(AIRTABLE_(API_KEY|TOKEN)(_FILE)?|airtable\.baseId)$/;
+
+const [NO_TOKEN, NO_BASE] = ["", "appNone"];
+
+/** @param sandbox stands in for the base and the bucket, and for the configuration file; null without one */
+export async function findConfiguration(
+  env: Env,
+  named: string | null,
+  sandbox: Sandbox | null,
+): Promise<FoundConfiguration> {
+  const problems: Problem[] = [];
+  const read = environmentOf(sandbox === null ? env : { ...env, ...sandbox.env }, problems);
+  const environment = sandbox === null ? read : { ...read, storageKeys: readStorageKeys({}) };
+  const file = sandbox === null ? await fileOf(named, problems) : NO_FILE;
+  const settings = file === null ? null : settingsOf(file, environment, problems);
+  return {
+    environment,
+    path: file?.path ?? null,
+    problems,
+    settings,
+    hasBase: !problems.some(({ path }) => OF_THE_BASE.test(path)),
+    enabled: environment.pollingEnabled,
+  };
+}
+
+const NO_FILE: ConfigFile = { path: null, content: {} };
+
+/** The environment without the variables that cannot be understood. */
+function environmentOf(env: Env, problems: Problem[]): Environment {
+  try {
+    return readEnvironment(env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    problems.push(...error.problems);
+    const wrong = new Set([...error.problems.map(({ path }) => path), "CREDENTIALS_DIRECTORY"]);
+    return readEnvironment(Object.fromEntries(Object.entries(env).filter(([name]) => !wrong.has(name))));
+  }
+}
+
+/** Null where there is one that cannot be read. */
+async function fileOf(named: string | null, problems: Problem[]): Promise<ConfigFile | null> {
+  try {
+    return await readConfigFile(named, process.cwd());
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    problems.push(...error.problems);
+    return null;
+  }
+}
+
+function settingsOf(file: ConfigFile, environment: Environment, problems: Problem[]): Settings | null {
+  try {
+    return settle(file, environment, {});
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    // Why a token could not be read says more than that there is none.
+    const told = problems.some(({ path }) => OF_THE_BASE.test(path));
+    problems.push(...error.problems.filter(({ path }) => !told || path !== "AIRTABLE_API_KEY"));
+    if (!error.problems.every(({ path }) => OF_THE_BASE.test(path))) return null;
+    const { token, baseId } = environment;
+    return settle(file, { ...environment, token: token ?? NO_TOKEN, baseId: baseId ?? NO_BASE }, {});
+  }
+}

@@ -1,0 +1,76 @@
+import type { ChalkInstance } from "chalk";
+import Table from "cli-table3";
+import { type Finding, type Level, worstOf } from "../../doctor/finding.ts";
+import { VERSION } from "../version.ts";
+import { count } from "../words.ts";
+import type { Canvas } from "./table.ts";
+
+/** What doctor found, and what it cost. */
+export interface Diagnosis {
+  readonly findings: readonly Finding[];
+  readonly requests: { readonly airtable: number; readonly storage: number; readonly provider: number };
+}
+
+/** For scripts: `stuck-jobs/doctor@1`. */
+export function renderDiagnosisJson({ findings, requests }: Diagnosis): string {
+  const checks = findings.map((finding) => {
+    const { id, level, title, detail } = finding;
+    return { id, level, title, detail, next: finding.level === "pass" ? null : finding.next };
+  });
+  const document = { schema: "stuck-jobs/doctor@1", version: VERSION, checks, worst: worstOf(findings), requests };
+  return `${JSON.stringify(document, null, 2)}\n`;
+}
+
+/** For people: a line for each check, and below those that are not well what to do. `quiet` leaves out what is well. */
+export function renderDiagnosis({ findings, requests }: Diagnosis, quiet: boolean, { columns, chalk }: Canvas): string {
+  const shown = quiet ? findings.filter(({ level }) => level !== "pass") : findings;
+  if (shown.length === 0) return "";
+  const titles = shown.map(({ level, title }) => `${SYMBOL[level]} ${title}`);
+  // A narrow terminal breaks long titles rather than leave no room for what is said.
+  const width = Math.min(Math.max(...titles.map((title) => title.length)), Math.floor(columns * 0.4));
+  const table = new Table({
+    colWidths: [width + GAP, columns - width - GAP],
+    wordWrap: true,
+    style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
+    chars: NO_LINES,
+  });
+  const room = columns - width - 2 * GAP;
+  for (const finding of shown) table.push([titleOf(finding, width, chalk), textOf(finding, room, chalk)]);
+  return `${table.toString().replace(/ +$/gm, "")}\n\n${summary(findings, requests)}\n`;
+}
+
+const SYMBOL: Readonly<Record<Level, string>> = { pass: "✓", warn: "!", fail: "✗" };
+
+const GAP = 2;
+
+const NO_LINES = Object.fromEntries(
+  ["top", "bottom", "left", "mid", "right"]
+    .flatMap((side) => [side, `${side}-mid`, `${side}-left`, `${side}-right`])
+    .concat("middle")
+    .map((name) => [name, ""]),
+);
+
+function titleOf({ level, title }: Finding, width: number, chalk: ChalkInstance): string {
+  const paint = { pass: chalk.green, warn: chalk.yellow.bold, fail: chalk.red.bold };
+  return paint[level](breakable(`${SYMBOL[level]} ${title}`, width));
+}
+
+function textOf(finding: Finding, width: number, chalk: ChalkInstance): string {
+  const detail = breakable(finding.detail, width);
+  if (finding.level === "pass") return chalk.dim(detail);
+  return `${detail}\n${chalk.cyan(breakable(`→ ${finding.next}`, width))}`;
+}
+
+/** The table cuts off words that are longer than a line: addresses are, and every part of them may count. */
+function breakable(text: string, width: number): string {
+  const parts = new RegExp(`\\S{${width}}(?=\\S)`, "g");
+  return text.replace(parts, "$& ");
+}
+
+function summary(findings: readonly Finding[], { airtable, storage, provider }: Diagnosis["requests"]): string {
+  const of = (level: Level) => findings.filter((finding) => finding.level === level).length;
+  const outcome = `${of("pass")} passed, ${count(of("warn"), "warning")}, ${of("fail")} failed.`;
+  const asked = [count(airtable, "Airtable request"), count(storage, "probe")];
+  if (provider > 0) asked.push(count(provider, "provider request"));
+  return `${outcome} Nothing was changed.\n${asked.join(", ")}.`;
+}

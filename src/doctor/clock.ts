@@ -1,0 +1,17 @@
+import type { Duration } from "../core/job.ts";
+import { SKEW_TOO_FAR, SKEW_WARNED } from "../core/server-time.ts";
+import { type Finding, pass, warn } from "./finding.ts";
+
+/** @param skew the server's clock minus ours, ms; null where no answer told it */
+export function checkClock(skew: Duration | null): readonly Finding[] {
+  if (skew === null) return [];
+  const seconds = Math.round(Math.abs(skew) / 1000);
+  const apart = `${seconds} s ${skew > 0 ? "behind" : "ahead of"} Airtable's`;
+  if (Math.abs(skew) <= SKEW_WARNED) {
+    return [pass("clock", "clock", seconds <= 1 ? "agrees with Airtable's" : apart)];
+  }
+  const consequence = Math.abs(skew) > SKEW_TOO_FAR ? ": no job is failed by such a clock" : "";
+  const next =
+    "Set this machine's clock (timedatectl set-ntp true). In a virtual machine look whether its host's is right.";
+  return [warn("clock", "clock", `${apart}${consequence}`, next)];
+}

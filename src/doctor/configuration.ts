@@ -1,0 +1,49 @@
+import type { Problem } from "../config/problems.ts";
+import type { Settings } from "../config/settings.ts";
+import { type Finding, fail, pass, warn } from "./finding.ts";
+import { NEW_TOKEN } from "./token.ts";
+
+/** The configuration as it was found. */
+export interface Found {
+  /** The file; null where there is none. */
+  readonly path: string | null;
+  /** All that is wrong with file and environment. */
+  readonly problems: readonly Problem[];
+  /** Null where too much is wrong to go by it. */
+  readonly settings: Settings | null;
+  /** POLLING_ENABLED. */
+  readonly enabled: boolean;
+}
+
+/** Where the configuration was found, and everything that is wrong with it. */
+export function checkConfiguration({ path, problems, settings, enabled }: Found): readonly Finding[] {
+  const where = path ?? "no file: the preset nca and the environment";
+  const wrong = problems.map((problem) =>
+    fail("configuration", "configuration", problem.path || "configuration", problem.message, remedyFor(problem, path)),
+  );
+  const names = settings?.operations.map(({ name }) => name) ?? [];
+  const fine = wrong.length > 0 ? [] : [pass("configuration", "configuration", `${where}; ${listed(names)}`)];
+  return [...fine, ...wrong, ...(enabled ? [] : [DISABLED])];
+}
+
+const DISABLED = warn(
+  "configuration.enabled",
+  "POLLING_ENABLED",
+  "false: recover and fail-old do nothing",
+  "Take POLLING_ENABLED out of the environment when jobs are to be recovered.",
+);
+
+function listed(names: readonly string[]): string {
+  return `operation${names.length === 1 ? "" : "s"} ${names.join(", ")}`;
+}
+
+/** Variables of the environment are written in capitals, keys of the file never are. */
+function remedyFor({ path }: Problem, file: string | null): string {
+  if (path === "AIRTABLE_API_KEY") return NEW_TOKEN;
+  if (path === "airtable.baseId") {
+    return "Set AIRTABLE_BASE_ID to the part of the base's address in the browser that begins with app.";
+  }
+  if (/^[A-Z][A-Z0-9_]+$/.test(path)) return `Correct the environment variable ${path}.`;
+  if (file === null) return "Correct it, or begin anew with stuck-jobs init.";
+  return `Correct it in ${file}; docs/configuration.md has every key.`;
+}

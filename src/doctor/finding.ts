@@ -1,0 +1,30 @@
+/** How a check came out; the later the worse. */
+export const LEVELS = ["pass", "warn", "fail"] as const;
+export type Level = (typeof LEVELS)[number];
+
+/** What a failure is a matter of: the exit code follows from it. */
+export type Matter = "configuration" | "token" | "upstream";
+
+/** What one check found. `title` names what was looked at, `detail` says what was seen, `next` what to do about it. */
+export type Finding = { readonly id: string; readonly title: string; readonly detail: string } & (
+  | { readonly level: "pass" }
+  | { readonly level: "warn"; readonly next: string }
+  | { readonly level: "fail"; readonly next: string; readonly matter: Matter }
+);
+
+export function pass(id: string, title: string, detail: string): Finding {
+  return { id, level: "pass", title, detail };
+}
+
+export function warn(id: string, title: string, detail: string, next: string): Finding {
+  return { id, level: "warn", title, detail, next };
+}
+
+export function fail(matter: Matter, id: string, title: string, detail: string, next: string): Finding {
+  return { id, level: "fail", matter, title, detail, next };
+}
+
+/** The worst level among them. */
+export function worstOf(findings: readonly Finding[]): Level {
+  return LEVELS[Math.max(0, ...findings.map(({ level }) => LEVELS.indexOf(level)))] ?? "pass";
+}

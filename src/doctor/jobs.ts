@@ -1,0 +1,70 @@
+import type { Settings } from "../config/settings.ts";
+import type { Instant, Job } from "../core/job.ts";
+import { COMPLETED_MARK, FAILED_MARK, OLD_POLLER_FAILED_MARK } from "../core/notes.ts";
+import { type JobStore, UpstreamError } from "../core/ports.ts";
+import { FUTURE_TOLERANCE } from "../core/verdict.ts";
+import { type Finding, fail } from "./finding.ts";
+import { unreachable } from "./token.ts";
+
+/** What a listing like a sweep's brought: the jobs that are stuck now, and those that polling finished in the last day. */
+export interface Seen {
+  readonly stuck: readonly Job[];
+  readonly finished: readonly Job[];
+  /** Whether that is all of them. */
+  readonly whole: boolean;
+}
+
+export const DAY = 86_400_000;
+
+/** More pages of 100 would tell no more. */
+const MOST_PAGES = 5;
+
+/** One request for each 100 jobs, at most five. */
+export async function readJobs(
+  store: JobStore,
+  { jobs, operations, thresholds }: Settings,
+  now: Instant,
+  signal: AbortSignal,
+): Promise<Seen | UpstreamError> {
+  const stuckAfter = Math.min(thresholds.stuckAfter, ...operations.map((each) => each.thresholds.stuckAfter));
+  const days = [now - DAY, now].map((at) => new Date(at).toISOString().slice(0, 10));
+  const query = {
+    statuses: jobs.stuckStatuses,
+    before: now - stuckAfter,
+    future: now + FUTURE_TOLERANCE,
+    revisit: {
+      completed: { status: jobs.completedStatus, notes: days.map((day) => COMPLETED_MARK + day) },
+      failed: { status: jobs.failedStatus, notes: [FAILED_MARK, OLD_POLLER_FAILED_MARK], after: now - 2 * DAY },
+    },
+  };
+  const found: Job[] = [];
+  let pages = 0;
+  let whole = true;
+  try {
+    for await (const page of store.list(query, signal)) {
+      found.push(...page);
+      pages += 1;
+      whole = pages < MOST_PAGES || page.length === 0;
+      if (!whole) break;
+    }
+  } catch (error) {
+    if (error instanceof UpstreamError) return error;
+    throw error;
+  }
+  const isStuck = ({ status }: Job) => jobs.stuckStatuses.includes(status);
+  return { stuck: found.filter(isStuck), finished: found.filter((job) => !isStuck(job)), whole };
+}
+
+/** What is said where the jobs could not be listed. */
+export function checkListing(error: UpstreamError): readonly Finding[] {
+  const { code, message, hint } = error;
+  const [id, title] = ["jobs", "jobs"];
+  switch (code) {
+    case "unavailable":
+      return [unreachable(id, title, error)];
+    case "auth":
+      return [fail("token", id, title, message, hint ?? "Check the token's scopes and its access list.")];
+    case "config":
+      return [fail("configuration", id, title, message, hint ?? "Check jobs.table and jobs.fields.")];
+  }
+}

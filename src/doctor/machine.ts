@@ -1,0 +1,33 @@
+import type { Duration, Instant } from "../core/job.ts";
+import { type Finding, fail, pass, warn } from "./finding.ts";
+
+/** The oldest Node that the package runs on; package.json says the same. */
+export const OLDEST_NODE = "20.18.1";
+
+/** @param version as `process.versions.node` has it */
+export function checkNode(version: string): readonly Finding[] {
+  if (!isOlder(version, OLDEST_NODE)) return [pass("node", "Node", `${version} (at least ${OLDEST_NODE})`)];
+  const next = `Install Node ${OLDEST_NODE} or newer, and see that the scheduler's PATH finds it.`;
+  return [fail("configuration", "node", "Node", `${version} is too old`, next)];
+}
+
+function isOlder(version: string, least: string): boolean {
+  const [one, other] = [version, least].map((text) => text.split(".").map(Number));
+  const differing = (other ?? []).findIndex((part, n) => part !== one?.[n]);
+  return differing >= 0 && (one?.[differing] ?? 0) < (other?.[differing] ?? 0);
+}
+
+/** Who holds the lock of the base on this machine, as far as the holder told; null for nobody. */
+export type LockState = { readonly pid: number | null; readonly since: string | null } | null;
+
+/** @param deadline how long a run may take, ms */
+export function checkLock(holder: LockState, deadline: Duration, now: Instant): readonly Finding[] {
+  if (holder === null) return [pass("lock", "lock", "free: no run is under way on this machine")];
+  const who = `held by ${holder.pid === null ? "another process" : `process ${holder.pid}`}`;
+  const held = holder.since === null ? Number.NaN : now - Date.parse(holder.since);
+  const since = holder.since === null ? who : `${who} since ${holder.since}`;
+  if (!Number.isNaN(held) && held <= deadline) return [pass("lock", "lock", `${since}: a run is under way`)];
+  const pid = holder.pid ?? "<pid>";
+  const next = `Runs exit with 75 until it is over. Look at it with ps -fp ${pid}; SIGTERM ends it after the write in flight.`;
+  return [warn("lock", "lock", `${since}: longer than a run may take (watch holds it all the time)`, next)];
+}

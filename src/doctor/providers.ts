@@ -1,0 +1,24 @@
+import type { Provider } from "../core/run.ts";
+import { type Finding, pass, warn } from "./finding.ts";
+
+/** Asks each provider for a job that nobody has: "no such job" shows that it is there and takes the key. */
+export async function checkProviders(
+  providers: ReadonlyMap<string, Provider>,
+  nobody: string,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  if (providers.size === 0) return [pass("provider", "providers", "none: only the storage is asked")];
+  return await Promise.all([...providers].map(([name, provider]) => checkProvider(name, provider, nobody, signal)));
+}
+
+async function checkProvider(name: string, provider: Provider, nobody: string, signal: AbortSignal): Promise<Finding> {
+  const [id, title] = ["provider", `provider ${name}`];
+  const { kind, detail } = await provider.status.ask(nobody, signal);
+  if (kind === "forgotten") return pass(id, title, `${provider.url} answers: ${detail}`);
+  if (kind === "unknown") {
+    const next = `Look at providers.${name}, at its key, and whether it runs. Without it the storage alone decides.`;
+    return warn(id, title, `${provider.url}: ${detail}`, next);
+  }
+  const next = `Look at providers.${name}: it answers "${kind}" for a job that does not exist.`;
+  return warn(id, title, `${provider.url}: ${detail}`, next);
+}

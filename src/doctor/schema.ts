@@ -1,0 +1,107 @@
+import type { FieldSchema, TableSchema } from "../airtable/metadata.ts";
+import { nearest } from "../config/nearest.ts";
+import type { Settings } from "../config/settings.ts";
+import { type Finding, fail, pass, warn } from "./finding.ts";
+import { type Need, neededFields, neededOptions, neededTables, type Option } from "./needs.ts";
+import { misfit, typeInWords } from "./types.ts";
+
+/** Whether the base has every table, field and select option that the configuration names, and of what type. */
+export function checkSchema(settings: Settings, tables: readonly TableSchema[]): readonly Finding[] {
+  return [
+    ...checkTables(settings, tables),
+    ...checkFields(neededFields(settings), tables),
+    ...checkOptions(neededOptions(settings), tables),
+  ];
+}
+
+function checkTables(settings: Settings, tables: readonly TableSchema[]): readonly Finding[] {
+  const missing = byKey(neededTables(settings).filter(([, table]) => named(tables, table) === null));
+  return missing.map(({ keys, name }) => {
+    const names = tables.map((table) => table.name);
+    const detail = `the base has no table "${name}"`;
+    return fail("configuration", "schema.table", keys[0] ?? "", detail, remedy(keys, name, names, "tables"));
+  });
+}
+
+/** One finding for a table that several keys name. */
+function byKey(pairs: readonly (readonly [key: string, name: string])[]) {
+  const keys = new Map<string, string[]>();
+  for (const [key, name] of pairs) keys.set(name, [...(keys.get(name) ?? []), key]);
+  return [...keys].map(([name, own]) => ({ name, keys: own }));
+}
+
+function checkFields(needs: readonly Need[], tables: readonly TableSchema[]): readonly Finding[] {
+  const findings: Finding[] = [];
+  const good = new Map<string, Set<string>>();
+  for (const need of needs) {
+    const table = named(tables, need.table);
+    if (table === null) continue;
+    const field = named(table.fields, need.field);
+    const finding = field === null ? missingField(need, table) : unfitField(need, field, tables);
+    if (finding !== null) findings.push(finding);
+    else if (field !== null) good.set(table.name, (good.get(table.name) ?? new Set()).add(field.name));
+  }
+  const there = [...good].map(([table, fields]) => `${fields.size} of ${table}`);
+  if (there.length > 0)
+    findings.unshift(pass("schema.field", "fields", `${there.join(", ")} are there, and of fitting types`));
+  return findings;
+}
+
+function missingField(need: Need, table: TableSchema): Finding | null {
+  const names = table.fields.map(({ name }) => name);
+  const detail = `the table "${table.name}" has no field "${need.field}"`;
+  const orNull = need.optional ? " Or set it to null, if the base has none." : "";
+  const next = `${remedy([need.key], need.field, names, "fields")}${orNull}`;
+  if (!need.mayLack) return fail("configuration", "schema.field", need.key, detail, next);
+  // A further link that the base lacks does no harm: only what looks like a slip of the pen is worth a word.
+  return nearest(need.field, names) === null ? null : warn("schema.field", need.key, detail, next);
+}
+
+function unfitField(need: Need, field: FieldSchema, tables: readonly TableSchema[]): Finding | null {
+  const found = misfit(need.use, field, tables);
+  if (found === null) return null;
+  const linked = tables.find(({ id }) => id === field.linkedTableId);
+  const type = linked === undefined ? typeInWords(field.type) : `a link to "${linked.name}"`;
+  const detail = `"${field.name}" is ${type}; wanted is ${found.wanted}`;
+  const next = `Change the field's type in Airtable, or name another field in ${need.key}.`;
+  if (found.works) return warn("schema.type", need.key, detail, next);
+  return fail("configuration", "schema.type", need.key, detail, next);
+}
+
+function checkOptions(options: readonly Option[], tables: readonly TableSchema[]): readonly Finding[] {
+  const findings: Finding[] = [];
+  let there = 0;
+  for (const wanted of options) {
+    const table = named(tables, wanted.table);
+    const field = table === null ? null : named(table.fields, wanted.field);
+    if (field === null || field.choices === null) continue;
+    if (field.choices.includes(wanted.option)) there += 1;
+    else findings.push(missingOption(wanted, field, field.choices));
+  }
+  if (there > 0) findings.unshift(pass("schema.option", "options", `${there} select options are there`));
+  return findings;
+}
+
+function missingOption({ key, option, needed }: Option, field: FieldSchema, choices: readonly string[]): Finding {
+  const detail = `"${field.name}" has no option "${option}"`;
+  const next = remedy([key], option, choices, "options");
+  if (needed) return fail("configuration", "schema.option", key, detail, next);
+  return warn("schema.option", key, `${detail}, so that no job has it`, next);
+}
+
+/** By name or id, as Airtable takes them. */
+function named<T extends { readonly id: string; readonly name: string }>(all: readonly T[], name: string): T | null {
+  return all.find((each) => each.id === name || each.name === name) ?? null;
+}
+
+/** More names than this are no help. */
+const MOST_NAMES = 12;
+
+function remedy(keys: readonly string[], name: string, names: readonly string[], kind: string): string {
+  const guess = nearest(name, names);
+  const where = keys.join(", ");
+  if (guess !== null) return `Did you mean "${guess}"? Then write that in ${where}.`;
+  const shown = names.slice(0, MOST_NAMES).map((each) => `"${each}"`);
+  const rest = names.length > shown.length ? `, and ${names.length - shown.length} more` : "";
+  return `Write one of its ${kind} in ${where}: ${shown.join(", ")}${rest}.`;
+}

@@ -1,0 +1,212 @@
+import { calibrate, type KnownOutput, newestCompleted, randomId } from "../core/calibrate.ts";
+import { type Calibration, fileNameOf, type Sighting } from "../core/evidence.ts";
+import type { Instant, Operation } from "../core/job.ts";
+import { type JobStore, type OutputProbe, StorageConfigError, UpstreamError } from "../core/ports.ts";
+import { type Finding, fail, pass, warn } from "./finding.ts";
+
+/** An output that a completed job has on record, and what is to be seen of it. */
+export interface SeenOutput extends KnownOutput {
+  readonly sighting: Sighting;
+}
+
+export interface StorageSettings {
+  readonly baseUrl: string;
+}
+
+/** The newest recorded output of each operation: one to three requests to the base, which tells of none where it fails. */
+export async function knownOutputs(
+  store: JobStore,
+  probe: OutputProbe,
+  operations: readonly Operation[],
+  now: Instant,
+  signal: AbortSignal,
+): Promise<readonly KnownOutput[]> {
+  try {
+    const wanted = operations.map(({ name }) => name);
+    return [...(await newestCompleted(store, probe, operations, wanted, now, signal)).values()];
+  } catch (error) {
+    // Why the base does not answer was told with its listing.
+    if (error instanceof UpstreamError) return [];
+    throw error;
+  }
+}
+
+/**
+ * Whether the place answers, with which credentials, what "missing" looks like there, whether it lets itself be listed,
+ * and whether the outputs that are on record are to be seen under the names that the configuration gives.
+ */
+export async function checkStorage(
+  { baseUrl }: StorageSettings,
+  probe: OutputProbe,
+  operations: readonly Operation[],
+  known: readonly KnownOutput[],
+  random: () => number,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  try {
+    const seen: SeenOutput[] = [];
+    for (const output of known) seen.push({ ...output, sighting: await probe.look(output.url, signal) });
+    const stranger = await probe.look(probe.locate(`${randomId(random)}.mp4`), signal);
+    const unreachable = checkAnswer(baseUrl, stranger);
+    if (unreachable !== null) return [unreachable];
+    const visible = seen.find(({ sighting }) => sighting.result === "present") ?? seen[0] ?? null;
+    const meaning = await calibrate(
+      probe,
+      { names: exampleNames(operations), externalId: EXAMPLE },
+      random,
+      async () => visible?.url ?? null,
+      signal,
+    );
+    return [
+      pass("storage", "storage", `${baseUrl} answers`),
+      pass(
+        "storage.credentials",
+        "credentials",
+        probe.signed ? "accepted: requests are signed" : "none: requests are anonymous",
+      ),
+      checkMissing(meaning, stranger, visible),
+      ...checkOutputs(seen, operations),
+      await checkListing(probe, random, signal),
+    ];
+  } catch (error) {
+    if (!(error instanceof StorageConfigError)) throw error;
+    return [fail("configuration", "storage.credentials", "credentials", error.message, error.hint)];
+  }
+}
+
+/** Stands for an external id in names that only serve as examples; calibration puts random ones in its place. */
+const EXAMPLE = "00000000-0000-4000-8000-000000000000";
+
+function exampleNames(operations: readonly Operation[]): readonly (readonly string[])[] {
+  const patterns = operations.flatMap(({ outputs }) => outputs.map(({ pattern }) => pattern));
+  const plain = patterns.find((pattern) => /^[^{}]*\{externalId\}[^{}]*$/.test(pattern)) ?? "{externalId}.mp4";
+  return [[plain.replace("{externalId}", EXAMPLE)]];
+}
+
+/** What a key that nobody has answers, where that shows that nothing can be learnt there; else null. */
+function checkAnswer(baseUrl: string, stranger: Sighting): Finding | null {
+  const [id, title] = ["storage", "storage"];
+  if (stranger.result === "present") {
+    const detail = `${baseUrl} answers ${stranger.detail} for a key that nobody has`;
+    const next = "Correct storage.baseUrl: it leads to a server that has a page for everything, not to a bucket.";
+    return fail("configuration", id, title, detail, next);
+  }
+  if (stranger.result === "absent" || stranger.cause === "forbidden") return null;
+  const detail = `${baseUrl}: ${stranger.detail}`;
+  switch (stranger.cause) {
+    case "redirected":
+      return fail(
+        "configuration",
+        id,
+        title,
+        detail,
+        "Correct storage.baseUrl: the bucket is in another region, or elsewhere.",
+      );
+    case "cached":
+      return fail(
+        "configuration",
+        id,
+        title,
+        detail,
+        "Name the bucket's own host in storage.baseUrl, not a CDN's: it caches a no.",
+      );
+    case "suspect":
+    case "unexpected":
+      return fail("configuration", id, title, detail, "Correct storage.baseUrl: no bucket answers like that.");
+    case "unreachable":
+      return fail(
+        "upstream",
+        id,
+        title,
+        detail,
+        "Look at the storage's status page, at storage.baseUrl, and at this machine's network.",
+      );
+  }
+}
+
+function checkMissing(meaning: Calibration, stranger: Sighting, visible: SeenOutput | null): Finding {
+  const [id, title] = ["storage.missing", "missing outputs"];
+  if (meaning.kind === "missing-is-404") return pass(id, title, `answer HTTP 404: ${meaning.detail}`);
+  if (meaning.kind === "missing-is-403") {
+    return pass(id, title, `answer HTTP 403, as this place hides what is missing: ${meaning.detail}`);
+  }
+  if (visible === null) {
+    const detail = `${meaning.detail}: it means "missing or private", so that no job can be failed yet`;
+    const next =
+      "Nothing, once one job was completed; or give a key (STUCK_JOBS_S3_ACCESS_KEY_ID), which is told the truth.";
+    return warn(id, title, detail, next);
+  }
+  const { sighting } = visible;
+  if (sighting.result === "unknown" && sighting.cause === "forbidden" && stranger.result === "unknown") {
+    const detail = `not to be told from those that are there: ${meaning.detail}`;
+    const next =
+      "The bucket is private, the wrong one, or that file was deleted. Open it, or give a key (STUCK_JOBS_S3_ACCESS_KEY_ID), or correct storage.baseUrl.";
+    return fail("configuration", id, title, detail, next);
+  }
+  return warn(
+    id,
+    title,
+    meaning.detail,
+    "Look at the bucket and at storage.baseUrl; until this is clear no job is failed.",
+  );
+}
+
+/** Of each operation, whether the newest output on record is there, and under a name that the configuration gives. */
+function checkOutputs(seen: readonly SeenOutput[], operations: readonly Operation[]): readonly Finding[] {
+  const [id, title] = ["storage.outputs", "outputs"];
+  const strange = seen.filter(({ matches }) => !matches);
+  const gone = seen.filter(({ matches, sighting }) => matches && sighting.result !== "present");
+  const fine = seen.filter((each) => !strange.includes(each) && !gone.includes(each)).map(({ operation }) => operation);
+  const untold = operations.map(({ name }) => name).filter((name) => !seen.some(({ operation }) => operation === name));
+  const told = [
+    ...(fine.length > 0
+      ? [`the newest of ${fine.join(", ")} ${fine.length === 1 ? "is" : "are"} there by the configured names`]
+      : []),
+    ...(untold.length > 0 ? [`${untold.join(", ")}: no completed job has one on record`] : []),
+  ];
+  return [
+    ...strange.map((output) => strangeOutput(output)),
+    ...gone.map(({ operation, url, sighting }) =>
+      warn(
+        id,
+        title,
+        `the newest of ${operation}, ${url}, answers ${sighting.detail}`,
+        "Nothing, if it was deleted. Else look at the bucket: recover would not see such an output.",
+      ),
+    ),
+    ...(told.length > 0 ? [pass(id, title, told.join("; "))] : []),
+  ];
+}
+
+function strangeOutput({ operation, url, sighting }: SeenOutput): Finding {
+  const there = sighting.result === "present" ? "is there" : `answers ${sighting.detail}`;
+  const detail = `the newest of ${operation}, ${url}, ${there}, but the configuration would not look for it`;
+  const next = `Correct storage.baseUrl, or add the name that ends ${fileNameOf(url)} to operations.${operation}.outputs.`;
+  return warn("storage.outputs", "outputs", detail, next);
+}
+
+async function checkListing(probe: OutputProbe, random: () => number, signal: AbortSignal): Promise<Finding> {
+  const [id, title] = ["storage.listing", "listing"];
+  const listing = await probe.list(randomId(random), signal);
+  switch (listing.kind) {
+    case "listed":
+      return pass(id, title, "allowed: before a job is failed, all names with its id are looked through");
+    case "refused":
+      if (listing.detail.includes("NoSuchBucket")) {
+        const next = "Correct storage.baseUrl: where there is no bucket, every output is answered as missing.";
+        return fail("configuration", id, title, `there is no such bucket (${listing.detail})`, next);
+      }
+      return pass(
+        id,
+        title,
+        `not allowed (${listing.detail}): before a job is failed, storage.otherNames are looked for`,
+      );
+    case "unknown":
+      return warn(
+        id,
+        title,
+        `not known: ${listing.detail}`,
+        "Run doctor again; jobs are only failed when this is answered.",
+      );
+  }
+}

@@ -1,0 +1,130 @@
+import type { Identity, Metadata, TableSchema, VisibleBase } from "../airtable/metadata.ts";
+import { nearest } from "../config/nearest.ts";
+import { UpstreamError } from "../core/ports.ts";
+import { type Finding, fail, pass, warn } from "./finding.ts";
+import { type Answer, answerOf, told } from "./told.ts";
+
+/** Where tokens are made, and what this tool needs of one. */
+export const NEW_TOKEN =
+  "Create a token at https://airtable.com/create/tokens with the scopes data.records:read, data.records:write and schema.bases:read and with the base in its access list, and set AIRTABLE_API_KEY (or AIRTABLE_API_KEY_FILE) to it.";
+
+/** What Airtable tells of a token and of what it sees. */
+export interface Access {
+  readonly identity: Answer<Identity>;
+  readonly bases: Answer<readonly VisibleBase[]>;
+  readonly tables: Answer<readonly TableSchema[]>;
+}
+
+/** Three requests; one where it shows that no other can succeed. */
+export async function readAccess(metadata: Metadata, signal: AbortSignal): Promise<Access> {
+  const identity = await answerOf(metadata.whoami(signal));
+  if (identity instanceof UpstreamError && identity.code !== "config") return { identity, bases: null, tables: null };
+  const bases = await answerOf(metadata.bases(signal));
+  const tables = await answerOf(metadata.tables(signal));
+  return { identity, bases, tables };
+}
+
+/** Whether records of the base may be asked for at all: false where that is known to be refused. */
+export function isVisible({ bases }: Access, baseId: string): boolean {
+  return bases !== null && told(bases)?.some(({ id }) => id === baseId) !== false;
+}
+
+/** Whether the token is one, sees the base, may read it and its schema, and may write: the latter without writing. */
+export function checkAccess(access: Access, baseId: string, wroteLately: boolean): readonly Finding[] {
+  const refused = refusedToken(access.identity);
+  if (refused !== null) return [refused];
+  const scopes = told(access.identity)?.scopes ?? null;
+  return [
+    tokenFinding(access.identity, scopes),
+    ...baseFindings(access, baseId),
+    ...schemaFindings(access, scopes),
+    ...writing(access, baseId, scopes, wroteLately),
+  ];
+}
+
+function refusedToken(identity: Answer<Identity>): Finding | null {
+  if (!(identity instanceof UpstreamError) || identity.code === "config") return null;
+  if (identity.code === "auth") return fail("token", "token", "token", identity.message, NEW_TOKEN);
+  return unreachable("token", "Airtable", identity);
+}
+
+/** What is said of a base that does not answer. */
+export function unreachable(id: string, title: string, { message, hint }: UpstreamError): Finding {
+  const next = hint ?? "Look at https://status.airtable.com, at airtable.endpointUrl, and at this machine's network.";
+  return fail("upstream", id, title, message, next);
+}
+
+function tokenFinding(identity: Answer<Identity>, scopes: readonly string[] | null): Finding {
+  const { userId = "" } = told(identity) ?? {};
+  const whose = userId === "" ? "accepted" : `accepted, of ${userId}`;
+  if (scopes === null) return pass("token", "token", `${whose}; its scopes are not told`);
+  if (scopes.includes("data.records:read")) return pass("token", "token", `${whose}; scopes ${scopes.join(", ")}`);
+  return fail(
+    "token",
+    "token",
+    "token",
+    `${whose}, but without data.records:read (its scopes: ${scopes.join(", ") || "none"})`,
+    "Add the scope data.records:read to the token at https://airtable.com/create/tokens.",
+  );
+}
+
+function baseFindings({ bases }: Access, baseId: string): readonly Finding[] {
+  const visible = told(bases);
+  if (bases instanceof UpstreamError && bases.code === "unavailable") return [unreachable("base", "base", bases)];
+  if (visible === null) return [];
+  const base = visible.find(({ id }) => id === baseId);
+  if (base !== undefined) return [pass("base", "base", `"${base.name}", ${baseId}`)];
+  const guess = nearest(
+    baseId,
+    visible.map(({ id }) => id),
+  );
+  const seen = visible.slice(0, 5).map(({ id, name }) => `"${name}" (${id})`);
+  const others = visible.length > seen.length ? ` and ${visible.length - seen.length} more` : "";
+  const detail = `${baseId} is not among the bases that the token sees: ${seen.join(", ") || "none"}${others}`;
+  const correct = guess === null ? "correct AIRTABLE_BASE_ID" : `set AIRTABLE_BASE_ID to ${guess}, if that was meant`;
+  const next = `Add the base to the token's access list at https://airtable.com/create/tokens, or ${correct}.`;
+  return [fail("token", "base", "base", detail, next)];
+}
+
+function schemaFindings({ bases, tables }: Access, scopes: readonly string[] | null): readonly Finding[] {
+  const found = told(tables);
+  if (found !== null) return [pass("schema", "schema", `readable: ${found.map(({ name }) => name).join(", ")}`)];
+  if (!(tables instanceof UpstreamError)) return [];
+  if (tables.code === "unavailable") return [unreachable("schema", "schema", tables)];
+  // Who may list the bases has the scope: then it is the base that the token does not see, which was said.
+  if (told(bases) !== null && scopes?.includes("schema.bases:read") !== false) return [];
+  return [
+    warn(
+      "schema",
+      "schema",
+      "not readable, so that tables, fields, types and options could not be checked",
+      "Add the scope schema.bases:read to the token at https://airtable.com/create/tokens, at least for the next doctor.",
+    ),
+  ];
+}
+
+function writing(
+  { bases }: Access,
+  baseId: string,
+  scopes: readonly string[] | null,
+  wroteLately: boolean,
+): readonly Finding[] {
+  const level = told(bases)?.find(({ id }) => id === baseId)?.permissionLevel ?? null;
+  const [id, title] = ["writing", "writing"];
+  if (level === "none" || level === "read" || level === "comment") {
+    const detail = `the token's owner may only ${level === "none" ? "see" : level} in this base`;
+    return [fail("token", id, title, detail, "Have the base's owner make them an editor, or use an editor's token.")];
+  }
+  if (scopes !== null && !scopes.includes("data.records:write")) {
+    const detail = "the token lacks the scope data.records:write: scan works, recover does not";
+    const next = "Add the scope data.records:write to the token at https://airtable.com/create/tokens.";
+    return [fail("token", id, title, detail, next)];
+  }
+  if (scopes !== null) return [pass(id, title, "allowed by the token's scopes")];
+  if (wroteLately) return [pass(id, title, "stuck-jobs wrote to this base within the last day")];
+  const owner = level === null ? "" : "; its owner may edit the base";
+  const detail = `not known: Airtable does not tell the scopes of this token${owner}`;
+  return [
+    warn(id, title, detail, "See that it has data.records:write; stuck-jobs recover --limit 1 tries it on one job."),
+  ];
+}
