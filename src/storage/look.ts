@@ -5,7 +5,7 @@ import { follow } from "./redirects.ts";
 
 /** One HEAD with the redirects that it leads through, and a ranged GET where it tells no size. */
 export async function lookOnce(
-  ask: Ask,
+  ask: Pick<Ask, "object" | "link">,
   url: URL,
   signal: AbortSignal,
 ): Promise<Settled<Finding> | Transient<Finding>> {
