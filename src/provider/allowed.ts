@@ -11,8 +11,6 @@ export interface Address {
 export interface GuardOptions {
   /** In lower case; each with all hosts under it. */
   readonly outputHosts: readonly string[];
-  /** Where outputs lie by the configuration: its own host and port are always allowed. Null where there is none. */
-  readonly storageUrl: string | null;
   /** Whether addresses of private networks are allowed too. */
   readonly allowPrivate: boolean;
   /** All addresses of a host; by default the system's resolver. */
@@ -27,8 +25,7 @@ export interface Guard {
   readonly lookup: LookupFunction;
 }
 
-export function createGuard({ outputHosts, storageUrl, allowPrivate, resolve = allAddresses }: GuardOptions): Guard {
-  const storage = storageUrl === null ? null : new URL(storageUrl);
+export function createGuard({ outputHosts, allowPrivate, resolve = allAddresses }: GuardOptions): Guard {
   const checked = new Map<string, readonly Address[]>();
 
   return {
@@ -36,14 +33,13 @@ export function createGuard({ outputHosts, storageUrl, allowPrivate, resolve = a
       const host = bare(url.hostname);
       if (!/^https?:$/.test(url.protocol)) return "not a URL of http or https";
       if (url.username !== "" || url.password !== "") return "a URL with user or password";
-      const isStorage = url.host === storage?.host;
-      if (!isStorage && !outputHosts.some((allowed) => isUnder(host, bare(allowed)))) {
+      if (!outputHosts.some((allowed) => isUnder(host, bare(allowed)))) {
         return `${url.host} is not one of the provider's outputHosts`;
       }
       const addresses = isIP(host) === 0 ? await resolve(host) : [{ address: host, family: isIP(host) }];
       if (addresses.length === 0) return `${host} has no address`;
       const inner = addresses.find(({ address }) => !isPublicAddress(address));
-      if (inner !== undefined && !isStorage && !allowPrivate) {
+      if (inner !== undefined && !allowPrivate) {
         return `${url.host} leads to ${inner.address}, which is no public address`;
       }
       checked.set(host, addresses);

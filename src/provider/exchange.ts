@@ -4,6 +4,7 @@ import type { Clock } from "../core/ports.ts";
 import { header, isRedirect } from "../storage/answer.ts";
 import { untilAborted } from "../storage/limits.ts";
 import { persist, type Settled, type Transient } from "../storage/persist.ts";
+import { whither } from "../storage/redirects.ts";
 import { createWire, type Reply, type WireRequest } from "../storage/wire.ts";
 
 /** What a provider is asked. `body` is sent as JSON. */
@@ -92,7 +93,7 @@ function nothing(detail: string): Answered {
 /** Redirects are not followed: what is sent along holds a key, which is for nobody else. */
 function read(reply: Reply, url: URL): Answered {
   const detail = `HTTP ${reply.status}`;
-  if (isRedirect(reply)) return nothing(`${detail}${whither(reply, url)}, which is not followed`);
+  if (isRedirect(reply)) return nothing(`${detail}${whither(url, reply)}, which is not followed`);
   if (!reply.whole) return nothing(`${detail}, longer than is read of an answer`);
   try {
     return { kind: "json", status: reply.status, body: JSON.parse(reply.body.toString("utf8")), detail };
@@ -102,10 +103,4 @@ function read(reply: Reply, url: URL): Answered {
     const what = /^[\w.+-]+\/[\w.+-]+$/.test(type) && !/json/.test(type) ? ` but ${type}` : "";
     return nothing(`${detail}, no JSON${what}`);
   }
-}
-
-/** Only the host is told: a location may carry signatures and passwords. */
-function whither(reply: Reply, url: URL): string {
-  const location = header(reply, "location");
-  return location !== null && URL.canParse(location, url.href) ? ` to ${new URL(location, url.href).host}` : "";
 }

@@ -32,6 +32,15 @@ export function follow(from: URL, answer: Answer, followed: number): { kind: "ho
   return isSamePlace(from, to) ? { kind: "hop", to } : unknown("redirected", `${detail} to ${to.host}`);
 }
 
+/**
+ * Where a redirect that is not followed leads, for people: " to host", or nothing. Only the host is told, as a location
+ * may carry signatures and passwords.
+ */
+export function whither(from: URL, answer: Answer): string {
+  const location = header(answer, "location");
+  return location !== null && URL.canParse(location, from.href) ? ` to ${new URL(location, from.href).host}` : "";
+}
+
 /** A CDN host caches a 404 for minutes, its bucket's own host does not: Spaces names it without `cdn`. */
 export function toOrigin(url: URL): URL {
   const origin = new URL(url);

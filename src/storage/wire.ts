@@ -15,6 +15,8 @@ export interface WireRequest {
   readonly body?: string;
   /** Where the body is longer, reading ends about here. */
   readonly maxBytes: number;
+  /** Called when the request is written to a connection: from then on it may have arrived. */
+  readonly onSent?: () => void;
 }
 
 /** An answer with its body, which ends early where it is longer than was asked for. */
@@ -57,6 +59,7 @@ export function createWire({ connections, connectLimit, answerLimit, lookup }: W
       signal.throwIfAborted();
       return exchange(dispatcher, request, signal, answerLimit, () => {
         sent += 1;
+        request.onSent?.();
       });
     },
     sent: () => sent,
