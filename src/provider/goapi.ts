@@ -18,7 +18,7 @@ const answer = z.object({
   data: z.object({
     task_id: z.string(),
     status: z.string(),
-    output: z.unknown(),
+    output: z.unknown().optional(),
     error: z.object({ message: z.unknown(), raw_message: z.unknown() }).partial().nullish(),
   }),
 });

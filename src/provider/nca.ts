@@ -22,7 +22,7 @@ const AT_WORK = ["queued", "running", "submitted"];
  * The words of the envelope (`queue_task` in app.py): the answer of the route stands in `response` when it went well,
  * and in `message` when it did not.
  */
-const envelope = z.object({ code: z.number(), response: z.unknown(), message: z.unknown() });
+const envelope = z.object({ code: z.number(), response: z.unknown().optional(), message: z.unknown().optional() });
 
 /** The list of all jobs (jobs_status.py): states by job id, without what came of them. */
 const list = envelope.extend({ response: z.record(z.string(), z.string()) });
@@ -36,7 +36,12 @@ const kept = z.object({
   queue_id: id,
   process_id: id,
   response: z
-    .object({ code: z.int(), job_id: z.string().nullish(), response: z.unknown(), message: z.unknown() })
+    .object({
+      code: z.int(),
+      job_id: z.string().nullish(),
+      response: z.unknown().optional(),
+      message: z.unknown().optional(),
+    })
     .nullish(),
 });
 type Kept = z.output<typeof kept>;

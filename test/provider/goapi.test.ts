@@ -69,9 +69,9 @@ describe("what GoAPI says of a task", () => {
     ["its reason", { code: 10000, message: "task failed", raw_message: "content policy" }, "task failed"],
     ["the model's reason, where it has none", { message: "", raw_message: "content policy" }, "content policy"],
     ["no reason", NO_ERROR, "failed, without a reason"],
-    ["no error at all", null, "failed, without a reason"],
+    ["no error at all", undefined, "failed, without a reason"],
   ])("failed is failed, for %s", async (_, error, reason) => {
-    expect(await answerOf(task({ status: "failed", output: null, error }))).toMatchObject({
+    expect(await answerOf(task({ status: "failed", output: undefined, error }))).toMatchObject({
       kind: "failed",
       error: reason,
     });

@@ -72,6 +72,17 @@ describe("what NCA says of a job", () => {
     expect(real.length).toBeGreaterThan(0);
   });
 
+  it("reads an answer that leaves out what it does not have", async () => {
+    const job = { job_status: "done", job_id: ID, response: { code: 500 } };
+    const server = await serve((request, response) => {
+      send(response, 200, { code: 200, response: request.url?.endsWith("jobs/status") ? {} : job });
+    });
+    expect(await ncaAt(server.url).ask(ID, never())).toMatchObject({
+      kind: "failed",
+      error: "failed, without a reason",
+    });
+  });
+
   it("failed without more is failed", async () => {
     const { answer } = await askOf({ job_status: "failed", response: null });
     expect(answer).toMatchObject({ kind: "failed", error: "failed, without a reason" });
