@@ -92,13 +92,14 @@ export function settle(file: ConfigFile, environment: Environment, overrides: Ov
   const named = Object.entries(config.operations).map(([name, operation]) => ({
     ...operation,
     name,
-    via: overrides.via ?? operation.via ?? config.webhooks.via,
+    // What is said of all operations holds for those whose webhook can be made again.
+    via: overrides.via ?? operation.via ?? (operation.webhookEndpoint === null ? "direct" : config.webhooks.via),
     fallback: operation.fallback ?? config.webhooks.fallback,
     thresholds: thresholdsOf(config.thresholds, operation.thresholds, environment, overrides),
   }));
   const { providers, secrets } = settleProviders(config.providers, named, environment, keys, problems);
   const operations = withKnownProviders(named, providers, problems);
-  const webhooks = settleWebhooks(config.webhooks, operations, environment, problems);
+  const webhooks = settleWebhooks(config, operations, environment, problems);
   if (problems.length > 0) throw new ConfigError(problems, hint(file));
   return {
     airtable: {

@@ -12,17 +12,17 @@ export interface WebhookSettings {
 
 /** `problems` gets a missing secret, and operations whose webhook could not be made or sent anywhere. */
 export function settleWebhooks(
-  { allowHosts, signature }: Config["webhooks"],
+  config: Config,
   operations: readonly Operation[],
   environment: Environment,
   problems: Problem[],
 ): WebhookSettings {
-  const replayed = operations.filter(({ via }) => via === "webhook");
-  if (replayed.length > 0 && allowHosts.length === 0) {
+  const { allowHosts, signature } = config.webhooks;
+  if (operations.some(({ via }) => via === "webhook") && allowHosts.length === 0) {
     problems.push({ path: "webhooks.allowHosts", message: "missing; a job is to be completed via its webhook" });
   }
-  for (const { name, webhookEndpoint } of replayed) {
-    if (webhookEndpoint !== null) continue;
+  for (const [name, { via, webhookEndpoint }] of Object.entries(config.operations)) {
+    if (via !== "webhook" || webhookEndpoint !== null) continue;
     const message = "missing; without it the provider's webhook cannot be made again";
     problems.push({ path: `operations.${name}.webhookEndpoint`, message });
   }

@@ -225,7 +225,12 @@ describe("webhooks", () => {
     expect(problems({}, {}, { via: "webhook" })).toMatch(/^webhooks.allowHosts: missing/);
   });
   it("need an endpoint, which GoAPI's have none of", () => {
-    expect(problems(allowed, GOAPI, { via: "webhook" })).toMatch(/^operations.video.webhookEndpoint: missing/);
+    const file = { ...allowed, operations: { video: { via: "webhook" } } };
+    expect(problems(file, GOAPI)).toMatch(/^operations.video.webhookEndpoint: missing/);
+  });
+  it("are left out where all are to be sent and one has no endpoint", () => {
+    const found = settings({ webhooks: { ...allowed.webhooks, via: "webhook" } }, GOAPI);
+    expect(found.operations.map(({ via }) => via)).toEqual([...Array(4).fill("webhook"), "direct", "direct"]);
   });
   it("are signed with a secret of the environment, which is never shown", () => {
     const signature = { header: "x-signature", prefix: "sha256=" };
