@@ -1,15 +1,76 @@
 import { type OpenBase, openBase as openAirtable } from "../airtable/base.ts";
+import type { ProviderSettings } from "../config/providers.ts";
 import type { Settings } from "../config/settings.ts";
-import type { OutputProbe } from "../core/ports.ts";
+import type { OutputProbe, ProviderStatus, WebhookReplay } from "../core/ports.ts";
+import type { Provider } from "../core/run.ts";
+import { createAbroadProbe } from "../provider/abroad.ts";
+import { createGoapi } from "../provider/goapi.ts";
+import { createHttpProvider } from "../provider/http.ts";
+import { createNca } from "../provider/nca.ts";
 import { createProbe } from "../storage/probe.ts";
+import { createWebhookReplay } from "../webhook/replay.ts";
 import { systemClock } from "./clock.ts";
+
+/** What is open, and is to be closed. */
+interface Closing {
+  close(): Promise<void>;
+}
+
+const MEANS = { clock: systemClock, random: Math.random };
 
 /** The base of the settings. `remaining` tells the milliseconds until the deadline, null without one. */
 export function openBase({ airtable, jobs, operations }: Settings, remaining: () => number | null): OpenBase {
-  return openAirtable({ ...airtable, jobs, operations, clock: systemClock, random: Math.random, remaining });
+  return openAirtable({ ...airtable, jobs, operations, ...MEANS, remaining });
 }
 
 /** The place where the outputs of the settings lie. */
-export function openStorage({ storage }: Settings): OutputProbe & { close(): Promise<void> } {
-  return createProbe({ ...storage, clock: systemClock, random: Math.random });
+export function openStorage({ storage }: Settings): OutputProbe & Closing {
+  return createProbe({ ...storage, ...MEANS });
+}
+
+/** The providers of the settings, by their names. What they say lies in the storage is looked at by its own probe. */
+export function openProviders(
+  { providers, storage }: Settings,
+  probe: OutputProbe,
+): { readonly providers: ReadonlyMap<string, Provider> } & Closing {
+  const opened = providers.map((settings) => {
+    const status = openStatus(settings);
+    const abroad = createAbroadProbe({ ...settings, ...MEANS });
+    const provider: Provider = {
+      url: settings.kind === "http" ? settings.url : settings.baseUrl,
+      status,
+      look: (url, signal) => (isIn(storage.baseUrl, url) ? probe : abroad).look(url, signal),
+      requests: () => status.requests() + abroad.requests(),
+    };
+    return { name: settings.name, provider, close: () => Promise.all([status.close(), abroad.close()]) };
+  });
+  return {
+    providers: new Map(opened.map(({ name, provider }) => [name, provider])),
+    async close() {
+      await Promise.all(opened.map(({ close }) => close()));
+    },
+  };
+}
+
+/** Sends webhooks of the settings again; null where no host is allowed to get one. */
+export function openWebhooks({ webhooks }: Settings): (WebhookReplay & Closing) | null {
+  return webhooks.allowHosts.length === 0 ? null : createWebhookReplay(webhooks);
+}
+
+function openStatus(settings: ProviderSettings): ProviderStatus & Closing {
+  switch (settings.kind) {
+    case "nca":
+      return createNca({ ...settings, ...MEANS });
+    case "goapi":
+      return createGoapi({ ...settings, ...MEANS });
+    case "http":
+      return createHttpProvider({ ...settings, ...MEANS });
+  }
+}
+
+/** Whether the URL is one of the storage's own host, and holds no user that it does not have. */
+function isIn(baseUrl: string, url: string): boolean {
+  if (!URL.canParse(url)) return false;
+  const { origin, username, password } = new URL(url);
+  return origin === new URL(baseUrl).origin && `${username}${password}` === "";
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Settings } from "../config/settings.ts";
 import type { Observer, Run } from "../core/run.ts";
-import { openBase, openStorage } from "./adapters.ts";
+import { openBase, openProviders, openStorage, openWebhooks } from "./adapters.ts";
 import { askPerson } from "./ask.ts";
 import { systemClock } from "./clock.ts";
 import type { Invocation } from "./invocation.ts";
@@ -17,19 +17,21 @@ export function openRun(
 ): { readonly run: Run; close(): Promise<void> } {
   const base = openBase(settings, () => limits.remaining());
   const storage = openStorage(settings);
+  const providers = openProviders(settings, storage);
+  const webhooks = openWebhooks(settings);
   const run: Run = {
     ...planOf(invocation, settings),
     store: base.store,
     probe: storage,
-    providers: new Map(),
-    webhooks: null,
+    providers: providers.providers,
+    webhooks,
     limits,
     observer,
   };
   return {
     run,
     async close() {
-      await Promise.all([base.close(), storage.close()]);
+      await Promise.all([base.close(), storage.close(), providers.close(), webhooks?.close()]);
     },
   };
 }

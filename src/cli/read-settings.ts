@@ -31,6 +31,7 @@ export async function readSettings(
     maxAge: flags.maxAge === "none" ? null : flags.maxAge,
     concurrency: flags.concurrency,
     deadline: flags.deadline,
+    via: flags.via,
   });
   for (const secret of settings.secrets) terminal.keepSecret(secret);
   checkOperations(flags.operation ?? [], settings);
