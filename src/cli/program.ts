@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { addCompletion } from "./commands/completion.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addExplain } from "./commands/explain.ts";
 import { addFailOld } from "./commands/fail-old.ts";
@@ -45,6 +46,7 @@ Exit codes: 0 done, 2 usage or configuration, 3 partial, 4 token refused, 5 upst
   addDoctor(program, surroundings);
   addSandbox(program, surroundings);
   addSchedule(program, surroundings);
+  addCompletion(program, surroundings);
   for (const command of program.commands) inheritSettings(command, program);
   return program;
 }
