@@ -28,7 +28,7 @@ export async function* listAll(
   requests: Requests,
   parameters: ListParameters,
   signal: AbortSignal,
-): AsyncIterable<readonly ApiRecord[]> {
+): AsyncIterable<Page> {
   const seen = new Set<string>();
   let offset: string | null = null;
   let restarts = 0;
@@ -42,7 +42,7 @@ export async function* listAll(
     }
     const fresh = page.records.filter(({ id }) => !seen.has(id));
     for (const { id } of fresh) seen.add(id);
-    yield fresh;
+    yield { records: fresh, offset: page.offset };
     if (page.offset === null) return;
     offset = page.offset;
   }

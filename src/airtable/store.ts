@@ -57,7 +57,7 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
       };
       try {
         for await (const page of listAll(requests, parameters, signal))
-          yield page.map((record) => jobOf(record, fields));
+          yield page.records.map((record) => jobOf(record, fields));
       } catch (error) {
         throw asConfigError(error, jobs.table);
       }
@@ -105,14 +105,13 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
       ];
       const parameters = { table: jobs.table, fields: namesOf(fields), filterByFormula: and(...conditions) };
       const found: Job[] = [];
-      let offset: string | null = null;
-      for (let pages = 0; pages < COMPLETED_PAGES; pages += 1) {
-        const page = await listPage(requests, parameters, offset, signal);
-        found.push(...page.records.map((record) => jobOf(record, fields)));
-        offset = page.offset;
-        if (offset === null) break;
+      let pages = 0;
+      for await (const { records, offset } of listAll(requests, parameters, signal)) {
+        found.push(...records.map((record) => jobOf(record, fields)));
+        pages += 1;
+        if (offset !== null && pages === COMPLETED_PAGES) return { jobs: found, whole: false };
       }
-      return { jobs: found, whole: offset === null };
+      return { jobs: found, whole: true };
     },
 
     requests: requests.sent,

@@ -119,8 +119,29 @@ describe("a listing", () => {
         links: { Segments: ["recSegment0000001"], "Related Video": [] },
         notes: "",
         responsePayload: "",
+        error: "",
       },
     ]);
+  });
+});
+
+describe("the completed jobs", () => {
+  it("are listed anew when the iterator expired, and none twice", async () => {
+    const base = await scriptedBase(
+      json(200, { records: [record(1)], offset: "itr/1" }),
+      EXPIRED,
+      json(200, { records: [record(1)], offset: "itr/2" }),
+      json(200, { records: [record(2)] }),
+    );
+    const { jobs, whole } = await clientOf(base.url).store.listCompleted(null, never);
+    expect([jobs.map(({ id }) => id), whole]).toEqual([[idOf(1), idOf(2)], true]);
+  });
+
+  it("are read on five pages at most, and said not to be all", async () => {
+    const pages = [1, 2, 3, 4, 5].map((n) => json(200, { records: [record(n)], offset: `itr/${n}` }));
+    const base = await scriptedBase(...pages);
+    const { jobs, whole } = await clientOf(base.url).store.listCompleted(null, never);
+    expect([jobs.length, whole, base.seen.length]).toEqual([5, false, 5]);
   });
 });
 
