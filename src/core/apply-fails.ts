@@ -68,8 +68,8 @@ async function stillAbsent(
   await Promise.all(
     failures.map(async ({ item, candidate }) => {
       if (isFresh(item, run)) return;
-      item.looks = await lookAtAll(candidate, run);
       item.probedAt = run.clock.now();
+      item.looks = await lookAtAll(candidate, run);
       item.verdict = verdictOn(item, candidate, calibration, run);
       if (item.verdict.kind !== "recover") return;
       const { output } = item.verdict;

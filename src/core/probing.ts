@@ -61,6 +61,7 @@ export async function probeAll(deck: Deck, run: Run, probed: (item: Case) => voi
     for (let item = await deck.take(); item !== null; item = await deck.take()) {
       if (run.limits.begin.aborted || item.candidate === null) continue;
       const { candidate } = item;
+      item.probedAt = run.clock.now();
       try {
         item.looks = await lookAtAll(candidate, run);
         item.consultation = await consult(candidate, weigh(item.looks, null), run);
@@ -68,7 +69,6 @@ export async function probeAll(deck: Deck, run: Run, probed: (item: Case) => voi
         if (!run.limits.reads.aborted) throw error;
         item.looks = [...item.looks, [cutOff(candidate, run)]];
       }
-      item.probedAt = run.clock.now();
       item.verdict = firstVerdict(item, candidate, run);
       probed(item);
     }

@@ -93,7 +93,7 @@ export interface Case {
   looks: readonly Look[];
   /** What its provider was asked; null where none was. */
   consultation: Consultation | null;
-  /** When the storage was last asked; null before. */
+  /** When the storage was last asked, before it answered; null before. */
   probedAt: Instant | null;
   verdict: Verdict | null;
   target: Target | null;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Job } from "../../src/core/job.ts";
 import { sweep } from "../../src/core/sweep.ts";
-import { FakeBase, FakeBucket, runOf } from "../support/fakes.ts";
+import { FakeBase, FakeBucket, runOf, stillClock } from "../support/fakes.ts";
 import { COMBINE, HOUR, job, MINUTE, NOW, POLICY } from "../support/world.ts";
 
 const FIELD = "Voiceover + Video";
@@ -301,6 +301,19 @@ describe("a sweep that fails", () => {
     const { report } = await sweep(runOf(base, bucket));
     expect(verdicts(report.entries)).toEqual(["fail: output-absent!"]);
     expect(base.jobs.get("recJobs0000000001")?.notes.match(/Failed via polling/g)).toHaveLength(1);
+  });
+
+  it("looks again where the answer took so long that it may be old, before it fails a job on it", async () => {
+    const { base, bucket } = worldOf([combine(1, { age: 2 * HOUR })]);
+    const clock = stillClock();
+    const look = bucket.look.bind(bucket);
+    bucket.look = async (url) => {
+      if (bucket.looked.length === 0) clock.at += 11_000;
+      return await look(url);
+    };
+    const { report } = await sweep(runOf(base, bucket, { clock }));
+    expect(verdicts(report.entries)).toEqual(["fail: output-absent!"]);
+    expect(bucket.looked.filter((name) => name === "x1_output_0.mp4")).toHaveLength(2);
   });
 
   it("fails nobody while the clocks are more than five minutes apart", async () => {
