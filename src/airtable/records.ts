@@ -57,6 +57,7 @@ export function jobOf({ id, createdTime, fields }: ApiRecord, names: JobFields):
     links: Object.fromEntries([...names.links].map(([configured, name]) => [configured, linksIn(fields[name])])),
     notes: cell(names.notes),
     responsePayload: cell(names.responsePayload),
+    error: names.error === null ? null : cell(names.error),
   };
 }
 

@@ -5,7 +5,7 @@ import type { Duration, Instant, Job } from "./job.ts";
 import { appendLine, completedLine, supersededLine } from "./notes.ts";
 import { externalIdIn } from "./outputs.ts";
 import type { AttachmentValue, JobUpdate, TargetUpdate, WriteResult } from "./ports.ts";
-import { asItCounts } from "./revisit.ts";
+import { asItCounts, isFailedByPolling } from "./revisit.ts";
 import type { Case, Run } from "./run.ts";
 import { serverNow } from "./server-time.ts";
 import { type Candidate, type Policy, TARGET_MISSING, type Verdict } from "./verdict.ts";
@@ -69,6 +69,11 @@ export async function examine(pending: readonly Recovery[], run: Run): Promise<r
   for (const recovery of pending) {
     const { item, candidate } = recovery;
     const fresh = jobs.get(item.job.id);
+    if (item.late && fresh?.status === run.failedStatus && !isFailedByPolling(fresh, run, serverNow(run))) {
+      const detail = "another hand has failed it";
+      settle(item, { kind: "skip", reason: "changed-meanwhile", detail, output: recovery.output });
+      continue;
+    }
     const check = checkJob(fresh && asItCounts(fresh, item), { job: item.job, candidate }, done, policyOf(item, run));
     switch (check.kind) {
       case "done":
@@ -90,9 +95,17 @@ export async function examine(pending: readonly Recovery[], run: Run): Promise<r
   return await examineTargets(open, readAt, run);
 }
 
-/** A job that polling failed is judged as if failed were a stuck status. */
-export function policyOf(item: Pick<Case, "late">, run: Run): Policy {
-  return item.late ? { ...run.policy, stuckStatuses: [run.failedStatus] } : run.policy;
+/**
+ * A job that polling failed is judged as if failed were a stuck status, at any age: fail-old may have failed it beyond
+ * `maxAge`, and what counts is when.
+ */
+export function policyOf({ late }: Pick<Case, "late">, run: Run): Policy {
+  if (!late) return run.policy;
+  const operations = run.policy.operations.map((each) => ({
+    ...each,
+    thresholds: { ...each.thresholds, maxAge: null },
+  }));
+  return { ...run.policy, stuckStatuses: [run.failedStatus], operations };
 }
 
 async function examineTargets(

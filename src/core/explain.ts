@@ -1,4 +1,4 @@
-import { applyRecoveries } from "./apply-recoveries.ts";
+import { applyRecoveries, policyOf } from "./apply-recoveries.ts";
 import { calibrate, newestCompleted } from "./calibrate.ts";
 import { objection } from "./confirm.ts";
 import { consult } from "./consult.ts";
@@ -9,7 +9,7 @@ import { outputNames } from "./outputs.ts";
 import type { Attachment, Listing } from "./ports.ts";
 import { lookAtAll, verdictOn } from "./probing.ts";
 import type { Entry } from "./report.ts";
-import { isFailedByPolling } from "./revisit.ts";
+import { asItCounts, isFailedByPolling } from "./revisit.ts";
 import { type Case, entryOf, type Run } from "./run.ts";
 import { serverNow } from "./server-time.ts";
 import { operationOf, targetOf } from "./target.ts";
@@ -48,10 +48,11 @@ export async function explain(name: string, run: Run): Promise<readonly Explanat
   return explanations;
 }
 
-async function explainJob(job: Job, run: Run): Promise<Explanation> {
+async function explainJob(read: Job, run: Run): Promise<Explanation> {
   const now = serverNow(run);
-  const late = isFailedByPolling(job, run, now);
-  const policy = late ? { ...run.policy, stuckStatuses: [run.failedStatus] } : run.policy;
+  const late = isFailedByPolling(read, run, now);
+  const job = asItCounts(read, { late });
+  const policy = policyOf({ late }, run);
   const found = triage(job, policy, now);
   const candidate = found.kind === "candidate" ? found.candidate : candidateOf(job, run, now);
   const item = caseOf(job, candidate, late, run, now);
@@ -112,9 +113,9 @@ interface Gathered {
 
 async function gather(item: Case, candidate: Candidate, now: Instant, run: Run): Promise<Gathered> {
   const { reads } = run.limits;
+  item.probedAt = run.clock.now();
   item.looks = await lookAtAll(candidate, run, "each");
   item.consultation = await consult(candidate, weigh(item.looks, null), run);
-  item.probedAt = run.clock.now();
   const { operation } = candidate;
   const seen = item.looks.flat().find(({ result }) => result === "present")?.url ?? null;
   const known = async () => {

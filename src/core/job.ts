@@ -29,6 +29,8 @@ export interface Job {
   /** The whole cell; `""` where it is blank or was not asked for. */
   readonly notes: string;
   readonly responsePayload: string;
+  /** Why it failed; null where the configuration names no field for it. */
+  readonly error: string | null;
 }
 
 /**

@@ -14,6 +14,8 @@ export const COMPLETED_MARK = "Completed via polling at ";
 export const FAILED_MARK = "Failed via polling at ";
 export const REDELIVERED_MARK = "Delivery retried via polling at ";
 export const UNDELIVERED_MARK = "Delivery failed via polling at ";
+/** The error cell of a job that this tool failed says so, until another hand writes its own error. */
+export const FAILED_BY = "Set to failed by ";
 /** What the poller that came before this tool wrote. */
 export const OLD_POLLER_FAILED_MARK = "Timed out via polling";
 
@@ -91,7 +93,7 @@ export function failureText(
     ...(probed === "" ? [] : [`Probed: ${probed}.`]),
     ...(calibration === null ? [] : [`What "missing" looks like there: ${calibration}.`]),
     ...(consultation === null || reason !== null ? [] : [`${consultation.provider}: ${consultation.answer.detail}.`]),
-    `Set to failed by ${signed(by).slice(1, -1)}.`,
+    `${FAILED_BY}${signed(by).slice(1, -1)}.`,
   ].join("\n");
 }
 

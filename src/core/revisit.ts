@@ -1,5 +1,5 @@
 import { type Duration, type Instant, isExternalId, type Job } from "./job.ts";
-import { COMPLETED_MARK, FAILED_MARK, OLD_POLLER_FAILED_MARK } from "./notes.ts";
+import { COMPLETED_MARK, FAILED_BY, FAILED_MARK, OLD_POLLER_FAILED_MARK } from "./notes.ts";
 import type { Revisit } from "./ports.ts";
 import type { Run } from "./run.ts";
 
@@ -25,13 +25,17 @@ export function revisitOf(run: Run, now: Instant): Revisit | null {
   return completed === null && failed === null ? null : { completed, failed };
 }
 
-/** Whether polling failed the job, and not longer ago than `maxAge`. */
+/** Whether polling failed the job, and not longer ago than `maxAge`, and no other hand has failed it since. */
 export function isFailedByPolling(job: Job, run: Run, now: Instant): boolean {
   const window = lateWindow(run);
   if (window === null || job.status !== run.failedStatus || job.externalId === null) return false;
   if (!isExternalId(job.externalId)) return false;
   const failedAt = lastMarked(job.notes, FAILED_MARK);
-  if (failedAt !== null) return now - failedAt <= window;
+  if (failedAt !== null) {
+    const closedSince = job.notes.lastIndexOf(COMPLETED_MARK) > job.notes.lastIndexOf(FAILED_MARK);
+    const ours = !closedSince && (job.error === null || job.error.includes(FAILED_BY));
+    return ours && now - failedAt <= window;
+  }
   return job.notes.includes(OLD_POLLER_FAILED_MARK) && job.since.kind === "at" && now - job.since.at <= window;
 }
 

@@ -136,6 +136,35 @@ describe("a job that polling failed", () => {
     expect(base.jobs.get(ID)?.status).toBe("failed");
   });
 
+  it("is recovered though its record is older than maxAge: what counts is when it was failed", async () => {
+    const { base, bucket } = worldOf({ ...OURS, age: 30 * HOUR });
+    bucket.objects.set(NAME, 1000);
+    await sweep(runOf(base, bucket));
+    expect(base.jobs.get(ID)?.status).toBe("completed");
+  });
+
+  it.each([
+    ["writes its own error", { ...OURS, error: "ffmpeg died" }],
+    ["fails it after it was completed", { status: "failed", notes: `${OURS.notes}\nCompleted via polling at …` }],
+  ])("stays failed where another hand %s", async (_, over) => {
+    const { base, bucket } = worldOf({ ...over, age: 4 * HOUR });
+    bucket.objects.set(NAME, 1000);
+    await sweep(runOf(base, bucket));
+    expect(base.jobs.get(ID)?.status).toBe("failed");
+    expect(fileIn(base)).toBeUndefined();
+  });
+
+  it("stays failed where another hand writes its own error after it was listed", async () => {
+    const { base, bucket } = worldOf({ ...OURS, error: "Set to failed by stuck-jobs", age: 4 * HOUR });
+    bucket.objects.set(NAME, 1000);
+    base.before = (request) => {
+      if (request === "readJobs") base.edit(ID, { error: "ffmpeg died" });
+    };
+    await sweep(runOf(base, bucket));
+    expect(base.jobs.get(ID)?.status).toBe("failed");
+    expect(fileIn(base)).toBeUndefined();
+  });
+
   it("stays as it is when it was set back to processing and failed by another hand meanwhile", async () => {
     const { base, bucket } = worldOf({ ...OURS, age: 4 * HOUR });
     bucket.objects.set(NAME, 1000);

@@ -79,6 +79,7 @@ export function job(over: Partial<Job> & { readonly age?: number } = {}): Job {
     links: { Segments: [SEGMENT] },
     notes: "",
     responsePayload: "",
+    error: null,
     ...fields,
   };
 }
