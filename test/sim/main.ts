@@ -13,11 +13,12 @@ const { values } = parseArgs({
 const from = Number(values.seed ?? values.from ?? "1");
 const count = values.seed === undefined ? Number(values.seeds ?? "2000") : 1;
 
-const totals = { seeds: 0, recovered: 0, failed: 0, killed: 0, broken: 0 };
+const totals = { seeds: 0, sweeps: 0, recovered: 0, failed: 0, killed: 0, broken: 0 };
 for (let seed = from; seed < from + count; seed += 1) {
   const outcome = await simulate(seed);
   if (values.seed !== undefined) process.stdout.write(`${outcome.story.join("\n")}\n`);
   totals.seeds += 1;
+  totals.sweeps += outcome.sweeps;
   totals.recovered += outcome.recovered;
   totals.failed += outcome.failed;
   totals.killed += outcome.killed;

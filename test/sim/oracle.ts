@@ -1,33 +1,65 @@
+import { COMPLETED_MARK } from "../../src/core/notes.ts";
 import { HOUR, MINUTE } from "../support/world.ts";
-import { filesIn } from "./invariants.ts";
-import type { World } from "./world.ts";
+import { lastMark } from "./promises.ts";
+import { filesIn, type JobNow, jobIn, namesOf, strangeNamesOf, type World } from "./world.ts";
 
 /**
  * What has to become of each job once the world is calm, from the rules of the domain alone. Several answers where the
- * rules leave it to the brake.
+ * rules leave it to the brake, or to which of several jobs for one target comes first.
  */
 export function predict(world: World): ReadonlyMap<string, readonly string[]> {
   const { base, clock, scenario, objects } = world;
+  const exists = (names: readonly string[]) => !scenario.wrongBucket && names.some((name) => objects.has(name));
   return new Map(
-    scenario.jobs.flatMap((job): readonly [string, readonly string[]][] => {
-      const record = base.record("Jobs", job.id);
-      if (record === undefined) return [];
-      const status = String(record.fields.Status);
-      const stays: [string, readonly string[]] = [job.id, [status]];
-      const age = clock.now() - job.createdAt;
-      const late = status === "failed" && String(record.fields.Notes).includes("Failed via polling at ");
-      const id = String(record.fields["External Job ID"]);
-      if ((status !== "processing" && !late) || age <= 5 * MINUTE || age > 24 * HOUR || /[ /]/.test(id)) return [stays];
-      const names = [`${id}_output_0.mp4`, ...(job.operation === "concatenate" ? [`${id}.mp4`] : [])];
-      const cell = base.record(world.tableOf(job), job.targetId);
-      if (!scenario.wrongBucket && names.some((name) => objects.has(name))) {
-        const rival = scenario.jobs.some(({ targetId, id }) => targetId === job.targetId && id !== job.id);
-        const free =
-          cell !== undefined && filesIn(cell.fields[world.fieldOf(job)]).every((name) => names.includes(name));
-        return [rival ? [job.id, ["completed", status]] : free ? [job.id, ["completed"]] : stays];
+    scenario.jobs.flatMap(({ id, createdAt }): readonly [string, readonly string[]][] => {
+      const job = world.job(id);
+      if (job === undefined) return [];
+      const { status, notes } = job;
+      const late = status === "failed" && world.authors.get(id) === "polling";
+      const closedAt = lastMark(notes) ?? 0;
+      const age = clock.now() - (late ? closedAt : Math.max(createdAt, closedAt));
+      const open = late || (status === "processing" && age > 5 * MINUTE);
+      if (!open || age > 24 * HOUR || /[ /]/.test(job.externalId)) return [[id, [status]]];
+      if (exists(namesOf(job))) {
+        const cell = base.record(world.tableOf(job), job.targetId)?.fields;
+        const output = namesOf(job).find((name) => objects.has(name));
+        const others = filesIn(cell?.[world.fieldOf(job)]).some((name) => name !== output);
+        if (cell === undefined || (others && scenario.onExisting === "skip")) return [[id, [status]]];
+        return [[id, others || hasRival(job, world) ? ["completed", status] : ["completed"]]];
       }
-      if (late || age <= HOUR) return [stays];
-      return [[job.id, scenario.history && !scenario.wrongBucket ? ["failed"] : ["failed", status]]];
+      if (late || age <= HOUR || exists(strangeNamesOf(job))) return [[id, [status]]];
+      return [[id, failsForCertain(job, world) ? ["failed"] : ["failed", status]]];
     }),
   );
+}
+
+function hasRival(job: JobNow, world: World): boolean {
+  return world.scenario.jobs.some(({ id }) => id !== job.id && world.job(id)?.targetId === job.targetId);
+}
+
+/** An output of the operation shows, on record with the newest job that has one: then the brake has to let it pass. */
+function failsForCertain({ operation }: JobNow, world: World): boolean {
+  const { base, scenario, objects } = world;
+  const ours = new Set(["recOld", "recJob"]);
+  const newest = base
+    .records("Jobs")
+    .filter(({ id, fields }) => ours.has(id.slice(0, 6)) && fields.Status === "completed")
+    .filter(({ fields }) => fields.Type === operation && fields["Response Payload"] !== undefined)
+    .sort((a, b) => b.createdTime.localeCompare(a.createdTime))[0];
+  if (newest === undefined || scenario.wrongBucket) return false;
+  const job = jobIn(newest.id, newest.fields);
+  return namesOf(job).some((name) => job.response.includes(`/${name}`) && objects.has(name));
+}
+
+/** Completed jobs whose target has no file, while nobody says so. */
+export function undelivered(world: World): readonly string[] {
+  return world.scenario.jobs.flatMap(({ id }) => {
+    const job = world.job(id);
+    if (job?.status !== "completed" || world.authors.get(id) !== "polling") return [];
+    const told = job.notes.includes("Delivery failed via polling at ") || job.notes.includes("superseded by job");
+    const target = world.base.record(world.tableOf(job), job.targetId);
+    const files = filesIn(target?.fields[world.fieldOf(job)]);
+    if (told || target === undefined || files.length > 0 || !job.notes.includes(COMPLETED_MARK)) return [];
+    return [`${id} is completed, its target is empty, and nobody says so`];
+  });
 }

@@ -1,5 +1,6 @@
-import { isExternalId } from "../../src/core/job.ts";
+import { isExternalId, type OnExisting } from "../../src/core/job.ts";
 import { HOUR, MINUTE, SECOND } from "../support/world.ts";
+import { type Event, interference, moment } from "./events.ts";
 import type { Random } from "./random.ts";
 
 export const START = Date.parse("2026-03-01T12:00:00.000Z");
@@ -7,26 +8,14 @@ export const START = Date.parse("2026-03-01T12:00:00.000Z");
 /** When the faults, the webhooks and the people stop. */
 export const CALM = START + 8 * MINUTE;
 
-/** What is true of a job in the world, whether or not anyone knows. */
+/** What is true of a job in the world, whether or not anyone knows; ids as they are at the start. */
 export interface SimJob {
   readonly id: string;
   readonly operation: "combine" | "concatenate";
   readonly targetId: string;
   readonly createdAt: number;
+  readonly externalId: string;
 }
-
-/** Something that happens to the world at a moment, by another hand than the tool's. */
-export type Event = { readonly at: number } & (
-  | { readonly kind: "output"; readonly externalId: string; readonly fileName: string }
-  | { readonly kind: "webhook-success"; readonly job: SimJob; readonly fileName: string }
-  | { readonly kind: "webhook-failure"; readonly job: SimJob }
-  | { readonly kind: "rerun"; readonly job: SimJob; readonly externalId: string }
-  | { readonly kind: "edit-notes"; readonly job: SimJob }
-  | { readonly kind: "set-status"; readonly job: SimJob; readonly status: "completed" | "failed" }
-  | { readonly kind: "delete-job"; readonly job: SimJob }
-  | { readonly kind: "delete-target"; readonly job: SimJob }
-  | { readonly kind: "occupy-target"; readonly job: SimJob }
-);
 
 /** What goes wrong between a runner and the world; shares of requests. */
 export interface Trouble {
@@ -39,12 +28,14 @@ export interface Trouble {
 }
 
 export interface Scenario {
-  readonly jobs: readonly (SimJob & { readonly externalId: string })[];
+  readonly jobs: readonly SimJob[];
   readonly outputs: readonly string[];
   readonly events: readonly Event[];
   readonly trouble: Trouble;
-  /** How the bucket says that something is missing. */
-  readonly missing: "404" | "403";
+  /** `open`: 404 for what is missing. `closed`: 403. `signed`: a true 404, and names may be listed. */
+  readonly bucket: "open" | "closed" | "signed";
+  /** A time in which the bucket answers 403 to everything; its bounds may lie within a sweep. */
+  readonly blind: { readonly from: number; readonly to: number } | null;
   /** The configuration names a bucket in which no output has ever been. */
   readonly wrongBucket: boolean;
   /** A job that was completed long ago, with its output: what calibration and brake compare with. */
@@ -53,6 +44,9 @@ export interface Scenario {
   readonly skews: readonly [number, number];
   readonly secondRunner: boolean;
   readonly notes: "full" | "short";
+  readonly onExisting: OnExisting;
+  /** Records on a page of a listing: Airtable's are 100, small ones make the same of fewer records. */
+  readonly pageSize: number;
 }
 
 export function fileNameFor(operation: SimJob["operation"], externalId: string, random: Random): string {
@@ -61,59 +55,87 @@ export function fileNameFor(operation: SimJob["operation"], externalId: string, 
 
 /** The world that a seed stands for. */
 export function scenarioOf(random: Random): Scenario {
-  const herd = random.chance(0.15);
-  const count = herd ? random.whole(7, 16) : random.whole(1, 6);
-  const herdOperation = random.pick(["combine", "concatenate"] as const);
-  const jobs = Array.from({ length: count }, (_, n) => {
-    const operation = herd ? herdOperation : random.pick(["combine", "concatenate"] as const);
-    const shared = n > 0 && !herd && random.chance(0.12);
-    return {
-      id: recordId("Job", n),
-      operation,
-      targetId: recordId(operation === "combine" ? "Seg" : "Vid", shared ? n - 1 : n),
-      createdAt: START - ageOf(random, herd),
-      externalId: random.chance(0.04) ? "not / an id" : `x${n}-${random.whole(1000, 9999)}`,
-    };
-  });
-  const outputs: string[] = [];
-  const events: Event[] = [];
+  const crowd = random.chance(0.004);
+  const herd = crowd || random.chance(0.15);
+  const count = crowd ? random.whole(101, 130) : herd ? random.whole(7, 16) : random.whole(1, 6);
+  const jobs = jobsOf(count, herd, random);
+  const bucket = random.pick(["open", "closed", "closed", "signed"] as const);
   const wrongBucket = random.chance(0.12);
-  const dead = herd && random.chance(0.6);
+  const { outputs, events } = fatesOf(jobs, { dead: herd && random.chance(0.6), bucket, random });
   for (const job of jobs) {
-    const fileName = fileNameFor(job.operation, job.externalId, random);
-    const fate = random.next();
-    const at = random.whole(START, CALM - MINUTE);
-    if (dead && random.chance(0.9)) continue;
-    if (fate < 0.5) outputs.push(fileName);
-    else if (fate < 0.7) events.push({ kind: "output", at, externalId: job.externalId, fileName });
-    else continue;
-    if (random.chance(0.4)) {
-      const late = Math.min(CALM - SECOND, at + random.whole(0, 90 * SECOND));
-      events.push({ kind: "webhook-success", at: late, job, fileName });
-      if (random.chance(0.2))
-        events.push({ kind: "webhook-success", at: Math.min(CALM - 1, late + 5000), job, fileName });
-    }
+    const newer = jobs.find(({ targetId, createdAt }) => targetId === job.targetId && createdAt > job.createdAt);
+    events.push(...interference(job, newer, random));
   }
-  for (const job of jobs) events.push(...interference(job, random));
+  if (random.chance(0.1)) events.push({ kind: "burst", at: moment(random) });
+  const blindFrom = moment(random);
   return {
     jobs,
     outputs: outputs.filter((name) => isExternalId(name)),
-    events: [...events].sort((a, b) => a.at - b.at),
+    events: events.sort((a, b) => a.at - b.at),
     trouble: troubleOf(random),
-    missing: random.pick(["404", "403"] as const),
+    bucket,
+    blind: random.chance(0.15) ? { from: blindFrom, to: blindFrom + random.whole(SECOND, 4 * MINUTE) } : null,
     wrongBucket,
     history: random.chance(0.7),
     skews: [skewOf(random), skewOf(random)],
     secondRunner: random.chance(0.35),
     notes: random.chance(0.05) ? "full" : "short",
+    onExisting: random.pick(["skip", "skip", "skip", "replace", "append"] as const),
+    pageSize: random.chance(0.5) ? 100 : random.whole(1, 5),
   };
 }
 
-/** Between a minute and 30 hours, most of them around the thresholds; none that crosses one after the calm. */
+function jobsOf(count: number, herd: boolean, random: Random): readonly SimJob[] {
+  const herdOperation = random.pick(["combine", "concatenate"] as const);
+  const jobs: SimJob[] = [];
+  for (let n = 0; n < count; n += 1) {
+    const operation = herd ? herdOperation : random.pick(["combine", "concatenate"] as const);
+    const [before] = jobs.slice(-1);
+    const shared = before?.operation === operation && !herd && random.chance(0.3);
+    jobs.push({
+      id: recordId("Job", n),
+      operation,
+      targetId: shared ? before.targetId : recordId(operation === "combine" ? "Seg" : "Vid", n),
+      createdAt: START - ageOf(random, herd),
+      externalId: random.chance(0.03) ? "not / an id" : `x${n}-${random.whole(1000, 9999)}`,
+    });
+  }
+  return jobs;
+}
+
+/** What becomes of the jobs' outputs, and whether the webhook tells. */
+function fatesOf(
+  jobs: readonly SimJob[],
+  { dead, bucket, random }: { dead: boolean; bucket: Scenario["bucket"]; random: Random },
+): { outputs: string[]; events: Event[] } {
+  const outputs: string[] = [];
+  const events: Event[] = [];
+  for (const job of jobs) {
+    const fileName = fileNameFor(job.operation, job.externalId, random);
+    const fate = random.next();
+    const at = moment(random);
+    if (dead && random.chance(0.9)) continue;
+    if (fate < 0.45) outputs.push(fileName);
+    else if (fate < 0.65) events.push({ kind: "output", at, fileName });
+    else if (fate < 0.7) {
+      // Under a name that no pattern has: one that the worker is known to use, or one that only a listing shows.
+      outputs.push(`${job.externalId}_${bucket === "signed" && random.chance(0.5) ? "v2" : "captioned"}.mp4`);
+      continue;
+    } else continue;
+    if (!random.chance(0.4)) continue;
+    const late = Math.min(CALM - SECOND, at + random.whole(0, random.chance(0.5) ? 5 * SECOND : 90 * SECOND));
+    const success: Event = { kind: "webhook-success", at: late, job, fileName };
+    events.push(success);
+    if (random.chance(0.2)) events.push({ ...success, at: Math.min(CALM - 1, late + random.whole(1, 60 * SECOND)) });
+  }
+  return { outputs, events };
+}
+
+/** Between nothing and 30 hours, most of them around the thresholds; none that crosses one once all is calm. */
 function ageOf(random: Random, herd: boolean): number {
   const sort = herd ? 0.7 : random.next();
   if (sort < 0.15) return random.whole(0, 3 * MINUTE);
-  if (sort < 0.5) return random.whole(6 * MINUTE, 40 * MINUTE);
+  if (sort < 0.5) return random.whole(6 * MINUTE, 35 * MINUTE);
   if (sort < 0.9) return random.whole(61 * MINUTE, 3 * HOUR);
   return random.whole(25 * HOUR, 30 * HOUR);
 }
@@ -124,41 +146,19 @@ function skewOf(random: Random): number {
 }
 
 function troubleOf(random: Random): Trouble {
-  const level = random.pick([0, 0.02, 0.1, 0.25] as const);
   return {
-    airtable: level,
+    airtable: random.pick([0, 0.02, 0.1, 0.25] as const),
     storage: random.pick([0, 0.05, 0.3] as const),
     fetching: random.pick([0, 0, 0.2] as const),
     kill: random.pick([0, 0.3, 0.6] as const),
   };
 }
 
-function interference(job: SimJob, random: Random): readonly Event[] {
-  if (!random.chance(0.25)) return [];
-  const at = random.whole(START, CALM - 1);
-  switch (random.whole(0, 6)) {
-    case 0:
-      return [{ kind: "webhook-failure", at, job }];
-    case 1: {
-      const externalId = `r${random.whole(100_000, 999_999)}`;
-      const rerun: Event = { kind: "rerun", at, job, externalId };
-      if (random.chance(0.5)) return [rerun];
-      const fileName = fileNameFor(job.operation, externalId, random);
-      return [rerun, { kind: "output", at: random.whole(at, CALM - 1), externalId, fileName }];
-    }
-    case 2:
-      return [{ kind: "edit-notes", at, job }];
-    case 3:
-      return [{ kind: "set-status", at, job, status: random.pick(["completed", "failed"] as const) }];
-    case 4:
-      return [{ kind: "delete-job", at, job }];
-    case 5:
-      return [{ kind: "delete-target", at, job }];
-    default:
-      return [{ kind: "occupy-target", at, job }];
-  }
-}
-
 function recordId(kind: "Job" | "Seg" | "Vid", n: number): string {
   return `rec${kind}${String(n).padStart(11, "0")}`;
+}
+
+/** Another record of the same table, which nothing else points to. */
+export function otherTarget(targetId: string): string {
+  return `${targetId.slice(0, 6)}9${targetId.slice(7)}`;
 }

@@ -1,11 +1,15 @@
+import { isObject } from "../../src/airtable/exchange.ts";
 import type { Base } from "../../src/sandbox/base.ts";
 import { createBase } from "../../src/sandbox/base.ts";
+import type { Json } from "../../src/sandbox/cells.ts";
 import { parseSchema } from "../../src/sandbox/schema.ts";
 import schemaJson from "../../src/sandbox/seed/base-schema.json" with { type: "json" };
 import { HOUR } from "../support/world.ts";
+import { BYSTANDERS } from "./bystanders.ts";
 import { SimClock } from "./clock.ts";
+import { happen } from "./hands.ts";
 import type { Random } from "./random.ts";
-import { CALM, type Event, type Scenario, type SimJob, START } from "./scenario.ts";
+import { CALM, otherTarget, type Scenario, type SimJob, START } from "./scenario.ts";
 
 export const BASE_ID = "appSim00000000001";
 export const TOKEN = "patSim";
@@ -14,6 +18,8 @@ export const PLACE = "https://bucket.example/outputs";
 const FIELD = { combine: "Voiceover + Video", concatenate: "Combined Segments Video" } as const;
 const TABLE = { combine: "Segments", concatenate: "Videos" } as const;
 
+type Operation = SimJob["operation"];
+
 /** The base, the bucket, and all hands but the tool's. */
 export class World {
   readonly clock = new SimClock(START);
@@ -21,7 +27,14 @@ export class World {
   /** File names, with the moment since when the object is there, and its size. */
   readonly objects = new Map<string, { readonly since: number; readonly bytes: number }>();
   readonly scenario: Scenario;
+  /** What happened, for a person who replays a seed. */
+  readonly story: string[] = [];
+  /** Who set each job's status last, as far as the record shows it. */
+  readonly authors = new Map<string, "polling" | "other">();
+  /** How often another hand took a closed job up again, or closed it anew. */
+  readonly reopenings = new Map<string, number>();
   readonly #random: Random;
+  readonly #fetching = new Set<string>();
 
   constructor(scenario: Scenario, random: Random) {
     this.scenario = scenario;
@@ -32,14 +45,15 @@ export class World {
       token: TOKEN,
       random: random.next,
     });
-    for (const name of scenario.outputs) this.#put(name, START - HOUR);
+    for (const name of scenario.outputs) this.put(name, START - HOUR);
     if (scenario.history) this.#addHistory();
+    for (const { table, output, ...record } of BYSTANDERS) {
+      this.base.upsert(table, record);
+      if (output !== null) this.put(output, START - HOUR);
+    }
     for (const job of scenario.jobs) this.#addJob(job);
-    for (const event of scenario.events) this.clock.after(event.at - START, () => this.#happen(event));
+    for (const event of scenario.events) this.clock.after(event.at - START, () => happen(event, this));
   }
-
-  /** What happened, for a person who replays a seed. */
-  readonly story: string[] = [];
 
   tell(what: string): void {
     this.story.push(`${new Date(this.clock.now()).toISOString().slice(11)} ${what}`);
@@ -49,12 +63,28 @@ export class World {
     return this.clock.now() >= CALM;
   }
 
-  tableOf(job: Pick<SimJob, "operation">): "Segments" | "Videos" {
-    return TABLE[job.operation];
+  /** Whether the bucket answers nobody. */
+  get blind(): boolean {
+    const { blind } = this.scenario;
+    return blind !== null && this.clock.now() >= blind.from && this.clock.now() < Math.min(blind.to, CALM);
   }
 
-  fieldOf(job: Pick<SimJob, "operation">): string {
-    return FIELD[job.operation];
+  tableOf({ operation }: { readonly operation: Operation }): "Segments" | "Videos" {
+    return TABLE[operation];
+  }
+
+  fieldOf({ operation }: { readonly operation: Operation }): string {
+    return FIELD[operation];
+  }
+
+  /** What a job's record says of itself now; undefined when it is gone. */
+  job(id: string): JobNow | undefined {
+    const record = this.base.record("Jobs", id);
+    return record === undefined ? undefined : jobIn(record.id, record.fields);
+  }
+
+  put(name: string, since: number): void {
+    this.objects.set(name, { since, bytes: 1000 + name.length });
   }
 
   /** What Airtable does after a write: it fetches the files, in its own time, and drops what it cannot get. */
@@ -64,17 +94,12 @@ export class World {
       this.#fetching.add(attachmentId);
       const dropped = !this.calm && this.#random.chance(this.scenario.trouble.fetching);
       this.clock.after(this.#random.whole(1_000, 20_000), () => {
-        const object = this.objects.get(url.slice(url.lastIndexOf("/") + 1));
+        const object = this.objects.get(fileIn(url));
         const file = dropped || object === undefined ? null : { bytes: object.bytes, contentType: "video/mp4" };
         this.tell(`Airtable ${file === null ? "drops" : "fetched"} ${url}`);
         this.base.settleAttachment(attachmentId, file);
       });
     }
-  }
-  readonly #fetching = new Set<string>();
-
-  #put(name: string, since: number): void {
-    this.objects.set(name, { since, bytes: 1000 + name.length });
   }
 
   #addHistory(): void {
@@ -92,14 +117,16 @@ export class World {
         "Response Payload": `{'output_url': '${PLACE}/${name}'}`,
       };
       this.base.upsert("Jobs", { id, createdTime, fields });
-      this.#put(name, START - 5 * HOUR);
+      this.put(name, START - 5 * HOUR);
     }
   }
 
-  #addJob({ id, operation, targetId, createdAt, externalId }: Scenario["jobs"][number]): void {
+  #addJob({ id, operation, targetId, createdAt, externalId }: SimJob): void {
     const createdTime = new Date(createdAt).toISOString();
-    const key = operation === "combine" ? "segment_id" : "video_id";
-    this.base.upsert(TABLE[operation], { id: targetId, createdTime, fields: {} });
+    for (const target of [targetId, otherTarget(targetId)]) {
+      this.base.upsert(TABLE[operation], { id: target, createdTime, fields: {} });
+    }
+    this.authors.set(id, "other");
     this.base.upsert("Jobs", {
       id,
       createdTime,
@@ -107,66 +134,68 @@ export class World {
         Status: "processing",
         Type: operation,
         "External Job ID": externalId,
-        "Request Payload": `{'${key}': '${targetId}'}`,
+        "Request Payload": payloadFor(operation, targetId),
         Notes: this.scenario.notes === "full" ? "n".repeat(99_900) : "made by the app",
       },
     });
   }
-
-  #happen(event: Event): void {
-    this.tell(`${event.kind} ${"job" in event ? event.job.id : event.fileName}`);
-    if (event.kind === "output") {
-      this.#put(event.fileName, event.at);
-      return;
-    }
-    const { job } = event;
-    const record = this.base.record("Jobs", job.id);
-    if (record === undefined) return;
-    switch (event.kind) {
-      case "webhook-success": {
-        // The application's handler knows nothing of polling: it writes whatever the state is.
-        if (!this.objects.has(event.fileName)) return;
-        const file = {
-          id: `attHook${this.#random.whole(1e9, 9e9)}`,
-          url: "https://airtable.example/f",
-          filename: event.fileName,
-          size: this.objects.get(event.fileName)?.bytes ?? 0,
-        };
-        const target = this.base.record(TABLE[job.operation], job.targetId);
-        if (target !== undefined)
-          this.base.edit(TABLE[job.operation], job.targetId, { [FIELD[job.operation]]: [file] });
-        this.base.edit("Jobs", job.id, {
-          Status: "completed",
-          "Response Payload": `{'output_url': '${PLACE}/${event.fileName}'}`,
-        });
-        return;
-      }
-      case "webhook-failure":
-        if (record.fields.Status === "processing")
-          this.base.edit("Jobs", job.id, { Status: "failed", "Error Details": "ffmpeg died" });
-        return;
-      case "rerun":
-        this.base.edit("Jobs", job.id, { Status: "processing", "External Job ID": event.externalId });
-        return;
-      case "edit-notes":
-        this.base.edit("Jobs", job.id, { Notes: `${record.fields.Notes ?? ""}\nseen by a person` });
-        return;
-      case "set-status":
-        this.base.edit("Jobs", job.id, { Status: event.status });
-        return;
-      case "delete-job":
-        this.base.remove("Jobs", job.id);
-        return;
-      case "delete-target":
-        this.base.remove(TABLE[job.operation], job.targetId);
-        return;
-      case "occupy-target": {
-        const file = { id: "attHuman", url: "https://airtable.example/h", filename: "by hand.mp4", size: 5 };
-        if (this.base.record(TABLE[job.operation], job.targetId) !== undefined) {
-          this.base.edit(TABLE[job.operation], job.targetId, { [FIELD[job.operation]]: [file] });
-        }
-        return;
-      }
-    }
-  }
 }
+
+export interface JobNow {
+  readonly id: string;
+  readonly status: string;
+  readonly operation: Operation;
+  readonly externalId: string;
+  readonly targetId: string;
+  readonly notes: string;
+  readonly error: string;
+  readonly response: string;
+}
+
+/** What a job's fields say, as far as the world fills them. */
+export function jobIn(id: string, fields: Readonly<Record<string, unknown>>): JobNow {
+  const text = (name: string) => (typeof fields[name] === "string" ? fields[name] : "");
+  const [targetId = ""] = /rec(?:Seg|Vid)\d{11}/.exec(text("Request Payload")) ?? [];
+  return {
+    id,
+    status: text("Status"),
+    operation: text("Type") === "concatenate" ? "concatenate" : "combine",
+    externalId: text("External Job ID"),
+    targetId,
+    notes: text("Notes"),
+    error: text("Error Details"),
+    response: text("Response Payload"),
+  };
+}
+
+/** The names that an output of the job may have, in the order in which they are looked for. */
+export function namesOf({ operation, externalId }: { operation: Operation; externalId: string }): readonly string[] {
+  const own = `${externalId}_output_0.mp4`;
+  return operation === "concatenate" ? [`${externalId}.mp4`, own] : [own];
+}
+
+/** Under which a worker may have put it against all that is configured. */
+export function strangeNamesOf({ externalId }: { externalId: string }): readonly string[] {
+  return [`${externalId}_captioned.mp4`, `${externalId}_v2.mp4`];
+}
+
+export function payloadFor(operation: Operation, targetId: string): string {
+  return `{'${operation === "combine" ? "segment_id" : "video_id"}': '${targetId}'}`;
+}
+
+/** The file name in an URL. */
+export function fileIn(url: string): string {
+  return url.slice(url.lastIndexOf("/") + 1).replace(/\?.*$/, "");
+}
+
+/** The names of the files in an attachment cell, written or read; an entry that only names an id has none. */
+export function filesIn(cell: unknown): readonly string[] {
+  if (!Array.isArray(cell)) return [];
+  return cell.flatMap((file: unknown) => {
+    if (!isObject(file)) return [];
+    if (typeof file.filename === "string") return [file.filename];
+    return typeof file.url === "string" ? [fileIn(file.url)] : [];
+  });
+}
+
+export type Cells = Readonly<Record<string, Json>>;

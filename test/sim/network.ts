@@ -1,0 +1,184 @@
+import type { ApiAnswer, ApiRequest } from "../../src/airtable/exchange.ts";
+import { isObject } from "../../src/airtable/exchange.ts";
+import { ExchangeError } from "../../src/airtable/wire.ts";
+import type { Sighting } from "../../src/core/evidence.ts";
+import type { OutputProbe } from "../../src/core/ports.ts";
+import { SECOND } from "../support/world.ts";
+import type { Random } from "./random.ts";
+import type { Witness } from "./witness.ts";
+import { BASE_ID, fileIn, PLACE, TOKEN, type World } from "./world.ts";
+
+/** What stands between one runner and the world. */
+export interface Line {
+  readonly world: World;
+  readonly witness: Witness;
+  readonly random: Random;
+  /** The runner's name. */
+  readonly name: string;
+  readonly troubled: boolean;
+  /** Passes wherever the runner could be killed; does not come back once it was. */
+  readonly pulse: () => Promise<void>;
+}
+
+/** The longest that an exchange may take, as in the product. */
+const EXCHANGE_LIMIT = 20 * SECOND;
+
+/** Before the request is carried out, and after; what comes before leaves the base as it was. */
+const FAULTS = [
+  "refused",
+  "reset before",
+  "hang before",
+  "slow before",
+  "429",
+  "503 before",
+  "iterators expire",
+  "reset after",
+  "hang after",
+  "slow after",
+  "504 after",
+  "html",
+  "truncated",
+] as const;
+
+/** The way to the base. */
+export function exchangeOf(line: Line) {
+  const { world, witness, random, name, pulse } = line;
+  const { clock, scenario } = world;
+  const lost = (message: string, code: string) => new ExchangeError(message, true, code);
+  return async (request: ApiRequest, signal: AbortSignal): Promise<ApiAnswer> => {
+    const sentAt = clock.now();
+    await pulse();
+    const fault =
+      line.troubled && !world.calm && random.chance(scenario.trouble.airtable) ? random.pick(FAULTS) : "none";
+    if (fault !== "none") world.tell(`${name}: ${fault} at ${request.method} ${request.path}`);
+    const slow = () => random.whole(20, 15_000);
+    await clock.sleep(fault === "slow before" ? slow() : random.whole(20, 250), signal);
+    switch (fault) {
+      case "refused":
+        throw new ExchangeError("connection refused", false, "ECONNREFUSED");
+      case "reset before":
+        throw lost("connection reset", "ECONNRESET");
+      case "hang before":
+        await clock.sleep(EXCHANGE_LIMIT, signal);
+        throw lost("timed out", "ETIMEDOUT");
+      case "429":
+        return { status: 429, headers: { ...dated(clock.now()), "retry-after": "2" }, body: null };
+      case "503 before":
+        return { status: 503, headers: dated(clock.now()), body: null };
+      case "iterators expire":
+        world.base.expireIterators();
+        break;
+      default:
+    }
+    const heard = witness.carriedOut(name, request, sentAt, () =>
+      world.base.handle(wire(request, scenario.pageSize), clock.now()),
+    );
+    world.fetchAttachments();
+    // A process that dies here never hears of what it did.
+    await pulse();
+    switch (fault) {
+      case "reset after":
+      case "truncated":
+        throw lost("connection reset", "ECONNRESET");
+      case "hang after":
+        await clock.sleep(EXCHANGE_LIMIT, signal);
+        throw lost("timed out", "ETIMEDOUT");
+      case "504 after":
+        return { status: 504, headers: dated(clock.now()), body: null };
+      case "html":
+        return { status: 200, headers: dated(clock.now()), body: null };
+      default:
+    }
+    await clock.sleep(fault === "slow after" ? slow() : random.whole(20, 250), signal);
+    const { reply } = heard;
+    heard.tell();
+    const body: unknown = JSON.parse(reply.body);
+    return { status: reply.status, headers: reply.headers, body: isObject(body) ? body : null };
+  };
+}
+
+function dated(now: number) {
+  return { date: new Date(now).toUTCString() };
+}
+
+/** As it goes over the wire. The listings of jobs get pages of the scenario's size, which Airtable is free to do. */
+function wire({ method, path, query, body }: ApiRequest, pageSize: number) {
+  const listing = JSON.stringify(query ?? body ?? "").includes("{Status}='processing'");
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries({
+    ...query,
+    ...(listing && query ? { pageSize: String(pageSize) } : {}),
+  })) {
+    for (const each of typeof value === "string" ? [value] : value)
+      search.append(typeof value === "string" ? key : `${key}[]`, each);
+  }
+  return {
+    method,
+    path: path.startsWith("/meta") ? `/v0${path}` : `/v0/${BASE_ID}${path}`,
+    query: search,
+    headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" },
+    body: body === undefined ? "" : JSON.stringify(body),
+  };
+}
+
+/** The way to the bucket. */
+export function probeOf(line: Line): OutputProbe {
+  const { world, witness, random, name, pulse } = line;
+  const { clock, scenario } = world;
+  const place = scenario.wrongBucket ? `${PLACE}-typo` : PLACE;
+  let requests = 0;
+  const faulty = () => line.troubled && !world.calm && random.chance(scenario.trouble.storage);
+  const there = (url: string) => (url.startsWith(`${PLACE}/`) ? world.objects.get(fileIn(url)) : undefined);
+
+  async function look(url: string, signal: AbortSignal): Promise<Sighting> {
+    await pulse();
+    requests += 1;
+    await clock.sleep(random.whole(5, 80), signal);
+    const fault = faulty() ? random.pick(STORAGE_FAULTS) : "none";
+    const object = there(url);
+    switch (fault) {
+      case "time-out":
+        await clock.sleep(10 * SECOND, signal);
+        return { result: "unknown", url, cause: "unreachable", detail: "timed out" };
+      case "503":
+        return { result: "unknown", url, cause: "unreachable", detail: "HTTP 503" };
+      case "html":
+        return { result: "unknown", url, cause: "suspect", detail: "HTTP 200 text/html" };
+      case "cached":
+        return { result: "unknown", url, cause: "cached", detail: "HTTP 404, age 30" };
+      default:
+    }
+    const blind = world.blind;
+    witness.looked(name, fileIn(url), object !== undefined && !blind);
+    await pulse();
+    await clock.sleep(fault === "slow" ? random.whole(0, 9_500) : random.whole(5, 80), signal);
+    if (blind || (object === undefined && scenario.bucket === "closed")) {
+      return { result: "unknown", url, cause: "forbidden", detail: "HTTP 403" };
+    }
+    if (object === undefined) return { result: "absent", url, detail: "HTTP 404" };
+    const output = { url, bytes: object.bytes, contentType: null, etag: null, lastModified: null };
+    return { result: "present", url, detail: "HTTP 200", output };
+  }
+
+  return {
+    signed: scenario.bucket === "signed",
+    locate: (fileName) => `${place}/${fileName}`,
+    look,
+    async list(prefix, signal) {
+      await pulse();
+      requests += 1;
+      await clock.sleep(random.whole(5, 80), signal);
+      if (scenario.bucket !== "signed" || world.blind) return { kind: "refused", detail: "HTTP 403" };
+      if (faulty()) return { kind: "unknown", detail: "HTTP 503" };
+      const all = place === PLACE ? [...world.objects.keys()] : [];
+      const names = all.filter((each) => each.startsWith(prefix));
+      witness.listed(name, prefix);
+      return { kind: "listed", names, whole: true };
+    },
+    attachmentUrl: async (url) => (scenario.bucket === "signed" ? `${url}?X-Amz-Signature=secret` : url),
+    checkMedia: async () => ({ kind: "sound" }),
+    requests: () => requests,
+  };
+}
+
+const STORAGE_FAULTS = ["time-out", "503", "html", "cached", "slow"] as const;

@@ -1,0 +1,180 @@
+import { isObject } from "../../src/airtable/exchange.ts";
+import { COMPLETED_MARK, FAILED_MARK } from "../../src/core/notes.ts";
+import { HOUR, MINUTE, SECOND } from "../support/world.ts";
+import type { Read, Scene, Written } from "./witness.ts";
+import { filesIn, type JobNow, jobIn, namesOf, strangeNamesOf } from "./world.ts";
+
+/** A write rests on a read of at most 5 s before; on top of that comes the turn that it waits for. */
+const FRESH = 6 * SECOND;
+
+/** A fail rests on a look of at most 10 s before; a read and two turns come in between. */
+const LOOK_FRESH = 11 * SECOND;
+
+/** What clocks of whole seconds cannot tell apart. */
+const SLACK = 2.5 * SECOND;
+
+/** How old an answer may be when it arrives, and the server's time in it. */
+const SLOWEST = 20 * SECOND;
+
+const JOB_FIELDS = ["Status", "Response Payload", "Error Details", "Notes"];
+
+/** What is wrong with the write of one record, going by what its runner was told and by what is true. */
+export function brokenByWrite(
+  table: string,
+  written: Written,
+  scene: Scene,
+): { readonly broken: readonly string[]; readonly wronglyFails: boolean } {
+  const { known, sentAt } = scene;
+  const only = (...broken: string[]) => ({ broken, wronglyFails: false });
+  if (!known.mayWrite) return only("writes in a dry run");
+  const read = known.reads.get(written.id);
+  if (read === undefined) return only("writes what it has not read");
+  if (sentAt - read.at > FRESH) return only("writes on an old read");
+  if (table !== "Jobs") return only(...brokenByTarget(table, written, read, scene));
+  const job = jobIn(written.id, read.fields);
+  const broken = brokenByJob(job, written.fields, read, scene);
+  if (written.fields.Status !== "failed") return only(...broken);
+  return scene.known.requests === read.request + 1
+    ? brokenByFail(job, broken, scene)
+    : only(...broken, "fails a job on a read that is not adjacent");
+}
+
+function brokenByJob(job: JobNow, fields: Written["fields"], read: Read, scene: Scene): readonly string[] {
+  const { scenario } = scene.world;
+  const known = scenario.jobs.find(({ id }) => id === job.id);
+  if (known === undefined) return ["touches a job that was never stuck"];
+  const foreign = Object.keys(fields).filter((name) => !JOB_FIELDS.includes(name));
+  if (foreign.length > 0) return [`touches ${foreign.join(", ")}`];
+  const notes = String(fields.Notes ?? "");
+  if (scenario.notes === "short" && !notes.startsWith(job.notes)) return ["loses notes"];
+  switch (fields.Status) {
+    case "completed":
+      return brokenByCompletion(job, { fields, notes, createdAt: known.createdAt }, read, scene);
+    case "failed":
+      return job.status === "processing" ? [] : [`fails a job that was ${job.status} when it was read`];
+    default:
+      return fields.Status === undefined && job.status === "completed" ? [] : [`sets the status ${fields.Status}`];
+  }
+}
+
+function brokenByCompletion(
+  job: JobNow,
+  { fields, notes, createdAt }: { fields: Written["fields"]; notes: string; createdAt: number },
+  read: Read,
+  { world, known, delivered }: Scene,
+): readonly string[] {
+  if (known.command !== "recover") return [`completes a job in a ${known.command}`];
+  const late = job.status === "failed" && read.author === "polling";
+  if (job.status !== "processing" && !late) {
+    return [`completes a job that was ${job.status} when it was read, by ${read.author}`];
+  }
+  if (world.clock.now() - createdAt <= 5 * MINUTE - SLACK) return ["completes a young job"];
+  const [, newer] = /superseded by job (rec\w+)/.exec(notes.split("\n").at(-1) ?? "") ?? [];
+  if (newer !== undefined) {
+    const other = world.job(newer);
+    if (other === undefined) return [];
+    const has = namesOf(other).some((name) => delivered.has(`${other.targetId} ${name}`));
+    return has ? [] : ["closes a job after a newer one that has no file"];
+  }
+  const file = namesOf(job).find((name) => String(fields["Response Payload"]).includes(`/${name}"`));
+  if (file === undefined) return ["completes a job with another job's output"];
+  return delivered.has(`${job.targetId} ${file}`) ? [] : ["completes a job whose target has no file"];
+}
+
+function brokenByFail(job: JobNow, broken: readonly string[], scene: Scene) {
+  const { world, known } = scene;
+  const { scenario, objects } = world;
+  const createdAt = scenario.jobs.find(({ id }) => id === job.id)?.createdAt ?? 0;
+  const more: string[] = [];
+  const begun = Math.max(createdAt, lastMark(job.notes) ?? 0);
+  if (world.clock.now() - begun <= HOUR - SLACK) more.push("fails a young job");
+  if (Math.abs(known.skew) > 5 * MINUTE + SLOWEST) more.push("fails a job by a clock that is wrong");
+  const names = namesOf(job);
+  const oldest = Math.min(...names.map((name) => known.looks.get(name)?.at ?? Number.NEGATIVE_INFINITY));
+  if (scene.sentAt - oldest > LOOK_FRESH) more.push("fails a job on an old look");
+  const since = (name: string) => objects.get(name)?.since ?? Number.POSITIVE_INFINITY;
+  const strange = strangeNamesOf(job).some((name) => {
+    const at = Math.max(known.listings.get(job.externalId) ?? 0, known.looks.get(name)?.at ?? 0);
+    return since(name) <= at;
+  });
+  const [captioned = ""] = strangeNamesOf(job);
+  if (!known.listings.has(job.externalId) && !known.looks.has(captioned)) more.push("does not look for other names");
+  const exists = names.some((name) => since(name) <= oldest) || strange;
+  if (!exists) return { broken: [...broken, ...more], wronglyFails: false };
+  // A place that never held an output answers as one that lost them all. Without proof only a handful may stand failed
+  // at a time; what a webhook or a person has set right since does not stand any more, and is not counted.
+  const ofOperation = scenario.jobs.filter(({ operation }) => operation === job.operation).length;
+  const handful = Math.max(5, Math.floor(0.2 * ofOperation));
+  const borne = scenario.wrongBucket && scene.wronglyFailed(job.operation) < handful;
+  return {
+    broken: borne ? [...broken, ...more] : [...broken, ...more, "fails a job whose output exists"],
+    wronglyFails: true,
+  };
+}
+
+function brokenByTarget(table: string, { id, fields }: Written, read: Read, scene: Scene): readonly string[] {
+  const { world, known } = scene;
+  if (known.command !== "recover") return [`delivers in a ${known.command}`];
+  const readJobs = [...known.reads].flatMap(([jobId, { fields, author }]) =>
+    jobId.startsWith("recJob") ? [{ ...jobIn(jobId, fields), author }] : [],
+  );
+  const [owner] = readJobs.filter(({ targetId }) => targetId === id);
+  if (owner === undefined || world.tableOf(owner) !== table) return ["touches a target of no stuck job"];
+  const field = world.fieldOf(owner);
+  const foreign = Object.keys(fields).filter((name) => name !== field && name !== "Status");
+  if (foreign.length > 0) return [`touches ${foreign.join(", ")}`];
+  const files = filesIn(fields[field]);
+  const job = readJobs.find((each) => {
+    const open = each.status === "processing" || (each.status === "failed" && each.author === "polling");
+    const delivered = each.status === "completed" && each.notes.includes(COMPLETED_MARK);
+    return each.targetId === id && (open || delivered) && files.some((file) => namesOf(each).includes(file));
+  });
+  if (job === undefined) return ["delivers a file that no job it has read calls for"];
+  return [...brokenByReplacing(job, fields[field], read.fields[field], scene), ...brokenByAge(job, scene)];
+}
+
+/** What is in the cell is another's, and its loss is only allowed where the operation says so. */
+function brokenByReplacing(job: JobNow, written: unknown, held: unknown, { world }: Scene): readonly string[] {
+  const names = filesIn(written);
+  const kept = entriesOf(written).map(({ id }) => id);
+  const lost = entriesOf(held).filter(({ id, filename }) => !names.includes(String(filename)) && !kept.includes(id));
+  if (lost.length === 0) return [];
+  if (world.scenario.onExisting !== "replace") return [`overwrites ${lost.map(({ filename }) => filename).join(", ")}`];
+  const newer = world.scenario.jobs.find(({ id, createdAt }) => {
+    const other = world.job(id);
+    if (other === undefined || other.id === job.id || createdAt <= dateOf(job, world)) return false;
+    return lost.some(({ filename }) => namesOf(other).includes(String(filename)));
+  });
+  return newer === undefined ? [] : [`overwrites the file of the newer ${newer.id}`];
+}
+
+/** A newer job's output was seen for this very target. */
+function brokenByAge(job: JobNow, { world, known }: Scene): readonly string[] {
+  const newer = world.scenario.jobs.find(({ id, createdAt }) => {
+    const other = world.job(id);
+    if (other === undefined || other.targetId !== job.targetId || other.operation !== job.operation) return false;
+    if (other.status !== "processing" || createdAt <= dateOf(job, world)) return false;
+    return namesOf(other).some((name) => known.looks.get(name)?.seen);
+  });
+  return newer === undefined ? [] : [`delivers the file of a job that ${newer.id} supersedes`];
+}
+
+/** One that polling had closed before and that is open again counts from then on. */
+function dateOf(job: JobNow, { scenario }: Scene["world"]): number {
+  const createdAt = scenario.jobs.find(({ id }) => id === job.id)?.createdAt ?? 0;
+  return Math.max(createdAt, lastMark(job.notes) ?? 0);
+}
+
+function entriesOf(cell: unknown): readonly Readonly<Record<string, unknown>>[] {
+  return Array.isArray(cell) ? cell.filter(isObject) : [];
+}
+
+/** When polling closed the job last, by its notes. */
+export function lastMark(notes: string): number | null {
+  const marks = [COMPLETED_MARK, FAILED_MARK].map((mark) => {
+    const index = notes.lastIndexOf(mark);
+    return index < 0 ? 0 : Date.parse(notes.slice(index + mark.length, index + mark.length + 24));
+  });
+  const last = Math.max(...marks);
+  return last === 0 ? null : last;
+}

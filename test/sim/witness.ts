@@ -1,0 +1,192 @@
+import type { ApiRequest } from "../../src/airtable/exchange.ts";
+import { isObject } from "../../src/airtable/exchange.ts";
+import { COMPLETED_MARK, FAILED_MARK } from "../../src/core/notes.ts";
+import type { Command } from "../../src/core/report.ts";
+import type { Reply } from "../../src/sandbox/http.ts";
+import { BYSTANDERS } from "./bystanders.ts";
+import { brokenByWrite } from "./promises.ts";
+import { filesIn, type World } from "./world.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** What a runner was told of a record right before it may write it. */
+export interface Read {
+  /** When the answer reached it. */
+  readonly at: number;
+  /** Which of the runner's requests it was. */
+  readonly request: number;
+  readonly fields: Fields;
+  /** Who had set the job's status by then. */
+  readonly author: "polling" | "other" | undefined;
+}
+
+/** What a runner is known to have seen. */
+export interface Knowledge {
+  readonly name: string;
+  readonly command: Command;
+  readonly reads: Map<string, Read>;
+  /** By file name, the last look that was answered. */
+  readonly looks: Map<string, { readonly at: number; readonly seen: boolean }>;
+  /** By external id. */
+  readonly listings: Map<string, number>;
+  /** How far its clock is ahead, in ms. */
+  readonly skew: number;
+  readonly mayWrite: boolean;
+  requests: number;
+}
+
+/** One record of a write. */
+export interface Written {
+  readonly id: string;
+  readonly fields: Fields;
+}
+
+/** What a write is judged by. */
+export interface Scene {
+  readonly world: World;
+  readonly known: Knowledge;
+  readonly sentAt: number;
+  /** `<target> <file name>` for each file that was ever in a target's cell. */
+  readonly delivered: ReadonlySet<string>;
+  /** Jobs of that operation that stand failed although their output exists, those of this request included. */
+  wronglyFailed(operation: string): number;
+}
+
+/**
+ * Watches every request as it is carried out, and holds the promises against it. It knows the world as it is, and
+ * what each runner was told; it shares no code with what decides.
+ */
+export class Witness {
+  readonly violations: string[] = [];
+  readonly #world: World;
+  readonly #runners = new Map<string, Knowledge>();
+  readonly #delivered = new Set<string>();
+  readonly #wronglyFailed = new Set<string>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  enter(name: string, { skew, mayWrite, command }: Pick<Knowledge, "skew" | "mayWrite" | "command">): void {
+    const nothing = { reads: new Map(), looks: new Map(), listings: new Map(), requests: 0 };
+    this.#runners.set(name, { name, skew, mayWrite, command, ...nothing });
+  }
+
+  looked(runner: string, fileName: string, seen: boolean): void {
+    this.#known(runner).looks.set(fileName, { at: this.#world.clock.now(), seen });
+  }
+
+  listed(runner: string, externalId: string): void {
+    this.#known(runner).listings.set(externalId, this.#world.clock.now());
+  }
+
+  /** Judges a request right before it is carried out, and carries it out. `tell` is called when the answer arrives. */
+  carriedOut(
+    runner: string,
+    request: ApiRequest,
+    sentAt: number,
+    act: () => Reply,
+  ): { readonly reply: Reply; readonly tell: () => void } {
+    const known = this.#known(runner);
+    known.requests += 1;
+    this.#noteDeliveries();
+    const [, table = ""] = request.path.split("/");
+    const writes = request.method === "PATCH" ? recordsOf(request.body) : [];
+    const failing = new Set<string>();
+    const scene: Scene = {
+      world: this.#world,
+      known,
+      sentAt,
+      delivered: this.#delivered,
+      wronglyFailed: (operation) => this.#standing(operation, failing),
+    };
+    const complaints = writes.flatMap((written) => {
+      const { broken, wronglyFails } = brokenByWrite(table, written, scene);
+      if (wronglyFails) failing.add(written.id);
+      const about = `${table} ${written.id} ${JSON.stringify(written.fields).slice(0, 200)}`;
+      return broken.map((what) => `${runner} ${what}: ${about}`);
+    });
+    const reply = act();
+    this.#tellStory(runner, request, reply);
+    if (reply.status !== 200) return { reply, tell: () => undefined };
+    this.violations.push(...complaints);
+    for (const id of failing) this.#wronglyFailed.add(id);
+    if (table === "Jobs") for (const written of writes) this.#afterWrite(runner, written);
+    this.#noteDeliveries();
+    return { reply, tell: this.#reading(known, request, reply) };
+  }
+
+  /** Records that are nobody's business, and are not as they were. */
+  touched(): readonly string[] {
+    return BYSTANDERS.flatMap(({ table, id, fields, createdTime }) => {
+      const now = this.#world.base.record(table, id);
+      return JSON.stringify(now) === JSON.stringify({ id, createdTime, fields }) ? [] : [`${table} ${id} was touched`];
+    });
+  }
+
+  /** Only what is read by its id, right before a write, counts as a read. */
+  #reading(known: Knowledge, request: ApiRequest, reply: Reply): () => void {
+    const guarded = JSON.stringify(request.query ?? request.body ?? "").includes("RECORD_ID()");
+    if (request.method === "PATCH" || !guarded) return () => undefined;
+    const records = recordsOf(JSON.parse(reply.body));
+    const authors = records.map(({ id }) => this.#world.authors.get(id));
+    const { requests } = known;
+    return () => {
+      const at = this.#world.clock.now();
+      for (const [n, { id, fields }] of records.entries()) {
+        known.reads.set(id, { at, request: requests, fields, author: authors[n] });
+      }
+    };
+  }
+
+  #afterWrite(runner: string, { id, fields }: Written): void {
+    if (fields.Status !== undefined) this.#world.authors.set(id, "polling");
+    const lines = this.#world.job(id)?.notes.split("\n") ?? [];
+    const most = 1 + (this.#world.reopenings.get(id) ?? 0);
+    for (const mark of [COMPLETED_MARK, FAILED_MARK]) {
+      const count = lines.filter((line) => line.startsWith(mark)).length;
+      if (count > most) this.violations.push(`${runner} notes the same twice: ${id} ${mark}`);
+    }
+  }
+
+  #standing(operation: string, failing: ReadonlySet<string>): number {
+    const ofOperation = this.#world.scenario.jobs.filter((job) => job.operation === operation);
+    return ofOperation.filter(({ id }) => {
+      return failing.has(id) || (this.#wronglyFailed.has(id) && this.#world.job(id)?.status === "failed");
+    }).length;
+  }
+
+  #noteDeliveries(): void {
+    for (const [table, field] of [
+      ["Segments", "Voiceover + Video"],
+      ["Videos", "Combined Segments Video"],
+    ] as const) {
+      for (const { id, fields } of this.#world.base.records(table)) {
+        const files = filesIn(fields[field]);
+        for (const file of files) this.#delivered.add(`${id} ${file}`);
+        if (new Set(files).size < files.length) this.violations.push(`${id} holds a file twice`);
+      }
+    }
+  }
+
+  #tellStory(runner: string, request: ApiRequest, reply: Reply): void {
+    const about =
+      request.method === "PATCH" ? JSON.stringify(request.body) : JSON.stringify(request.query ?? request.body);
+    this.#world.tell(`${runner} ${request.method} ${request.path} -> ${reply.status} ${about.slice(0, 400)}`);
+  }
+
+  #known(runner: string): Knowledge {
+    const known = this.#runners.get(runner);
+    if (known === undefined) throw new Error(`${runner} never entered`);
+    return known;
+  }
+}
+
+function recordsOf(body: unknown): readonly Written[] {
+  if (!isObject(body) || !Array.isArray(body.records)) return [];
+  return body.records.flatMap((record: unknown) =>
+    isObject(record) && typeof record.id === "string" && isObject(record.fields)
+      ? [{ id: record.id, fields: record.fields }]
+      : [],
+  );
+}
