@@ -30,6 +30,9 @@ export interface Flags {
   readonly confirm?: boolean;
   readonly via?: Via;
   readonly exitCode?: boolean;
+  readonly metricsFile?: string;
+  readonly pingUrl?: string;
+  readonly notifyUrl?: string;
 }
 
 /** The flags that scan, recover and fail-old share. */
@@ -62,6 +65,18 @@ export function withWritingFlags(command: Command): Command {
     .option("-n, --dry-run", "show what would be done, write nothing")
     .option("--force", "let the safety brake pass")
     .addOption(new Option("--confirm", "ask before each job, on a terminal").conflicts("dryRun"));
+}
+
+/** The flags by which others are told of a run (docs/monitoring.md). Of what wrote nothing there is nothing to tell. */
+export function withWatchingFlags(command: Command): Command {
+  return command
+    .addOption(new Option("--metrics-file <path>", "write metrics into this Prometheus textfile").conflicts("dryRun"))
+    .addOption(
+      new Option("--ping-url <url>", "ping this address at the start and the end, as healthchecks has it").conflicts(
+        "dryRun",
+      ),
+    )
+    .addOption(new Option("--notify-url <url>", "post changes to this Slack or Discord webhook").conflicts("dryRun"));
 }
 
 /** Reads the value of a duration flag. */

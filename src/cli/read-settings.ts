@@ -32,10 +32,21 @@ export async function readSettings(
     concurrency: flags.concurrency,
     deadline: flags.deadline,
     via: flags.via,
+    watching: {
+      metricsFile: flags.metricsFile,
+      pingUrl: flags.pingUrl,
+      notifyUrl: flags.notifyUrl,
+      flagsOnly: sandbox !== null || !isScheduled({ command, flags }),
+    },
   });
   for (const secret of settings.secrets) terminal.keepSecret(secret);
   checkOperations(flags.operation ?? [], settings);
   return settings;
+}
+
+/** Whether this may be the sweep that a scheduler runs, of which those who watch are told. */
+function isScheduled({ command, flags }: Pick<Invocation, "command" | "flags">): boolean {
+  return command === "recover" && !flags.dryRun && !flags.confirm && flags.job === undefined;
 }
 
 function checkOperations(named: readonly string[], { operations }: Settings): void {

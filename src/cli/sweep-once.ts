@@ -1,7 +1,8 @@
 import type { Settings } from "../config/settings.ts";
+import type { Instant } from "../core/job.ts";
 import { isFault, type StorageConfigError, UpstreamError } from "../core/ports.ts";
 import type { Entry, Report } from "../core/report.ts";
-import { sweep } from "../core/sweep.ts";
+import { requestsOf, sweep } from "../core/sweep.ts";
 import { EXIT, type ExitCode, exitCodeOf, exitCodeOfFault } from "./exit-codes.ts";
 import type { Invocation } from "./invocation.ts";
 import { armLimits } from "./limits.ts";
@@ -11,6 +12,10 @@ import type { Stop } from "./stop.ts";
 
 /** What came of one sweep. */
 export interface Outcome {
+  readonly runId: string;
+  readonly startedAt: Instant;
+  readonly finishedAt: Instant;
+  readonly requests: Report["requests"];
   /** Null where the listing was not finished: then nothing was decided, and nothing written. */
   readonly report: Report | null;
   /** What cut the sweep short. */
@@ -37,16 +42,21 @@ export async function sweepOnce(
   const limits = armLimits(deadline, stop);
   const progress = startProgress(terminal, flags.quiet === true);
   const { run, close } = openRun(invocation, settings, limits, { ...progress, ...listener });
-  terminal.logAs({ runId: run.signature.runId });
+  const { runId } = run.signature;
+  terminal.logAs({ runId });
+  const startedAt = run.clock.now();
+  const outcome = (report: Report | null, fault: Outcome["fault"], code: ExitCode): Outcome => {
+    return { runId, startedAt, finishedAt: run.clock.now(), requests: requestsOf(run), report, fault, code };
+  };
   try {
     const { report, fault } = await sweep(run);
-    return { report, fault, code: stop.code() ?? codeOf(report, fault, invocation) };
+    return outcome(report, fault, stop.code() ?? codeOf(report, fault, invocation));
   } catch (error) {
     const stopped = stop.code();
-    if (stopped !== null) return { report: null, fault: null, code: stopped };
+    if (stopped !== null) return outcome(null, null, stopped);
     const fault = limits.reads.aborted ? outOfTime() : error;
     if (!isFault(fault)) throw error;
-    return { report: null, fault, code: exitCodeOfFault(fault) };
+    return outcome(null, fault, exitCodeOfFault(fault));
   } finally {
     progress.stop();
     limits.dispose();

@@ -16,6 +16,7 @@ export interface Environment {
   readonly pollingEnabled: boolean;
   readonly maxAgeHours: number | null;
   readonly intervalMinutes: number;
+  readonly metricsFile: string | null;
   readonly ncaBaseUrl: string | null;
   readonly goapiBaseUrl: string | null;
   /** A further secret: NAME, the file of NAME_FILE, or the credential NAME; `problems` gets what is wrong with it. */
@@ -54,6 +55,7 @@ export function readEnvironment(env: Env): Environment {
     pollingEnabled: flag("POLLING_ENABLED") ?? true,
     maxAgeHours: number("POLLING_MAX_AGE_HOURS", (n) => n > 0, "a number of hours above 0"),
     intervalMinutes: number("POLLING_INTERVAL_MINUTES", (n) => n > 0, "a number above 0") ?? DEFAULT_INTERVAL_MINUTES,
+    metricsFile: text(env, "STUCK_JOBS_METRICS_FILE"),
     ncaBaseUrl: text(env, "NCA_BASE_URL"),
     goapiBaseUrl: text(env, "GOAPI_BASE_URL"),
     secret: (name, found) => readSecret(env, name, found),

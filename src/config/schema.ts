@@ -2,6 +2,7 @@ import { z } from "zod";
 import { DURATION_FORM, parseDuration } from "./duration.ts";
 import { providers } from "./provider-schema.ts";
 import { httpUrl, text } from "./texts.ts";
+import { watchingSchema } from "./watching.ts";
 import { fallback, via, webhookEndpoint, webhooks } from "./webhook-schema.ts";
 
 const duration = z.string().transform((value, context) => {
@@ -152,6 +153,7 @@ export const configSchema = z
     lateOutputs: z.boolean().default(true),
     providers,
     webhooks,
+    watching: watchingSchema.prefault({}),
     operations: z.record(text, operation),
   })
   .superRefine((config, context) => {

@@ -16,6 +16,7 @@ import {
 } from "./providers.ts";
 import { type Config, configSchema } from "./schema.ts";
 import { type StorageCredentials, secretsOf, settleCredentials } from "./storage-keys.ts";
+import { settleWatching, type WatchingOverrides, type WatchingSettings, watchingSecrets } from "./watching.ts";
 import { settleWebhooks, type WebhookSettings } from "./webhooks.ts";
 
 /** What a run is given: flags over environment over file over preset, checked. Times are in milliseconds. */
@@ -39,6 +40,7 @@ export interface Settings {
   readonly lateOutputs: boolean;
   readonly providers: readonly ProviderSettings[];
   readonly webhooks: WebhookSettings;
+  readonly watching: WatchingSettings;
   /** Texts that must never be shown. */
   readonly secrets: readonly string[];
   readonly deadline: Duration;
@@ -52,6 +54,7 @@ export interface Overrides {
   readonly concurrency?: number | undefined;
   readonly deadline?: Duration | undefined;
   readonly via?: Via | undefined;
+  readonly watching?: WatchingOverrides | undefined;
 }
 
 const DEFAULT_THRESHOLDS: Thresholds = {
@@ -100,6 +103,7 @@ export function settle(file: ConfigFile, environment: Environment, overrides: Ov
   const { providers, secrets } = settleProviders(config.providers, named, environment, keys, problems);
   const operations = withKnownProviders(named, providers, problems);
   const webhooks = settleWebhooks(config, operations, environment, problems);
+  const watching = settleWatching(config.watching, environment, overrides.watching ?? { flagsOnly: true }, problems);
   if (problems.length > 0) throw new ConfigError(problems, hint(file));
   return {
     airtable: {
@@ -121,10 +125,12 @@ export function settle(file: ConfigFile, environment: Environment, overrides: Ov
     lateOutputs: config.lateOutputs,
     providers,
     webhooks,
+    watching,
     secrets: [
       ...secrets,
       ...(webhooks.signature === null ? [] : [webhooks.signature.secret]),
       ...secretsOf(key.credentials),
+      ...watchingSecrets(watching),
     ],
     deadline: overrides.deadline ?? environment.intervalMinutes * 60_000 * DEADLINE_SHARE,
   };

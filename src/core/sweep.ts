@@ -231,13 +231,15 @@ function reportOf(
     finishedAt: run.clock.now(),
     truncated,
     summary: summarise(entries),
-    requests: { airtable: run.store.requests(), storage: run.probe.requests(), provider: providerRequests(run) },
+    requests: requestsOf(run),
     brake: brake.length === 0 ? null : brake,
     herds: herdsIn(cases),
     entries,
   };
 }
 
-function providerRequests({ providers }: Run): number {
-  return [...providers.values()].reduce((sum, provider) => sum + provider.requests(), 0);
+/** What was asked so far. */
+export function requestsOf({ store, probe, providers }: Run): Report["requests"] {
+  const provider = [...providers.values()].reduce((sum, each) => sum + each.requests(), 0);
+  return { airtable: store.requests(), storage: probe.requests(), provider };
 }

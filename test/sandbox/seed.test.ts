@@ -177,6 +177,7 @@ function settings() {
     pollingEnabled: true,
     maxAgeHours: null,
     intervalMinutes: 2,
+    metricsFile: null,
     ncaBaseUrl: null,
     goapiBaseUrl: null,
     secret: () => null,

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { withSharedFlags, withWritingFlags } from "../options.ts";
+import { withSharedFlags, withWatchingFlags, withWritingFlags } from "../options.ts";
 import { type Surroundings, sweepAction } from "./shared.ts";
 
 /** `stuck-jobs fail-old`: the failing half alone, without an upper age. */
@@ -10,7 +10,7 @@ export function addFailOld(program: Command, surroundings: Surroundings): void {
     .description(
       "Only the failing half of `recover`, at any age past --fail-after, also beyond --max-age, after a fresh probe of each job. A job with an output is reported, never failed.",
     );
-  withWritingFlags(withSharedFlags(command)).addHelpText(
+  withWatchingFlags(withWritingFlags(withSharedFlags(command))).addHelpText(
     "after",
     `
 Examples:

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { withSharedFlags, withWritingFlags } from "../options.ts";
+import { withSharedFlags, withWatchingFlags, withWritingFlags } from "../options.ts";
 import { type Surroundings, sweepAction } from "./shared.ts";
 
 /** `stuck-jobs recover`: the sweep that the scheduler runs. */
@@ -10,7 +10,7 @@ export function addRecover(program: Command, surroundings: Surroundings): void {
     .description(
       "One full sweep: completes the jobs whose output exists, and fails those past --fail-after whose output is proven absent. This is what the scheduler runs.",
     );
-  withWritingFlags(withSharedFlags(command))
+  withWatchingFlags(withWritingFlags(withSharedFlags(command)))
     .option("--no-fail", "complete only, fail nothing")
     .addOption(
       new Option(

@@ -6,10 +6,16 @@ import { count } from "../words.ts";
  * only a change or trouble is worth a line. A scan tells that jobs are stuck.
  */
 export function renderLine(report: Report): string {
+  const { summary, command, dryRun, brake } = report;
+  const { stuck, recovered, failed, errors } = summary;
+  const worthALine = command === "scan" || dryRun ? stuck > 0 : recovered + failed + errors > 0 || brake !== null;
+  return worthALine ? `${summaryLine(report)}\n` : "";
+}
+
+/** A report in one line, whatever it tells. */
+export function summaryLine(report: Report): string {
   const { summary, command, dryRun, truncated, brake } = report;
   const { stuck, recovered, failed, waiting, skipped, unknown, errors } = summary;
-  const worthALine = command === "scan" || dryRun ? stuck > 0 : recovered + failed + errors > 0 || brake !== null;
-  if (!worthALine) return "";
   const would = command === "scan" || dryRun ? "would be " : "";
   const parts = [
     `${recovered} ${would}recovered`,
@@ -23,5 +29,5 @@ export function renderLine(report: Report): string {
   ];
   const held = brake === null ? [] : [`brake held ${brake.map(({ operation }) => operation).join(", ")}`];
   const rest = truncated ? ["truncated: the rest is for the next run"] : [];
-  return `stuck-jobs ${command}: ${count(stuck, "stuck job")}: ${[...parts, ...held, ...rest].join(", ")} (run ${report.runId})\n`;
+  return `stuck-jobs ${command}: ${count(stuck, "stuck job")}: ${[...parts, ...held, ...rest].join(", ")} (run ${report.runId})`;
 }

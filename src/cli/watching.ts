@@ -1,0 +1,85 @@
+import { randomUUID } from "node:crypto";
+import type { Settings } from "../config/settings.ts";
+import { UpstreamError } from "../core/ports.ts";
+import type { RunResult, Trouble } from "../watching/result.ts";
+import { systemClock } from "./clock.ts";
+import { EXIT, nothingDecided } from "./exit-codes.ts";
+import type { Invocation } from "./invocation.ts";
+import { summaryLine } from "./render/line.ts";
+import type { Stop } from "./stop.ts";
+import type { Outcome } from "./sweep-once.ts";
+import { VERSION } from "./version.ts";
+
+/** Those who watch, as a run tells them. */
+export interface Watching {
+  finished(outcome: Outcome): Promise<void>;
+  /** After a fault of the program, which is thrown on. */
+  crashed(error: unknown): Promise<void>;
+}
+
+/** Tells those who watch that a run begins; null where nobody does. What tells them is loaded only then. */
+export async function startWatching(
+  { command, env, terminal }: Invocation,
+  settings: Settings,
+  stop: Stop,
+): Promise<Watching | null> {
+  const { watching } = settings;
+  if (watching.metricsFile === null && watching.pingUrl === null && watching.notifyUrl === null) return null;
+  const { watchRun } = await import("../watching/watch-run.ts");
+  const startedAt = systemClock.now();
+  const watch = watchRun(watching, {
+    env,
+    clock: systemClock,
+    signal: stop.signal,
+    redact: (text) => terminal.redact(text),
+    warn: (message) => terminal.log(message, "warn"),
+  });
+  return {
+    async finished(outcome) {
+      const { report, fault, code } = outcome;
+      const failed = fault === null ? `stopped, exit code ${code}` : fault.message;
+      const summary = report === null ? `stuck-jobs ${command}: ${failed}` : summaryLine(report);
+      await watch.finished(resultOf(outcome, settings, stop), summary);
+    },
+    async crashed(error) {
+      const now = systemClock.now();
+      const outcome: Outcome = {
+        runId: randomUUID(),
+        startedAt,
+        finishedAt: now,
+        requests: { airtable: 0, storage: 0, provider: 0 },
+        report: null,
+        fault: null,
+        code: EXIT.fault,
+      };
+      await watch.finished(
+        resultOf(outcome, settings, stop),
+        `stuck-jobs ${command}: a fault of the program: ${error}`,
+      );
+    },
+  };
+}
+
+function resultOf(outcome: Outcome, settings: Settings, stop: Stop): RunResult {
+  const { runId, startedAt, finishedAt, requests, report, code } = outcome;
+  return {
+    runId,
+    baseId: settings.airtable.baseId,
+    version: VERSION,
+    operations: settings.operations.map(({ name }) => name),
+    startedAt,
+    finishedAt,
+    requests,
+    report,
+    trouble: troubleOf(outcome, settings),
+    stopped: stop.code() !== null,
+    exitCode: code,
+  };
+}
+
+function troubleOf({ report, fault }: Outcome, { storage }: Settings): Trouble | null {
+  if (fault instanceof UpstreamError) return { upstream: "Airtable", detail: fault.message };
+  if (fault !== null) return { upstream: "storage", detail: fault.message };
+  if (report === null || !nothingDecided(report)) return null;
+  return { upstream: "storage", detail: `${storage.baseUrl} gave no answer for any job` };
+}

@@ -1,0 +1,74 @@
+import type { Instant } from "../core/job.ts";
+import type { RunResult } from "./result.ts";
+
+/** healthchecks.io keeps the first 100 kB of a ping's body. */
+const MOST_BYTES = 100_000;
+
+/** Discord takes 2,000 characters; Slack takes more. */
+const MOST_CHARACTERS = 1_900;
+
+/** A change that has not been told yet. */
+export interface Pending {
+  readonly at: Instant;
+  readonly text: string;
+}
+
+/** The address of a ping's kind, healthchecks style: before the query, behind what path there is. */
+export function pingUrl(url: string, kind: "start" | "success" | number): string {
+  if (kind === "success") return url;
+  const address = new URL(url);
+  address.pathname = `${address.pathname.replace(/\/+$/, "")}/${kind}`;
+  return address.href;
+}
+
+/**
+ * The body of a ping: the summary, what went wrong, then a line for each job, as far as there is room.
+ *
+ * @param summary one line, as a person is shown it
+ */
+export function pingBody(summary: string, { report, trouble, runId, exitCode }: RunResult): string {
+  const lines = (report?.entries ?? []).map(({ id, externalId, operation, verdict, error }) => {
+    const words = [`${id} ${externalId ?? "-"} ${operation ?? "-"} ${verdict.kind} ${verdict.reason}`];
+    if (verdict.detail !== "") words.push(verdict.detail);
+    if (error !== null) words.push(`could not be written: ${error}`);
+    return words.join("; ");
+  });
+  const head = [summary, ...(trouble === null ? [] : [trouble.detail]), `exit code ${exitCode}, run ${runId}`];
+  return cutToBytes([...head, ...lines].map((line) => `${line.replaceAll("\n", " ")}\n`));
+}
+
+function cutToBytes(lines: readonly string[]): string {
+  const note = "… cut off here\n";
+  let room = MOST_BYTES - Buffer.byteLength(note);
+  const shown: string[] = [];
+  for (const line of lines) {
+    room -= Buffer.byteLength(line);
+    if (room < 0) return [...shown, note].join("");
+    shown.push(line);
+  }
+  return shown.join("");
+}
+
+/**
+ * The bodies of what is posted to Slack or Discord, one or several: `text` is read by the one and `content` by the
+ * other, and neither minds the rest. What was pending for a while says since when.
+ */
+export function chatBodies(pending: readonly Pending[], { baseId, runId }: RunResult, now: Instant): readonly string[] {
+  const head = `stuck-jobs, base ${baseId}, run ${runId}:`;
+  const lines = pending.map(({ at, text }) => {
+    const late = now - at > 60_000 ? `${new Date(at).toISOString().slice(0, 16)}Z: ` : "";
+    return harmless(`• ${late}${text}`).slice(0, MOST_CHARACTERS - head.length - 1);
+  });
+  const texts: string[] = [];
+  for (const line of lines) {
+    const last = texts.at(-1);
+    if (last !== undefined && last.length + line.length < MOST_CHARACTERS) texts.splice(-1, 1, `${last}\n${line}`);
+    else texts.push(`${head}\n${line}`);
+  }
+  return texts.map((text) => JSON.stringify({ text, content: text, allowed_mentions: { parse: [] } }));
+}
+
+/** Names and words from the base must not call people (`<!channel>`, `@everyone`) or make links. */
+function harmless(text: string): string {
+  return text.replaceAll("\n", " ").replaceAll("<", "‹").replaceAll(">", "›").replaceAll("@", "@\u200b");
+}

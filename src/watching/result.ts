@@ -1,0 +1,28 @@
+import type { Instant } from "../core/job.ts";
+import type { Report } from "../core/report.ts";
+
+/** What those who watch are told of one run. */
+export interface RunResult {
+  readonly runId: string;
+  readonly baseId: string;
+  readonly version: string;
+  /** Names of the operations that are configured. */
+  readonly operations: readonly string[];
+  readonly startedAt: Instant;
+  readonly finishedAt: Instant;
+  readonly requests: Report["requests"];
+  /** Null where the listing was not finished: then nothing is known of the jobs. */
+  readonly report: Report | null;
+  /** What cannot be used just now, in its own words. */
+  readonly trouble: Trouble | null;
+  /** Whether SIGINT or SIGTERM cut the run short. */
+  readonly stopped: boolean;
+  readonly exitCode: number;
+}
+
+export type Upstream = "Airtable" | "storage";
+
+export interface Trouble {
+  readonly upstream: Upstream;
+  readonly detail: string;
+}
