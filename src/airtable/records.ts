@@ -49,7 +49,7 @@ export function jobOf({ id, createdTime, fields }: ApiRecord, names: JobFields):
     id,
     status: cell(names.status),
     type: orNull(cell(names.type)),
-    externalId: orNull(cell(names.externalId).trim()),
+    externalId: orNull(cell(names.externalId)),
     ownId: orNull(cell(names.ownId).trim()),
     since: names.startedAt === null ? sinceOf(createdTime ?? "") : sinceOf(cell(names.startedAt)),
     payload: parsePayload(cell(names.requestPayload)),

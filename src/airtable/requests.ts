@@ -7,7 +7,7 @@ import { ExchangeError } from "./wire.ts";
 /** What the base says to a write. `unconfirmed`: it may or may not have been carried out. */
 export type Written =
   | { readonly kind: "accepted"; readonly body: JsonObject }
-  | { readonly kind: "refused"; readonly error: string }
+  | { readonly kind: "refused"; readonly type: string; readonly error: string }
   | { readonly kind: "unconfirmed"; readonly error: string };
 
 /** Asks the base at its pace, and knows what to make of what comes back. */
@@ -122,7 +122,7 @@ export function createRequests({ exchange, turn, clock, random, remaining }: Req
         throw new UpstreamError("unavailable", `Airtable: ${refusal.words}`, refusal.hint);
       case "invalid":
       case "missing":
-        return { kind: "refused", error: refusal.words };
+        return { kind: "refused", type: refusal.type, error: refusal.words };
       case "limited":
       case "faulty":
         return { kind: "unconfirmed", error: refusal.words };

@@ -1,5 +1,12 @@
 import { isRecordId, type Job, type Operation } from "../core/job.ts";
-import { type CellValue, type JobQuery, type JobStore, type JobUpdate, UpstreamError } from "../core/ports.ts";
+import {
+  type CellValue,
+  type JobQuery,
+  type JobStore,
+  type JobUpdate,
+  TableRefused,
+  UpstreamError,
+} from "../core/ports.ts";
 import { and, byIds, field, listing, moment, or, text } from "./formula.ts";
 import { listAll, listPage } from "./listing.ts";
 import { createNames } from "./names.ts";
@@ -80,8 +87,12 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
     async readTargets(table, ids, attachmentFields, signal) {
       const nameOf = await names.resolve(signal);
       const fields = new Map(attachmentFields.map((name) => [name, nameOf(table, name)]));
-      const records = await readByIds(requests, table, ids, [...fields.values()], signal);
-      return new Map(records.map((record) => [record.id, targetOf(record, fields)]));
+      try {
+        const records = await readByIds(requests, table, ids, [...fields.values()], signal);
+        return new Map(records.map((record) => [record.id, targetOf(record, fields)]));
+      } catch (error) {
+        throw error instanceof UpstreamError && error.code !== "unavailable" ? new TableRefused(table, error) : error;
+      }
     },
 
     updateTargets: (table, updates, signal) => writeRecords(requests, table, updates, signal),
@@ -178,7 +189,7 @@ function namesOf({ links, ...fields }: JobFields): readonly string[] {
 
 function cellsOf(update: JobUpdate, fields: StoreOptions["jobs"]["fields"]): Record<string, CellValue> {
   const cells: Record<string, CellValue> = {};
-  const put = (name: string | null, value: string | undefined) => {
+  const put = (name: string | null, value: string | null | undefined) => {
     if (name !== null && value !== undefined) cells[name] = value;
   };
   put(fields.status, update.status);

@@ -36,7 +36,10 @@ export async function writeRecords(
     case "unconfirmed":
       return updates.map(({ id }) => ({ id, ...written }));
     case "refused":
-      if (updates.length === 1) return updates.map(({ id }) => ({ id, ...written }));
+      if (updates.length === 1) {
+        const kind = written.type === "ROW_DOES_NOT_EXIST" ? "gone" : "refused";
+        return updates.map(({ id }) => ({ id, kind, error: written.error }));
+      }
       return updates.map(({ id }) => ({ id, kind: "held-up", error: written.error }));
   }
 }

@@ -41,10 +41,13 @@ export function exitCodeOf(report: Report, fault: UpstreamError | StorageConfigE
   return nothingDecided(report) ? EXIT.unavailable : EXIT.done;
 }
 
-/** Jobs were probed, and the storage gave no answer for any of them. */
+/** There were jobs to probe, and for none of them an answer came, or the time for it. */
 export function nothingDecided({ entries }: Report): boolean {
-  const probed = entries.filter(({ sightings }) => sightings.length > 0);
-  return probed.length > 0 && probed.every(({ verdict }) => verdict.reason === "storage-unreachable");
+  const undecided = entries.filter(({ verdict, sightings }) => {
+    return verdict.reason === "storage-unreachable" || (verdict.reason === "not-reached" && sightings.length === 0);
+  });
+  const decided = entries.filter((entry) => entry.sightings.length > 0 && !undecided.includes(entry));
+  return undecided.length > 0 && decided.length === 0;
 }
 
 /** In the order in which a run would stumble over them. */

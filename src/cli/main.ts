@@ -1,11 +1,14 @@
 import { CommanderError } from "commander";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { createProgram } from "./program.ts";
+import { SECRET_VARIABLES } from "./secret-variables.ts";
 import { processTerminal } from "./terminal.ts";
 
 /** Runs the program for this process: the one place that reads argv and sets the exit code. */
 export async function main(): Promise<void> {
   const terminal = processTerminal(process);
+  // Before anything can be printed: what commander says of wrong words may quote one.
+  for (const name of SECRET_VARIABLES) terminal.keepSecret(process.env[name] ?? "");
   let code: ExitCode = EXIT.done;
   const fault = (error: unknown) => {
     const words = error instanceof Error ? (error.stack ?? error.message) : String(error);

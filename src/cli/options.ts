@@ -45,7 +45,7 @@ export function withSharedFlags(command: Command): Command {
     .addOption(
       new Option("--max-age <dur|none>", "leave older jobs to fail-old (default 24h)").argParser(durationOrNone),
     )
-    .addOption(new Option("--job <id...>", "only these jobs: record ids or external ids"))
+    .addOption(new Option("--job <id...>", "only these jobs: record ids or external ids").argParser(jobIds))
     .addOption(new Option("--operation <name...>", "only jobs of these operations"))
     .addOption(new Option("--limit <n>", "work on the n oldest jobs only").argParser(wholeNumber(1)))
     .addOption(new Option("--concurrency <n>", "probes at a time (default 16)").argParser(wholeNumber(1, 256)))
@@ -80,6 +80,11 @@ export function withWatchingFlags(command: Command): Command {
 }
 
 /** Reads the value of a duration flag. */
+export function jobIds(text: string, before: readonly string[] | undefined): readonly string[] {
+  if (text.trim() === "") throw new InvalidArgumentError("Expected a record id or an external id.");
+  return [...(before ?? []), text];
+}
+
 export function duration(text: string): Duration {
   const parsed = parseDuration(text);
   if (parsed === null || parsed === 0) throw new InvalidArgumentError(`Expected ${DURATION_FORM}.`);

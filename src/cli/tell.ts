@@ -3,6 +3,8 @@ import type { Entry } from "../core/report.ts";
 import { nothingDecided } from "./exit-codes.ts";
 import type { Invocation } from "./invocation.ts";
 import type { Fields } from "./log.ts";
+import { formatOf } from "./print.ts";
+import { brakeLines } from "./render/brake.ts";
 import type { Outcome } from "./sweep-once.ts";
 import { inWords } from "./words.ts";
 
@@ -10,6 +12,9 @@ import { inWords } from "./words.ts";
 export function tellTrouble({ report, fault }: Outcome, { storage }: Settings, { flags, terminal }: Invocation): void {
   if (fault !== null) terminal.log(`${fault.message}${fault.hint === null ? "" : `\n${fault.hint}`}`, "error");
   if (report === null) return;
+  // The table has it below its rows.
+  if (formatOf({ flags, terminal }) !== "table")
+    for (const line of brakeLines(report)) terminal.log(line.trim(), "warn");
   if (fault === null && nothingDecided(report)) {
     terminal.log(`nothing could be decided: ${storage.baseUrl} gave no answer for any job`, "error");
   }

@@ -60,6 +60,13 @@ export function readEnvironment(env: Env): Environment {
     goapiBaseUrl: text(env, "GOAPI_BASE_URL"),
     secret: (name, found) => readSecret(env, name, found),
   };
+  // Anything else cannot stand in a header: most often a line break that was copied along.
+  if (environment.token !== null && !/^[\x21-\x7e]+$/.test(environment.token)) {
+    problems.push({
+      path: "AIRTABLE_API_KEY",
+      message: "holds a blank, a line break or another character no token has",
+    });
+  }
   if (problems.length > 0) throw new ConfigError(problems);
   return environment;
 }

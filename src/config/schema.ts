@@ -5,7 +5,7 @@ import { httpUrl, text } from "./texts.ts";
 import { watchingSchema } from "./watching.ts";
 import { fallback, via, webhookEndpoint, webhooks } from "./webhook-schema.ts";
 
-const duration = z.string().transform((value, context) => {
+const duration = z.string({ error: `expected ${DURATION_FORM}` }).transform((value, context) => {
   const parsed = parseDuration(value);
   if (parsed !== null) return parsed;
   context.addIssue({ code: "custom", message: `expected ${DURATION_FORM}` });
@@ -176,6 +176,10 @@ export const configSchema = z
       context.addIssue({ code: "custom", path: ["storage", "addressing"], message });
     }
     const { stuckStatuses, completedStatus, failedStatus } = config.jobs;
+    if (completedStatus === failedStatus) {
+      const message = `"${failedStatus}" is completedStatus as well: a job that died would count as done`;
+      context.addIssue({ code: "custom", path: ["jobs", "failedStatus"], message });
+    }
     for (const [key, status] of Object.entries({ completedStatus, failedStatus })) {
       if (!stuckStatuses.includes(status)) continue;
       const message = `"${status}" is also one of stuckStatuses: a job set to it would be stuck again`;

@@ -75,7 +75,9 @@ export function settle(file: ConfigFile, environment: Environment, overrides: Ov
   const keys = readProviderKeys(environment, problems);
   const input = underlay(file.content, environment, keys);
   const checked = configSchema.safeParse(input);
-  if (!checked.success) problems.push(...problemsOf(checked.error, input));
+  if (!checked.success) {
+    problems.push(...problemsOf(checked.error, input).map((each) => fromVariable(each, environment)));
+  }
   const baseId = checked.success ? (checked.data.airtable.baseId ?? null) : environment.baseId;
   if (environment.token === null) {
     problems.push({
@@ -134,6 +136,17 @@ export function settle(file: ConfigFile, environment: Environment, overrides: Ov
     ],
     deadline: overrides.deadline ?? environment.intervalMinutes * 60_000 * DEADLINE_SHARE,
   };
+}
+
+/** A value that came from a variable is told under the variable's name. */
+function fromVariable(problem: Problem, { baseId, endpointUrl, storageUrl }: Environment): Problem {
+  const variables: Readonly<Record<string, string | null>> = {
+    "airtable.baseId": baseId === null ? null : "AIRTABLE_BASE_ID",
+    "airtable.endpointUrl": endpointUrl === null ? null : "AIRTABLE_ENDPOINT_URL",
+    "storage.baseUrl": storageUrl === null ? null : "STUCK_JOBS_STORAGE_URL",
+  };
+  const variable = variables[problem.path] ?? null;
+  return variable === null ? problem : { ...problem, path: variable };
 }
 
 /** Lays the preset under the file, and the environment over it. */

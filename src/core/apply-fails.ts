@@ -32,12 +32,20 @@ export async function applyFails(
   run: Run,
 ): Promise<void> {
   let pending: readonly Failure[] = await stillAbsent(failures, calibration, run);
+  let unanswered = false;
   for (let round = 1; pending.length > 0; round += 1) {
-    if (round > 1) {
-      await run.clock.sleep(250 * 2 ** round * (0.5 + run.random()), run.limits.writes);
-      pending = await stillAbsent(pending, calibration, run);
+    let due: readonly Due[];
+    try {
+      if (round > 1) {
+        await run.clock.sleep(250 * 2 ** round * (0.5 + run.random()), run.limits.writes);
+        pending = await stillAbsent(pending, calibration, run);
+      }
+      due = await examine(pending, run);
+    } catch (error) {
+      // What was sent and not answered may have been carried out: that has to be told.
+      if (unanswered) for (const { item } of pending) item.error = "the end of the run cut the answer to the write off";
+      throw error;
     }
-    const due = await examine(pending, run);
     if (due.length === 0) return;
     // The read may have taken its time, retries and all: what was seen before it is then too old to be written on.
     if (due.some(({ failure }) => !isFresh(failure.item, run))) {
@@ -57,6 +65,7 @@ export async function applyFails(
       return;
     }
     pending = sort(due, results, round === ROUNDS);
+    unanswered = pending.length > 0;
   }
 }
 
@@ -122,6 +131,14 @@ function sort(due: readonly Due[], results: readonly WriteResult[], last: boolea
     const result = results[index];
     if (result?.kind === "confirmed") {
       item.applied = true;
+      return [];
+    }
+    if (result?.kind === "gone") {
+      item.verdict = {
+        kind: "skip",
+        reason: "changed-meanwhile",
+        detail: "the job was deleted right before the write",
+      };
       return [];
     }
     if (result?.kind === "refused" || last) {

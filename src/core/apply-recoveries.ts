@@ -2,7 +2,7 @@ import { batches, groupBy, halves } from "./batches.ts";
 import type { Output } from "./evidence.ts";
 import { checkJob, checkTarget, type TargetCheck } from "./guard.ts";
 import type { Duration, Instant, Job } from "./job.ts";
-import { appendLine, completedLine, supersededLine } from "./notes.ts";
+import { appendLine, completedLine, isOurs, supersededLine } from "./notes.ts";
 import { externalIdIn } from "./outputs.ts";
 import type { AttachmentValue, JobUpdate, TargetUpdate, WriteResult } from "./ports.ts";
 import { asItCounts, isFailedByPolling } from "./revisit.ts";
@@ -33,10 +33,17 @@ export interface Recovery {
  * records is read again and written in halves, so that one bad record does not hold up the others.
  */
 export async function applyRecoveries(recoveries: readonly Recovery[], run: Run): Promise<void> {
-  let pending: readonly Recovery[] = recoveries;
-  for (let round = 1; pending.length > 0; round += 1) {
-    if (round > 1) await run.clock.sleep(250 * 2 ** round * (0.5 + run.random()), run.limits.writes);
-    const due = await examine(pending, run);
+  let pending: ReadonlyMap<Recovery, string> = new Map(recoveries.map((each) => [each, ""]));
+  for (let round = 1; pending.size > 0; round += 1) {
+    let due: readonly Due[];
+    try {
+      if (round > 1) await run.clock.sleep(250 * 2 ** round * (0.5 + run.random()), run.limits.writes);
+      due = await examine([...pending.keys()], run);
+    } catch (error) {
+      // What was sent and not answered may have been carried out: that has to be told.
+      for (const [recovery, unanswered] of pending) if (unanswered !== "") fail(recovery, unanswered);
+      throw error;
+    }
     if (run.dryRun) return;
     const { lost, heldUp } = await write(due, run);
     for (const part of heldUp.flatMap(halves)) await applyRecoveries(part, run);
@@ -44,7 +51,7 @@ export async function applyRecoveries(recoveries: readonly Recovery[], run: Run)
       for (const [recovery, error] of lost) fail(recovery, error);
       return;
     }
-    pending = [...lost.keys()];
+    pending = lost;
   }
 }
 
@@ -248,6 +255,7 @@ function sort(
     if (result === undefined) lost.set(due.recovery, "the base did not answer for this record");
     else if (result.kind === "confirmed") confirmed(due);
     else if (result.kind === "refused") fail(due.recovery, result.error);
+    else if (result.kind === "gone") settle(due.recovery.item, goneVerdict(due.recovery.output));
     else if (result.kind === "held-up") held.push(due.recovery);
     else lost.set(due.recovery, result.error);
   }
@@ -276,6 +284,8 @@ function jobUpdate({ recovery, job }: Due, run: Run): JobUpdate {
     id: job.id,
     status: run.completedStatus,
     responsePayload: JSON.stringify(response),
+    // What polling said of its failing does not hold any more; another's words stay.
+    ...(item.late && isOurs(job.error ?? "") ? { error: null } : {}),
     notes: appendLine(job.notes, line),
   };
 }
@@ -290,6 +300,11 @@ export async function fetchable(value: AttachmentValue, { probe }: Run): Promise
   return await Promise.all(
     value.map(async (entry) => ("url" in entry ? { url: await probe.attachmentUrl(entry.url) } : entry)),
   );
+}
+
+/** Deleted between the read and the write. */
+function goneVerdict(output: Output): Verdict {
+  return { kind: "skip", reason: "changed-meanwhile", detail: "the record was deleted right before the write", output };
 }
 
 function settle(item: Case, verdict: Verdict): void {

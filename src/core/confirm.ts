@@ -24,7 +24,9 @@ export async function objection(
       if (listing.names.some((name) => own.includes(name))) {
         return { kind: "skip", reason: "changed-meanwhile", detail: "its output has just turned up" };
       }
-      return other === undefined ? null : elsewhere(other);
+      if (other !== undefined) return elsewhere(other);
+      if (listing.whole) return null;
+      return { kind: "unknown", reason: "answer-ambiguous", detail: `too many names begin with ${externalId}` };
     }
     case "refused":
       break;

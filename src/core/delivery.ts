@@ -32,10 +32,11 @@ interface Undelivered {
  * confirmed the write, and drops it silently when it cannot. Such a file is written once more; when that was done
  * before, the job gets an error note instead. Returns the cases that came of it.
  */
-export async function verifyDeliveries(ids: readonly string[], run: Run): Promise<readonly Case[]> {
+export async function verifyDeliveries(listed: readonly Job[], run: Run): Promise<readonly Case[]> {
   const cases: Case[] = [];
-  for (let start = 0; start < ids.length && !run.limits.begin.aborted; start += CHUNK) {
-    const { undelivered } = await findUndelivered(ids.slice(start, start + CHUNK), run);
+  for (let start = 0; start < listed.length && !run.limits.begin.aborted; start += CHUNK) {
+    const jobs = await withTargets(listed.slice(start, start + CHUNK), run);
+    const undelivered = await undeliveredOf(jobs, run);
     const repairs = (await Promise.all(undelivered.map((each) => repairOf(each, run)))).filter((each) => each !== null);
     cases.push(...repairs.map(({ item }) => item));
     if (run.dryRun) continue;
@@ -158,13 +159,31 @@ function settled(item: Case, result: WriteResult | undefined): boolean {
   return result?.kind === "confirmed";
 }
 
+/** The listing tells enough to look; only where a further link field names the target the jobs have to be read. */
+async function withTargets(listed: readonly Job[], run: Run): Promise<readonly Job[]> {
+  const isNamed = (job: Job) => {
+    const lookup = operationOf(job, run.policy.operations);
+    return lookup.kind === "unknown" || targetOf(job, lookup.operation).kind !== "missing";
+  };
+  if (listed.every(isNamed)) return listed;
+  const jobs = await run.store.readJobs(
+    listed.map(({ id }) => id),
+    run.limits.reads,
+  );
+  return [...jobs.values()];
+}
+
 async function findUndelivered(
   ids: readonly string[],
   run: Run,
 ): Promise<{ readonly undelivered: readonly Undelivered[]; readonly readAt: Instant }> {
   const jobs = await run.store.readJobs(ids, run.limits.reads);
   const readAt = run.clock.now();
-  const deliveries = [...jobs.values()].flatMap((job) => deliveryOf(job, run));
+  return { undelivered: await undeliveredOf([...jobs.values()], run), readAt };
+}
+
+async function undeliveredOf(jobs: readonly Job[], run: Run): Promise<readonly Undelivered[]> {
+  const deliveries = jobs.flatMap((job) => deliveryOf(job, run));
   const found: Undelivered[] = [];
   for (const table of new Set(deliveries.map(({ target }) => target.table))) {
     const own = deliveries.filter(({ target }) => target.table === table);
@@ -176,7 +195,7 @@ async function findUndelivered(
       if (trouble !== null) found.push({ ...delivery, found: trouble });
     }
   }
-  return { undelivered: found, readAt };
+  return found;
 }
 
 /** The delivery that a job's record tells of; none where another hand completed it, or no file was written for it. */

@@ -71,6 +71,11 @@ export function failedLine(gathered: Gathered, at: Instant, by: Signature): stri
   return `${FAILED_MARK}${iso(at)}: no output; ${answers(gathered)}${said(gathered)} ${signed(by)}`;
 }
 
+/** Whether the error field holds what `failureText` wrote. */
+export function isOurs(error: string): boolean {
+  return /^Set to failed by stuck-jobs /m.test(error);
+}
+
 /**
  * The error field of a failed job: the provider's own reason where there is one, since when, what was probed, what was
  * answered. `calibration` tells what "missing" looks like there; null where the provider's word was enough.

@@ -59,7 +59,8 @@ export interface JobUpdate {
   readonly id: string;
   readonly status?: string;
   readonly responsePayload?: string;
-  readonly error?: string;
+  /** Null blanks it. */
+  readonly error?: string | null;
   readonly notes?: string;
 }
 
@@ -71,6 +72,8 @@ export interface JobUpdate {
 export type WriteResult =
   | { readonly id: string; readonly kind: "confirmed" }
   | { readonly id: string; readonly kind: "refused"; readonly error: string }
+  /** The base has no such record any more. */
+  | { readonly id: string; readonly kind: "gone"; readonly error: string }
   | { readonly id: string; readonly kind: "held-up"; readonly error: string }
   | { readonly id: string; readonly kind: "unconfirmed"; readonly error: string };
 
@@ -82,7 +85,10 @@ export interface JobStore {
   readJobs(ids: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Job>>;
   /** Jobs of any status with one of at most 50 external ids, as far as they are named in the base. */
   findJobs(externalIds: readonly string[], signal: AbortSignal): Promise<readonly Job[]>;
-  /** Reads at most 50 targets again; one that is gone, or of another table, is not in the map. */
+  /**
+   * Reads at most 50 targets again; one that is gone, or of another table, is not in the map. Throws `TableRefused`
+   * where the base does not let us at the table, or has none of that name.
+   */
   readTargets(
     table: string,
     ids: readonly string[],
@@ -208,6 +214,16 @@ export class UpstreamError extends Error {
     this.name = "UpstreamError";
     this.code = code;
     this.hint = hint;
+  }
+}
+
+/** One table of targets is refused; the jobs and the other tables may be open all the same. */
+export class TableRefused extends UpstreamError {
+  readonly table: string;
+  constructor(table: string, { code, message, hint }: UpstreamError) {
+    super(code, message, hint);
+    this.name = "TableRefused";
+    this.table = table;
   }
 }
 

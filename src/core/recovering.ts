@@ -4,6 +4,7 @@ import { CHUNK } from "./batches.ts";
 import type { Bell } from "./bell.ts";
 import { withConsent } from "./consent.ts";
 import type { Duration } from "./job.ts";
+import { TableRefused } from "./ports.ts";
 import type { Case, Run } from "./run.ts";
 import { supersede } from "./supersede.ts";
 import { TARGET_MISSING } from "./verdict.ts";
@@ -23,25 +24,31 @@ const LONGEST_WAIT: Duration = 3_000;
 
 /**
  * Recovers while the probing goes on: whenever a chunk is full, and what was found is waiting for long. The listing has
- * to be complete, since only then it is known which of several jobs for one target is the newest.
+ * to be complete, since only then it is known which of several jobs for one target is the newest. Gives back the first
+ * table that was refused, whose jobs could not be recovered.
  */
-export async function recover(cases: readonly Case[], probing: Probing, run: Run): Promise<void> {
-  const taken = new Set<Case>();
+export async function recover(cases: readonly Case[], probing: Probing, run: Run): Promise<TableRefused | null> {
+  const progress: Progress = { taken: new Set(), refused: new Map() };
   // A person is not asked while a progress line is drawn, and nothing is written in a scan.
   while (!probing.isOver() && (run.confirm !== null || run.command === "scan")) await probing.bell.heard();
-  if (run.command === "scan") return conclude(cases, run);
+  if (run.command === "scan") {
+    await conclude(cases, progress, run);
+    return null;
+  }
   let waitingSince = run.clock.now();
   while (!probing.isOver() && !run.limits.begin.aborted) {
-    const chunks = chunksByTable(winnersAmong(cases, taken));
+    const chunks = chunksByTable(winnersAmong(cases, progress.taken));
     const late = run.clock.now() - waitingSince >= LONGEST_WAIT;
     const due = chunks.filter(({ length }) => late || length === CHUNK);
     if (chunks.length === 0 || due.length > 0) waitingSince = run.clock.now();
-    for (const chunk of due) await apply(chunk, taken, run);
+    for (const chunk of due) await apply(chunk, progress, run);
     if (due.length === 0) await nextFew(probing, run);
   }
   while (!probing.isOver()) await probing.bell.heard();
-  for (const chunk of chunksByTable(winnersAmong(cases, taken))) await apply(chunk, taken, run);
-  await conclude(cases, run);
+  for (const chunk of chunksByTable(winnersAmong(cases, progress.taken))) await apply(chunk, progress, run);
+  await conclude(cases, progress, run);
+  const [refused = null] = progress.refused.values();
+  return refused;
 }
 
 /** Waits for as many further probes as fill a chunk, for the end of the probing, or for the longest wait. */
@@ -72,9 +79,28 @@ function found(cases: readonly Case[]): readonly Recovery[] {
   });
 }
 
-async function apply(chunk: readonly Recovery[], taken: Set<Case>, run: Run): Promise<void> {
+/** What was done so far: the cases that had their turn, and the tables that are refused, which hold up nobody else. */
+interface Progress {
+  readonly taken: Set<Case>;
+  readonly refused: Map<string, TableRefused>;
+}
+
+async function apply(chunk: readonly Recovery[], { taken, refused }: Progress, run: Run): Promise<void> {
   if (run.limits.begin.aborted) return;
   for (const { item } of chunk) taken.add(item);
+  const [first] = chunk;
+  const before = refused.get(first?.candidate.operation.target.table ?? "");
+  try {
+    if (before !== undefined) throw before;
+    await applyChunk(chunk, run);
+  } catch (error) {
+    if (!(error instanceof TableRefused)) throw error;
+    refused.set(error.table, error);
+    for (const { item } of chunk) if (item.verdict?.kind === "recover" && !item.applied) item.error ??= error.message;
+  }
+}
+
+async function applyChunk(chunk: readonly Recovery[], run: Run): Promise<void> {
   const agreed = await withConsent(chunk, run);
   const byWebhook = agreed.filter((each) => isByWebhook(each, run));
   const left = byWebhook.length === 0 ? [] : await applyByWebhook(byWebhook, run);
@@ -83,7 +109,7 @@ async function apply(chunk: readonly Recovery[], taken: Set<Case>, run: Run): Pr
 }
 
 /** What is left when all is probed: the elder jobs of a target, which follow the newest. */
-async function conclude(cases: readonly Case[], run: Run): Promise<void> {
+async function conclude(cases: readonly Case[], progress: Progress, run: Run): Promise<void> {
   const { winners, superseded, blocked } = supersede(found(cases), cases);
   for (const { item, by } of blocked) {
     const detail = `whether ${by.job.id}, which is newer, has an output is not known`;
@@ -105,8 +131,7 @@ async function conclude(cases: readonly Case[], run: Run): Promise<void> {
     else recovery.item.verdict = { kind: "wait", reason: "newer-undecided", detail: `${recovery.supersededBy} first` };
   }
   for (const chunk of chunksByTable(open)) {
-    if (run.limits.begin.aborted) return;
-    await applyRecoveries(await withConsent(chunk, run), run);
+    await apply(chunk, progress, run);
   }
 }
 

@@ -56,7 +56,7 @@ export async function sweep(run: Run): Promise<SweepResult> {
   let fault: SweepResult["fault"] = null;
   try {
     try {
-      await recover(cases, { bell, isOver: () => over }, run);
+      fault = await recover(cases, { bell, isOver: () => over }, run);
     } finally {
       await probing;
       dropUnchanged(cases);
@@ -71,7 +71,8 @@ export async function sweep(run: Run): Promise<SweepResult> {
     truncated = true;
   }
   if (fault instanceof StorageConfigError && !cases.some(({ applied }) => applied)) throw fault;
-  truncated ||= cases.some(({ verdict }) => verdict === null);
+  const cutOff = run.limits.reads.aborted;
+  truncated ||= cases.some(({ verdict }) => verdict === null || (cutOff && verdict.reason === "storage-unreachable"));
   if (writes(run)) truncated = leaveUnapplied(cases, truncated);
   for (const item of cases) run.observer.settled(entryOf(item));
   const report = reportOf(run, cases, { startedAt, truncated, brake });
@@ -84,7 +85,7 @@ interface Listing {
   readonly skew: number;
   readonly truncated: boolean;
   /** Jobs that this tool completed in the last hour. */
-  readonly deliveries: readonly string[];
+  readonly deliveries: readonly Job[];
   /** How many jobs of each operation polling has failed within `maxAge`. */
   readonly failedBefore: ReadonlyMap<string, number>;
 }
@@ -94,7 +95,7 @@ async function list(cases: Case[], deck: Deck, run: Run): Promise<Listing> {
   let now: Instant | null = null;
   let truncated = false;
   let toProbe = 0;
-  const deliveries: string[] = [];
+  const deliveries: Job[] = [];
   const failedBefore = new Map<string, number>();
   for await (const page of pagesFrom(asked, run)) {
     now ??= serverNow(run);
@@ -103,7 +104,7 @@ async function list(cases: Case[], deck: Deck, run: Run): Promise<Listing> {
     for (const { late, operation } of found) {
       if (late && operation !== null) failedBefore.set(operation, (failedBefore.get(operation) ?? 0) + 1);
     }
-    deliveries.push(...page.flatMap((job) => (completedByPolling(job, run, at) === null ? [] : [job.id])));
+    deliveries.push(...page.filter((job) => completedByPolling(job, run, at) !== null));
     cases.push(...found);
     const open = found.filter(({ verdict }) => verdict === null);
     toProbe += open.length;

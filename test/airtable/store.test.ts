@@ -112,7 +112,7 @@ describe("a listing", () => {
         status: "processing",
         type: "combine",
         ownId: null,
-        externalId: "0b8a3f52",
+        externalId: " 0b8a3f52 ",
         since: { kind: "at", at: Date.parse("2026-03-01T11:00:00.000Z") },
         payload: { kind: "read", value: { segment_id: "recdRdKs6y9dyf609", duration_override: null } },
         webhookUrl: null,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { folder, stuckJobs } from "./cli.ts";
 import { reportIn, verdictsIn } from "./report.ts";
-import { addSegment, openWorld, realSchema, TOKEN } from "./world.ts";
+import { addSegment, addVideo, openWorld, realSchema, TOKEN } from "./world.ts";
 
 const JOB = "recJob00000000001";
 const SEGMENT = "recSegment0000001";
@@ -32,6 +32,27 @@ describe("a wrong token or base", () => {
     expect(code).toBe(2);
     expect(stderr).toContain("AIRTABLE_API_KEY: no Airtable token");
     expect(stderr).toContain("nothing was read or written");
+  });
+
+  it.each(["pat\nabc", "pät"])("refuses a token with a character that no token has: %j", async (token) => {
+    const env = { AIRTABLE_API_KEY: token, AIRTABLE_BASE_ID: "appXXXXXXXXXXXXXX" };
+    const { code, stderr } = await stuckJobs(["recover"], { env });
+    expect(code).toBe(2);
+    expect(stderr).toContain("AIRTABLE_API_KEY");
+    expect(stderr).not.toContain(token);
+  });
+
+  it("does not repeat a token that was typed as a flag", async () => {
+    const { code, stderr } = await stuckJobs(["recover", `--token=${TOKEN}`], { env: { AIRTABLE_API_KEY: TOKEN } });
+    expect(code).toBe(2);
+    expect(stderr).not.toContain(TOKEN);
+  });
+
+  it("names the variable that holds a wrong value", async () => {
+    const env = { AIRTABLE_API_KEY: TOKEN, AIRTABLE_BASE_ID: "tblX", STUCK_JOBS_STORAGE_URL: "nope" };
+    const { code, stderr } = await stuckJobs(["recover"], { env });
+    expect(code).toBe(2);
+    for (const name of ["AIRTABLE_BASE_ID", "STUCK_JOBS_STORAGE_URL"]) expect(stderr).toContain(`${name}: found`);
   });
 
   it("says that there is no base", async () => {
@@ -121,7 +142,12 @@ describe("a configuration that is wrong in itself", () => {
       "operations.combine.outputs.0",
     ],
     ["a bad URL", "storage: { baseUrl: not-a-url }", "storage.baseUrl"],
-    ["a duration without its unit", "thresholds: { failAfter: 60 }", "thresholds.failAfter: found 60"],
+    [
+      "a duration without its unit",
+      "thresholds: { failAfter: 60 }",
+      'thresholds.failAfter: found 60; expected a number with its unit: "90s"',
+    ],
+    ["one status for good and bad", "jobs: { failedStatus: completed }", "jobs.failedStatus"],
     ["a duration with a wrong unit", 'thresholds: { failAfter: "60 minutes" }', "90s"],
   ])("refuses %s", async (_, yaml, words) => {
     const { code, stdout, stderr } = await stuckJobs(["recover"], {
@@ -219,6 +245,36 @@ describe("records that cannot be worked on", () => {
     const { code, stdout } = await stuckJobs(["recover", "-o", "json"], { env: world.env });
     expect(code).toBe(0);
     expect(verdictsIn(reportIn(stdout))).toEqual([`${JOB} skip/changed-meanwhile`]);
+  });
+
+  it("shows and leaves a job whose external id has blanks around it", async () => {
+    const world = await openWorld();
+    addSegment(world, SEGMENT);
+    world.job(JOB, { ...COMBINE, "External Job ID": ` ${ID}` }, 2 * 3_600_000);
+    const { stdout } = await stuckJobs(["recover", "-o", "json"], { env: world.env });
+    expect(verdictsIn(reportIn(stdout))).toEqual([`${JOB} skip/external-id-invalid`]);
+  });
+
+  it("recovers the videos although the table of the segments is gone", async () => {
+    const schema = realSchema();
+    const segments = schema.tables.find(({ name }) => name === "Segments");
+    const world = await openWorld({ schema });
+    addSegment(world, SEGMENT);
+    addVideo(world, "recVideo000000001");
+    world.job(JOB, COMBINE);
+    world.output(`${ID}_output_0.mp4`);
+    world.job("recJob00000000002", {
+      Type: "concatenate",
+      "External Job ID": "v1",
+      "Related Video": ["recVideo000000001"],
+    });
+    world.output("v1.mp4");
+    if (segments !== undefined) segments.name = "Scenes";
+    const { code, stdout, stderr } = await stuckJobs(["recover", "-o", "json"], { env: world.env });
+    expect(code).toBe(4);
+    expect(stderr).toContain('table "Segments"');
+    expect(reportIn(stdout).summary).toMatchObject({ recovered: 1, errors: 1 });
+    expect(world.fields("Jobs", "recJob00000000002").Status).toBe("completed");
   });
 
   it("writes the other nine where a target is deleted right before the write", async () => {

@@ -126,7 +126,9 @@ export class FakeBase implements JobStore {
   async updateJobs(updates: readonly JobUpdate[]): Promise<readonly WriteResult[]> {
     this.#begin("updateJobs");
     if (updates.some(({ id }) => this.refused.has(id))) return refusal(updates);
-    for (const { id, ...fields } of updates) this.edit(id, fields);
+    for (const { id, error, ...fields } of updates) {
+      this.edit(id, error === undefined ? fields : { ...fields, error: error ?? "" });
+    }
     return this.#answer("updateJobs", updates);
   }
 

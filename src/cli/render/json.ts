@@ -1,5 +1,6 @@
 import type { Consultation } from "../../core/consult.ts";
 import { type Entry, outputOf, type Report } from "../../core/report.ts";
+import { BRAKE_HINT } from "./brake.ts";
 
 /** The report as the contract gives it: `stuck-jobs/report@1`, one document. */
 export function renderJson(report: Report): string {
@@ -29,7 +30,7 @@ function head(report: Report) {
     truncated: report.truncated,
     summary: report.summary,
     requests: report.requests,
-    brake: report.brake === null ? null : { operations: report.brake },
+    brake: report.brake === null ? null : { operations: report.brake, hint: BRAKE_HINT },
     herds: report.herds.map((herd) => ({
       ...herd,
       since: herd.since === null ? null : new Date(herd.since).toISOString(),

@@ -6,9 +6,10 @@ import { count } from "../words.ts";
  * only a change or trouble is worth a line. A scan tells that jobs are stuck.
  */
 export function renderLine(report: Report): string {
-  const { summary, command, dryRun, brake } = report;
+  const { summary, command, dryRun, brake, truncated } = report;
   const { stuck, recovered, failed, errors } = summary;
-  const worthALine = command === "scan" || dryRun ? stuck > 0 : recovered + failed + errors > 0 || brake !== null;
+  const done = recovered + failed + errors > 0 || brake !== null || truncated;
+  const worthALine = command === "scan" || dryRun ? stuck > 0 : done;
   return worthALine ? `${summaryLine(report)}\n` : "";
 }
 

@@ -3,6 +3,7 @@ import Table from "cli-table3";
 import { type Entry, outputOf, type Report } from "../../core/report.ts";
 import type { VerdictKind } from "../../core/verdict.ts";
 import { count, inWords, sizeInWords } from "../words.ts";
+import { brakeLines } from "./brake.ts";
 import { herdLine } from "./herds.ts";
 
 /** What a table is drawn for: its width in columns, and the colours, which may be none. */
@@ -142,17 +143,12 @@ function footer({ requests, runId, startedAt, finishedAt }: Report): string {
 }
 
 function closing(report: Report): readonly string[] {
-  const { command, dryRun, summary, brake, truncated } = report;
+  const { command, dryRun, summary, truncated } = report;
   const lines = report.entries.flatMap(({ id, error }) =>
     error === null ? [] : [`${id} could not be written: ${error}`],
   );
   lines.push(...report.herds.map(herdLine));
-  for (const held of brake ?? []) {
-    lines.push(
-      `Brake: ${held.wouldFail} of ${held.stuck} stuck ${held.operation} jobs would be failed, at most ${held.limit} without proof: ${held.detail}.`,
-      "       If they truly died: --force, or fail-old --job <id…> for the ones you know.",
-    );
-  }
+  lines.push(...brakeLines(report));
   if (truncated) lines.push("Truncated: the rest is left to the next run.");
   const work = summary.recovered + summary.failed;
   if (command === "scan" && work > 0)
