@@ -8,12 +8,14 @@ import { addSandbox } from "./commands/sandbox.ts";
 import { addScan } from "./commands/scan.ts";
 import { addSchedule } from "./commands/schedule.ts";
 import type { Surroundings } from "./commands/shared.ts";
+import { exitCodesInShort } from "./topics.ts";
 import { versionLine } from "./version.ts";
 
 /** The program: flags and help. What the commands do is elsewhere. */
 export function createProgram(surroundings: Surroundings): Command {
   const { terminal } = surroundings;
   const program = new Command("stuck-jobs")
+    .summary("recover jobs whose webhook was lost")
     .description(
       'Finds jobs stuck in "processing" because their webhook was lost, proves from evidence whether their output exists, and repairs the records.',
     )
@@ -36,8 +38,7 @@ Examples:
   stuck-jobs recover --dry-run   what a sweep of your base would do
   stuck-jobs recover             the sweep itself: for cron, every 2 minutes
 
-Exit codes: 0 done, 2 usage or configuration, 3 partial, 4 token refused, 5 upstream unavailable,
-  6 brake, 10 stuck jobs (scan --exit-code), 75 another run is under way, 130/143 interrupted.`,
+${exitCodesInShort(100)}`,
     );
   addScan(program, surroundings);
   addRecover(program, surroundings);

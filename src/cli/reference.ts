@@ -86,7 +86,7 @@ function optionOf(option: Option): OptionReference {
       : {
           name,
           choices: option.argChoices ?? [],
-          path: name === "file" ? "file" : name === "dir" ? "folder" : null,
+          path: name === "file" || name === "path" ? "file" : name === "dir" ? "folder" : null,
           variadic: option.variadic,
         };
   return { flags: option.flags, names, description: option.description, value };

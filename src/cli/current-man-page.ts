@@ -1,0 +1,11 @@
+import { manPage } from "./man.ts";
+import { createProgram } from "./program.ts";
+import { referenceOf } from "./reference.ts";
+import { processTerminal } from "./terminal.ts";
+import { VERSION } from "./version.ts";
+
+/** The man page of the program as it is: what lies in man/. */
+export function currentManPage(): string {
+  const program = createProgram({ env: {}, terminal: processTerminal(process), exit: () => {} });
+  return manPage(referenceOf(program), VERSION);
+}
