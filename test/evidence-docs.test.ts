@@ -1,0 +1,27 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { readEnvironment } from "../src/config/environment.ts";
+import { settle } from "../src/config/settings.ts";
+import { REASONS } from "../src/core/verdict.ts";
+
+const PAGE = readFileSync("docs/evidence.md", "utf8");
+
+describe("docs/evidence.md", () => {
+  it("names no reason that is not given", () => {
+    const all = new Set<string>(Object.values(REASONS).flat());
+    const named = [...PAGE.matchAll(/(?:recover|fail|wait|unknown): ((?:`[a-z-]+`(?:, )?)+)/g)];
+    const reasons = named.flatMap(([, list = ""]) => [...list.matchAll(/`([a-z-]+)`/g)].map(([, name]) => name));
+    expect(reasons.length).toBeGreaterThan(10);
+    expect(reasons.filter((name) => !all.has(name ?? ""))).toEqual([]);
+  });
+
+  it("shows a configuration that is accepted", () => {
+    const [, yaml = ""] = /```yaml\n([\s\S]*?)```/.exec(PAGE) ?? [];
+    const environment = readEnvironment({ AIRTABLE_API_KEY: "pat", AIRTABLE_BASE_ID: "appXXXXXXXXXXXXXX" });
+    const { operations } = settle({ path: null, content: parse(yaml) }, environment, {});
+    expect(operations.find(({ name }) => name === "split")?.outputs).toEqual([
+      { pattern: "{externalId}_split_{n}.mp4", all: true, count: "clips", from: 1 },
+    ]);
+  });
+});
