@@ -1,0 +1,160 @@
+import { describe, expect, it } from "vitest";
+import { acquireLock, lockKey } from "../../src/cli/lock.ts";
+import { openWorld, type World } from "../e2e/world.ts";
+import { HOUR, MINUTE } from "../support/world.ts";
+import { examined, examinedWorld } from "./clinic.ts";
+
+/** A job that a sweep completed; `ago` in ms. */
+function addWritten(world: World, n: number, ago: number, run = "run-1"): void {
+  const at = new Date(Date.now() - ago).toISOString();
+  const Notes = `made by hand\nCompleted via polling at ${at}: found x.mp4 (HTTP 200, 9 bytes) [stuck-jobs 0.1.0, run ${run}]`;
+  world.job(`recJob${String(n).padStart(11, "0")}`, { Status: "completed", Type: "combine", Notes }, 5 * HOUR);
+}
+
+describe("the monthly calls", () => {
+  it("are those of idle runs where nothing happens, against each plan", async () => {
+    const { of } = await examinedWorld();
+    expect(of("calls")).toMatchObject([
+      {
+        level: "pass",
+        detail: expect.stringMatching(
+          /^21,888 requests \(every 2 minutes 1 listing, 0 stuck now\): more than Free's 1,000, 22 % of Team's 100,000, Business has no limit;/,
+        ),
+      },
+    ]);
+  });
+
+  it("follow the interval", async () => {
+    const { of } = await examinedWorld({ env: { POLLING_INTERVAL_MINUTES: "60" } });
+    expect(of("calls")[0]?.detail).toMatch(/^730 requests .* 73 % of Free's 1,000, 1 % of Team's/);
+  });
+
+  it("are warned of where half a Team plan does not hold them, with an interval that it does", async () => {
+    const { code, of } = await examinedWorld({ env: { POLLING_INTERVAL_MINUTES: "0.5" } });
+    expect(code).toBe(0);
+    expect(of("calls")).toMatchObject([
+      {
+        level: "warn",
+        detail: expect.stringMatching(/^87,552 /),
+        next: expect.stringContaining("POLLING_INTERVAL_MINUTES=1,"),
+      },
+    ]);
+  });
+
+  it("count a request for each hundred of stuck jobs, and are counted with one listing", async () => {
+    const world = await openWorld();
+    for (let n = 0; n < 150; n += 1) world.job(`recJob${String(n).padStart(11, "0")}`, {}, HOUR);
+    const { of } = await examined(world);
+    expect(of("calls")[0]?.detail).toMatch(/^43,776 requests \(every 2 minutes 2 listings, 150 stuck now\)/);
+    expect(world.requests.filter(({ path }) => path.endsWith("/Jobs"))).toHaveLength(2 + COMPLETED_WINDOWS);
+  });
+
+  it("count the last day's sweeps: their reads and writes, and an hour of looks at the deliveries", async () => {
+    const world = await openWorld();
+    for (let n = 0; n < 12; n += 1) addWritten(world, n, 5 * HOUR);
+    // One run of 12: 2 reads and 2 + 2 writes; then 30 runs that read jobs and segments again: 66 a day.
+    const { of } = await examined(world);
+    expect(of("calls")[0]?.detail).toMatch(/^23,894 requests .* 2,006 of them for 12 jobs a day that sweeps write/);
+  });
+
+  it("leave out what was written before the last day", async () => {
+    const world = await openWorld();
+    addWritten(world, 1, 25 * HOUR);
+    expect((await examined(world)).of("calls")[0]?.detail).toMatch(/^21,888 /);
+  });
+});
+
+/** The listings of completed jobs: of the last day, of the last week, of all times. */
+const COMPLETED_WINDOWS = 3;
+
+describe("another poller", () => {
+  const note = (Notes: string, Status = "completed", age = HOUR) => ({ fields: { Status, Notes }, age });
+  const iso = (ago: number) => new Date(Date.now() - ago).toISOString();
+
+  it.each([
+    ["completed", note(`Completed via polling at ${iso(MINUTE)}`)],
+    ["completed by a clock without a zone", note(`Completed via polling at ${iso(HOUR).slice(0, 19)}`)],
+    ["failed", note("Timed out via polling", "failed")],
+    ["failed in our words, but not by us", note(`Failed via polling at ${iso(MINUTE)}: no output`, "failed")],
+  ])("is warned of for a job that it %s within the last day", async (_, { fields, age }) => {
+    const world = await openWorld();
+    world.job("recJob00000000001", fields, age);
+    const { code, of } = await examined(world);
+    expect(code).toBe(0);
+    expect(of("pollers")).toMatchObject([
+      {
+        level: "warn",
+        detail: expect.stringContaining("recJob00000000001"),
+        next: expect.stringMatching(/^Stop the other/),
+      },
+    ]);
+  });
+
+  it.each([
+    ["this tool", note(`Completed via polling at ${iso(MINUTE)}: found x.mp4 [stuck-jobs 0.1.0, run r-1]`)],
+    ["someone the day before yesterday", note(`Timed out via polling at ${iso(40 * HOUR)}`, "failed", 40 * HOUR)],
+  ])("is not seen in the notes of %s", async (_, { fields, age }) => {
+    const world = await openWorld();
+    world.job("recJob00000000001", fields, age);
+    expect((await examined(world)).of("pollers")).toMatchObject([{ level: "pass" }]);
+  });
+});
+
+describe("the clock", () => {
+  /** Airtable's clock, so many ms before or after ours. */
+  const shifted = (ms: number) => ({
+    after: (_: unknown, reply: { status: number; headers: Readonly<Record<string, string>>; body: string }) => ({
+      ...reply,
+      headers: { ...reply.headers, date: new Date(Date.now() + ms).toUTCString() },
+    }),
+  });
+
+  it("passes within a minute", async () => {
+    expect((await examinedWorld(shifted(20_000))).of("clock")).toMatchObject([
+      { level: "pass", detail: expect.stringMatching(/^2[01] s behind Airtable's$/) },
+    ]);
+  });
+
+  it("is warned of beyond, with what comes of it beyond five", async () => {
+    expect((await examinedWorld(shifted(-120_000))).of("clock")).toMatchObject([
+      { level: "warn", detail: expect.stringMatching(/^1[12]\d s ahead of Airtable's$/) },
+    ]);
+    expect((await examinedWorld(shifted(-400_000))).of("clock")).toMatchObject([
+      { level: "warn", detail: expect.stringContaining("no job is failed") },
+    ]);
+  });
+});
+
+describe("the lock", () => {
+  async function heldSince(ago: number) {
+    const world = await openWorld();
+    const { AIRTABLE_ENDPOINT_URL: endpointUrl = "", AIRTABLE_BASE_ID: baseId = "" } = world.env;
+    const lock = await acquireLock(lockKey({ endpointUrl, baseId }), new Date(Date.now() - ago));
+    if (lock.kind !== "held") throw new Error("the lock is taken");
+    try {
+      return await examined(world);
+    } finally {
+      await lock.release();
+    }
+  }
+
+  it("passes when a run is under way, and says whose", async () => {
+    expect((await heldSince(MINUTE)).of("lock")).toMatchObject([
+      { level: "pass", detail: expect.stringContaining(`process ${process.pid}`) },
+    ]);
+  });
+
+  it("is warned of when it is held for longer than a run may take", async () => {
+    expect((await heldSince(HOUR)).of("lock")).toMatchObject([
+      { level: "warn", next: expect.stringContaining(`ps -fp ${process.pid}`) },
+    ]);
+  });
+
+  it("is free otherwise, and still is after doctor asked", async () => {
+    const world = await openWorld();
+    expect((await examined(world)).of("lock")).toMatchObject([
+      { level: "pass", detail: expect.stringMatching(/^free/) },
+    ]);
+    expect((await examined(world)).of("lock")[0]?.detail).toMatch(/^free/);
+  });
+});

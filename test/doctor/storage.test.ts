@@ -1,0 +1,117 @@
+import { describe, expect, it } from "vitest";
+import { openWorld, type World, type WorldOptions } from "../e2e/world.ts";
+import { closedPort } from "../support/servers.ts";
+import { HOUR } from "../support/world.ts";
+import { examined } from "./clinic.ts";
+
+const EXTERNAL = "0b8a3f52-6d0e-4f0e-9d59-0e3f3f1f3c11";
+
+/** A world in which a combine job was completed an hour ago, with its output on record; `there` in the bucket, too. */
+async function withCompleted(options: WorldOptions = {}, { there = true, name = `${EXTERNAL}_output_0.mp4` } = {}) {
+  const world = await openWorld(options);
+  addCompleted(world, `${world.storageUrl}/${name}`);
+  if (there) world.output(name);
+  return world;
+}
+
+function addCompleted(world: World, url: string): void {
+  const completed = { Status: "completed", Type: "combine", "External Job ID": EXTERNAL };
+  world.job("recJob00000000001", { ...completed, "Response Payload": `{"output_url": "${url}"}` }, HOUR);
+}
+
+describe("what missing looks like", () => {
+  it("is 403 where a known output answers 200", async () => {
+    const { code, of } = await examined(await withCompleted());
+    expect(code).toBe(0);
+    expect(of("storage.missing")).toMatchObject([
+      { level: "pass", detail: expect.stringMatching(/^answer HTTP 403, .* the known .* HTTP 200$/) },
+    ]);
+    expect(of("storage.outputs")).toMatchObject([
+      { level: "pass", detail: expect.stringContaining("combine is there") },
+    ]);
+  });
+
+  it("is 404 where the bucket may be listed, which is said too", async () => {
+    const { of } = await examined(await withCompleted({ listing: "open" }));
+    expect(of("storage.missing")).toMatchObject([{ level: "pass", detail: expect.stringMatching(/^answer HTTP 404/) }]);
+    expect(of("storage.listing")).toMatchObject([{ level: "pass", detail: expect.stringMatching(/^allowed/) }]);
+  });
+
+  it("is not known with a 403 and no output to compare, which only time or a key can change", async () => {
+    const { code, of } = await examined(await openWorld());
+    expect(code).toBe(0);
+    expect(of("storage.missing")).toMatchObject([
+      { level: "warn", next: expect.stringMatching(/once one job was completed.*STUCK_JOBS_S3_ACCESS_KEY_ID/) },
+    ]);
+  });
+
+  it("cannot be told from what is there in a private bucket", async () => {
+    const { code, of } = await examined(await withCompleted({}, { there: false }));
+    expect(code).toBe(2);
+    expect(of("storage.missing")).toMatchObject([
+      { level: "fail", detail: expect.stringContaining("not to be told"), next: expect.stringMatching(/private/) },
+    ]);
+    expect(of("storage.outputs")[0]).toMatchObject({
+      level: "warn",
+      detail: expect.stringContaining("answers HTTP 403"),
+    });
+  });
+});
+
+describe("the newest outputs on record", () => {
+  it("are warned of where they are gone", async () => {
+    const { of } = await examined(await withCompleted({ listing: "open" }, { there: false }));
+    expect(of("storage.outputs")[0]).toMatchObject({ level: "warn", detail: expect.stringContaining("HTTP 404") });
+  });
+
+  it("are warned of under a name that the configuration does not have", async () => {
+    const name = `${EXTERNAL}_final.mp4`;
+    const { code, of } = await examined(await withCompleted({}, { name }));
+    expect(code).toBe(0);
+    expect(of("storage.outputs")[0]).toMatchObject({
+      level: "warn",
+      detail: expect.stringContaining("is there, but the configuration would not look for it"),
+      next: expect.stringContaining("operations.combine.outputs"),
+    });
+  });
+
+  it("are warned of in a place that is not the configured one", async () => {
+    const world = await openWorld();
+    const other = await openWorld();
+    other.output(`${EXTERNAL}_output_0.mp4`);
+    addCompleted(world, `${other.storageUrl}/${EXTERNAL}_output_0.mp4`);
+    expect((await examined(world)).of("storage.outputs")[0]).toMatchObject({
+      level: "warn",
+      next: expect.stringContaining("Correct storage.baseUrl"),
+    });
+  });
+});
+
+describe("a storage that is not one", () => {
+  it("is out of reach", async () => {
+    const url = `http://127.0.0.1:${await closedPort()}/outputs`;
+    const { code, of } = await examined(await openWorld(), { env: { STUCK_JOBS_STORAGE_URL: url } });
+    expect(code).toBe(5);
+    expect(of("storage")).toMatchObject([{ level: "fail", detail: expect.stringContaining("connection refused") }]);
+    expect(of("storage.missing")).toEqual([]);
+  });
+
+  it.each([
+    [200, { "content-type": "video/mp4", "content-length": "9" }, "has a page for everything"],
+    [200, { "content-type": "text/html", "content-length": "9" }, "no bucket answers like that"],
+    [301, { "x-amz-bucket-region": "fra1" }, "another region"],
+    [404, { age: "30" }, "CDN"],
+  ])("answers HTTP %i with %j for a key that nobody has", async (status, headers, advice) => {
+    const world = await openWorld({ bucketInstead: () => ({ status, headers, body: "" }) });
+    const { code, of } = await examined(world);
+    expect(code).toBe(2);
+    expect(of("storage")).toMatchObject([{ level: "fail", next: expect.stringContaining(advice) }]);
+  });
+
+  it("has no bucket of that name, where every output would be missing", async () => {
+    const world = await openWorld();
+    const { code, of } = await examined(world, { env: { STUCK_JOBS_STORAGE_URL: `${world.storageUrl}-other` } });
+    expect(code).toBe(2);
+    expect(of("storage.listing")).toMatchObject([{ level: "fail", detail: expect.stringContaining("NoSuchBucket") }]);
+  });
+});
