@@ -11,3 +11,9 @@ export function parseDuration(text: string): Duration | null {
   const factor = UNITS[unit];
   return amount === "" || factor === undefined ? null : Math.round(Number(amount) * factor);
 }
+
+/** A duration as a file would have it, in the greatest unit that gives a whole number: "5m", "90s". */
+export function durationText(duration: Duration): string {
+  const [unit = "ms", factor = 1] = Object.entries(UNITS).findLast(([, each]) => duration % each === 0) ?? [];
+  return `${duration / factor}${unit}`;
+}

@@ -31,7 +31,7 @@ const shared = {
 };
 
 const nca = z.strictObject({
-  baseUrl: httpUrl.describe("NCA_BASE_URL stands for it; the key is NCA_API_KEY, from the environment only."),
+  baseUrl: httpUrl.describe("Where it answers. The key is NCA_API_KEY, from the environment only."),
   sinceSeconds: z
     .int()
     .min(60)
@@ -45,14 +45,16 @@ const nca = z.strictObject({
 const GOAPI_HOSTS = ["theapi.app", "goapi.ai", "piapi.ai"];
 
 const goapi = z.strictObject({
-  baseUrl: httpUrl.default("https://api.goapi.ai"),
+  baseUrl: httpUrl
+    .default("https://api.goapi.ai")
+    .describe("Where it answers. The key is GOAPI_API_KEY, from the environment only."),
   outputHosts: z.array(host).default(GOAPI_HOSTS).describe(OUTPUT_HOSTS),
   ...shared,
 });
 
 const http = z
   .strictObject({
-    method: z.enum(["GET", "POST"]).default("GET"),
+    method: z.enum(["GET", "POST"]).default("GET").describe("How the state is asked for."),
     url: urlTemplate.describe("Where the state is asked for, with {externalId} in it or in the body."),
     headers: z
       .record(headerName, text)
@@ -62,17 +64,19 @@ const http = z
       ),
     body: z.json().optional().describe("Sent as JSON; {externalId} in its texts is replaced."),
     state: pointer.describe("JSON pointer to the state."),
-    states: z.strictObject({
-      running: z.array(text).default([]),
-      succeeded: z.array(text).min(1),
-      failed: z.array(text).default([]),
-    }),
+    states: z
+      .strictObject({
+        running: z.array(text).default([]).describe("Queued, or at work."),
+        succeeded: z.array(text).min(1).describe("Done, and well."),
+        failed: z.array(text).default([]).describe("Done, and not well."),
+      })
+      .describe("What the state's values mean; any other is unknown."),
     output: pointers.optional().describe("JSON pointers to the outputs' URLs: a text, a list, or objects with `url`."),
     error: pointers.optional().describe("JSON pointers to the reason of a failure; the first that is there counts."),
     forgottenStatus: z.array(status).default([404, 410]).describe("HTTP answers that mean: no such job here."),
     result: z
       .strictObject({
-        url: urlTemplate,
+        url: urlTemplate.describe("Its address, with {externalId} in it."),
         failedStatus: z.array(status).default([]).describe("HTTP answers that mean: the job failed."),
       })
       .optional()
@@ -101,8 +105,13 @@ const http = z
 
 /** Providers by name. `nca` and `goapi` are built in; every other name is one described here. */
 export const providers = z
-  .object({ nca: nca.optional(), goapi: goapi.optional() })
-  .catchall(http)
+  .object({
+    nca: nca.optional().describe("NCA Toolkit, asked by the job's external id."),
+    goapi: goapi
+      .optional()
+      .describe("GoAPI, PiAPI. With it the preset has the operations video and generate_music_only."),
+  })
+  .catchall(http.describe("Any other provider with an HTTP API, under a name of your own."))
   .prefault({})
   .describe("Who did the work, and can be asked what became of it.");
 

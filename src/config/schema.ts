@@ -5,12 +5,18 @@ import { httpUrl, text } from "./texts.ts";
 import { watchingSchema } from "./watching.ts";
 import { fallback, via, webhookEndpoint, webhooks } from "./webhook-schema.ts";
 
-const duration = z.string({ error: `expected ${DURATION_FORM}` }).transform((value, context) => {
-  const parsed = parseDuration(value);
-  if (parsed !== null) return parsed;
-  context.addIssue({ code: "custom", message: `expected ${DURATION_FORM}` });
-  return z.NEVER;
-});
+/** What every duration looks like, for editors: `parseDuration` has the last word. */
+export const DURATION_PATTERN = "^\\s*\\d{1,9}(\\.\\d{1,3})?(ms|s|m|h|d)\\s*$";
+
+const duration = z
+  .string({ error: `expected ${DURATION_FORM}` })
+  .meta({ pattern: DURATION_PATTERN })
+  .transform((value, context) => {
+    const parsed = parseDuration(value);
+    if (parsed !== null) return parsed;
+    context.addIssue({ code: "custom", message: `expected ${DURATION_FORM}` });
+    return z.NEVER;
+  });
 
 const maxAge = z.union([z.literal("none").transform(() => null), duration]);
 
@@ -45,39 +51,55 @@ const output = z.union([
   pattern.transform((value) => ({ pattern: value, all: false, count: null, from: 0 })),
   z
     .strictObject({
-      pattern,
-      all: z.boolean().default(false),
+      pattern: pattern.describe(
+        "The file's name: {externalId}, {jobId}, {recordId}, {n} and {payload.some_key} are replaced.",
+      ),
+      all: z.boolean().default(false).describe("All entries that say so are one output in several files."),
       count: z
         .union([z.int().min(1).max(100), text])
         .nullable()
-        .default(null),
-      from: z.int().min(0).default(0),
+        .default(null)
+        .describe("How many files {n} stands for, or the payload's key that tells; null without {n}."),
+      from: z.int().min(0).default(0).describe("The first {n}."),
     })
     .refine(({ pattern, count }) => pattern.includes("{n}") === (count !== null), {
       error: "expected a count with {n}, a number or the payload's key that holds it, and none without",
     }),
 ]);
 
-const operation = z.strictObject({
-  types: z.array(text).default([]).describe("Values of the job's Type that mean this operation."),
-  outputs: z
-    .array(output)
-    .describe("File names an output may have, in the order of probing; none where only its provider knows it."),
-  provider: text.nullable().default(null).describe("Who did the work, by its name under `providers`."),
-  target: z.strictObject({
-    table: text.describe("Name or id of the table whose record receives the output."),
-    links: z.array(text).default([]).describe("Link fields of the job that name the target; the first must exist."),
-    payloadKeys: z.array(text).default([]).describe("Keys of the request payload that name the target."),
-  }),
-  attachment: text.describe("The target's attachment field."),
-  set: z.record(text, z.union([z.string(), z.number(), z.boolean()])).default({}),
-  onExisting: z.enum(["skip", "replace", "append"]).default("skip"),
-  check: z.enum(["mp4"]).nullable().default(null).describe("What a file must prove to be before it is delivered."),
-  via: via.optional().describe("Overrides webhooks.via."),
-  fallback: fallback.optional().describe("Overrides webhooks.fallback."),
-  webhookEndpoint: webhookEndpoint.nullable().default(null).describe("What the provider's webhook calls its endpoint."),
-  thresholds: thresholds.partial().default({}),
-});
+const operation = z
+  .strictObject({
+    types: z.array(text).default([]).describe("Values of the job's Type that mean this operation."),
+    outputs: z
+      .array(output)
+      .describe("File names an output may have, in the order of probing; none where only its provider knows it."),
+    provider: text.nullable().default(null).describe("Who did the work, by its name under `providers`."),
+    target: z
+      .strictObject({
+        table: text.describe("Name or id of the table whose record receives the output."),
+        links: z.array(text).default([]).describe("Link fields of the job that name the target; the first must exist."),
+        payloadKeys: z.array(text).default([]).describe("Keys of the request payload that name the target."),
+      })
+      .describe("The record that receives the output. All that name one have to name the same."),
+    attachment: text.describe("The target's attachment field."),
+    set: z
+      .record(text, z.union([z.string(), z.number(), z.boolean()]))
+      .default({})
+      .describe("Further fields of the target, and what they are set to. Options of selects have to exist."),
+    onExisting: z
+      .enum(["skip", "replace", "append"])
+      .default("skip")
+      .describe("What to do when the attachment field holds another file."),
+    check: z.enum(["mp4"]).nullable().default(null).describe("What a file must prove to be before it is delivered."),
+    via: via.optional().describe("Overrides webhooks.via."),
+    fallback: fallback.optional().describe("Overrides webhooks.fallback."),
+    webhookEndpoint: webhookEndpoint
+      .nullable()
+      .default(null)
+      .describe("What the provider's webhook calls its endpoint."),
+    thresholds: thresholds.partial().default({}).describe("Those of this operation; what it leaves out is as above."),
+  })
+  .describe("What its output is called, and which record receives it.");
 
 const DAY = 86_400_000;
 
@@ -86,8 +108,8 @@ const [MIN_LINK, MAX_LINK] = [600_000, 7 * DAY];
 
 const credentials = z.strictObject({
   from: z.enum(["aws"]).optional().describe("Take AWS_ACCESS_KEY_ID and AWS's other variables as well."),
-  accessKeyId: text.optional(),
-  secretAccessKey: text.optional().describe("Better in the environment: STUCK_JOBS_S3_SECRET_ACCESS_KEY."),
+  accessKeyId: text.optional().describe("The key's id, which is no secret."),
+  secretAccessKey: text.optional().describe("A secret: better in the environment than in a file."),
   sessionToken: text.optional().describe("Of temporary credentials."),
   region: text.optional().describe("Absent: as the host of baseUrl tells, else us-east-1."),
 });
@@ -95,66 +117,114 @@ const credentials = z.strictObject({
 /** The configuration as files write it, after the preset was laid under it. Unknown keys are errors. */
 export const configSchema = z
   .strictObject({
-    preset: z.enum(["nca", "none"]).default("nca"),
+    $schema: z.string().optional().describe("Where this schema is, for editors; nothing else reads it."),
+    preset: z
+      .enum(["nca", "none"])
+      .default("nca")
+      .describe("What the file is laid over, key by key: the base of NCA Toolkit's users, or nothing."),
     airtable: z
       .strictObject({
         baseId: z
           .string()
           .regex(/^app[A-Za-z0-9]+$/, "expected an Airtable base id: app…")
-          .optional(),
-        requestsPerSecond: z.number().positive().max(5).default(4),
-        endpointUrl: httpUrl.default("https://api.airtable.com"),
+          .optional()
+          .describe("The base: the part of its address in the browser that begins with app."),
+        requestsPerSecond: z
+          .number()
+          .positive()
+          .max(5)
+          .default(4)
+          .describe("At most 5, Airtable's limit for a base, which all its clients share."),
+        endpointUrl: httpUrl.default("https://api.airtable.com").describe("Where Airtable's API is, without /v0."),
       })
-      .prefault({}),
-    jobs: z.strictObject({
-      table: text,
-      fields: z.strictObject({
-        status: text,
-        externalId: text,
-        ownId: text.nullable().default(null).describe("The application's own name for a job: {jobId} in outputs."),
-        type: text.nullable().default(null),
-        requestPayload: text.nullable().default(null),
-        responsePayload: text.nullable().default(null),
-        webhookUrl: text.nullable().default(null),
-        error: text.nullable().default(null),
-        notes: text.nullable().default(null),
-        startedAt: text.nullable().default(null),
-      }),
-      stuckStatuses: z.array(text).min(1).default(["processing"]),
-      completedStatus: text.default("completed"),
-      failedStatus: text.default("failed"),
-    }),
-    thresholds: thresholds.partial().prefault({}),
-    storage: z.strictObject({
-      baseUrl: httpUrl,
-      concurrency: z.int().min(1).max(256).default(16),
-      requestsPerSecond: z.number().positive().max(10_000).default(200),
-      otherNames: z
-        .array(z.string().regex(/^[^{}/]*\{externalId\}[^{}/]*$/, "expected a file name with {externalId} in it"))
-        .default([])
-        .describe("Names that the worker is known to use: a job is not failed while one of them is there."),
-      addressing: z
-        .enum(["path", "virtual"])
-        .optional()
-        .describe("Where baseUrl names the bucket: first in its path, or in its host. Absent: as the host tells."),
-      credentials: credentials.optional().describe("The key that requests are signed with, for a private bucket."),
-      attachmentUrlTtl: duration
-        .refine((ms) => ms >= MIN_LINK && ms <= MAX_LINK, { error: "expected a duration from 10m to 7d" })
-        .default(DAY)
-        .describe("How long the signed link from which Airtable fetches a file is valid."),
-    }),
+      .prefault({})
+      .describe("The base. The token comes from the environment only: AIRTABLE_API_KEY."),
+    jobs: z
+      .strictObject({
+        table: text.describe("The table of the jobs, by name or id."),
+        fields: z
+          .strictObject({
+            status: text.describe("A single select, or a text."),
+            externalId: text.describe("The worker's name for the job: {externalId} in outputs."),
+            ownId: text.nullable().default(null).describe("The application's own name for a job: {jobId} in outputs."),
+            type: text
+              .nullable()
+              .default(null)
+              .describe("The kind of work; `types` of the operations are values of it."),
+            requestPayload: text
+              .nullable()
+              .default(null)
+              .describe("What the worker was asked for, as JSON or a Python literal: may name operation and target."),
+            responsePayload: text
+              .nullable()
+              .default(null)
+              .describe("Gets the output's URL when the job is completed, and holds those of completed jobs."),
+            webhookUrl: text.nullable().default(null).describe("May name the operation and the target in its query."),
+            error: text.nullable().default(null).describe("A long text: says why the job was failed."),
+            notes: text.nullable().default(null).describe("A long text: gets a line for each thing that was done."),
+            startedAt: text
+              .nullable()
+              .default(null)
+              .describe("A date from which a job's age counts; null: the record's created time."),
+          })
+          .describe(
+            "The fields of that table, by name or id; null where the base has none. Ids take schema.bases:read.",
+          ),
+        stuckStatuses: z
+          .array(text)
+          .min(1)
+          .default(["processing"])
+          .describe("What a job that is at work has as status."),
+        completedStatus: text.default("completed").describe("What a recovered job is set to."),
+        failedStatus: text.default("failed").describe("What a failed job is set to."),
+      })
+      .describe("Where the jobs are, and what their fields are called."),
+    thresholds: thresholds.partial().prefault({}).describe("Ages, from which on something is done about a job."),
+    storage: z
+      .strictObject({
+        baseUrl: httpUrl.describe("What an output's file name is appended to, after a slash. Not a CDN's host."),
+        concurrency: z.int().min(1).max(256).default(16).describe("Probes at the same time."),
+        requestsPerSecond: z.number().positive().max(10_000).default(200).describe("Spaces refuses above 240."),
+        otherNames: z
+          .array(z.string().regex(/^[^{}/]*\{externalId\}[^{}/]*$/, "expected a file name with {externalId} in it"))
+          .default([])
+          .describe("Names that the worker is known to use: a job is not failed while one of them is there."),
+        addressing: z
+          .enum(["path", "virtual"])
+          .optional()
+          .describe("Where baseUrl names the bucket: first in its path, or in its host. Absent: as the host tells."),
+        credentials: credentials.optional().describe("The key that requests are signed with, for a private bucket."),
+        attachmentUrlTtl: duration
+          .refine((ms) => ms >= MIN_LINK && ms <= MAX_LINK, { error: "expected a duration from 10m to 7d" })
+          .prefault("1d")
+          .describe("How long the signed link from which Airtable fetches a file is valid."),
+      })
+      .describe("Where the outputs lie: a bucket that speaks S3, public or not."),
     brake: z
       .strictObject({
-        minimum: z.int().min(0).default(5),
-        share: z.number().min(0).max(1).default(0.2),
-        maxFails: z.int().min(1).default(100),
+        minimum: z
+          .int()
+          .min(0)
+          .default(5)
+          .describe("So many jobs of an operation may be failed in a run without that proof."),
+        share: z
+          .number()
+          .min(0)
+          .max(1)
+          .default(0.2)
+          .describe("Of many stuck jobs: so large a part of them, if that is more than the minimum."),
+        maxFails: z.int().min(1).default(100).describe("No run fails more jobs than this."),
       })
-      .prefault({}),
-    lateOutputs: z.boolean().default(true),
+      .prefault({})
+      .describe("Holds back the failing of many jobs at once until an output of their operation was seen."),
+    lateOutputs: z
+      .boolean()
+      .default(true)
+      .describe("Whether jobs that polling failed are completed when their output turns up within maxAge."),
     providers,
     webhooks,
-    watching: watchingSchema.prefault({}),
-    operations: z.record(text, operation),
+    watching: watchingSchema.prefault({}).describe("Who is told of runs (docs/monitoring.md)."),
+    operations: z.record(text, operation).describe("The kinds of work, by name; null takes one of the preset's out."),
   })
   .superRefine((config, context) => {
     const owners = new Map<string, string>();

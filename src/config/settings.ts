@@ -57,7 +57,8 @@ export interface Overrides {
   readonly watching?: WatchingOverrides | undefined;
 }
 
-const DEFAULT_THRESHOLDS: Thresholds = {
+/** What counts where neither flag, environment nor file says otherwise. */
+export const DEFAULT_THRESHOLDS: Thresholds = {
   stuckAfter: 300_000,
   failAfter: 3_600_000,
   maxAge: 86_400_000,

@@ -9,11 +9,11 @@ export const watchingSchema = z.strictObject({
   pingUrl: text
     .nullable()
     .default(null)
-    .describe("Pinged at the start and the end of each run. Better in the environment: STUCK_JOBS_PING_URL."),
+    .describe("Pinged at the start and the end of each run. A secret: better in the environment."),
   notifyUrl: text
     .nullable()
     .default(null)
-    .describe("A Slack or Discord webhook for changes. Better in the environment: STUCK_JOBS_NOTIFY_URL."),
+    .describe("A Slack or Discord webhook for changes. A secret: better in the environment."),
   failuresOver: z.int().min(0).default(5).describe("Notify when more jobs than this are failed in one run."),
 });
 

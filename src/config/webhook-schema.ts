@@ -17,14 +17,18 @@ export const webhooks = z
     fallback: fallback.default("direct").describe("What to do when the handler did not."),
     signature: z
       .strictObject({
-        header: z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, { error: "expected the name of a header" }),
-        algorithm: z.literal("sha256").default("sha256"),
+        header: z
+          .string()
+          .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, { error: "expected the name of a header" })
+          .describe("The header that carries it."),
+        algorithm: z.literal("sha256").default("sha256").describe("The only one."),
         prefix: z.string().default("").describe("Put before the signature's hexadecimal digits: `sha256=`."),
       })
       .nullable()
       .default(null)
       .describe("HMAC over the body; the secret is STUCK_JOBS_WEBHOOK_SECRET, from the environment only."),
   })
-  .prefault({});
+  .prefault({})
+  .describe("Lost webhooks may be sent again, to the application's own handler.");
 
 export const webhookEndpoint = text.regex(/^\//, { error: "expected a path: /v1/ffmpeg/compose" });
