@@ -91,7 +91,7 @@ describe("what is wrong is told with its path, what was found and what is allowe
     [
       "a bare number as duration",
       { thresholds: { stuckAfter: 5 } },
-      /^thresholds.stuckAfter: found 5; expected string/,
+      /^thresholds.stuckAfter: found 5; expected a number with its unit/,
     ],
     [
       "a duration without unit",
@@ -148,7 +148,7 @@ describe("what is wrong is told with its path, what was found and what is allowe
     [{ POLLING_MAX_AGE_HOURS: "-1" }, /^POLLING_MAX_AGE_HOURS: /],
     [{ AIRTABLE_API_KEY: "", AIRTABLE_TOKEN: "" }, /^AIRTABLE_API_KEY: no Airtable token/],
     [{ AIRTABLE_BASE_ID: "" }, /^airtable.baseId: no base/],
-    [{ AIRTABLE_BASE_ID: "my base" }, /^airtable.baseId: found "my base"; expected an Airtable base id/],
+    [{ AIRTABLE_BASE_ID: "my base" }, /^AIRTABLE_BASE_ID: found "my base"; expected an Airtable base id/],
     [
       { AIRTABLE_API_KEY: "", AIRTABLE_API_KEY_FILE: "/nonexistent" },
       /^AIRTABLE_API_KEY_FILE: \/nonexistent cannot be read/,
