@@ -1,5 +1,5 @@
 import { examine, type World } from "../doctor/examine.ts";
-import { openBase, openStorage } from "./adapters.ts";
+import { openBase, openProviders, openStorage } from "./adapters.ts";
 import { systemClock } from "./clock.ts";
 import type { FoundConfiguration } from "./find-configuration.ts";
 import { lockHolder, lockKey } from "./lock.ts";
@@ -16,13 +16,14 @@ export async function diagnose(found: FoundConfiguration): Promise<Diagnosis> {
   }
   const base = openBase(settings, () => null);
   const storage = openStorage(settings);
+  const providers = openProviders(settings, storage);
   const world: World = {
     settings,
     interval: found.environment.intervalMinutes * 60_000,
     lock: found.hasBase ? await lockHolder(lockKey(settings.airtable)) : null,
     base: found.hasBase ? base : null,
     probe: storage,
-    providers: new Map(),
+    providers: providers.providers,
     clock: systemClock,
     random: Math.random,
   };
@@ -31,7 +32,7 @@ export async function diagnose(found: FoundConfiguration): Promise<Diagnosis> {
     const provider = [...world.providers.values()].reduce((sum, each) => sum + each.requests(), 0);
     return { findings, requests: { airtable: base.store.requests(), storage: storage.requests(), provider } };
   } finally {
-    await Promise.all([base.close(), storage.close()]);
+    await Promise.all([base.close(), storage.close(), providers.close()]);
   }
 }
 

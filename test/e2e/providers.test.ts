@@ -65,6 +65,16 @@ describe("NCA, asked for a job whose file is not there", () => {
     expect(world.fields("Jobs", JOB).Status).toBe("completed");
   });
 
+  it("is asked by doctor for a job that nobody has", async () => {
+    const world = await openWorld();
+    const nca = await startNca();
+    const env = { ...world.env, NCA_BASE_URL: nca.url };
+    const right = await stuckJobs(["doctor"], { env: { ...env, NCA_API_KEY: "nca-key" } });
+    expect(right.stdout).toMatch(/provider nca.*HTTP 404, job not found/);
+    const wrong = await stuckJobs(["doctor"], { env: { ...env, NCA_API_KEY: "wrong-key" } });
+    expect(wrong.stdout).toMatch(/provider nca.*NCA_API_KEY is refused/);
+  });
+
   it("never shows its key", async () => {
     const world = await openWorld();
     addSegment(world, SEGMENT);
