@@ -100,6 +100,7 @@ describe("what says nothing is unknown", () => {
     ["a refused key", 401, { code: 401, message: "invalid key" }],
     ["a bad request", 400, { code: 400, data: task({ status: "failed" }) }],
     ["a rate limit", 429, { code: 429, data: task({ status: "failed" }) }],
+    ["a failure that came with another status", 400, { code: 200, data: task({ status: "failed" }) }],
     ["a bare 404", 404, "not found"],
   ])("%s", async (_, status, body) => {
     expect((await askOf(status, body)).answer).toMatchObject({ kind: "unknown" });

@@ -201,7 +201,7 @@ describe("a result that lies elsewhere", () => {
 
 describe("a JSON pointer", () => {
   // The examples of RFC 6901, section 5.
-  const document = { foo: ["bar", "baz"], "": 0, "a/b": 1, "c%d": 2, "m~n": 8, " ": 7, 'k"l': 6, "i\\j": 5 };
+  const document = { foo: ["bar", "baz"], "": 0, "a/b": 1, "c%d": 2, "m~n": 8, " ": 7, 'k"l': 6, "i\\j": 5, "~1": 9 };
   it.each<[string, unknown]>([
     ["", document],
     ["/foo", ["bar", "baz"]],
@@ -213,6 +213,7 @@ describe("a JSON pointer", () => {
     ["/ ", 7],
     ['/k"l', 6],
     ["/i\\j", 5],
+    ["/~01", 9],
     ["/foo/00", undefined],
     ["/foo/-", undefined],
     ["/foo/length", undefined],
