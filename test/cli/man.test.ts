@@ -10,7 +10,7 @@ const page = readFileSync("man/stuck-jobs.1", "utf8");
 
 it("the man page is what the help says (else: npm run man)", () => {
   expect(page).toBe(currentManPage());
-  expect([packageJson.man, packageJson.files]).toEqual(["./man/stuck-jobs.1", expect.arrayContaining(["man"])]);
+  expect([packageJson.man, packageJson.files]).toEqual([["./man/stuck-jobs.1"], expect.arrayContaining(["man"])]);
 });
 
 it("the man page is plain ASCII, with no line that roff would take for a request of its own", () => {

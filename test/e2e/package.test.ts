@@ -20,6 +20,7 @@ describe("the packed tarball", () => {
     expect([installed.code, installed.stderr.replace(/^npm warn .*\n/gm, "")]).toEqual([0, ""]);
     expect(readdirSync(join(prefix, "lib/node_modules"))).toEqual(["stuck-jobs"]);
 
+    expect(readdirSync(join(prefix, "share/man/man1"))).toEqual(["stuck-jobs.1"]);
     const program = join(prefix, "bin/stuck-jobs");
     expect(statSync(program).mode & 0o111).not.toBe(0);
     const version = await run(program, ["--version"], {});
