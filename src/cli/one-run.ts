@@ -1,5 +1,4 @@
 import type { Settings } from "../config/settings.ts";
-import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { type Invocation, mayWrite } from "./invocation.ts";
 import { acquireLock, lockKey } from "./lock.ts";
 import { type Format, printReport } from "./print.ts";
@@ -9,8 +8,8 @@ import { type Outcome, sweepOnce } from "./sweep-once.ts";
 import { decisionFields, tellTrouble } from "./tell.ts";
 import { startWatching } from "./watching.ts";
 
-/** What came of a run: of its sweep, or that there was none because another one is under way. */
-export type Ran = Outcome | { readonly kind: "locked"; readonly code: ExitCode };
+/** What came of a run; "locked" where there was none because another one is under way. */
+export type Ran = Outcome | "locked";
 
 /** One run from the lock to the last word: sweeps, prints the report, tells what went wrong, and tells who watches. */
 export async function runOnce(invocation: Invocation, settings: Settings, format: Format, stop: Stop): Promise<Ran> {
@@ -20,7 +19,7 @@ export async function runOnce(invocation: Invocation, settings: Settings, format
   if (lock.kind === "taken") {
     const who = lock.by.pid === null ? "another process" : `process ${lock.by.pid}, since ${lock.by.since}`;
     invocation.terminal.log(`another run for base ${baseId} is under way: ${who}`, "warn");
-    return { kind: "locked", code: EXIT.locked };
+    return "locked";
   }
   try {
     return await unlocked(invocation, settings, format, stop);

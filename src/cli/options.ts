@@ -67,6 +67,18 @@ export function withWritingFlags(command: Command): Command {
     .addOption(new Option("--confirm", "ask before each job, on a terminal").conflicts("dryRun"));
 }
 
+/** The flags of a full sweep, which completes as well as fails. */
+export function withRecoveringFlags(command: Command): Command {
+  return command
+    .option("--no-fail", "complete only, fail nothing")
+    .addOption(
+      new Option(
+        "--via <way>",
+        "who completes the jobs: this tool, or the application's handler, whose webhook is sent again",
+      ).choices(["direct", "webhook"]),
+    );
+}
+
 /** The flags by which others are told of a run (docs/monitoring.md). Of what wrote nothing there is nothing to tell. */
 export function withWatchingFlags(command: Command): Command {
   return command

@@ -23,7 +23,8 @@ export async function runSweep(invocation: Invocation): Promise<ExitCode> {
       terminal.log("disabled by POLLING_ENABLED=false");
       return EXIT.done;
     }
-    return (await runOnce(invocation, settings, formatOf(invocation), stop)).code;
+    const ran = await runOnce(invocation, settings, formatOf(invocation), stop);
+    return ran === "locked" ? EXIT.locked : ran.code;
   } finally {
     stop.dispose();
     await sandbox?.close();

@@ -1,5 +1,5 @@
-import { type Command, Option } from "commander";
-import { withSharedFlags, withWatchingFlags, withWritingFlags } from "../options.ts";
+import type { Command } from "commander";
+import { withRecoveringFlags, withSharedFlags, withWatchingFlags, withWritingFlags } from "../options.ts";
 import { type Surroundings, sweepAction } from "./shared.ts";
 
 /** `stuck-jobs recover`: the sweep that the scheduler runs. */
@@ -10,22 +10,14 @@ export function addRecover(program: Command, surroundings: Surroundings): void {
     .description(
       "One full sweep: completes the jobs whose output exists, and fails those past --fail-after whose output is proven absent. This is what the scheduler runs.",
     );
-  withWatchingFlags(withWritingFlags(withSharedFlags(command)))
-    .option("--no-fail", "complete only, fail nothing")
-    .addOption(
-      new Option(
-        "--via <way>",
-        "who completes the jobs: this tool, or the application's handler, whose webhook is sent again",
-      ).choices(["direct", "webhook"]),
-    )
-    .addHelpText(
-      "after",
-      `
+  withWatchingFlags(withRecoveringFlags(withWritingFlags(withSharedFlags(command)))).addHelpText(
+    "after",
+    `
 Examples:
   stuck-jobs recover --dry-run               see it first
   stuck-jobs recover                         what cron runs, every 2 minutes
   stuck-jobs recover --limit 1               one job, to see that it works
   stuck-jobs recover --operation combine --confirm`,
-    );
+  );
   sweepAction(command, "recover", surroundings);
 }

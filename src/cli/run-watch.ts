@@ -1,0 +1,98 @@
+import { readEnvironment } from "../config/environment.ts";
+import { ConfigError } from "../config/problems.ts";
+import type { Settings } from "../config/settings.ts";
+import type { Duration } from "../core/job.ts";
+import type { Sandbox } from "../sandbox/server.ts";
+import { systemClock } from "./clock.ts";
+import { EXIT, type ExitCode } from "./exit-codes.ts";
+import type { Invocation } from "./invocation.ts";
+import { type Ending, keepWatch, type Rhythm } from "./keep-watch.ts";
+import { type Ran, runOnce } from "./one-run.ts";
+import type { Flags } from "./options.ts";
+import { readSettings } from "./read-settings.ts";
+import { openSandbox } from "./sandbox.ts";
+import { catchSignals, type Stop } from "./stop.ts";
+import { inWords } from "./words.ts";
+
+/** The flags of `watch` beyond those of `recover`. */
+export interface WatchFlags extends Flags {
+  readonly every?: Duration;
+  readonly jitter?: Duration;
+}
+
+/** What a run may take where the interval is short: with no other process in its way it need not end within that. */
+const LEAST_DEADLINE: Duration = 90_000;
+const DEADLINE_SHARE = 0.75;
+
+/** Sweeps again and again, from flags to the exit code of the signal that ends it. */
+export async function runWatch(flags: WatchFlags, surroundings: Omit<Invocation, "command" | "flags">) {
+  const rhythm = rhythmOf(flags, surroundings);
+  const deadline = flags.deadline ?? Math.max(rhythm.every * DEADLINE_SHARE, LEAST_DEADLINE);
+  const invocation: Invocation = { ...surroundings, command: "recover", flags: { ...flags, deadline } };
+  const sandbox = flags.sandbox ? await openSandbox({ lateWebhook: true }) : null;
+  const stop = catchSignals((name) => surroundings.terminal.log(`${name}: finishing the write in flight`));
+  try {
+    return await watch(invocation, rhythm, sandbox, stop);
+  } finally {
+    stop.dispose();
+    await sandbox?.close();
+  }
+}
+
+function rhythmOf({ every: given, jitter = 0 }: WatchFlags, { env }: Pick<Invocation, "env">): Rhythm {
+  const { intervalMinutes } = readEnvironment({ POLLING_INTERVAL_MINUTES: env.POLLING_INTERVAL_MINUTES });
+  const every = given ?? intervalMinutes * 60_000;
+  if (every < 1_000) throw new ConfigError([{ path: "--every", message: `found ${every}ms; expected 1s or more` }]);
+  if (jitter <= every) return { every, jitter };
+  const message = `found ${inWords(jitter)}; expected no more than the interval, ${inWords(every)}`;
+  throw new ConfigError([{ path: "--jitter", message }]);
+}
+
+async function watch(invocation: Invocation, rhythm: Rhythm, sandbox: Sandbox | null, stop: Stop): Promise<ExitCode> {
+  const { terminal } = invocation;
+  // A configuration that is wrong from the start ends the program; later it may be in the middle of being edited.
+  const given = await readSettings(invocation, sandbox);
+  if (given === "disabled") {
+    terminal.log("disabled by POLLING_ENABLED=false");
+    return EXIT.done;
+  }
+  terminal.log(`sweeping base ${given.airtable.baseId} every ${inWords(rhythm.every)}`);
+  let first: Settings | null = given;
+  await keepWatch(
+    rhythm,
+    {
+      clock: systemClock,
+      random: Math.random,
+      signal: stop.signal,
+      backingOff: (wait) => terminal.log(`the next run is in ${inWords(wait)}`, "warn"),
+    },
+    async () => {
+      const settings = first ?? (await settingsAnew(invocation, sandbox));
+      first = null;
+      if (settings === null) return "trouble";
+      try {
+        return endingOf(await runOnce(invocation, settings, invocation.flags.output ?? "line", stop));
+      } finally {
+        terminal.logAs({ runId: null });
+      }
+    },
+  );
+  return stop.code() ?? EXIT.done;
+}
+
+/** Reads all anew, as a run of cron would: tokens in files are replaced in time. Null where that failed. */
+async function settingsAnew(invocation: Invocation, sandbox: Sandbox | null): Promise<Settings | null> {
+  try {
+    const settings = await readSettings(invocation, sandbox);
+    return settings === "disabled" ? null : settings;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    invocation.terminal.log(`the configuration is wrong; nothing was read or written.\n${error.message}`, "error");
+    return null;
+  }
+}
+
+function endingOf(ran: Ran): Ending {
+  if (ran === "locked") return "skipped";
+  return ran.fault !== null || ran.code === EXIT.unavailable ? "trouble" : "well";
+}
