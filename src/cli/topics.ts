@@ -92,6 +92,10 @@ export const FILE_TOPICS: readonly Topic[] = [
     meaning:
       "The configuration, looked for from the working directory upwards, as is the key stuck-jobs of package.json.",
   },
+  {
+    names: ["$STATE_DIRECTORY/<base>.json", "$XDG_STATE_HOME/stuck-jobs/<base>.json"],
+    meaning: "What --notify-url has told; the second is in ~/.local/state by default.",
+  },
   { names: [".stuck-jobs-sandbox.json"], meaning: "What the sandbox keeps, in the working directory." },
 ];
 
