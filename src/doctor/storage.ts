@@ -1,17 +1,17 @@
+import type { Settings } from "../config/settings.ts";
 import { calibrate, type KnownOutput, newestCompleted, randomId } from "../core/calibrate.ts";
 import { type Calibration, fileNameOf, type Sighting } from "../core/evidence.ts";
 import type { Instant, Operation } from "../core/job.ts";
 import { type JobStore, type OutputProbe, StorageConfigError, UpstreamError } from "../core/ports.ts";
+import { placeOf } from "../storage/place.ts";
 import { type Finding, fail, pass, warn } from "./finding.ts";
 
-/** An output that a completed job has on record, and what is to be seen of it. */
+/** An output that a completed job has on record, and what is to be seen of it; null where it lies elsewhere. */
 export interface SeenOutput extends KnownOutput {
-  readonly sighting: Sighting;
+  readonly sighting: Sighting | null;
 }
 
-export interface StorageSettings {
-  readonly baseUrl: string;
-}
+export type StorageSettings = Pick<Settings["storage"], "baseUrl" | "addressing" | "credentials">;
 
 /** The newest recorded output of each operation: one to three requests to the base, which tells of none where it fails. */
 export async function knownOutputs(
@@ -36,7 +36,7 @@ export async function knownOutputs(
  * and whether the outputs that are on record are to be seen under the names that the configuration gives.
  */
 export async function checkStorage(
-  { baseUrl }: StorageSettings,
+  storage: StorageSettings,
   probe: OutputProbe,
   operations: readonly Operation[],
   known: readonly KnownOutput[],
@@ -45,11 +45,16 @@ export async function checkStorage(
 ): Promise<readonly Finding[]> {
   try {
     const seen: SeenOutput[] = [];
-    for (const output of known) seen.push({ ...output, sighting: await probe.look(output.url, signal) });
+    for (const output of known) {
+      // What a record names is not asked for wherever it may lie: only in the configured place.
+      const isThere = URL.canParse(output.url) && new URL(output.url).origin === new URL(storage.baseUrl).origin;
+      seen.push({ ...output, sighting: isThere ? await probe.look(output.url, signal) : null });
+    }
     const stranger = await probe.look(probe.locate(`${randomId(random)}.mp4`), signal);
-    const unreachable = checkAnswer(baseUrl, stranger);
+    const unreachable = checkAnswer(storage.baseUrl, stranger);
     if (unreachable !== null) return [unreachable];
-    const visible = seen.find(({ sighting }) => sighting.result === "present") ?? seen[0] ?? null;
+    const looked = seen.filter(({ sighting }) => sighting !== null);
+    const visible = looked.find(({ sighting }) => sighting?.result === "present") ?? looked[0] ?? null;
     const meaning = await calibrate(
       probe,
       { names: exampleNames(operations), externalId: EXAMPLE },
@@ -58,13 +63,9 @@ export async function checkStorage(
       signal,
     );
     return [
-      pass("storage", "storage", `${baseUrl} answers`),
-      pass(
-        "storage.credentials",
-        "credentials",
-        probe.signed ? "accepted: requests are signed" : "none: requests are anonymous",
-      ),
-      checkMissing(meaning, stranger, visible),
+      pass("storage", "storage", `${storage.baseUrl} answers`),
+      pass("storage.credentials", "credentials", credentialsInWords(storage)),
+      probe.signed ? checkSigned(stranger) : checkMissing(meaning, stranger, visible),
       ...checkOutputs(seen, operations),
       await checkListing(probe, random, signal),
     ];
@@ -124,6 +125,25 @@ function checkAnswer(baseUrl: string, stranger: Sighting): Finding | null {
   }
 }
 
+function credentialsInWords({ baseUrl, addressing, credentials }: StorageSettings): string {
+  if (credentials === null) return "none: requests are anonymous";
+  const region = credentials.region ?? placeOf(baseUrl, addressing).region;
+  return `accepted: requests are signed for the region ${region}`;
+}
+
+/** A signed request is told the truth, if its key may list the bucket. */
+function checkSigned(stranger: Sighting): Finding {
+  const [id, title] = ["storage.missing", "missing outputs"];
+  if (stranger.result === "absent") return pass(id, title, `answer ${stranger.detail}, since requests are signed`);
+  const detail = `answer ${stranger.detail}: the key may not list the bucket, so that no job is failed`;
+  return warn(
+    id,
+    title,
+    detail,
+    "Give the key the right to list the bucket (s3:ListBucket), or the Space read access as a whole.",
+  );
+}
+
 function checkMissing(meaning: Calibration, stranger: Sighting, visible: SeenOutput | null): Finding {
   const [id, title] = ["storage.missing", "missing outputs"];
   if (meaning.kind === "missing-is-404") return pass(id, title, `answer HTTP 404: ${meaning.detail}`);
@@ -137,7 +157,7 @@ function checkMissing(meaning: Calibration, stranger: Sighting, visible: SeenOut
     return warn(id, title, detail, next);
   }
   const { sighting } = visible;
-  if (sighting.result === "unknown" && sighting.cause === "forbidden" && stranger.result === "unknown") {
+  if (sighting?.result === "unknown" && sighting.cause === "forbidden" && stranger.result === "unknown") {
     const detail = `not to be told from those that are there: ${meaning.detail}`;
     const next =
       "The bucket is private, the wrong one, or that file was deleted. Open it, or give a key (STUCK_JOBS_S3_ACCESS_KEY_ID), or correct storage.baseUrl.";
@@ -154,10 +174,11 @@ function checkMissing(meaning: Calibration, stranger: Sighting, visible: SeenOut
 /** Of each operation, whether the newest output on record is there, and under a name that the configuration gives. */
 function checkOutputs(seen: readonly SeenOutput[], operations: readonly Operation[]): readonly Finding[] {
   const [id, title] = ["storage.outputs", "outputs"];
-  const strange = seen.filter(({ matches }) => !matches);
-  const gone = seen.filter(({ matches, sighting }) => matches && sighting.result !== "present");
-  const fine = seen.filter((each) => !strange.includes(each) && !gone.includes(each)).map(({ operation }) => operation);
-  const untold = operations.map(({ name }) => name).filter((name) => !seen.some(({ operation }) => operation === name));
+  const named = operations.filter(({ outputs }) => outputs.length > 0).map(({ name }) => name);
+  const strange = seen.filter(({ operation, matches }) => !matches && named.includes(operation));
+  const gone = seen.filter(({ matches, sighting }) => matches && sighting?.result !== "present");
+  const fine = seen.filter((each) => each.matches && !gone.includes(each)).map(({ operation }) => operation);
+  const untold = named.filter((name) => !seen.some(({ operation }) => operation === name));
   const told = [
     ...(fine.length > 0
       ? [`the newest of ${fine.join(", ")} ${fine.length === 1 ? "is" : "are"} there by the configured names`]
@@ -170,7 +191,7 @@ function checkOutputs(seen: readonly SeenOutput[], operations: readonly Operatio
       warn(
         id,
         title,
-        `the newest of ${operation}, ${url}, answers ${sighting.detail}`,
+        `the newest of ${operation}, ${url}, answers ${sighting?.detail}`,
         "Nothing, if it was deleted. Else look at the bucket: recover would not see such an output.",
       ),
     ),
@@ -179,7 +200,8 @@ function checkOutputs(seen: readonly SeenOutput[], operations: readonly Operatio
 }
 
 function strangeOutput({ operation, url, sighting }: SeenOutput): Finding {
-  const there = sighting.result === "present" ? "is there" : `answers ${sighting.detail}`;
+  const there =
+    sighting === null ? "lies elsewhere" : sighting.result === "present" ? "is there" : `answers ${sighting.detail}`;
   const detail = `the newest of ${operation}, ${url}, ${there}, but the configuration would not look for it`;
   const next = `Correct storage.baseUrl, or add the name that ends ${fileNameOf(url)} to operations.${operation}.outputs.`;
   return warn("storage.outputs", "outputs", detail, next);

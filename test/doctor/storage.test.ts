@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { openWorld, type World, type WorldOptions } from "../e2e/world.ts";
+import { CREDENTIALS, type S3Options, serveS3 } from "../support/s3.ts";
 import { closedPort } from "../support/servers.ts";
 import { HOUR } from "../support/world.ts";
 import { examined } from "./clinic.ts";
@@ -113,5 +114,45 @@ describe("a storage that is not one", () => {
     const { code, of } = await examined(world, { env: { STUCK_JOBS_STORAGE_URL: `${world.storageUrl}-other` } });
     expect(code).toBe(2);
     expect(of("storage.listing")).toMatchObject([{ level: "fail", detail: expect.stringContaining("NoSuchBucket") }]);
+  });
+});
+
+describe("a key to the storage", () => {
+  const KEY = {
+    STUCK_JOBS_S3_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
+    STUCK_JOBS_S3_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
+  };
+
+  async function signed(options: S3Options = {}, env: Readonly<Record<string, string>> = {}) {
+    const s3 = await serveS3({ now: Date.now, ...options });
+    const found = await examined(await openWorld(), {
+      env: { STUCK_JOBS_STORAGE_URL: `${s3.url}/clips`, ...KEY, ...env },
+    });
+    expect(JSON.stringify(found.checks)).not.toContain(CREDENTIALS.secretAccessKey);
+    return found;
+  }
+
+  it("that is accepted is told the truth of what is missing", async () => {
+    const { code, complaints, of } = await signed();
+    expect([code, complaints]).toEqual([0, []]);
+    expect(of("storage.credentials")).toMatchObject([
+      { detail: "accepted: requests are signed for the region us-east-1" },
+    ]);
+    expect(of("storage.missing")).toMatchObject([{ detail: expect.stringContaining("HTTP 404") }]);
+    expect(of("storage.listing")).toMatchObject([{ detail: expect.stringMatching(/^allowed/) }]);
+  });
+
+  it("that may not list is warned of, since no job can be failed by it", async () => {
+    const { code, of } = await signed({ mayList: false });
+    expect(code).toBe(0);
+    expect(of("storage.missing")).toMatchObject([{ level: "warn", next: expect.stringContaining("s3:ListBucket") }]);
+  });
+
+  it("that is wrong fails, in the storage's own words", async () => {
+    const { code, of } = await signed({}, { STUCK_JOBS_S3_SECRET_ACCESS_KEY: "another-secret-than-theirs" });
+    expect(code).toBe(2);
+    expect(of("storage.credentials")).toMatchObject([
+      { level: "fail", detail: expect.stringContaining("SignatureDoesNotMatch") },
+    ]);
   });
 });
