@@ -151,7 +151,8 @@ function sort(due: readonly Due[], results: readonly WriteResult[], last: boolea
 
 function failUpdate({ failure, job }: Due, calibration: Calibration | null, run: Run): JobUpdate {
   const { item, candidate } = failure;
-  const gathered = { sightings: item.looks.flat(), consultation: item.consultation };
+  const rule = item.verdict?.reason ?? "";
+  const gathered = { sightings: item.looks.flat(), consultation: item.consultation, rule };
   const at = serverNow(run);
   const since = item.job.since.kind === "at" ? item.job.since.at : at - candidate.age;
   const told = calibration === null || item.verdict?.reason === "provider-failed" ? null : calibration.detail;

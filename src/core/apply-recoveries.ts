@@ -269,7 +269,7 @@ function jobUpdate({ recovery, job }: Due, run: Run): JobUpdate {
     supersededBy === null
       ? completedLine(
           filesOf(recovery),
-          { sightings: item.looks.flat(), consultation: item.consultation },
+          { sightings: item.looks.flat(), consultation: item.consultation, rule: item.verdict?.reason ?? "" },
           at,
           run.signature,
         )

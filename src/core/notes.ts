@@ -16,6 +16,7 @@ export const REDELIVERED_MARK = "Delivery retried via polling at ";
 export const UNDELIVERED_MARK = "Delivery failed via polling at ";
 /** The error cell of a job that this tool failed says so, until another hand writes its own error. */
 export const FAILED_BY = "Set to failed by ";
+export const UNDONE_MARK = "Undone by stuck-jobs at ";
 /** What the poller that came before this tool wrote. */
 export const OLD_POLLER_FAILED_MARK = "Timed out via polling";
 
@@ -23,6 +24,8 @@ export const OLD_POLLER_FAILED_MARK = "Timed out via polling";
 export interface Gathered {
   readonly sightings: readonly Sighting[];
   readonly consultation: Consultation | null;
+  /** The reason of the verdict that led to the write: the rule by which it was made. */
+  readonly rule: string;
 }
 
 /** The line that a recovered job gets: what was found, and who completed it. */
@@ -33,14 +36,14 @@ export function completedLine(outputs: readonly Output[], gathered: Gathered, at
     if (output.etag !== null) seen.push(`ETag ${output.etag}`);
     return `${fileNameOf(output.url)} (${seen.join(", ")})`;
   });
-  return `${COMPLETED_MARK}${iso(at)}: found ${files.join(", ")}${said(gathered)} ${signed(by)}`;
+  return `${COMPLETED_MARK}${iso(at)}: found ${files.join(", ")}${said(gathered)}; rule ${gathered.rule} ${signed(by)}`;
 }
 
-function sightingOf({ sightings, consultation }: Gathered, { url }: Output): Sighting | undefined {
+function sightingOf({ sightings, consultation }: Omit<Gathered, "rule">, { url }: Output): Sighting | undefined {
   return [...sightings, ...(consultation?.looks ?? [])].find((each) => fileNameOf(each.url) === fileNameOf(url));
 }
 
-function said({ consultation }: Gathered): string {
+function said({ consultation }: Pick<Gathered, "consultation">): string {
   return consultation === null ? "" : `; ${consultation.provider}: ${consultation.answer.detail}`;
 }
 
@@ -68,7 +71,12 @@ export function bytesNoted(notes: string, fileName: string): number | null {
 
 /** The line that a failed job gets. */
 export function failedLine(gathered: Gathered, at: Instant, by: Signature): string {
-  return `${FAILED_MARK}${iso(at)}: no output; ${answers(gathered)}${said(gathered)} ${signed(by)}`;
+  return `${FAILED_MARK}${iso(at)}: no output; ${answers(gathered)}${said(gathered)}; rule ${gathered.rule} ${signed(by)}`;
+}
+
+/** The line of a job that is put back as it was before `runId` wrote it. */
+export function undoneLine(runId: string, at: Instant, by: Signature): string {
+  return `${UNDONE_MARK}${iso(at)}: put back what run ${runId} had found ${signed(by)}`;
 }
 
 /** Whether the error field holds what `failureText` wrote. */
@@ -98,7 +106,7 @@ export function failureText(
     ...(probed === "" ? [] : [`Probed: ${probed}.`]),
     ...(calibration === null ? [] : [`What "missing" looks like there: ${calibration}.`]),
     ...(consultation === null || reason !== null ? [] : [`${consultation.provider}: ${consultation.answer.detail}.`]),
-    `${FAILED_BY}${signed(by).slice(1, -1)}.`,
+    `${FAILED_BY}${signed(by).slice(1, -1)}, rule ${gathered.rule}.`,
   ].join("\n");
 }
 
@@ -107,11 +115,47 @@ const CELL_LIMIT = 100_000;
 
 /** Adds a line to what the cell holds. A full cell loses its oldest text rather than the line. */
 export function appendLine(notes: string, line: string): string {
-  const text = notes === "" ? line : `${notes.replace(/\n+$/, "")}\n${line}`;
+  const text = foldLines(notes === "" ? line : `${notes.replace(/\n+$/, "")}\n${line}`);
   return text.length <= CELL_LIMIT ? text : text.slice(text.length - CELL_LIMIT);
 }
 
-function answers({ sightings }: Gathered): string {
+/** So many lines of our own a cell may hold; the oldest beyond are folded into one. */
+const MOST_LINES = 10;
+
+const MARKS = [COMPLETED_MARK, FAILED_MARK, REDELIVERED_MARK, UNDELIVERED_MARK, UNDONE_MARK];
+
+const SIGNATURE = / \[stuck-jobs [^\s\]]+, run [^\s\]]+\]$/;
+
+const FOLDED = /^… and (\d+) earlier lines? of stuck-jobs$/;
+
+/**
+ * Folds our own lines past ten into one, which stands where the first of them stood. The newest of each kind stays,
+ * since later sweeps look for it; what others wrote stays as it is.
+ */
+export function foldLines(notes: string): string {
+  const lines = notes.split("\n");
+  const own = lines.flatMap((line, index) => (isOwnLine(line) ? [index] : []));
+  const before = lines.flatMap((line, index) => (FOLDED.test(line) ? [index] : []));
+  const newest = MARKS.map((mark) => own.findLast((index) => lines[index]?.startsWith(mark)));
+  const others = own.filter((index) => !newest.includes(index));
+  const room = MOST_LINES - (own.length - others.length);
+  const folded = others.slice(0, Math.max(0, others.length - room));
+  if (folded.length === 0 && before.length <= 1) return notes;
+  const gone = [...before, ...folded];
+  const count = before.reduce((sum, index) => sum + Number(FOLDED.exec(lines[index] ?? "")?.[1]), folded.length);
+  const first = Math.min(...gone);
+  const kept = lines.flatMap((line, index) => {
+    if (index === first) return [`… and ${count} earlier line${count === 1 ? "" : "s"} of stuck-jobs`];
+    return gone.includes(index) ? [] : [line];
+  });
+  return kept.join("\n");
+}
+
+function isOwnLine(line: string): boolean {
+  return SIGNATURE.test(line) && MARKS.some((mark) => line.startsWith(mark));
+}
+
+function answers({ sightings }: Pick<Gathered, "sightings">): string {
   return sightings.map((sighting) => `${fileNameOf(sighting.url)} → ${sighting.detail}`).join("; ");
 }
 

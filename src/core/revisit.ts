@@ -1,5 +1,5 @@
 import { type Duration, type Instant, isExternalId, type Job } from "./job.ts";
-import { COMPLETED_MARK, FAILED_BY, FAILED_MARK, OLD_POLLER_FAILED_MARK } from "./notes.ts";
+import { COMPLETED_MARK, FAILED_BY, FAILED_MARK, OLD_POLLER_FAILED_MARK, UNDONE_MARK } from "./notes.ts";
 import type { Revisit } from "./ports.ts";
 import type { Run } from "./run.ts";
 
@@ -32,8 +32,10 @@ export function isFailedByPolling(job: Job, run: Run, now: Instant): boolean {
   if (!isExternalId(job.externalId)) return false;
   const failedAt = lastMarked(job.notes, FAILED_MARK);
   if (failedAt !== null) {
-    const closedSince = job.notes.lastIndexOf(COMPLETED_MARK) > job.notes.lastIndexOf(FAILED_MARK);
-    const ours = !closedSince && (job.error === null || job.error.includes(FAILED_BY));
+    const changedSince = [COMPLETED_MARK, UNDONE_MARK].some(
+      (mark) => job.notes.lastIndexOf(mark) > job.notes.lastIndexOf(FAILED_MARK),
+    );
+    const ours = !changedSince && (job.error === null || job.error.includes(FAILED_BY));
     return ours && now - failedAt <= window;
   }
   return job.notes.includes(OLD_POLLER_FAILED_MARK) && job.since.kind === "at" && now - job.since.at <= window;
@@ -41,11 +43,13 @@ export function isFailedByPolling(job: Job, run: Run, now: Instant): boolean {
 
 /**
  * The job as it counts: one that polling had closed and that is open again was begun again since, in its old record,
- * whose date is that of its first run. By that date it would be failed the moment it began.
+ * whose date is that of its first run. By that date it would be failed the moment it began. One that was undone counts
+ * from then, so that whoever took it back has the time to change what they took it back for.
  */
 export function asItCounts(job: Job, { late }: { readonly late: boolean }): Job {
   if (late) return job;
-  const closedAt = Math.max(...[COMPLETED_MARK, FAILED_MARK].map((mark) => lastMarked(job.notes, mark) ?? 0));
+  const marks = [COMPLETED_MARK, FAILED_MARK, UNDONE_MARK];
+  const closedAt = Math.max(...marks.map((mark) => lastMarked(job.notes, mark) ?? 0));
   return job.since.kind === "at" && closedAt > job.since.at ? { ...job, since: { kind: "at", at: closedAt } } : job;
 }
 
