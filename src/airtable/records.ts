@@ -61,14 +61,18 @@ export function jobOf({ id, createdTime, fields }: ApiRecord, names: JobFields):
   };
 }
 
-/** A target out of its record; `fields` maps configured names to the base's. */
-export function targetOf({ id, fields: cells }: ApiRecord, fields: ReadonlyMap<string, string>): TargetRecord {
+/** A target out of its record; the maps are of configured names to the base's. */
+export function targetOf(
+  { id, fields }: ApiRecord,
+  names: { readonly attachments: ReadonlyMap<string, string>; readonly cells: ReadonlyMap<string, string> },
+): TargetRecord {
   const attachments: Record<string, readonly Attachment[]> = {};
-  for (const [configured, name] of fields) {
-    const cell = cells[name];
+  for (const [configured, name] of names.attachments) {
+    const cell = fields[name];
     if (Array.isArray(cell) && cell.length > 0) attachments[configured] = cell.map(attachmentOf);
   }
-  return { id, attachments };
+  const cells = [...names.cells].map(([configured, name]) => [configured, fields[name]] as const);
+  return { id, attachments, cells: Object.fromEntries(cells.filter(([, value]) => value !== undefined)) };
 }
 
 function attachmentOf(value: unknown): Attachment {

@@ -84,11 +84,13 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
       return records.map((record) => jobOf(record, fields));
     },
 
-    async readTargets(table, ids, attachmentFields, signal) {
+    async readTargets(table, ids, { attachments, cells }, signal) {
       const nameOf = await names.resolve(signal);
-      const fields = new Map(attachmentFields.map((name) => [name, nameOf(table, name)]));
+      const named = (fields: readonly string[]) => new Map(fields.map((name) => [name, nameOf(table, name)]));
+      const fields = { attachments: named(attachments), cells: named(cells) };
+      const wanted = [...new Set([...fields.attachments.values(), ...fields.cells.values()])];
       try {
-        const records = await readByIds(requests, table, ids, [...fields.values()], signal);
+        const records = await readByIds(requests, table, ids, wanted, signal);
         return new Map(records.map((record) => [record.id, targetOf(record, fields)]));
       } catch (error) {
         throw error instanceof UpstreamError && error.code !== "unavailable" ? new TableRefused(table, error) : error;
@@ -215,6 +217,8 @@ function configuredFields(
   const ofJobs = [...Object.values(fields).filter((name) => name !== null), ...allLinks(operations)];
   return [
     ...ofJobs.map((name) => [table, name] as const),
-    ...operations.map(({ target, attachment }) => [target.table, attachment] as const),
+    ...operations.flatMap(({ target, attachment, set }) => {
+      return [attachment, ...Object.keys(set)].map((name) => [target.table, name] as const);
+    }),
   ];
 }

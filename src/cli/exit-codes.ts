@@ -1,4 +1,5 @@
-import { type StorageConfigError, UpstreamError } from "../core/ports.ts";
+import { JournalError } from "../core/journal.ts";
+import { type Fault, UpstreamError } from "../core/ports.ts";
 import type { Report } from "../core/report.ts";
 import type { Finding, Matter } from "../doctor/finding.ts";
 
@@ -19,8 +20,8 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** The exit code for a base that could not be asked, or a storage that refuses our credentials. */
-export function exitCodeOfFault(error: UpstreamError | StorageConfigError): ExitCode {
+/** The exit code for a base that could not be asked, a storage that refuses our credentials, a journal that is closed. */
+export function exitCodeOfFault(error: Fault): ExitCode {
   if (!(error instanceof UpstreamError)) return EXIT.usage;
   switch (error.code) {
     case "auth":
@@ -33,7 +34,8 @@ export function exitCodeOfFault(error: UpstreamError | StorageConfigError): Exit
 }
 
 /** The exit code for a sweep that came to its end: the gravest of what its report tells. */
-export function exitCodeOf(report: Report, fault: UpstreamError | StorageConfigError | null): ExitCode {
+export function exitCodeOf(report: Report, fault: Fault | null): ExitCode {
+  if (fault instanceof JournalError) return EXIT.partial;
   if (fault instanceof UpstreamError && fault.code === "config") return EXIT.partial;
   if (fault !== null) return exitCodeOfFault(fault);
   if (report.brake !== null) return EXIT.brake;

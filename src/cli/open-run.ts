@@ -6,6 +6,7 @@ import { askPerson } from "./ask.ts";
 import { systemClock } from "./clock.ts";
 import type { Invocation } from "./invocation.ts";
 import type { RunLimits } from "./limits.ts";
+import { openJournal } from "./open-journal.ts";
 import { VERSION } from "./version.ts";
 
 /** All that the core is given, over the base and the storage of the settings. Nothing is asked before it asks. */
@@ -19,19 +20,21 @@ export function openRun(
   const storage = openStorage(settings);
   const providers = openProviders(settings, storage);
   const webhooks = openWebhooks(settings);
+  const journal = openJournal(invocation, settings);
   const run: Run = {
     ...planOf(invocation, settings),
     store: base.store,
     probe: storage,
     providers: providers.providers,
     webhooks,
+    journal,
     limits,
     observer,
   };
   return {
     run,
     async close() {
-      await Promise.all([base.close(), storage.close(), providers.close(), webhooks?.close()]);
+      await Promise.all([base.close(), storage.close(), providers.close(), webhooks?.close(), journal?.close()]);
     },
   };
 }
@@ -40,7 +43,7 @@ export function openRun(
 function planOf(
   { command, flags }: Invocation,
   settings: Settings,
-): Omit<Run, "store" | "probe" | "providers" | "webhooks" | "limits" | "observer"> {
+): Omit<Run, "store" | "probe" | "providers" | "webhooks" | "journal" | "limits" | "observer"> {
   return {
     command,
     dryRun: flags.dryRun === true,

@@ -29,6 +29,7 @@ export interface Flags {
   readonly force?: boolean;
   readonly confirm?: boolean;
   readonly via?: Via;
+  readonly journal?: string;
   readonly exitCode?: boolean;
   readonly metricsFile?: string;
   readonly pingUrl?: string;
@@ -64,6 +65,7 @@ export function withWritingFlags(command: Command): Command {
   return command
     .option("-n, --dry-run", "show what would be done, write nothing")
     .option("--force", "let the safety brake pass")
+    .option("--journal <path|none>", "record what is written in this file (default: in the state folder)")
     .addOption(new Option("--confirm", "ask before each job, on a terminal").conflicts("dryRun"));
 }
 

@@ -6,6 +6,7 @@ import { type Settings, settle } from "../config/settings.ts";
 import { readStorageKeys } from "../config/storage-keys.ts";
 import type { Sandbox } from "../sandbox/server.ts";
 import type { Invocation } from "./invocation.ts";
+import { SANDBOX_JOURNAL } from "./sandbox.ts";
 
 /**
  * What a run is given, from flags, environment and configuration file; "disabled" where the environment says that
@@ -32,6 +33,7 @@ export async function readSettings(
     concurrency: flags.concurrency,
     deadline: flags.deadline,
     via: flags.via,
+    journal: flags.journal ?? (sandbox === null ? undefined : SANDBOX_JOURNAL),
     watching: {
       metricsFile: flags.metricsFile,
       pingUrl: flags.pingUrl,

@@ -6,6 +6,9 @@ import type { Sandbox, SandboxOptions } from "../sandbox/server.ts";
 /** Where the sandbox keeps its state, in the working directory. */
 export const SANDBOX_STATE_FILE = ".stuck-jobs-sandbox.json";
 
+/** What was written to the sandbox, beside its state. */
+export const SANDBOX_JOURNAL = ".stuck-jobs-sandbox-journal.ndjson";
+
 /**
  * Starts the sandbox of the working directory; its servers are loaded only now.
  *

@@ -1,6 +1,6 @@
 import type { Settings } from "../config/settings.ts";
 import type { Instant } from "../core/job.ts";
-import { isFault, type StorageConfigError, UpstreamError } from "../core/ports.ts";
+import { type Fault, isFault, UpstreamError } from "../core/ports.ts";
 import type { Entry, Report } from "../core/report.ts";
 import { requestsOf, sweep } from "../core/sweep.ts";
 import { EXIT, type ExitCode, exitCodeOf, exitCodeOfFault } from "./exit-codes.ts";
@@ -19,7 +19,7 @@ export interface Outcome {
   /** Null where the listing was not finished: then nothing was decided, and nothing written. */
   readonly report: Report | null;
   /** What cut the sweep short. */
-  readonly fault: UpstreamError | StorageConfigError | null;
+  readonly fault: Fault | null;
   readonly code: ExitCode;
 }
 

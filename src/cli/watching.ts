@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Settings } from "../config/settings.ts";
+import { JournalError } from "../core/journal.ts";
 import { UpstreamError } from "../core/ports.ts";
 import type { RunResult, Trouble } from "../watching/result.ts";
 import { systemClock } from "./clock.ts";
@@ -78,6 +79,7 @@ function resultOf(outcome: Outcome, settings: Settings, stop: Stop): RunResult {
 }
 
 function troubleOf({ report, fault }: Outcome, { storage }: Settings): Trouble | null {
+  if (fault instanceof JournalError) return null;
   if (fault instanceof UpstreamError) return { upstream: "Airtable", detail: fault.message };
   if (fault !== null) return { upstream: "storage", detail: fault.message };
   if (report === null || !nothingDecided(report)) return null;

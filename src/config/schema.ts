@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { DURATION_FORM, parseDuration } from "./duration.ts";
+import { journalSchema } from "./journal.ts";
 import { providers } from "./provider-schema.ts";
 import { httpUrl, text } from "./texts.ts";
 import { watchingSchema } from "./watching.ts";
@@ -224,6 +225,7 @@ export const configSchema = z
     providers,
     webhooks,
     watching: watchingSchema.prefault({}).describe("Who is told of runs (docs/monitoring.md)."),
+    journal: journalSchema.prefault({}).describe("Where what a run writes is recorded (docs/history.md)."),
     operations: z.record(text, operation).describe("The kinds of work, by name; null takes one of the preset's out."),
   })
   .superRefine((config, context) => {

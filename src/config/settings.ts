@@ -2,6 +2,7 @@ import type { BrakeSettings } from "../core/brake.ts";
 import type { Duration, Operation, Thresholds, Via } from "../core/job.ts";
 import type { Environment } from "./environment.ts";
 import type { ConfigFile } from "./file.ts";
+import { type JournalSettings, settleJournal } from "./journal.ts";
 import { isObject } from "./objects.ts";
 import { goapi } from "./presets/goapi.ts";
 import { nca } from "./presets/nca.ts";
@@ -41,6 +42,7 @@ export interface Settings {
   readonly providers: readonly ProviderSettings[];
   readonly webhooks: WebhookSettings;
   readonly watching: WatchingSettings;
+  readonly journal: JournalSettings;
   /** Texts that must never be shown. */
   readonly secrets: readonly string[];
   readonly deadline: Duration;
@@ -55,6 +57,8 @@ export interface Overrides {
   readonly deadline?: Duration | undefined;
   readonly via?: Via | undefined;
   readonly watching?: WatchingOverrides | undefined;
+  /** A file, or "none". */
+  readonly journal?: string | undefined;
 }
 
 /** What counts where neither flag, environment nor file says otherwise. */
@@ -129,6 +133,7 @@ export function settle(file: ConfigFile, environment: Environment, overrides: Ov
     providers,
     webhooks,
     watching,
+    journal: settleJournal(config.journal, overrides.journal),
     secrets: [
       ...secrets,
       ...(webhooks.signature === null ? [] : [webhooks.signature.secret]),

@@ -2,6 +2,7 @@ import { halves } from "./batches.ts";
 import type { Calibration } from "./evidence.ts";
 import { checkJob } from "./guard.ts";
 import type { Duration, Job } from "./job.ts";
+import { writeJobs } from "./journaling.ts";
 import { appendLine, failedLine, failureText } from "./notes.ts";
 import type { JobUpdate, WriteResult } from "./ports.ts";
 import { lookAtAll, verdictOn } from "./probing.ts";
@@ -55,9 +56,11 @@ export async function applyFails(
         item.error = "the base was too slow: what was seen grew old before it could be written";
       return;
     }
-    const results = await run.store.updateJobs(
-      due.map((each) => failUpdate(each, calibration, run)),
-      run.limits.writes,
+    const results = await writeJobs(
+      due.map(({ failure, job }) => {
+        return { item: failure.item, calibration, job, update: failUpdate({ failure, job }, calibration, run) };
+      }),
+      run,
     );
     const heldUp = due.flatMap(({ failure }, n) => (results[n]?.kind === "held-up" ? [failure] : []));
     if (heldUp.length > 0) {

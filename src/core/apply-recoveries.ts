@@ -1,10 +1,11 @@
 import { batches, groupBy, halves } from "./batches.ts";
-import type { Output } from "./evidence.ts";
+import { fileNameOf, type Output } from "./evidence.ts";
 import { checkJob, checkTarget, type TargetCheck } from "./guard.ts";
-import type { Duration, Instant, Job } from "./job.ts";
+import type { Duration, Instant, Job, Operation } from "./job.ts";
+import { type TargetWrite, type Told, writeJobs, writeTargets } from "./journaling.ts";
 import { appendLine, completedLine, isOurs, supersededLine } from "./notes.ts";
 import { externalIdIn } from "./outputs.ts";
-import type { AttachmentValue, JobUpdate, TargetUpdate, WriteResult } from "./ports.ts";
+import type { AttachmentValue, JobUpdate, TargetFields, TargetRecord, TargetUpdate, WriteResult } from "./ports.ts";
 import { asItCounts, isFailedByPolling } from "./revisit.ts";
 import type { Case, Run } from "./run.ts";
 import { serverNow } from "./server-time.ts";
@@ -61,6 +62,8 @@ export interface Due {
   readonly job: Job;
   /** Null when the target holds the file already, or is not to be written. */
   readonly targetUpdate: TargetUpdate | null;
+  /** The target as it was read; null where it is not to be written. */
+  readonly target: TargetRecord | null;
   readonly readAt: Instant;
 }
 
@@ -122,18 +125,23 @@ async function examineTargets(
 ): Promise<readonly Due[]> {
   const due: Due[] = [];
   const closing = open.filter(({ recovery }) => recovery.supersededBy !== null);
-  due.push(...closing.map(({ recovery, job }) => ({ recovery, job, targetUpdate: null, readAt })));
+  due.push(...closing.map(({ recovery, job }) => ({ recovery, job, targetUpdate: null, target: null, readAt })));
   const delivering = open.filter(({ recovery }) => recovery.supersededBy === null);
   for (const [table, group] of groupBy(delivering, ({ recovery }) => recovery.candidate.operation.target.table)) {
     const ids = [...new Set(group.map(({ recovery }) => recovery.item.target?.id ?? ""))];
-    const fields = [...new Set(group.map(({ recovery }) => recovery.candidate.operation.attachment))];
-    const targets = await run.store.readTargets(table, ids, fields, run.limits.reads);
+    const targets = await run.store.readTargets(
+      table,
+      ids,
+      fieldsOf(group.map(({ recovery }) => recovery.candidate.operation)),
+      run.limits.reads,
+    );
     const checked = group.map(({ recovery, job }) => {
       const target = targets.get(recovery.item.target?.id ?? "");
-      return { recovery, job, check: checkTarget(target, recovery.candidate.operation, filesOf(recovery)) };
+      const check = checkTarget(target, recovery.candidate.operation, filesOf(recovery));
+      return { recovery, job, target: target ?? null, check };
     });
     const newer = await findNewer(checked, run);
-    for (const { recovery, job, check } of checked) {
+    for (const { recovery, job, target, check } of checked) {
       const { item, candidate, output } = recovery;
       const { operation } = candidate;
       const id = item.target?.id ?? "";
@@ -150,12 +158,12 @@ async function examineTargets(
           settle(item, { kind: "skip", reason: "target-occupied", detail: check.detail, output });
           break;
         case "holds":
-          due.push({ recovery, job, targetUpdate: null, readAt });
+          due.push({ recovery, job, targetUpdate: null, target: null, readAt });
           break;
         case "write":
         case "replace": {
           const fields = { [operation.attachment]: await fetchable(check.value, run), ...operation.set };
-          due.push({ recovery, job, targetUpdate: { id, fields }, readAt });
+          due.push({ recovery, job, targetUpdate: { id, fields }, target, readAt });
           break;
         }
       }
@@ -167,6 +175,7 @@ async function examineTargets(
 interface Checked {
   readonly recovery: Recovery;
   readonly job: Job;
+  readonly target: TargetRecord | null;
   readonly check: TargetCheck;
 }
 
@@ -204,31 +213,37 @@ interface Unsettled {
 /** Writes what is due, ten at a time; gives back what is not settled by that. */
 async function write(due: readonly Due[], run: Run): Promise<Unsettled> {
   const unsettled: Unsettled = { lost: new Map(), heldUp: [] };
-  const writeJobs = async (confirmed: readonly Due[]) => {
+  const completeJobs = async (confirmed: readonly Due[]) => {
     for (const batch of batches(confirmed, () => "")) {
       const fresh = keepFresh(batch, unsettled.lost, run);
       if (fresh.length === 0) continue;
-      const updates = fresh.map((each) => jobUpdate(each, run));
-      sort(fresh, await run.store.updateJobs(updates, run.limits.writes), unsettled, ({ recovery }) => {
+      const writes = fresh.map((each) => {
+        return { ...toldOf(each), job: each.job, update: jobUpdate(each, run) };
+      });
+      sort(fresh, await writeJobs(writes, run), unsettled, ({ recovery }) => {
         recovery.item.applied = true;
       });
     }
   };
 
-  await writeJobs(due.filter(({ targetUpdate }) => targetUpdate === null));
+  await completeJobs(due.filter(({ targetUpdate }) => targetUpdate === null));
   const delivering = due.filter(({ targetUpdate }) => targetUpdate !== null);
   for (const [table, group] of groupBy(delivering, ({ recovery }) => recovery.candidate.operation.target.table)) {
     for (const batch of batches(group, ({ targetUpdate }) => targetUpdate?.id ?? "")) {
       // What was begun is finished, the jobs of delivered targets included; the rest is for the next run.
       if (run.limits.begin.aborted) return unsettled;
       const fresh = keepFresh(batch, unsettled.lost, run);
-      const updates = fresh.flatMap(({ targetUpdate }) => (targetUpdate === null ? [] : [targetUpdate]));
-      if (updates.length === 0) continue;
+      const writes = fresh.flatMap((each): readonly TargetWrite[] => {
+        const { targetUpdate: update, target: record, recovery } = each;
+        if (update === null || record === null) return [];
+        return [{ ...toldOf(each), record, update, sizes: sizesOf(filesOf(recovery)) }];
+      });
+      if (writes.length === 0) continue;
       const confirmed: Due[] = [];
-      sort(fresh, await run.store.updateTargets(table, updates, run.limits.writes), unsettled, (each) => {
+      sort(fresh, await writeTargets(table, writes, run), unsettled, (each) => {
         confirmed.push(each);
       });
-      await writeJobs(confirmed);
+      await completeJobs(confirmed);
     }
   }
   return unsettled;
@@ -288,6 +303,23 @@ function jobUpdate({ recovery, job }: Due, run: Run): JobUpdate {
     ...(item.late && isOurs(job.error ?? "") ? { error: null } : {}),
     notes: appendLine(job.notes, line),
   };
+}
+
+/** What of a target is read before it is written. */
+export function fieldsOf(operations: readonly Pick<Operation, "attachment" | "set">[]): TargetFields {
+  return {
+    attachments: [...new Set(operations.map(({ attachment }) => attachment))],
+    cells: [...new Set(operations.flatMap(({ set }) => Object.keys(set)))],
+  };
+}
+
+/** How large files are, by their names. */
+export function sizesOf(files: readonly Output[]): ReadonlyMap<string, number> {
+  return new Map(files.map(({ url, bytes }) => [fileNameOf(url), bytes]));
+}
+
+function toldOf({ recovery }: Due): Told {
+  return { item: recovery.item, calibration: null };
 }
 
 /** All files of the output. */

@@ -1,8 +1,9 @@
-import { FRESH_FOR, fetchable } from "./apply-recoveries.ts";
+import { FRESH_FOR, fetchable, sizesOf } from "./apply-recoveries.ts";
 import { batches, CHUNK, halves } from "./batches.ts";
 import { recordedOutputs } from "./calibrate.ts";
 import { fileNameOf, type Output } from "./evidence.ts";
 import type { Instant, Job, Operation, Target } from "./job.ts";
+import { type JobWrite, type TargetWrite, writeJobs, writeTargets } from "./journaling.ts";
 import {
   appendLine,
   bytesNoted,
@@ -11,7 +12,7 @@ import {
   UNDELIVERED_MARK,
   undeliveredLine,
 } from "./notes.ts";
-import type { JobUpdate, TargetRecord, TargetUpdate, WriteResult } from "./ports.ts";
+import type { JobUpdate, TargetRecord, WriteResult } from "./ports.ts";
 import type { Case, Run } from "./run.ts";
 import { serverNow } from "./server-time.ts";
 import { operationOf, targetOf } from "./target.ts";
@@ -23,6 +24,8 @@ interface Undelivered {
   readonly operation: Operation;
   readonly target: Target;
   readonly urls: readonly string[];
+  /** The target as it was read. */
+  readonly record: TargetRecord;
   /** What was found in the field instead, for people. */
   readonly found: string;
 }
@@ -110,12 +113,15 @@ async function deliverAgain(
 ): Promise<ReadonlySet<string> | "held-up"> {
   const [first] = due;
   if (first === undefined || run.clock.now() - readAt > FRESH_FOR) return new Set();
-  const updates: TargetUpdate[] = [];
-  for (const { target, urls } of due.map(({ delivery }) => delivery)) {
+  const writes: TargetWrite[] = [];
+  for (const { item, delivery } of due) {
+    const { target, urls, record } = delivery;
     const value = urls.map((url) => ({ url }));
-    updates.push({ id: target.id, fields: { [target.field]: await fetchable(value, run) } });
+    const update = { id: target.id, fields: { [target.field]: await fetchable(value, run) } };
+    const files = item.verdict?.kind === "recover" ? [item.verdict.output, ...item.verdict.others] : [];
+    writes.push({ item, calibration: null, record, update, sizes: sizesOf(files) });
   }
-  const results = await run.store.updateTargets(first.delivery.target.table, updates, run.limits.writes);
+  const results = await writeTargets(first.delivery.target.table, writes, run);
   if (results.some(({ kind }) => kind === "held-up")) return "held-up";
   return new Set(due.flatMap(({ item }, n) => (settled(item, results[n]) ? [item.job.id] : [])));
 }
@@ -126,14 +132,14 @@ async function note(due: readonly DueRepair[], readAt: Instant, run: Run): Promi
   if (due.length > 0 && run.clock.now() - readAt > FRESH_FOR) {
     jobs = await run.store.readJobs([...jobs.keys()], run.limits.reads);
   }
-  const updates = due.flatMap(({ output, delivery }): readonly JobUpdate[] => {
+  const writes = due.flatMap(({ item, output, delivery }): readonly JobWrite[] => {
     const job = jobs.get(delivery.job.id);
     const unchanged = job?.status === delivery.job.status && job.responsePayload === delivery.job.responsePayload;
     if (job === undefined || !unchanged) return [];
-    return [noteOf(job, output, delivery, run)];
+    return [{ item, calibration: null, job, update: noteOf(job, output, delivery, run) }];
   });
-  if (updates.length === 0) return;
-  const results = await run.store.updateJobs(updates, run.limits.writes);
+  if (writes.length === 0) return;
+  const results = await writeJobs(writes, run);
   if (results.some(({ kind }) => kind === "held-up")) {
     for (const part of halves(due)) await note(part, Number.NEGATIVE_INFINITY, run);
     return;
@@ -187,19 +193,20 @@ async function undeliveredOf(jobs: readonly Job[], run: Run): Promise<readonly U
   const found: Undelivered[] = [];
   for (const table of new Set(deliveries.map(({ target }) => target.table))) {
     const own = deliveries.filter(({ target }) => target.table === table);
-    const fields = [...new Set(own.map(({ target }) => target.field))];
+    const attachments = [...new Set(own.map(({ target }) => target.field))];
     const targetIds = [...new Set(own.map(({ target }) => target.id))];
-    const records = await run.store.readTargets(table, targetIds, fields, run.limits.reads);
+    const records = await run.store.readTargets(table, targetIds, { attachments, cells: [] }, run.limits.reads);
     for (const delivery of own) {
-      const trouble = troubleWith(delivery, records.get(delivery.target.id));
-      if (trouble !== null) found.push({ ...delivery, found: trouble });
+      const record = records.get(delivery.target.id);
+      const trouble = record === undefined ? null : troubleWith(delivery, record);
+      if (record !== undefined && trouble !== null) found.push({ ...delivery, record, found: trouble });
     }
   }
   return found;
 }
 
 /** The delivery that a job's record tells of; none where another hand completed it, or no file was written for it. */
-function deliveryOf(job: Job, run: Run): readonly Omit<Undelivered, "found">[] {
+function deliveryOf(job: Job, run: Run): readonly Omit<Undelivered, "found" | "record">[] {
   if (job.status !== run.completedStatus || job.notes.includes(UNDELIVERED_MARK)) return [];
   if (!job.responsePayload.includes('"completed_via":"polling"') || job.notes.includes("superseded by job")) return [];
   const lookup = operationOf(job, run.policy.operations);
@@ -215,10 +222,9 @@ function deliveryOf(job: Job, run: Run): readonly Omit<Undelivered, "found">[] {
 
 /** What is wrong with the field; null where the file is there, is still being fetched, or another one took its place. */
 function troubleWith(
-  { job, target, urls }: Omit<Undelivered, "found">,
-  record: TargetRecord | undefined,
+  { job, target, urls }: Omit<Undelivered, "found" | "record">,
+  record: TargetRecord,
 ): string | null {
-  if (record === undefined) return null;
   const files = record.attachments[target.field] ?? [];
   if (files.length === 0) return `${target.field} is empty`;
   for (const url of urls) {
@@ -235,6 +241,7 @@ function caseOf({ job, operation, target }: Undelivered, verdict: Verdict): Case
   const { id, externalId, type, status, since } = job;
   return {
     job: { id, externalId, type, status, since },
+    facts: null,
     operation: operation.name,
     age: null,
     late: false,

@@ -89,6 +89,7 @@ function caseOf(job: Job, candidate: Candidate | null, late: boolean, run: Run, 
   const target = candidate?.operation.target;
   return {
     job,
+    facts: null,
     operation: lookup.kind === "known" ? lookup.operation.name : null,
     age: job.since.kind === "at" ? now - job.since.at : null,
     late,
@@ -156,7 +157,7 @@ async function attachmentsOf(
   { table, id, field }: NonNullable<Case["target"]>,
   run: Run,
 ): Promise<readonly Attachment[] | null> {
-  const records = await run.store.readTargets(table, [id], [field], run.limits.reads);
+  const records = await run.store.readTargets(table, [id], { attachments: [field], cells: [] }, run.limits.reads);
   const record = records.get(id);
   return record === undefined ? null : (record.attachments[field] ?? []);
 }

@@ -14,6 +14,8 @@ export interface FailingResult {
   readonly held: readonly HeldOperation[];
   /** Whether fails were left to the next run. */
   readonly truncated: boolean;
+  /** Null where nothing had to be found out. */
+  readonly calibration: Calibration | null;
 }
 
 /**
@@ -32,13 +34,13 @@ export async function failDue(
 ): Promise<FailingResult> {
   const proven = cases.flatMap(failedByProvider);
   const suspects = cases.flatMap(suspectOf);
-  if (proven.length + suspects.length === 0) return { held: [], truncated: false };
-  if (run.limits.begin.aborted) return { held: [], truncated: true };
+  if (proven.length + suspects.length === 0) return { held: [], truncated: false, calibration: null };
+  if (run.limits.begin.aborted) return { held: [], truncated: true, calibration: null };
   if (listing.skewed) {
     for (const { item } of [...proven, ...suspects]) {
       item.verdict = { kind: "unknown", reason: "clock-skew", detail: "the clocks differ by over 5 minutes" };
     }
-    return { held: [], truncated: false };
+    return { held: [], truncated: false, calibration: null };
   }
 
   const { calibration, held } = await judge(suspects, cases, listing, run);
@@ -55,7 +57,7 @@ export async function failDue(
       await applyFails(await withConsent(ten, run), calibration, run);
     }
   }
-  return { held, truncated: rest.length > 0 };
+  return { held, truncated: rest.length > 0, calibration };
 }
 
 function isToFail({ item }: Failure): boolean {

@@ -1,5 +1,6 @@
 import type { Output, Sighting } from "./evidence.ts";
 import type { Instant, Job, Operation } from "./job.ts";
+import { JournalError } from "./journal.ts";
 
 /** Time, as the sweep may know it. */
 export interface Clock {
@@ -36,10 +37,18 @@ export interface Attachment {
   readonly size: number | null;
 }
 
-/** A record that receives outputs: its attachment fields, as just read. A blank field has no entry. */
+/** A record that receives outputs: the fields that are written, as just read. A blank field has no entry. */
 export interface TargetRecord {
   readonly id: string;
   readonly attachments: Readonly<Record<string, readonly Attachment[]>>;
+  /** The further fields, as the base answers them. */
+  readonly cells: Readonly<Record<string, unknown>>;
+}
+
+/** Which fields of a target are read: those that are to be written, and no others. */
+export interface TargetFields {
+  readonly attachments: readonly string[];
+  readonly cells: readonly string[];
 }
 
 /** The whole list of a cell: new files as `{ url }`, and entries that are kept as `{ id }`. */
@@ -92,7 +101,7 @@ export interface JobStore {
   readTargets(
     table: string,
     ids: readonly string[],
-    attachmentFields: readonly string[],
+    fields: TargetFields,
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, TargetRecord>>;
   /** Writes at most ten targets in one request. */
@@ -248,7 +257,10 @@ export class StorageConfigError extends Error {
   }
 }
 
-/** Whether an error means that base or storage refused us, as opposed to a fault of the program. */
-export function isFault(error: unknown): error is UpstreamError | StorageConfigError {
-  return isUpstreamError(error) || error instanceof StorageConfigError;
+/** What cuts a sweep short that is no fault of the program. */
+export type Fault = UpstreamError | StorageConfigError | JournalError;
+
+/** Whether an error means that base, storage or journal refused us, as opposed to a fault of the program. */
+export function isFault(error: unknown): error is Fault {
+  return isUpstreamError(error) || error instanceof StorageConfigError || error instanceof JournalError;
 }

@@ -2,6 +2,7 @@ import type { BrakeSettings } from "./brake.ts";
 import type { Consultation } from "./consult.ts";
 import type { Look, Sighting } from "./evidence.ts";
 import type { Duration, Instant, Job, Target, Via } from "./job.ts";
+import type { Journal } from "./journal.ts";
 import type { Signature } from "./notes.ts";
 import type { Clock, JobStore, OutputProbe, ProviderStatus, WebhookReplay } from "./ports.ts";
 import type { Command, Entry } from "./report.ts";
@@ -72,6 +73,8 @@ export interface Run {
   readonly webhooks: WebhookReplay | null;
   /** Who completes recovered jobs, whatever the operation says; null leaves it to the operation. */
   readonly via: Via | null;
+  /** What is written is told to it first; null where it is off. */
+  readonly journal: Journal | null;
   readonly clock: Clock;
   readonly random: () => number;
   readonly limits: Limits;
@@ -84,6 +87,8 @@ export interface Run {
 export interface Case {
   /** What the listing told; the bulky texts are left behind, a sweep may hold 50,000 of these. */
   readonly job: Pick<Job, "id" | "externalId" | "type" | "status" | "since">;
+  /** The whole job without its bulky texts, as JSON; null where there is no journal to keep it for. */
+  readonly facts: string | null;
   readonly operation: string | null;
   readonly age: Duration | null;
   /** Whether polling failed it before: it is shown only if its output has turned up since. */

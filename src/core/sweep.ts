@@ -3,10 +3,13 @@ import { Bell } from "./bell.ts";
 import type { HeldOperation } from "./brake.ts";
 import { Deck } from "./deck.ts";
 import { verifyDeliveries } from "./delivery.ts";
+import type { Calibration } from "./evidence.ts";
 import { failDue } from "./failing.ts";
 import { herdsIn } from "./herds.ts";
 import type { Instant, Job } from "./job.ts";
-import { isFault, type JobQuery, StorageConfigError, type UpstreamError } from "./ports.ts";
+import { JournalError } from "./journal.ts";
+import { factsOf, judgedOf } from "./judged.ts";
+import { type Fault, isFault, type JobQuery, StorageConfigError } from "./ports.ts";
 import { probeAll } from "./probing.ts";
 import { recover } from "./recovering.ts";
 import { type Report, summarise } from "./report.ts";
@@ -18,7 +21,7 @@ import { FUTURE_TOLERANCE, triage } from "./verdict.ts";
 /** What a sweep comes to. `fault` is what cut its writing short: the report holds what was done before. */
 export interface SweepResult {
   readonly report: Report;
-  readonly fault: UpstreamError | StorageConfigError | null;
+  readonly fault: Fault | null;
 }
 
 /**
@@ -26,7 +29,7 @@ export interface SweepResult {
  * listing is complete; both then go on side by side. Failing comes last, when all is probed.
  *
  * @throws UpstreamError when the listing could not be finished, StorageConfigError when the storage refuses our
- * credentials: then nothing was written.
+ * credentials, JournalError when the journal cannot be written: then nothing was written.
  */
 export async function sweep(run: Run): Promise<SweepResult> {
   const startedAt = run.clock.now();
@@ -53,6 +56,7 @@ export async function sweep(run: Run): Promise<SweepResult> {
 
   let truncated = listing.truncated;
   let brake: readonly HeldOperation[] = [];
+  let calibration: Calibration | null = null;
   let fault: SweepResult["fault"] = null;
   try {
     try {
@@ -64,17 +68,20 @@ export async function sweep(run: Run): Promise<SweepResult> {
     if (run.command !== "scan") cases.push(...(await verifyDeliveries(listing.deliveries, run)));
     const failing = await failDue(cases, { ...listing, skewed: listing.skew > SKEW_TOO_FAR }, run);
     brake = failing.held;
+    calibration = failing.calibration;
     truncated ||= failing.truncated;
   } catch (error) {
     if (isFault(error)) fault = error;
     else if (!run.limits.begin.aborted && !run.limits.writes.aborted) throw error;
     truncated = true;
   }
-  if (fault instanceof StorageConfigError && !cases.some(({ applied }) => applied)) throw fault;
+  const refused = fault instanceof StorageConfigError || fault instanceof JournalError;
+  if (refused && !cases.some(({ applied }) => applied)) throw fault;
   const cutOff = run.limits.reads.aborted;
   truncated ||= cases.some(({ verdict }) => verdict === null || (cutOff && verdict.reason === "storage-unreachable"));
   if (writes(run)) truncated = leaveUnapplied(cases, truncated);
   for (const item of cases) run.observer.settled(entryOf(item));
+  if (writes(run)) await keepVerdicts(cases, { ...listing, calibration, brake }, run);
   const report = reportOf(run, cases, { startedAt, truncated, brake });
   return { report, fault };
 }
@@ -174,6 +181,7 @@ function caseOf(listed: Job, run: Run, now: Instant): readonly Case[] {
   const { id, externalId, type, status, since } = job;
   const base = {
     job: { id, externalId, type, status, since },
+    facts: factsOf(job, run),
     late,
     looks: [],
     consultation: null,
@@ -204,6 +212,27 @@ function dropUnchanged(cases: Case[]): void {
 
 function writes(run: Run): boolean {
   return run.command !== "scan" && !run.dryRun;
+}
+
+/** Lets the journal have what was judged, and by what: other rules can be tried on it afterwards. */
+async function keepVerdicts(
+  cases: readonly Case[],
+  {
+    now,
+    failedBefore,
+    calibration,
+    brake,
+  }: Pick<Listing, "now" | "failedBefore"> & {
+    readonly calibration: Calibration | null;
+    readonly brake: readonly HeldOperation[];
+  },
+  run: Run,
+): Promise<void> {
+  const { journal, signature, command, force } = run;
+  if (journal === null || !cases.some(({ applied, error }) => applied || error !== null)) return;
+  const held = brake.map(({ operation }) => operation);
+  const restsOn = { now, calibration, failedBefore: Object.fromEntries(failedBefore), held, force };
+  await journal.judged(restsOn, judgedOf(cases, now, calibration, run), { ...signature, command });
 }
 
 /** What was planned and not come to is left to the next run, and says so. */

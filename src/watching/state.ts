@@ -1,7 +1,7 @@
-import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import type { Env } from "../config/environment.ts";
+import { stateFolderOf } from "../config/state-folder.ts";
 import { ALL_WELL, type Conditions } from "./changes.ts";
 import { privateFolder, readWhole, replaceFile } from "./files.ts";
 import type { Pending } from "./message.ts";
@@ -26,12 +26,9 @@ const schema = z.object({
   pending: z.array(z.object({ at: z.number(), text: z.string() })),
 });
 
-/** The file of a base: in systemd's state folder for the service, else in the user's. */
+/** The file of a base. */
 export function stateFileOf(baseId: string, env: Env): string {
-  const { STATE_DIRECTORY, XDG_STATE_HOME } = env;
-  const [ofService = ""] = (STATE_DIRECTORY ?? "").split(":");
-  const folder = ofService || join(XDG_STATE_HOME || join(homedir(), ".local", "state"), "stuck-jobs");
-  return join(folder, `${baseId}.json`);
+  return join(stateFolderOf(env), `${baseId}.json`);
 }
 
 /** Reads the state. A file that is missing or broken is none: then what is wrong is told again rather than not at all. */

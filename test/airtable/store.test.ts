@@ -199,12 +199,13 @@ describe("a read by ids", () => {
     const found = await clientOf(base.url).store.readTargets(
       "Segments",
       ["recSegment0000001"],
-      ["Voiceover + Video", "Video"],
+      { attachments: ["Voiceover + Video", "Video"], cells: ["Status", "Notes"] },
       never,
     );
     expect(found.get("recSegment0000001")).toEqual({
       id: "recSegment0000001",
       attachments: { "Voiceover + Video": [{ id: "att1", url: "u", filename: "a.mp4", size: 3 }] },
+      cells: {},
     });
   });
 });

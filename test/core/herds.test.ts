@@ -22,6 +22,7 @@ function stuck(
   const candidate = { operation: COMBINE, targetId: SEGMENT, externalId: "x", names: [["x.mp4"]], age: HOUR + 1 };
   const answer = { kind: "forgotten", detail: "forgotten", herd } as const;
   return {
+    facts: null,
     job: { ...job({ id: `recJob${String(n).padStart(11, "0")}` }), since: { kind: "at", at } },
     operation: "combine",
     age: HOUR,

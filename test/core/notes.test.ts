@@ -70,7 +70,8 @@ describe("folding our own lines in a job's notes", () => {
         const folded = foldLines(lines.join("\n"));
         for (const mark of MARKS) {
           const last = lines.findLast((line) => isOwn(line) && line.startsWith(mark));
-          if (last !== undefined) expect(folded.split("\n").findLast((line) => isOwn(line) && line.startsWith(mark))).toBe(last);
+          if (last !== undefined)
+            expect(folded.split("\n").findLast((line) => isOwn(line) && line.startsWith(mark))).toBe(last);
         }
       }),
     );

@@ -36,7 +36,8 @@ export function run(
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       cwd,
-      env: { PATH: process.env.PATH ?? "", ...env },
+      // What is kept from run to run is kept in the test's own folder, not in that of whoever runs the tests.
+      env: { PATH: process.env.PATH ?? "", XDG_STATE_HOME: join(cwd, ".state"), ...env },
       stdio: ["pipe", "pipe", stderr ?? "pipe"],
     });
     const out: Buffer[] = [];

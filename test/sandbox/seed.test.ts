@@ -137,7 +137,7 @@ describe("the seed's bucket", () => {
   it("holds the very file that one target has already", () => {
     const target = targetOf(
       { ...find("recSegment0000013"), createdTime: null },
-      new Map([["Voiceover + Video", "Voiceover + Video"]]),
+      { attachments: new Map([["Voiceover + Video", "Voiceover + Video"]]), cells: new Map() },
     );
     const [file] = target.attachments["Voiceover + Video"] ?? [];
     expect(SEED.objects.find(({ key }) => key === file?.filename)?.object.bytes).toBe(file?.size);
@@ -191,7 +191,10 @@ function world(listing: "open" | "restricted") {
   const base = new FakeBase(records("Jobs").map((record) => jobOf(record, { ...jobs.fields, links })));
   for (const { table, ...record } of all().filter(({ table }) => table !== "Jobs")) {
     const names = operations.map(({ attachment }) => attachment);
-    const { attachments } = targetOf(record, new Map(names.map((name) => [name, name])));
+    const { attachments } = targetOf(record, {
+      attachments: new Map(names.map((name) => [name, name])),
+      cells: new Map(),
+    });
     base.target(table, record.id, Object.fromEntries(Object.keys(attachments).map((name) => [name, []])));
     for (const files of Object.values(attachments)) base.files(record.id, files);
   }

@@ -115,6 +115,7 @@ export function startSweep(world: World, witness: Witness, random: Random, optio
     webhooks: null,
     via: null,
     probe: probeOf(line),
+    journal: null,
     clock: living,
     random: random.next,
     limits: { listing, begin, reads, writes },

@@ -107,7 +107,8 @@ export class FakeBase implements JobStore {
       found.map(({ id, fields }) => {
         const fetched = this.#fetched.get(id);
         const attachments = Object.entries(attachmentsIn(fields)).map(([name, files]) => [name, fetched ?? files]);
-        return [id, { id, attachments: Object.fromEntries(attachments) }];
+        const cells = Object.entries(fields).filter(([, value]) => !Array.isArray(value));
+        return [id, { id, attachments: Object.fromEntries(attachments), cells: Object.fromEntries(cells) }];
       }),
     );
   }
@@ -254,6 +255,7 @@ export function runOf(store: JobStore, probe: OutputProbe, over: Partial<Run> = 
     providers: new Map(),
     webhooks: null,
     via: null,
+    journal: null,
     clock: stillClock(),
     random: () => 0.5,
     limits: { listing: never, begin: never, reads: never, writes: never },

@@ -39,8 +39,8 @@ export function addSandbox(program: Command, { terminal, exit }: Surroundings): 
     .command("reset")
     .description("Forgets what was done to the sandbox in this folder: the story begins anew.")
     .action(async () => {
-      const { SANDBOX_STATE_FILE } = await import("../sandbox.ts");
-      await rm(SANDBOX_STATE_FILE, { force: true });
+      const { SANDBOX_JOURNAL, SANDBOX_STATE_FILE } = await import("../sandbox.ts");
+      for (const file of [SANDBOX_STATE_FILE, SANDBOX_JOURNAL]) await rm(file, { force: true });
       terminal.log(`Removed ${SANDBOX_STATE_FILE}`);
       exit(EXIT.done);
     });

@@ -1,0 +1,36 @@
+import { join } from "node:path";
+import type { Env } from "../config/environment.ts";
+import type { Settings } from "../config/settings.ts";
+import { stateFolderOf } from "../config/state-folder.ts";
+import type { Journal } from "../core/journal.ts";
+import { createJournal } from "../journal/write.ts";
+import { systemClock } from "./clock.ts";
+import { type Invocation, mayWrite } from "./invocation.ts";
+
+/** The journal of a run that may write; null for another, and where it is off. Its file is opened for the first write. */
+export function openJournal(
+  invocation: Pick<Invocation, "command" | "flags" | "env" | "terminal">,
+  settings: Settings,
+): (Journal & { close(): Promise<void> }) | null {
+  const path = journalPathOf(settings, invocation.env);
+  if (path === null || !mayWrite(invocation)) return null;
+  const { terminal } = invocation;
+  const { place, maxBytes, keep } = settings.journal;
+  return createJournal({
+    path,
+    asked: place?.kind === "asked",
+    maxBytes,
+    keep,
+    jobsTable: settings.jobs.table,
+    redact: (text) => terminal.redact(text),
+    now: systemClock.now,
+    // A container whose file system is read-only would be told so every two minutes.
+    missed: (message, begun) => terminal.log(`${message}; going on without`, begun ? "warn" : "info"),
+  });
+}
+
+/** Where the journal of the settings is; null where it is off. */
+export function journalPathOf({ journal: { place }, airtable }: Settings, env: Env): string | null {
+  if (place === null) return null;
+  return place.kind === "asked" ? place.path : join(stateFolderOf(env), `journal-${airtable.baseId}.ndjson`);
+}

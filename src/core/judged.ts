@@ -1,0 +1,87 @@
+import { policyOf } from "./apply-recoveries.ts";
+import type { Consultation } from "./consult.ts";
+import { findingOf } from "./consult.ts";
+import type { Calibration, Look } from "./evidence.ts";
+import { fileNameOf, weigh } from "./evidence.ts";
+import type { Instant, Job } from "./job.ts";
+import type { Judged } from "./journal.ts";
+import type { Case, Run } from "./run.ts";
+import { decide, type Policy, triage, type Verdict } from "./verdict.ts";
+
+/** A job without the texts that no verdict rests on. */
+export type JobFacts = Omit<Job, "notes" | "responsePayload" | "error">;
+
+/** What was gathered for a job. */
+export interface Gathered {
+  readonly job: JobFacts;
+  readonly late: boolean;
+  readonly looks: readonly Look[];
+  readonly consultation: Consultation | null;
+}
+
+/** A verdict on what was gathered earlier. */
+export type Rejudged =
+  | { readonly kind: "not-stuck"; readonly reason: "not-stuck"; readonly detail: string }
+  /** The rules look under names that were not looked under. */
+  | { readonly kind: "open"; readonly reason: "not-probed"; readonly detail: string }
+  | Verdict;
+
+/**
+ * The verdict that triage and decide give by `policy`, before it comes to the brake, to other jobs for the same target
+ * and to the guards of the write.
+ */
+export function rejudge(
+  { job, late, looks, consultation }: Gathered,
+  policy: Policy,
+  now: Instant,
+  calibration: Calibration | null,
+): Rejudged {
+  const found = triage({ ...job, notes: "", responsePayload: "", error: null }, policy, now);
+  if (found.kind === "not-stuck") return { kind: "not-stuck", reason: "not-stuck", detail: "" };
+  if (found.kind === "settled") return found.verdict;
+  const { candidate } = found;
+  const seen = new Map(looks.flat().map((sighting) => [fileNameOf(sighting.url), sighting]));
+  const own: Look[] = [];
+  for (const names of candidate.names) {
+    const look = names.flatMap((name) => seen.get(name) ?? []);
+    if (look.length < names.length) {
+      const missing = names.filter((name) => !seen.has(name)).join(", ");
+      return { kind: "open", reason: "not-probed", detail: `${missing} was not looked for` };
+    }
+    own.push(look);
+    if (look.every(({ result }) => result === "present")) break;
+  }
+  const verdict = decide(candidate, { storage: weigh(own, calibration), provider: findingOf(consultation) }, policy);
+  return late && verdict.kind === "recover" ? { ...verdict, reason: "late-output" } : verdict;
+}
+
+/** What the journal keeps of a job for its case, as JSON; null where there is none. */
+export function factsOf({ notes, responsePayload, error, ...facts }: Job, { journal }: Pick<Run, "journal">) {
+  return journal === null ? null : JSON.stringify(facts);
+}
+
+/** The cases as the journal keeps them, one at a time: a sweep may hold many. */
+export function* judgedOf(
+  cases: readonly Case[],
+  now: Instant,
+  calibration: Calibration | null,
+  run: Run,
+): Iterable<Judged> {
+  for (const { facts, operation, late, looks, consultation, verdict, applied, error } of cases) {
+    if (facts === null || verdict === null) continue;
+    const job: JobFacts = JSON.parse(facts);
+    const { kind, reason } = rejudge({ job, late, looks, consultation }, policyOf({ late }, run), now, calibration);
+    const { kind: verdictKind, reason: verdictReason, detail } = verdict;
+    yield {
+      job,
+      operation,
+      late,
+      looks,
+      consultation,
+      decided: { kind, reason },
+      verdict: { kind: verdictKind, reason: verdictReason, detail },
+      applied,
+      error,
+    };
+  }
+}

@@ -1,0 +1,125 @@
+import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+
+/** When a file is set aside, and how many are kept. */
+export interface Rotation {
+  readonly maxBytes: number;
+  readonly keep: number;
+}
+
+/** A file to which whole lines are appended, by this process and by others. */
+export interface LineFile {
+  /** Appends lines, without their line ends; each is one write, so that no other writer's line comes into it. */
+  append(lines: readonly string[]): Promise<void>;
+  /** What was appended outlasts a power cut once this has resolved. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A rotation that was begun longer ago than this died. */
+const ROTATION_MS = 10_000;
+
+/**
+ * Opens a file for appending, and sets it aside first where it has grown too large. What a writer that died left
+ * without its end is closed by a line end, so that it spoils no further line. Neither file nor folder is for others to
+ * read.
+ */
+export async function openLines(path: string, rotation: Rotation): Promise<LineFile> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await rotate(path, rotation);
+  const file = await open(path, "a+", 0o600);
+  try {
+    const { size } = await file.stat();
+    if (size === 0) await syncFolder(dirname(path));
+    else if (await isTorn(file, size)) await file.write("\n");
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+  return {
+    async append(lines) {
+      for (const line of lines) {
+        const bytes = Buffer.from(`${line}\n`);
+        const { bytesWritten } = await file.write(bytes);
+        if (bytesWritten < bytes.length) throw new Error(`only ${bytesWritten} of ${bytes.length} bytes were written`);
+      }
+    },
+    sync: () => file.datasync(),
+    close: () => file.close(),
+  };
+}
+
+/** That the file is there at all has to outlast a power cut as well. Windows has no such call, and needs none. */
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+async function isTorn(file: FileHandle, size: number): Promise<boolean> {
+  const last = Buffer.alloc(1);
+  await file.read(last, 0, 1, size - 1);
+  return last.toString() !== "\n";
+}
+
+/** The files of a journal that may exist, oldest first. */
+export function filesOf(path: string, keep: number): readonly string[] {
+  return [...Array.from({ length: keep }, (_, n) => aside(path, keep - n)), path];
+}
+
+function aside(path: string, n: number): string {
+  return `${path}.${n}`;
+}
+
+/** One writer at a time sets files aside; another one appends to what is there meanwhile. */
+async function rotate(path: string, { maxBytes, keep }: Rotation): Promise<void> {
+  if ((await sizeOf(path)) <= maxBytes) return;
+  const lock = `${path}.rotating`;
+  if (!(await take(lock))) return;
+  try {
+    if ((await sizeOf(path)) <= maxBytes) return;
+    if (keep === 0) return await rm(path, { force: true });
+    for (let n = keep - 1; n >= 1; n -= 1) await moveIfThere(aside(path, n), aside(path, n + 1));
+    await moveIfThere(path, aside(path, 1));
+  } finally {
+    await rm(lock, { force: true });
+  }
+}
+
+async function take(lock: string): Promise<boolean> {
+  try {
+    await (await open(lock, "wx", 0o600)).close();
+    return true;
+  } catch (error) {
+    if (!hasCode(error, "EEXIST")) throw error;
+  }
+  const age = Date.now() - ((await stat(lock).catch(() => null))?.mtimeMs ?? 0);
+  if (age > ROTATION_MS) await rm(lock, { force: true });
+  return false;
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return 0;
+    throw error;
+  }
+}
+
+async function moveIfThere(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (!hasCode(error, "ENOENT")) throw error;
+  }
+}
+
+/** Whether an error is the system's, with that code. */
+export function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}

@@ -1,0 +1,102 @@
+import { type Journal, JournalError } from "../core/journal.ts";
+import type { LineFile, Rotation } from "./file.ts";
+import { type LineOf, resultLine, runLine, verdictLine, writeLine } from "./lines.ts";
+
+/** What a journal needs of its surroundings. */
+export interface JournalOptions extends Rotation {
+  readonly path: string;
+  /** Whether it was asked for: then nothing may be written that it does not hold. Else it is done without. */
+  readonly asked: boolean;
+  /** The name of the jobs' table. */
+  readonly jobsTable: string;
+  /** Takes out of a text what must not be shown. */
+  readonly redact: (text: string) => string;
+  readonly now: () => number;
+  /** Told once, where the journal cannot be written and is done without; `begun`: some of it was written. */
+  readonly missed: (message: string, begun: boolean) => void;
+}
+
+/** Verdicts that are written between two turns of the event loop. */
+const PORTION = 200;
+
+/** A journal in a file, which is opened for the first write that is announced: a run without one touches nothing. */
+export function createJournal(options: JournalOptions): Journal & { close(): Promise<void> } {
+  const { path, asked, jobsTable, redact, now, missed } = options;
+  let opening: Promise<LineFile> | null = null;
+  let broken = false;
+  let count = 0;
+  let announced = false;
+
+  const open = () => {
+    opening ??= import("./file.ts").then(({ openLines }) => openLines(path, options));
+    return opening;
+  };
+
+  /** Does what concerns the file; without a journal that was not asked for the run goes on. */
+  async function attempt(work: (file: LineFile) => Promise<void>): Promise<void> {
+    if (broken) return;
+    try {
+      await work(await open());
+    } catch (error) {
+      const message = `the journal ${path} cannot be written: ${error instanceof Error ? error.message : error}`;
+      if (asked) {
+        throw new JournalError(message, "Nothing is written without it; name another file, or --journal none.", {
+          cause: error,
+        });
+      }
+      broken = true;
+      missed(message, announced);
+    }
+  }
+
+  const lineOf = (by: Omit<LineOf, "at">): LineOf => ({ ...by, at: new Date(now()) });
+  const text = (line: object) => JSON.stringify(redacted(line, redact));
+
+  return {
+    async announce(writes, by) {
+      const first = count + 1;
+      count += writes.length;
+      const lines = writes.map((each, n) => text(writeLine(first + n, each, jobsTable, lineOf(by))));
+      await attempt(async (file) => {
+        await file.append(lines);
+        await file.sync();
+        announced = true;
+      });
+      return async (results) => {
+        const told = writes.map((_, n) => {
+          const result = results[n];
+          const error = result !== undefined && "error" in result ? result.error : null;
+          return text(resultLine(first + n, result?.kind ?? "unconfirmed", error, lineOf(by)));
+        });
+        await attempt((file) => file.append(told));
+      };
+    },
+    async judged(run, jobs, by) {
+      if (!announced) return;
+      await attempt(async (file) => {
+        let lines = [text(runLine(run, lineOf(by)))];
+        for (const job of jobs) {
+          lines.push(text(verdictLine(job, lineOf(by))));
+          if (lines.length < PORTION) continue;
+          await file.append(lines);
+          lines = [];
+        }
+        await file.append(lines);
+        await file.sync();
+      });
+    },
+    async close() {
+      if (opening === null) return;
+      const file = await opening.catch(() => null);
+      await file?.close();
+    },
+  };
+}
+
+/** With all its texts redacted; before and not after it is JSON, which writes some characters of a secret otherwise. */
+function redacted(value: unknown, redact: (text: string) => string): unknown {
+  if (typeof value === "string") return redact(value);
+  if (Array.isArray(value)) return value.map((each) => redacted(each, redact));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, redacted(each, redact)]));
+}

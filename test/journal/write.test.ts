@@ -1,0 +1,154 @@
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import type { Announced } from "../../src/core/journal.ts";
+import { JournalError } from "../../src/core/journal.ts";
+import { createJournal, type JournalOptions } from "../../src/journal/write.ts";
+import { NOW } from "../support/world.ts";
+
+const BY = { runId: "run-1", version: "0.0.0", command: "recover" };
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), "stuck-jobs-journal-"));
+  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+function announced(over: Partial<Announced> = {}): Announced {
+  return {
+    job: { id: "recJob00000000001", externalId: "x", operation: "combine", since: NOW, age: 600_000 },
+    target: null,
+    fields: { status: { before: "processing", after: "completed" } },
+    note: "Completed",
+    reason: "output-found",
+    detail: "",
+    evidence: { sightings: [], provider: null, calibration: null },
+    undoes: null,
+    ...over,
+  };
+}
+
+function journalAt(path: string, over: Partial<JournalOptions> = {}) {
+  const missed: string[] = [];
+  const journal = createJournal({
+    path,
+    asked: false,
+    jobsTable: "Jobs",
+    maxBytes: 10_000_000,
+    keep: 2,
+    redact: (text) => text.replaceAll("s3cret", "[redacted]"),
+    now: () => NOW,
+    missed: (message, begun) => missed.push(`${begun} ${message}`),
+    ...over,
+  });
+  onTestFinished(() => journal.close());
+  return { journal, missed };
+}
+
+function linesOf(path: string): readonly string[] {
+  return readFileSync(path, "utf8").trimEnd().split("\n");
+}
+
+describe("the journal's file", () => {
+  it("is not touched before the first write is announced", async () => {
+    const path = join(folder(), "state", "journal.ndjson");
+    const { journal } = journalAt(path);
+    await journal.judged({ now: NOW, calibration: null, failedBefore: {}, held: [], force: false }, [], BY);
+    await journal.close();
+    expect(existsSync(join(path, ".."))).toBe(false);
+  });
+
+  it("holds a write before it is made, and its result after", async () => {
+    const path = join(folder(), "journal.ndjson");
+    const { journal } = journalAt(path);
+    const settle = await journal.announce([announced(), announced({ target: { table: "Segments", id: "recS" } })], BY);
+    expect(linesOf(path).map((line) => JSON.parse(line))).toMatchObject([
+      { kind: "write", write: 1, role: "job", table: "Jobs", record: "recJob00000000001", run: "run-1" },
+      { kind: "write", write: 2, role: "target", table: "Segments", record: "recS" },
+    ]);
+    await settle([
+      { id: "a", kind: "confirmed" },
+      { id: "b", kind: "refused", error: "no" },
+    ]);
+    expect(
+      linesOf(path)
+        .slice(2)
+        .map((line) => JSON.parse(line)),
+    ).toMatchObject([
+      { kind: "result", write: 1, result: "confirmed", error: null },
+      { kind: "result", write: 2, result: "refused", error: "no" },
+    ]);
+  });
+
+  it("is for its owner alone, and so is its folder", async () => {
+    const path = join(folder(), "state", "journal.ndjson");
+    await journalAt(path).journal.announce([announced()], BY);
+    expect([statSync(path), statSync(join(path, ".."))].map(({ mode }) => (mode & 0o777).toString(8))).toEqual([
+      "600",
+      "700",
+    ]);
+  });
+
+  it("closes the torn last line of a writer that died", async () => {
+    const path = join(folder(), "journal.ndjson");
+    appendFileSync(path, '{"kind":"write","torn');
+    await journalAt(path).journal.announce([announced()], BY);
+    const [torn, whole = ""] = linesOf(path);
+    expect(torn).toBe('{"kind":"write","torn');
+    expect(JSON.parse(whole)).toMatchObject({ kind: "write", write: 1 });
+  });
+
+  it("keeps the lines of two writers whole", async () => {
+    const path = join(folder(), "journal.ndjson");
+    const writers = [journalAt(path).journal, journalAt(path).journal];
+    const long = announced({ detail: "d".repeat(20_000) });
+    await Promise.all(
+      Array.from({ length: 40 }, (_, n) => writers[n % 2]?.announce([long, long], { ...BY, runId: `run-${n}` })),
+    );
+    expect(linesOf(path).map((line) => JSON.parse(line).kind)).toEqual(Array(80).fill("write"));
+  });
+
+  it("is set aside when it has grown too large, and the oldest is dropped", async () => {
+    const path = join(folder(), "journal.ndjson");
+    for (let n = 0; n < 5; n += 1) {
+      const { journal } = journalAt(path, { maxBytes: 10 });
+      await journal.announce([announced()], { ...BY, runId: `run-${n}` });
+      await journal.close();
+    }
+    const runs = [path, `${path}.1`, `${path}.2`].map((each) => linesOf(each).map((line) => JSON.parse(line).run));
+    expect(runs).toEqual([["run-4"], ["run-3"], ["run-2"]]);
+    expect(existsSync(`${path}.3`)).toBe(false);
+  });
+
+  it("is not set aside while another writer does so", async () => {
+    const path = join(folder(), "journal.ndjson");
+    appendFileSync(path, `${"x".repeat(100)}\n`);
+    appendFileSync(`${path}.rotating`, "");
+    await journalAt(path, { maxBytes: 10 }).journal.announce([announced()], BY);
+    expect(linesOf(path)).toHaveLength(2);
+  });
+
+  it("holds no secret", async () => {
+    const path = join(folder(), "journal.ndjson");
+    await journalAt(path).journal.announce([announced({ note: "see https://b/?k=s3cret" })], BY);
+    expect(readFileSync(path, "utf8")).toContain("k=[redacted]");
+  });
+
+  it("is done without, and said once, where it was not asked for and cannot be written", async () => {
+    const file = join(folder(), "file");
+    appendFileSync(file, "");
+    const { journal, missed } = journalAt(join(file, "journal.ndjson"));
+    const settle = await journal.announce([announced()], BY);
+    await settle([{ id: "a", kind: "confirmed" }]);
+    await journal.announce([announced()], BY);
+    expect(missed).toEqual([expect.stringMatching(/^false the journal .* cannot be written: /)]);
+  });
+
+  it("refuses the write where it was asked for and cannot be written", async () => {
+    const file = join(folder(), "file");
+    appendFileSync(file, "");
+    const { journal } = journalAt(join(file, "journal.ndjson"), { asked: true });
+    await expect(journal.announce([announced()], BY)).rejects.toBeInstanceOf(JournalError);
+  });
+});
