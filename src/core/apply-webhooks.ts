@@ -20,7 +20,7 @@ export async function applyByWebhook(recoveries: readonly Recovery[], run: Run):
     for (const { recovery } of due) tell(recovery, "its webhook would be sent again");
     return [];
   }
-  const awaited: Recovery[] = [];
+  const awaited = new Map<Recovery, "accepted" | "unknown">();
   const left: Recovery[] = [];
   for (const { recovery, job } of due) {
     if (run.limits.begin.aborted) break;
@@ -42,9 +42,13 @@ export async function applyByWebhook(recoveries: readonly Recovery[], run: Run):
           );
     tell(recovery, `its webhook was sent again: ${answer.detail}`);
     if (answer.kind === "refused") giveUp(recovery, left);
-    else awaited.push(recovery);
+    else awaited.set(recovery, answer.kind);
   }
-  for (const recovery of await stillStuck(awaited, run)) giveUp(recovery, left);
+  for (const recovery of await stillStuck([...awaited.keys()], run)) {
+    // A handler that gave no answer may be at work still: what it does must not be written over.
+    if (awaited.get(recovery) === "unknown") leave(recovery);
+    else giveUp(recovery, left);
+  }
   return left;
 }
 
@@ -69,9 +73,12 @@ async function stillStuck(awaited: readonly Recovery[], run: Run): Promise<reado
 }
 
 function giveUp(recovery: Recovery, left: Recovery[]): void {
-  const { item, candidate } = recovery;
-  if (candidate.operation.fallback === "direct") left.push(recovery);
-  else item.error = `${item.verdict?.detail ?? ""}; the job is as it was`;
+  if (recovery.candidate.operation.fallback === "direct") left.push(recovery);
+  else leave(recovery);
+}
+
+function leave({ item }: Recovery): void {
+  item.error = `${item.verdict?.detail ?? ""}; the job is as it was`;
 }
 
 function tell({ item }: Recovery, detail: string): void {

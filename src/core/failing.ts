@@ -43,8 +43,8 @@ export async function failDue(
     return { held: [], truncated: false, calibration: null };
   }
 
-  const { calibration, held } = await judge(suspects, cases, listing, run);
-  const failures = [...proven, ...suspects.filter(isToFail)];
+  const { calibration, held } = await judge(suspects, proven, cases, listing, run);
+  const failures = [...proven, ...suspects].filter(isToFail);
   const rest = failures.slice(run.brake.maxFails);
   for (const { item } of rest) {
     item.verdict = { kind: "wait", reason: "fail-limit", detail: `at most ${run.brake.maxFails} a run` };
@@ -64,7 +64,7 @@ function isToFail({ item }: Failure): boolean {
   return item.verdict?.kind === "fail";
 }
 
-/** A job whose provider says that it failed: nothing has to be proven of the storage. */
+/** A job whose provider says that it failed: nothing has to be proven of the storage, but the brake counts it. */
 function failedByProvider(item: Case): readonly Failure[] {
   const { candidate, verdict } = item;
   return candidate !== null && verdict?.reason === "provider-failed" ? [{ item, candidate }] : [];
@@ -80,25 +80,28 @@ function suspectOf(item: Case): readonly Failure[] {
 /** Finds out what the storage's answers mean, gives the suspects their verdicts by it, and minds the brake. */
 async function judge(
   suspects: readonly Failure[],
+  proven: readonly Failure[],
   cases: readonly Case[],
   { now, failedBefore }: { readonly now: Instant; readonly failedBefore: ReadonlyMap<string, number> },
   run: Run,
 ): Promise<{ readonly calibration: Calibration | null; readonly held: readonly HeldOperation[] }> {
   const [first] = suspects;
-  if (first === undefined) return { calibration: null, held: [] };
-  const known = knownOutputs(cases, suspects, now, run);
-  const calibration = await calibrate(
-    run.probe,
-    first.candidate,
-    run.random,
-    () => known.anywhere(first.candidate.operation.name),
-    run.limits.reads,
-  );
+  const known = knownOutputs(cases, [...suspects, ...proven], now, run);
+  const calibration =
+    first === undefined
+      ? null
+      : await calibrate(
+          run.probe,
+          first.candidate,
+          run.random,
+          () => known.anywhere(first.candidate.operation.name),
+          run.limits.reads,
+        );
   for (const { item, candidate } of suspects) {
     const verdict = verdictOn(item, candidate, calibration, run);
-    item.verdict = verdict.kind === "unknown" ? { ...verdict, detail: calibration.detail } : verdict;
+    item.verdict = verdict.kind === "unknown" ? { ...verdict, detail: calibration?.detail ?? "" } : verdict;
   }
-  const held = run.force ? [] : await brake(cases, suspects, calibration, known, failedBefore, run);
+  const held = run.force ? [] : await brake(cases, [...suspects, ...proven], calibration, known, failedBefore, run);
   return { calibration, held };
 }
 
@@ -117,7 +120,7 @@ async function raiseObjections(failures: readonly Failure[], calibration: Calibr
 async function brake(
   cases: readonly Case[],
   suspects: readonly Failure[],
-  calibration: Calibration,
+  calibration: Calibration | null,
   known: KnownOutputs,
   failedLately: ReadonlyMap<string, number>,
   run: Run,
@@ -130,12 +133,17 @@ async function brake(
     const failedBefore = failedLately.get(operation) ?? 0;
     const limit = fairShare(stuck + failedBefore, run.brake);
     const numbers = { operation, stuck, failedBefore, limit };
-    if (calibration.kind === "failed") {
+    if (calibration?.kind === "failed" && wouldFail.length === 0) {
       if (own.length + failedBefore <= limit) continue;
       held.push({ ...numbers, wouldFail: own.length, reason: "calibration-failed", detail: calibration.detail });
       continue;
     }
     if (wouldFail.length === 0 || wouldFail.length + failedBefore <= limit) continue;
+    if (
+      wouldFail.every(({ item }) => item.verdict?.reason === "provider-failed") &&
+      providerTellsApart(cases, operation)
+    )
+      continue;
     const control = await known.ofOperation(operation);
     if (control.kind === "seen") continue;
     held.push({ ...numbers, wouldFail: wouldFail.length, reason: "no-positive-control", detail: control.detail });
@@ -148,6 +156,14 @@ async function brake(
     }
   }
   return held;
+}
+
+/** Whether the provider says anything but "failed" of other jobs: one that is read wrongly says it of all. */
+function providerTellsApart(cases: readonly Case[], operation: string): boolean {
+  return cases.some(({ operation: name, consultation }) => {
+    const said = consultation?.answer.kind;
+    return name === operation && (said === "succeeded" || said === "running");
+  });
 }
 
 type Control = { readonly kind: "seen" } | { readonly kind: "not-seen"; readonly detail: string };

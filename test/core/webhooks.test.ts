@@ -80,6 +80,12 @@ describe("a webhook that is sent again", () => {
     expect(base.log).not.toContain("updateJobs");
   });
 
+  it("leaves a job to the next run whose handler gave no answer: it may be at work still", async () => {
+    const { base, swept } = world(() => ({ kind: "unknown", detail: "timed out" }));
+    expect(await swept()).toMatchObject({ applied: false, error: expect.stringContaining("timed out") });
+    expect(base.jobs.get(JOB)?.status).toBe("processing");
+  });
+
   it("is not sent where the job has no URL for it, or changed meanwhile", async () => {
     const without = world(completes, null);
     expect(await without.swept({ fallback: "none" })).toMatchObject({ applied: false });

@@ -217,6 +217,34 @@ describe("a provider", () => {
   });
 });
 
+describe("the brake on what a provider says", () => {
+  function herd(answers: (n: number) => ProviderAnswer) {
+    const jobs = Array.from({ length: 8 }, (_, n) =>
+      job({ id: `recJob0000000000${n}`, externalId: `x${n}`, links: { Segments: [`recSegment000000${n}`] } }),
+    );
+    const base = new FakeBase(jobs);
+    for (let n = 0; n < 8; n += 1) base.target("Segments", `recSegment000000${n}`);
+    const status = { ask: async (id: string) => answers(Number(id.slice(1))), requests: () => 0 };
+    const look = async (url: string): Promise<Sighting> => ({ result: "absent", url, detail: "HTTP 404" });
+    const nca: Provider = { url: "https://nca.example", status, look, requests: () => 0 };
+    const policy = { ...POLICY, operations: [{ ...COMBINE, provider: "nca" }] };
+    return sweep(runOf(base, new FakeBucket(), { policy, providers: new Map([["nca", nca]]) }));
+  }
+  const FAILED: ProviderAnswer = { ...SAID, kind: "failed", error: "boom" };
+
+  it("holds a provider back that says it of every job: it may be read wrongly", async () => {
+    const { report } = await herd(() => FAILED);
+    expect(report.summary).toMatchObject({ failed: 0, unknown: 8 });
+    expect(report.brake?.[0]).toMatchObject({ operation: "combine", wouldFail: 8, reason: "no-positive-control" });
+  });
+
+  it("lets it go where it says something else of another", async () => {
+    const { report } = await herd((n) => (n === 0 ? { ...SAID, kind: "running" } : FAILED));
+    expect(report.summary).toMatchObject({ failed: 7, waiting: 1 });
+    expect(report.brake).toBe(null);
+  });
+});
+
 describe("further kinds of stuck", () => {
   it("are recovered like any other when they are configured", async () => {
     const world = worldOf({ status: "webhook_error" });
