@@ -1,8 +1,7 @@
-import { CommanderError } from "commander";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
-import { createProgram } from "./program.ts";
 import { SECRET_VARIABLES } from "./secret-variables.ts";
 import { processTerminal } from "./terminal.ts";
+import { versionLine } from "./version.ts";
 
 /** Runs the program for this process: the one place that reads argv and sets the exit code. */
 export async function main(): Promise<void> {
@@ -18,14 +17,21 @@ export async function main(): Promise<void> {
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
     process.on(event, (error: unknown) => process.exit(fault(error)));
   }
+  const words = argumentsOf(process.argv);
+  // As commander would answer it, without loading it: this is what people, packagers and health checks call in passing.
+  if (words.length === 1 && ["-V", "--version"].includes(words[0] ?? "")) {
+    terminal.out(`${versionLine(process)}\n`);
+    return await terminal.flushed();
+  }
   try {
+    const { createProgram } = await import("./program.ts");
     await createProgram({
       env: process.env,
       terminal,
       exit: (given) => {
         code = given;
       },
-    }).parseAsync(argumentsOf(process.argv), { from: "user" });
+    }).parseAsync(words, { from: "user" });
   } catch (error) {
     code = await explain(error, (message) => terminal.log(message, "error"), fault);
   }
@@ -43,6 +49,7 @@ async function explain(
   log: (message: string) => void,
   fault: (error: unknown) => ExitCode,
 ): Promise<ExitCode> {
+  const { CommanderError } = await import("commander");
   // Commander has printed its message by then; its exit code for a usage error is 1, the contract's is 2.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   const { ConfigError } = await import("../config/problems.ts");

@@ -1,4 +1,5 @@
-import { resolve } from "node:path";
+import { readdir } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { ConfigError } from "./problems.ts";
 
 /** What a configuration file holds, unchecked, and where it was found; null where there is none. */
@@ -18,6 +19,7 @@ export async function readConfigFile(
   cwd: string,
   hint = "See the README for a smallest configuration that works.",
 ): Promise<ConfigFile> {
+  if (named === null && !(await mayBeConfigured(cwd))) return { path: null, content: {} };
   const { openExplorer } = await import("./explorer.ts");
   const explorer = openExplorer();
   try {
@@ -28,4 +30,24 @@ export async function readConfigFile(
     const where = named ?? "configuration file";
     throw new ConfigError([{ path: where, message }], hint);
   }
+}
+
+/** What cosmiconfig looks at, and more: its own settings (`.config`), and any file with the tool's name in it. */
+const PLACES = /stuck-jobs|^package\.(json|yaml)$|^\.config$/;
+
+/**
+ * Whether there is anything that cosmiconfig could find, from a folder up to the root. Loading it with its parsers costs
+ * more than the whole sweep of a base where nothing is stuck, and under cron there is mostly nothing to find.
+ */
+async function mayBeConfigured(folder: string): Promise<boolean> {
+  let names: readonly string[];
+  try {
+    names = await readdir(folder);
+  } catch {
+    // Not readable is not empty: cosmiconfig opens by name what it may not list.
+    return true;
+  }
+  if (names.some((name) => PLACES.test(name))) return true;
+  const above = dirname(folder);
+  return above !== folder && (await mayBeConfigured(above));
 }

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { httpUrl, text } from "./texts.ts";
 
 /** A host name, or an address; with `storage.theapi.app` under it when it is `theapi.app`. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { DURATION_FORM, parseDuration } from "./duration.ts";
 import { journalSchema } from "./journal.ts";
 import { providers } from "./provider-schema.ts";

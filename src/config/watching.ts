@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Environment } from "./environment.ts";
 import type { Problem } from "./problems.ts";
 import { text } from "./texts.ts";

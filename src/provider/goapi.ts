@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { ProviderAnswer, ProviderStatus } from "../core/ports.ts";
 import { type Answered, createExchange, type ExchangeOptions } from "./exchange.ts";
 import { isObject, valueAt } from "./json.ts";

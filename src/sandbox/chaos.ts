@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { z } from "zod";
+import type * as z from "zod";
 import type { chaosSchema } from "./chaos-file.ts";
 import type { Reply, Request, Sent } from "./http.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { invalid, type Refused } from "./refused.ts";
 
 const sortKey = z.strictObject({ field: z.string(), direction: z.literal(["asc", "desc"]).optional() });

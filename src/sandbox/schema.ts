@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 // Loose: the schema endpoint answers what it was given, and not only what is read here.
 const field = z.looseObject({

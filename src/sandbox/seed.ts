@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import type { StoredObject } from "./bucket.ts";
 import type { Json } from "./cells.ts";
 import historyJson from "./seed/history.json" with { type: "json" };

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { cellFor, type Json, type StoredAttachment } from "./cells.ts";
 import { invalid, Refused } from "./refused.ts";
 import type { BaseSchema, Field, TableSchema } from "./schema.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** What a listing holds that is looked at. A server that leaves out whether it is whole has not said so. */
 const listing = z.object({

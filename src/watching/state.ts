@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import type { Env } from "../config/environment.ts";
 import { stateFolderOf } from "../config/state-folder.ts";
 import { ALL_WELL, type Conditions } from "./changes.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { type Literal, type Payload, parsePayload, textAt } from "../../src/core/payload.ts";
 
 // Read, not imported: an import would lose the keys named `__proto__`.

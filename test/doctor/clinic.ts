@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { diagnose } from "../../src/cli/diagnose.ts";
 import { exitCodeOfFindings } from "../../src/cli/exit-codes.ts";
 import { findConfiguration } from "../../src/cli/find-configuration.ts";
