@@ -126,8 +126,10 @@ function brokenByTarget(table: string, { id, fields }: Written, read: Read, scen
   const files = filesIn(fields[field]);
   const job = readJobs.find((each) => {
     const open = each.status === "processing" || (each.status === "failed" && each.author === "polling");
+    // What the tool has delivered once and Airtable dropped is told by the record, whatever its external id is now.
     const delivered = each.status === "completed" && each.notes.includes(COMPLETED_MARK);
-    return each.targetId === id && (open || delivered) && files.some((file) => namesOf(each).includes(file));
+    const called = (file: string) => (delivered ? each.response.includes(`/${file}"`) : namesOf(each).includes(file));
+    return each.targetId === id && (open || delivered) && files.some(called);
   });
   if (job === undefined) return ["delivers a file that no job it has read calls for"];
   return [...brokenByReplacing(job, fields[field], read.fields[field], scene), ...brokenByAge(job, scene)];
