@@ -1,5 +1,6 @@
-import { examine, policyOf, type Recovery } from "./apply-recoveries.ts";
+import { type Due, examine, FRESH_FOR, policyOf, type Recovery } from "./apply-recoveries.ts";
 import type { Duration } from "./job.ts";
+import type { ReplayAnswer } from "./ports.ts";
 import type { Run } from "./run.ts";
 
 /** How long the application's handler may take to complete a job after its webhook was taken, in growing steps. */
@@ -10,39 +11,39 @@ export function isByWebhook({ candidate, supersededBy }: Recovery, run: Run): bo
   return supersededBy === null && (run.via ?? candidate.operation.via) === "webhook";
 }
 
+/** Posts take their time, and each rests on a read of that moment: this often the rest is read again. */
+const ROUNDS = 12;
+
 /**
  * Sends the lost webhooks of at most 50 jobs again, so that the application's handler does what follows a success, and
  * looks whether it completed them. Gives back those that are to be written directly, since it did not.
  */
 export async function applyByWebhook(recoveries: readonly Recovery[], run: Run): Promise<readonly Recovery[]> {
-  const due = await examine(recoveries, run);
-  if (run.dryRun) {
-    for (const { recovery } of due) tell(recovery, "its webhook would be sent again");
-    return [];
-  }
   const awaited = new Map<Recovery, "accepted" | "unknown">();
   const left: Recovery[] = [];
-  for (const { recovery, job } of due) {
-    if (run.limits.begin.aborted) break;
-    const { candidate, output, others } = recovery;
-    const answer =
-      run.webhooks === null || job.webhookUrl === null
-        ? {
-            kind: "refused" as const,
-            detail: job.webhookUrl === null ? "the job has no webhook URL" : "not configured",
-          }
-        : await run.webhooks.post(
-            {
-              webhookUrl: job.webhookUrl,
-              externalId: candidate.externalId,
-              outputs: [output, ...others].map(({ url }) => url),
-              operation: candidate.operation,
-            },
-            run.limits.writes,
-          );
-    tell(recovery, `its webhook was sent again: ${answer.detail}`);
-    if (answer.kind === "refused") giveUp(recovery, left);
-    else awaited.set(recovery, answer.kind);
+  let pending = recoveries;
+  for (let round = 1; pending.length > 0 && !run.limits.begin.aborted; round += 1) {
+    const due = await examine(pending, run);
+    if (run.dryRun) {
+      for (const { recovery } of due) tell(recovery, "its webhook would be sent again");
+      return [];
+    }
+    if (round > ROUNDS) {
+      for (const { recovery } of due) recovery.item.error = "too slow: what was read grew old before it could be sent";
+      break;
+    }
+    const later: Recovery[] = [];
+    for (const each of due) {
+      if (run.limits.begin.aborted || run.clock.now() - each.readAt > FRESH_FOR) {
+        later.push(each.recovery);
+        continue;
+      }
+      const { kind, detail } = await post(each, run);
+      tell(each.recovery, `its webhook was sent again: ${detail}`);
+      if (kind === "refused") giveUp(each.recovery, left);
+      else awaited.set(each.recovery, kind);
+    }
+    pending = later;
   }
   for (const recovery of await stillStuck([...awaited.keys()], run)) {
     // A handler that gave no answer may be at work still: what it does must not be written over.
@@ -50,6 +51,19 @@ export async function applyByWebhook(recoveries: readonly Recovery[], run: Run):
     else giveUp(recovery, left);
   }
   return left;
+}
+
+async function post({ recovery, job }: Due, run: Run): Promise<ReplayAnswer> {
+  const { candidate, output, others } = recovery;
+  if (run.webhooks === null) return { kind: "refused", detail: "not configured" };
+  if (job.webhookUrl === null) return { kind: "refused", detail: "the job has no webhook URL" };
+  const replay = {
+    webhookUrl: job.webhookUrl,
+    externalId: candidate.externalId,
+    outputs: [output, ...others].map(({ url }) => url),
+    operation: candidate.operation,
+  };
+  return await run.webhooks.post(replay, run.limits.writes);
 }
 
 /** Those that the handler has not completed when its time is over. */
@@ -65,7 +79,11 @@ async function stillStuck(awaited: readonly Recovery[], run: Run): Promise<reado
     open = open.filter(({ item }) => {
       const job = jobs.get(item.job.id);
       if (job !== undefined && policyOf(item, run).stuckStatuses.includes(job.status)) return true;
-      item.applied = true;
+      if (job?.status === run.completedStatus) item.applied = true;
+      else {
+        const detail = job === undefined ? "the job is gone" : `its status is ${JSON.stringify(job.status)} now`;
+        item.verdict = { kind: "skip", reason: "changed-meanwhile", detail };
+      }
       return false;
     });
   }

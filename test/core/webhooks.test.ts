@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Operation } from "../../src/core/job.ts";
 import type { Replay, ReplayAnswer } from "../../src/core/ports.ts";
 import { sweep } from "../../src/core/sweep.ts";
-import { FakeBase, FakeBucket, runOf } from "../support/fakes.ts";
+import { FakeBase, FakeBucket, runOf, stillClock } from "../support/fakes.ts";
 import { COMBINE, job, POLICY, SEGMENT } from "../support/world.ts";
 
 const JOB = "recJob00000000001";
@@ -102,5 +102,47 @@ describe("a webhook that is sent again", () => {
     const { posted, swept } = world(completes);
     expect(await swept({}, { dryRun: true })).toMatchObject({ applied: false, verdict: { kind: "recover" } });
     expect(posted).toEqual([]);
+  });
+
+  it("is not told as completed by a handler that failed the job instead", async () => {
+    const { swept } = world((base) => {
+      base.edit(JOB, { status: "failed" });
+      return { kind: "accepted", detail: "HTTP 200" };
+    });
+    expect(await swept()).toMatchObject({ applied: false, verdict: { kind: "skip", reason: "changed-meanwhile" } });
+  });
+
+  it("rests on a read of that moment, however long the posts before it took", async () => {
+    const jobs = [1, 2, 3].map((n) =>
+      job({
+        id: `recJob0000000000${n}`,
+        externalId: `x${n}`,
+        webhookUrl: WEBHOOK,
+        links: { Segments: [`recSegment000000${n}`] },
+      }),
+    );
+    const base = new FakeBase(jobs);
+    const bucket = new FakeBucket();
+    for (const n of [1, 2, 3]) {
+      base.target("Segments", `recSegment000000${n}`);
+      bucket.objects.set(`x${n}_output_0.mp4`, 10);
+    }
+    const clock = stillClock();
+    const posted: string[] = [];
+    const webhooks = {
+      async post({ externalId }: Replay): Promise<ReplayAnswer> {
+        clock.at += 6_000;
+        posted.push(externalId);
+        base.edit(`recJob0000000000${externalId.slice(1)}`, { status: "completed" });
+        // Another hand is at the last one meanwhile.
+        base.edit("recJob00000000003", { status: "failed" });
+        return { kind: "accepted", detail: "HTTP 200" };
+      },
+      requests: () => posted.length,
+    };
+    const policy = { ...POLICY, operations: [{ ...COMBINE, via: "webhook" as const }] };
+    await sweep(runOf(base, bucket, { policy, webhooks, clock }));
+    expect(posted).toEqual(["x1", "x2"]);
+    expect(base.jobs.get("recJob00000000003")?.status).toBe("failed");
   });
 });
