@@ -81,8 +81,10 @@ function again({ status, notes, revisit }: ListingFormula): readonly string[] {
       : [
           and(
             `${field(status)}=${text(failed.status)}`,
-            `IS_AFTER(CREATED_TIME(),${moment(failed.after)})`,
-            marked(failed.notes),
+            or(
+              marked(failed.notes),
+              and(`IS_AFTER(CREATED_TIME(),${moment(failed.undated.after)})`, marked(failed.undated.notes)),
+            ),
           ),
         ]),
   ];

@@ -26,7 +26,12 @@ export interface JobQuery {
 /** Each list holds texts, one of which the job's notes must contain. */
 export interface Revisit {
   readonly completed: { readonly status: string; readonly notes: readonly string[] } | null;
-  readonly failed: { readonly status: string; readonly notes: readonly string[]; readonly after: Instant } | null;
+  readonly failed: {
+    readonly status: string;
+    readonly notes: readonly string[];
+    /** Further texts, that count only in the notes of jobs created after `after`. */
+    readonly undated: { readonly notes: readonly string[]; readonly after: Instant };
+  } | null;
 }
 
 /** A file in an attachment field. `url` and `size` may be missing while Airtable has not fetched it. */

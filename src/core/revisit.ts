@@ -6,6 +6,8 @@ import type { Run } from "./run.ts";
 /** How long after its completion a job's delivery is looked at again: Airtable fetches attachments later. */
 const DELIVERIES_FOR: Duration = 3_600_000;
 
+const DAY: Duration = 86_400_000;
+
 /**
  * The finished jobs that the listing is to bring along, at no further request: those this tool completed in the last
  * hour, whose file Airtable may have dropped since, and those that polling failed, whose output may have turned up.
@@ -20,8 +22,13 @@ export function revisitOf(run: Run, now: Instant): Revisit | null {
   const failed =
     window === null
       ? null
-      : // A job that fail-old failed may be older than maxAge; what counts is when it was failed, which its notes tell.
-        { status: run.failedStatus, notes: [FAILED_MARK, OLD_POLLER_FAILED_MARK], after: now - 2 * window };
+      : {
+          status: run.failedStatus,
+          // A job that fail-old failed may be of any age; what counts is when it was failed, which its notes tell.
+          notes: daysOf(now - window, now).map((day) => FAILED_MARK + day),
+          // By their record's date only: its notes do not tell when.
+          undated: { notes: [OLD_POLLER_FAILED_MARK], after: now - 2 * window },
+        };
   return completed === null && failed === null ? null : { completed, failed };
 }
 
@@ -63,12 +70,23 @@ export function completedByPolling(job: Job, run: Run, now: Instant): Instant | 
 /** `maxAge`, the time for which late outputs are looked for; null when they are not. Without a maximum it is a day. */
 function lateWindow(run: Run): Duration | null {
   if (!run.lateOutputs) return null;
-  return run.policy.thresholds.maxAge ?? 86_400_000;
+  return run.policy.thresholds.maxAge ?? DAY;
 }
 
 /** The hours that the last hour touched, as the marks begin: `2026-03-01T11:`. */
 function hoursOf(now: Instant): readonly string[] {
   return [...new Set([now - DELIVERIES_FOR, now].map((at) => new Date(at).toISOString().slice(0, 14)))];
+}
+
+/** Above this, a day each would make the formula longer than it is worth. */
+const MOST_DAYS = 31;
+
+/** The days from one moment to another, as the marks begin: `2026-03-01`; what all of them begin with for too many. */
+function daysOf(from: Instant, to: Instant): readonly string[] {
+  const first = Math.floor(from / DAY);
+  const count = Math.floor(to / DAY) - first + 1;
+  if (count > MOST_DAYS) return [""];
+  return Array.from({ length: count }, (_, n) => new Date((first + n) * DAY).toISOString().slice(0, 10));
 }
 
 function lastMarked(notes: string, mark: string): Instant | null {

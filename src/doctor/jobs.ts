@@ -34,7 +34,11 @@ export async function readJobs(
     future: now + FUTURE_TOLERANCE,
     revisit: {
       completed: { status: jobs.completedStatus, notes: days.map((day) => COMPLETED_MARK + day) },
-      failed: { status: jobs.failedStatus, notes: [FAILED_MARK, OLD_POLLER_FAILED_MARK], after: now - 2 * DAY },
+      failed: {
+        status: jobs.failedStatus,
+        notes: days.map((day) => FAILED_MARK + day),
+        undated: { notes: [OLD_POLLER_FAILED_MARK], after: now - 2 * DAY },
+      },
     },
   };
   const found: Job[] = [];

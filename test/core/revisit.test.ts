@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Job } from "../../src/core/job.ts";
 import { sweep } from "../../src/core/sweep.ts";
 import { FakeBase, FakeBucket, runOf, stillClock } from "../support/fakes.ts";
-import { HOUR, job, MINUTE, NOW, SEGMENT } from "../support/world.ts";
+import { HOUR, job, MINUTE, NOW, POLICY, SEGMENT } from "../support/world.ts";
 
 const FIELD = "Voiceover + Video";
 const ID = "recJob00000000001";
@@ -136,8 +136,8 @@ describe("a job that polling failed", () => {
     expect(base.jobs.get(ID)?.status).toBe("failed");
   });
 
-  it("is recovered though its record is older than maxAge: what counts is when it was failed", async () => {
-    const { base, bucket } = worldOf({ ...OURS, age: 30 * HOUR });
+  it("is recovered however old its record is: what counts is when it was failed", async () => {
+    const { base, bucket } = worldOf({ ...OURS, age: 300 * HOUR });
     bucket.objects.set(NAME, 1000);
     await sweep(runOf(base, bucket));
     expect(base.jobs.get(ID)?.status).toBe("completed");
@@ -152,6 +152,17 @@ describe("a job that polling failed", () => {
     await sweep(runOf(base, bucket));
     expect(base.jobs.get(ID)?.status).toBe("failed");
     expect(fileIn(base)).toBeUndefined();
+  });
+
+  it("is asked for by the days in which it was failed, and by a mark without them where there are too many", async () => {
+    const { base, bucket } = worldOf();
+    await sweep(runOf(base, bucket));
+    const thresholds = { ...POLICY.thresholds, maxAge: 40 * 24 * HOUR };
+    await sweep(runOf(base, bucket, { policy: { ...POLICY, thresholds } }));
+    expect(base.asked.map(({ revisit }) => revisit?.failed?.notes)).toEqual([
+      ["Failed via polling at 2026-02-28", "Failed via polling at 2026-03-01"],
+      ["Failed via polling at "],
+    ]);
   });
 
   it("stays failed where another hand writes its own error after it was listed", async () => {

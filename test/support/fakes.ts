@@ -164,10 +164,15 @@ function refusal(updates: readonly { id: string }[]): readonly WriteResult[] {
   return updates.map(({ id }) => ({ id, kind: updates.length === 1 ? "refused" : "held-up", error: "HTTP 422" }));
 }
 
-function isRevisited({ status, notes }: Job, revisit: Revisit | undefined): boolean {
-  return [revisit?.completed ?? null, revisit?.failed ?? null].some(
-    (again) => again !== null && again.status === status && again.notes.some((mark) => notes.includes(mark)),
-  );
+function isRevisited(
+  { status, notes, since }: Job,
+  { completed = null, failed = null }: Partial<Revisit> = {},
+): boolean {
+  const marked = (marks: readonly string[]) => marks.some((mark) => notes.includes(mark));
+  if (status === completed?.status) return marked(completed.notes);
+  if (status !== failed?.status) return false;
+  const recent = since.kind === "at" && since.at > failed.undated.after;
+  return marked(failed.notes) || (recent && marked(failed.undated.notes));
 }
 
 function attachmentsIn(fields: Readonly<Record<string, CellValue>>): Record<string, readonly Attachment[]> {
