@@ -1,10 +1,10 @@
 import { batches, groupBy, halves } from "./batches.ts";
 import { fileNameOf, type Output } from "./evidence.ts";
-import { checkJob, checkTarget, type TargetCheck } from "./guard.ts";
+import { checkJob, checkTarget } from "./guard.ts";
 import type { Duration, Instant, Job, Operation } from "./job.ts";
 import { type TargetWrite, type Told, writeJobs, writeTargets } from "./journaling.ts";
+import { findNewer } from "./newer.ts";
 import { appendLine, completedLine, isOurs, supersededLine } from "./notes.ts";
-import { externalIdIn } from "./outputs.ts";
 import type { AttachmentValue, JobUpdate, TargetFields, TargetRecord, TargetUpdate, WriteResult } from "./ports.ts";
 import { asItCounts, isFailedByPolling } from "./revisit.ts";
 import type { Case, Run } from "./run.ts";
@@ -142,12 +142,19 @@ async function examineTargets(
     });
     const newer = await findNewer(checked, run);
     for (const { recovery, job, target, check } of checked) {
-      const { item, candidate, output } = recovery;
+      const { item, candidate, output, others } = recovery;
       const { operation } = candidate;
       const id = item.target?.id ?? "";
-      const inTheWay = newer.get(recovery);
-      if (inTheWay !== undefined) {
-        settle(item, { kind: "skip", reason: "target-occupied", detail: inTheWay, output });
+      const theirs = newer.get(recovery);
+      if (theirs?.deliveredByUs) {
+        const supersededBy = theirs.owner.id;
+        settle(item, { kind: "recover", reason: "superseded", output, others, detail: `by ${supersededBy}` });
+        due.push({ recovery: { ...recovery, supersededBy }, job, targetUpdate: null, target: null, readAt });
+        continue;
+      }
+      if (theirs !== undefined && check.kind === "replace") {
+        const detail = `${theirs.file} belongs to the newer job ${theirs.owner.id}`;
+        settle(item, { kind: "skip", reason: "target-occupied", detail, output });
         continue;
       }
       switch (check.kind) {
@@ -170,37 +177,6 @@ async function examineTargets(
     }
   }
   return due;
-}
-
-interface Checked {
-  readonly recovery: Recovery;
-  readonly job: Job;
-  readonly target: TargetRecord | null;
-  readonly check: TargetCheck;
-}
-
-/** Of the files that would be replaced, those that belong to a newer job, or to one whose age is not known. */
-async function findNewer(checked: readonly Checked[], run: Run): Promise<ReadonlyMap<Recovery, string>> {
-  const owners = checked.flatMap(({ recovery, job, check }) => {
-    const files = check.kind === "replace" ? check.files : [];
-    return files.flatMap((file) => {
-      const externalId = externalIdIn(recovery.candidate.operation, file);
-      return externalId === null ? [] : [{ recovery, job, file, externalId }];
-    });
-  });
-  if (owners.length === 0) return new Map();
-  const jobs = await run.store.findJobs([...new Set(owners.map(({ externalId }) => externalId))], run.limits.reads);
-  return new Map(
-    owners.flatMap(({ recovery, job, file, externalId }): readonly [Recovery, string][] => {
-      const owner = jobs.find((each) => each.externalId === externalId && each.id !== job.id && !isOlder(each, job));
-      if (owner === undefined) return [];
-      return [[recovery, `${file} belongs to the newer job ${owner.id}`]];
-    }),
-  );
-}
-
-function isOlder(job: Job, than: Job): boolean {
-  return job.since.kind === "at" && than.since.kind === "at" && job.since.at < than.since.at;
 }
 
 interface Unsettled {

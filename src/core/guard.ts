@@ -48,12 +48,13 @@ function isSameMoment(one: Since, other: Since): boolean {
 
 /** What a target that was just read allows. */
 export type TargetCheck =
-  | { readonly kind: "write"; readonly value: AttachmentValue }
+  /** `files`: what else is there, and stays. */
+  | { readonly kind: "write"; readonly value: AttachmentValue; readonly files: readonly string[] }
   /** As `write`, and what is there is lost: it must not be a newer job's. */
   | { readonly kind: "replace"; readonly value: AttachmentValue; readonly files: readonly string[] }
   /** The file is there already: the webhook, or an earlier run, came that far. */
   | { readonly kind: "holds" }
-  | { readonly kind: "occupied"; readonly detail: string }
+  | { readonly kind: "occupied"; readonly detail: string; readonly files: readonly string[] }
   | { readonly kind: "gone" };
 
 /**
@@ -76,19 +77,20 @@ export function checkTarget(
     return id === null ? { url: output.url } : { id };
   });
   const others = present.filter(({ filename }) => !names.includes(filename));
+  const files = others.map(({ filename }) => filename);
   const [other] = others;
-  if (other === undefined) return { kind: "write", value };
+  if (other === undefined) return { kind: "write", value, files };
   switch (operation.onExisting) {
     case "skip":
-      return { kind: "occupied", detail: `${operation.attachment} already holds ${other.filename}` };
+      return { kind: "occupied", detail: `${operation.attachment} already holds ${other.filename}`, files };
     case "replace":
-      return { kind: "replace", value, files: others.map(({ filename }) => filename) };
+      return { kind: "replace", value, files };
     case "append": {
       const kept = others.flatMap((file) => (file.id === null ? [] : [{ id: file.id }]));
       if (kept.length < others.length) {
-        return { kind: "occupied", detail: `${other.filename} has no id yet and could not be kept` };
+        return { kind: "occupied", detail: `${other.filename} has no id yet and could not be kept`, files };
       }
-      return { kind: "write", value: [...kept, ...value] };
+      return { kind: "write", value: [...kept, ...value], files };
     }
   }
 }
