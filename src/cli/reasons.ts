@@ -42,7 +42,7 @@ export const REASON_TEXTS: {
     },
     superseded: {
       means:
-        "A newer stuck job has an output for the same target and field. That one was delivered; this job is completed, its file is not written.",
+        "A newer stuck job has an output for the same target and field. That one was delivered, in this sweep or in one that was cut short; this job is completed, its file is not written.",
       toDo: "Nothing. The file stays in the bucket.",
     },
   },
@@ -86,7 +86,7 @@ export const REASON_TEXTS: {
     "newer-undecided": {
       means:
         "Has an output, but whether a newer job for the same target has one is not known, or that job could not be completed.",
-      toDo: "Nothing, unless it stays.",
+      toDo: "Nothing. If it stays, see what the newer job's own reason asks for.",
     },
     "not-reached": {
       means: "The run ended before this job's turn: the deadline, or a signal.",

@@ -48,9 +48,13 @@ export function supersede(found: readonly Recovery[], cases: readonly Case[]): S
   return { winners, superseded, blocked };
 }
 
-/** Not probed yet, or without an answer. A job that polling had failed counts only if its output is there. */
+/**
+ * Not probed yet, or seen in a way that says nothing, be it an empty file or an error page: unknown is not absent.
+ * Missing or private (403) is what a job looks like that has no output yet, and holds up nobody. A job that polling had
+ * failed counts only if its output is there.
+ */
 function isUndecided({ verdict, late }: Case): boolean {
-  return verdict === null || (verdict.reason === "storage-unreachable" && !late);
+  return verdict === null || (verdict.kind === "unknown" && verdict.reason !== "absence-unproven" && !late);
 }
 
 function keyOf({ target }: Case): string | null {

@@ -185,15 +185,47 @@ describe("a sweep that recovers", () => {
     expect(base.jobs.get("recJobs0000000001")?.notes).toContain("superseded by job recJobs0000000002");
   });
 
-  it("does not deliver an older file while the newer job's storage gives no answer", async () => {
+  it.each(["skip", "replace", "append"] as const)(
+    "closes the older of two jobs, where fields are to %s, after a sweep that delivered the newer was killed",
+    async (onExisting) => {
+      const newer = combine(2, { age: 10 * MINUTE, status: "completed", notes: "Completed via polling at …" });
+      const { base, bucket } = worldOf([combine(1, { age: 30 * MINUTE }), newer]);
+      bucket.objects.set("x1_output_0.mp4", 1);
+      const held = [{ id: "att00000000000002", url: "https://bucket.example/x2_output_0.mp4" }];
+      base.target("Segments", "recSegs0000000001", { [FIELD]: held });
+      const policy = { ...POLICY, operations: [{ ...COMBINE, onExisting }] };
+      const { report } = await sweep(runOf(base, bucket, { policy }));
+      expect(verdicts(report.entries)).toEqual(["recover: superseded!"]);
+      expect(base.jobs.get("recJobs0000000001")?.notes).toContain("superseded by job recJobs0000000002");
+      expect(base.log).not.toContain("updateTargets");
+    },
+  );
+
+  it.each([
+    ["unreachable", "storage-unreachable"],
+    ["suspect", "suspect-output"],
+    ["redirected", "answer-ambiguous"],
+  ] as const)("does not deliver an older file while the newer job's look is %s", async (look, reason) => {
     const links = { Segments: ["recSegs0000000001"] };
     const { base, bucket } = worldOf([
       combine(1, { age: 30 * MINUTE, links }),
       combine(2, { age: 10 * MINUTE, links }),
     ]);
-    bucket.objects.set("x1_output_0.mp4", 1).set("x2_output_0.mp4", "unreachable");
+    bucket.objects.set("x1_output_0.mp4", 1).set("x2_output_0.mp4", look);
     const { report } = await sweep(runOf(base, bucket));
-    expect(verdicts(report.entries)).toEqual(["unknown: storage-unreachable", "wait: newer-undecided"]);
+    expect(verdicts(report.entries)).toEqual([`unknown: ${reason}`, "wait: newer-undecided"]);
+    expect(base.log).not.toContain("updateTargets");
+  });
+
+  it("delivers an older file while the newer job has no output yet", async () => {
+    const links = { Segments: ["recSegs0000000001"] };
+    const { base, bucket } = worldOf([
+      combine(1, { age: 30 * MINUTE, links }),
+      combine(2, { age: 10 * MINUTE, links }),
+    ]);
+    bucket.objects.set("x1_output_0.mp4", 1).set("x2_output_0.mp4", "forbidden");
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["recover: output-found!", "wait: output-not-visible"]);
   });
 
   it("writes fifty at a time, ten a request", async () => {
