@@ -1,4 +1,5 @@
 import { halves } from "./batches.ts";
+import { objection } from "./confirm.ts";
 import type { Calibration } from "./evidence.ts";
 import { checkJob } from "./guard.ts";
 import type { Duration, Job } from "./job.ts";
@@ -83,9 +84,12 @@ async function stillAbsent(
       item.probedAt = run.clock.now();
       item.looks = await lookAtAll(candidate, run);
       item.verdict = verdictOn(item, candidate, calibration, run);
-      if (item.verdict.kind !== "recover") return;
-      const { output } = item.verdict;
-      item.verdict = { kind: "skip", reason: "changed-meanwhile", detail: "its output has just turned up", output };
+      if (item.verdict.kind === "recover") {
+        const { output } = item.verdict;
+        item.verdict = { kind: "skip", reason: "changed-meanwhile", detail: "its output has just turned up", output };
+      }
+      if (item.verdict.reason !== "output-absent" || calibration === null) return;
+      item.verdict = (await objection({ item, candidate }, calibration, run)) ?? item.verdict;
     }),
   );
   return failures.filter(({ item }) => item.verdict?.kind === "fail");

@@ -5,7 +5,7 @@ import type { ProviderAnswer } from "../../src/core/ports.ts";
 import type { Provider } from "../../src/core/run.ts";
 import { sweep } from "../../src/core/sweep.ts";
 import { FakeBase, FakeBucket, runOf } from "../support/fakes.ts";
-import { COMBINE, HOUR, job, MINUTE, named, POLICY, SEGMENT } from "../support/world.ts";
+import { COMBINE, HOUR, job, MINUTE, NOW, named, POLICY, SEGMENT } from "../support/world.ts";
 
 const FIELD = "Voiceover + Video";
 const OLD = { age: 2 * HOUR };
@@ -129,6 +129,34 @@ describe("before a job is failed", () => {
     expect(await swept(world, {}, { otherNames })).toEqual(["unknown: storage-unreachable"]);
     world.bucket.objects.delete("x1_captioned.mp4");
     expect(await swept(world, {}, { otherNames })).toEqual(["fail: output-absent!"]);
+  });
+
+  it("the other names are tried again where the looks at them grew old", async () => {
+    const { base, bucket } = worldOf(OLD);
+    const otherNames = ["{externalId}_captioned.mp4"];
+    const clock = { at: NOW, now: () => clock.at, sleep: async () => undefined };
+    const look = bucket.look.bind(bucket);
+    let last = 0;
+    bucket.look = async (url) => {
+      const sighting = await look(url);
+      if (!url.endsWith("_captioned.mp4")) return sighting;
+      last += 1;
+      if (last === 1) {
+        clock.at += 11_000;
+        bucket.objects.set("x1_captioned.mp4", 10);
+      }
+      return sighting;
+    };
+    expect(await swept({ base, bucket }, {}, { otherNames, clock })).toEqual(["unknown: output-under-another-name"]);
+    bucket.objects.delete("x1_captioned.mp4");
+    clock.at += HOUR;
+    last = 0;
+    bucket.look = async (url) => {
+      if (url.endsWith("_captioned.mp4") && last++ === 0) clock.at += 11_000;
+      return await look(url);
+    };
+    expect(await swept({ base, bucket }, {}, { otherNames, clock })).toEqual(["fail: output-absent!"]);
+    expect(jobIn(base)?.notes).toContain("x1_output_0.mp4 → HTTP 404; x1_captioned.mp4 → HTTP 404");
   });
 
   it("a signed 404 needs no random key", async () => {
