@@ -29,17 +29,17 @@ export interface Chaos {
 
 /** `log` is told of each fault as it comes about, in one line. */
 export function createChaos({ rules }: ChaosRules, log: (line: string) => void): Chaos {
-  const counters = rules.map((rule) => ({ rule, count: 0 }));
+  const counters = rules.map((rule, index) => ({ name: `rules.${index}`, rule, count: 0 }));
   let arrived = 0;
 
   /** All rules that a request fits count it; the first that is due decides. */
-  function due<R extends Rule>(kinds: (rule: Rule) => rule is R, fits: (rule: R) => boolean): R | null {
-    let first: R | null = null;
+  function due<R extends Rule>(kinds: (rule: Rule) => rule is R, fits: (rule: R) => boolean): Due<R> | null {
+    let first: Due<R> | null = null;
     for (const counter of counters) {
-      const { rule } = counter;
+      const { name, rule } = counter;
       if (!kinds(rule) || !fits(rule)) continue;
       counter.count += 1;
-      if (isDue(rule, counter.count)) first ??= rule;
+      if (isDue(rule, counter.count)) first ??= { name, rule };
     }
     return first;
   }
@@ -50,15 +50,22 @@ export function createChaos({ rules }: ChaosRules, log: (line: string) => void):
       arrived += 1;
       const fault = due(isFault, (rule) => fitsRequest(rule, place, request));
       if (fault === null) return visited.carryOut();
-      log(`chaos: ${fault.do} on request ${arrived} (${place}): ${request.method} ${request.path}`);
-      return await inject(fault, visited);
+      const what = `${request.method} ${request.path}`;
+      log(`chaos: ${fault.name}: ${fault.rule.do} on request ${arrived} (${place}): ${what}`);
+      return await inject(fault.rule, visited);
     },
     drops(url) {
       const drop = due(isDrop, ({ path }) => path === undefined || path.test(url));
-      if (drop !== null) log(`chaos: drop-attachment for ${url}`);
+      if (drop !== null) log(`chaos: ${drop.name}: drop-attachment of ${url}`);
       return drop !== null;
     },
   };
+}
+
+interface Due<R extends Rule> {
+  /** As in the messages on a file that is wrong. */
+  readonly name: string;
+  readonly rule: R;
 }
 
 async function inject(fault: Fault, { carryOut, expireListings }: Visited): Promise<Sent> {

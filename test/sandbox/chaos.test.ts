@@ -73,7 +73,7 @@ describe("a rule of a chaos file", () => {
     const statuses = [];
     for (const path of ["Jobs", "Segments", "Jobs", "Jobs"]) statuses.push((await get(path)).status);
     expect([...statuses, (await head()).status]).toEqual([200, 200, 503, 200, 200]);
-    expect(log).toEqual(["chaos: answer on request 3 (base): GET /v0/appSandbox0000001/Jobs"]);
+    expect(log).toEqual(["chaos: rules.0: answer on request 3 (base): GET /v0/appSandbox0000001/Jobs"]);
   });
 
   it.each([
