@@ -19,7 +19,7 @@ export interface RunOptions {
   /** Takes stderr instead of the result: a file that is open. */
   readonly stderr?: number;
   /** Called with the process once it runs. */
-  readonly started?: (kill: (signal: NodeJS.Signals) => void) => void;
+  readonly started?: (kill: (signal: NodeJS.Signals) => void, pid: number | undefined) => void;
 }
 
 /** Runs the built CLI as a process, in an empty folder and with nothing in its environment but what is given. */
@@ -49,7 +49,7 @@ export function run(
       resolve({ code, signal, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() });
     });
     child.stdin?.end();
-    started?.((name) => child.kill(name));
+    started?.((name) => child.kill(name), child.pid);
   });
 }
 
