@@ -32,8 +32,8 @@ export async function readConfigFile(
   }
 }
 
-/** What cosmiconfig looks at, and more: its own settings (`.config`), and any file with the tool's name in it. */
-const PLACES = /stuck-jobs|^package\.(json|yaml)$|^\.config$/;
+/** What cosmiconfig looks at, and a little more: `.config` may hold its own settings and ours. */
+const PLACES = /^(\.stuck-jobsrc(\..+)?|stuck-jobs\.config\..+|package\.(json|yaml)|\.config)$/;
 
 /**
  * Whether there is anything that cosmiconfig could find, from a folder up to the root. Loading it with its parsers costs

@@ -1,0 +1,52 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Request, Sent } from "../src/sandbox/http.ts";
+import { type Listener, listen } from "../src/sandbox/listen.ts";
+import { BASE_ID, BUCKET, buildWorld, TOKEN, worldSchema } from "./world.ts";
+
+// A process of its own for each world, so that what the servers take is not counted as the tool's. Told what to build
+// in its one argument, it says where it is, and at every "counts" what it has seen.
+const spec = worldSchema.parse(JSON.parse(process.argv[2] ?? "{}"));
+const { base, bucket } = buildWorld(spec);
+const counts = { airtable: 0, refused: 0, storage: 0, lists: 0, reads: 0, writes: 0, mostInASecond: 0 };
+let lastSecond: number[] = [];
+
+const baseAt = await listen(0, async (request): Promise<Sent> => {
+  const now = Date.now();
+  lastSecond = [...lastSecond.filter((at) => now - at < 1000), now];
+  counts.airtable += 1;
+  counts.mostInASecond = Math.max(counts.mostInASecond, lastSecond.length);
+  counts[kindOf(request)] += 1;
+  const reply = base.handle(request, now);
+  if (reply.status === 429) counts.refused += 1;
+  if (request.method === "PATCH") fetchAttachments(bucketAt);
+  if (spec.baseLatency > 0) await delay(spec.baseLatency);
+  return reply;
+});
+const bucketAt = await listen(0, async (request) => {
+  counts.storage += 1;
+  if (spec.bucketLatency > 0) await delay(spec.bucketLatency);
+  return bucket.handle(request, Date.now());
+});
+
+process.on("message", () => process.send?.(counts));
+process.on("disconnect", () => process.exit());
+process.send?.({
+  AIRTABLE_API_KEY: TOKEN,
+  AIRTABLE_BASE_ID: BASE_ID,
+  AIRTABLE_ENDPOINT_URL: baseAt.url,
+  STUCK_JOBS_STORAGE_URL: `${bucketAt.url}/${BUCKET}`,
+});
+
+/** A guard read is a listing that asks for records by their ids. */
+function kindOf({ method, query, body }: Request): "lists" | "reads" | "writes" {
+  if (method === "PATCH") return "writes";
+  return `${query.get("filterByFormula")}${body}`.includes("RECORD_ID()") ? "reads" : "lists";
+}
+
+/** Airtable fetches what was attached some time later; here at once. */
+function fetchAttachments({ url }: Listener): void {
+  const place = `${url}/${BUCKET}/`;
+  for (const { attachmentId, url: file } of base.pendingAttachments()) {
+    base.settleAttachment(attachmentId, bucket.get(file.slice(place.length)) ?? null);
+  }
+}
