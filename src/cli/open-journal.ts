@@ -8,13 +8,17 @@ import { systemClock } from "./clock.ts";
 import { type Invocation, mayWrite } from "./invocation.ts";
 
 /** The journal of a run that may write; null for another, and where it is off. Its file is opened for the first write. */
-export function openJournal(
-  invocation: Pick<Invocation, "command" | "flags" | "env" | "terminal">,
+export function openJournal(invocation: Invocation, settings: Settings): (Journal & { close(): Promise<void> }) | null {
+  return mayWrite(invocation) ? journalOf(invocation, settings) : null;
+}
+
+/** The journal of the settings; null where it is off. */
+export function journalOf(
+  { env, terminal }: Pick<Invocation, "env" | "terminal">,
   settings: Settings,
 ): (Journal & { close(): Promise<void> }) | null {
-  const path = journalPathOf(settings, invocation.env);
-  if (path === null || !mayWrite(invocation)) return null;
-  const { terminal } = invocation;
+  const path = journalPathOf(settings, env);
+  if (path === null) return null;
   const { place, maxBytes, keep } = settings.journal;
   return createJournal({
     path,

@@ -8,6 +8,7 @@ import { addSandbox } from "./commands/sandbox.ts";
 import { addScan } from "./commands/scan.ts";
 import { addSchedule } from "./commands/schedule.ts";
 import type { Surroundings } from "./commands/shared.ts";
+import { addUndo } from "./commands/undo.ts";
 import { addWatch } from "./commands/watch.ts";
 import { exitCodesInShort } from "./topics.ts";
 import { versionLine } from "./version.ts";
@@ -45,6 +46,7 @@ ${exitCodesInShort(100)}`,
   addRecover(program, surroundings);
   addWatch(program, surroundings);
   addFailOld(program, surroundings);
+  addUndo(program, surroundings);
   addExplain(program, surroundings);
   addDoctor(program, surroundings);
   addSandbox(program, surroundings);

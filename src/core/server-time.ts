@@ -12,7 +12,7 @@ export const SKEW_TOO_FAR: Duration = 300_000;
  * The time as Airtable has it. What is written to the base counts by this one, since runs on other machines read it:
  * by its own date they find the jobs of the last hour.
  */
-export function serverNow({ clock, store }: Run): Instant {
+export function serverNow({ clock, store }: Pick<Run, "clock" | "store">): Instant {
   const skew = store.skew() ?? 0;
   return clock.now() + (Math.abs(skew) > SKEW_NOTICED ? skew : 0);
 }

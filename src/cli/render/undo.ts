@@ -1,0 +1,85 @@
+import type { Settings } from "../../config/settings.ts";
+import type { Instant } from "../../core/job.ts";
+import type { JournalCell } from "../../core/journal.ts";
+import { isFiles } from "../../core/past.ts";
+import type { Undone, UndoOutcome } from "../../core/undo.ts";
+import { count, inWords } from "../words.ts";
+
+/** What came of an undo, as data. */
+export interface UndoReport {
+  readonly runId: string;
+  readonly version: string;
+  /** The run that was taken back. */
+  readonly undoes: string;
+  readonly dryRun: boolean;
+  readonly startedAt: Instant;
+  readonly finishedAt: Instant;
+  readonly records: readonly Undone[];
+}
+
+const OUTCOMES: readonly UndoOutcome[] = ["restored", "as-it-was", "not-ours-any-more", "cannot"];
+
+/** The report as one document: `stuck-jobs/undo@1`. */
+export function renderUndoJson({ records, startedAt, finishedAt, ...rest }: UndoReport): string {
+  const document = {
+    schema: "stuck-jobs/undo@1",
+    ...rest,
+    startedAt: new Date(startedAt).toISOString(),
+    finishedAt: new Date(finishedAt).toISOString(),
+    summary: Object.fromEntries(OUTCOMES.map((outcome) => [camelCase(outcome), numberOf(records, outcome)])),
+    records,
+  };
+  return `${JSON.stringify(document, null, 2)}\n`;
+}
+
+/** The report as a page to read: a line for each record, and what comes next. */
+export function renderUndo(
+  { undoes, runId, dryRun, records }: UndoReport,
+  isStuckAgain: (record: Undone) => boolean,
+  { thresholds }: Pick<Settings, "thresholds">,
+): string {
+  const width = (of: (record: Undone) => string) => Math.max(...records.map((record) => of(record).length));
+  const widths = [width(({ outcome }) => outcome), width(({ table }) => table)];
+  const lines = records.map(({ outcome, table, id, detail, fields }) => {
+    const [first = 0, second = 0] = widths;
+    const what = outcome === "restored" ? changes(fields) : detail;
+    return `${outcome.padEnd(first)}  ${table.padEnd(second)}  ${id}  ${what}`.trimEnd();
+  });
+  const summary = OUTCOMES.flatMap((outcome) => {
+    const number = numberOf(records, outcome);
+    return number === 0 ? [] : [`${number} ${outcome}`];
+  });
+  const stuckAgain = records.filter(isStuckAgain).length;
+  const next =
+    stuckAgain === 0
+      ? []
+      : [
+          `${count(stuckAgain, "job")} ${dryRun ? "would be" : stuckAgain === 1 ? "is" : "are"} stuck again and count${stuckAgain === 1 && !dryRun ? "s" : ""} anew from now: after ${inWords(thresholds.stuckAfter)} a sweep recovers`,
+          `what has an output, after ${inWords(thresholds.failAfter)} it fails what has none, unless the configuration or the job is changed.`,
+        ];
+  const head = dryRun ? `Would undo run ${undoes}` : `Undid run ${undoes} (run ${runId})`;
+  return [...lines, "", `${head}: ${count(records.length, "record")}: ${summary.join(", ")}`, ...next, ""].join("\n");
+}
+
+function changes(fields: Undone["fields"]): string {
+  return Object.entries(fields)
+    .map(([name, { after }]) => `${name}: ${inText(after)}`)
+    .join(", ");
+}
+
+function inText(cell: JournalCell): string {
+  if (cell === null || (isFiles(cell) && cell.length === 0)) return "blank";
+  const text = isFiles(cell)
+    ? cell.map(({ filename }) => filename).join(" + ")
+    : String(typeof cell === "object" ? cell.opaque : cell);
+  const [line = ""] = text.split("\n");
+  return line.length > 40 ? `${line.slice(0, 39)}…` : line;
+}
+
+function numberOf(records: readonly Undone[], outcome: UndoOutcome): number {
+  return records.filter((record) => record.outcome === outcome).length;
+}
+
+function camelCase(outcome: string): string {
+  return outcome.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+}

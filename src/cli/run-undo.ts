@@ -1,0 +1,162 @@
+import { randomUUID } from "node:crypto";
+import { ConfigError } from "../config/problems.ts";
+import type { Settings } from "../config/settings.ts";
+import { deedsOf, lastRunOf, type PastDeed, type PastWrite } from "../core/past.ts";
+import type { Fault } from "../core/ports.ts";
+import { type Undone, undo } from "../core/undo.ts";
+import { openBase } from "./adapters.ts";
+import { systemClock } from "./clock.ts";
+import { EXIT, type ExitCode, exitCodeOfFault } from "./exit-codes.ts";
+import type { Invocation } from "./invocation.ts";
+import { armLimits } from "./limits.ts";
+import { acquireLock, lockKey } from "./lock.ts";
+import { journalOf, journalPathOf } from "./open-journal.ts";
+import { readSettings } from "./read-settings.ts";
+import { renderUndo, renderUndoJson, type UndoReport } from "./render/undo.ts";
+import { openSandbox } from "./sandbox.ts";
+import { catchSignals, type Stop } from "./stop.ts";
+import { VERSION } from "./version.ts";
+
+/** What is to be taken back. */
+export interface UndoRequest {
+  readonly runId: string | null;
+  readonly job: string | null;
+  readonly output: "table" | "json" | null;
+}
+
+type Surroundings = Omit<Invocation, "command">;
+
+/** Runs undo from flags to exit code. */
+export async function runUndo(request: UndoRequest, surroundings: Surroundings): Promise<ExitCode> {
+  const { flags, terminal } = surroundings;
+  if (request.runId === null && request.job === null) {
+    throw new ConfigError([{ path: "undo", message: "expected the id of a run, or --job <id>" }]);
+  }
+  const sandbox = flags.sandbox ? await openSandbox({ lateWebhook: false }) : null;
+  const stop = catchSignals((name) => terminal.log(`${name}: finishing the write in flight`));
+  try {
+    // POLLING_ENABLED=false is no reason not to take something back: as a scan, an undo is run by hand.
+    const settings = await readSettings({ ...surroundings, command: "scan" }, sandbox);
+    if (settings === "disabled") return EXIT.done;
+    const { runId, deeds } = await deedsIn(request, settings, surroundings);
+    return await locked(settings, surroundings, () => carryOut(request, runId, deeds, settings, surroundings, stop));
+  } finally {
+    stop.dispose();
+    await sandbox?.close();
+  }
+}
+
+/** @throws ConfigError where the journal tells of no such run */
+async function deedsIn(
+  { runId, job }: UndoRequest,
+  settings: Settings,
+  { env }: Surroundings,
+): Promise<{ readonly runId: string; readonly deeds: readonly PastDeed[] }> {
+  const path = journalPathOf(settings, env);
+  if (path === null)
+    throw new ConfigError([{ path: "--journal", message: "is off: there is nothing to take back by" }]);
+  const [{ filesOf }, { NoJournalError }, { pastWrites }] = await Promise.all([
+    import("../journal/file.ts"),
+    import("../journal/read.ts"),
+    import("../journal/past.ts"),
+  ]);
+  let writes: readonly PastWrite[];
+  try {
+    writes = await pastWrites(filesOf(path, settings.journal.keep));
+  } catch (error) {
+    if (!(error instanceof NoJournalError)) throw error;
+    throw new ConfigError([{ path: "--journal", message: error.message }]);
+  }
+  const run = runId ?? (job === null ? null : lastRunOf(writes, job));
+  const deeds = run === null ? [] : deedsOf(writes, run, job);
+  if (run !== null && deeds.length > 0) return { runId: run, deeds };
+  const undoes = writes.find((write) => write.run === run)?.undoes ?? null;
+  const message =
+    undoes === null
+      ? `${path} tells of nothing that ${run === null ? "was" : `run ${run}`} ${run === null ? "" : "had "}written${job === null ? "" : ` about ${job}`}`
+      : `run ${run} took back run ${undoes}; what it put back is recovered by recover`;
+  throw new ConfigError([{ path: runId === null ? "--job" : "undo", message }], lastRuns(writes));
+}
+
+/** The newest runs of the journal, for who has mistyped one. */
+function lastRuns(writes: readonly PastWrite[]): string {
+  const runs = new Map<string, Set<string>>();
+  for (const { run, job, undoes } of writes) {
+    if (undoes === null) runs.set(run, (runs.get(run) ?? new Set()).add(job.id));
+  }
+  const last = [...runs].slice(-5).reverse();
+  if (last.length === 0) return "The journal tells of no run that has written.";
+  return `The last runs that have written:\n${last.map(([run, jobs]) => `  ${run}  ${jobs.size} jobs`).join("\n")}`;
+}
+
+async function locked(
+  { airtable }: Settings,
+  { flags, terminal }: Surroundings,
+  work: () => Promise<ExitCode>,
+): Promise<ExitCode> {
+  if (flags.dryRun) return await work();
+  const lock = await acquireLock(lockKey(airtable), new Date());
+  if (lock.kind === "taken") {
+    terminal.log(`another run for base ${airtable.baseId} is under way`, "warn");
+    return EXIT.locked;
+  }
+  try {
+    return await work();
+  } finally {
+    await lock.release();
+  }
+}
+
+async function carryOut(
+  request: UndoRequest,
+  undoes: string,
+  deeds: readonly PastDeed[],
+  settings: Settings,
+  surroundings: Surroundings,
+  stop: Stop,
+): Promise<ExitCode> {
+  const { flags, terminal } = surroundings;
+  const limits = armLimits(flags.deadline ?? null, stop);
+  const base = openBase(settings, () => limits.remaining());
+  const dryRun = flags.dryRun === true;
+  const journal = dryRun ? null : journalOf(surroundings, settings);
+  const signature = { runId: randomUUID(), version: VERSION };
+  const startedAt = systemClock.now();
+  try {
+    const { records, fault } = await undo(deeds, {
+      store: base.store,
+      clock: systemClock,
+      random: Math.random,
+      limits,
+      signature,
+      dryRun,
+      completedStatus: settings.jobs.completedStatus,
+      journal,
+      redact: (text) => terminal.redact(text),
+    });
+    const report: UndoReport = { ...signature, undoes, dryRun, startedAt, finishedAt: systemClock.now(), records };
+    if (!flags.quiet) {
+      const stuckAgain = isStuckAgain(settings);
+      terminal.out(request.output === "json" ? renderUndoJson(report) : renderUndo(report, stuckAgain, settings));
+    }
+    if (fault !== null) terminal.log(fault.hint === null ? fault.message : `${fault.message}\n${fault.hint}`, "error");
+    return stop.code() ?? codeOf(records, fault);
+  } finally {
+    limits.dispose();
+    await Promise.all([base.close(), journal?.close()]);
+  }
+}
+
+function isStuckAgain({ jobs }: Settings): (record: Undone) => boolean {
+  return ({ role, outcome, fields }) => {
+    const status = fields.status?.after;
+    return (
+      role === "job" && outcome === "restored" && typeof status === "string" && jobs.stuckStatuses.includes(status)
+    );
+  };
+}
+
+function codeOf(records: readonly Undone[], fault: Fault | null): ExitCode {
+  if (fault !== null) return exitCodeOfFault(fault);
+  return records.every(({ outcome }) => outcome === "restored" || outcome === "as-it-was") ? EXIT.done : EXIT.partial;
+}
