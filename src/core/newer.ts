@@ -1,8 +1,9 @@
 import type { Recovery } from "./apply-recoveries.ts";
+import { CHUNK } from "./batches.ts";
 import type { TargetCheck } from "./guard.ts";
 import type { Job } from "./job.ts";
 import { COMPLETED_MARK } from "./notes.ts";
-import { externalIdIn } from "./outputs.ts";
+import { externalIdsIn } from "./outputs.ts";
 import type { Run } from "./run.ts";
 
 /** A job and the target it is for, as they were just read. */
@@ -28,12 +29,15 @@ export async function findNewer(checked: readonly Checked[], run: Run): Promise<
   const others = checked.flatMap(({ recovery, job, check }) => {
     const files = "files" in check ? check.files : [];
     return files.flatMap((file) => {
-      const externalId = externalIdIn(recovery.candidate.operation, file);
-      return externalId === null ? [] : [{ recovery, job, file, externalId }];
+      const externalIds = externalIdsIn(recovery.candidate.operation, file);
+      return externalIds.map((externalId) => ({ recovery, job, file, externalId }));
     });
   });
-  if (others.length === 0) return new Map();
-  const jobs = await run.store.findJobs([...new Set(others.map(({ externalId }) => externalId))], run.limits.reads);
+  const ids = [...new Set(others.map(({ externalId }) => externalId))];
+  const jobs: Job[] = [];
+  for (let start = 0; start < ids.length; start += CHUNK) {
+    jobs.push(...(await run.store.findJobs(ids.slice(start, start + CHUNK), run.limits.reads)));
+  }
   const found = new Map<Recovery, Newer>();
   for (const { recovery, job, file, externalId } of others) {
     const owner = jobs.find((each) => each.externalId === externalId && each.id !== job.id && !isOlder(each, job));

@@ -41,15 +41,19 @@ export function outputNames(operation: Operation, job: Named): OutputNames {
   return { kind: "named", sets };
 }
 
-/** The external id in a file's name, by the operation's patterns; null where the name is none of theirs. */
-export function externalIdIn({ outputs }: Operation, fileName: string): string | null {
-  for (const { pattern } of outputs) {
+/**
+ * The external ids that a file's name may hold, by the operation's patterns: `x_output_0.mp4` is that of `x` by one and
+ * of `x_output_0` by another. None where the name is none of theirs.
+ */
+export function externalIdsIn({ outputs }: Operation, fileName: string): readonly string[] {
+  const found = outputs.flatMap(({ pattern }): readonly string[] => {
     const [before = "", after = "", ...more] = pattern.replaceAll("{n}", "0").split("{externalId}");
     const fits = fileName.startsWith(before) && fileName.endsWith(after) && more.length === 0;
     const id = fits ? fileName.slice(before.length, fileName.length - after.length) : "";
-    if (pattern.includes("{externalId}") && isExternalId(id) && `${before}${id}${after}` === fileName) return id;
-  }
-  return null;
+    const whole = pattern.includes("{externalId}") && isExternalId(id) && `${before}${id}${after}` === fileName;
+    return whole ? [id] : [];
+  });
+  return [...new Set(found)];
 }
 
 const PLACEHOLDER = /\{([^}]*)\}/g;

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { externalIdIn, type OutputPattern, outputNames } from "../../src/core/outputs.ts";
+import { externalIdsIn, type OutputPattern, outputNames } from "../../src/core/outputs.ts";
 import { parsePayload } from "../../src/core/payload.ts";
-import { COMBINE, job, named } from "../support/world.ts";
+import { COMBINE, CONCATENATE, job, named } from "../support/world.ts";
 
 const PAYLOAD = parsePayload("{'clips': ['a', 'b', 'c'], 'slug': 'x-1', 'bad': '../x', 'n': 2}");
 const JOB = job({ id: "recJob00000000001", externalId: "abc", payload: PAYLOAD });
@@ -73,13 +73,17 @@ describe("the names of an output", () => {
       fc.property(id, fc.constantFrom(...patterns), (externalId, output) => {
         const found = outputNames({ ...COMBINE, outputs: [output] }, { ...JOB, externalId });
         const [[name = ""] = []] = found.kind === "named" ? found.sets : [];
-        expect(externalIdIn({ ...COMBINE, outputs: patterns }, name)).toBe(externalId);
+        expect(externalIdsIn({ ...COMBINE, outputs: patterns }, name)).toContain(externalId);
       }),
     );
   });
 
   it("give no id of names that are none of the operation's", () => {
-    expect(externalIdIn(COMBINE, "by hand.mp4")).toBe(null);
-    expect(externalIdIn({ ...COMBINE, outputs: [named("{recordId}.mp4")] }, "x.mp4")).toBe(null);
+    expect(externalIdsIn(COMBINE, "by hand.mp4")).toEqual([]);
+    expect(externalIdsIn({ ...COMBINE, outputs: [named("{recordId}.mp4")] }, "x.mp4")).toEqual([]);
+  });
+
+  it("give every id that a name may hold, where the patterns overlap", () => {
+    expect(externalIdsIn(CONCATENATE, "x1_output_0.mp4")).toEqual(["x1_output_0", "x1"]);
   });
 });
