@@ -31,10 +31,11 @@ export type Event = { readonly at: number } & (
   | { readonly kind: "burst" }
 );
 
-/** A moment before the calm; more often than not one at which a sweep is under way. */
+/** A moment before the calm; more often than not one at which a sweep is under way, between its reads and writes. */
 export function moment(random: Random): number {
   if (random.chance(0.4)) return random.whole(START, CALM - 1);
-  return Math.min(CALM - 1, START + random.whole(0, 3) * 2 * MINUTE + random.whole(0, 5 * SECOND));
+  const within = random.chance(0.5) ? random.whole(300, 1_500) : random.whole(0, 5 * SECOND);
+  return Math.min(CALM - 1, START + random.whole(0, 3) * 2 * MINUTE + within);
 }
 
 /** What people and the application do to a job, apart from its own success. */
@@ -63,7 +64,7 @@ export function interference(job: SimJob, newer: SimJob | undefined, random: Ran
       return [{ kind: "set-status", at, job, status, error: random.chance(0.6) ? "given up by hand" : null }];
     }
     case 6:
-      return [{ kind: random.chance(0.5) ? "delete-job" : "delete-target", at, job }];
+      return [{ kind: random.chance(0.6) ? "delete-job" : "delete-target", at, job }];
     case 7:
       return [{ kind: "reopen", at, job }];
     case 8:

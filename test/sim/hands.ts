@@ -79,7 +79,9 @@ function close(job: JobNow, fields: Cells, world: World): void {
   world.base.edit("Jobs", job.id, fields);
 }
 
-function reopen(job: JobNow, fields: Cells, world: World): void {
+function reopen(job: JobNow, opened: Cells, world: World): void {
+  const now = new Date(world.clock.now()).toISOString();
+  const fields = world.scenario.startedAt ? { ...opened, "Started At": now } : opened;
   world.authors.set(job.id, "other");
   if (job.status !== "processing") count(job, world);
   world.base.edit("Jobs", job.id, fields);

@@ -71,7 +71,9 @@ export function exchangeOf(line: Line) {
       default:
     }
     const heard = witness.carriedOut(name, request, sentAt, () =>
-      world.base.handle(wire(request, scenario.pageSize), clock.now()),
+      isLocked(request, scenario.locked)
+        ? locked(clock.now())
+        : world.base.handle(wire(request, scenario.pageSize), clock.now()),
     );
     world.fetchAttachments();
     // A process that dies here never hears of what it did.
@@ -95,6 +97,16 @@ export function exchangeOf(line: Line) {
     const body: unknown = JSON.parse(reply.body);
     return { status: reply.status, headers: reply.headers, body: isObject(body) ? body : null };
   };
+}
+
+function isLocked({ method, body }: ApiRequest, id: string | null): boolean {
+  return method === "PATCH" && id !== null && JSON.stringify(body).includes(`{"id":"${id}"`);
+}
+
+/** An automation, or a field that was locked: Airtable names no record. */
+function locked(now: number) {
+  const error = { type: "INVALID_VALUE_FOR_COLUMN", message: "The value cannot be written" };
+  return { status: 422, headers: dated(now), body: JSON.stringify({ error }) };
 }
 
 function dated(now: number) {

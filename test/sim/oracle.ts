@@ -17,20 +17,30 @@ export function predict(world: World): ReadonlyMap<string, readonly string[]> {
       const { status, notes } = job;
       const late = status === "failed" && world.authors.get(id) === "polling";
       const closedAt = lastMark(notes) ?? 0;
-      const age = clock.now() - (late ? closedAt : Math.max(createdAt, closedAt));
+      const age = clock.now() - (late ? closedAt : Math.max(createdAt, job.startedAt, closedAt));
+      if (id === scenario.locked) return [[id, scenario.via === "webhook" ? ["completed", status] : [status]]];
       const open = late || (status === "processing" && age > 5 * MINUTE);
       if (!open || age > 24 * HOUR || /[ /]/.test(job.externalId)) return [[id, [status]]];
       if (exists(namesOf(job))) {
         const cell = base.record(world.tableOf(job), job.targetId)?.fields;
+        if (hasRival(job, world)) return [[id, ["completed", status]]];
         const output = namesOf(job).find((name) => objects.has(name));
         const others = filesIn(cell?.[world.fieldOf(job)]).some((name) => name !== output);
         if (cell === undefined || (others && scenario.onExisting === "skip")) return [[id, [status]]];
-        return [[id, others || hasRival(job, world) ? ["completed", status] : ["completed"]]];
+        return [[id, others ? ["completed", status] : ["completed"]]];
       }
+      if (scenario.provider) return [[id, byProvider(job, late, world)]];
       if (late || age <= HOUR || exists(strangeNamesOf(job))) return [[id, [status]]];
       return [[id, failsForCertain(job, world) ? ["failed"] : ["failed", status]]];
     }),
   );
+}
+
+/** The provider's own word counts, where the brake lets it, and it may name what no pattern does. */
+function byProvider(job: JobNow, late: boolean, { objects }: World): readonly string[] {
+  const strange = strangeNamesOf(job).some((name) => objects.has(name));
+  if (strange || namesOf(job).some((name) => objects.has(name))) return ["completed", "failed", job.status];
+  return late ? [job.status] : ["failed", job.status];
 }
 
 function hasRival(job: JobNow, world: World): boolean {

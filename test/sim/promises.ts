@@ -39,6 +39,22 @@ export function brokenByWrite(
     : only(...broken, "fails a job on a read that is not adjacent");
 }
 
+/** What is wrong with sending a job's webhook again. */
+export function brokenByPost(
+  jobId: string,
+  fileNames: readonly string[],
+  { known, sentAt }: Pick<Scene, "known" | "sentAt">,
+): readonly string[] {
+  const read = known.reads.get(jobId);
+  if (!known.mayWrite || known.command !== "recover") return [`posts in a ${known.command}`];
+  if (read === undefined || sentAt - read.at > FRESH) return ["posts on an old read"];
+  const job = jobIn(jobId, read.fields);
+  const late = job.status === "failed" && read.author === "polling";
+  if (job.status !== "processing" && !late) return [`posts for a job that was ${job.status} when it was read`];
+  const own = [...namesOf(job), ...strangeNamesOf(job)];
+  return fileNames.every((name) => own.includes(name)) ? [] : ["posts another job's output"];
+}
+
 function brokenByJob(job: JobNow, fields: Written["fields"], read: Read, scene: Scene): readonly string[] {
   const { scenario } = scene.world;
   const known = scenario.jobs.find(({ id }) => id === job.id);
@@ -71,12 +87,14 @@ function brokenByCompletion(
   if (world.clock.now() - createdAt <= 5 * MINUTE - SLACK) return ["completes a young job"];
   const [, newer] = /superseded by job (rec\w+)/.exec(notes.split("\n").at(-1) ?? "") ?? [];
   if (newer !== undefined) {
-    const other = world.job(newer);
-    if (other === undefined) return [];
-    const has = namesOf(other).some((name) => delivered.has(`${other.targetId} ${name}`));
-    return has ? [] : ["closes a job after a newer one that has no file"];
+    const asRead = known.reads.get(newer)?.fields;
+    const others = [world.job(newer), asRead && jobIn(newer, asRead)].filter((each) => each !== undefined);
+    const has = others.some((other) =>
+      namesFor(other, world).some((name) => delivered.has(`${other.targetId} ${name}`)),
+    );
+    return others.length === 0 || has ? [] : ["closes a job after a newer one that has no file"];
   }
-  const file = namesOf(job).find((name) => String(fields["Response Payload"]).includes(`/${name}"`));
+  const file = namesFor(job, world).find((name) => String(fields["Response Payload"]).includes(`/${name}"`));
   if (file === undefined) return ["completes a job with another job's output"];
   return delivered.has(`${job.targetId} ${file}`) ? [] : ["completes a job whose target has no file"];
 }
@@ -86,8 +104,11 @@ function brokenByFail(job: JobNow, broken: readonly string[], scene: Scene) {
   const { scenario, objects } = world;
   const createdAt = scenario.jobs.find(({ id }) => id === job.id)?.createdAt ?? 0;
   const more: string[] = [];
-  const begun = Math.max(createdAt, lastMark(job.notes) ?? 0);
-  if (world.clock.now() - begun <= HOUR - SLACK) more.push("fails a young job");
+  const begun = Math.max(createdAt, job.startedAt, lastMark(job.notes) ?? 0);
+  const saidFailed = known.failedByProvider.has(job.externalId);
+  const atWork = known.runningByProvider.has(job.externalId);
+  const due = saidFailed ? 5 * MINUTE : atWork ? 6 * HOUR : HOUR;
+  if (world.clock.now() - begun <= due - SLACK) more.push("fails a young job");
   if (Math.abs(known.skew) > 5 * MINUTE + SLOWEST) more.push("fails a job by a clock that is wrong");
   const names = namesOf(job);
   const oldest = Math.min(...names.map((name) => known.looks.get(name)?.at ?? Number.NEGATIVE_INFINITY));
@@ -98,7 +119,8 @@ function brokenByFail(job: JobNow, broken: readonly string[], scene: Scene) {
     return since(name) <= at;
   });
   const [captioned = ""] = strangeNamesOf(job);
-  if (!known.listings.has(job.externalId) && !known.looks.has(captioned)) more.push("does not look for other names");
+  const wide = saidFailed || known.listings.has(job.externalId) || known.looks.has(captioned);
+  if (!wide) more.push("does not look for other names");
   const exists = names.some((name) => since(name) <= oldest) || strange;
   if (!exists) return { broken: [...broken, ...more], wronglyFails: false };
   // A place that never held an output answers as one that lost them all. Without proof only a handful may stand failed
@@ -128,11 +150,17 @@ function brokenByTarget(table: string, { id, fields }: Written, read: Read, scen
     const open = each.status === "processing" || (each.status === "failed" && each.author === "polling");
     // What the tool has delivered once and Airtable dropped is told by the record, whatever its external id is now.
     const delivered = each.status === "completed" && each.notes.includes(COMPLETED_MARK);
-    const called = (file: string) => (delivered ? each.response.includes(`/${file}"`) : namesOf(each).includes(file));
+    const called = (file: string) =>
+      delivered ? each.response.includes(`/${file}"`) : namesFor(each, world).includes(file);
     return each.targetId === id && (open || delivered) && files.some(called);
   });
   if (job === undefined) return ["delivers a file that no job it has read calls for"];
   return [...brokenByReplacing(job, fields[field], read.fields[field], scene), ...brokenByAge(job, scene)];
+}
+
+/** A provider may name what no pattern does. */
+function namesFor(job: JobNow, { scenario }: Scene["world"]): readonly string[] {
+  return scenario.provider ? [...namesOf(job), ...strangeNamesOf(job)] : namesOf(job);
 }
 
 /** What is in the cell is another's, and its loss is only allowed where the operation says so. */
@@ -164,7 +192,7 @@ function brokenByAge(job: JobNow, { world, known }: Scene): readonly string[] {
 /** One that polling had closed before and that is open again counts from then on. */
 function dateOf(job: JobNow, { scenario }: Scene["world"]): number {
   const createdAt = scenario.jobs.find(({ id }) => id === job.id)?.createdAt ?? 0;
-  return Math.max(createdAt, lastMark(job.notes) ?? 0);
+  return Math.max(createdAt, job.startedAt, lastMark(job.notes) ?? 0);
 }
 
 function entriesOf(cell: unknown): readonly Readonly<Record<string, unknown>>[] {

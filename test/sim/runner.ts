@@ -1,13 +1,14 @@
 import { setMaxListeners } from "node:events";
 import { createRequests } from "../../src/airtable/requests.ts";
 import { createStore } from "../../src/airtable/store.ts";
-import { isFault } from "../../src/core/ports.ts";
+import { isFault, isUpstreamError } from "../../src/core/ports.ts";
 import type { Command, Report } from "../../src/core/report.ts";
 import type { Run } from "../../src/core/run.ts";
 import { sweep } from "../../src/core/sweep.ts";
 import { COMBINE, CONCATENATE, POLICY, SECOND } from "../support/world.ts";
 import { exchangeOf, probeOf } from "./network.ts";
 import type { Random } from "./random.ts";
+import { providerOf, webhooksOf } from "./services.ts";
 import type { Witness } from "./witness.ts";
 import { BASE_ID, type World } from "./world.ts";
 
@@ -29,6 +30,8 @@ export interface RunnerOptions {
   readonly killAt: number | null;
   /** It is told to stop so many ms after its start; null: it is not. */
   readonly stopAt: number | null;
+  /** Works on no more than so many jobs; null: on all. */
+  readonly limit: number | null;
   readonly troubled: boolean;
 }
 
@@ -51,7 +54,6 @@ export function startSweep(world: World, witness: Witness, random: Random, optio
     awaited += 1;
     if (options.killAt !== null && awaited === options.killAt) {
       killed = true;
-      world.tell(`${options.name} is killed`);
       announceDeath({ kind: "killed" });
     }
     if (killed) await new Promise(() => undefined);
@@ -90,18 +92,24 @@ export function startSweep(world: World, witness: Witness, random: Random, optio
     random: random.next,
     remaining: () => Math.max(0, endsAt - clock.now()),
   });
-  const { onExisting } = world.scenario;
-  const operations = [COMBINE, CONCATENATE].map((operation) => ({ ...operation, onExisting }));
+  const { onExisting, via } = world.scenario;
+  const provider = world.scenario.provider ? "nca" : null;
+  const operations = [COMBINE, CONCATENATE].map((operation) => ({ ...operation, onExisting, via, provider }));
+  const probe = probeOf(line);
   const store = createStore(requests, {
     baseId: BASE_ID,
-    jobs: { table: "Jobs", fields: FIELDS, completedStatus: "completed" },
+    jobs: {
+      table: "Jobs",
+      fields: { ...FIELDS, startedAt: world.scenario.startedAt ? "Started At" : null },
+      completedStatus: "completed",
+    },
     operations,
   });
   const run: Run = {
     command: options.command,
     dryRun: options.dryRun,
     force: false,
-    limit: null,
+    limit: options.limit,
     named: null,
     only: null,
     policy: { ...POLICY, operations, mode: options.command === "fail-old" ? "fail" : "recover" },
@@ -111,10 +119,10 @@ export function startSweep(world: World, witness: Witness, random: Random, optio
     signature: { runId: options.name, version: "0.0.0" },
     concurrency: 4,
     store,
-    providers: new Map(),
-    webhooks: null,
+    providers: new Map(provider === null ? [] : [[provider, providerOf(line, probe.look)]]),
+    webhooks: webhooksOf(line),
     via: null,
-    probe: probeOf(line),
+    probe,
     journal: null,
     clock: living,
     random: random.next,
@@ -125,9 +133,14 @@ export function startSweep(world: World, witness: Witness, random: Random, optio
     confirm: null,
   };
   const swept = sweep(run).then(
-    ({ report }): Ending => ({ kind: "reported", report }),
+    ({ report }): Ending => {
+      witness.reported(options.name, report);
+      return { kind: "reported", report };
+    },
     (error: unknown): Ending => {
-      if (isFault(error) || reads.aborted) return { kind: "refused", message: String(error) };
+      // In this world the token and the configuration are right.
+      const blamed = isUpstreamError(error) && error.code !== "unavailable";
+      if (!blamed && (isFault(error) || reads.aborted)) return { kind: "refused", message: String(error) };
       return { kind: "crashed", message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
     },
   );
@@ -146,5 +159,4 @@ const FIELDS = {
   webhookUrl: "Webhook URL",
   error: "Error Details",
   notes: "Notes",
-  startedAt: null,
 };

@@ -1,4 +1,4 @@
-import { isExternalId, type OnExisting } from "../../src/core/job.ts";
+import { isExternalId, type OnExisting, type Via } from "../../src/core/job.ts";
 import { HOUR, MINUTE, SECOND } from "../support/world.ts";
 import { type Event, interference, moment } from "./events.ts";
 import type { Random } from "./random.ts";
@@ -45,6 +45,14 @@ export interface Scenario {
   readonly secondRunner: boolean;
   readonly notes: "full" | "short";
   readonly onExisting: OnExisting;
+  /** Whether the base has a field for when a job was begun, which a new run sets anew. */
+  readonly startedAt: boolean;
+  /** A job that the base refuses to change, and with it each batch that it is in. */
+  readonly locked: string | null;
+  /** Whether the provider can be asked. */
+  readonly provider: boolean;
+  /** Who completes what is found: the tool, or the application, to which the webhook is sent again. */
+  readonly via: Via;
   /** Records on a page of a listing: Airtable's are 100, small ones make the same of fewer records. */
   readonly pageSize: number;
 }
@@ -57,11 +65,13 @@ export function fileNameFor(operation: SimJob["operation"], externalId: string, 
 export function scenarioOf(random: Random): Scenario {
   const crowd = random.chance(0.004);
   const herd = crowd || random.chance(0.15);
+  const trickle = herd && random.chance(0.4);
   const count = crowd ? random.whole(101, 130) : herd ? random.whole(7, 16) : random.whole(1, 6);
-  const jobs = jobsOf(count, herd, random);
+  const ageOf = trickle ? trickling : herd ? longDue : anyAge;
+  const jobs = jobsOf(count, { herd, ageOf, random });
   const bucket = random.pick(["open", "closed", "closed", "signed"] as const);
-  const wrongBucket = random.chance(0.12);
-  const { outputs, events } = fatesOf(jobs, { dead: herd && random.chance(0.6), bucket, random });
+  const wrongBucket = random.chance(trickle ? 0.5 : 0.1);
+  const { outputs, events } = fatesOf(jobs, { dead: herd && !trickle && random.chance(0.6), bucket, random });
   for (const job of jobs) {
     const newer = jobs.find(({ targetId, createdAt }) => targetId === job.targetId && createdAt > job.createdAt);
     events.push(...interference(job, newer, random));
@@ -80,23 +90,30 @@ export function scenarioOf(random: Random): Scenario {
     skews: [skewOf(random), skewOf(random)],
     secondRunner: random.chance(0.35),
     notes: random.chance(0.05) ? "full" : "short",
-    onExisting: random.pick(["skip", "skip", "skip", "replace", "append"] as const),
+    onExisting: random.pick(["skip", "skip", "skip", "replace", "replace", "append"] as const),
+    startedAt: random.chance(0.2),
+    locked: random.chance(0.12) ? random.pick([jobs[0]?.id ?? "", ...jobs.map(({ id }) => id)]) : null,
+    provider: random.chance(0.2),
+    via: random.chance(0.1) ? "webhook" : "direct",
     pageSize: random.chance(0.5) ? 100 : random.whole(1, 5),
   };
 }
 
-function jobsOf(count: number, herd: boolean, random: Random): readonly SimJob[] {
+function jobsOf(
+  count: number,
+  { herd, ageOf, random }: { herd: boolean; ageOf: (random: Random) => number; random: Random },
+): readonly SimJob[] {
   const herdOperation = random.pick(["combine", "concatenate"] as const);
   const jobs: SimJob[] = [];
   for (let n = 0; n < count; n += 1) {
     const operation = herd ? herdOperation : random.pick(["combine", "concatenate"] as const);
     const [before] = jobs.slice(-1);
-    const shared = before?.operation === operation && !herd && random.chance(0.3);
+    const shared = before?.operation === operation && !herd && random.chance(0.4);
     jobs.push({
       id: recordId("Job", n),
       operation,
       targetId: shared ? before.targetId : recordId(operation === "combine" ? "Seg" : "Vid", n),
-      createdAt: START - ageOf(random, herd),
+      createdAt: START - ageOf(random),
       externalId: random.chance(0.03) ? "not / an id" : `x${n}-${random.whole(1000, 9999)}`,
     });
   }
@@ -132,12 +149,21 @@ function fatesOf(
 }
 
 /** Between nothing and 30 hours, most of them around the thresholds; none that crosses one once all is calm. */
-function ageOf(random: Random, herd: boolean): number {
-  const sort = herd ? 0.7 : random.next();
+function anyAge(random: Random): number {
+  const sort = random.next();
   if (sort < 0.15) return random.whole(0, 3 * MINUTE);
   if (sort < 0.5) return random.whole(6 * MINUTE, 35 * MINUTE);
-  if (sort < 0.9) return random.whole(61 * MINUTE, 3 * HOUR);
-  return random.whole(25 * HOUR, 30 * HOUR);
+  if (sort < 0.88) return longDue(random);
+  return sort < 0.94 ? random.whole(25 * HOUR, 30 * HOUR) : random.whole(70 * HOUR, 90 * HOUR);
+}
+
+function longDue(random: Random): number {
+  return random.whole(61 * MINUTE, 3 * HOUR);
+}
+
+/** One after the other they pass the hour while the sweeps go on. */
+function trickling(random: Random): number {
+  return random.whole(53 * MINUTE, 61 * MINUTE);
 }
 
 function skewOf(random: Random): number {

@@ -3,7 +3,7 @@ import { MINUTE, SECOND } from "../support/world.ts";
 import { predict, undelivered } from "./oracle.ts";
 import { Random } from "./random.ts";
 import { type Ending, type RunnerOptions, startSweep } from "./runner.ts";
-import { CALM, START, scenarioOf } from "./scenario.ts";
+import { CALM, type Scenario, START, scenarioOf } from "./scenario.ts";
 import { Witness } from "./witness.ts";
 import { World } from "./world.ts";
 
@@ -33,7 +33,7 @@ export async function simulate(seed: number): Promise<Outcome> {
     const { skew, command, dryRun } = options;
     witness.enter(name, { skew, command, mayWrite: command !== "scan" && !dryRun });
     const ending = await startSweep(world, witness, random.fork(), { name, ...options });
-    world.tell(`${name} is ${ending.kind}${"message" in ending ? `: ${ending.message}` : ""}`);
+    world.tell(`${name} is ${ending.kind}${told(ending)}`);
     endings.push(ending);
     return ending;
   };
@@ -43,6 +43,7 @@ export async function simulate(seed: number): Promise<Outcome> {
     skew: scenario.skews[machine],
     killAt: random.chance(scenario.trouble.kill) ? random.whole(1, 60) : null,
     stopAt: random.chance(0.04) ? random.whole(0, 8 * SECOND) : null,
+    limit: random.chance(0.05) ? random.whole(1, 5) : null,
     troubled: true,
   });
   schedule(world, scenario.secondRunner, random, (name, machine) => begin(name, troubled(machine)));
@@ -50,7 +51,15 @@ export async function simulate(seed: number): Promise<Outcome> {
   await world.clock.run(() => world.clock.now() >= SETTLED);
 
   const predicted = predict(world);
-  const calm = { command: "recover", dryRun: false, skew: 0, killAt: null, stopAt: null, troubled: false } as const;
+  const calm = {
+    command: "recover",
+    dryRun: false,
+    skew: 0,
+    killAt: null,
+    stopAt: null,
+    limit: null,
+    troubled: false,
+  } as const;
   await calmly(world, () => begin("calm-1", calm));
   await calmly(world, () => begin("calm-2", calm));
   const third = await calmly(world, () => begin("calm-3", calm));
@@ -60,7 +69,7 @@ export async function simulate(seed: number): Promise<Outcome> {
     ...compare(world, predicted),
     ...undelivered(world),
     ...witness.touched(),
-    ...still(third),
+    ...still(third, scenario),
   ];
   const reports = endings.flatMap((ending) => (ending.kind === "reported" ? [ending.report] : []));
   return {
@@ -86,6 +95,16 @@ const COMMANDS: readonly [Command, ...Command[]] = [
   "fail-old",
   "scan",
 ];
+
+function told(ending: Ending): string {
+  if ("message" in ending) return `: ${ending.message}`;
+  if (ending.kind !== "reported") return "";
+  const lines = ending.report.entries.map(({ id, verdict, applied, error }) => {
+    const detail = "detail" in verdict ? ` (${verdict.detail})` : "";
+    return `\n    ${id} ${verdict.kind}: ${verdict.reason}${detail}${applied ? ", done" : ""} ${error ?? ""}`;
+  });
+  return `${lines.join("")}`;
+}
 
 /** Every two minutes one machine sweeps, unless its last sweep still holds the lock; another one comes in between. */
 function schedule(
@@ -131,8 +150,10 @@ function compare(world: World, predicted: ReadonlyMap<string, readonly string[]>
   });
 }
 
-function still(ending: Ending): readonly string[] {
+/** What the base refuses to write is planned anew each time. */
+function still(ending: Ending, { locked }: Scenario): readonly string[] {
   if (ending.kind !== "reported") return [`the third sweep of a calm world was ${ending.kind}`];
-  const planned = ending.report.entries.filter(({ verdict }) => verdict.kind === "recover" || verdict.kind === "fail");
+  const open = ending.report.entries.filter(({ id }) => id !== locked);
+  const planned = open.filter(({ verdict }) => verdict.kind === "recover" || verdict.kind === "fail");
   return planned.map(({ id, verdict }) => `the third sweep of a calm world still plans to ${verdict.kind} ${id}`);
 }

@@ -1,10 +1,10 @@
 import type { ApiRequest } from "../../src/airtable/exchange.ts";
 import { isObject } from "../../src/airtable/exchange.ts";
 import { COMPLETED_MARK, FAILED_MARK } from "../../src/core/notes.ts";
-import type { Command } from "../../src/core/report.ts";
+import type { Command, Report } from "../../src/core/report.ts";
 import type { Reply } from "../../src/sandbox/http.ts";
 import { BYSTANDERS } from "./bystanders.ts";
-import { brokenByWrite } from "./promises.ts";
+import { brokenByPost, brokenByWrite } from "./promises.ts";
 import { filesIn, type World } from "./world.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -29,6 +29,11 @@ export interface Knowledge {
   readonly looks: Map<string, { readonly at: number; readonly seen: boolean }>;
   /** By external id. */
   readonly listings: Map<string, number>;
+  /** External ids of which the provider said that they failed, or are at work. */
+  readonly failedByProvider: Set<string>;
+  readonly runningByProvider: Set<string>;
+  /** Jobs that it closed, with how often it sent that write. */
+  readonly closed: Map<string, number>;
   /** How far its clock is ahead, in ms. */
   readonly skew: number;
   readonly mayWrite: boolean;
@@ -68,8 +73,19 @@ export class Witness {
   }
 
   enter(name: string, { skew, mayWrite, command }: Pick<Knowledge, "skew" | "mayWrite" | "command">): void {
-    const nothing = { reads: new Map(), looks: new Map(), listings: new Map(), requests: 0 };
-    this.#runners.set(name, { name, skew, mayWrite, command, ...nothing });
+    this.#runners.set(name, {
+      name,
+      skew,
+      mayWrite,
+      command,
+      reads: new Map(),
+      looks: new Map(),
+      listings: new Map(),
+      failedByProvider: new Set(),
+      runningByProvider: new Set(),
+      closed: new Map(),
+      requests: 0,
+    });
   }
 
   looked(runner: string, fileName: string, seen: boolean): void {
@@ -78,6 +94,31 @@ export class Witness {
 
   listed(runner: string, externalId: string): void {
     this.#known(runner).listings.set(externalId, this.#world.clock.now());
+  }
+
+  asked(runner: string, externalId: string, answer: "failed" | "running" | "other"): void {
+    const { failedByProvider, runningByProvider } = this.#known(runner);
+    failedByProvider.delete(externalId);
+    runningByProvider.delete(externalId);
+    if (answer === "failed") failedByProvider.add(externalId);
+    if (answer === "running") runningByProvider.add(externalId);
+  }
+
+  /** The application is asked to complete a job: that is a write like any other. */
+  posted(runner: string, jobId: string, fileNames: readonly string[], sentAt: number): void {
+    const broken = brokenByPost(jobId, fileNames, { known: this.#known(runner), sentAt });
+    this.violations.push(...broken.map((what) => `${runner} ${what}: ${jobId} ${fileNames.join(", ")}`));
+  }
+
+  /** What a report says against what its run did. */
+  reported(runner: string, { entries, truncated }: Report): void {
+    const { closed } = this.#known(runner);
+    for (const { id, applied, error, verdict } of entries) {
+      const times = closed.get(id) ?? 0;
+      // A write whose answer is lost four times in a row is told as an error; a run that was cut off cannot tell.
+      const told = applied || truncated || times >= 4;
+      if (times > 0 && !told) this.violations.push(`${runner} closed ${id} and says ${verdict.reason} ${error ?? ""}`);
+    }
   }
 
   /** Judges a request right before it is carried out, and carries it out. `tell` is called when the answer arrives. */
@@ -140,7 +181,11 @@ export class Witness {
   }
 
   #afterWrite(runner: string, { id, fields }: Written): void {
-    if (fields.Status !== undefined) this.#world.authors.set(id, "polling");
+    if (fields.Status !== undefined) {
+      this.#world.authors.set(id, "polling");
+      const { closed } = this.#known(runner);
+      closed.set(id, (closed.get(id) ?? 0) + 1);
+    }
     const lines = this.#world.job(id)?.notes.split("\n") ?? [];
     const most = 1 + (this.#world.reopenings.get(id) ?? 0);
     for (const mark of [COMPLETED_MARK, FAILED_MARK]) {

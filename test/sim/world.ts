@@ -20,6 +20,15 @@ const TABLE = { combine: "Segments", concatenate: "Videos" } as const;
 
 type Operation = SimJob["operation"];
 
+/** The real base's, with a date for when a job was begun. */
+const SCHEMA = parseSchema({
+  ...schemaJson,
+  tables: schemaJson.tables.map((table) => {
+    if (table.name !== "Jobs") return table;
+    return { ...table, fields: [...table.fields, { id: "fldStarted0000001", name: "Started At", type: "dateTime" }] };
+  }),
+});
+
 /** The base, the bucket, and all hands but the tool's. */
 export class World {
   readonly clock = new SimClock(START);
@@ -40,7 +49,7 @@ export class World {
     this.scenario = scenario;
     this.#random = random;
     this.base = createBase({
-      schema: parseSchema(schemaJson),
+      schema: SCHEMA,
       baseId: BASE_ID,
       token: TOKEN,
       random: random.next,
@@ -115,6 +124,7 @@ export class World {
         Type: type,
         "External Job ID": externalId,
         "Response Payload": `{'output_url': '${PLACE}/${name}'}`,
+        "Started At": createdTime,
       };
       this.base.upsert("Jobs", { id, createdTime, fields });
       this.put(name, START - 5 * HOUR);
@@ -135,6 +145,8 @@ export class World {
         Type: operation,
         "External Job ID": externalId,
         "Request Payload": payloadFor(operation, targetId),
+        "Webhook URL": `https://app.example/hook?job=${id}`,
+        ...(this.scenario.startedAt ? { "Started At": createdTime } : {}),
         Notes: this.scenario.notes === "full" ? "n".repeat(99_900) : "made by the app",
       },
     });
@@ -150,6 +162,8 @@ export interface JobNow {
   readonly notes: string;
   readonly error: string;
   readonly response: string;
+  /** By the base's own date, where it has one; else 0. */
+  readonly startedAt: number;
 }
 
 /** What a job's fields say, as far as the world fills them. */
@@ -165,6 +179,7 @@ export function jobIn(id: string, fields: Readonly<Record<string, unknown>>): Jo
     notes: text("Notes"),
     error: text("Error Details"),
     response: text("Response Payload"),
+    startedAt: Date.parse(text("Started At")) || 0,
   };
 }
 

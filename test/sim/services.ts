@@ -1,0 +1,82 @@
+import type { ProviderAnswer, WebhookReplay } from "../../src/core/ports.ts";
+import type { Provider } from "../../src/core/run.ts";
+import { SECOND } from "../support/world.ts";
+import { happen } from "./hands.ts";
+import type { Line } from "./network.ts";
+import { fileIn, namesOf, PLACE, strangeNamesOf } from "./world.ts";
+
+/** The provider: it knows of each job whether its output is there or will be, and forgets some that failed. */
+export function providerOf(line: Line, look: Provider["look"]): Provider {
+  const { world, witness, random, name, pulse } = line;
+  const { clock, scenario } = world;
+  let requests = 0;
+
+  function truthOf(externalId: string): ProviderAnswer {
+    const said = { detail: "HTTP 200", herd: null };
+    const candidates = (["combine", "concatenate"] as const).flatMap((operation) => [
+      ...namesOf({ operation, externalId }),
+      ...strangeNamesOf({ externalId }),
+    ]);
+    const there = candidates.find((each) => world.objects.has(each));
+    if (there !== undefined) return { ...said, kind: "succeeded", urls: [`${PLACE}/${there}`] };
+    const coming = scenario.events.some((event) => event.kind === "output" && candidates.includes(event.fileName));
+    if (coming) return { ...said, kind: "running" };
+    return externalId.length % 2 === 0 || externalId.endsWith("7")
+      ? { ...said, kind: "forgotten" }
+      : { ...said, kind: "failed", error: "ffmpeg died" };
+  }
+
+  return {
+    url: "https://provider.example",
+    status: {
+      async ask(externalId, signal) {
+        await pulse();
+        requests += 1;
+        await clock.sleep(random.whole(5, 300), signal);
+        const faulty = line.troubled && !world.calm && random.chance(scenario.trouble.storage);
+        const answer: ProviderAnswer = faulty
+          ? { kind: "unknown", detail: "HTTP 503", herd: null }
+          : truthOf(externalId);
+        const { kind } = answer;
+        witness.asked(name, externalId, kind === "failed" || kind === "running" ? kind : "other");
+        await pulse();
+        return answer;
+      },
+      requests: () => requests,
+    },
+    look,
+    requests: () => requests,
+  };
+}
+
+/** The way to the application's handler, which may be slow, may die at work, and may not be heard. */
+export function webhooksOf(line: Line): WebhookReplay {
+  const { world, witness, random, name, pulse } = line;
+  const { clock, scenario } = world;
+  let requests = 0;
+  return {
+    async post({ webhookUrl, outputs }, signal) {
+      const sentAt = clock.now();
+      await pulse();
+      requests += 1;
+      const jobId = new URL(webhookUrl).searchParams.get("job") ?? "";
+      const [fileName = "", ...others] = outputs.map(fileIn);
+      const faulty = line.troubled && !world.calm && random.chance(scenario.trouble.airtable);
+      const fault = faulty ? random.pick(["refused", "dies", "unheard", "late"] as const) : "none";
+      await clock.sleep(random.whole(10, 400), signal);
+      if (fault === "refused") return { kind: "refused", detail: "HTTP 500" };
+      witness.posted(name, jobId, [fileName, ...others], sentAt);
+      world.tell(`${name} posts ${jobId} ${fileName}${fault === "none" ? "" : `, and the handler: ${fault}`}`);
+      const job = scenario.jobs.find(({ id }) => id === jobId);
+      if (job !== undefined && fault !== "dies") {
+        const at = clock.now();
+        const event = { kind: "webhook-success", at, job, fileName } as const;
+        clock.after(fault === "late" ? random.whole(0, 20 * SECOND) : 0, () => happen(event, world));
+      }
+      await clock.sleep(random.whole(10, 400), signal);
+      await pulse();
+      return fault === "unheard" ? { kind: "unknown", detail: "timed out" } : { kind: "accepted", detail: "HTTP 200" };
+    },
+    requests: () => requests,
+  };
+}

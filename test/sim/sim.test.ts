@@ -1,0 +1,32 @@
+import { spawn } from "node:child_process";
+import { describe, expect, it } from "vitest";
+
+/** Always the same ones, so that a failure here is one everywhere; `npm run sim` takes any number of others. */
+const SEEDS = 2_000;
+
+describe("the simulation", () => {
+  // Some 30 s on two idle cores; the limit is for busy ones.
+  it(`keeps every promise in ${SEEDS} histories`, { timeout: 600_000 }, async () => {
+    const { code, lines } = await simulate("--seeds", String(SEEDS));
+    expect(lines.slice(0, -1), "each broken seed, with the command that replays it").toEqual([]);
+    expect(lines.at(-1)).toMatch(new RegExp(`^${SEEDS} seeds, .* 0 broken`));
+    expect(code).toBe(0);
+  });
+
+  it("tells the same story each time a seed is replayed", { timeout: 60_000 }, async () => {
+    const [once, again] = [await simulate("--seed", "7"), await simulate("--seed", "7")];
+    expect(once.lines.length).toBeGreaterThan(10);
+    expect(again).toEqual(once);
+  });
+});
+
+async function simulate(...args: readonly string[]): Promise<{ code: number | null; lines: readonly string[] }> {
+  const child = spawn(process.execPath, ["scripts/sim.mjs", ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  let out = "";
+  for await (const chunk of child.stdout) out += String(chunk);
+  const code = await new Promise<number | null>((done) => {
+    if (child.exitCode !== null) done(child.exitCode);
+    else child.once("close", done);
+  });
+  return { code, lines: out.trim().split("\n") };
+}
