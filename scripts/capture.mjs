@@ -31,8 +31,7 @@ const STYLES = new Map([
   ["2", { opacity: "0.6" }],
   ["31", { fill: "#ff7b72" }],
   ["32", { fill: "#7ee787" }],
-  ["33", { fill: "#e3b341" }],
-  ["36", { fill: "#76e3ea" }],
+  ["35", { fill: "#d2a8ff" }],
 ]);
 const ENDS = new Map([
   ["22", ["font-weight", "opacity"]],

@@ -56,7 +56,8 @@ function renderJsonLog(level: Level, message: string, fields: Fields, style: Log
 
 function renderTextLog(level: Level, message: string, fields: Fields, style: LogStyle): readonly string[] {
   const pairs = Object.entries(fields).map(([name, value]) => `${name}=${inText(value)}`);
-  const [first = "", ...rest] = message === "" ? [] : `${prefix(level, style)}${message}`.split("\n");
+  const [first = "", ...rest] =
+    message === "" ? [] : `${prefix(level, style)}${message.replace(UNSEEN, "\ufffd")}`.split("\n");
   const run = style.runId === null ? "" : ` run=${style.runId}`;
   return [[first, ...pairs].filter((part) => part !== "").join(" "), ...rest].map((line) => `${line}${run}`);
 }
@@ -66,6 +67,9 @@ function prefix(level: Level, { command }: LogStyle): string {
   if (command !== null) return `stuck-jobs ${command}: ${warning}`;
   return level === "error" || level === "warn" ? `stuck-jobs: ${warning}` : "";
 }
+
+/** What moves a terminal's cursor: a server's words, which are told, may hold it. */
+const UNSEEN = /(?![\n\t])\p{Cc}/gu;
 
 /** Bare where nothing could be misread, else as JSON has it: what logfmt parsers expect. */
 function inText(value: Fields[string]): string {

@@ -45,7 +45,7 @@ async function unlocked(invocation: Invocation, settings: Settings, format: Form
       },
       stop,
     );
-    if (outcome.report !== null) await printReport(outcome.report, format, invocation);
+    if (outcome.report !== null) await printReport(outcome.report, format, invocation, settings);
     tellTrouble(outcome, settings, invocation);
   } catch (error) {
     await watching?.crashed(error);

@@ -16,6 +16,7 @@ export interface Flags {
   readonly limit?: number;
   readonly concurrency?: number;
   readonly output?: OutputFormat;
+  readonly all?: boolean;
   readonly quiet?: boolean;
   readonly verbose?: boolean;
   readonly logFormat?: LogFormat;
@@ -52,6 +53,7 @@ export function withSharedFlags(command: Command): Command {
     .addOption(new Option("--concurrency <n>", "probes at a time (default 16)").argParser(wholeNumber(1, 256)))
     .addOption(new Option("--deadline <dur>", "be done after this (default 90s)").argParser(duration))
     .addOption(new Option("-o, --output <format>", "table, json or ndjson").choices([...OUTPUTS]))
+    .option("--all", "show every job in the table, however many there are")
     .option("-q, --quiet", "print errors only")
     .addOption(new Option("-v, --verbose", "tell each decision on stderr").conflicts("quiet"))
     .addOption(new Option("--log-format <format>", "how stderr is written: text or json").choices([...LOG_FORMATS]))

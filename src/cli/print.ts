@@ -1,3 +1,4 @@
+import type { Settings } from "../config/settings.ts";
 import type { Report } from "../core/report.ts";
 import type { Invocation } from "./invocation.ts";
 import type { OutputFormat } from "./options.ts";
@@ -13,7 +14,12 @@ export function formatOf({ flags, terminal }: Pick<Invocation, "flags" | "termin
 }
 
 /** Prints a report on stdout. Of ndjson only the last line: its jobs were printed as they were settled. */
-export async function printReport(report: Report, format: Format, { flags, terminal, env }: Invocation): Promise<void> {
+export async function printReport(
+  report: Report,
+  format: Format,
+  { flags, terminal, env }: Invocation,
+  { airtable, jobs }: Settings,
+): Promise<void> {
   switch (format) {
     case "json":
       return terminal.out(renderJson(report));
@@ -23,14 +29,21 @@ export async function printReport(report: Report, format: Format, { flags, termi
       return flags.quiet ? undefined : terminal.out(renderLine(report));
     case "table": {
       if (flags.quiet) return;
-      // The only two libraries that serve people: cron and scripts are not made to load them.
-      const [{ Chalk, supportsColor }, { renderTable }] = await Promise.all([
+      // What serves people alone: cron and scripts are not made to load it.
+      const [{ Chalk, supportsColor }, { renderTable }, { recordUrls, takesLinks }] = await Promise.all([
         import("chalk"),
         import("./render/table.ts"),
+        import("./render/links.ts"),
       ]);
-      const level =
-        flags.color && terminal.stdoutIsTerminal && !env.NO_COLOR && supportsColor ? supportsColor.level : 0;
-      return terminal.out(renderTable(report, { columns: terminal.columns, chalk: new Chalk({ level }) }));
+      const styled = terminal.stdoutIsTerminal;
+      const level = flags.color && styled && !env.NO_COLOR && supportsColor ? supportsColor.level : 0;
+      const table = renderTable(report, {
+        columns: terminal.columns,
+        chalk: new Chalk({ level }),
+        all: flags.all === true,
+        urlOf: styled && takesLinks(env) ? recordUrls(airtable.baseId, jobs.table) : null,
+      });
+      return terminal.out(table);
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { Terminal } from "./terminal.ts";
+import { count, inWords } from "./words.ts";
 
 /** Work that is over sooner needs no progress line. */
 const SHOW_AFTER_MS = 1_000;
@@ -10,10 +11,8 @@ export function startProgress(terminal: Terminal, quiet: boolean) {
   let found = 0;
   let done = 0;
   const show = () => {
-    if (Date.now() - startedAt < SHOW_AFTER_MS) return;
-    const rate = done / ((Date.now() - startedAt) / 1000);
-    const left = rate > 0 && found > done ? `, ${Math.ceil((found - done) / rate)} s left` : "";
-    terminal.progress(`probed ${done} of ${found} stuck jobs, ${rate.toFixed(0)}/s${left}`);
+    const elapsed = Date.now() - startedAt;
+    if (elapsed >= SHOW_AFTER_MS) terminal.progress(progressLine(done, found, elapsed));
   };
   const timer = terminal.interactive && !quiet ? setInterval(show, EVERY_MS) : null;
   timer?.unref();
@@ -28,4 +27,12 @@ export function startProgress(terminal: Terminal, quiet: boolean) {
       if (timer !== null) clearInterval(timer);
     },
   };
+}
+
+/** How many of the jobs found so far were probed, how fast, and how long the rest takes at that pace. `elapsed` in ms. */
+export function progressLine(done: number, found: number, elapsed: number): string {
+  const perSecond = done / (elapsed / 1000);
+  const rate = perSecond === 0 ? [] : [`${perSecond < 10 ? perSecond.toFixed(1) : Math.round(perSecond)}/s`];
+  const left = done === 0 || done >= found ? [] : [`${inWords(Math.ceil((found - done) / perSecond) * 1000)} left`];
+  return [`probed ${done} of ${count(found, "stuck job")}`, ...rate, ...left].join(", ");
 }

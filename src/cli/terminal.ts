@@ -60,7 +60,8 @@ export function processTerminal(process: NodeJS.Process): Terminal {
       style = { ...style, ...changed };
     },
     progress(line) {
-      stderr.write(`\r\u001b[K${redact(line, secrets)}`);
+      // A line that wraps could not be erased.
+      stderr.write(`\r\u001b[K${redact(line, secrets).slice(0, (stderr.columns || 80) - 1)}`);
       progressShown = true;
     },
     stdoutIsTerminal: stdout.isTTY === true,

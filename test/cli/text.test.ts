@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { progressLine } from "../../src/cli/progress.ts";
 import { redact } from "../../src/cli/redact.ts";
 import { inWords, sizeInWords } from "../../src/cli/words.ts";
 import { parseDuration } from "../../src/config/duration.ts";
@@ -25,6 +26,19 @@ describe("words for people", () => {
     [5e12, "5.0 TB"],
   ])("says %s bytes as %s", (bytes, words) => {
     expect(sizeInWords(bytes)).toBe(words);
+  });
+});
+
+describe("the progress line", () => {
+  it.each([
+    [0, 0, 1_000, "probed 0 of 0 stuck jobs"],
+    [0, 100, 2_000, "probed 0 of 100 stuck jobs"],
+    [9, 100, 2_000, "probed 9 of 100 stuck jobs, 4.5/s, 21s left"],
+    [100, 1_100, 2_000, "probed 100 of 1100 stuck jobs, 50/s, 20s left"],
+    [1, 1_000, 10_000, "probed 1 of 1000 stuck jobs, 0.1/s, 2h 46m left"],
+    [1_100, 1_100, 22_000, "probed 1100 of 1100 stuck jobs, 50/s"],
+  ])("for %i of %i after %i ms is: %s", (done, found, elapsed, line) => {
+    expect(progressLine(done, found, elapsed)).toBe(line);
   });
 });
 

@@ -1,0 +1,42 @@
+import stringWidth from "string-width";
+
+/** What moves the cursor, or turns the direction of writing: names from a base may hold it, a table must not. */
+const UNSEEN = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
+
+/** A text of somebody else's, as one line that does nothing but show. */
+export function plain(text: string): string {
+  return text.replace(/\s+/gu, " ").replace(UNSEEN, "\ufffd");
+}
+
+/** The columns that a text takes on a terminal: two for a wide character, none for a combining one or a style. */
+export function widthOf(text: string): number {
+  return stringWidth(text);
+}
+
+const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
+
+/** The text if it fits, else its beginning with an ellipsis; never half of a character. */
+export function cut(text: string, width: number): string {
+  if (widthOf(text) <= width) return text;
+  let shown = "";
+  for (const { segment } of graphemes.segment(text)) {
+    if (widthOf(shown) + widthOf(segment) > width - 1) break;
+    shown += segment;
+  }
+  return `${shown}…`;
+}
+
+/** Breaks a line between its words; what follows is indented, as the line is or by two. A long word stays whole. */
+export function wrap(line: string, width: number): readonly string[] {
+  const indent = line.search(/\S/) || 2;
+  const lines: string[] = [];
+  let open = "";
+  for (const word of line.split(/(?<=\S) /)) {
+    const longer = open === "" ? word : `${open} ${word}`;
+    if (open !== "" && widthOf(longer) > width) {
+      lines.push(open);
+      open = `${" ".repeat(indent)}${word}`;
+    } else open = longer;
+  }
+  return [...lines, open];
+}
