@@ -1,3 +1,4 @@
+import type { Sighting } from "../core/evidence.ts";
 import { JournalError } from "../core/journal.ts";
 import { type Fault, UpstreamError } from "../core/ports.ts";
 import type { Report } from "../core/report.ts";
@@ -48,8 +49,13 @@ export function nothingDecided({ entries }: Report): boolean {
   const undecided = entries.filter(({ verdict, sightings }) => {
     return verdict.reason === "storage-unreachable" || (verdict.reason === "not-reached" && sightings.length === 0);
   });
-  const decided = entries.filter((entry) => entry.sightings.length > 0 && !undecided.includes(entry));
-  return undecided.length > 0 && decided.length === 0;
+  // A job that is skipped for want of a target was looked at too: that look is no answer either.
+  const answered = entries.filter((entry) => entry.sightings.some(isAnswer) && !undecided.includes(entry));
+  return undecided.length > 0 && answered.length === 0;
+}
+
+function isAnswer(sighting: Sighting): boolean {
+  return sighting.result !== "unknown" || sighting.cause !== "unreachable";
 }
 
 /** In the order in which a run would stumble over them. */
