@@ -1,4 +1,4 @@
-import type { Clock, JobStore } from "../core/ports.ts";
+import type { Clock, JobHistory, JobStore } from "../core/ports.ts";
 import { createExchange } from "./exchange.ts";
 import { createMetadata, type Metadata } from "./metadata.ts";
 import { createPace } from "./pace.ts";
@@ -18,7 +18,7 @@ export interface BaseOptions extends StoreOptions {
 
 /** A base over HTTP. */
 export interface OpenBase {
-  readonly store: JobStore;
+  readonly store: JobStore & JobHistory;
   readonly metadata: Metadata;
   close(): void;
 }

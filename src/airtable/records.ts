@@ -114,3 +114,9 @@ export function sinceOf(text: string): Since {
   const at = INSTANT.test(trimmed) ? Date.parse(trimmed) : Number.NaN;
   return Number.isNaN(at) ? { kind: "unparsable", text: trimmed.slice(0, 60) } : { kind: "at", at };
 }
+
+/** The moment in a date's or a last-modified field's cell, in milliseconds since 1970; null where it holds none. */
+export function instantIn(cell: unknown): number | null {
+  const since = sinceOf(textIn(cell));
+  return since.kind === "at" ? since.at : null;
+}

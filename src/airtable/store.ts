@@ -1,6 +1,7 @@
 import { isRecordId, type Job, type Operation } from "../core/job.ts";
 import {
   type CellValue,
+  type JobHistory,
   type JobQuery,
   type JobStore,
   type JobUpdate,
@@ -10,7 +11,7 @@ import {
 import { and, byIds, field, listing, moment, or, text } from "./formula.ts";
 import { listAll, listPage } from "./listing.ts";
 import { createNames } from "./names.ts";
-import { type JobFields, jobOf, targetOf } from "./records.ts";
+import { instantIn, type JobFields, jobOf, targetOf } from "./records.ts";
 import { ReadRefused, type Requests } from "./requests.ts";
 import { writeRecords } from "./writing.ts";
 
@@ -19,7 +20,10 @@ export interface StoreOptions {
   readonly baseId: string;
   readonly jobs: {
     readonly table: string;
-    readonly fields: Omit<JobFields, "links">;
+    readonly fields: Omit<JobFields, "links"> & {
+      /** When a job was completed. Only its history needs it: no sweep asks for it. */
+      readonly completedAt: string | null;
+    };
     readonly completedStatus: string;
   };
   readonly operations: readonly Operation[];
@@ -29,7 +33,7 @@ export interface StoreOptions {
 const COMPLETED_PAGES = 5;
 
 /** The jobs and targets of one base. */
-export function createStore(requests: Requests, { baseId, jobs, operations }: StoreOptions): JobStore {
+export function createStore(requests: Requests, { baseId, jobs, operations }: StoreOptions): JobStore & JobHistory {
   const names = createNames(configuredFields(jobs, operations), (signal) =>
     requests.read({ method: "GET", under: "meta", path: `/bases/${baseId}/tables` }, signal),
   );
@@ -125,6 +129,28 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
         if (offset !== null && pages === COMPLETED_PAGES) return { jobs: found, whole: false };
       }
       return { jobs: found, whole: true };
+    },
+
+    async *listSince(after, signal) {
+      const fields = await jobFields(signal, firstLinks(operations));
+      const { completedAt } = jobs.fields;
+      const finished = completedAt === null ? null : (await names.resolve(signal))(jobs.table, completedAt);
+      const parameters = {
+        table: jobs.table,
+        fields: [...new Set([...namesOf(fields), ...(finished === null ? [] : [finished])])],
+        filterByFormula: `IS_AFTER(CREATED_TIME(),${moment(after)})`,
+      };
+      try {
+        for await (const { records, offset } of listAll(requests, parameters, signal)) {
+          const jobs = records.map((record) => ({
+            job: jobOf(record, fields),
+            completedAt: finished === null ? null : instantIn(record.fields[finished]),
+          }));
+          yield { jobs, last: offset === null };
+        }
+      } catch (error) {
+        throw asConfigError(error, jobs.table);
+      }
     },
 
     requests: requests.sent,

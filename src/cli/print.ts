@@ -18,7 +18,7 @@ export async function printReport(
   report: Report,
   format: Format,
   { flags, terminal, env }: Invocation,
-  { airtable, jobs }: Settings,
+  settings: Settings,
 ): Promise<void> {
   switch (format) {
     case "json":
@@ -41,9 +41,19 @@ export async function printReport(
         columns: terminal.columns,
         chalk: new Chalk({ level }),
         all: flags.all === true,
-        urlOf: styled && takesLinks(env) ? recordUrls(airtable.baseId, jobs.table) : null,
+        urlOf: styled && takesLinks(env) ? recordUrls(settings.airtable.baseId, settings.jobs.table) : null,
       });
-      return terminal.out(table);
+      return terminal.out(`${table}${report.command === "scan" ? await usual(report, settings, env) : ""}`);
     }
   }
+}
+
+/** What `stats --learn` kept, beside what is stuck now: for who looks at jobs, and of no weight in any verdict. */
+async function usual(report: Report, settings: Settings, env: Invocation["env"]): Promise<string> {
+  const [{ paceFileOf, usualDurations }, { usualLines }] = await Promise.all([
+    import("./learned-pace.ts"),
+    import("./render/usual.ts"),
+  ]);
+  const lines = usualLines(report, await usualDurations(paceFileOf(settings, env)));
+  return lines.map((line) => `${line}\n`).join("");
 }

@@ -8,6 +8,7 @@ import { addSandbox } from "./commands/sandbox.ts";
 import { addScan } from "./commands/scan.ts";
 import { addSchedule } from "./commands/schedule.ts";
 import type { Surroundings } from "./commands/shared.ts";
+import { addStats } from "./commands/stats.ts";
 import { addUndo } from "./commands/undo.ts";
 import { addWatch } from "./commands/watch.ts";
 import { exitCodesInShort } from "./topics.ts";
@@ -48,6 +49,7 @@ ${exitCodesInShort(100)}`,
   addFailOld(program, surroundings);
   addUndo(program, surroundings);
   addExplain(program, surroundings);
+  addStats(program, surroundings);
   addDoctor(program, surroundings);
   addSandbox(program, surroundings);
   addSchedule(program, surroundings);

@@ -96,6 +96,10 @@ export const FILE_TOPICS: readonly Topic[] = [
     names: ["$STATE_DIRECTORY/<base>.json", "$XDG_STATE_HOME/stuck-jobs/<base>.json"],
     meaning: "What --notify-url has told; the second is in ~/.local/state by default.",
   },
+  {
+    names: ["$STATE_DIRECTORY/pace-<base>.json", "$XDG_STATE_HOME/stuck-jobs/pace-<base>.json"],
+    meaning: "How long each operation usually takes, as stats --learn found; scan tells it beside what is stuck.",
+  },
   { names: [".stuck-jobs-sandbox.json"], meaning: "What the sandbox keeps, in the working directory." },
 ];
 

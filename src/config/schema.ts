@@ -167,6 +167,10 @@ export const configSchema = z
               .nullable()
               .default(null)
               .describe("A date from which a job's age counts; null: the record's created time."),
+            completedAt: text
+              .nullable()
+              .default(null)
+              .describe("A date or last-modified field: when a job was completed. `stats` learns the pace from it."),
           })
           .describe(
             "The fields of that table, by name or id; null where the base has none. Ids take schema.bases:read.",

@@ -121,6 +121,21 @@ export interface JobStore {
   skew(): number | null;
 }
 
+/** A job of any status. `completedAt` is null where the configuration names no field for it, or that is blank. */
+export interface PastJob {
+  readonly job: Job;
+  readonly completedAt: Instant | null;
+}
+
+/** What became of jobs, finished ones included. Throws `UpstreamError` when the base could not be asked. */
+export interface JobHistory {
+  /** Streams pages of at most 100 jobs that were created after a moment, in the base's own order. */
+  listSince(
+    after: Instant,
+    signal: AbortSignal,
+  ): AsyncIterable<{ readonly jobs: readonly PastJob[]; readonly last: boolean }>;
+}
+
 /** The file names in the place that begin with a prefix. `detail` is for people. */
 export type Listing =
   /** Names as `locate` takes them. `whole`: these are all that there are. */

@@ -36,6 +36,7 @@ const USES: Readonly<Record<keyof Settings["jobs"]["fields"], Use>> = {
   error: { kind: "long-text" },
   notes: { kind: "long-text" },
   startedAt: { kind: "date" },
+  completedAt: { kind: "date" },
 };
 
 function fieldsOfJobs({ jobs: { table, fields } }: Settings): readonly Need[] {

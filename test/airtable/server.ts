@@ -109,6 +109,7 @@ export function clientOf(
         error: "Error Details",
         notes: "Notes",
         startedAt: null,
+        completedAt: null,
       },
       completedStatus: "completed",
     },

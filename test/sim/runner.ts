@@ -159,4 +159,5 @@ const FIELDS = {
   webhookUrl: "Webhook URL",
   error: "Error Details",
   notes: "Notes",
+  completedAt: null,
 };

@@ -1,0 +1,49 @@
+import type { Duration } from "../../../core/job.ts";
+import type { Pace } from "../../../core/pace.ts";
+import type { Recovery } from "../../../core/stats.ts";
+import { VERSION } from "../../version.ts";
+import type { StatsReport } from "./report.ts";
+
+/** For scripts: `stuck-jobs/stats@1` (docs/stats.md). */
+export function renderStatsJson({ stats, truncated, requests }: StatsReport): string {
+  const { since, until, operations, open, recovery, ...rest } = stats;
+  const document = {
+    schema: "stuck-jobs/stats@1",
+    version: VERSION,
+    since: new Date(since).toISOString(),
+    until: new Date(until).toISOString(),
+    truncated,
+    requests: { airtable: requests },
+    ...rest,
+    recovery: recoveryObject(recovery),
+    operations: operations.map((each) => ({
+      ...each,
+      recovery: recoveryObject(each.recovery),
+      pace: paceObject(each.pace),
+    })),
+    open: open.map(({ id, operation, age, stuck }) => ({ id, operation, ageSeconds: seconds(age), stuck })),
+  };
+  return `${JSON.stringify(document, null, 2)}\n`;
+}
+
+function recoveryObject({ durations, p50, p95 }: Recovery) {
+  return { jobs: durations.length, p50Seconds: seconds(p50), p95Seconds: seconds(p95) };
+}
+
+function paceObject(pace: Pace | null) {
+  if (pace === null) return null;
+  const { samples, p50, p99, proposal } = pace;
+  return {
+    samples,
+    p50Seconds: seconds(p50),
+    p99Seconds: seconds(p99),
+    proposal: proposal && {
+      stuckAfterSeconds: seconds(proposal.stuckAfter),
+      failAfterSeconds: seconds(proposal.failAfter),
+    },
+  };
+}
+
+function seconds(duration: Duration | null): number | null {
+  return duration === null ? null : Math.round(duration / 1000);
+}

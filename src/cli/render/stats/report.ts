@@ -1,0 +1,64 @@
+import type { Operation } from "../../../core/job.ts";
+import type { Stats } from "../../../core/stats.ts";
+
+/** What `stats` found, and from how much of the base. */
+export interface StatsReport {
+  readonly stats: Stats;
+  /** Whether there were more jobs than were read. */
+  readonly truncated: boolean;
+  /** Requests that reached the base. */
+  readonly requests: number;
+  /** As configured: their thresholds stand beside those that are proposed. */
+  readonly operations: readonly Operation[];
+  /** The field that tells when a job was completed; null where the configuration names none. */
+  readonly completedAt: string | null;
+}
+
+/** A share from 0 to 1 as people read it: "12.5 %"; "–" where there is none. */
+export function inPercent(share: number | null): string {
+  if (share === null) return "–";
+  const percent = share * 100;
+  return `${Number.isInteger(percent) || percent >= 10 ? Math.round(percent) : percent.toFixed(1)} %`;
+}
+
+/** Why no pace can be told; null where one can. */
+export function noPace({ stats, completedAt }: StatsReport): string | null {
+  if (stats.operations.some(({ pace }) => pace !== null)) return null;
+  return completedAt === null
+    ? "not known: the base does not tell when a webhook completed a job. Name a date or last-modified field of it in jobs.fields.completedAt"
+    : `not known: no job that its webhook completed has a time in "${completedAt}"`;
+}
+
+const DIRECTIONS = {
+  rising: "rising",
+  falling: "falling",
+  steady: "steady: no more than chance would make it differ",
+  unclear: "too few completed jobs to tell of a trend",
+} as const;
+
+/** The trend of lost webhooks in a sentence. */
+export function trendInWords({ first, last, direction }: StatsReport["stats"]["trend"]): string {
+  return `${inPercent(first)} in the first half, ${inPercent(last)} in the last: ${DIRECTIONS[direction]}`;
+}
+
+/** Upper ends of the classes that times are counted in, in milliseconds, with their names. */
+const CLASSES: readonly (readonly [number, string])[] = [
+  [5 * 60_000, "≤ 5m"],
+  [10 * 60_000, "≤ 10m"],
+  [15 * 60_000, "≤ 15m"],
+  [30 * 60_000, "≤ 30m"],
+  [3_600_000, "≤ 1h"],
+  [2 * 3_600_000, "≤ 2h"],
+  [6 * 3_600_000, "≤ 6h"],
+  [12 * 3_600_000, "≤ 12h"],
+  [24 * 3_600_000, "≤ 1d"],
+  [Number.POSITIVE_INFINITY, "> 1d"],
+];
+
+/** How many of the times fall into each class: the classes are those of docs/stats.md, whatever the times. */
+export function classed(durations: readonly number[]): readonly { readonly name: string; readonly count: number }[] {
+  return CLASSES.map(([end, name], n) => {
+    const start = CLASSES[n - 1]?.[0] ?? Number.NEGATIVE_INFINITY;
+    return { name, count: durations.filter((duration) => duration > start && duration <= end).length };
+  });
+}

@@ -1,0 +1,110 @@
+import type { Counts, Recovery } from "../../../core/stats.ts";
+import { count, inWords } from "../../words.ts";
+import type { Canvas } from "../table.ts";
+import { inPercent, noPace, type StatsReport, trendInWords } from "./report.ts";
+
+/** What became of the jobs of a window, as a page to read. */
+export function renderStats(report: StatsReport, { chalk }: Canvas): string {
+  const { stats, truncated, requests } = report;
+  const { total, operations, days, failures, otherStatuses, trend, recovery } = stats;
+  const title = (text: string) => chalk.bold(text);
+  const busy = days.filter(({ jobs }) => jobs > 0);
+  const blocks = [
+    [
+      `${count(total.jobs, "job")} since ${iso(stats.since)}${truncated ? " (not all: see --max-pages)" : ""}. ${count(requests, "Airtable request")}.`,
+    ],
+    facts(total, stats.lateOutputs, recovery, trendInWords(trend)),
+    [
+      title("By operation"),
+      ...columns([HEAD, ...operations.map((each) => [each.operation, ...cells(each), words(each.recovery)])]),
+    ],
+    ...(busy.length === 0
+      ? []
+      : [
+          [
+            title("By day (UTC)"),
+            ...columns([["day", ...HEAD.slice(1, -1)], ...busy.map((each) => [each.day, ...cells(each)])]),
+          ],
+        ]),
+    ...(failures.length === 0
+      ? []
+      : [[title("Failed"), ...columns(failures.map(({ by, reason, jobs }) => [String(jobs), `by ${by}`, reason]))]]),
+    ...(otherStatuses.length === 0
+      ? []
+      : [
+          [
+            title("Of another status"),
+            ...columns(otherStatuses.map(({ status, jobs }) => [String(jobs), status || "(blank)"])),
+          ],
+        ]),
+    [title("Usual duration"), ...pace(report)],
+  ];
+  return `${blocks.map((lines) => lines.join("\n")).join("\n\n")}\n`;
+}
+
+function facts(total: Counts, late: number, recovery: Recovery, trend: string): readonly string[] {
+  const completed = total.byWebhook + total.byPolling;
+  return columns([
+    [
+      "webhooks lost",
+      `${inPercent(total.lost)}: ${total.byPolling} of ${completed} completed jobs were completed by polling`,
+    ],
+    ["trend", trend],
+    ["time to recovery", words(recovery)],
+    ["failed", `${total.failedByPolling} by polling, ${total.failedByOthers} by others`],
+    ["late outputs", `${late} completed after polling had failed them`],
+    ["open", `${total.stuck} stuck, ${total.working} at work`],
+  ]);
+}
+
+const HEAD = [
+  "operation",
+  "jobs",
+  "webhook",
+  "polling",
+  "lost",
+  "failed",
+  "stuck",
+  "at work",
+  "other",
+  "recovery p50/p95",
+];
+
+function cells({ jobs, byWebhook, byPolling, lost, failedByPolling, failedByOthers, stuck, working, other }: Counts) {
+  const failed = failedByPolling + failedByOthers;
+  return [jobs, byWebhook, byPolling, inPercent(lost), failed, stuck, working, other].map(String);
+}
+
+function words({ durations, p50, p95 }: Recovery): string {
+  return durations.length === 0 ? "–" : `${inWords(p50)} / ${inWords(p95)}`;
+}
+
+function pace(report: StatsReport): readonly string[] {
+  const why = noPace(report);
+  if (why !== null) return [why];
+  const rows = report.stats.operations.flatMap(({ operation, pace }) => {
+    if (pace === null) return [];
+    const now = report.operations.find(({ name }) => name === operation)?.thresholds;
+    const configured = now === undefined ? "–" : `${inWords(now.stuckAfter)} / ${inWords(now.failAfter)}`;
+    const { proposal } = pace;
+    const proposed =
+      proposal === null ? "(from 20 jobs on)" : `${inWords(proposal.stuckAfter)} / ${inWords(proposal.failAfter)}`;
+    return [[operation, String(pace.samples), inWords(pace.p50), inWords(pace.p99), configured, proposed]];
+  });
+  return columns([["operation", "jobs", "p50", "p99", "stuckAfter/failAfter now", "proposed"], ...rows]);
+}
+
+/** Rows in columns as wide as they have to be. */
+function columns(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = (rows[0] ?? []).map((_, n) => Math.max(...rows.map((row) => row[n]?.length ?? 0)));
+  return rows.map((row) =>
+    row
+      .map((cell, n) => cell.padEnd(widths[n] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString().slice(0, 16).replace("T", " ").concat(" UTC");
+}
