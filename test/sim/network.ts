@@ -109,6 +109,17 @@ function locked(now: number) {
   return { status: 422, headers: dated(now), body: JSON.stringify({ error }) };
 }
 
+/** The way to the base without faults, and without a witness; `carriedOut` is awaited before the answer is given. */
+export function quietExchange({ base, clock, scenario }: World, carriedOut: () => Promise<void>) {
+  return async (request: ApiRequest, signal: AbortSignal): Promise<ApiAnswer> => {
+    await clock.sleep(100, signal);
+    const reply = base.handle(wire(request, scenario.pageSize), clock.now());
+    await carriedOut();
+    const body: unknown = JSON.parse(reply.body);
+    return { status: reply.status, headers: reply.headers, body: isObject(body) ? body : null };
+  };
+}
+
 function dated(now: number) {
   return { date: new Date(now).toUTCString() };
 }

@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { createRequests } from "../../src/airtable/requests.ts";
 import { createStore } from "../../src/airtable/store.ts";
+import type { Journal } from "../../src/core/journal.ts";
 import { isFault, isUpstreamError } from "../../src/core/ports.ts";
 import type { Command, Report } from "../../src/core/report.ts";
 import type { Run } from "../../src/core/run.ts";
@@ -123,7 +124,7 @@ export function startSweep(world: World, witness: Witness, random: Random, optio
     webhooks: webhooksOf(line),
     via: null,
     probe,
-    journal: null,
+    journal: journalOf(world, pulse),
     clock: living,
     random: random.next,
     limits: { listing, begin, reads, writes },
@@ -149,7 +150,23 @@ export function startSweep(world: World, witness: Witness, random: Random, optio
   });
 }
 
-const FIELDS = {
+/** The machine's disk: it outlasts a kill, which may come before a line, after it, and after the write. */
+function journalOf(world: World, pulse: () => Promise<void>): Journal {
+  return {
+    async announce(writes, by) {
+      await pulse();
+      const settle = await world.journal.announce(writes, by);
+      await pulse();
+      return async (results) => {
+        await pulse();
+        await settle(results);
+      };
+    },
+    judged: async () => undefined,
+  };
+}
+
+export const FIELDS = {
   status: "Status",
   type: "Type",
   externalId: "External Job ID",

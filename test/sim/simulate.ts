@@ -4,6 +4,7 @@ import { predict, undelivered } from "./oracle.ts";
 import { Random } from "./random.ts";
 import { type Ending, type RunnerOptions, startSweep } from "./runner.ts";
 import { CALM, type Scenario, START, scenarioOf } from "./scenario.ts";
+import { undoOne } from "./undoing.ts";
 import { Witness } from "./witness.ts";
 import { World } from "./world.ts";
 
@@ -63,11 +64,18 @@ export async function simulate(seed: number): Promise<Outcome> {
   await calmly(world, () => begin("calm-1", calm));
   await calmly(world, () => begin("calm-2", calm));
   const third = await calmly(world, () => begin("calm-3", calm));
+  const inTheEnd = [...compare(world, predicted), ...undelivered(world)];
+  const undoing = random.fork();
+  let undone: readonly string[] = [];
+  if (undoing.chance(0.5)) {
+    undone = [...(await inTime(world, undoOne(world, undoing))), ...undelivered(world)];
+    await calmly(world, () => begin("after-undo", calm));
+  }
   const violations = [
+    ...undone,
     ...endings.flatMap((ending) => (ending.kind === "crashed" ? [`a sweep crashed: ${ending.message}`] : [])),
     ...witness.violations,
-    ...compare(world, predicted),
-    ...undelivered(world),
+    ...inTheEnd,
     ...witness.touched(),
     ...still(third, scenario),
   ];
@@ -125,6 +133,16 @@ function schedule(
     if (!second) continue;
     world.clock.after(n * 2 * MINUTE + random.whole(0, 5 * SECOND), () => void sweepNow(`second-${n}`, 1));
   }
+}
+
+/** Lets something come to its end. */
+async function inTime<T>(world: World, work: Promise<T>): Promise<T> {
+  let done = false;
+  void work.finally(() => {
+    done = true;
+  });
+  await world.clock.run(() => done);
+  return await work;
 }
 
 /** Lets a sweep come to its end, and a minute pass. */

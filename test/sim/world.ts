@@ -4,6 +4,7 @@ import { createBase } from "../../src/sandbox/base.ts";
 import type { Json } from "../../src/sandbox/cells.ts";
 import { parseSchema } from "../../src/sandbox/schema.ts";
 import schemaJson from "../../src/sandbox/seed/base-schema.json" with { type: "json" };
+import { MemoryJournal } from "../support/journal.ts";
 import { HOUR } from "../support/world.ts";
 import { BYSTANDERS } from "./bystanders.ts";
 import { SimClock } from "./clock.ts";
@@ -42,6 +43,8 @@ export class World {
   readonly authors = new Map<string, "polling" | "other">();
   /** How often another hand took a closed job up again, or closed it anew. */
   readonly reopenings = new Map<string, number>();
+  /** What the runners recorded of their writes. */
+  readonly journal = new MemoryJournal();
   readonly #random: Random;
   readonly #fetching = new Set<string>();
 
