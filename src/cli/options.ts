@@ -107,7 +107,8 @@ export function duration(text: string): Duration {
   return parsed;
 }
 
-function durationOrNone(text: string): Duration | "none" {
+/** Reads the value of a duration flag that may be "none". */
+export function durationOrNone(text: string): Duration | "none" {
   if (text === "none") return text;
   const parsed = parseDuration(text);
   if (parsed === null || parsed === 0) throw new InvalidArgumentError(`Expected "none" or ${DURATION_FORM}.`);

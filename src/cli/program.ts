@@ -4,6 +4,7 @@ import { addDoctor } from "./commands/doctor.ts";
 import { addExplain } from "./commands/explain.ts";
 import { addFailOld } from "./commands/fail-old.ts";
 import { addRecover } from "./commands/recover.ts";
+import { addReplay } from "./commands/replay.ts";
 import { addSandbox } from "./commands/sandbox.ts";
 import { addScan } from "./commands/scan.ts";
 import { addSchedule } from "./commands/schedule.ts";
@@ -48,6 +49,7 @@ ${exitCodesInShort(100)}`,
   addWatch(program, surroundings);
   addFailOld(program, surroundings);
   addUndo(program, surroundings);
+  addReplay(program, surroundings);
   addExplain(program, surroundings);
   addStats(program, surroundings);
   addDoctor(program, surroundings);

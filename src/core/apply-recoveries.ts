@@ -109,7 +109,7 @@ export async function examine(pending: readonly Recovery[], run: Run): Promise<r
  * A job that polling failed is judged as if failed were a stuck status, at any age: fail-old may have failed it beyond
  * `maxAge`, and what counts is when.
  */
-export function policyOf({ late }: Pick<Case, "late">, run: Run): Policy {
+export function policyOf({ late }: Pick<Case, "late">, run: Pick<Run, "policy" | "failedStatus">): Policy {
   if (!late) return run.policy;
   const operations = run.policy.operations.map((each) => ({
     ...each,

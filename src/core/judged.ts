@@ -3,7 +3,7 @@ import type { Consultation } from "./consult.ts";
 import { findingOf } from "./consult.ts";
 import type { Calibration, Look } from "./evidence.ts";
 import { fileNameOf, weigh } from "./evidence.ts";
-import type { Instant, Job } from "./job.ts";
+import type { Duration, Instant, Job } from "./job.ts";
 import type { Judged } from "./journal.ts";
 import type { Case, Run } from "./run.ts";
 import { decide, type Policy, triage, type Verdict } from "./verdict.ts";
@@ -53,6 +53,11 @@ export function rejudge(
   }
   const verdict = decide(candidate, { storage: weigh(own, calibration), provider: findingOf(consultation) }, policy);
   return late && verdict.kind === "recover" ? { ...verdict, reason: "late-output" } : verdict;
+}
+
+/** How old a job was; null where its date is not known. */
+export function ageIn({ since }: Pick<JobFacts, "since">, now: Instant): Duration | null {
+  return since.kind === "at" ? now - since.at : null;
 }
 
 /** What the journal keeps of a job for its case, as JSON; null where there is none. */

@@ -1,0 +1,89 @@
+import { readEnvironment } from "../config/environment.ts";
+import { readConfigFile } from "../config/file.ts";
+import { ConfigError } from "../config/problems.ts";
+import { type Settings, settle } from "../config/settings.ts";
+import { type Difference, replay } from "../core/replay.ts";
+import { filesOf } from "../journal/file.ts";
+import { NoJournalError } from "../journal/read.ts";
+import { recordedRuns } from "../journal/recorded.ts";
+import type { ReplayFlags } from "./commands/replay.ts";
+import { EXIT, type ExitCode } from "./exit-codes.ts";
+import type { Invocation } from "./invocation.ts";
+import { count, inWords } from "./words.ts";
+
+/** More than are ever kept. */
+const MOST_FILES = 100;
+
+/** Runs replay from flags to exit code. */
+export async function runReplay(
+  flags: ReplayFlags,
+  { env, terminal }: Pick<Invocation, "env" | "terminal">,
+): Promise<ExitCode> {
+  const settings = await settingsOf(flags, env);
+  const runs = (await runsIn(flags)).filter(({ run }) => flags.run === undefined || run === flags.run);
+  if (runs.length === 0) {
+    const what = flags.run === undefined ? "any run that wrote" : `a run ${flags.run}`;
+    throw new ConfigError([{ path: "--journal", message: `${flags.journal} does not tell of ${what}` }]);
+  }
+  const differences = runs.flatMap(({ run, command, at, restsOn, jobs }) => {
+    const policy = {
+      stuckStatuses: settings.jobs.stuckStatuses,
+      operations: settings.operations,
+      thresholds: settings.thresholds,
+      mode: command === "fail-old" ? ("fail" as const) : ("recover" as const),
+      failing: true,
+    };
+    const rules = { policy, failedStatus: settings.jobs.failedStatus, brake: settings.brake };
+    return replay(restsOn, jobs, rules).map((difference) => ({ run, at, ...difference }));
+  });
+  const jobs = runs.reduce((sum, run) => sum + run.jobs.length, 0);
+  terminal.out(
+    flags.output === "json"
+      ? `${JSON.stringify({ schema: "stuck-jobs/replay@1", runs: runs.length, jobs, differences: differences.map(asJson) }, null, 2)}\n`
+      : page(differences, `${count(runs.length, "run")}, ${count(jobs, "verdict")}`),
+  );
+  return EXIT.done;
+}
+
+/** The rules, for which neither token nor base is needed. */
+async function settingsOf(flags: ReplayFlags, env: Invocation["env"]): Promise<Settings> {
+  const environment = readEnvironment(env);
+  const file = await readConfigFile(flags.config ?? null, process.cwd());
+  const named = { token: environment.token ?? "none", baseId: environment.baseId ?? "appNone" };
+  return settle(
+    file,
+    { ...environment, ...named },
+    {
+      stuckAfter: flags.olderThan,
+      failAfter: flags.failAfter,
+      maxAge: flags.maxAge === "none" ? null : flags.maxAge,
+    },
+  );
+}
+
+async function runsIn({ journal }: ReplayFlags) {
+  try {
+    return await recordedRuns(filesOf(journal, MOST_FILES));
+  } catch (error) {
+    if (!(error instanceof NoJournalError)) throw error;
+    throw new ConfigError([{ path: "--journal", message: error.message }]);
+  }
+}
+
+type Dated = Difference & { readonly run: string; readonly at: string };
+
+function asJson({ age, ...rest }: Dated) {
+  return { ...rest, ageSeconds: age === null ? null : Math.round(age / 1000) };
+}
+
+function page(differences: readonly Dated[], scope: string): string {
+  if (differences.length === 0) return `No verdict would differ (${scope}).\n`;
+  const said = ({ kind, reason }: { readonly kind: string; readonly reason: string }) => {
+    return kind === reason ? kind : `${kind} ${reason}`;
+  };
+  const lines = differences.map(({ at, id, operation, age, before, now }) => {
+    const why = now.detail === "" ? "" : `  (${now.detail})`;
+    return `${at.slice(0, 19)}Z  ${id}  ${operation ?? "–"}, ${inWords(age)}: ${said(before)} → ${said(now)}${why}`;
+  });
+  return `${lines.join("\n")}\n\n${count(differences.length, "verdict")} would differ (${scope}).\n`;
+}
