@@ -83,7 +83,10 @@ async function deadline({ clock }: World): Promise<void> {
 function snapshot(world: World): ReadonlyMap<string, string> {
   const records = ["Jobs", "Segments", "Videos"].flatMap((table) => world.base.records(table));
   return new Map(
-    records.map(({ id, fields: { Notes: _, ...fields } }) => [id, JSON.stringify(fields, Object.keys(fields).sort())]),
+    records.map(({ id, fields }) => {
+      const kept = Object.entries(fields).filter(([name]) => name !== "Notes");
+      return [id, JSON.stringify(Object.fromEntries(kept.sort(([a], [b]) => a.localeCompare(b))))];
+    }),
   );
 }
 
