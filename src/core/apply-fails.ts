@@ -40,7 +40,9 @@ export async function applyFails(
     try {
       if (round > 1) {
         await run.clock.sleep(250 * 2 ** round * (0.5 + run.random()), run.limits.writes);
-        pending = await stillAbsent(pending, calibration, run);
+        // First what became of a write that was not answered: a look that fails now must not hide that it was done.
+        const open = unanswered ? (await examine(pending, run)).map(({ failure }) => failure) : pending;
+        pending = await stillAbsent(open, calibration, run);
       }
       due = await examine(pending, run);
     } catch (error) {

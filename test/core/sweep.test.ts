@@ -335,6 +335,19 @@ describe("a sweep that fails", () => {
     expect(base.jobs.get("recJobs0000000001")?.notes.match(/Failed via polling/g)).toHaveLength(1);
   });
 
+  it("tells of a fail whose answer was lost although the storage cannot be seen any more", async () => {
+    const { base, bucket } = worldOf([combine(1, { age: 2 * HOUR })]);
+    const clock = stillClock();
+    base.after = () => {
+      clock.at += 11_000;
+      bucket.missing = "unreachable";
+      return "lost";
+    };
+    const { report } = await sweep(runOf(base, bucket, { clock }));
+    expect(base.jobs.get("recJobs0000000001")?.status).toBe("failed");
+    expect(verdicts(report.entries)).toEqual(["fail: output-absent!"]);
+  });
+
   it("looks again where the answer took so long that it may be old, before it fails a job on it", async () => {
     const { base, bucket } = worldOf([combine(1, { age: 2 * HOUR })]);
     const clock = stillClock();
