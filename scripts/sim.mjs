@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { build } from "esbuild";
+import { bundleSimulation } from "./sim-bundle.mjs";
 
 // `npm run sim -- --seeds 100000`: histories in the simulated world, on all cores. `--seed 7` replays one.
 const { values } = parseArgs({
@@ -11,16 +11,7 @@ const { values } = parseArgs({
 });
 const folder = mkdtempSync(join(tmpdir(), "stuck-jobs-sim-"));
 const bundle = join(folder, "sim.mjs");
-await build({
-  entryPoints: ["test/sim/main.ts"],
-  outfile: bundle,
-  bundle: true,
-  platform: "node",
-  format: "esm",
-  banner: {
-    js: 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);',
-  },
-});
+await bundleSimulation(bundle);
 
 const run = (...args) =>
   new Promise((resolve) => {
@@ -50,9 +41,12 @@ const results = await Promise.all(
 );
 rmSync(folder, { recursive: true, force: true });
 const totals = {};
-for (const { lines } of results) {
-  for (const line of lines.slice(0, -1)) console.log(line);
-  for (const [name, value] of Object.entries(JSON.parse(lines.at(-1)))) totals[name] = (totals[name] ?? 0) + value;
+for (const { code, lines } of results) {
+  // The last line counts; one that came to grief has none.
+  const counted = lines.at(-1)?.startsWith("{") ? lines.pop() : null;
+  for (const line of lines) console.log(line);
+  if (counted === null) console.log(`the simulation itself came to grief, with exit code ${code}`);
+  for (const [name, value] of Object.entries(JSON.parse(counted ?? "{}"))) totals[name] = (totals[name] ?? 0) + value;
 }
 const words = Object.entries(totals).map(([name, value]) => `${value} ${name}`);
 console.log(`${words.join(", ")}, in ${((Date.now() - began) / 1000).toFixed(1)} s on ${workers} cores`);

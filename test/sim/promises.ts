@@ -173,6 +173,8 @@ function brokenByReplacing(job: JobNow, written: unknown, held: unknown, { world
   const newer = world.scenario.jobs.find(({ id, createdAt }) => {
     const other = world.job(id);
     if (other === undefined || other.id === job.id || createdAt <= dateOf(job, world)) return false;
+    // A file is known by the external id in its name, and this one is none.
+    if (/[ /]/.test(other.externalId)) return false;
     return lost.some(({ filename }) => namesOf(other).includes(String(filename)));
   });
   return newer === undefined ? [] : [`overwrites the file of the newer ${newer.id}`];

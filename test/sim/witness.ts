@@ -115,8 +115,9 @@ export class Witness {
     const { closed } = this.#known(runner);
     for (const { id, applied, error, verdict } of entries) {
       const times = closed.get(id) ?? 0;
-      // A write whose answer is lost four times in a row is told as an error; a run that was cut off cannot tell.
-      const told = applied || truncated || times >= 4;
+      // A write whose answer is lost four times in a row is told as an error; a run that was cut off cannot tell, nor
+      // one whose answer was lost and whose work another hand has undone before it could look.
+      const told = applied || truncated || times >= 4 || this.#world.reopenings.has(id);
       if (times > 0 && !told) this.violations.push(`${runner} closed ${id} and says ${verdict.reason} ${error ?? ""}`);
     }
   }
