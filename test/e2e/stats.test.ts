@@ -37,10 +37,12 @@ describe("stats", () => {
   it("prints a page, which says why no pace is known", async () => {
     const world = await openWorld();
     hooked(world, "combine", HOUR);
+    world.job(nextId(), { Status: "\u001b[31mred" });
     const { stdout, stderr } = await stuckJobs(["stats"], { env: world.env });
     expect(stderr).toBe("");
     expect(stdout).toContain("webhooks lost     0 %: 0 of 1 completed jobs were completed by polling");
     expect(stdout).toContain("jobs.fields.completedAt");
+    expect(stdout).toContain("\ufffd[31mred");
   });
 
   it("stops after --max-pages, and says so", async () => {

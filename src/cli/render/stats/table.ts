@@ -1,5 +1,6 @@
 import type { Counts, Recovery } from "../../../core/stats.ts";
 import { count, inWords } from "../../words.ts";
+import { plain } from "../plain.ts";
 import type { Canvas } from "../table.ts";
 import { inPercent, noPace, type StatsReport, trendInWords } from "./report.ts";
 
@@ -94,8 +95,9 @@ function pace(report: StatsReport): readonly string[] {
   return columns([["operation", "jobs", "p50", "p99", "stuckAfter/failAfter now", "proposed"], ...rows]);
 }
 
-/** Rows in columns as wide as they have to be. */
-function columns(rows: readonly (readonly string[])[]): readonly string[] {
+/** Rows in columns as wide as they have to be. What the base holds can do nothing to the terminal. */
+function columns(texts: readonly (readonly string[])[]): readonly string[] {
+  const rows = texts.map((row) => row.map(plain));
   const widths = (rows[0] ?? []).map((_, n) => Math.max(...rows.map((row) => row[n]?.length ?? 0)));
   return rows.map((row) =>
     row
