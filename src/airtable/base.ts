@@ -3,6 +3,7 @@ import { createExchange } from "./exchange.ts";
 import { createMetadata, type Metadata } from "./metadata.ts";
 import { createPace } from "./pace.ts";
 import { createRequests } from "./requests.ts";
+import { createSample, type SampleJobs } from "./sample.ts";
 import { createStore, type StoreOptions } from "./store.ts";
 
 export interface BaseOptions extends StoreOptions {
@@ -20,6 +21,7 @@ export interface BaseOptions extends StoreOptions {
 export interface OpenBase {
   readonly store: JobStore & JobHistory;
   readonly metadata: Metadata;
+  readonly sample: SampleJobs;
   close(): void;
 }
 
@@ -32,6 +34,7 @@ export function openBase(options: BaseOptions): OpenBase {
   return {
     store: createStore(requests, options),
     metadata: createMetadata(requests, options.baseId),
+    sample: createSample(requests),
     close: exchange.close,
   };
 }

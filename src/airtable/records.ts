@@ -26,6 +26,12 @@ export interface JobFields {
   readonly links: ReadonlyMap<string, string>;
 }
 
+/** Every field that a run reads or writes, so that one which was renamed is told before anything is written. */
+export function namesOf({ links, ...fields }: JobFields): readonly string[] {
+  const all = [...Object.values(fields), ...links.values()].filter((name): name is string => name !== null);
+  return [...new Set(all)];
+}
+
 /** The records of an answer; null where it is not shaped as Airtable's are. */
 export function recordsIn(body: JsonObject): readonly ApiRecord[] | null {
   if (!Array.isArray(body.records)) return null;

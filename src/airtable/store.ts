@@ -11,7 +11,7 @@ import {
 import { and, byIds, field, listing, moment, or, text } from "./formula.ts";
 import { listAll, listPage } from "./listing.ts";
 import { createNames } from "./names.ts";
-import { instantIn, type JobFields, jobOf, targetOf } from "./records.ts";
+import { instantIn, type JobFields, jobOf, namesOf, targetOf } from "./records.ts";
 import { ReadRefused, type Requests } from "./requests.ts";
 import { writeRecords } from "./writing.ts";
 
@@ -207,12 +207,6 @@ function listingFormula(fields: JobFields, { statuses, before, future, named, re
     named: named ?? null,
     revisit: revisit ?? null,
   };
-}
-
-/** Every field that a run reads or writes, so that one which was renamed is told before anything is written. */
-function namesOf({ links, ...fields }: JobFields): readonly string[] {
-  const all = [...Object.values(fields), ...links.values()].filter((name): name is string => name !== null);
-  return [...new Set(all)];
 }
 
 function cellsOf(update: JobUpdate, fields: StoreOptions["jobs"]["fields"]): Record<string, CellValue> {

@@ -1,4 +1,5 @@
 import { type OpenBase, openBase as openAirtable } from "../airtable/base.ts";
+import { nca } from "../config/presets/nca.ts";
 import type { ProviderSettings } from "../config/providers.ts";
 import type { Settings } from "../config/settings.ts";
 import type { OutputProbe, ProviderStatus, WebhookReplay } from "../core/ports.ts";
@@ -21,6 +22,14 @@ const MEANS = { clock: systemClock, random: Math.random };
 /** The base of the settings. `remaining` tells the milliseconds until the deadline, null without one. */
 export function openBase({ airtable, jobs, operations }: Settings, remaining: () => number | null): OpenBase {
   return openAirtable({ ...airtable, jobs, operations, ...MEANS, remaining });
+}
+
+export type { OpenBase };
+
+/** A base of which nothing is configured yet: its schema and samples of its records can be had, its jobs cannot. */
+export function openUnconfigured(airtable: Settings["airtable"]): OpenBase {
+  const jobs = { ...nca.jobs, fields: { ...nca.jobs.fields, ownId: null, startedAt: null } };
+  return openAirtable({ ...airtable, jobs, operations: [], ...MEANS, remaining: () => null });
 }
 
 /** The place where the outputs of the settings lie. */

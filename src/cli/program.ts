@@ -3,6 +3,7 @@ import { addCompletion } from "./commands/completion.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addExplain } from "./commands/explain.ts";
 import { addFailOld } from "./commands/fail-old.ts";
+import { addInit } from "./commands/init.ts";
 import { addRecover } from "./commands/recover.ts";
 import { addReplay } from "./commands/replay.ts";
 import { addSandbox } from "./commands/sandbox.ts";
@@ -53,6 +54,7 @@ ${exitCodesInShort(100)}`,
   addExplain(program, surroundings);
   addStats(program, surroundings);
   addDoctor(program, surroundings);
+  addInit(program, surroundings);
   addSandbox(program, surroundings);
   addSchedule(program, surroundings);
   addCompletion(program, surroundings);

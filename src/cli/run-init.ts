@@ -1,0 +1,134 @@
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { relative, resolve } from "node:path";
+import { type Env, readEnvironment } from "../config/environment.ts";
+import { readConfigFile } from "../config/file.ts";
+import { ConfigError } from "../config/problems.ts";
+import { configurationKeys } from "../config/reference.ts";
+import { UpstreamError } from "../core/ports.ts";
+import { NEW_TOKEN } from "../doctor/token.ts";
+import { renderFile } from "../init/file.ts";
+import { type OpenBase, openUnconfigured } from "./adapters.ts";
+import { systemClock } from "./clock.ts";
+import type { InitFlags } from "./commands/init.ts";
+import { EXIT, type ExitCode, exitCodeOfFault } from "./exit-codes.ts";
+import { drawPlan } from "./init-plan.ts";
+import { type Interview, InterviewEnded, openInterview, silentInterview } from "./interview.ts";
+import { runDoctor } from "./run-doctor.ts";
+import { runSweep } from "./run-sweep.ts";
+import { schemaReference } from "./schema-file.ts";
+import type { Terminal } from "./terminal.ts";
+import { VERSION } from "./version.ts";
+
+interface Means {
+  readonly env: Env;
+  readonly terminal: Terminal;
+}
+
+/** Runs init from flags to exit code. */
+export async function runInit(flags: InitFlags, means: Means): Promise<ExitCode> {
+  const { terminal } = means;
+  const path = resolve(flags.output);
+  if (!flags.dryRun && existsSync(path)) {
+    terminal.log(`${flags.output} exists and is left as it is: --output names another file, --dry-run prints`, "error");
+    return EXIT.usage;
+  }
+  if (!flags.yes && process.stdin.isTTY !== true) {
+    throw new ConfigError([{ path: "init", message: "asks, which takes a terminal; --yes takes what is proposed" }]);
+  }
+  const say = (text: string) => terminal.log(text);
+  const interview = flags.yes ? silentInterview() : openInterview(say);
+  let text: string;
+  try {
+    text = await draw(path, flags, interview, means);
+  } catch (error) {
+    if (error instanceof InterviewEnded) {
+      terminal.log("nothing was written", "error");
+      return EXIT.interrupted;
+    }
+    if (!(error instanceof UpstreamError)) throw error;
+    terminal.log(`${error.message}${error.hint === null ? "" : `\n${error.hint}`}`, "error");
+    return exitCodeOfFault(error);
+  } finally {
+    interview.close();
+  }
+  if (flags.dryRun) {
+    terminal.out(text);
+    return EXIT.done;
+  }
+  // It may have come into being meanwhile: nothing is ever written over.
+  await writeFile(path, text, { flag: "wx" });
+  say(`Wrote ${flags.output}. It is examined now, and a scan shows what it finds.`);
+  await tellShadows(path, terminal);
+  return await tryOut(path, flags, means);
+}
+
+async function draw(path: string, flags: InitFlags, interview: Interview, { env, terminal }: Means): Promise<string> {
+  const environment = readEnvironment(env);
+  const { token } = environment;
+  if (token === null) throw new ConfigError([{ path: "AIRTABLE_API_KEY", message: "no Airtable token" }], NEW_TOKEN);
+  terminal.keepSecret(token);
+  const open = (baseId: string) =>
+    openUnconfigured({
+      baseId,
+      token,
+      endpointUrl: environment.endpointUrl ?? "https://api.airtable.com",
+      requestsPerSecond: environment.requestsPerSecond ?? 4,
+    });
+  const say = (text: string) => terminal.log(text);
+  const baseId = flags.base ?? environment.baseId ?? (await chooseBase(open("none"), interview, say));
+  const base = open(baseId);
+  try {
+    const plan = await drawPlan({
+      base,
+      baseId,
+      table: flags.table ?? null,
+      storageUrl: flags.storageUrl ?? environment.storageUrl,
+      interview,
+      say,
+      clock: systemClock,
+      signal: new AbortController().signal,
+    });
+    const lines = [
+      `Written by stuck-jobs init ${VERSION} for the base ${baseId}.`,
+      "Every key is in docs/configuration.md of the package; what is left out here is as there.",
+    ];
+    return renderFile(plan, { schema: schemaReference(path), lines }, configurationKeys());
+  } finally {
+    base.close();
+  }
+}
+
+/** The base that the token sees, or one of them. */
+async function chooseBase(base: OpenBase, interview: Interview, say: (text: string) => void): Promise<string> {
+  try {
+    const bases = await base.metadata.bases(new AbortController().signal);
+    const [only, ...others] = bases;
+    if (only !== undefined && others.length === 0) return only.id;
+    for (const { id, name } of bases) say(`${id}  ${name}`);
+    return await interview.choice(
+      "Which base?",
+      bases.map(({ id }) => id),
+      null,
+      "--base",
+    );
+  } catch (error) {
+    if (!(error instanceof UpstreamError) || error.code !== "auth") throw error;
+    return await interview.text("The base's id, which begins with app?", null, "--base");
+  } finally {
+    base.close();
+  }
+}
+
+/** cosmiconfig takes the first of several files: the new one may not be it. */
+async function tellShadows(path: string, terminal: Terminal): Promise<void> {
+  const found = (await readConfigFile(null, process.cwd())).path;
+  if (found === null || found === path) return;
+  terminal.log(`a run from here takes ${relative("", found)} instead, unless --config names the new file`, "warn");
+}
+
+async function tryOut(path: string, { color }: InitFlags, { env, terminal }: Means): Promise<ExitCode> {
+  const examined = await runDoctor({ config: path, color }, { env, terminal });
+  if (examined !== EXIT.done) return examined;
+  return await runSweep({ command: "scan", flags: { config: path, color }, env, terminal });
+}
