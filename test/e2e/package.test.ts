@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
 import { folder, run } from "./cli.ts";
+import { openWorld } from "./world.ts";
 
 describe("the packed tarball", () => {
   it("installs globally into an empty prefix, offline, and does the main job there", { timeout: 120_000 }, async () => {
@@ -28,5 +29,10 @@ describe("the packed tarball", () => {
     const recovered = await run(program, ["recover", "--sandbox"], {});
     expect([recovered.code, recovered.stderr]).toEqual([0, ""]);
     expect(recovered.stdout).toContain("10 recovered, 2 failed");
+
+    const { stdout: written } = await run(program, ["init", "--yes", "--dry-run"], { env: (await openWorld()).env });
+    const [, schema = ""] = /\$schema=(.+)$/m.exec(written) ?? [];
+    expect(schema).toBe(join(prefix, "lib/node_modules/stuck-jobs/schema/stuck-jobsrc.schema.json"));
+    expect(statSync(schema).isFile()).toBe(true);
   });
 });
