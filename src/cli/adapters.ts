@@ -28,7 +28,7 @@ export type { OpenBase };
 
 /** A base of which nothing is configured yet: its schema and samples of its records can be had, its jobs cannot. */
 export function openUnconfigured(airtable: Settings["airtable"]): OpenBase {
-  const jobs = { ...nca.jobs, fields: { ...nca.jobs.fields, ownId: null, startedAt: null } };
+  const jobs = { ...nca.jobs, fields: { ...nca.jobs.fields, ownId: null, startedAt: null, completedAt: null } };
   return openAirtable({ ...airtable, jobs, operations: [], ...MEANS, remaining: () => null });
 }
 
