@@ -6,7 +6,10 @@ import { join } from "node:path";
 // What `npm test` and CI run: build, types, lint, tests. The last line counts, types and lint as one test each.
 const folder = mkdtempSync(join(tmpdir(), "stuck-jobs-test-"));
 const results = join(folder, "results.json");
-const run = (command, ...args) => spawnSync(command, args, { stdio: ["ignore", "inherit", "inherit"] }).status === 0;
+// Colours are for people; a log keeps them as noise.
+const env = process.stdout.isTTY ? process.env : { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined };
+const run = (command, ...args) =>
+  spawnSync(command, args, { env, stdio: ["ignore", "inherit", "inherit"] }).status === 0;
 const node = (path, ...args) => run(process.execPath, path, ...args);
 
 const gates = [
@@ -17,7 +20,7 @@ const gates = [
 const tested = node(
   "node_modules/vitest/vitest.mjs",
   "run",
-  "--reporter=dot",
+  "--reporter=default",
   "--reporter=json",
   `--outputFile=${results}`,
   ...process.argv.slice(2),

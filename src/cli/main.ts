@@ -1,5 +1,5 @@
 import { EXIT, type ExitCode } from "./exit-codes.ts";
-import { SECRET_VARIABLES } from "./secret-variables.ts";
+import { secretsIn } from "./secret-variables.ts";
 import { processTerminal } from "./terminal.ts";
 import { versionLine } from "./version.ts";
 
@@ -7,7 +7,7 @@ import { versionLine } from "./version.ts";
 export async function main(): Promise<void> {
   const terminal = processTerminal(process);
   // Before anything can be printed: what commander says of wrong words may quote one.
-  for (const name of SECRET_VARIABLES) terminal.keepSecret(process.env[name] ?? "");
+  for (const secret of secretsIn(process.env)) terminal.keepSecret(secret);
   let code: ExitCode = EXIT.done;
   const fault = (error: unknown) => {
     const words = error instanceof Error ? (error.stack ?? error.message) : String(error);

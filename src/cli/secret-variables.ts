@@ -10,3 +10,11 @@ export const SECRET_VARIABLES: readonly string[] = [
   "AWS_SESSION_TOKEN",
   "STUCK_JOBS_WEBHOOK_SECRET",
 ];
+
+/** The sandbox's own token opens nothing but the sandbox, and `sandbox serve` prints it. */
+const NO_SECRET = "patSandbox00000.sandbox";
+
+/** The secrets that the environment holds, as they stand there. */
+export function secretsIn(env: Readonly<Record<string, string | undefined>>): readonly string[] {
+  return SECRET_VARIABLES.flatMap((name) => env[name] ?? []).filter((secret) => secret !== NO_SECRET);
+}
