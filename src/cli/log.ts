@@ -10,8 +10,8 @@ export type Fields = Readonly<Record<string, string | number | boolean | null>>;
 /** How the log is written. */
 export interface LogStyle {
   readonly format: LogFormat;
-  /** Whether the journal reads along: then each line begins with its priority. */
-  readonly journal: boolean;
+  /** Whether systemd's journal reads along: then each line begins with its priority. */
+  readonly systemd: boolean;
   /** What is less grave than this is not written. */
   readonly least: Level;
   readonly command: string | null;
@@ -19,7 +19,7 @@ export interface LogStyle {
   readonly runId: string | null;
 }
 
-export const DEFAULT_STYLE: LogStyle = { format: "text", journal: false, least: "notice", command: null, runId: null };
+export const DEFAULT_STYLE: LogStyle = { format: "text", systemd: false, least: "notice", command: null, runId: null };
 
 /** Syslog's priorities, as sd-daemon(3) has them at the start of a line. */
 const PRIORITY: Readonly<Record<Level, number>> = { error: 3, warn: 4, notice: 5, info: 6 };
@@ -31,14 +31,14 @@ export function isWritten(level: Level, { least }: Pick<LogStyle, "least">): boo
 
 /**
  * One entry of the log, a line or several, with its line ends. As text it is prose that begins with the command, or
- * without a message key=value; the run stands at the end of each line, since the journal and `grep` know only lines.
+ * without a message key=value; the run stands at the end of each line, since systemd's journal and `grep` know only lines.
  */
 export function renderLog(level: Level, message: string, fields: Fields, style: LogStyle, now: Date): string {
   const lines =
     style.format === "json"
       ? [renderJsonLog(level, message, fields, style, now)]
       : renderTextLog(level, message, fields, style);
-  const priority = style.journal ? `<${PRIORITY[level]}>` : "";
+  const priority = style.systemd ? `<${PRIORITY[level]}>` : "";
   return lines.map((line) => `${priority}${line}\n`).join("");
 }
 

@@ -1,6 +1,6 @@
-import { isJournal } from "./journal.ts";
 import { DEFAULT_STYLE, type Fields, isWritten, type Level, type LogStyle, renderLog } from "./log.ts";
 import { redact } from "./redact.ts";
+import { isJournal } from "./systemd-journal.ts";
 
 /** The streams a command talks through. Everything that leaves the program passes the redactor here. */
 export interface Terminal {
@@ -9,7 +9,7 @@ export interface Terminal {
   /** The log. A message of several lines is one entry; `level` is `notice` unless it is given. */
   log(message: string, level?: Level, fields?: Fields): void;
   /** How the log is written from here on; what is absent stays as it is. */
-  logAs(style: Partial<Omit<LogStyle, "journal">>): void;
+  logAs(style: Partial<Omit<LogStyle, "systemd">>): void;
   /** Overwrites the progress line; only ever called when `interactive`. */
   progress(line: string): void;
   readonly stdoutIsTerminal: boolean;
@@ -29,7 +29,7 @@ export function processTerminal(process: NodeJS.Process): Terminal {
   const secrets = new Set<string>();
   const { stdout, stderr } = process;
   const interactive = stderr.isTTY === true && !process.env.CI;
-  let style: LogStyle = { ...DEFAULT_STYLE, journal: isJournal(2, process.env) };
+  let style: LogStyle = { ...DEFAULT_STYLE, systemd: isJournal(2, process.env) };
   let progressShown = false;
   const clearProgress = () => {
     if (progressShown) stderr.write("\r\u001b[K");

@@ -79,9 +79,9 @@ function resultOf(outcome: Outcome, settings: Settings, stop: Stop): RunResult {
 }
 
 function troubleOf({ report, fault }: Outcome, { storage }: Settings): Trouble | null {
-  if (fault instanceof JournalError) return null;
-  if (fault instanceof UpstreamError) return { upstream: "Airtable", detail: fault.message };
-  if (fault !== null) return { upstream: "storage", detail: fault.message };
+  if (fault instanceof JournalError) return { need: "journal", detail: fault.message };
+  if (fault instanceof UpstreamError) return { need: "Airtable", detail: fault.message };
+  if (fault !== null) return { need: "storage", detail: fault.message };
   if (report === null || !nothingDecided(report)) return null;
-  return { upstream: "storage", detail: `${storage.baseUrl} gave no answer for any job` };
+  return { need: "storage", detail: `${storage.baseUrl} gave no answer for any job` };
 }

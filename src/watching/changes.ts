@@ -1,10 +1,10 @@
 import type { Instant } from "../core/job.ts";
 import type { Entry, Report } from "../core/report.ts";
-import type { RunResult, Upstream } from "./result.ts";
+import type { Need, RunResult } from "./result.ts";
 
-/** An upstream that could not be used, and since when. */
+/** What could not be used, and since when. */
 interface Down {
-  readonly upstream: Upstream;
+  readonly need: Need;
   readonly since: Instant;
   readonly runs: number;
 }
@@ -55,25 +55,31 @@ type Tell = (message: string) => void;
 
 function downAfter({ down }: Conditions, { trouble, report, stopped, finishedAt }: RunResult, tell: Tell) {
   const still = down.flatMap((each): readonly Down[] => {
-    if (each.upstream === trouble?.upstream) return [{ ...each, runs: each.runs + 1 }];
-    const answered = report !== null && !stopped && hasAnswered(each.upstream, report);
+    if (each.need === trouble?.need) return [{ ...each, runs: each.runs + 1 }];
+    const answered = report !== null && !stopped && hasAnswered(each.need, report);
     if (!answered) return [each];
-    tell(`${named(each.upstream)} can be used again, after ${count(each.runs, "run")} since ${timeOf(each.since)}.`);
+    tell(`${named(each.need)} can be used again, after ${count(each.runs, "run")} since ${timeOf(each.since)}.`);
     return [];
   });
-  if (trouble === null || still.some(({ upstream }) => upstream === trouble.upstream)) return still;
-  tell(`${named(trouble.upstream)} cannot be used: ${trouble.detail}`);
-  return [...still, { upstream: trouble.upstream, since: finishedAt, runs: 1 }];
+  if (trouble === null || still.some(({ need }) => need === trouble.need)) return still;
+  tell(`${named(trouble.need)} cannot be used: ${trouble.detail}`);
+  return [...still, { need: trouble.need, since: finishedAt, runs: 1 }];
 }
 
-/** The storage answers in what it said of outputs; Airtable by there being a report. */
-function hasAnswered(upstream: Upstream, { entries }: Report): boolean {
-  if (upstream === "Airtable") return true;
-  return entries.some((entry) => wasProbed(entry) && entry.verdict.reason !== "storage-unreachable");
+/** What shows that something can be used: the report itself, outputs that were looked at, a write. */
+function hasAnswered(need: Need, { entries }: Report): boolean {
+  switch (need) {
+    case "Airtable":
+      return true;
+    case "storage":
+      return entries.some((entry) => wasProbed(entry) && entry.verdict.reason !== "storage-unreachable");
+    case "journal":
+      return entries.some(({ applied }) => applied);
+  }
 }
 
-function named(upstream: Upstream): string {
-  return upstream === "storage" ? "The storage" : upstream;
+function named(need: Need): string {
+  return need === "Airtable" ? need : `The ${need}`;
 }
 
 function brakedAfter({ braked }: Conditions, result: RunResult, tell: Tell): readonly string[] {

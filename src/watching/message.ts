@@ -33,7 +33,11 @@ export function pingBody(summary: string, { report, trouble, runId, exitCode }: 
     if (error !== null) words.push(`could not be written: ${error}`);
     return words.join("; ");
   });
-  const head = [summary, ...(trouble === null ? [] : [trouble.detail]), `exit code ${exitCode}, run ${runId}`];
+  const head = [
+    summary,
+    ...(trouble === null || summary.includes(trouble.detail) ? [] : [trouble.detail]),
+    `exit code ${exitCode}, run ${runId}`,
+  ];
   return cutToBytes([...head, ...lines].map((line) => `${line.replaceAll("\n", " ")}\n`));
 }
 

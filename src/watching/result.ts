@@ -20,9 +20,10 @@ export interface RunResult {
   readonly exitCode: number;
 }
 
-export type Upstream = "Airtable" | "storage";
+/** What a run cannot do without. */
+export type Need = "Airtable" | "storage" | "journal";
 
 export interface Trouble {
-  readonly upstream: Upstream;
+  readonly need: Need;
   readonly detail: string;
 }

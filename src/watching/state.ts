@@ -20,7 +20,9 @@ const schema = z.object({
     braked: z.array(z.string()),
     undecidedRuns: z.int().min(0),
     manyFailed: z.boolean(),
-    down: z.array(z.object({ upstream: z.enum(["Airtable", "storage"]), since: z.number(), runs: z.int().min(1) })),
+    down: z.array(
+      z.object({ need: z.enum(["Airtable", "storage", "journal"]), since: z.number(), runs: z.int().min(1) }),
+    ),
     undelivered: z.array(z.string()),
   }),
   pending: z.array(z.object({ at: z.number(), text: z.string() })),

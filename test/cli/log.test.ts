@@ -65,7 +65,7 @@ describe("the log in the journal", () => {
     ["notice", "<5>"],
     ["info", "<6>"],
   ] as const)("begins every line of an %s with %s", (level, priority) => {
-    const lines = renderLog(level, "one\ntwo", {}, { ...SWEEP, journal: true }, NOW)
+    const lines = renderLog(level, "one\ntwo", {}, { ...SWEEP, systemd: true }, NOW)
       .trimEnd()
       .split("\n");
     expect(lines).toHaveLength(2);

@@ -11,7 +11,7 @@ const SECRET = "/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX";
 const DOWN = { status: 503, headers: {}, body: "down" };
 const REFUSED = { status: 401, headers: {}, body: '{"error":{"type":"AUTHENTICATION_REQUIRED","message":"no"}}' };
 
-/** One job that can be recovered, and a home of its own. */
+/** One job that can be recovered. */
 async function oneJob(options: WorldOptions = {}) {
   const world = await openWorld(options);
   addSegment(world, "recSegment0000001");
@@ -21,8 +21,7 @@ async function oneJob(options: WorldOptions = {}) {
     "Request Payload": "{'segment_id': 'recSegment0000001'}",
   });
   world.output("job-1_output_0.mp4");
-  const home = folder();
-  return { world, home, env: { ...world.env, HOME: home } };
+  return { world, env: world.env };
 }
 
 describe("a ping address", () => {
@@ -138,7 +137,7 @@ describe("a notification", () => {
   it("from the configuration tells that Airtable cannot be used, once, and that it can again", async () => {
     const receiver = await receive();
     let down = true;
-    const { env, home } = await oneJob({ instead: () => (down ? REFUSED : undefined) });
+    const { env } = await oneJob({ instead: () => (down ? REFUSED : undefined) });
     const cwd = folder();
     writeFileSync(join(cwd, ".stuck-jobsrc.yaml"), `watching: { notifyUrl: "${receiver.url}${SECRET}" }`);
     const recover = () => stuckJobs(["recover"], { env, cwd });
@@ -153,6 +152,6 @@ describe("a notification", () => {
       expect.stringMatching(/^• Airtable can be used again, after 2 runs/),
     ]);
     expect(receiver.received[0]?.path).toBe(SECRET);
-    expect(readFileSync(join(home, ".local/state/stuck-jobs/appE2e00000000001.json"), "utf8")).not.toContain(SECRET);
+    expect(readFileSync(join(cwd, ".state/stuck-jobs/appE2e00000000001.json"), "utf8")).not.toContain(SECRET);
   });
 });

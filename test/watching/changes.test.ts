@@ -18,11 +18,11 @@ const BRAKED = resultOf([], { report: reportOf([entry(1)], { brake: [held("combi
 const UNKNOWN = resultOf([entry(1, { verdict: verdict("absence-unproven") })]);
 const LISTING_FAILED = resultOf([], {
   report: null,
-  trouble: { upstream: "Airtable", detail: "HTTP 503 for the listing" },
+  trouble: { need: "Airtable", detail: "HTTP 503 for the listing" },
   exitCode: 5,
 });
 const STORAGE_SILENT = resultOf([entry(1, { verdict: verdict("storage-unreachable") })], {
-  trouble: { upstream: "storage", detail: "no answer" },
+  trouble: { need: "storage", detail: "no answer" },
   exitCode: 5,
 });
 const failing = (jobs: number) =>
@@ -72,7 +72,7 @@ describe("runs without a decision", () => {
   });
 });
 
-describe("an upstream", () => {
+describe("what a run cannot do without", () => {
   it("is told when it cannot be used and when it can again", () => {
     const [down, still, up] = told([LISTING_FAILED, LISTING_FAILED, WELL]);
     expect(down).toEqual(["Airtable cannot be used: HTTP 503 for the listing"]);
@@ -85,6 +85,13 @@ describe("an upstream", () => {
     expect(runs[1]).toEqual([]);
     expect(runs[2]).toEqual([expect.stringContaining("Airtable cannot")]);
     expect(runs[3]?.map((message) => message.slice(0, 20))).toEqual(["The storage can be u", "Airtable can be used"]);
+  });
+  it("journal is in order again when something was written", () => {
+    const full = resultOf([entry(1)], { trouble: { need: "journal", detail: "ENOSPC" }, exitCode: 3 });
+    const wrote = resultOf([entry(1, { verdict: verdict("output-found"), applied: true })]);
+    const runs = told([full, WELL, wrote]);
+    expect(runs.map(({ length }) => length)).toEqual([1, 0, 1]);
+    expect(runs[0]).toEqual(["The journal cannot be used: ENOSPC"]);
   });
   it("that is silent does not count as undecided as well", () => {
     expect(told([STORAGE_SILENT, STORAGE_SILENT, STORAGE_SILENT, STORAGE_SILENT]).flat()).toHaveLength(1);

@@ -26,7 +26,7 @@ describe("the body of a ping", () => {
     );
   });
   it("says what cannot be used", () => {
-    const trouble = { upstream: "Airtable", detail: "HTTP 503" } as const;
+    const trouble = { need: "Airtable", detail: "HTTP 503" } as const;
     expect(pingBody("failed", resultOf([], { report: null, trouble, exitCode: 5 }))).toMatch(/^failed\nHTTP 503\nexit/);
   });
   it("never takes more than 100 kB, and breaks between lines", () => {
