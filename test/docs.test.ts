@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { REASON_TEXTS } from "../src/cli/reasons.ts";
 import { reasonsPage } from "../src/cli/render/reasons-page.ts";
 import { REASONS } from "../src/core/verdict.ts";
+import { CHECKS } from "../src/doctor/finding.ts";
 
 describe("docs/reasons.md", () => {
   it("says of every reason what it means and what to do (npm run docs:reasons writes it)", () => {
@@ -11,5 +12,14 @@ describe("docs/reasons.md", () => {
       const told = Object.entries(REASON_TEXTS).find(([name]) => name === kind)?.[1] ?? {};
       expect(Object.keys(told).sort()).toEqual([...reasons].sort());
     }
+  });
+});
+
+describe("docs/troubleshooting.md", () => {
+  it("has a row for each of doctor's checks, in their order", () => {
+    const page = readFileSync("docs/troubleshooting.md", "utf8");
+    const [, section = ""] = /\n## What doctor says\n(.*?)\n## /s.exec(page) ?? [];
+    const cells = [...section.matchAll(/^\| (`[^|]+) \|/gm)].map(([, cell = ""]) => cell);
+    expect(cells.flatMap((cell) => cell.replaceAll("`", "").split(", "))).toEqual([...CHECKS]);
   });
 });

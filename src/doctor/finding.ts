@@ -1,3 +1,30 @@
+/** What is checked. A script may rely on these: docs/troubleshooting.md has what each may say. */
+export const CHECKS = [
+  "node",
+  "configuration",
+  "configuration.enabled",
+  "lock",
+  "token",
+  "base",
+  "schema",
+  "writing",
+  "schema.table",
+  "schema.field",
+  "schema.type",
+  "schema.option",
+  "jobs",
+  "clock",
+  "pollers",
+  "calls",
+  "storage",
+  "storage.credentials",
+  "storage.missing",
+  "storage.outputs",
+  "storage.listing",
+  "provider",
+] as const;
+export type Check = (typeof CHECKS)[number];
+
 /** How a check came out; the later the worse. */
 export const LEVELS = ["pass", "warn", "fail"] as const;
 export type Level = (typeof LEVELS)[number];
@@ -6,21 +33,21 @@ export type Level = (typeof LEVELS)[number];
 export type Matter = "configuration" | "token" | "upstream";
 
 /** What one check found. `title` names what was looked at, `detail` says what was seen, `next` what to do about it. */
-export type Finding = { readonly id: string; readonly title: string; readonly detail: string } & (
+export type Finding = { readonly id: Check; readonly title: string; readonly detail: string } & (
   | { readonly level: "pass" }
   | { readonly level: "warn"; readonly next: string }
   | { readonly level: "fail"; readonly next: string; readonly matter: Matter }
 );
 
-export function pass(id: string, title: string, detail: string): Finding {
+export function pass(id: Check, title: string, detail: string): Finding {
   return { id, level: "pass", title, detail };
 }
 
-export function warn(id: string, title: string, detail: string, next: string): Finding {
+export function warn(id: Check, title: string, detail: string, next: string): Finding {
   return { id, level: "warn", title, detail, next };
 }
 
-export function fail(matter: Matter, id: string, title: string, detail: string, next: string): Finding {
+export function fail(matter: Matter, id: Check, title: string, detail: string, next: string): Finding {
   return { id, level: "fail", matter, title, detail, next };
 }
 

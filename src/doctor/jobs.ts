@@ -62,7 +62,7 @@ export async function readJobs(
 /** What is said where the jobs could not be listed. */
 export function checkListing(error: UpstreamError): readonly Finding[] {
   const { code, message, hint } = error;
-  const [id, title] = ["jobs", "jobs"];
+  const [id, title] = ["jobs", "jobs"] as const;
   switch (code) {
     case "unavailable":
       return [unreachable(id, title, error)];

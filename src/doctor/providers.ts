@@ -12,7 +12,7 @@ export async function checkProviders(
 }
 
 async function checkProvider(name: string, provider: Provider, nobody: string, signal: AbortSignal): Promise<Finding> {
-  const [id, title] = ["provider", `provider ${name}`];
+  const [id, title] = ["provider", `provider ${name}`] as const;
   const { kind, detail } = await provider.status.ask(nobody, signal);
   if (kind === "forgotten") return pass(id, title, `${provider.url} answers: ${detail}`);
   if (kind === "unknown") {

@@ -86,7 +86,7 @@ function exampleNames(operations: readonly Operation[]): readonly (readonly stri
 
 /** What a key that nobody has answers, where that shows that nothing can be learnt there; else null. */
 function checkAnswer(baseUrl: string, stranger: Sighting): Finding | null {
-  const [id, title] = ["storage", "storage"];
+  const [id, title] = ["storage", "storage"] as const;
   if (stranger.result === "present") {
     const detail = `${baseUrl} answers ${stranger.detail} for a key that nobody has`;
     const next = "Correct storage.baseUrl: it leads to a server that has a page for everything, not to a bucket.";
@@ -133,7 +133,7 @@ function credentialsInWords({ baseUrl, addressing, credentials }: StorageSetting
 
 /** A signed request is told the truth, if its key may list the bucket. */
 function checkSigned(stranger: Sighting): Finding {
-  const [id, title] = ["storage.missing", "missing outputs"];
+  const [id, title] = ["storage.missing", "missing outputs"] as const;
   if (stranger.result === "absent") return pass(id, title, `answer ${stranger.detail}, since requests are signed`);
   const detail = `answer ${stranger.detail}: the key may not list the bucket, so that no job is failed`;
   return warn(
@@ -145,7 +145,7 @@ function checkSigned(stranger: Sighting): Finding {
 }
 
 function checkMissing(meaning: Calibration, stranger: Sighting, visible: SeenOutput | null): Finding {
-  const [id, title] = ["storage.missing", "missing outputs"];
+  const [id, title] = ["storage.missing", "missing outputs"] as const;
   if (meaning.kind === "missing-is-404") return pass(id, title, `answer HTTP 404: ${meaning.detail}`);
   if (meaning.kind === "missing-is-403") {
     return pass(id, title, `answer HTTP 403, as this place hides what is missing: ${meaning.detail}`);
@@ -173,7 +173,7 @@ function checkMissing(meaning: Calibration, stranger: Sighting, visible: SeenOut
 
 /** Of each operation, whether the newest output on record is there, and under a name that the configuration gives. */
 function checkOutputs(seen: readonly SeenOutput[], operations: readonly Operation[]): readonly Finding[] {
-  const [id, title] = ["storage.outputs", "outputs"];
+  const [id, title] = ["storage.outputs", "outputs"] as const;
   const named = operations.filter(({ outputs }) => outputs.length > 0).map(({ name }) => name);
   const strange = seen.filter(({ operation, matches }) => !matches && named.includes(operation));
   const gone = seen.filter(({ matches, sighting }) => matches && sighting?.result !== "present");
@@ -208,7 +208,7 @@ function strangeOutput({ operation, url, sighting }: SeenOutput): Finding {
 }
 
 async function checkListing(probe: OutputProbe, random: () => number, signal: AbortSignal): Promise<Finding> {
-  const [id, title] = ["storage.listing", "listing"];
+  const [id, title] = ["storage.listing", "listing"] as const;
   const listing = await probe.list(randomId(random), signal);
   switch (listing.kind) {
     case "listed":

@@ -1,7 +1,7 @@
 import type { Identity, Metadata, TableSchema, VisibleBase } from "../airtable/metadata.ts";
 import { nearest } from "../config/nearest.ts";
 import { UpstreamError } from "../core/ports.ts";
-import { type Finding, fail, pass, warn } from "./finding.ts";
+import { type Check, type Finding, fail, pass, warn } from "./finding.ts";
 import { type Answer, answerOf, told } from "./told.ts";
 
 /** Where tokens are made, and what this tool needs of one. */
@@ -49,7 +49,7 @@ function refusedToken(identity: Answer<Identity>): Finding | null {
 }
 
 /** What is said of a base that does not answer. */
-export function unreachable(id: string, title: string, { message, hint }: UpstreamError): Finding {
+export function unreachable(id: Check, title: string, { message, hint }: UpstreamError): Finding {
   const next = hint ?? "Look at https://status.airtable.com, at airtable.endpointUrl, and at this machine's network.";
   return fail("upstream", id, title, message, next);
 }
@@ -110,7 +110,7 @@ function writing(
   wroteLately: boolean,
 ): readonly Finding[] {
   const level = told(bases)?.find(({ id }) => id === baseId)?.permissionLevel ?? null;
-  const [id, title] = ["writing", "writing"];
+  const [id, title] = ["writing", "writing"] as const;
   if (level === "none" || level === "read" || level === "comment") {
     const detail = `the token's owner may only ${level === "none" ? "see" : level} in this base`;
     return [fail("token", id, title, detail, "Have the base's owner make them an editor, or use an editor's token.")];
