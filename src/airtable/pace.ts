@@ -15,11 +15,15 @@ export type Turn = (signal: AbortSignal) => Promise<Departure>;
 /** Airtable counts in a sliding second, of its own clock; the milliseconds make up for rounding at both ends. */
 const WINDOW = 1_010;
 
+/** What a base allows in a second. */
+const LIMIT = 5;
+
 /**
  * How much of a request's delay is taken for a delay on its way there. One that was held up reaches the server closer
- * to its successors than it left; but most of a long wait is the server's own work, as for a write.
+ * to its successors than it left; but most of a long wait is the server's own work, as for a write. At the very limit a
+ * delay that was missed costs 30 seconds, below it there is room.
  */
-const LONGEST_DELAY = 60;
+const LONGEST_DELAY = { atLimit: 250, below: 60 };
 
 /** Lost time that may be made up for, in ms: so much earlier than evenly spaced a request may go. */
 const SLACK = 400;
@@ -42,6 +46,7 @@ interface Sent {
 export function createPace(perSecond: number, clock: Clock): Turn {
   const gap = 1000 / perSecond;
   const most = Math.ceil(perSecond);
+  const longest = most < LIMIT ? LONGEST_DELAY.below : LONGEST_DELAY.atLimit;
   let recent: Sent[] = [];
   let fastest = Number.POSITIVE_INFINITY;
   let due = Number.NEGATIVE_INFINITY;
@@ -90,7 +95,7 @@ export function createPace(perSecond: number, clock: Clock): Turn {
   function reachedBy({ leftAt, answeredAt }: Sent, now: number): number {
     if (leftAt === null) return now;
     const usual = Number.isFinite(fastest) ? fastest : 0;
-    const delay = Math.min(Math.max(0, (answeredAt ?? now) - leftAt - usual), LONGEST_DELAY);
+    const delay = Math.min(Math.max(0, (answeredAt ?? now) - leftAt - usual), longest);
     return Math.min(leftAt + delay, now);
   }
 }
