@@ -16,6 +16,7 @@ export async function measurePace({ full }: Effort): Promise<Section> {
     // A short sweep is mostly its beginning and its end; the target is for 500 recoveries.
     rows.push(full ? pace : { ...pace, target: "≤ 1.10 × (at 500, --full)", met: null });
     rows.push(atMost(`${what}: answers 429`, counts.refused, 0));
+    console.log(`${what}: ${ratio(durationMs / floor)}, ${counts.refused} refused`);
   }
   const runs = full ? 100 : 8;
   let refused = 0;

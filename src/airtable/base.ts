@@ -29,7 +29,7 @@ export interface OpenBase {
 export function openBase(options: BaseOptions): OpenBase {
   const { clock, random, remaining } = options;
   const exchange = createExchange(options);
-  const turn = createPace(options.requestsPerSecond);
+  const turn = createPace(options.requestsPerSecond, clock);
   const requests = createRequests({ exchange, turn, clock, random, remaining });
   return {
     store: createStore(requests, options),

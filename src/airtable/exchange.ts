@@ -25,7 +25,8 @@ export interface JsonObject {
 
 /** Asks the base one thing, once. Rejects with `ExchangeError`, or with the signal's reason. */
 export interface Exchange {
-  (request: ApiRequest, signal: AbortSignal): Promise<ApiAnswer>;
+  /** `left` is called when the request has left this process. */
+  (request: ApiRequest, signal: AbortSignal, left?: () => void): Promise<ApiAnswer>;
   close(): void;
 }
 
@@ -50,6 +51,7 @@ interface Call {
   readonly send: Send;
   readonly limit: number;
   readonly signal: AbortSignal;
+  readonly left: () => void;
   /** Set as soon as the request went out: the client itself keeps neither answer nor fault as they were. */
   outcome: Promise<Raw> | null;
 }
@@ -64,11 +66,15 @@ export function createExchange({ endpointUrl, baseId, token, limit = DEFAULT_LIM
   Reflect.set(globalThis, FETCH, clientFetch);
   let client: Promise<MakeRequest> | null = null;
 
-  const exchange = async (request: ApiRequest, signal: AbortSignal): Promise<ApiAnswer> => {
+  const exchange = async (
+    request: ApiRequest,
+    signal: AbortSignal,
+    left: () => void = () => undefined,
+  ): Promise<ApiAnswer> => {
     client ??= openClient(endpointUrl, baseId, token);
     const makeRequest = await client;
     signal.throwIfAborted();
-    const call: Call = { send, limit, signal, outcome: null };
+    const call: Call = { send, limit, signal, left, outcome: null };
     await calls.run(call, () => makeRequest(request).catch(() => undefined));
     if (call.outcome === null) throw new Error("the airtable client did not send the request");
     return answerOf(await call.outcome);
@@ -103,7 +109,8 @@ interface ClientInit {
 async function clientFetch(url: string, { method, headers, body }: ClientInit) {
   const call = calls.getStore();
   if (call === undefined) throw new Error("the airtable client is used outside of an exchange");
-  call.outcome = call.send({ url, method, headers, body: body ?? null }, call.limit, call.signal);
+  const { limit, signal, left } = call;
+  call.outcome = call.send({ url, method, headers, body: body ?? null, left }, limit, signal);
   const raw = await call.outcome;
   return { status: raw.status, headers: raw.headers, json: async () => JSON.parse(raw.text) };
 }

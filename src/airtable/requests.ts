@@ -145,10 +145,10 @@ export function createRequests({ exchange, turn, clock, random, remaining }: Req
   }
 
   async function ask(request: ApiRequest, signal: AbortSignal): Promise<Reply> {
-    await turn(signal);
+    const departure = await turn(signal);
     sent += 1;
     try {
-      const answer = await exchange(request, signal);
+      const answer = await exchange(request, signal, departure.left);
       const now = clock.now();
       note(answer, now);
       return { kind: "answer", ...answer };
@@ -157,6 +157,8 @@ export function createRequests({ exchange, turn, clock, random, remaining }: Req
       // The server counts what reached it, and so do we.
       if (!error.sent) sent -= 1;
       return { kind: "fault", error };
+    } finally {
+      departure.answered();
     }
   }
 

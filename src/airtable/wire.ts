@@ -13,6 +13,8 @@ export interface Outgoing {
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | null;
+  /** Called when all of it was handed to the operating system. */
+  readonly left: () => void;
 }
 
 /** Sends once. `limit` is in milliseconds, from the call to the end of the body. */
@@ -93,6 +95,7 @@ function sendOver(
       sent = true;
     });
     const fail = (error: NodeJS.ErrnoException) => end(() => reject(explain(error, sent)));
+    request.on("finish", outgoing.left);
     request.on("error", fail);
     request.on("response", (response) => {
       textOf(response).then((text) => {

@@ -5,6 +5,7 @@ import type { Duration, Instant, Job, Operation } from "./job.ts";
 import { type TargetWrite, type Told, writeJobs, writeTargets } from "./journaling.ts";
 import { findNewer } from "./newer.ts";
 import { appendLine, completedLine, isOurs, supersededLine } from "./notes.ts";
+import { overlapping } from "./overlap.ts";
 import type { AttachmentValue, JobUpdate, TargetFields, TargetRecord, TargetUpdate, WriteResult } from "./ports.ts";
 import { asItCounts, isFailedByPolling } from "./revisit.ts";
 import type { Case, Run } from "./run.ts";
@@ -13,6 +14,9 @@ import { type Candidate, type Policy, TARGET_MISSING, type Verdict } from "./ver
 
 /** A write rests on a read that is no older than this; else the records are read again first. */
 export const FRESH_FOR: Duration = 5_000;
+
+/** Writes under way at the same time: so a base that takes half a second to answer is kept at its pace all the same. */
+const WRITES = 3;
 
 /** How often a chunk is read and written again when answers are lost. */
 const ROUNDS = 4;
@@ -31,9 +35,14 @@ export interface Recovery {
  * Applies at most 50 recoveries. Each round reads the jobs and their targets, drops what changed meanwhile, writes the
  * targets that lack their file, and then the jobs whose target is confirmed. What was left without a trustworthy
  * answer goes into the next round, where reading tells what became of it. A batch that was refused for one of its
- * records is read again and written in halves, so that one bad record does not hold up the others.
+ * records is read again and written in halves, so that one bad record does not hold up the others. `nearlyDone` is
+ * called when the last writes are being sent: what is read from then on does not grow old behind them.
  */
-export async function applyRecoveries(recoveries: readonly Recovery[], run: Run): Promise<void> {
+export async function applyRecoveries(
+  recoveries: readonly Recovery[],
+  run: Run,
+  nearlyDone: () => void = () => undefined,
+): Promise<void> {
   let pending: ReadonlyMap<Recovery, string> = new Map(recoveries.map((each) => [each, ""]));
   for (let round = 1; pending.size > 0; round += 1) {
     let due: readonly Due[];
@@ -46,7 +55,7 @@ export async function applyRecoveries(recoveries: readonly Recovery[], run: Run)
       throw error;
     }
     if (run.dryRun) return;
-    const { lost, heldUp } = await write(due, run);
+    const { lost, heldUp } = await write(due, run, nearlyDone);
     for (const part of heldUp.flatMap(halves)) await applyRecoveries(part, run);
     if (round === ROUNDS) {
       for (const [recovery, error] of lost) fail(recovery, error);
@@ -186,42 +195,49 @@ interface Unsettled {
   readonly heldUp: (readonly Recovery[])[];
 }
 
-/** Writes what is due, ten at a time; gives back what is not settled by that. */
-async function write(due: readonly Due[], run: Run): Promise<Unsettled> {
+/** Writes what is due, ten at a time, a job always after its target; gives back what is not settled by that. */
+async function write(due: readonly Due[], run: Run, nearlyDone: () => void): Promise<Unsettled> {
   const unsettled: Unsettled = { lost: new Map(), heldUp: [] };
   const completeJobs = async (confirmed: readonly Due[]) => {
-    for (const batch of batches(confirmed, () => "")) {
-      const fresh = keepFresh(batch, unsettled.lost, run);
-      if (fresh.length === 0) continue;
-      const writes = fresh.map((each) => {
-        return { ...toldOf(each), job: each.job, update: jobUpdate(each, run) };
-      });
-      sort(fresh, await writeJobs(writes, run), unsettled, ({ recovery }) => {
-        recovery.item.applied = true;
-      });
-    }
+    await overlapping(
+      batches(confirmed, () => ""),
+      WRITES,
+      async (batch) => {
+        const fresh = keepFresh(batch, unsettled.lost, run);
+        if (fresh.length === 0) return;
+        const writes = fresh.map((each) => {
+          return { ...toldOf(each), job: each.job, update: jobUpdate(each, run) };
+        });
+        sort(fresh, await writeJobs(writes, run), unsettled, ({ recovery }) => {
+          recovery.item.applied = true;
+        });
+      },
+    );
   };
 
   await completeJobs(due.filter(({ targetUpdate }) => targetUpdate === null));
   const delivering = due.filter(({ targetUpdate }) => targetUpdate !== null);
-  for (const [table, group] of groupBy(delivering, ({ recovery }) => recovery.candidate.operation.target.table)) {
-    for (const batch of batches(group, ({ targetUpdate }) => targetUpdate?.id ?? "")) {
-      // What was begun is finished, the jobs of delivered targets included; the rest is for the next run.
-      if (run.limits.begin.aborted) return unsettled;
-      const fresh = keepFresh(batch, unsettled.lost, run);
-      const writes = fresh.flatMap((each): readonly TargetWrite[] => {
-        const { targetUpdate: update, target: record, recovery } = each;
-        if (update === null || record === null) return [];
-        return [{ ...toldOf(each), record, update, sizes: sizesOf(filesOf(recovery)) }];
-      });
-      if (writes.length === 0) continue;
-      const confirmed: Due[] = [];
-      sort(fresh, await writeTargets(table, writes, run), unsettled, (each) => {
-        confirmed.push(each);
-      });
-      await completeJobs(confirmed);
-    }
-  }
+  const groups = groupBy(delivering, ({ recovery }) => recovery.candidate.operation.target.table);
+  const portions = [...groups].flatMap(([table, group]) =>
+    batches(group, ({ targetUpdate }) => targetUpdate?.id ?? "").map((batch) => ({ table, batch })),
+  );
+  await overlapping(portions, WRITES, async ({ table, batch }, index) => {
+    // What was begun is finished, the jobs of delivered targets included; the rest is for the next run.
+    if (run.limits.begin.aborted) return;
+    if (index >= portions.length - 2) nearlyDone();
+    const fresh = keepFresh(batch, unsettled.lost, run);
+    const writes = fresh.flatMap((each): readonly TargetWrite[] => {
+      const { targetUpdate: update, target: record, recovery } = each;
+      if (update === null || record === null) return [];
+      return [{ ...toldOf(each), record, update, sizes: sizesOf(filesOf(recovery)) }];
+    });
+    if (writes.length === 0) return;
+    const confirmed: Due[] = [];
+    sort(fresh, await writeTargets(table, writes, run), unsettled, (each) => {
+      confirmed.push(each);
+    });
+    await completeJobs(confirmed);
+  });
   return unsettled;
 }
 

@@ -4,6 +4,7 @@ import { CHUNK } from "./batches.ts";
 import type { Bell } from "./bell.ts";
 import { withConsent } from "./consent.ts";
 import type { Duration } from "./job.ts";
+import { createRelay, type Relay } from "./overlap.ts";
 import { TableRefused } from "./ports.ts";
 import type { Case, Run } from "./run.ts";
 import { supersede } from "./supersede.ts";
@@ -28,7 +29,7 @@ const LONGEST_WAIT: Duration = 3_000;
  * table that was refused, whose jobs could not be recovered.
  */
 export async function recover(cases: readonly Case[], probing: Probing, run: Run): Promise<TableRefused | null> {
-  const progress: Progress = { taken: new Set(), refused: new Map() };
+  const progress: Progress = { taken: new Set(), refused: new Map(), relay: createRelay() };
   // A person is not asked while a progress line is drawn, and nothing is written in a scan.
   while (!probing.isOver() && (run.confirm !== null || run.command === "scan")) await probing.bell.heard();
   if (run.command === "scan") {
@@ -41,11 +42,12 @@ export async function recover(cases: readonly Case[], probing: Probing, run: Run
     const late = run.clock.now() - waitingSince >= LONGEST_WAIT;
     const due = chunks.filter(({ length }) => late || length === CHUNK);
     if (chunks.length === 0 || due.length > 0) waitingSince = run.clock.now();
-    for (const chunk of due) await apply(chunk, progress, run);
+    for (const chunk of due) await begin(chunk, progress, run);
     if (due.length === 0) await nextFew(probing, run);
   }
   while (!probing.isOver()) await probing.bell.heard();
-  for (const chunk of chunksByTable(winnersAmong(cases, progress.taken))) await apply(chunk, progress, run);
+  for (const chunk of chunksByTable(winnersAmong(cases, progress.taken))) await begin(chunk, progress, run);
+  await progress.relay.done();
   await conclude(cases, progress, run);
   const [refused = null] = progress.refused.values();
   return refused;
@@ -83,16 +85,27 @@ function found(cases: readonly Case[]): readonly Recovery[] {
 interface Progress {
   readonly taken: Set<Case>;
   readonly refused: Map<string, TableRefused>;
+  /** The next chunk is read while the last writes of the one before it are under way. */
+  readonly relay: Relay;
 }
 
-async function apply(chunk: readonly Recovery[], { taken, refused }: Progress, run: Run): Promise<void> {
+async function begin(chunk: readonly Recovery[], progress: Progress, run: Run): Promise<void> {
   if (run.limits.begin.aborted) return;
-  for (const { item } of chunk) taken.add(item);
+  for (const { item } of chunk) progress.taken.add(item);
+  await progress.relay.begin((nearlyDone) => apply(chunk, progress, run, nearlyDone));
+}
+
+async function apply(
+  chunk: readonly Recovery[],
+  { refused }: Progress,
+  run: Run,
+  nearlyDone: () => void,
+): Promise<void> {
   const [first] = chunk;
   const before = refused.get(first?.candidate.operation.target.table ?? "");
   try {
     if (before !== undefined) throw before;
-    await applyChunk(chunk, run);
+    await applyChunk(chunk, run, nearlyDone);
   } catch (error) {
     if (!(error instanceof TableRefused)) throw error;
     refused.set(error.table, error);
@@ -100,12 +113,12 @@ async function apply(chunk: readonly Recovery[], { taken, refused }: Progress, r
   }
 }
 
-async function applyChunk(chunk: readonly Recovery[], run: Run): Promise<void> {
+async function applyChunk(chunk: readonly Recovery[], run: Run, nearlyDone: () => void): Promise<void> {
   const agreed = await withConsent(chunk, run);
   const byWebhook = agreed.filter((each) => isByWebhook(each, run));
   const left = byWebhook.length === 0 ? [] : await applyByWebhook(byWebhook, run);
   const direct = [...agreed.filter((each) => !isByWebhook(each, run)), ...left];
-  if (direct.length > 0 && !run.limits.begin.aborted) await applyRecoveries(direct, run);
+  if (direct.length > 0 && !run.limits.begin.aborted) await applyRecoveries(direct, run, nearlyDone);
 }
 
 /** What is left when all is probed: the elder jobs of a target, which follow the newest. */
@@ -131,8 +144,9 @@ async function conclude(cases: readonly Case[], progress: Progress, run: Run): P
     else recovery.item.verdict = { kind: "wait", reason: "newer-undecided", detail: `${recovery.supersededBy} first` };
   }
   for (const chunk of chunksByTable(open)) {
-    await apply(chunk, progress, run);
+    await begin(chunk, progress, run);
   }
+  await progress.relay.done();
 }
 
 /** Fifty at a time and of one table, so that each chunk costs two reads. */

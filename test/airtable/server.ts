@@ -89,7 +89,10 @@ export function clientOf(
   });
   const requests = createRequests({
     exchange,
-    turn: async (signal) => signal.throwIfAborted(),
+    turn: async (signal) => {
+      signal.throwIfAborted();
+      return { left() {}, answered() {} };
+    },
     clock,
     random: () => 0.5,
     remaining: over.remaining ?? (() => null),

@@ -88,6 +88,7 @@ export function startSweep(world: World, witness: Witness, random: Random, optio
       const at = Math.max(next, clock.now());
       next = at + 260;
       await living.sleep(at - clock.now(), signal);
+      return { left() {}, answered() {} };
     },
     clock: living,
     random: random.next,
