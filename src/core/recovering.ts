@@ -139,7 +139,10 @@ async function conclude(cases: readonly Case[], progress: Progress, run: Run): P
   const open: Recovery[] = [];
   for (const recovery of superseded) {
     const newer = winners.find(({ item }) => item.job.id === recovery.supersededBy);
-    const delivered = newer?.item.verdict?.kind === "recover" && (newer.item.applied || run.dryRun);
+    const verdict = newer?.item.verdict;
+    // One that turned out to be superseded itself was not delivered: the next sweep finds whose file is there.
+    const delivered =
+      verdict?.kind === "recover" && verdict.reason !== "superseded" && (newer?.item.applied === true || run.dryRun);
     if (delivered) open.push(recovery);
     else recovery.item.verdict = { kind: "wait", reason: "newer-undecided", detail: `${recovery.supersededBy} first` };
   }

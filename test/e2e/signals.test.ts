@@ -3,10 +3,10 @@ import { stuckJobs } from "./cli.ts";
 import { reportIn } from "./report.ts";
 import { addSegment, openWorld, type World, type WorldOptions } from "./world.ts";
 
-/** Thirty jobs to recover: three writes of segments and three of jobs. */
-async function thirtyJobs(options: WorldOptions): Promise<World> {
+/** Eighty jobs to recover: more writes than are in flight at once. */
+async function eightyJobs(options: WorldOptions): Promise<World> {
   const world = await openWorld(options);
-  for (let n = 10; n < 40; n += 1) {
+  for (let n = 10; n < 90; n += 1) {
     addSegment(world, `recSegment00000${n}`.padEnd(17, "0"));
     world.job(`recJob000000000${n}`, {
       Type: "combine",
@@ -25,7 +25,7 @@ describe("a signal", () => {
   ] as const)("%s lets the write in flight be finished, and the report tells what was done", async (name, expected) => {
     let stop = (_: NodeJS.Signals) => {};
     let patches = 0;
-    const world = await thirtyJobs({
+    const world = await eightyJobs({
       instead: async (request) => {
         if (request.method !== "PATCH") return undefined;
         patches += 1;
@@ -55,7 +55,7 @@ describe("a signal", () => {
 
 describe("a reader that goes away", () => {
   it("does not cut the writes short", async () => {
-    const world = await thirtyJobs({});
+    const world = await eightyJobs({});
     const { run } = await import("./cli.ts");
     const bin = `${process.cwd()}/bin/stuck-jobs.js`;
     const command = `${process.execPath} ${bin} recover -o ndjson | head -n 1 >/dev/null; exit \${PIPESTATUS[0]}`;
