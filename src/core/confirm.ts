@@ -19,6 +19,8 @@ export async function objection(
   switch (listing.kind) {
     case "unknown":
       return { kind: "unknown", reason: "storage-unreachable", detail: `listing ${externalId}*: ${listing.detail}` };
+    case "nowhere":
+      return { kind: "unknown", reason: "answer-ambiguous", detail: `there is no such bucket: ${listing.detail}` };
     case "listed": {
       const [other] = listing.names.filter((name) => !own.includes(name));
       if (listing.names.some((name) => own.includes(name))) {

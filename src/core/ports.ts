@@ -142,6 +142,8 @@ export type Listing =
   | { readonly kind: "listed"; readonly names: readonly string[]; readonly whole: boolean }
   /** This caller may not list, or the place does not speak S3's ListObjectsV2: it will not tell. */
   | { readonly kind: "refused"; readonly detail: string }
+  /** There is no such place: its 404 to every name, a random one too, says nothing of any output. */
+  | { readonly kind: "nowhere"; readonly detail: string }
   /** No answer that says anything: it may tell another time. */
   | { readonly kind: "unknown"; readonly detail: string };
 

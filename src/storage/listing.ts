@@ -50,7 +50,7 @@ async function readListing(reply: Reply, place: Place, prefix: string): Promise<
     case 404:
     case 405:
     case 501:
-      return refused(await withCode(detail, reply));
+      return await noListing(detail, reply);
     case 429:
     case 500:
     case 502:
@@ -74,6 +74,16 @@ async function readNames(reply: Reply, { keyPrefix }: Place, prefix: string): Pr
   const keys = listing.keys.filter((key) => key.startsWith(keyPrefix + prefix));
   const names = keys.map((key) => key.slice(keyPrefix.length));
   return { kind: "settled", finding: { kind: "listed", names, whole: listing.whole } };
+}
+
+/** S3's codes for a bucket that does not exist; a HEAD's 404 has no body to tell it from a missing key. */
+const NO_BUCKET = ["NoSuchBucket", "InvalidBucketName"];
+
+async function noListing(detail: string, reply: Reply): Promise<Attempt> {
+  const refusal = await readRefusal(reply.body.toString("utf8"));
+  const told = await withCode(detail, reply);
+  if (refusal === null || !NO_BUCKET.includes(refusal.code)) return refused(told);
+  return { kind: "settled", finding: { kind: "nowhere", detail: told } };
 }
 
 async function withCode(detail: string, { body }: Reply): Promise<string> {

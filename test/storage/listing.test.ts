@@ -87,10 +87,20 @@ describe("a listing", () => {
   });
 });
 
+describe("a place that does not exist", () => {
+  test.each([
+    [404, "NoSuchBucket"],
+    [400, "InvalidBucketName"],
+  ])("is told from one that will not list by HTTP %i %s", async (status, code) => {
+    const place = await serve((_, response) => response.writeHead(status).end(refusal(code)));
+    const found = await probeOf(place.url).list("id", never());
+    expect(found).toEqual({ kind: "nowhere", detail: `HTTP ${status} ${code}` });
+  });
+});
+
 describe("a place that will not list", () => {
   test.each([
     [403, refusal("AccessDenied"), "HTTP 403 AccessDenied"],
-    [404, refusal("NoSuchBucket"), "HTTP 404 NoSuchBucket"],
     [401, "", "HTTP 401"],
     [400, refusal("InvalidArgument"), "HTTP 400 InvalidArgument"],
     [400, '{ "code": "bad_request" }', "HTTP 400"],
