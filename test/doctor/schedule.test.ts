@@ -49,9 +49,12 @@ describe("the monthly calls", () => {
     expect(world.requests.filter(({ path }) => path.endsWith("/Jobs"))).toHaveLength(2 + COMPLETED_WINDOWS);
   });
 
-  it("count the last day's sweeps: their reads and writes, and an hour of looks at the deliveries", async () => {
+  it.each([
+    ["hours ago", 5 * HOUR],
+    ["just now", 2 * MINUTE],
+  ])("count what a sweep cost %s: reads and writes, and an hour of looks at the deliveries", async (_, ago) => {
     const world = await openWorld();
-    for (let n = 0; n < 12; n += 1) addWritten(world, n, 5 * HOUR);
+    for (let n = 0; n < 12; n += 1) addWritten(world, n, ago);
     // One run of 12: 2 reads and 2 + 2 writes; then 30 runs that read jobs and segments again: 66 a day.
     const { of } = await examined(world);
     expect(of("calls")[0]?.detail).toMatch(/^23,894 requests .* 2,006 of them for 12 jobs a day that sweeps write/);

@@ -106,6 +106,16 @@ describe("on the base of the preset", () => {
     expect(settings.storage.baseUrl).toBe("https://bucket.example.com/out");
   });
 
+  it("takes no place from an output that is not called by its job's id, as a provider's own are", async () => {
+    const world = await openWorld();
+    const url = "https://storage.theapi.app/videos/281090763330498.mp4";
+    const done = { Status: "completed", Type: "music", "External Job ID": EXTERNAL };
+    world.job("recJob00000000001", { ...done, "Response Payload": `{'video_url': '${url}'}` }, HOUR);
+    const { settings, text } = await drawn(world);
+    expect(settings.storage.baseUrl).toContain("phi-bucket");
+    expect(text).not.toContain("theapi.app");
+  });
+
   it("takes the place that is given over those on record", async () => {
     const { settings } = await drawn(await withVoiceover(), { storageUrl: "https://other.example.com" });
     expect(settings.storage.baseUrl).toBe("https://other.example.com");
