@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { text } from "./texts.ts";
 
 /** What a run writes is recorded there, as the configuration file has it. */

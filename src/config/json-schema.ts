@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { durationText } from "./duration.ts";
 import { configSchema } from "./schema.ts";
 import { DEFAULT_THRESHOLDS } from "./settings.ts";

@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
-import { z } from "zod";
+import * as z from "zod";
 import { hasCode } from "./file.ts";
 import { JOURNAL_SCHEMA } from "./lines.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { JudgedRun } from "../core/journal.ts";
 import type { RecordedJob } from "../core/replay.ts";
 import { type JournalLine, readLines } from "./read.ts";
