@@ -5,9 +5,6 @@ import type { Settings } from "../config/settings.ts";
 import type { OutputProbe, ProviderStatus, WebhookReplay } from "../core/ports.ts";
 import type { Provider } from "../core/run.ts";
 import { createAbroadProbe } from "../provider/abroad.ts";
-import { createGoapi } from "../provider/goapi.ts";
-import { createHttpProvider } from "../provider/http.ts";
-import { createNca } from "../provider/nca.ts";
 import { createProbe } from "../storage/probe.ts";
 import { createWebhookReplay } from "../webhook/replay.ts";
 import { systemClock } from "./clock.ts";
@@ -38,12 +35,12 @@ export function openStorage({ storage }: Settings): OutputProbe & Closing {
 }
 
 /** The providers of the settings, by their names. What they say lies in the storage is looked at by its own probe. */
-export function openProviders(
+export async function openProviders(
   { providers, storage }: Settings,
   probe: OutputProbe,
-): { readonly providers: ReadonlyMap<string, Provider> } & Closing {
-  const opened = providers.map((settings) => {
-    const status = openStatus(settings);
+): Promise<{ readonly providers: ReadonlyMap<string, Provider> } & Closing> {
+  const opening = providers.map(async (settings) => {
+    const status = await openStatus(settings);
     const abroad = createAbroadProbe({ ...settings, ...MEANS });
     const provider: Provider = {
       url: settings.kind === "http" ? settings.url : settings.baseUrl,
@@ -53,6 +50,7 @@ export function openProviders(
     };
     return { name: settings.name, provider, close: () => Promise.all([status.close(), abroad.close()]) };
   });
+  const opened = await Promise.all(opening);
   return {
     providers: new Map(opened.map(({ name, provider }) => [name, provider])),
     async close() {
@@ -66,14 +64,15 @@ export function openWebhooks({ webhooks }: Settings): (WebhookReplay & Closing) 
   return webhooks.allowHosts.length === 0 ? null : createWebhookReplay(webhooks);
 }
 
-function openStatus(settings: ProviderSettings): ProviderStatus & Closing {
+/** Each is loaded only where it is configured: two of them bring zod along. */
+async function openStatus(settings: ProviderSettings): Promise<ProviderStatus & Closing> {
   switch (settings.kind) {
     case "nca":
-      return createNca({ ...settings, ...MEANS });
+      return (await import("../provider/nca.ts")).createNca({ ...settings, ...MEANS });
     case "goapi":
-      return createGoapi({ ...settings, ...MEANS });
+      return (await import("../provider/goapi.ts")).createGoapi({ ...settings, ...MEANS });
     case "http":
-      return createHttpProvider({ ...settings, ...MEANS });
+      return (await import("../provider/http.ts")).createHttpProvider({ ...settings, ...MEANS });
   }
 }
 

@@ -10,15 +10,15 @@ import { openJournal } from "./open-journal.ts";
 import { VERSION } from "./version.ts";
 
 /** All that the core is given, over the base and the storage of the settings. Nothing is asked before it asks. */
-export function openRun(
+export async function openRun(
   invocation: Invocation,
   settings: Settings,
   limits: RunLimits,
   observer: Observer,
-): { readonly run: Run; close(): Promise<void> } {
+): Promise<{ readonly run: Run; close(): Promise<void> }> {
   const base = openBase(settings, () => limits.remaining());
   const storage = openStorage(settings);
-  const providers = openProviders(settings, storage);
+  const providers = await openProviders(settings, storage);
   const webhooks = openWebhooks(settings);
   const journal = openJournal(invocation, settings);
   const run: Run = {

@@ -2,7 +2,8 @@ import { readEnvironment } from "../config/environment.ts";
 import { readConfigFile } from "../config/file.ts";
 import { nearest } from "../config/nearest.ts";
 import { ConfigError } from "../config/problems.ts";
-import { type Settings, settle } from "../config/settings.ts";
+import type { Settings } from "../config/settings.ts";
+import { settleLate } from "../config/settling.ts";
 import { readStorageKeys } from "../config/storage-keys.ts";
 import type { Sandbox } from "../sandbox/server.ts";
 import type { Invocation } from "./invocation.ts";
@@ -26,7 +27,7 @@ export async function readSettings(
     sandbox === null ? await readConfigFile(flags.config ?? null, process.cwd()) : { path: null, content: {} };
   // The sandbox's bucket is public; a key that is meant for another place must not be tried on it.
   const surroundings = sandbox === null ? environment : { ...environment, storageKeys: readStorageKeys({}) };
-  const settings = settle(file, surroundings, {
+  const settings = await settleLate(file, surroundings, {
     stuckAfter: flags.olderThan,
     failAfter: flags.failAfter,
     maxAge: flags.maxAge === "none" ? null : flags.maxAge,

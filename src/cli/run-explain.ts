@@ -18,7 +18,7 @@ export async function runExplain(name: string, invocation: Invocation): Promise<
     const { terminal, flags } = invocation;
     const stop = catchSignals((signal) => terminal.log(`${signal}: stopping`));
     const limits = armLimits(settings.deadline, stop);
-    const { run, close } = openRun(invocation, settings, limits, {
+    const { run, close } = await openRun(invocation, settings, limits, {
       listed() {},
       probed() {},
       settled() {},

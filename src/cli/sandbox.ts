@@ -1,5 +1,5 @@
 import { readConfigFile } from "../config/file.ts";
-import { ConfigError, problemsOf } from "../config/problems.ts";
+import { ConfigError } from "../config/problems.ts";
 import type { ChaosRules } from "../sandbox/chaos.ts";
 import type { Sandbox, SandboxOptions } from "../sandbox/server.ts";
 
@@ -37,7 +37,10 @@ export async function openSandbox(options: Omit<SandboxOptions, "stateFile">): P
 export async function readChaosFile(path: string): Promise<ChaosRules> {
   const hint = "docs/sandbox.md tells what a chaos file may hold.";
   const { content } = await readConfigFile(path, process.cwd(), hint);
-  const { chaosSchema } = await import("../sandbox/chaos-file.ts");
+  const [{ chaosSchema }, { problemsOf }] = await Promise.all([
+    import("../sandbox/chaos-file.ts"),
+    import("../config/issues.ts"),
+  ]);
   const checked = chaosSchema.safeParse(content);
   if (!checked.success) throw new ConfigError(problemsOf(checked.error, content, chaosSchema), hint);
   return checked.data;

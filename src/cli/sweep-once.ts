@@ -41,7 +41,7 @@ export async function sweepOnce(
   const deadline = flags.confirm && flags.deadline === undefined ? null : settings.deadline;
   const limits = armLimits(deadline, stop);
   const progress = startProgress(terminal, flags.quiet === true);
-  const { run, close } = openRun(invocation, settings, limits, { ...progress, ...listener });
+  const { run, close } = await openRun(invocation, settings, limits, { ...progress, ...listener });
   const { runId } = run.signature;
   terminal.logAs({ runId });
   const startedAt = run.clock.now();

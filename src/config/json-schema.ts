@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { durationText } from "./duration.ts";
 import { configSchema } from "./schema.ts";
-import { DEFAULT_THRESHOLDS } from "./settings.ts";
+import { DEFAULT_THRESHOLDS } from "./settling.ts";
 
 /** JSON Schema, as far as it is read here. */
 export interface JsonSchema {

@@ -1,9 +1,10 @@
 import * as z from "zod";
 import { DURATION_FORM, parseDuration } from "./duration.ts";
-import { journalSchema } from "./journal.ts";
+import { BASE_ID } from "./forms.ts";
+import { journalSchema } from "./journal-schema.ts";
 import { providers } from "./provider-schema.ts";
 import { httpUrl, text } from "./texts.ts";
-import { watchingSchema } from "./watching.ts";
+import { watchingSchema } from "./watching-schema.ts";
 import { fallback, via, webhookEndpoint, webhooks } from "./webhook-schema.ts";
 
 /** What every duration looks like, for editors: `parseDuration` has the last word. */
@@ -127,7 +128,7 @@ export const configSchema = z
       .strictObject({
         baseId: z
           .string()
-          .regex(/^app[A-Za-z0-9]+$/, "expected an Airtable base id: app…")
+          .regex(BASE_ID, "expected an Airtable base id: app…")
           .optional()
           .describe("The base: the part of its address in the browser that begins with app."),
         requestsPerSecond: z

@@ -1,21 +1,6 @@
-import * as z from "zod";
 import type { Environment } from "./environment.ts";
 import type { Problem } from "./problems.ts";
-import { text } from "./texts.ts";
-
-/** Who is told of runs, as the configuration file writes it. URLs are checked later: a wrong one must not be shown. */
-export const watchingSchema = z.strictObject({
-  metricsFile: text.nullable().default(null).describe("A Prometheus textfile that is written after each run."),
-  pingUrl: text
-    .nullable()
-    .default(null)
-    .describe("Pinged at the start and the end of each run. A secret: better in the environment."),
-  notifyUrl: text
-    .nullable()
-    .default(null)
-    .describe("A Slack or Discord webhook for changes. A secret: better in the environment."),
-  failuresOver: z.int().min(0).default(5).describe("Notify when more jobs than this are failed in one run."),
-});
+import type { Config } from "./schema.ts";
 
 /** Who is told of a run. */
 export interface WatchingSettings {
@@ -36,7 +21,7 @@ export interface WatchingOverrides {
 
 /** Flags over environment over file. `problems` gets what is wrong, without the URLs: who has one can post to it. */
 export function settleWatching(
-  config: z.output<typeof watchingSchema>,
+  config: Config["watching"],
   environment: Pick<Environment, "metricsFile" | "secret">,
   flags: WatchingOverrides,
   problems: Problem[],
