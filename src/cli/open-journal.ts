@@ -3,6 +3,7 @@ import type { Env } from "../config/environment.ts";
 import type { Settings } from "../config/settings.ts";
 import { stateFolderOf } from "../config/state-folder.ts";
 import type { Journal } from "../core/journal.ts";
+import type { Past } from "../journal/past.ts";
 import { createJournal } from "../journal/write.ts";
 import { systemClock } from "./clock.ts";
 import { type Invocation, mayWrite } from "./invocation.ts";
@@ -25,12 +26,28 @@ export function journalOf(
     asked: place?.kind === "asked",
     maxBytes,
     keep,
+    baseId: settings.airtable.baseId,
     jobsTable: settings.jobs.table,
     redact: (text) => terminal.redact(text),
     now: systemClock.now,
     // A container whose file system is read-only would be told so every two minutes.
     missed: (message, begun) => terminal.log(`${message}; going on without`, begun ? "warn" : "info"),
   });
+}
+
+/** What the journal at `path` tells of the settings' base; null where there is none. */
+export async function readPast(path: string, { airtable, journal }: Settings): Promise<Past | null> {
+  const [{ filesOf }, { NoJournalError }, { pastOf }] = await Promise.all([
+    import("../journal/file.ts"),
+    import("../journal/read.ts"),
+    import("../journal/past.ts"),
+  ]);
+  try {
+    return await pastOf(filesOf(path, journal.keep), airtable.baseId);
+  } catch (error) {
+    if (error instanceof NoJournalError) return null;
+    throw error;
+  }
 }
 
 /** Where the journal of the settings is; null where it is off. */

@@ -1,14 +1,19 @@
 import { writeFile } from "node:fs/promises";
 import type { Env } from "../config/environment.ts";
+import { ConfigError } from "../config/problems.ts";
 import type { Settings } from "../config/settings.ts";
-import { isFault, type PastJob } from "../core/ports.ts";
-import { statsOf } from "../core/stats.ts";
+import { CHUNK } from "../core/batches.ts";
+import { isFault, type JobStore, type PastJob } from "../core/ports.ts";
+import { rescuesOf } from "../core/rescues.ts";
+import { type StatsPolicy, statsOf } from "../core/stats.ts";
+import { notListed, type StatsJournal } from "../core/stats-journal.ts";
 import { openBase } from "./adapters.ts";
 import { systemClock } from "./clock.ts";
 import type { StatsFlags } from "./commands/stats.ts";
 import { EXIT, type ExitCode, exitCodeOfFault } from "./exit-codes.ts";
 import { keepPace, paceFileOf } from "./learned-pace.ts";
 import { armLimits } from "./limits.ts";
+import { journalPathOf, readPast } from "./open-journal.ts";
 import { readSettings } from "./read-settings.ts";
 import type { StatsReport } from "./render/stats/report.ts";
 import { openSandbox } from "./sandbox.ts";
@@ -26,10 +31,16 @@ export async function runStats(flags: StatsFlags, { env, terminal }: Around): Pr
   const stop = catchSignals((signal) => terminal.log(`${signal}: stopping`));
   try {
     const { output, color, config } = flags;
-    const asked = { color, ...(output === undefined ? {} : { output }), ...(config === undefined ? {} : { config }) };
+    const asked = {
+      color,
+      ...(output === undefined ? {} : { output }),
+      ...(config === undefined ? {} : { config }),
+      ...(flags.journal === undefined ? {} : { journal: flags.journal }),
+    };
     const settings = await readSettings({ command: "scan", flags: asked, env, terminal }, sandbox);
     if (settings === "disabled") return EXIT.done;
-    const report = await gather(flags, settings, stop);
+    const past = await pastIn(flags, settings, { env, terminal });
+    const report = await gather(flags, settings, past, stop);
     if (report.truncated) {
       const words = `only the first ${report.stats.total.jobs} jobs were read: see --max-pages, or take a shorter --since`;
       terminal.log(words, "warn");
@@ -57,8 +68,34 @@ export async function runStats(flags: StatsFlags, { env, terminal }: Around): Pr
   }
 }
 
-/** Reads the jobs of the window, page by page, and counts them. */
-async function gather({ since, maxPages }: StatsFlags, settings: Settings, stop: Stop): Promise<StatsReport> {
+/** What the journal tells, with its path; null where it is off, or there is none that was not asked for. */
+async function pastIn({ journal: asked }: StatsFlags, settings: Settings, { env, terminal }: Around) {
+  const path = journalPathOf(settings, env);
+  if (path === null) return null;
+  try {
+    const past = await readPast(path, settings);
+    if (past !== null) return { path, ...past };
+  } catch (error) {
+    if (!isFileError(error)) throw error;
+    if (asked === undefined) {
+      terminal.log(`the journal ${path} cannot be read: ${error.message}; counting without`, "warn");
+      return null;
+    }
+    throw new ConfigError([{ path: "--journal", message: `cannot be read: ${error.message}` }]);
+  }
+  if (asked === undefined) return null;
+  throw new ConfigError([{ path: "--journal", message: `${path} is no journal, or there is none` }]);
+}
+
+type PastWithPath = NonNullable<Awaited<ReturnType<typeof pastIn>>>;
+
+/** Reads the jobs of the window, page by page, and counts them with what the journal tells of them. */
+async function gather(
+  { since, maxPages }: StatsFlags,
+  settings: Settings,
+  past: PastWithPath | null,
+  stop: Stop,
+): Promise<StatsReport> {
   const limits = armLimits(null, stop);
   const { store, close } = openBase(settings, limits.remaining);
   try {
@@ -76,8 +113,12 @@ async function gather({ since, maxPages }: StatsFlags, settings: Settings, stop:
     const { stuckStatuses } = statuses;
     const now = systemClock.now() + (store.skew() ?? 0);
     const policy = { stuckStatuses, operations, thresholds, mode: "recover", failing: true } as const;
+    const by = { ...statuses, policy, since: now - since, now };
+    const room = truncated ? 0 : maxPages - pages;
+    const journal = past === null ? null : await statsJournal(past, jobs, by, room, store, limits.reads);
     return {
-      stats: statsOf(jobs, { ...statuses, policy, since: now - since, now }),
+      stats: statsOf(jobs, by, journal),
+      journalPath: past?.path ?? null,
       truncated,
       requests: store.requests(),
       operations,
@@ -87,6 +128,32 @@ async function gather({ since, maxPages }: StatsFlags, settings: Settings, stop:
     limits.dispose();
     close();
   }
+}
+
+/**
+ * What the journal tells of the window. A job that the base did not list may be deleted, or lie outside the window by
+ * the base's own date: it is read by its id, at a request for fifty, as long as the pages that are allowed suffice.
+ */
+async function statsJournal(
+  { writes, webhooks }: PastWithPath,
+  jobs: readonly PastJob[],
+  by: StatsPolicy,
+  room: number,
+  store: Pick<JobStore, "readJobs">,
+  signal: AbortSignal,
+): Promise<StatsJournal> {
+  const rescues = rescuesOf(writes, webhooks, by);
+  const missing = notListed(jobs, rescues, by);
+  const looked = missing.slice(0, room * CHUNK);
+  const gone = new Set<string>();
+  for (let start = 0; start < looked.length; start += CHUNK) {
+    const ids = looked.slice(start, start + CHUNK);
+    const found = await store.readJobs(ids, signal);
+    for (const id of ids) if (!found.has(id)) gone.add(id);
+  }
+  const deeds = [...writes.filter(({ undoes, maybeDone }) => undoes === null && maybeDone), ...webhooks];
+  const runs = new Set(deeds.filter(({ at }) => at > by.since).map(({ run }) => run));
+  return { rescues, runs: runs.size, gone, unchecked: missing.length - looked.length };
 }
 
 async function rendered(report: StatsReport, { output, color }: StatsFlags, { env, terminal }: Around) {

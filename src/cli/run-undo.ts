@@ -10,7 +10,7 @@ import { EXIT, type ExitCode, exitCodeOfFault } from "./exit-codes.ts";
 import type { Invocation } from "./invocation.ts";
 import { armLimits } from "./limits.ts";
 import { acquireLock, lockKey } from "./lock.ts";
-import { journalOf, journalPathOf } from "./open-journal.ts";
+import { journalOf, journalPathOf, readPast } from "./open-journal.ts";
 import { readSettings } from "./read-settings.ts";
 import { renderUndo, renderUndoJson, type UndoReport } from "./render/undo.ts";
 import { openSandbox } from "./sandbox.ts";
@@ -55,24 +55,19 @@ async function deedsIn(
   const path = journalPathOf(settings, env);
   if (path === null)
     throw new ConfigError([{ path: "--journal", message: "is off: there is nothing to take back by" }]);
-  const [{ filesOf }, { NoJournalError }, { pastWrites }] = await Promise.all([
-    import("../journal/file.ts"),
-    import("../journal/read.ts"),
-    import("../journal/past.ts"),
-  ]);
-  let writes: readonly PastWrite[];
-  try {
-    writes = await pastWrites(filesOf(path, settings.journal.keep));
-  } catch (error) {
-    if (!(error instanceof NoJournalError)) throw error;
-    throw new ConfigError([{ path: "--journal", message: error.message }]);
-  }
+  const past = await readPast(path, settings);
+  if (past === null) throw new ConfigError([{ path: "--journal", message: `${path} is no journal, or there is none` }]);
+  const { writes, webhooks } = past;
   const run = runId ?? (job === null ? null : lastRunOf(writes, job));
   const deeds = run === null ? [] : deedsOf(writes, run, job);
   if (run !== null && deeds.length > 0) return { runId: run, deeds };
   const undoes = writes.find((write) => write.run === run)?.undoes ?? null;
-  const message =
-    undoes === null
+  const resent = webhooks.some((sent) => {
+    return sent.run === runId || (job !== null && [sent.job.id, sent.job.externalId].includes(job));
+  });
+  const message = resent
+    ? `the webhook was sent again, and the application's handler wrote what followed: undo takes back what stuck-jobs wrote`
+    : undoes === null
       ? `${path} tells of nothing that ${run === null ? "was" : `run ${run}`} ${run === null ? "" : "had "}written${job === null ? "" : ` about ${job}`}`
       : `run ${run} took back run ${undoes}; what it put back is recovered by recover`;
   throw new ConfigError([{ path: runId === null ? "--job" : "undo", message }], lastRuns(writes));

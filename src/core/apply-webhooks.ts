@@ -1,5 +1,6 @@
 import { type Due, examine, FRESH_FOR, policyOf, type Recovery } from "./apply-recoveries.ts";
 import type { Duration } from "./job.ts";
+import { journalJobOf } from "./journaling.ts";
 import type { ReplayAnswer } from "./ports.ts";
 import type { Run } from "./run.ts";
 
@@ -63,7 +64,11 @@ async function post({ recovery, job }: Due, run: Run): Promise<ReplayAnswer> {
     outputs: [output, ...others].map(({ url }) => url),
     operation: candidate.operation,
   };
-  return await run.webhooks.post(replay, run.limits.writes);
+  const by = { ...run.signature, command: run.command };
+  const settle = await run.journal?.announceWebhook(journalJobOf(recovery.item), by);
+  const answer = await run.webhooks.post(replay, run.limits.writes);
+  await settle?.(answer);
+  return answer;
 }
 
 /** Those that the handler has not completed when its time is over. */

@@ -89,7 +89,8 @@ function stands(notes: string, mark: string): boolean {
   return at !== -1 && at > notes.lastIndexOf(UNDONE_MARK);
 }
 
-function lastLine(notes: string, mark: string): string | null {
+/** The last line of a kind, from its mark on; null where there is none. */
+export function lastLine(notes: string, mark: string): string | null {
   const at = notes.lastIndexOf(mark);
   return at === -1 ? null : (notes.slice(at).split("\n", 1)[0] ?? null);
 }
@@ -104,6 +105,6 @@ function momentOf(notes: string, mark: string): Instant | null {
 }
 
 /** From where a job's age counts to its end; null where either is not known, or the order is impossible. */
-export function durationOf({ since }: Job, at: Instant | null): Duration | null {
+export function durationOf({ since }: Pick<Job, "since">, at: Instant | null): Duration | null {
   return at === null || since.kind !== "at" || at < since.at ? null : at - since.at;
 }

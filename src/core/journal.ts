@@ -1,7 +1,7 @@
 import type { Calibration, Sighting } from "./evidence.ts";
 import type { Duration, Instant } from "./job.ts";
 import type { Signature } from "./notes.ts";
-import type { WriteResult } from "./ports.ts";
+import type { ReplayAnswer, WriteResult } from "./ports.ts";
 
 /** A file as the journal names it. Its URL is never told: it opens the file to whoever reads along. */
 export interface JournalFile {
@@ -29,17 +29,20 @@ export interface JournalEvidence {
   readonly calibration: Calibration | null;
 }
 
+/** A job as the journal names it. */
+export interface JournalJob {
+  readonly id: string;
+  readonly externalId: string | null;
+  readonly operation: string | null;
+  /** From when its age counts; null where it is not known. */
+  readonly since: Instant | null;
+  readonly age: Duration | null;
+}
+
 /** One record of a write, told before it is sent. */
 export interface Announced {
   /** The job on whose account the record is written. */
-  readonly job: {
-    readonly id: string;
-    readonly externalId: string | null;
-    readonly operation: string | null;
-    /** From when its age counts; null where it is not known. */
-    readonly since: Instant | null;
-    readonly age: Duration | null;
-  };
+  readonly job: JournalJob;
   /** Null: the job itself. Its fields are `status`, `responsePayload` and `error`; a target's are named as in the base. */
   readonly target: { readonly table: string; readonly id: string } | null;
   readonly fields: Readonly<Record<string, Change>>;
@@ -92,6 +95,16 @@ export interface Journal {
     writes: readonly Announced[],
     by: Signature & { readonly command: string },
   ): Promise<(results: readonly WriteResult[]) => Promise<void>>;
+  /**
+   * Records that a job's lost webhook is to be sent again, in the same way: what its handler writes is not told by any
+   * trace in the base. Gives back what is to be called with the answer.
+   *
+   * @throws JournalError as `announce` does
+   */
+  announceWebhook(
+    job: JournalJob,
+    by: Signature & { readonly command: string },
+  ): Promise<(answer: ReplayAnswer) => Promise<void>>;
   /** Records what was judged, in a run that has announced something; does nothing in another. */
   judged(run: JudgedRun, jobs: Iterable<Judged>, by: Signature & { readonly command: string }): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { type Calibration, fileNameOf } from "./evidence.ts";
 import type { Job } from "./job.ts";
-import type { Announced, Change, JournalCell, JournalFile } from "./journal.ts";
+import type { Announced, Change, JournalCell, JournalFile, JournalJob } from "./journal.ts";
 import type {
   Attachment,
   AttachmentValue,
@@ -73,6 +73,12 @@ export async function journaled(
   return results;
 }
 
+/** A case's job as the journal names it. */
+export function journalJobOf({ job, operation, age }: Pick<Case, "job" | "operation" | "age">): JournalJob {
+  const since = job.since.kind === "at" ? job.since.at : null;
+  return { id: job.id, externalId: job.externalId, operation, age, since };
+}
+
 function announcedOf({ item, calibration }: Told, rest: Pick<Announced, "target" | "fields" | "note">): Announced {
   const { job, operation, age, looks, consultation, verdict } = item;
   const provider =
@@ -80,13 +86,7 @@ function announcedOf({ item, calibration }: Told, rest: Pick<Announced, "target"
       ? null
       : { name: consultation.provider, kind: consultation.answer.kind, detail: consultation.answer.detail };
   return {
-    job: {
-      id: job.id,
-      externalId: job.externalId,
-      operation,
-      age,
-      since: job.since.kind === "at" ? job.since.at : null,
-    },
+    job: journalJobOf({ job, operation, age }),
     ...rest,
     reason: verdict?.reason ?? "",
     detail: verdict?.detail ?? "",

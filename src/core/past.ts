@@ -1,12 +1,22 @@
+import type { Instant } from "./job.ts";
 import type { Change, JournalCell, JournalFile } from "./journal.ts";
+
+/** On whose account something was done. `since` is from when its age counted then; null where it was not known. */
+interface PastJobOf {
+  readonly id: string;
+  readonly externalId: string | null;
+  readonly operation: string | null;
+  readonly since: Instant | null;
+}
 
 /** One record of a write, as the journal tells it. */
 export interface PastWrite {
+  readonly at: Instant;
   readonly run: string;
   readonly role: "job" | "target";
   readonly table: string;
   readonly record: string;
-  readonly job: { readonly id: string; readonly externalId: string | null };
+  readonly job: PastJobOf;
   readonly fields: Readonly<Record<string, Change>>;
   readonly reason: string;
   readonly detail: string;
@@ -14,6 +24,15 @@ export interface PastWrite {
   readonly undoes: string | null;
   /** Whether the base may have carried it out: it confirmed it, or was never heard to refuse it. */
   readonly maybeDone: boolean;
+  /** Whether the base said that it carried it out. */
+  readonly confirmed: boolean;
+}
+
+/** A lost webhook that was sent again, to the application's own handler; not one that the handler refused. */
+export interface PastWebhook {
+  readonly at: Instant;
+  readonly run: string;
+  readonly job: PastJobOf;
 }
 
 /** What one run wrote to one record, in its order. */

@@ -3,6 +3,9 @@ import type { Duration, Instant, Job } from "./job.ts";
 import { type Pace, paceOf } from "./pace.ts";
 import { percentile } from "./percentile.ts";
 import type { PastJob } from "./ports.ts";
+import { type ByJournal, endingWith, type Rescue } from "./rescues.ts";
+import { asItCounts } from "./revisit.ts";
+import { type FromJournal, fromJournal, goneJobs, type StatsJournal } from "./stats-journal.ts";
 import { operationOf } from "./target.ts";
 import { type Policy, triage } from "./verdict.ts";
 
@@ -58,6 +61,8 @@ export interface Stats {
   readonly operations: readonly OperationStats[];
   /** By the UTC day on which a job began, without gaps: `YYYY-MM-DD`. */
   readonly days: readonly (Counts & { readonly day: string })[];
+  /** What of it the journal told, and not the base; null without a journal. */
+  readonly journal: FromJournal | null;
   /** Jobs that are not finished, the oldest first. */
   readonly open: readonly {
     readonly id: string;
@@ -74,20 +79,28 @@ export interface StatsPolicy extends Statuses {
   readonly now: Instant;
 }
 
+type Dated = Pick<Job, "id" | "since">;
+
 /** A job with its end. */
 interface Told {
-  readonly job: Job;
+  readonly job: Dated;
   readonly operation: string;
   readonly ending: Ending;
   /** Meaningful of an open job only. */
   readonly stuck: boolean;
+  readonly byJournal: readonly ByJournal[];
 }
 
 const DAY = 86_400_000;
 
-/** Counts what became of jobs. Pure: the same jobs give the same numbers, in whatever order they come. */
-export function statsOf(jobs: readonly PastJob[], by: StatsPolicy): Stats {
-  const told = jobs.map((past) => tell(past, by));
+/**
+ * Counts what became of jobs. Pure: the same jobs give the same numbers, in whatever order they come. Each job counts
+ * once, by what the base says of it; `journal` tells what the base does not.
+ */
+export function statsOf(jobs: readonly PastJob[], by: StatsPolicy, journal: StatsJournal | null = null): Stats {
+  const listed = jobs.map((past) => tell(past, by, journal?.rescues.get(past.job.id)));
+  const gone = journal === null ? [] : goneJobs(journal).map((job) => ({ ...job, stuck: false, byJournal: [] }));
+  const told = [...listed, ...gone];
   const operations = groupBy(told, ({ operation }) => operation);
   const days = groupBy(told, ({ job }) => dayOf(beginOf(job, by)));
   const failures = told.flatMap(({ ending }) =>
@@ -116,6 +129,14 @@ export function statsOf(jobs: readonly PastJob[], by: StatsPolicy): Stats {
       }))
       .sort((a, b) => b.jobs - a.jobs || (a.operation < b.operation ? -1 : 1)),
     days: daysBetween(by.since, by.now).map((day) => ({ day, ...countsOf(days.get(day) ?? []) })),
+    journal:
+      journal === null
+        ? null
+        : fromJournal(
+            listed.map(({ job, byJournal }) => ({ id: job.id, byJournal })),
+            gone.length,
+            journal,
+          ),
     open: told
       .filter(({ ending }) => ending.kind === "open")
       .map(({ job, operation, stuck }) => ({ id: job.id, operation, age: ageOf(job, by), stuck }))
@@ -123,23 +144,25 @@ export function statsOf(jobs: readonly PastJob[], by: StatsPolicy): Stats {
   };
 }
 
-function tell(past: PastJob, by: StatsPolicy): Told {
+function tell(past: PastJob, by: StatsPolicy, rescue: Rescue | undefined): Told {
   const { job } = past;
   const lookup = operationOf(job, by.policy.operations);
+  const { ending, told } = endingWith(endingOf(past, by), past, rescue);
   return {
     job,
     operation: lookup.kind === "known" ? lookup.operation.name : (lookup.named ?? "(none)"),
-    ending: endingOf(past, by),
-    stuck: triage(job, by.policy, by.now).kind !== "not-stuck",
+    ending,
+    stuck: triage(asItCounts(job, { late: false }), by.policy, by.now).kind !== "not-stuck",
+    byJournal: told,
   };
 }
 
 /** A job without a readable date began, for the count of days, when the window did; one of the future, now. */
-function beginOf({ since }: Job, by: Pick<StatsPolicy, "since" | "now">): Instant {
+function beginOf({ since }: Dated, by: Pick<StatsPolicy, "since" | "now">): Instant {
   return since.kind === "at" ? Math.min(Math.max(since.at, by.since), by.now) : by.since;
 }
 
-function ageOf({ since }: Job, by: Pick<StatsPolicy, "since" | "now">): Duration {
+function ageOf({ since }: Dated, by: Pick<StatsPolicy, "since" | "now">): Duration {
   return Math.max(0, by.now - (since.kind === "at" ? since.at : by.since));
 }
 

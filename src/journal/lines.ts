@@ -1,4 +1,4 @@
-import type { Announced, Judged, JudgedRun } from "../core/journal.ts";
+import type { Announced, JournalJob, Judged, JudgedRun } from "../core/journal.ts";
 
 /** The schema of each line (docs/history.md). What is added to it later is added as new keys. */
 export const JOURNAL_SCHEMA = "stuck-jobs/journal@1";
@@ -8,6 +8,8 @@ export interface LineOf {
   readonly runId: string;
   readonly version: string;
   readonly command: string;
+  /** The id of the base that is written. */
+  readonly base: string;
   readonly at: Date;
 }
 
@@ -20,7 +22,7 @@ export function writeLine(write: number, announced: Announced, jobsTable: string
     role: target === null ? "job" : "target",
     table: target?.table ?? jobsTable,
     record: target?.id ?? job.id,
-    job: { ...job, since: iso(job.since), age: undefined, ageSeconds: seconds(job.age) },
+    job: jobIn(job),
     fields,
     note,
     reason,
@@ -28,6 +30,11 @@ export function writeLine(write: number, announced: Announced, jobsTable: string
     evidence,
     undoes,
   };
+}
+
+/** The line that announces that a job's webhook is sent again; a result line follows it as it does a write's. */
+export function webhookLine(write: number, job: JournalJob, by: LineOf): object {
+  return { ...head("webhook", by), write, job: jobIn(job) };
 }
 
 /** The line that tells what came of it. */
@@ -45,8 +52,12 @@ export function verdictLine(judged: Judged, by: LineOf): object {
   return { ...head("verdict", by), ...judged };
 }
 
-function head(kind: string, { runId, version, command, at }: LineOf) {
-  return { schema: JOURNAL_SCHEMA, kind, at: at.toISOString(), run: runId, command, version };
+function head(kind: string, { runId, version, command, base, at }: LineOf) {
+  return { schema: JOURNAL_SCHEMA, kind, at: at.toISOString(), base, run: runId, command, version };
+}
+
+function jobIn({ age, since, ...job }: JournalJob) {
+  return { ...job, since: iso(since), ageSeconds: seconds(age) };
 }
 
 function iso(at: number | null): string | null {

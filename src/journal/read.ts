@@ -1,5 +1,4 @@
-import { createReadStream } from "node:fs";
-import { createInterface } from "node:readline";
+import { type FileHandle, open } from "node:fs/promises";
 import * as z from "zod";
 import { hasCode } from "./file.ts";
 import { JOURNAL_SCHEMA } from "./lines.ts";
@@ -10,30 +9,34 @@ const said = z.object({ kind: z.string(), reason: z.string() });
 const head = z.object({
   schema: z.literal(JOURNAL_SCHEMA),
   at: z.iso.datetime(),
+  /** Early lines do not name it. */
+  base: z.string().optional(),
   run: z.string(),
   command: z.string(),
   version: z.string(),
 });
 
+const job = z.object({
+  id: z.string(),
+  externalId: z.string().nullable(),
+  operation: z.string().nullable(),
+  since: z.iso.datetime().nullable(),
+  ageSeconds: z.number().nullable(),
+});
 const write = head.extend({
   kind: z.literal("write"),
   write: z.int(),
   role: z.enum(["job", "target"]),
   table: z.string(),
   record: z.string(),
-  job: z.object({
-    id: z.string(),
-    externalId: z.string().nullable(),
-    operation: z.string().nullable(),
-    since: z.string().nullable(),
-    ageSeconds: z.number().nullable(),
-  }),
+  job,
   fields: z.record(z.string(), z.object({ before: cell, after: cell })),
   note: z.string().nullable(),
   reason: z.string(),
   detail: z.string(),
   undoes: z.string().nullable(),
 });
+const webhook = head.extend({ kind: z.literal("webhook"), write: z.int(), job });
 const result = head.extend({
   kind: z.literal("result"),
   write: z.int(),
@@ -62,10 +65,12 @@ const verdict = head.extend({
   applied: z.boolean(),
   error: z.string().nullable(),
 });
-const line = z.discriminatedUnion("kind", [write, result, run, verdict]);
+const line = z.discriminatedUnion("kind", [write, webhook, result, run, verdict]);
 
 export type JournalLine = z.output<typeof line>;
+const KINDS = ["write", "webhook", "result", "run", "verdict"] as const satisfies readonly JournalLine["kind"][];
 export type WriteLine = z.output<typeof write>;
+export type WebhookLine = z.output<typeof webhook>;
 
 /** The files of a journal hold something else, or there are none. */
 export class NoJournalError extends Error {
@@ -76,31 +81,52 @@ export class NoJournalError extends Error {
 }
 
 /**
- * The lines of a journal's files, oldest first. What a writer that died left torn is skipped, and so are lines of a
- * kind that is not known.
+ * The lines of a journal's files, oldest first; `paths` are in that order. What a writer that died left torn is
+ * skipped, and so are lines of a kind that is not known, or not among `kinds`.
  *
  * @throws NoJournalError where none of the files is there
  */
-export async function* readLines(paths: readonly string[]): AsyncIterable<JournalLine> {
-  let found = 0;
-  for (const path of paths) {
-    try {
-      for await (const text of createInterface({
-        input: createReadStream(path),
-        crlfDelay: Number.POSITIVE_INFINITY,
-      })) {
-        const read = parsed(text);
+export async function* readLines(
+  paths: readonly string[],
+  kinds: readonly JournalLine["kind"][] = KINDS,
+): AsyncIterable<JournalLine> {
+  const files = await openAll(paths);
+  if (files.length === 0) throw new NoJournalError(paths.at(-1) ?? "");
+  try {
+    for (const file of files) {
+      for await (const text of file.readLines()) {
+        const read = parsed(text, kinds);
         if (read !== null) yield read;
       }
-      found += 1;
+    }
+  } finally {
+    await Promise.all(files.map((file) => file.close()));
+  }
+}
+
+/**
+ * Opens what is there, oldest first. The newest is opened first: files that are set aside meanwhile only grow older, so
+ * that none is missed, and one that is met twice is left out.
+ */
+async function openAll(paths: readonly string[]): Promise<readonly FileHandle[]> {
+  const files = new Map<string, FileHandle>();
+  for (const path of paths.toReversed()) {
+    try {
+      const file = await open(path);
+      const { dev, ino } = await file.stat();
+      const key = `${dev} ${ino}`;
+      if (files.has(key)) await file.close();
+      else files.set(key, file);
     } catch (error) {
       if (!hasCode(error, "ENOENT")) throw error;
     }
   }
-  if (found === 0) throw new NoJournalError(paths.at(-1) ?? "");
+  return [...files.values()].reverse();
 }
 
-function parsed(text: string): JournalLine | null {
+const saysKind = z.object({ kind: z.string() });
+
+function parsed(text: string, kinds: readonly string[]): JournalLine | null {
   if (!text.startsWith("{")) return null;
   let value: unknown;
   try {
@@ -109,6 +135,8 @@ function parsed(text: string): JournalLine | null {
     if (error instanceof SyntaxError) return null;
     throw error;
   }
+  const said = saysKind.safeParse(value);
+  if (!said.success || !kinds.includes(said.data.kind)) return null;
   const checked = line.safeParse(value);
   return checked.success ? checked.data : null;
 }

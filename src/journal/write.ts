@@ -1,12 +1,13 @@
 import { type Journal, JournalError } from "../core/journal.ts";
 import type { LineFile, Rotation } from "./file.ts";
-import { type LineOf, resultLine, runLine, verdictLine, writeLine } from "./lines.ts";
+import { type LineOf, resultLine, runLine, verdictLine, webhookLine, writeLine } from "./lines.ts";
 
 /** What a journal needs of its surroundings. */
 export interface JournalOptions extends Rotation {
   readonly path: string;
   /** Whether it was asked for: then nothing may be written that it does not hold. Else it is done without. */
   readonly asked: boolean;
+  readonly baseId: string;
   /** The name of the jobs' table. */
   readonly jobsTable: string;
   /** Takes out of a text what must not be shown. */
@@ -21,7 +22,7 @@ const PORTION = 200;
 
 /** A journal in a file, which is opened for the first write that is announced: a run without one touches nothing. */
 export function createJournal(options: JournalOptions): Journal & { close(): Promise<void> } {
-  const { path, asked, jobsTable, redact, now, missed } = options;
+  const { path, asked, baseId, jobsTable, redact, now, missed } = options;
   let opening: Promise<LineFile> | null = null;
   let broken = false;
   let count = 0;
@@ -49,19 +50,22 @@ export function createJournal(options: JournalOptions): Journal & { close(): Pro
     }
   }
 
-  const lineOf = (by: Omit<LineOf, "at">): LineOf => ({ ...by, at: new Date(now()) });
+  const lineOf = (by: Omit<LineOf, "at" | "base">): LineOf => ({ ...by, base: baseId, at: new Date(now()) });
   const text = (line: object) => JSON.stringify(redacted(line, redact));
+
+  async function announceLines(lines: readonly string[]): Promise<void> {
+    await attempt(async (file) => {
+      await file.append(lines);
+      await file.sync();
+      announced = true;
+    });
+  }
 
   return {
     async announce(writes, by) {
       const first = count + 1;
       count += writes.length;
-      const lines = writes.map((each, n) => text(writeLine(first + n, each, jobsTable, lineOf(by))));
-      await attempt(async (file) => {
-        await file.append(lines);
-        await file.sync();
-        announced = true;
-      });
+      await announceLines(writes.map((each, n) => text(writeLine(first + n, each, jobsTable, lineOf(by)))));
       return async (results) => {
         const told = writes.map((_, n) => {
           const result = results[n];
@@ -69,6 +73,14 @@ export function createJournal(options: JournalOptions): Journal & { close(): Pro
           return text(resultLine(first + n, result?.kind ?? "unconfirmed", error, lineOf(by)));
         });
         await attempt((file) => file.append(told));
+      };
+    },
+    async announceWebhook(job, by) {
+      count += 1;
+      const write = count;
+      await announceLines([text(webhookLine(write, job, lineOf(by)))]);
+      return async ({ kind, detail }) => {
+        await attempt((file) => file.append([text(resultLine(write, kind, detail, lineOf(by)))]));
       };
     },
     async judged(run, jobs, by) {

@@ -3,6 +3,7 @@ import type { Operation } from "../../src/core/job.ts";
 import type { Replay, ReplayAnswer } from "../../src/core/ports.ts";
 import { sweep } from "../../src/core/sweep.ts";
 import { FakeBase, FakeBucket, runOf, stillClock } from "../support/fakes.ts";
+import { MemoryJournal } from "../support/journal.ts";
 import { COMBINE, job, POLICY, SEGMENT } from "../support/world.ts";
 
 const JOB = "recJob00000000001";
@@ -96,6 +97,21 @@ describe("a webhook that is sent again", () => {
     };
     expect(await changed.swept()).toMatchObject({ verdict: { reason: "changed-meanwhile" } });
     expect(changed.posted).toEqual([]);
+  });
+
+  it("is in the journal before it is sent, unless the handler refused it", async () => {
+    const journal = new MemoryJournal();
+    const { posted, swept } = world((base) => {
+      expect(journal.webhooks).toMatchObject([{ run: "run-1", job: { id: JOB, externalId: "x1" } }]);
+      return completes(base);
+    });
+    await swept({}, { journal });
+    expect([posted.length, journal.webhooks.length]).toEqual([1, 1]);
+    const refusing = new MemoryJournal();
+    await world(() => ({ kind: "refused", detail: "HTTP 404" })).swept({ fallback: "none" }, { journal: refusing });
+    expect(refusing.webhooks).toEqual([]);
+    await world(completes).swept({}, { journal: refusing, dryRun: true });
+    expect(refusing.webhooks).toEqual([]);
   });
 
   it("is not sent in a dry run", async () => {

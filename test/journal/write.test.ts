@@ -34,6 +34,7 @@ function journalAt(path: string, over: Partial<JournalOptions> = {}) {
   const journal = createJournal({
     path,
     asked: false,
+    baseId: "appOne",
     jobsTable: "Jobs",
     maxBytes: 10_000_000,
     keep: 2,

@@ -163,6 +163,7 @@ function journalOf(world: World, pulse: () => Promise<void>): Journal {
         await settle(results);
       };
     },
+    announceWebhook: (job, by) => world.journal.announceWebhook(job, by),
     judged: async () => undefined,
   };
 }

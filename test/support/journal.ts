@@ -1,30 +1,49 @@
 import type { Announced, Journal, Judged, JudgedRun } from "../../src/core/journal.ts";
-import type { PastWrite } from "../../src/core/past.ts";
-import type { WriteResult } from "../../src/core/ports.ts";
+import type { PastWebhook, PastWrite } from "../../src/core/past.ts";
+import type { ReplayAnswer, WriteResult } from "../../src/core/ports.ts";
 
 const NOT_DONE: readonly WriteResult["kind"][] = ["refused", "gone", "held-up"];
 
 /** A journal that outlasts its runs, as a file would: what it holds has been through JSON. */
 export class MemoryJournal implements Journal {
   readonly judgements: { run: JudgedRun; jobs: readonly Judged[] }[] = [];
-  readonly #writes: { write: PastWrite; done: boolean }[] = [];
+  readonly webhooks: PastWebhook[] = [];
+  readonly #writes: {
+    readonly write: Omit<PastWrite, "maybeDone" | "confirmed">;
+    maybeDone: boolean;
+    confirmed: boolean;
+  }[] = [];
+
+  /** When the writes are announced. */
+  now: () => number = () => 0;
 
   async announce(writes: readonly Announced[], { runId }: { readonly runId: string }) {
+    const at = this.now();
     const own = writes.map((announced) => {
       const { job, target, fields, reason, detail, undoes } = kept(announced);
       const [role, table, record] =
         target === null ? (["job", "Jobs", job.id] as const) : (["target", target.table, target.id] as const);
       return {
-        write: { run: runId, role, table, record, job, fields, reason, detail, undoes, maybeDone: true },
-        done: true,
+        write: { at, run: runId, role, table, record, job, fields, reason, detail, undoes },
+        maybeDone: true,
+        confirmed: false,
       };
     });
     this.#writes.push(...own);
     return async (results: readonly WriteResult[]) => {
       for (const [n, each] of own.entries()) {
         const kind = results[n]?.kind;
-        if (kind !== undefined && NOT_DONE.includes(kind)) each.done = false;
+        if (kind !== undefined && NOT_DONE.includes(kind)) each.maybeDone = false;
+        each.confirmed = kind === "confirmed";
       }
+    };
+  }
+
+  async announceWebhook(job: Announced["job"], { runId }: { readonly runId: string }) {
+    const webhook = { at: this.now(), run: runId, job };
+    this.webhooks.push(webhook);
+    return async ({ kind }: ReplayAnswer) => {
+      if (kind === "refused") this.webhooks.splice(this.webhooks.indexOf(webhook), 1);
     };
   }
 
@@ -33,7 +52,7 @@ export class MemoryJournal implements Journal {
   }
 
   past(): readonly PastWrite[] {
-    return this.#writes.map(({ write, done }) => ({ ...write, maybeDone: done }));
+    return this.#writes.map(({ write, ...came }) => ({ ...write, ...came }));
   }
 }
 

@@ -10,6 +10,7 @@ export interface StatsFlags {
   readonly output?: "table" | "json";
   readonly html?: string;
   readonly learn?: boolean;
+  readonly journal?: string;
   readonly color: boolean;
   readonly config?: string;
   readonly sandbox?: boolean;
@@ -23,7 +24,7 @@ export function addStats(program: Command, { env, terminal, exit }: Surroundings
     .command("stats")
     .summary("how many webhooks were lost, what polling did about it, and how long jobs take")
     .description(
-      "Counts what became of the jobs that were created lately: completed by their webhook or by polling, failed and why, still stuck; the time to recovery; the trend of lost webhooks; each operation's usual duration, with thresholds that would fit. Reads the base, and never writes to it.",
+      "Counts what became of the jobs that were created lately: completed by their webhook or by polling, failed and why, still stuck; the time to recovery; the trend of lost webhooks; each operation's usual duration, with thresholds that would fit. Reads the base and the journal, and never writes to it.",
     )
     .addOption(
       new Option("--since <dur>", "jobs created this long ago or later").argParser(duration).default(WEEK, "7d"),
@@ -36,6 +37,7 @@ export function addStats(program: Command, { env, terminal, exit }: Surroundings
     .addOption(new Option("-o, --output <format>", "table (a page to read) or json").choices(["table", "json"]))
     .option("--html <file>", "write a page with plots into this file as well")
     .option("--learn", "keep the usual durations, so that scan can tell what is unusual")
+    .option("--journal <path|none>", "what was written before, as this file tells (default: in the state folder)")
     .option("--no-color", "no colours")
     .option("--config <file>", "read this configuration file")
     .option("--sandbox", "count the jobs of the embedded sandbox instead of a base's")

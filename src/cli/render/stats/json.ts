@@ -5,8 +5,8 @@ import { VERSION } from "../../version.ts";
 import type { StatsReport } from "./report.ts";
 
 /** For scripts: `stuck-jobs/stats@1` (docs/stats.md). */
-export function renderStatsJson({ stats, truncated, requests }: StatsReport): string {
-  const { since, until, operations, open, recovery, ...rest } = stats;
+export function renderStatsJson({ stats, journalPath, truncated, requests }: StatsReport): string {
+  const { since, until, operations, open, recovery, journal, ...rest } = stats;
   const document = {
     schema: "stuck-jobs/stats@1",
     version: VERSION,
@@ -14,6 +14,7 @@ export function renderStatsJson({ stats, truncated, requests }: StatsReport): st
     until: new Date(until).toISOString(),
     truncated,
     requests: { airtable: requests },
+    journal: journal === null ? null : { path: journalPath, ...journal },
     ...rest,
     recovery: recoveryObject(recovery),
     operations: operations.map((each) => ({

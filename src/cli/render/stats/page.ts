@@ -3,7 +3,7 @@ import { VERSION } from "../../version.ts";
 import { count, inWords } from "../../words.ts";
 import { chart, PATTERNS } from "./chart.ts";
 import { escapeHtml, table } from "./html.ts";
-import { classed, inPercent, noPace, type StatsReport, trendInWords } from "./report.ts";
+import { classed, inPercent, noPace, type StatsReport, sources, trendInWords } from "./report.ts";
 import { STYLE } from "./style.ts";
 
 /** The statistics as one page that loads nothing: HTML, style and plots in one file. */
@@ -28,12 +28,18 @@ ${PATTERNS}
 <p class="soft">${escapeHtml(`${window}${more}. stuck-jobs ${VERSION}, ${count(requests, "Airtable request")}.`)}</p>
 ${cards(report)}
 <p><strong>Trend of lost webhooks.</strong> ${escapeHtml(trendInWords(stats.trend))}.</p>
+<p><strong>Sources.</strong> ${escapeHtml(sourcesInWords(report))}.</p>
 ${[byDay(report), timeToRecovery(report), openByAge(report)].join("\n")}
 ${sections(report)}
 </main>
 </body>
 </html>
 `;
+}
+
+function sourcesInWords(report: StatsReport): string {
+  const [base, ...told] = sources(report);
+  return `${base}${told.length === 0 ? "" : ` ${told.join(", ")}`}`;
 }
 
 function cards({ stats }: StatsReport): string {

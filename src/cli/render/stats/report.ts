@@ -1,9 +1,12 @@
 import type { Operation } from "../../../core/job.ts";
 import type { Stats } from "../../../core/stats.ts";
+import { count } from "../../words.ts";
 
 /** What `stats` found, and from how much of the base. */
 export interface StatsReport {
   readonly stats: Stats;
+  /** Where the journal is that was read; null where none was. */
+  readonly journalPath: string | null;
   /** Whether there were more jobs than were read. */
   readonly truncated: boolean;
   /** Requests that reached the base. */
@@ -12,6 +15,28 @@ export interface StatsReport {
   readonly operations: readonly Operation[];
   /** The field that tells when a job was completed; null where the configuration names none. */
   readonly completedAt: string | null;
+}
+
+/** What came from where: where the jobs are from, and each thing that the journal alone told. */
+export function sources({ stats: { total, journal } }: StatsReport): readonly [string, ...string[]] {
+  if (journal === null) return ["the base alone: no journal was read"];
+  const { runs, completedByPolling, viaWebhook, failedByPolling, lateOutputs, moments } = journal;
+  const { gone, undone, unconfirmed, unchecked } = journal;
+  const said = (number: number, what: string) => (number === 0 ? [] : [`${number} ${what}`]);
+  const told = [
+    ...said(completedByPolling, "completed by polling, which the record does not tell any more"),
+    ...said(viaWebhook, "completed by a webhook that was sent again (counted by polling)"),
+    ...said(failedByPolling, "failed by polling, which the record does not tell any more"),
+    ...said(lateOutputs, "failed by polling before"),
+    ...said(moments, "whose moment of recovery only the journal tells"),
+    ...said(gone, "deleted from the base since"),
+    ...said(undone, "taken back by undo (not counted as done)"),
+    ...said(unconfirmed, "deleted and never confirmed (not counted)"),
+    ...said(unchecked, "not looked for: see --max-pages (not counted)"),
+  ];
+  const base = `${count(total.jobs - gone, "job")} from the base`;
+  const adds = told.length === 0 ? "adds nothing" : "tells of";
+  return [`${base}; the journal (${count(runs, "run")}) ${adds}`, ...told];
 }
 
 /** A share from 0 to 1 as people read it: "12.5 %"; "–" where there is none. */

@@ -2,19 +2,19 @@ import type { Counts, Recovery } from "../../../core/stats.ts";
 import { count, inWords } from "../../words.ts";
 import { plain } from "../plain.ts";
 import type { Canvas } from "../table.ts";
-import { inPercent, noPace, type StatsReport, trendInWords } from "./report.ts";
+import { inPercent, noPace, type StatsReport, sources, trendInWords } from "./report.ts";
 
 /** What became of the jobs of a window, as a page to read. */
 export function renderStats(report: StatsReport, { chalk }: Canvas): string {
   const { stats, truncated, requests } = report;
-  const { total, operations, days, failures, otherStatuses, trend, recovery } = stats;
+  const { total, operations, days, failures, otherStatuses } = stats;
   const title = (text: string) => chalk.bold(text);
   const busy = days.filter(({ jobs }) => jobs > 0);
   const blocks = [
     [
       `${count(total.jobs, "job")} since ${iso(stats.since)}${truncated ? " (not all: see --max-pages)" : ""}. ${count(requests, "Airtable request")}.`,
     ],
-    facts(total, stats.lateOutputs, recovery, trendInWords(trend)),
+    facts(report),
     [
       title("By operation"),
       ...columns([HEAD, ...operations.map((each) => [each.operation, ...cells(each), words(each.recovery)])]),
@@ -43,18 +43,20 @@ export function renderStats(report: StatsReport, { chalk }: Canvas): string {
   return `${blocks.map((lines) => lines.join("\n")).join("\n\n")}\n`;
 }
 
-function facts(total: Counts, late: number, recovery: Recovery, trend: string): readonly string[] {
+function facts(report: StatsReport): readonly string[] {
+  const { total, lateOutputs, recovery, trend } = report.stats;
   const completed = total.byWebhook + total.byPolling;
   return columns([
     [
       "webhooks lost",
       `${inPercent(total.lost)}: ${total.byPolling} of ${completed} completed jobs were completed by polling`,
     ],
-    ["trend", trend],
+    ["trend", trendInWords(trend)],
     ["time to recovery", words(recovery)],
     ["failed", `${total.failedByPolling} by polling, ${total.failedByOthers} by others`],
-    ["late outputs", `${late} completed after polling had failed them`],
+    ["late outputs", `${lateOutputs} completed after polling had failed them`],
     ["open", `${total.stuck} stuck, ${total.working} at work`],
+    ...sources(report).map((source, n) => [n === 0 ? "sources" : "", source]),
   ]);
 }
 
