@@ -66,6 +66,7 @@ function planOf(
     via: flags.via ?? null,
     signature: { runId: randomUUID(), version: VERSION },
     concurrency: settings.storage.concurrency,
+    requestsPerSecond: settings.airtable.requestsPerSecond,
     clock: systemClock,
     random: Math.random,
     confirm: flags.confirm ? askPerson : null,

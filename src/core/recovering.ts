@@ -1,6 +1,6 @@
-import { applyRecoveries, type Recovery } from "./apply-recoveries.ts";
+import { applyRecoveries, FRESH_FOR, type Recovery } from "./apply-recoveries.ts";
 import { applyByWebhook, isByWebhook } from "./apply-webhooks.ts";
-import { CHUNK } from "./batches.ts";
+import { BATCH, CHUNK } from "./batches.ts";
 import type { Bell } from "./bell.ts";
 import { withConsent } from "./consent.ts";
 import type { Duration } from "./job.ts";
@@ -36,17 +36,18 @@ export async function recover(cases: readonly Case[], probing: Probing, run: Run
     await conclude(cases, progress, run);
     return null;
   }
+  const full = chunkSize(run);
   let waitingSince = run.clock.now();
   while (!probing.isOver() && !run.limits.begin.aborted) {
-    const chunks = chunksByTable(winnersAmong(cases, progress.taken));
+    const chunks = chunksByTable(winnersAmong(cases, progress.taken), full);
     const late = run.clock.now() - waitingSince >= LONGEST_WAIT;
-    const due = chunks.filter(({ length }) => late || length === CHUNK);
+    const due = chunks.filter(({ length }) => late || length === full);
     if (chunks.length === 0 || due.length > 0) waitingSince = run.clock.now();
     for (const chunk of due) await begin(chunk, progress, run);
     if (due.length === 0) await nextFew(probing, run);
   }
   while (!probing.isOver()) await probing.bell.heard();
-  for (const chunk of chunksByTable(winnersAmong(cases, progress.taken))) await begin(chunk, progress, run);
+  for (const chunk of chunksByTable(winnersAmong(cases, progress.taken), full)) await begin(chunk, progress, run);
   await progress.relay.done();
   await conclude(cases, progress, run);
   const [refused = null] = progress.refused.values();
@@ -64,7 +65,8 @@ async function nextFew({ bell, isOver }: Probing, run: Run): Promise<void> {
     },
     () => undefined,
   );
-  for (let heard = 0; heard < CHUNK && !isOver() && !late && !run.limits.begin.aborted; heard += 1) await bell.heard();
+  for (let heard = 0; heard < chunkSize(run) && !isOver() && !late && !run.limits.begin.aborted; heard += 1)
+    await bell.heard();
   timer.abort();
   await wait;
 }
@@ -146,20 +148,31 @@ async function conclude(cases: readonly Case[], progress: Progress, run: Run): P
     if (delivered) open.push(recovery);
     else recovery.item.verdict = { kind: "wait", reason: "newer-undecided", detail: `${recovery.supersededBy} first` };
   }
-  for (const chunk of chunksByTable(open)) {
+  for (const chunk of chunksByTable(open, chunkSize(run))) {
     await begin(chunk, progress, run);
   }
   await progress.relay.done();
 }
 
-/** Fifty at a time and of one table, so that each chunk costs two reads. */
-function chunksByTable(recoveries: readonly Recovery[]): readonly (readonly Recovery[])[] {
+/**
+ * As many as can be written, at the pace of the base, before what was read of them is too old to be written on: else
+ * they would be read again, which makes a slow base slower.
+ */
+function chunkSize({ requestsPerSecond }: Run): number {
+  const requests = Math.floor((FRESH_FOR / 1000) * requestsPerSecond);
+  // One of them reads the targets, two read for the next chunk; ten jobs take two writes.
+  const tens = Math.floor((requests - 3) / 2);
+  return Math.min(CHUNK, BATCH * Math.max(1, tens));
+}
+
+/** At most `size` at a time and of one table, so that each chunk costs two reads. */
+function chunksByTable(recoveries: readonly Recovery[], size: number): readonly (readonly Recovery[])[] {
   const chunks: Recovery[][] = [];
   const open = new Map<string, Recovery[]>();
   for (const recovery of recoveries) {
     const { table } = recovery.candidate.operation.target;
     let chunk = open.get(table);
-    if (chunk === undefined || chunk.length === CHUNK) {
+    if (chunk === undefined || chunk.length === size) {
       chunk = [];
       chunks.push(chunk);
       open.set(table, chunk);

@@ -65,6 +65,8 @@ export interface Run {
   readonly completedStatus: string;
   readonly failedStatus: string;
   readonly concurrency: number;
+  /** What the base is asked at most: it tells how long writes will take. */
+  readonly requestsPerSecond: number;
   readonly store: JobStore;
   readonly probe: OutputProbe;
   /** By their names in the configuration. */

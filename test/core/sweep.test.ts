@@ -28,6 +28,12 @@ function verdicts(entries: readonly { id: string; verdict: { kind: string; reaso
   return entries.map(({ verdict, applied }) => `${verdict.kind}: ${verdict.reason}${applied ? "!" : ""}`).sort();
 }
 
+function counted(words: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const word of words) counts[word] = (counts[word] ?? 0) + 1;
+  return counts;
+}
+
 describe("a sweep that recovers", () => {
   it("delivers the output to the target, then completes the job", async () => {
     const { base, bucket } = worldOf([combine(1)]);
@@ -48,6 +54,26 @@ describe("a sweep that recovers", () => {
     expect(done?.notes).toMatch(/^Completed via polling at 2026-03-01T12:00:00.000Z.*1234 bytes.*run run-1/);
     expect(base.log).toEqual(["list", "readJobs", "readTargets", "updateTargets", "updateJobs"]);
   });
+
+  it.each([
+    [1, { readJobs: 5, readTargets: 5, updateTargets: 5, updateJobs: 5 }],
+    [2, { readJobs: 2, readTargets: 2, updateTargets: 5, updateJobs: 5 }],
+    [4, { readJobs: 1, readTargets: 1, updateTargets: 5, updateJobs: 5 }],
+  ])(
+    "reads no more jobs at once than it can write while that is fresh: at %s requests a second",
+    async (rate, costs) => {
+      const { base, bucket } = worldOf(Array.from({ length: 50 }, (_, n) => combine(n)));
+      for (let n = 0; n < 50; n += 1) bucket.objects.set(`x${n}_output_0.mp4`, 1);
+      const clock = stillClock();
+      base.before = () => {
+        clock.at += 1000 / rate;
+      };
+      const { report } = await sweep(runOf(base, bucket, { clock, requestsPerSecond: rate }));
+      expect(report.summary).toMatchObject({ recovered: 50, errors: 0 });
+      const [, ...asked] = base.log;
+      expect(counted(asked)).toEqual(costs);
+    },
+  );
 
   it("keeps the notes that are there", async () => {
     const { base, bucket } = worldOf([combine(1, { notes: "x".repeat(5_000) })]);

@@ -120,6 +120,7 @@ export function startSweep(world: World, witness: Witness, random: Random, optio
     failedStatus: "failed",
     signature: { runId: options.name, version: "0.0.0" },
     concurrency: 4,
+    requestsPerSecond: 4,
     store,
     providers: new Map(provider === null ? [] : [[provider, providerOf(line, probe.look)]]),
     webhooks: webhooksOf(line),

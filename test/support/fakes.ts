@@ -255,6 +255,7 @@ export function runOf(store: JobStore, probe: OutputProbe, over: Partial<Run> = 
     failedStatus: "failed",
     signature: { runId: "run-1", version: "0.0.0" },
     concurrency: 4,
+    requestsPerSecond: 4,
     store,
     probe,
     providers: new Map(),
