@@ -1,3 +1,4 @@
+import type { Surroundings } from "./commands/shared.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { secretsIn } from "./secret-variables.ts";
 import { processTerminal } from "./terminal.ts";
@@ -9,6 +10,8 @@ export async function main(): Promise<void> {
   // Before anything can be printed: what commander says of wrong words may quote one.
   for (const secret of secretsIn(process.env)) terminal.keepSecret(secret);
   let code: ExitCode = EXIT.done;
+  // Where a promise is never settled and nothing else is under way, Node ends in silence: not as if all were done.
+  process.exitCode = EXIT.fault;
   const fault = (error: unknown) => {
     const words = error instanceof Error ? (error.stack ?? error.message) : String(error);
     terminal.log(`a fault of the program: ${words}`, "error");
@@ -21,17 +24,19 @@ export async function main(): Promise<void> {
   // As commander would answer it, without loading it: this is what people, packagers and health checks call in passing.
   if (words.length === 1 && ["-V", "--version"].includes(words[0] ?? "")) {
     terminal.out(`${versionLine(process)}\n`);
+    process.exitCode = EXIT.done;
     return await terminal.flushed();
   }
   try {
     const { createProgram } = await import("./program.ts");
-    await createProgram({
+    const surroundings: Surroundings = {
       env: process.env,
       terminal,
       exit: (given) => {
         code = given;
       },
-    }).parseAsync(words, { from: "user" });
+    };
+    await createProgram(surroundings, words[0]).parseAsync(words, { from: "user" });
   } catch (error) {
     code = await explain(error, (message) => terminal.log(message, "error"), fault);
   }

@@ -16,8 +16,28 @@ import { addWatch } from "./commands/watch.ts";
 import { exitCodesInShort } from "./topics.ts";
 import { versionLine } from "./version.ts";
 
-/** The program: flags and help. What the commands do is elsewhere. */
-export function createProgram(surroundings: Surroundings): Command {
+/** By their names, in the order of the help. */
+const COMMANDS: ReadonlyMap<string, (program: Command, surroundings: Surroundings) => void> = new Map([
+  ["scan", addScan],
+  ["recover", addRecover],
+  ["watch", addWatch],
+  ["fail-old", addFailOld],
+  ["undo", addUndo],
+  ["replay", addReplay],
+  ["explain", addExplain],
+  ["stats", addStats],
+  ["doctor", addDoctor],
+  ["init", addInit],
+  ["sandbox", addSandbox],
+  ["schedule", addSchedule],
+  ["completion", addCompletion],
+]);
+
+/**
+ * The program: flags and help. What the commands do is elsewhere. A command that is asked for by its name is made
+ * alone: cron asks for one every two minutes.
+ */
+export function createProgram(surroundings: Surroundings, asked: string | null = null): Command {
   const { terminal } = surroundings;
   const program = new Command("stuck-jobs")
     .summary("recover jobs whose webhook was lost")
@@ -45,19 +65,9 @@ Examples:
 
 ${exitCodesInShort(100)}`,
     );
-  addScan(program, surroundings);
-  addRecover(program, surroundings);
-  addWatch(program, surroundings);
-  addFailOld(program, surroundings);
-  addUndo(program, surroundings);
-  addReplay(program, surroundings);
-  addExplain(program, surroundings);
-  addStats(program, surroundings);
-  addDoctor(program, surroundings);
-  addInit(program, surroundings);
-  addSandbox(program, surroundings);
-  addSchedule(program, surroundings);
-  addCompletion(program, surroundings);
+  // What completes commands has to know them all.
+  const alone = asked === null || asked === "completion" ? undefined : COMMANDS.get(asked);
+  for (const add of alone === undefined ? COMMANDS.values() : [alone]) add(program, surroundings);
   for (const command of program.commands) inheritSettings(command, program);
   return program;
 }

@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { readdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { ConfigError } from "./problems.ts";
 
@@ -19,7 +19,7 @@ export async function readConfigFile(
   cwd: string,
   hint = "See the README for a smallest configuration that works.",
 ): Promise<ConfigFile> {
-  if (named === null && !(await mayBeConfigured(cwd))) return { path: null, content: {} };
+  if (named === null && !mayBeConfigured(cwd)) return { path: null, content: {} };
   const { openExplorer } = await import("./explorer.ts");
   const explorer = openExplorer();
   try {
@@ -39,15 +39,15 @@ const PLACES = /^(\.stuck-jobsrc(\..+)?|stuck-jobs\.config\..+|package\.(json|ya
  * Whether there is anything that cosmiconfig could find, from a folder up to the root. Loading it with its parsers costs
  * more than the whole sweep of a base where nothing is stuck, and under cron there is mostly nothing to find.
  */
-async function mayBeConfigured(folder: string): Promise<boolean> {
+function mayBeConfigured(folder: string): boolean {
   let names: readonly string[];
   try {
-    names = await readdir(folder);
+    names = readdirSync(folder);
   } catch {
     // Not readable is not empty: cosmiconfig opens by name what it may not list.
     return true;
   }
   if (names.some((name) => PLACES.test(name))) return true;
   const above = dirname(folder);
-  return above !== folder && (await mayBeConfigured(above));
+  return above !== folder && mayBeConfigured(above);
 }
