@@ -3,7 +3,7 @@ import * as z from "zod";
 import type { Env } from "../config/environment.ts";
 import type { Settings } from "../config/settings.ts";
 import { stateFolderOf } from "../config/state-folder.ts";
-import type { Duration } from "../core/job.ts";
+import type { Pace } from "../core/pace.ts";
 import type { Stats } from "../core/stats.ts";
 import { privateFolder, readWhole, replaceFile } from "../watching/files.ts";
 
@@ -27,10 +27,12 @@ export async function keepPace(path: string, { operations }: Stats): Promise<voi
   await replaceFile(path, `${JSON.stringify({ schema: "stuck-jobs/pace@1", operations: kept })}\n`, 0o600);
 }
 
-/** How long an operation's jobs usually take: half of them no longer. Empty where it was not learned. */
-export async function usualDurations(path: string): Promise<ReadonlyMap<string, Duration>> {
-  const kept = await read(path);
-  return new Map(Object.entries(kept).map(([operation, { p50 }]) => [operation, p50]));
+/** How long the jobs of operations usually take, by their names: what `stats --learn` kept. Empty where it did not. */
+export type UsualDurations = ReadonlyMap<string, Pick<Pace, "samples" | "p50" | "p99">>;
+
+/** Reads what was learned. It costs a file, and no request. */
+export async function usualDurations(path: string): Promise<UsualDurations> {
+  return new Map(Object.entries(await read(path)));
 }
 
 /** A file that is missing or broken tells nothing. */

@@ -1,5 +1,6 @@
 import type { Settings } from "../config/settings.ts";
 import { type Invocation, mayWrite } from "./invocation.ts";
+import type { UsualDurations } from "./learned-pace.ts";
 import { acquireLock, lockKey } from "./lock.ts";
 import { type Format, printReport } from "./print.ts";
 import { renderNdjsonJob } from "./render/json.ts";
@@ -30,6 +31,7 @@ export async function runOnce(invocation: Invocation, settings: Settings, format
 
 async function unlocked(invocation: Invocation, settings: Settings, format: Format, stop: Stop): Promise<Outcome> {
   const { terminal } = invocation;
+  const usual = await usualIn(invocation, settings, format);
   const watching = await startWatching(invocation, settings, stop);
   let outcome: Outcome;
   try {
@@ -38,14 +40,14 @@ async function unlocked(invocation: Invocation, settings: Settings, format: Form
       settings,
       {
         settled(entry) {
-          terminal.log("", "info", decisionFields(entry));
-          if (format === "ndjson") terminal.out(renderNdjsonJob(entry));
+          terminal.log("", "info", decisionFields(entry, usual));
+          if (format === "ndjson") terminal.out(renderNdjsonJob(entry, usual));
         },
         warn: (message) => terminal.log(message, "warn"),
       },
       stop,
     );
-    if (outcome.report !== null) await printReport(outcome.report, format, invocation, settings);
+    if (outcome.report !== null) await printReport(outcome.report, format, invocation, settings, usual);
     tellTrouble(outcome, settings, invocation);
   } catch (error) {
     await watching?.crashed(error);
@@ -53,4 +55,22 @@ async function unlocked(invocation: Invocation, settings: Settings, format: Form
   }
   await watching?.finished(outcome);
   return outcome;
+}
+
+/** What is usual, for who looks at jobs, and of no weight in any verdict; a scheduled run is not made to load it. */
+async function usualIn(
+  { command, flags, env, terminal }: Invocation,
+  settings: Settings,
+  format: Format,
+): Promise<UsualDurations> {
+  if (command !== "scan" || (format === "line" && !flags.verbose)) return new Map();
+  const { paceFileOf, usualDurations } = await import("./learned-pace.ts");
+  const path = paceFileOf(settings, env);
+  try {
+    return await usualDurations(path);
+  } catch (error) {
+    if (!(error instanceof Error && "syscall" in error)) throw error;
+    terminal.log(`what was learned cannot be read (${path}: ${error.message}); going on without`, "warn");
+    return new Map();
+  }
 }

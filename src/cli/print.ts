@@ -1,6 +1,7 @@
 import type { Settings } from "../config/settings.ts";
 import type { Report } from "../core/report.ts";
 import type { Invocation } from "./invocation.ts";
+import type { UsualDurations } from "./learned-pace.ts";
 import type { OutputFormat } from "./options.ts";
 import { renderJson, renderNdjsonSummary } from "./render/json.ts";
 import { renderLine } from "./render/line.ts";
@@ -19,10 +20,11 @@ export async function printReport(
   format: Format,
   { flags, terminal, env }: Invocation,
   settings: Settings,
+  usual: UsualDurations,
 ): Promise<void> {
   switch (format) {
     case "json":
-      return terminal.out(renderJson(report));
+      return terminal.out(renderJson(report, usual));
     case "ndjson":
       return terminal.out(renderNdjsonSummary(report));
     case "line":
@@ -30,11 +32,9 @@ export async function printReport(
     case "table": {
       if (flags.quiet) return;
       // What serves people alone: cron and scripts are not made to load it.
-      const [{ Chalk, supportsColor }, { renderTable }, { recordUrls, takesLinks }] = await Promise.all([
-        import("chalk"),
-        import("./render/table.ts"),
-        import("./render/links.ts"),
-      ]);
+      const [{ Chalk, supportsColor }, { renderTable }, { recordUrls, takesLinks }, { usualLines }] = await Promise.all(
+        [import("chalk"), import("./render/table.ts"), import("./render/links.ts"), import("./render/usual.ts")],
+      );
       const styled = terminal.stdoutIsTerminal;
       const level = flags.color && styled && !env.NO_COLOR && supportsColor ? supportsColor.level : 0;
       const table = renderTable(report, {
@@ -43,17 +43,8 @@ export async function printReport(
         all: flags.all === true,
         urlOf: styled && takesLinks(env) ? recordUrls(settings.airtable.baseId, settings.jobs.table) : null,
       });
-      return terminal.out(`${table}${report.command === "scan" ? await usual(report, settings, env) : ""}`);
+      const lines = usualLines(report, usual).map((line) => `${line}\n`);
+      return terminal.out(`${table}${lines.join("")}`);
     }
   }
-}
-
-/** What `stats --learn` kept, beside what is stuck now: for who looks at jobs, and of no weight in any verdict. */
-async function usual(report: Report, settings: Settings, env: Invocation["env"]): Promise<string> {
-  const [{ paceFileOf, usualDurations }, { usualLines }] = await Promise.all([
-    import("./learned-pace.ts"),
-    import("./render/usual.ts"),
-  ]);
-  const lines = usualLines(report, await usualDurations(paceFileOf(settings, env)));
-  return lines.map((line) => `${line}\n`).join("");
 }

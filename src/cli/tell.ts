@@ -2,6 +2,7 @@ import type { Settings } from "../config/settings.ts";
 import type { Entry } from "../core/report.ts";
 import { nothingDecided } from "./exit-codes.ts";
 import type { Invocation } from "./invocation.ts";
+import type { UsualDurations } from "./learned-pace.ts";
 import type { Fields } from "./log.ts";
 import { formatOf } from "./print.ts";
 import { brakeLines } from "./render/brake.ts";
@@ -24,15 +25,17 @@ export function tellTrouble({ report, fault }: Outcome, { storage }: Settings, {
   }
 }
 
-/** One decision with its evidence. */
-export function decisionFields(entry: Entry): Fields {
+/** One decision with its evidence, and how long such jobs usually take where that is known. */
+export function decisionFields(entry: Entry, usual: UsualDurations): Fields {
   const { id, externalId, operation, age, verdict, applied, error, sightings } = entry;
+  const pace = usual.get(operation ?? "");
   const evidence = sightings.map(({ detail }) => detail).join(", ");
   return {
     job: id,
     external: externalId,
     operation,
     age: inWords(age),
+    ...(pace === undefined ? {} : { usual: inWords(pace.p50) }),
     verdict: verdict.kind,
     reason: verdict.reason,
     applied,

@@ -29,6 +29,7 @@ const job = z.strictObject({
   target: z.strictObject({ table: z.string(), id: z.string(), field: z.string() }).nullable(),
   evidence: z.array(sighting),
   error: z.string().nullable(),
+  usual: z.strictObject({ p50Seconds: z.int(), p99Seconds: z.int(), from: z.int() }).optional(),
 });
 
 const head = z.strictObject({

@@ -1,7 +1,8 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { folder, stuckJobs } from "./cli.ts";
+import { reportIn } from "./report.ts";
 import { DAY, HOUR, hooked, MINUTE, nextId, polled, schemaWithCompletedAt } from "./stats-world.ts";
 import { openWorld, TOKEN } from "./world.ts";
 
@@ -77,6 +78,28 @@ describe("stats", () => {
     expect(scan.stdout).toMatch(/^combine: usually 1m 40s, now 11m/m);
     expect(scan.stdout).not.toContain("concatenate: usually");
     expect(world.requests.length - before).toBe(1);
+
+    const usual = { p50Seconds: 100, p99Seconds: 200, from: 20 };
+    const json = reportIn((await stuckJobs(["scan", "-v", "-o", "json"], { cwd, env: world.env })).stdout);
+    expect(json.jobs.map((job) => [job.operation, job.usual])).toEqual([
+      ["combine", usual],
+      ["concatenate", undefined],
+    ]);
+    const lines = await stuckJobs(["scan", "-v", "-o", "ndjson"], { cwd, env: world.env });
+    expect(lines.stdout.split("\n").filter((line) => line.includes('"usual"'))).toEqual([
+      expect.stringContaining(`"usual":${JSON.stringify(usual)}`),
+    ]);
+    expect(lines.stderr).toMatch(/operation=combine age="11m[^"]*" usual="1m 40s" verdict=/);
+    expect(lines.stderr).toMatch(/operation=concatenate age="11m[^"]*" verdict=/);
+    expect(world.requests.length - before).toBe(3);
+    expect((await stuckJobs(["recover", "-n", "-o", "json"], { cwd, env: world.env })).stdout).not.toContain('"usual"');
+
+    const path = join(cwd, ".state/stuck-jobs/pace-appE2e00000000001.json");
+    rmSync(path);
+    mkdirSync(path);
+    const without = await stuckJobs(["scan", "-o", "json"], { cwd, env: world.env });
+    expect([without.code, without.stderr]).toEqual([0, expect.stringContaining("going on without")]);
+    expect(reportIn(without.stdout).jobs).toHaveLength(2);
   });
 
   it("names the field where the base has none of that name", async () => {

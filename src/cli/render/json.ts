@@ -1,15 +1,25 @@
 import type { Consultation } from "../../core/consult.ts";
 import { type Entry, outputOf, type Report } from "../../core/report.ts";
+import type { UsualDurations } from "../learned-pace.ts";
 import { BRAKE_HINT } from "./brake.ts";
 
 /** The report as the contract gives it: `stuck-jobs/report@1`, one document. */
-export function renderJson(report: Report): string {
-  return `${JSON.stringify({ ...head(report), jobs: report.entries.map(jobObject) }, null, 2)}\n`;
+export function renderJson(report: Report, usual: UsualDurations): string {
+  const jobs = report.entries.map((entry) => ({ ...jobObject(entry), ...usualOf(entry, usual) }));
+  return `${JSON.stringify({ ...head(report), jobs }, null, 2)}\n`;
 }
 
 /** One job as a line of ndjson. */
-export function renderNdjsonJob(entry: Entry): string {
-  return `${JSON.stringify(jobObject(entry))}\n`;
+export function renderNdjsonJob(entry: Entry, usual: UsualDurations): string {
+  return `${JSON.stringify({ ...jobObject(entry), ...usualOf(entry, usual) })}\n`;
+}
+
+/** How long jobs of its operation usually take, learned from so many; no key where it was not learned. */
+function usualOf({ operation }: Entry, usual: UsualDurations) {
+  const pace = usual.get(operation ?? "");
+  if (pace === undefined) return {};
+  const seconds = (duration: number) => Math.round(duration / 1000);
+  return { usual: { p50Seconds: seconds(pace.p50), p99Seconds: seconds(pace.p99), from: pace.samples } };
 }
 
 /** The last line of ndjson: the report without its jobs. */
