@@ -1,5 +1,5 @@
 import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 
 /** When a file is set aside, and how many are kept. */
 export interface Rotation {
@@ -25,19 +25,16 @@ const ROTATION_MS = 10_000;
  * read.
  */
 export async function openLines(path: string, rotation: Rotation): Promise<LineFile> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await makeFolder(dirname(path));
   await rotate(path, rotation);
-  const file = await open(path, "a+", 0o600);
-  try {
-    const { size } = await file.stat();
-    if (size === 0) await syncFolder(dirname(path));
-    else if (await isTorn(file, size)) await file.write("\n");
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
+  let file = await openToAppend(path);
   return {
     async append(lines) {
+      // Another writer's rotation may have dropped it, or a hand removed it: what went there would be lost.
+      if ((await file.stat()).nlink === 0) {
+        await file.close();
+        file = await openToAppend(path);
+      }
       for (const line of lines) {
         const bytes = Buffer.from(`${line}\n`);
         const { bytesWritten } = await file.write(bytes);
@@ -47,6 +44,30 @@ export async function openLines(path: string, rotation: Rotation): Promise<LineF
     sync: () => file.datasync(),
     close: () => file.close(),
   };
+}
+
+async function openToAppend(path: string): Promise<FileHandle> {
+  const file = await open(path, "a+", 0o600);
+  try {
+    const { size } = await file.stat();
+    if (size === 0) await syncFolder(dirname(path));
+    else if (await isTorn(file, size)) await file.write("\n");
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/** Makes a folder and those above it, so that they outlast a power cut too. */
+async function makeFolder(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  const above = dirname(resolve(first));
+  for (let folder = dirname(resolve(path)); ; folder = dirname(folder)) {
+    await syncFolder(folder);
+    if (folder === above || folder === dirname(folder)) return;
+  }
 }
 
 /** That the file is there at all has to outlast a power cut as well. Windows has no such call, and needs none. */
@@ -82,9 +103,11 @@ async function rotate(path: string, { maxBytes, keep }: Rotation): Promise<void>
   if (!(await take(lock))) return;
   try {
     if ((await sizeOf(path)) <= maxBytes) return;
-    if (keep === 0) return await rm(path, { force: true });
     for (let n = keep - 1; n >= 1; n -= 1) await moveIfThere(aside(path, n), aside(path, n + 1));
-    await moveIfThere(path, aside(path, 1));
+    if (keep === 0) await rm(path, { force: true });
+    else await moveIfThere(path, aside(path, 1));
+    // Fewer are kept than were once.
+    for (let n = keep + 1; await removeIfThere(aside(path, n)); n += 1);
   } finally {
     await rm(lock, { force: true });
   }
@@ -116,6 +139,16 @@ async function moveIfThere(from: string, to: string): Promise<void> {
     await rename(from, to);
   } catch (error) {
     if (!hasCode(error, "ENOENT")) throw error;
+  }
+}
+
+async function removeIfThere(path: string): Promise<boolean> {
+  try {
+    await rm(path);
+    return true;
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return false;
+    throw error;
   }
 }
 

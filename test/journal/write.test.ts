@@ -130,6 +130,30 @@ describe("the journal's file", () => {
     expect(linesOf(path)).toHaveLength(2);
   });
 
+  it("keeps no more files than it is to, however many there once were", async () => {
+    const path = join(folder(), "journal.ndjson");
+    for (const n of [1, 2, 3, 4]) appendFileSync(`${path}.${n}`, `${n}\n`);
+    appendFileSync(path, `${"x".repeat(100)}\n`);
+    await journalAt(path, { maxBytes: 10, keep: 2 }).journal.announce([announced()], BY);
+    expect(linesOf(`${path}.2`)).toEqual(["1"]);
+    expect([3, 4].filter((n) => existsSync(`${path}.${n}`))).toEqual([]);
+  });
+
+  it("is begun anew where it was taken away under a run", async () => {
+    const path = join(folder(), "journal.ndjson");
+    const { journal } = journalAt(path);
+    await journal.announce([announced()], BY);
+    await journalAt(path, { maxBytes: 10, keep: 0 }).journal.announce([announced()], { ...BY, runId: "run-2" });
+    const settle = await journal.announce([announced()], BY);
+    rmSync(path);
+    await settle([{ id: "a", kind: "confirmed" }]);
+    await journal.announce([announced()], BY);
+    expect(linesOf(path).map((line) => JSON.parse(line))).toMatchObject([
+      { kind: "result", write: 2 },
+      { kind: "write", write: 3 },
+    ]);
+  });
+
   it("holds no secret", async () => {
     const path = join(folder(), "journal.ndjson");
     await journalAt(path).journal.announce([announced({ note: "see https://b/?k=s3cret" })], BY);
