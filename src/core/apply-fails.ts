@@ -1,6 +1,6 @@
 import { halves } from "./batches.ts";
 import { objection } from "./confirm.ts";
-import type { Calibration } from "./evidence.ts";
+import { type Calibration, fileNameOf } from "./evidence.ts";
 import { checkJob } from "./guard.ts";
 import type { Duration, Job } from "./job.ts";
 import { writeJobs } from "./journaling.ts";
@@ -23,17 +23,24 @@ export interface Failure {
   readonly candidate: Candidate;
 }
 
+/** What absences are proven by. */
+export interface Proof {
+  /** Null where no absence has to be proven. */
+  readonly calibration: Calibration | null;
+  /** Where a 403 means "missing": the URL of the output that showed it by being there. */
+  readonly control: string | null;
+}
+
 /**
  * Fails at most ten jobs: looks once more where the last look is old, reads the jobs, and writes in the very next
  * request. A write without a trustworthy answer is resolved by the next round's read; a batch that was refused for one
  * of its records is begun anew in halves.
  */
-export async function applyFails(
-  failures: readonly Failure[],
-  calibration: Calibration | null,
-  run: Run,
-): Promise<void> {
-  let pending: readonly Failure[] = await stillAbsent(failures, calibration, run);
+export async function applyFails(failures: readonly Failure[], proof: Proof, run: Run): Promise<void> {
+  const { calibration } = proof;
+  // Where a 403 is to mean "missing", what was seen before that was known proves nothing: the bucket may have been
+  // closed to us then.
+  let pending: readonly Failure[] = await stillAbsent(failures, proof, run, proof.control !== null);
   let unanswered = false;
   for (let round = 1; pending.length > 0; round += 1) {
     let due: readonly Due[];
@@ -42,7 +49,7 @@ export async function applyFails(
         await run.clock.sleep(250 * 2 ** round * (0.5 + run.random()), run.limits.writes);
         // First what became of a write that was not answered: a look that fails now must not hide that it was done.
         const open = unanswered ? (await examine(pending, run)).map(({ failure }) => failure) : pending;
-        pending = await stillAbsent(open, calibration, run);
+        pending = await stillAbsent(open, proof, run);
       }
       due = await examine(pending, run);
     } catch (error) {
@@ -67,7 +74,7 @@ export async function applyFails(
     );
     const heldUp = due.flatMap(({ failure }, n) => (results[n]?.kind === "held-up" ? [failure] : []));
     if (heldUp.length > 0) {
-      for (const part of halves(heldUp)) await applyFails(part, calibration, run);
+      for (const part of halves(heldUp)) await applyFails(part, proof, run);
       return;
     }
     pending = sort(due, results, round === ROUNDS);
@@ -77,12 +84,13 @@ export async function applyFails(
 
 async function stillAbsent(
   failures: readonly Failure[],
-  calibration: Calibration | null,
+  { calibration, control }: Proof,
   run: Run,
+  anew = false,
 ): Promise<readonly Failure[]> {
+  const old = failures.filter(({ item }) => anew || !isFresh(item, run));
   await Promise.all(
-    failures.map(async ({ item, candidate }) => {
-      if (isFresh(item, run)) return;
+    old.map(async ({ item, candidate }) => {
       item.probedAt = run.clock.now();
       item.looks = await lookAtAll(candidate, run);
       item.verdict = verdictOn(item, candidate, calibration, run);
@@ -94,7 +102,19 @@ async function stillAbsent(
       item.verdict = (await objection({ item, candidate }, calibration, run)) ?? item.verdict;
     }),
   );
+  if (old.length > 0 && control !== null) await lookAtControl(old, control, run);
   return failures.filter(({ item }) => item.verdict?.kind === "fail");
+}
+
+/** A 403 counts only between two sights of an output that is there: else it may be we who are shut out. */
+async function lookAtControl(failures: readonly Failure[], control: string, run: Run): Promise<void> {
+  const sighting = await run.probe.look(control, run.limits.reads);
+  if (sighting.result === "present") return;
+  const detail = `${fileNameOf(control)}, which was there a moment ago, answers ${sighting.detail}`;
+  for (const { item } of failures) {
+    if (item.verdict?.reason === "output-absent")
+      item.verdict = { kind: "unknown", reason: "absence-unproven", detail };
+  }
 }
 
 function isFresh({ probedAt }: Case, run: Run): boolean {

@@ -1,4 +1,4 @@
-import { applyFails, type Failure } from "./apply-fails.ts";
+import { applyFails, type Failure, type Proof } from "./apply-fails.ts";
 import { inTens } from "./batches.ts";
 import { fairShare, type HeldOperation } from "./brake.ts";
 import { calibrate, type KnownOutput, newestCompleted } from "./calibrate.ts";
@@ -43,7 +43,7 @@ export async function failDue(
     return { held: [], truncated: false, calibration: null };
   }
 
-  const { calibration, held } = await judge(suspects, proven, cases, listing, run);
+  const { calibration, control, held } = await judge(suspects, proven, cases, listing, run);
   const failures = [...proven, ...suspects].filter(isToFail);
   const rest = failures.slice(run.brake.maxFails);
   for (const { item } of rest) {
@@ -54,7 +54,7 @@ export async function failDue(
   if (run.command !== "scan" && !run.dryRun) {
     for (const ten of inTens(next.filter(isToFail))) {
       if (run.limits.begin.aborted) break;
-      await applyFails(await withConsent(ten, run), calibration, run);
+      await applyFails(await withConsent(ten, run), { calibration, control }, run);
     }
   }
   return { held, truncated: rest.length > 0, calibration };
@@ -84,8 +84,9 @@ async function judge(
   cases: readonly Case[],
   { now, failedBefore }: { readonly now: Instant; readonly failedBefore: ReadonlyMap<string, number> },
   run: Run,
-): Promise<{ readonly calibration: Calibration | null; readonly held: readonly HeldOperation[] }> {
+): Promise<Proof & { readonly held: readonly HeldOperation[] }> {
   const [first] = suspects;
+  let control: string | null = null;
   const known = knownOutputs(cases, [...suspects, ...proven], now, run);
   const calibration =
     first === undefined
@@ -94,7 +95,10 @@ async function judge(
           run.probe,
           first.candidate,
           run.random,
-          () => known.anywhere(first.candidate.operation.name),
+          async () => {
+            control = await known.anywhere(first.candidate.operation.name);
+            return control;
+          },
           run.limits.reads,
         );
   for (const { item, candidate } of suspects) {
@@ -102,7 +106,7 @@ async function judge(
     item.verdict = verdict.kind === "unknown" ? { ...verdict, detail: calibration?.detail ?? "" } : verdict;
   }
   const held = run.force ? [] : await brake(cases, [...suspects, ...proven], calibration, known, failedBefore, run);
-  return { calibration, held };
+  return { calibration, control: calibration?.kind === "missing-is-403" ? control : null, held };
 }
 
 /** Takes out those whose output may be there under another name. */

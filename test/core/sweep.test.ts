@@ -315,6 +315,30 @@ describe("a sweep that fails", () => {
     bucket.objects.delete("x9_output_0.mp4");
   });
 
+  it.each([
+    ["opened before", 0, "skip: changed-meanwhile"],
+    ["closed after", 2, "unknown: absence-unproven"],
+  ])("takes a 403 for nothing where the bucket is %s the known output was seen", async (_, closedAt, verdict) => {
+    const responsePayload = "{'output_url': 'https://bucket.example/x9_output_0.mp4'}";
+    const { base, bucket } = worldOf([
+      combine(1, { age: 2 * HOUR }),
+      combine(9, { status: "completed", responsePayload }),
+    ]);
+    bucket.missing = "forbidden";
+    bucket.objects.set("x1_output_0.mp4", 1).set("x9_output_0.mp4", 1);
+    const look = bucket.look.bind(bucket);
+    // The first look is at the job's own output, the second at a random key, the third at the known one.
+    bucket.look = async (url) => {
+      const n = bucket.looked.length;
+      const sighting = await look(url);
+      if (n !== 0 && (closedAt === 0 || n <= closedAt)) return sighting;
+      return { result: "unknown", url, detail: "HTTP 403", cause: "forbidden" };
+    };
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual([verdict]);
+    expect(base.jobs.get("recJobs0000000001")?.status).toBe("processing");
+  });
+
   it("fails nobody when a random key is answered with trouble", async () => {
     const { base, bucket } = worldOf([combine(1, { age: 2 * HOUR })]);
     bucket.objects.set("x1_output_0.mp4", "missing");
