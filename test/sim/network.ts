@@ -172,7 +172,7 @@ export function probeOf(line: Line): OutputProbe {
       default:
     }
     const blind = world.blind;
-    witness.looked(name, fileIn(url), object !== undefined && !blind);
+    witness.looked(name, fileIn(url), object !== undefined);
     await pulse();
     await clock.sleep(fault === "slow" ? random.whole(0, 9_500) : random.whole(5, 80), signal);
     if (blind || (object === undefined && scenario.bucket === "closed")) {

@@ -121,7 +121,10 @@ function brokenByFail(job: JobNow, broken: readonly string[], scene: Scene) {
   const [captioned = ""] = strangeNamesOf(job);
   const wide = saidFailed || known.listings.has(job.externalId) || known.looks.has(captioned);
   if (!wide) more.push("does not look for other names");
-  const exists = names.some((name) => since(name) <= oldest) || strange;
+  // Who is shut out for less than the moment between two sights of another output cannot know it.
+  const between = (at: number) => known.controls.some((each) => each < at) && known.controls.some((each) => each > at);
+  const shutOut = [...known.looks].some(([name, { at, blind }]) => blind && names.includes(name) && between(at));
+  const exists = !shutOut && (names.some((name) => since(name) <= oldest) || strange);
   if (!exists) return { broken: [...broken, ...more], wronglyFails: false };
   // A place that never held an output answers as one that lost them all. Without proof only a handful may stand failed
   // at a time; what a webhook or a person has set right since does not stand any more, and is not counted.

@@ -77,14 +77,13 @@ export function scenarioOf(random: Random): Scenario {
     events.push(...interference(job, newer, random));
   }
   if (random.chance(0.1)) events.push({ kind: "burst", at: moment(random) });
-  const blindFrom = moment(random);
   return {
     jobs,
     outputs: outputs.filter((name) => isExternalId(name)),
     events: events.sort((a, b) => a.at - b.at),
     trouble: troubleOf(random),
     bucket,
-    blind: random.chance(0.15) ? { from: blindFrom, to: blindFrom + random.whole(SECOND, 4 * MINUTE) } : null,
+    blind: random.chance(0.25) ? blindness(random) : null,
     wrongBucket,
     history: random.chance(0.7),
     skews: [skewOf(random), skewOf(random)],
@@ -164,6 +163,14 @@ function longDue(random: Random): number {
 /** One after the other they pass the hour while the sweeps go on. */
 function trickling(random: Random): number {
   return random.whole(53 * MINUTE, 61 * MINUTE);
+}
+
+/** Mostly for minutes; else shut for a moment in the middle of a sweep. */
+function blindness(random: Random): NonNullable<Scenario["blind"]> {
+  const from = moment(random);
+  if (random.chance(0.5)) return { from, to: from + random.whole(SECOND, 4 * MINUTE) };
+  const within = START + random.whole(0, 3) * 2 * MINUTE + random.whole(200, 1_200);
+  return { from: within, to: within + random.whole(50, 900) };
 }
 
 function skewOf(random: Random): number {

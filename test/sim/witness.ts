@@ -26,7 +26,9 @@ export interface Knowledge {
   readonly command: Command;
   readonly reads: Map<string, Read>;
   /** By file name, the last look that was answered. */
-  readonly looks: Map<string, { readonly at: number; readonly seen: boolean }>;
+  readonly looks: Map<string, { readonly at: number; readonly seen: boolean; readonly blind: boolean }>;
+  /** When it saw an output that it had no other reason to look at than to see whether it can see. */
+  readonly controls: number[];
   /** By external id. */
   readonly listings: Map<string, number>;
   /** External ids of which the provider said that they failed, or are at work. */
@@ -80,6 +82,7 @@ export class Witness {
       command,
       reads: new Map(),
       looks: new Map(),
+      controls: [],
       listings: new Map(),
       failedByProvider: new Set(),
       runningByProvider: new Set(),
@@ -88,8 +91,12 @@ export class Witness {
     });
   }
 
-  looked(runner: string, fileName: string, seen: boolean): void {
-    this.#known(runner).looks.set(fileName, { at: this.#world.clock.now(), seen });
+  looked(runner: string, fileName: string, there: boolean): void {
+    const { looks, controls } = this.#known(runner);
+    const { clock, blind } = this.#world;
+    const seen = there && !blind;
+    if (seen && (looks.has(fileName) || fileName.startsWith("old-"))) controls.push(clock.now());
+    looks.set(fileName, { at: clock.now(), seen, blind });
   }
 
   listed(runner: string, externalId: string): void {
@@ -116,8 +123,9 @@ export class Witness {
     for (const { id, applied, error, verdict } of entries) {
       const times = closed.get(id) ?? 0;
       // A write whose answer is lost four times in a row is told as an error; a run that was cut off cannot tell, nor
-      // one whose answer was lost and whose work another hand has undone before it could look.
-      const told = applied || truncated || times >= 4 || this.#world.reopenings.has(id);
+      // one whose answer was lost and whose work another hand, or another run, has undone before it could look.
+      const others = [...this.#runners.values()].some((each) => each.name !== runner && each.closed.has(id));
+      const told = applied || truncated || times >= 4 || others || this.#world.reopenings.has(id);
       if (times > 0 && !told) this.violations.push(`${runner} closed ${id} and says ${verdict.reason} ${error ?? ""}`);
     }
   }
