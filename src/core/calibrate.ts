@@ -1,4 +1,4 @@
-import type { Calibration, Sighting } from "./evidence.ts";
+import type { Calibration } from "./evidence.ts";
 import { fileNameOf } from "./evidence.ts";
 import type { Instant, Job, Operation } from "./job.ts";
 import { outputNames } from "./outputs.ts";
@@ -94,43 +94,61 @@ function urlIn(value: LiteralObject): string | null {
   return null;
 }
 
+/** The URLs of known outputs that lie where the probe looks, those of the operation first. */
+export function lyingHere(
+  known: ReadonlyMap<string, KnownOutput>,
+  operation: string,
+  probe: OutputProbe,
+): readonly string[] {
+  const here = [...known.values()].filter(({ url }) => url.startsWith(probe.locate("")));
+  const own = here.filter((each) => each.operation === operation);
+  return [...own, ...here.filter((each) => each.operation !== operation)].map(({ url }) => url);
+}
+
+/** What the place's answers mean. */
+export interface Calibrated {
+  readonly calibration: Calibration;
+  /** Where a 403 means "missing": the URL of the output that showed it by being there. */
+  readonly control: string | null;
+}
+
 /**
- * Finds out what "missing" looks like where the outputs lie. `known` gives an output that is certain to be there, if
- * there is one; it is asked for only when the place answers 403, where it makes the difference. A signed request gets
- * the true 404, and nothing has to be found out.
+ * Finds out what "missing" looks like where the outputs lie. `known` gives outputs that are certain to have been there,
+ * the best ones first; they are asked for only when the place answers 403, where they make the difference. A signed
+ * request gets the true 404, and nothing has to be found out.
  */
 export async function calibrate(
   probe: OutputProbe,
   { names: [[name = ""] = []], externalId }: Pick<Candidate, "names" | "externalId">,
   random: () => number,
-  known: () => Promise<string | null>,
+  known: () => Promise<readonly string[]>,
   signal: AbortSignal,
-): Promise<Calibration> {
-  if (probe.signed) return { kind: "missing-is-404", detail: "signed requests are told the truth: HTTP 404" };
+): Promise<Calibrated> {
+  const without = (calibration: Calibration): Calibrated => ({ calibration, control: null });
+  if (probe.signed) {
+    return without({ kind: "missing-is-404", detail: "signed requests are told the truth: HTTP 404" });
+  }
   const nobody = randomId(random);
   const stranger = await probe.look(
     probe.locate(name.includes(externalId) ? name.replaceAll(externalId, nobody) : nobody),
     signal,
   );
-  if (stranger.result === "absent") return { kind: "missing-is-404", detail: "a random key answers HTTP 404" };
-  if (stranger.result === "present" || stranger.cause !== "forbidden") {
-    return { kind: "failed", detail: `a random key answers ${stranger.detail}` };
+  const told = `a random key answers ${stranger.detail}`;
+  if (stranger.result === "absent") return without({ kind: "missing-is-404", detail: told });
+  if (stranger.result === "present" || stranger.cause !== "forbidden") return without({ kind: "failed", detail: told });
+  const seen: string[] = [];
+  for (const url of (await known()).slice(0, MOST_KNOWN)) {
+    const sighting = await probe.look(url, signal);
+    seen.push(`the known ${fileNameOf(url)} ${sighting.detail}`);
+    if (sighting.result !== "present") continue;
+    return { calibration: { kind: "missing-is-403", detail: `${told}, ${seen.join(", ")}` }, control: url };
   }
-  const url = await known();
-  if (url === null) {
-    return {
-      kind: "failed",
-      detail: `a random key answers ${stranger.detail}, and no known output is there to compare`,
-    };
-  }
-  const seen = await probe.look(url, signal);
-  return compare(stranger, seen, url);
+  if (seen.length === 0) return without({ kind: "failed", detail: `${told}, and no known output is there to compare` });
+  return without({ kind: "failed", detail: `${told}, ${seen.join(", ")}` });
 }
 
-function compare(stranger: Sighting, seen: Sighting, url: string): Calibration {
-  const told = `a random key answers ${stranger.detail}, the known ${fileNameOf(url)} ${seen.detail}`;
-  return { kind: seen.result === "present" ? "missing-is-403" : "failed", detail: told };
-}
+/** Known outputs that are looked at: one may have been cleared away since, all of them hardly. */
+const MOST_KNOWN = 3;
 
 /** Looks like the ids that workers hand out (UUIDs), and is nobody's. */
 export function randomId(random: () => number): string {

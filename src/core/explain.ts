@@ -1,5 +1,5 @@
 import { applyRecoveries, policyOf } from "./apply-recoveries.ts";
-import { calibrate, newestCompleted } from "./calibrate.ts";
+import { calibrate, lyingHere, newestCompleted } from "./calibrate.ts";
 import { objection } from "./confirm.ts";
 import { consult } from "./consult.ts";
 import type { Calibration } from "./evidence.ts";
@@ -120,13 +120,11 @@ async function gather(item: Case, candidate: Candidate, now: Instant, run: Run):
   const { operation } = candidate;
   const seen = item.looks.flat().find(({ result }) => result === "present")?.url ?? null;
   const known = async () => {
-    if (seen !== null) return seen;
+    if (seen !== null) return [seen];
     const newest = await newestCompleted(run.store, run.probe, run.policy.operations, [operation.name], now, reads);
-    const place = run.probe.locate("");
-    const here = [...newest.values()].filter(({ url }) => url.startsWith(place));
-    return (here.find((each) => each.operation === operation.name) ?? here[0])?.url ?? null;
+    return lyingHere(newest, operation.name, run.probe);
   };
-  const calibration = await calibrate(run.probe, candidate, run.random, known, reads);
+  const { calibration } = await calibrate(run.probe, candidate, run.random, known, reads);
   return { calibration, listing: await run.probe.list(candidate.externalId, reads) };
 }
 

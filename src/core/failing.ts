@@ -1,7 +1,7 @@
 import { applyFails, type Failure, type Proof } from "./apply-fails.ts";
 import { inTens } from "./batches.ts";
 import { fairShare, type HeldOperation } from "./brake.ts";
-import { calibrate, type KnownOutput, newestCompleted } from "./calibrate.ts";
+import { calibrate, type KnownOutput, lyingHere, newestCompleted } from "./calibrate.ts";
 import { objection } from "./confirm.ts";
 import { withConsent } from "./consent.ts";
 import type { Calibration } from "./evidence.ts";
@@ -86,19 +86,15 @@ async function judge(
   run: Run,
 ): Promise<Proof & { readonly held: readonly HeldOperation[] }> {
   const [first] = suspects;
-  let control: string | null = null;
   const known = knownOutputs(cases, [...suspects, ...proven], now, run);
-  const calibration =
+  const { calibration, control } =
     first === undefined
-      ? null
+      ? { calibration: null, control: null }
       : await calibrate(
           run.probe,
           first.candidate,
           run.random,
-          async () => {
-            control = await known.anywhere(first.candidate.operation.name);
-            return control;
-          },
+          () => known.here(first.candidate.operation.name),
           run.limits.reads,
         );
   for (const { item, candidate } of suspects) {
@@ -106,7 +102,7 @@ async function judge(
     item.verdict = verdict.kind === "unknown" ? { ...verdict, detail: calibration?.detail ?? "" } : verdict;
   }
   const held = run.force ? [] : await brake(cases, [...suspects, ...proven], calibration, known, failedBefore, run);
-  return { calibration, control: calibration?.kind === "missing-is-403" ? control : null, held };
+  return { calibration, control, held };
 }
 
 /** Takes out those whose output may be there under another name. */
@@ -174,8 +170,8 @@ type Control = { readonly kind: "seen" } | { readonly kind: "not-seen"; readonly
 
 /** Outputs that are certain to have been written: seen in this sweep, or on record with a completed job. */
 interface KnownOutputs {
-  /** One in the same place, of that operation if possible. */
-  anywhere(operation: string): Promise<string | null>;
+  /** Those in the same place, seen ones before recorded ones, and those of that operation first. */
+  here(operation: string): Promise<readonly string[]>;
   /** Whether an output of that very operation, named as the configuration says, answers now. */
   ofOperation(operation: string): Promise<Control>;
 }
@@ -187,17 +183,13 @@ function knownOutputs(cases: readonly Case[], suspects: readonly Failure[], now:
     listed ??= newestCompleted(run.store, run.probe, run.policy.operations, wanted, now, run.limits.reads);
     return listed;
   };
-  const place = run.probe.locate("");
   const seen = cases.flatMap(({ operation, looks }) =>
     looks.flat().flatMap((sighting) => (sighting.result === "present" ? [{ operation, url: sighting.url }] : [])),
   );
   return {
-    async anywhere(operation) {
+    async here(operation) {
       const inSweep = seen.find((each) => each.operation === operation) ?? seen[0];
-      if (inSweep !== undefined) return inSweep.url;
-      const all = await recorded();
-      const here = [...all.values()].filter(({ url }) => url.startsWith(place));
-      return (here.find((each) => each.operation === operation) ?? here[0])?.url ?? null;
+      return inSweep === undefined ? lyingHere(await recorded(), operation, run.probe) : [inSweep.url];
     },
     async ofOperation(operation) {
       if (seen.some((each) => each.operation === operation)) return { kind: "seen" };

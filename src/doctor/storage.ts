@@ -55,11 +55,11 @@ export async function checkStorage(
     if (unreachable !== null) return [unreachable];
     const looked = seen.filter(({ sighting }) => sighting !== null);
     const visible = looked.find(({ sighting }) => sighting?.result === "present") ?? looked[0] ?? null;
-    const meaning = await calibrate(
+    const { calibration: meaning } = await calibrate(
       probe,
       { names: exampleNames(operations), externalId: EXAMPLE },
       random,
-      async () => visible?.url ?? null,
+      async () => (visible === null ? [] : [visible.url]),
       signal,
     );
     return [

@@ -339,6 +339,24 @@ describe("a sweep that fails", () => {
     expect(base.jobs.get("recJobs0000000001")?.status).toBe("processing");
   });
 
+  it("looks for another known output where the first one was cleared away", async () => {
+    const completed = (n: number, over: object) =>
+      combine(n, {
+        status: "completed",
+        responsePayload: `{'output_url': 'https://bucket.example/${n}.mp4'}`,
+        ...over,
+      });
+    const { base, bucket } = worldOf([
+      combine(1, { age: 2 * HOUR }),
+      completed(8, {}),
+      completed(9, { type: "concatenate" }),
+    ]);
+    bucket.missing = "forbidden";
+    bucket.objects.set("9.mp4", 1);
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["fail: output-absent!"]);
+  });
+
   it("fails nobody when a random key is answered with trouble", async () => {
     const { base, bucket } = worldOf([combine(1, { age: 2 * HOUR })]);
     bucket.objects.set("x1_output_0.mp4", "missing");
