@@ -30,13 +30,22 @@ interface Undelivered {
   readonly found: string;
 }
 
+type Delivery = Omit<Undelivered, "found" | "record">;
+
 /**
  * Looks whether the files that were written in the last hour arrived. Airtable fetches an attachment after it has
  * confirmed the write, and drops it silently when it cannot. Such a file is written once more; when that was done
  * before, the job gets an error note instead. Returns the cases that came of it.
  */
-export async function verifyDeliveries(listed: readonly Job[], run: Run): Promise<readonly Case[]> {
+export async function verifyDeliveries(
+  completed: readonly Job[],
+  /** Of this sweep. What it has just delivered is for the next sweep to look at, whichever job it took the place of. */
+  swept: readonly Case[],
+  run: Run,
+): Promise<readonly Case[]> {
   const cases: Case[] = [];
+  const justWritten = new Set(swept.flatMap(({ target, applied }) => (applied && target ? [cellOf(target)] : [])));
+  const listed = completed.filter((job) => !deliveryOf(job, run).some(({ target }) => justWritten.has(cellOf(target))));
   for (let start = 0; start < listed.length && !run.limits.begin.aborted; start += CHUNK) {
     const jobs = await withTargets(listed.slice(start, start + CHUNK), run);
     const undelivered = await undeliveredOf(jobs, run);
@@ -189,7 +198,7 @@ async function findUndelivered(
 }
 
 async function undeliveredOf(jobs: readonly Job[], run: Run): Promise<readonly Undelivered[]> {
-  const deliveries = jobs.flatMap((job) => deliveryOf(job, run));
+  const deliveries = newestOfEach(jobs.flatMap((job) => deliveryOf(job, run)));
   const found: Undelivered[] = [];
   for (const table of new Set(deliveries.map(({ target }) => target.table))) {
     const own = deliveries.filter(({ target }) => target.table === table);
@@ -205,8 +214,26 @@ async function undeliveredOf(jobs: readonly Job[], run: Run): Promise<readonly U
   return found;
 }
 
+/** Of several jobs for one field, the newest: it is the one whose file belongs there. */
+function newestOfEach(deliveries: readonly Delivery[]): readonly Delivery[] {
+  const newest = new Map<string, Delivery>();
+  for (const delivery of deliveries) {
+    const other = newest.get(cellOf(delivery.target));
+    if (other === undefined || begun(other.job) < begun(delivery.job)) newest.set(cellOf(delivery.target), delivery);
+  }
+  return [...newest.values()];
+}
+
+function begun({ since }: Job): Instant {
+  return since.kind === "at" ? since.at : Number.NEGATIVE_INFINITY;
+}
+
+function cellOf({ table, id, field }: Target): string {
+  return `${table} ${id} ${field}`;
+}
+
 /** The delivery that a job's record tells of; none where another hand completed it, or no file was written for it. */
-function deliveryOf(job: Job, run: Run): readonly Omit<Undelivered, "found" | "record">[] {
+function deliveryOf(job: Job, run: Run): readonly Delivery[] {
   if (job.status !== run.completedStatus || job.notes.includes(UNDELIVERED_MARK)) return [];
   if (!job.responsePayload.includes('"completed_via":"polling"') || job.notes.includes("superseded by job")) return [];
   const lookup = operationOf(job, run.policy.operations);
@@ -221,10 +248,7 @@ function deliveryOf(job: Job, run: Run): readonly Omit<Undelivered, "found" | "r
 }
 
 /** What is wrong with the field; null where the file is there, is still being fetched, or another one took its place. */
-function troubleWith(
-  { job, target, urls }: Omit<Undelivered, "found" | "record">,
-  record: TargetRecord,
-): string | null {
+function troubleWith({ job, target, urls }: Delivery, record: TargetRecord): string | null {
   const files = record.attachments[target.field] ?? [];
   if (files.length === 0) return `${target.field} is empty`;
   for (const url of urls) {

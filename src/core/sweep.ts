@@ -65,7 +65,7 @@ export async function sweep(run: Run): Promise<SweepResult> {
       await probing;
       dropUnchanged(cases);
     }
-    if (run.command !== "scan") cases.push(...(await verifyDeliveries(listing.deliveries, run)));
+    if (run.command !== "scan") cases.push(...(await verifyDeliveries(listing.deliveries, cases, run)));
     const failing = await failDue(cases, { ...listing, skewed: listing.skew > SKEW_TOO_FAR }, run);
     brake = failing.held;
     calibration = failing.calibration;

@@ -6,6 +6,7 @@ import { HOUR, job, MINUTE, NOW, POLICY, SEGMENT } from "../support/world.ts";
 
 const FIELD = "Voiceover + Video";
 const ID = "recJob00000000001";
+const NEWER = "recJob00000000002";
 const NAME = "0b8a3f52-6d0e-4f0e-9d59-0e3f3f1f3c11_output_0.mp4";
 
 function worldOf(over: Partial<Job> & { age?: number } = {}) {
@@ -81,6 +82,22 @@ describe("a delivery is looked at again", () => {
     const { report } = await sweep(runOf(base, bucket));
     expect(report.entries).toEqual([]);
     expect(fileIn(base)).toBeUndefined();
+  });
+
+  it("but not where this very sweep gave the field a newer job's file", async () => {
+    const { base, bucket } = await completed("dropped");
+    base.jobs.set(NEWER, job({ id: NEWER, externalId: "newer", age: 6 * MINUTE }));
+    bucket.objects.set("newer_output_0.mp4", 1000);
+    // Airtable drops that one too, before the sweep comes to look at what was delivered earlier.
+    base.after = (request) => {
+      if (request === "updateTargets") base.files(SEGMENT, []);
+      return undefined;
+    };
+    const { report } = await sweep(runOf(base, bucket));
+    expect(report.entries).toMatchObject([{ id: NEWER, verdict: { reason: "output-found" }, applied: true }]);
+    const { report: next } = await sweep(runOf(base, bucket));
+    expect(next.entries).toMatchObject([{ id: NEWER, verdict: { reason: "delivery-retried" }, applied: true }]);
+    expect(fileIn(base)).toEqual([{ url: "https://bucket.example/newer_output_0.mp4" }]);
   });
 
   it("and only told in a dry run", async () => {
