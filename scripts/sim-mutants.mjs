@@ -58,7 +58,7 @@ process.exitCode = count === chosen.length && unchanged === null ? 0 : 1;
 function run(file) {
   return new Promise((done) => {
     const child = spawn(process.execPath, [file, "--seeds", SEEDS, "--first"], {
-      stdio: ["ignore", "pipe", "inherit"],
+      stdio: ["ignore", "pipe", "ignore"],
     });
     let out = "";
     child.stdout.on("data", (chunk) => (out += chunk));

@@ -9,7 +9,7 @@ export type Event = { readonly at: number } & (
   | { readonly kind: "webhook-success"; readonly job: SimJob; readonly fileName: string }
   /** A handler may look at the status first; a blunt one does not. */
   | { readonly kind: "webhook-failure"; readonly job: SimJob; readonly blunt: boolean }
-  /** The job is run again in its old record, under a new external id. */
+  /** The job is run again in its old record, mostly under a new external id. */
   | { readonly kind: "rerun"; readonly job: SimJob; readonly externalId: string }
   /** A person sets it back, so that it is looked for again. */
   | { readonly kind: "reopen"; readonly job: SimJob }
@@ -52,6 +52,8 @@ export function interference(job: SimJob, newer: SimJob | undefined, random: Ran
     }
     case 2:
     case 3: {
+      // Some workers are given the job's own id again.
+      if (random.chance(0.3)) return [{ kind: "rerun", at, job, externalId: job.externalId }];
       const rerun: Event = { kind: "rerun", at, job, externalId };
       if (random.chance(0.5)) return [rerun];
       const fileName = fileNameFor(job.operation, externalId, random);

@@ -171,8 +171,9 @@ export function probeOf(line: Line): OutputProbe {
         return { result: "unknown", url, cause: "cached", detail: "HTTP 404, age 30" };
       default:
     }
-    const blind = world.blind;
-    witness.looked(name, fileIn(url), object !== undefined);
+    const refused = line.troubled && !world.calm && random.chance(scenario.trouble.refusing);
+    const blind = world.blind || refused;
+    witness.looked(name, fileIn(url), { there: object !== undefined, blind });
     await pulse();
     await clock.sleep(fault === "slow" ? random.whole(0, 9_500) : random.whole(5, 80), signal);
     if (blind || (object === undefined && scenario.bucket === "closed")) {

@@ -84,7 +84,8 @@ function brokenByCompletion(
   if (job.status !== "processing" && !late) {
     return [`completes a job that was ${job.status} when it was read, by ${read.author}`];
   }
-  if (world.clock.now() - createdAt <= 5 * MINUTE - SLACK) return ["completes a young job"];
+  const begun = Math.max(createdAt, late ? 0 : job.startedAt);
+  if (world.clock.now() - begun <= 5 * MINUTE - SLACK) return ["completes a young job"];
   const [, newer] = /superseded by job (rec\w+)/.exec(notes.split("\n").at(-1) ?? "") ?? [];
   if (newer !== undefined) {
     const asRead = known.reads.get(newer)?.fields;
@@ -122,8 +123,9 @@ function brokenByFail(job: JobNow, broken: readonly string[], scene: Scene) {
   const wide = saidFailed || known.listings.has(job.externalId) || known.looks.has(captioned);
   if (!wide) more.push("does not look for other names");
   // Who is shut out for less than the moment between two sights of another output cannot know it.
-  const between = (at: number) => known.controls.some((each) => each < at) && known.controls.some((each) => each > at);
-  const shutOut = [...known.looks].some(([name, { at, blind }]) => blind && names.includes(name) && between(at));
+  const between = (at: number) => known.sights.some((each) => each < at) && known.sights.some((each) => each > at);
+  const own = [...names, ...strangeNamesOf(job)];
+  const shutOut = [...known.looks].some(([name, { at, blind }]) => blind && own.includes(name) && between(at));
   const exists = !shutOut && (names.some((name) => since(name) <= oldest) || strange);
   if (!exists) return { broken: [...broken, ...more], wronglyFails: false };
   // A place that never held an output answers as one that lost them all. Without proof only a handful may stand failed
@@ -183,15 +185,25 @@ function brokenByReplacing(job: JobNow, written: unknown, held: unknown, { world
   return newer === undefined ? [] : [`overwrites the file of the newer ${newer.id}`];
 }
 
-/** A newer job's output was seen for this very target. */
+/** For this very target a newer job's output was seen, or it is not known whether there is one. */
 function brokenByAge(job: JobNow, { world, known }: Scene): readonly string[] {
-  const newer = world.scenario.jobs.find(({ id, createdAt }) => {
+  const newer = world.scenario.jobs.flatMap(({ id, externalId, createdAt }) => {
     const other = world.job(id);
-    if (other === undefined || other.targetId !== job.targetId || other.operation !== job.operation) return false;
-    if (other.status !== "processing" || createdAt <= dateOf(job, world)) return false;
-    return namesOf(other).some((name) => known.looks.get(name)?.seen);
+    if (other === undefined || other.targetId !== job.targetId || other.operation !== job.operation) return [];
+    if (other.status !== "processing" || createdAt <= dateOf(job, world)) return [];
+    const unchanged = other.externalId === externalId && !world.reopenings.has(id) && !/[ /]/.test(externalId);
+    return [{ id, names: namesOf(other), known: known.listed.has(id) && unchanged && isLookedFor(createdAt, world) }];
   });
-  return newer === undefined ? [] : [`delivers the file of a job that ${newer.id} supersedes`];
+  const seen = newer.find(({ names }) => names.some((name) => known.looks.get(name)?.seen));
+  if (seen !== undefined) return [`delivers the file of a job that ${seen.id} supersedes`];
+  const open = newer.find((each) => each.known && each.names.some((name) => !known.looks.has(name)));
+  return open === undefined || known.limited ? [] : [`delivers a file while nothing is known of the newer ${open.id}`];
+}
+
+/** Whether a job of that date is stuck by any clock, and was when the sweep began. */
+function isLookedFor(createdAt: number, { clock, scenario }: Scene["world"]): boolean {
+  const age = clock.now() - createdAt;
+  return !scenario.provider && age > 7 * MINUTE && age < 23 * HOUR;
 }
 
 /** One that polling had closed before and that is open again counts from then on. */

@@ -21,6 +21,8 @@ export interface SimJob {
 export interface Trouble {
   readonly airtable: number;
   readonly storage: number;
+  /** Of looks into a closed bucket: 403 for what is there, which a moment later is shown. */
+  readonly refusing: number;
   /** The chance that Airtable cannot fetch an attachment, and drops it. */
   readonly fetching: number;
   /** The chance that a sweep is killed somewhere. */
@@ -64,14 +66,17 @@ export function fileNameFor(operation: SimJob["operation"], externalId: string, 
 /** The world that a seed stands for. */
 export function scenarioOf(random: Random): Scenario {
   const crowd = random.chance(0.004);
-  const herd = crowd || random.chance(0.15);
-  const trickle = herd && random.chance(0.4);
+  const herd = crowd || random.chance(0.2);
+  const trickle = herd && random.chance(0.5);
   const count = crowd ? random.whole(101, 130) : herd ? random.whole(7, 16) : random.whole(1, 6);
-  const ageOf = trickle ? trickling : herd ? longDue : anyAge;
-  const jobs = jobsOf(count, { herd, ageOf, random });
   const bucket = random.pick(["open", "closed", "closed", "signed"] as const);
-  const wrongBucket = random.chance(trickle ? 0.5 : 0.1);
-  const { outputs, events } = fatesOf(jobs, { dead: herd && !trickle && random.chance(0.6), bucket, random });
+  const blind = random.chance(0.25) ? blindness(random) : null;
+  // Where a 403 comes and goes, what is due to be failed must not be taken for missing.
+  const refusing = bucket === "closed" && random.chance(0.4) ? 0.5 : 0;
+  const ageOf = trickle ? trickling : herd || (refusing > 0 && random.chance(0.7)) ? longDue : anyAge;
+  const jobs = jobsOf(count, { herd, ageOf, random });
+  const wrongBucket = random.chance(herd ? 0.4 : 0.08);
+  const { outputs, events } = fatesOf(jobs, { dead: herd && !trickle && random.chance(0.5), bucket, random });
   for (const job of jobs) {
     const newer = jobs.find(({ targetId, createdAt }) => targetId === job.targetId && createdAt > job.createdAt);
     events.push(...interference(job, newer, random));
@@ -81,16 +86,16 @@ export function scenarioOf(random: Random): Scenario {
     jobs,
     outputs: outputs.filter((name) => isExternalId(name)),
     events: events.sort((a, b) => a.at - b.at),
-    trouble: troubleOf(random),
+    trouble: { ...troubleOf(random), refusing },
     bucket,
-    blind: random.chance(0.25) ? blindness(random) : null,
+    blind,
     wrongBucket,
-    history: random.chance(0.7),
+    history: random.chance(0.8),
     skews: [skewOf(random), skewOf(random)],
     secondRunner: random.chance(0.35),
     notes: random.chance(0.05) ? "full" : "short",
     onExisting: random.pick(["skip", "skip", "skip", "replace", "replace", "append"] as const),
-    startedAt: random.chance(0.2),
+    startedAt: random.chance(0.4),
     locked: random.chance(0.12) ? random.pick([jobs[0]?.id ?? "", ...jobs.map(({ id }) => id)]) : null,
     provider: random.chance(0.2),
     via: random.chance(0.1) ? "webhook" : "direct",
@@ -165,11 +170,11 @@ function trickling(random: Random): number {
   return random.whole(53 * MINUTE, 61 * MINUTE);
 }
 
-/** Mostly for minutes; else shut for a moment in the middle of a sweep. */
+/** For minutes; or for a moment in the middle of a sweep. */
 function blindness(random: Random): NonNullable<Scenario["blind"]> {
   const from = moment(random);
-  if (random.chance(0.5)) return { from, to: from + random.whole(SECOND, 4 * MINUTE) };
-  const within = START + random.whole(0, 3) * 2 * MINUTE + random.whole(200, 1_200);
+  if (random.chance(0.6)) return { from, to: from + random.whole(SECOND, 4 * MINUTE) };
+  const within = START + random.whole(0, 3) * 2 * MINUTE + random.whole(100, 1_200);
   return { from: within, to: within + random.whole(50, 900) };
 }
 
@@ -178,7 +183,7 @@ function skewOf(random: Random): number {
   return random.chance(0.5) ? random.whole(-90, 90) * MINUTE : random.whole(-240, 240) * SECOND;
 }
 
-function troubleOf(random: Random): Trouble {
+function troubleOf(random: Random): Omit<Trouble, "refusing"> {
   return {
     airtable: random.pick([0, 0.02, 0.1, 0.25] as const),
     storage: random.pick([0, 0.05, 0.3] as const),

@@ -25,10 +25,12 @@ export interface Knowledge {
   readonly name: string;
   readonly command: Command;
   readonly reads: Map<string, Read>;
+  /** Records that a listing told it of. */
+  readonly listed: Set<string>;
   /** By file name, the last look that was answered. */
   readonly looks: Map<string, { readonly at: number; readonly seen: boolean; readonly blind: boolean }>;
-  /** When it saw an output that it had no other reason to look at than to see whether it can see. */
-  readonly controls: number[];
+  /** When it saw an output: it was not shut out then. */
+  readonly sights: number[];
   /** By external id. */
   readonly listings: Map<string, number>;
   /** External ids of which the provider said that they failed, or are at work. */
@@ -39,6 +41,8 @@ export interface Knowledge {
   /** How far its clock is ahead, in ms. */
   readonly skew: number;
   readonly mayWrite: boolean;
+  /** Whether it was told to take only so many jobs. */
+  readonly limited: boolean;
   requests: number;
 }
 
@@ -74,15 +78,13 @@ export class Witness {
     this.#world = world;
   }
 
-  enter(name: string, { skew, mayWrite, command }: Pick<Knowledge, "skew" | "mayWrite" | "command">): void {
-    this.#runners.set(name, {
-      name,
-      skew,
-      mayWrite,
-      command,
+  enter(runner: Pick<Knowledge, "name" | "skew" | "mayWrite" | "command" | "limited">): void {
+    this.#runners.set(runner.name, {
+      ...runner,
       reads: new Map(),
+      listed: new Set(),
       looks: new Map(),
-      controls: [],
+      sights: [],
       listings: new Map(),
       failedByProvider: new Set(),
       runningByProvider: new Set(),
@@ -91,11 +93,11 @@ export class Witness {
     });
   }
 
-  looked(runner: string, fileName: string, there: boolean): void {
-    const { looks, controls } = this.#known(runner);
-    const { clock, blind } = this.#world;
+  looked(runner: string, fileName: string, { there, blind }: { there: boolean; blind: boolean }): void {
+    const { looks, sights } = this.#known(runner);
+    const { clock } = this.#world;
     const seen = there && !blind;
-    if (seen && (looks.has(fileName) || fileName.startsWith("old-"))) controls.push(clock.now());
+    if (seen) sights.push(clock.now());
     looks.set(fileName, { at: clock.now(), seen, blind });
   }
 
@@ -125,7 +127,8 @@ export class Witness {
       // A write whose answer is lost four times in a row is told as an error; a run that was cut off cannot tell, nor
       // one whose answer was lost and whose work another hand, or another run, has undone before it could look.
       const others = [...this.#runners.values()].some((each) => each.name !== runner && each.closed.has(id));
-      const told = applied || truncated || times >= 4 || others || this.#world.reopenings.has(id);
+      const undone = this.#world.reopenings.has(id) || this.#world.job(id) === undefined;
+      const told = applied || truncated || times >= 4 || others || undone;
       if (times > 0 && !told) this.violations.push(`${runner} closed ${id} and says ${verdict.reason} ${error ?? ""}`);
     }
   }
@@ -174,11 +177,12 @@ export class Witness {
     });
   }
 
-  /** Only what is read by its id, right before a write, counts as a read. */
+  /** Only what is read by its id, right before a write, counts as a read; the rest is a listing. */
   #reading(known: Knowledge, request: ApiRequest, reply: Reply): () => void {
     const guarded = JSON.stringify(request.query ?? request.body ?? "").includes("RECORD_ID()");
-    if (request.method === "PATCH" || !guarded) return () => undefined;
+    if (request.method === "PATCH") return () => undefined;
     const records = recordsOf(JSON.parse(reply.body));
+    if (!guarded) return () => records.forEach(({ id }) => void known.listed.add(id));
     const authors = records.map(({ id }) => this.#world.authors.get(id));
     const { requests } = known;
     return () => {
