@@ -1,10 +1,13 @@
 import type { Clock, JobHistory, JobStore } from "../core/ports.ts";
-import { createExchange } from "./exchange.ts";
+import { createExchange, type ExchangeOptions } from "./exchange.ts";
 import { createMetadata, type Metadata } from "./metadata.ts";
-import { createPace } from "./pace.ts";
+import { createPace, type Turn } from "./pace.ts";
 import { createRequests } from "./requests.ts";
 import { createSample, type SampleJobs } from "./sample.ts";
 import { createStore, type StoreOptions } from "./store.ts";
+
+/** What several bases of one token have in common. */
+export type Shared = Required<Pick<ExchangeOptions, "send">> & { readonly ceiling: Turn };
 
 export interface BaseOptions extends StoreOptions {
   readonly endpointUrl: string;
@@ -15,6 +18,8 @@ export interface BaseOptions extends StoreOptions {
   readonly random: () => number;
   /** Milliseconds until the deadline; null without one. */
   readonly remaining: () => number | null;
+  /** Null where the base is the only one. */
+  readonly shared?: Shared | null;
 }
 
 /** A base over HTTP. */
@@ -27,9 +32,9 @@ export interface OpenBase {
 
 /** Opens a base. Nothing is sent before the first question. */
 export function openBase(options: BaseOptions): OpenBase {
-  const { clock, random, remaining } = options;
-  const exchange = createExchange(options);
-  const turn = createPace(options.requestsPerSecond, clock);
+  const { clock, random, remaining, shared = null } = options;
+  const exchange = createExchange({ ...options, ...shared });
+  const turn = createPace(options.requestsPerSecond, clock, shared?.ceiling);
   const requests = createRequests({ exchange, turn, clock, random, remaining });
   return {
     store: createStore(requests, options),

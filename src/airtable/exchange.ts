@@ -36,6 +36,8 @@ export interface ExchangeOptions {
   readonly token: string;
   /** Milliseconds from the request to the end of the body. */
   readonly limit?: number;
+  /** Connections that are others' as well, and theirs to close. Absent: its own. */
+  readonly send?: Send;
 }
 
 /** Airtable answers a full page in about a second; the client's own default of 5 minutes outlives any sweep. */
@@ -61,8 +63,9 @@ interface Call {
  * the wire, since the client drops the server's own words for 401, 403, 429 and 500, hides the headers, and cannot
  * limit the time that a body takes (facts measured on airtable 0.12.2).
  */
-export function createExchange({ endpointUrl, baseId, token, limit = DEFAULT_LIMIT }: ExchangeOptions): Exchange {
-  const { send, close } = createSend(endpointUrl);
+export function createExchange(options: ExchangeOptions): Exchange {
+  const { endpointUrl, baseId, token, limit = DEFAULT_LIMIT } = options;
+  const { send, close } = options.send === undefined ? createSend(endpointUrl) : { send: options.send, close() {} };
   Reflect.set(globalThis, FETCH, clientFetch);
   let client: Promise<MakeRequest> | null = null;
 

@@ -42,8 +42,11 @@ interface Sent {
  * time leaves to be made up for, and in any second no more than `perSecond` of them (rounded up) reach the server.
  * p-throttle, as any limiter that counts when a request is allowed to go, lets the sixth arrive within a second of the
  * first when the first was held up, by its handshake or a busy machine: a 429, and 30 seconds of silence.
+ *
+ * @param ceiling what several paces have to keep to together; each has no more than one request waiting there, so that
+ * first come, first served is a round of them all
  */
-export function createPace(perSecond: number, clock: Clock): Turn {
+export function createPace(perSecond: number, clock: Clock, ceiling: Turn | null = null): Turn {
   const gap = 1000 / perSecond;
   const most = Math.ceil(perSecond);
   const longest = most < LIMIT ? LONGEST_DELAY.below : LONGEST_DELAY.atLimit;
@@ -63,15 +66,18 @@ export function createPace(perSecond: number, clock: Clock): Turn {
   async function waitForTurn(signal: AbortSignal): Promise<Departure> {
     for (let wait = waitAt(clock.now()); wait > 0; wait = waitAt(clock.now())) await clock.sleep(wait, signal);
     signal.throwIfAborted();
+    const above = ceiling === null ? null : await ceiling(signal);
     const now = clock.now();
     due = Math.max(due, now - SLACK) + gap;
     const sent: Sent = { leftAt: null, answeredAt: null };
     recent = [...recent, sent].slice(-most);
     return {
       left() {
+        above?.left();
         sent.leftAt ??= clock.now();
       },
       answered() {
+        above?.answered();
         sent.answeredAt ??= clock.now();
         sent.leftAt ??= sent.answeredAt;
         fastest = Math.min(fastest, Math.max(0, sent.answeredAt - sent.leftAt));
