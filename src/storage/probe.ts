@@ -1,18 +1,16 @@
 import { setMaxListeners } from "node:events";
-import pLimit from "p-limit";
 import type { Clock, Listing, MediaCheck, OutputProbe } from "../core/ports.ts";
 import { type Finding, sighted, unknown } from "./answer.ts";
 import { createAsk, signs } from "./ask.ts";
+import { type Lane, openLane } from "./lane.ts";
 import { untilAborted } from "./limits.ts";
 import { listOnce } from "./listing.ts";
 import { lookOnce } from "./look.ts";
 import { checkOnce } from "./media.ts";
-import { createPace } from "./pace.ts";
 import { type Patience, persist, type Settled, type Transient } from "./persist.ts";
 import { type Addressing, placeOf } from "./place.ts";
 import { isHttp, toOrigin } from "./redirects.ts";
 import { type Credentials, createSigner } from "./signer.ts";
-import { createWire } from "./wire.ts";
 
 export interface ProbeOptions {
   /** Where outputs lie; a file name is appended after a slash. */
@@ -33,9 +31,11 @@ export interface ProbeOptions {
   /** How often a look is tried at most when what came back is transient. */
   readonly attempts?: number;
   readonly requestsPerSecond?: number;
+  /** The way there, where others go it as well: it says how many at a time, how fast, and how long one waits. */
+  readonly lane?: Lane | null;
 }
 
-const DEFAULT_TIMEOUTS = { connect: 5_000, answer: 10_000, total: 20_000 };
+export const DEFAULT_TIMEOUTS = { connect: 5_000, answer: 10_000, total: 20_000 };
 const DEFAULT_ATTEMPTS = 3;
 const NOT_A_KEY = "not an http or https URL that names a key";
 const DEFAULT_ATTACHMENT_URL_TTL = 24 * 3_600_000;
@@ -52,13 +52,8 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
     attempts: options.attempts ?? DEFAULT_ATTEMPTS,
     total: timeouts.total,
   };
-  const slot = pLimit(concurrency);
-  const turn = createPace(clock, options.requestsPerSecond ?? DEFAULT_REQUESTS_PER_SECOND, concurrency);
-  const wire = createWire({
-    connections: concurrency,
-    connectLimit: timeouts.connect,
-    answerLimit: timeouts.answer,
-  });
+  const requestsPerSecond = options.requestsPerSecond ?? DEFAULT_REQUESTS_PER_SECOND;
+  const { slot, turn, wire } = options.lane ?? openLane({ concurrency, requestsPerSecond, clock, timeouts });
   const place = placeOf(options.baseUrl, options.addressing ?? null);
   const credentials = options.credentials ?? null;
   const signer = credentials === null ? null : createSigner(credentials, place, clock);
