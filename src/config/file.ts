@@ -6,6 +6,8 @@ import { ConfigError } from "./problems.ts";
 export interface ConfigFile {
   readonly path: string | null;
   readonly content: unknown;
+  /** What one of several bases says, which is laid over the content; absent where there is but one. */
+  readonly own?: Readonly<Record<string, unknown>>;
 }
 
 /**

@@ -14,6 +14,8 @@ export interface JsonSchema {
   readonly items?: JsonSchema | undefined;
   readonly properties?: Readonly<Record<string, JsonSchema>> | undefined;
   readonly additionalProperties?: boolean | JsonSchema | undefined;
+  readonly $ref?: string | undefined;
+  readonly definitions?: Readonly<Record<string, JsonSchema>> | undefined;
 }
 
 const jsonSchema: z.ZodType<JsonSchema> = z.lazy(() =>
@@ -26,6 +28,8 @@ const jsonSchema: z.ZodType<JsonSchema> = z.lazy(() =>
     items: jsonSchema.optional(),
     properties: z.record(z.string(), jsonSchema).optional(),
     additionalProperties: z.union([z.boolean(), jsonSchema]).optional(),
+    $ref: z.string().optional(),
+    definitions: z.record(z.string(), jsonSchema).optional(),
   }),
 );
 
@@ -34,6 +38,11 @@ const jsonSchema: z.ZodType<JsonSchema> = z.lazy(() =>
  * checks by, but for what the preset brings along, which a file may leave out.
  */
 export function editorSchema(): JsonSchema {
+  return withBases(fileSchema());
+}
+
+/** The same with everything in its place. */
+export function fileSchema(): JsonSchema {
   const made = z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any", target: "draft-7" });
   const { $schema, ...rest } = jsonSchema.parse(made);
   const root = withoutEmptyDefaults(changed(rest, [], loosen));
@@ -82,6 +91,22 @@ function loosen(schema: JsonSchema, path: Path): JsonSchema {
   const [, threshold] = /^thresholds\.(\w+)$/.exec(at) ?? [];
   const known = Object.entries(DEFAULT_THRESHOLDS).find(([name]) => name === threshold);
   return known === undefined ? loose : { ...loose, default: known[1] === null ? "none" : durationText(known[1]) };
+}
+
+/** Of a base in the list every section is as at the top: both refer to one definition. */
+function withBases(root: JsonSchema): JsonSchema {
+  const { $schema, bases, ...sections } = root.properties ?? {};
+  if (bases?.items === undefined) return root;
+  const references = Object.fromEntries(
+    Object.keys(sections).map((name): [string, JsonSchema] => [name, { $ref: `#/definitions/${name}` }]),
+  );
+  const items = {
+    ...bases.items,
+    properties: { ...bases.items.properties, ...references },
+    additionalProperties: false,
+  };
+  const properties = { ...($schema === undefined ? {} : { $schema }), ...references, bases: { ...bases, items } };
+  return { ...root, properties, definitions: { ...root.definitions, ...sections } };
 }
 
 /** zod's prefaults come out as `{}`, which says nothing: what they hold has defaults of its own. */

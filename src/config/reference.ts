@@ -1,4 +1,4 @@
-import { editorSchema, type JsonSchema } from "./json-schema.ts";
+import { fileSchema, type JsonSchema } from "./json-schema.ts";
 import { isObject } from "./objects.ts";
 import { nca } from "./presets/nca.ts";
 import { DURATION_PATTERN } from "./schema.ts";
@@ -33,7 +33,7 @@ export interface Key {
 
 /** Every key that a file may have, in the order of the schema. Containers are keys too. */
 export function configurationKeys(): readonly Key[] {
-  return keysOf(editorSchema(), "");
+  return keysOf(fileSchema(), "");
 }
 
 function keysOf(schema: JsonSchema, path: string): readonly Key[] {
@@ -114,7 +114,7 @@ function code(value: unknown): string {
 /** The page docs/configuration.md. */
 export function configurationPage(): string {
   const keys = configurationKeys();
-  const sections = [...new Set(keys.map(({ path }) => path.split(".", 1).join()))];
+  const sections = [...new Set(keys.map(({ path }) => path.split(/[.[]/, 1).join()))];
   const single = sections.filter((name) => keys.filter(({ path }) => isIn(path, name)).length === 1);
   const tables = sections
     .filter((name) => !single.includes(name))
@@ -127,7 +127,7 @@ export function configurationPage(): string {
 }
 
 function isIn(path: string, section: string): boolean {
-  return path === section || path.startsWith(`${section}.`);
+  return path === section || path.startsWith(`${section}.`) || path.startsWith(`${section}[]`);
 }
 
 function table(keys: readonly Key[]): string {

@@ -103,6 +103,23 @@ const operation = z
   })
   .describe("What its output is called, and which record receives it.");
 
+/** An Airtable base's id. */
+const baseId = z.string().regex(BASE_ID, "expected an Airtable base id: app…");
+
+/** One of several bases. Its other keys are those of the file, for it alone: they are checked where they are laid over. */
+const base = z.looseObject({
+  baseId: baseId.describe("The base: app…"),
+  name: text.optional().describe("What reports and `--base` call it. Absent: its id."),
+});
+
+/** The list by itself, as it is checked before its bases are. */
+export const basesSchema = z.strictObject({
+  bases: z
+    .array(base)
+    .min(1, "expected at least one base")
+    .describe("Several bases in one run, each with what it changes of the rest of the file (docs/bases.md)."),
+});
+
 const DAY = 86_400_000;
 
 /** Airtable fetches a file soon after it is told of it, not at once; SigV4 allows a link no more than seven days. */
@@ -126,11 +143,7 @@ export const configSchema = z
       .describe("What the file is laid over, key by key: the base of NCA Toolkit's users, or nothing."),
     airtable: z
       .strictObject({
-        baseId: z
-          .string()
-          .regex(BASE_ID, "expected an Airtable base id: app…")
-          .optional()
-          .describe("The base: the part of its address in the browser that begins with app."),
+        baseId: baseId.optional().describe("The base: the part of its address in the browser that begins with app."),
         requestsPerSecond: z
           .number()
           .positive()
@@ -232,6 +245,7 @@ export const configSchema = z
     watching: watchingSchema.prefault({}).describe("Who is told of runs (docs/monitoring.md)."),
     journal: journalSchema.prefault({}).describe("Where what a run writes is recorded (docs/history.md)."),
     operations: z.record(text, operation).describe("The kinds of work, by name; null takes one of the preset's out."),
+    bases: basesSchema.shape.bases.optional(),
   })
   .superRefine((config, context) => {
     const owners = new Map<string, string>();

@@ -11,6 +11,14 @@ import type { StorageCredentials } from "./storage-keys.ts";
 import type { WatchingOverrides, WatchingSettings } from "./watching.ts";
 import type { WebhookSettings } from "./webhooks.ts";
 
+/** One of several bases that are configured. */
+export interface BaseName {
+  readonly name: string;
+  readonly id: string;
+  /** The ids of those beside it. */
+  readonly others: readonly string[];
+}
+
 /** What a run is given: flags over environment over file over preset, checked. Times are in milliseconds. */
 export interface Settings {
   readonly airtable: {
@@ -37,6 +45,8 @@ export interface Settings {
   /** Texts that must never be shown. */
   readonly secrets: readonly string[];
   readonly deadline: Duration;
+  /** Null where the configuration knows of one base only. */
+  readonly base: BaseName | null;
 }
 
 /** What flags may say; absent where they are silent. */

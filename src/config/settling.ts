@@ -109,6 +109,7 @@ export function settleChecked(
       ...watchingSecrets(watching),
     ],
     deadline: overrides.deadline ?? environment.intervalMinutes * 60_000 * DEADLINE_SHARE,
+    base: null,
   };
 }
 
@@ -124,18 +125,20 @@ function fromVariable(problem: Problem, { baseId, endpointUrl, storageUrl }: Env
 }
 
 /** Lays the preset under the file, and the environment over it: what is to be checked. */
-export function layDown({ content }: ConfigFile, environment: Environment): unknown {
+export function layDown({ content, own = {} }: ConfigFile, environment: Environment): unknown {
   if (!isObject(content)) return content;
   // What is wrong with the keys is told when they are settled.
   const keys = readProviderKeys(environment, []);
-  const providers = providersFromEnvironment(content, environment, keys);
-  const hasGoapi = "goapi" in providers || (isObject(content.providers) && isObject(content.providers.goapi));
-  const preset = content.preset === "none" ? {} : hasGoapi ? merge(nca, goapi) : nca;
-  const merged = merge(preset, {
-    ...content,
-    ...without(content, "providers", ["nca", "goapi"]),
-    ...without(content, "operations", hasGoapi ? [] : Object.keys(goapi.operations)),
-  });
+  const known = { ...sectionOf(content, "providers"), ...sectionOf(own, "providers") };
+  const providers = providersFromEnvironment({ providers: known }, environment, keys);
+  const hasGoapi = "goapi" in providers || isObject(known.goapi);
+  const preset = (own.preset ?? content.preset) === "none" ? {} : hasGoapi ? merge(nca, goapi) : nca;
+  const laid = merge(merge(preset, content), own);
+  const merged = {
+    ...laid,
+    ...without(laid, "providers", ["nca", "goapi"]),
+    ...without(laid, "operations", hasGoapi ? [] : Object.keys(goapi.operations)),
+  };
   const { baseId, endpointUrl, requestsPerSecond, storageUrl } = environment;
   return merge(merged, {
     ...(baseId === null && endpointUrl === null && requestsPerSecond === null
@@ -150,6 +153,11 @@ export function layDown({ content }: ConfigFile, environment: Environment): unkn
     ...(storageUrl === null ? {} : { storage: { baseUrl: storageUrl } }),
     ...(Object.keys(providers).length === 0 ? {} : { providers }),
   });
+}
+
+function sectionOf(content: Readonly<Record<string, unknown>>, section: string): Readonly<Record<string, unknown>> {
+  const found = content[section];
+  return isObject(found) ? found : {};
 }
 
 /** A section of the file without those of the names that are null: what is not there need not be taken out. */
@@ -195,7 +203,8 @@ function thresholdsOf(
   };
 }
 
-function hint({ path }: ConfigFile): string {
+/** Where the configuration came from, and how to go without one. */
+export function hint({ path }: ConfigFile): string {
   const file = path === null ? "No configuration file was found; the preset nca was used." : `Configuration: ${path}`;
   return `${file} To try the tool without a base: stuck-jobs scan --sandbox`;
 }
