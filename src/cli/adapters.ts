@@ -1,10 +1,11 @@
-import { type OpenBase, openBase as openAirtable } from "../airtable/base.ts";
+import { type OpenBase, openBase as openAirtable, type Shared as SharedBase } from "../airtable/base.ts";
 import { nca } from "../config/presets/nca.ts";
 import type { ProviderSettings } from "../config/providers.ts";
 import type { Settings } from "../config/settings.ts";
 import type { OutputProbe, ProviderStatus, WebhookReplay } from "../core/ports.ts";
 import type { Provider } from "../core/run.ts";
 import { createAbroadProbe } from "../provider/abroad.ts";
+import type { Lane } from "../storage/lane.ts";
 import { createProbe } from "../storage/probe.ts";
 import { createWebhookReplay } from "../webhook/replay.ts";
 import { systemClock } from "./clock.ts";
@@ -16,9 +17,19 @@ interface Closing {
 
 const MEANS = { clock: systemClock, random: Math.random };
 
+/** What one base of several shares with the others. */
+export interface Shared {
+  readonly base: SharedBase;
+  readonly lane: Lane;
+}
+
 /** The base of the settings. `remaining` tells the milliseconds until the deadline, null without one. */
-export function openBase({ airtable, jobs, operations }: Settings, remaining: () => number | null): OpenBase {
-  return openAirtable({ ...airtable, jobs, operations, ...MEANS, remaining });
+export function openBase(
+  { airtable, jobs, operations }: Settings,
+  remaining: () => number | null,
+  shared: Shared | null = null,
+): OpenBase {
+  return openAirtable({ ...airtable, jobs, operations, ...MEANS, remaining, shared: shared?.base ?? null });
 }
 
 export type { OpenBase };
@@ -30,8 +41,8 @@ export function openUnconfigured(airtable: Settings["airtable"]): OpenBase {
 }
 
 /** The place where the outputs of the settings lie. */
-export function openStorage({ storage }: Settings): OutputProbe & Closing {
-  return createProbe({ ...storage, ...MEANS });
+export function openStorage({ storage }: Settings, shared: Shared | null = null): OutputProbe & Closing {
+  return createProbe({ ...storage, ...MEANS, lane: shared?.lane ?? null });
 }
 
 /** The providers of the settings, by their names. What they say lies in the storage is looked at by its own probe. */

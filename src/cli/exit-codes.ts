@@ -44,6 +44,34 @@ export function exitCodeOf(report: Report, fault: Fault | null): ExitCode {
   return nothingDecided(report) ? EXIT.unavailable : EXIT.done;
 }
 
+/**
+ * What a person has to see to comes before what passes by itself, and a base of which nothing is known before one where
+ * something was held back: the order in which the code of one sweep is found, too.
+ */
+const GRAVEST_FIRST: readonly ExitCode[] = [
+  EXIT.fault,
+  EXIT.interrupted,
+  EXIT.terminated,
+  EXIT.auth,
+  EXIT.unavailable,
+  EXIT.brake,
+  EXIT.partial,
+  EXIT.usage,
+  EXIT.locked,
+  EXIT.stuckFound,
+  EXIT.done,
+];
+
+/**
+ * The exit code for sweeps of several bases: the gravest of theirs. That nothing was written, as 2 says, is true only
+ * where it is true of all; a base that does not fit its configuration is a part that could not be done.
+ */
+export function exitCodeOfAll(codes: readonly ExitCode[]): ExitCode {
+  const nothing = !codes.some((code) => code !== EXIT.usage && code !== EXIT.locked);
+  const said = nothing ? codes : codes.map((code) => (code === EXIT.usage ? EXIT.partial : code));
+  return GRAVEST_FIRST.find((code) => said.includes(code)) ?? EXIT.done;
+}
+
 /** There were jobs to probe, and for none of them an answer came, or the time for it. */
 export function nothingDecided({ entries }: Report): boolean {
   const undecided = entries.filter(({ verdict, sightings }) => {

@@ -15,11 +15,20 @@ export interface LogStyle {
   /** What is less grave than this is not written. */
   readonly least: Level;
   readonly command: string | null;
+  /** The base that the line is about, where there are several. */
+  readonly base: string | null;
   /** The sweep that is under way. */
   readonly runId: string | null;
 }
 
-export const DEFAULT_STYLE: LogStyle = { format: "text", systemd: false, least: "notice", command: null, runId: null };
+export const DEFAULT_STYLE: LogStyle = {
+  format: "text",
+  systemd: false,
+  least: "notice",
+  command: null,
+  base: null,
+  runId: null,
+};
 
 /** Syslog's priorities, as sd-daemon(3) has them at the start of a line. */
 const PRIORITY: Readonly<Record<Level, number>> = { error: 3, warn: 4, notice: 5, info: 6 };
@@ -43,11 +52,12 @@ export function renderLog(level: Level, message: string, fields: Fields, style: 
 }
 
 function renderJsonLog(level: Level, message: string, fields: Fields, style: LogStyle, now: Date): string {
-  const { command, runId } = style;
+  const { command, base, runId } = style;
   return JSON.stringify({
     time: now.toISOString(),
     level,
     ...(command === null ? {} : { command }),
+    ...(base === null ? {} : { base }),
     ...(runId === null ? {} : { runId }),
     ...(message === "" ? {} : { message }),
     ...fields,
@@ -58,8 +68,9 @@ function renderTextLog(level: Level, message: string, fields: Fields, style: Log
   const pairs = Object.entries(fields).map(([name, value]) => `${name}=${inText(value)}`);
   const [first = "", ...rest] =
     message === "" ? [] : `${prefix(level, style)}${message.replace(UNSEEN, "\ufffd")}`.split("\n");
+  const base = style.base === null ? "" : ` base=${inText(style.base)}`;
   const run = style.runId === null ? "" : ` run=${style.runId}`;
-  return [[first, ...pairs].filter((part) => part !== "").join(" "), ...rest].map((line) => `${line}${run}`);
+  return [[first, ...pairs].filter((part) => part !== "").join(" "), ...rest].map((line) => `${line}${base}${run}`);
 }
 
 function prefix(level: Level, { command }: LogStyle): string {

@@ -5,8 +5,8 @@ import { acquireLock, lockKey } from "./lock.ts";
 import { type Format, printReport } from "./print.ts";
 import { renderNdjsonJob } from "./render/json.ts";
 import type { Stop } from "./stop.ts";
-import { type Outcome, sweepOnce } from "./sweep-once.ts";
-import { decisionFields, tellTrouble } from "./tell.ts";
+import { type Outcome, openFrame, sweepOnce } from "./sweep-once.ts";
+import { decisionFields, tellTrouble, tellUnmet } from "./tell.ts";
 import { startWatching } from "./watching.ts";
 
 /** What came of a run; "locked" where there was none because another one is under way. */
@@ -14,7 +14,16 @@ export type Ran = Outcome | "locked";
 
 /** One run from the lock to the last word: sweeps, prints the report, tells what went wrong, and tells who watches. */
 export async function runOnce(invocation: Invocation, settings: Settings, format: Format, stop: Stop): Promise<Ran> {
-  if (!mayWrite(invocation)) return await unlocked(invocation, settings, format, stop);
+  return await underLock(invocation, settings, () => unlocked(invocation, settings, format, stop));
+}
+
+/** Works while no other run of this machine may write to the base; "locked" where one does. */
+export async function underLock<T>(
+  invocation: Invocation,
+  settings: Settings,
+  work: () => Promise<T>,
+): Promise<T | "locked"> {
+  if (!mayWrite(invocation)) return await work();
   const { baseId } = settings.airtable;
   const lock = await acquireLock(lockKey(settings.airtable), new Date());
   if (lock.kind === "taken") {
@@ -23,7 +32,7 @@ export async function runOnce(invocation: Invocation, settings: Settings, format
     return "locked";
   }
   try {
-    return await unlocked(invocation, settings, format, stop);
+    return await work();
   } finally {
     await lock.release();
   }
@@ -33,6 +42,7 @@ async function unlocked(invocation: Invocation, settings: Settings, format: Form
   const { terminal } = invocation;
   const usual = await usualIn(invocation, settings, format);
   const watching = await startWatching(invocation, settings, stop);
+  const frame = openFrame(invocation, settings, stop);
   let outcome: Outcome;
   try {
     outcome = await sweepOnce(
@@ -41,14 +51,16 @@ async function unlocked(invocation: Invocation, settings: Settings, format: Form
       {
         settled(entry) {
           terminal.log("", "info", decisionFields(entry, usual));
-          if (format === "ndjson") terminal.out(renderNdjsonJob(entry, usual));
+          if (format === "ndjson") terminal.out(renderNdjsonJob(entry, usual, settings.base));
         },
         warn: (message) => terminal.log(message, "warn"),
       },
       stop,
-    );
+      { ...frame, shared: null },
+    ).finally(frame.end);
     if (outcome.report !== null) await printReport(outcome.report, format, invocation, settings, usual);
     tellTrouble(outcome, settings, invocation);
+    if (outcome.report !== null) tellUnmet([outcome.report], invocation);
   } catch (error) {
     await watching?.crashed(error);
     throw error;
@@ -58,7 +70,7 @@ async function unlocked(invocation: Invocation, settings: Settings, format: Form
 }
 
 /** What is usual, for who looks at jobs, and of no weight in any verdict; a scheduled run is not made to load it. */
-async function usualIn(
+export async function usualIn(
   { command, flags, env, terminal }: Invocation,
   settings: Settings,
   format: Format,

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Settings } from "../config/settings.ts";
 import type { Observer, Run } from "../core/run.ts";
-import { openBase, openProviders, openStorage, openWebhooks } from "./adapters.ts";
+import { openBase, openProviders, openStorage, openWebhooks, type Shared } from "./adapters.ts";
 import { askPerson } from "./ask.ts";
 import { systemClock } from "./clock.ts";
 import type { Invocation } from "./invocation.ts";
@@ -15,9 +15,10 @@ export async function openRun(
   settings: Settings,
   limits: RunLimits,
   observer: Observer,
+  shared: Shared | null = null,
 ): Promise<{ readonly run: Run; close(): Promise<void> }> {
-  const base = openBase(settings, () => limits.remaining());
-  const storage = openStorage(settings);
+  const base = openBase(settings, () => limits.remaining(), shared);
+  const storage = openStorage(settings, shared);
   const providers = await openProviders(settings, storage);
   const webhooks = openWebhooks(settings);
   const journal = openJournal(invocation, settings);

@@ -22,6 +22,7 @@ export interface Flags {
   readonly logFormat?: LogFormat;
   readonly color: boolean;
   readonly config?: string;
+  readonly base?: readonly string[];
   readonly sandbox?: boolean;
   readonly deadline?: Duration;
   readonly dryRun?: boolean;
@@ -59,7 +60,15 @@ export function withSharedFlags(command: Command): Command {
     .addOption(new Option("--log-format <format>", "how stderr is written: text or json").choices([...LOG_FORMATS]))
     .option("--no-color", "no colours")
     .option("--config <file>", "read this configuration file")
-    .option("--sandbox", "run against the embedded sandbox instead of a base");
+    .addOption(new Option("--base <name...>", "only these of the bases that are configured, by name or id"))
+    .addOption(new Option("--sandbox", "run against the embedded sandbox instead of a base").conflicts("base"));
+}
+
+/** Which base, for a command that is about one. */
+export function oneBase(): Option {
+  return new Option("--base <name>", "which of the bases that are configured, by name or id").argParser((text) => [
+    text,
+  ]);
 }
 
 /** The flags of the commands that write. */

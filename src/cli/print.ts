@@ -24,27 +24,38 @@ export async function printReport(
 ): Promise<void> {
   switch (format) {
     case "json":
-      return terminal.out(renderJson(report, usual));
+      return terminal.out(renderJson(report, usual, settings.base));
     case "ndjson":
-      return terminal.out(renderNdjsonSummary(report));
+      return terminal.out(renderNdjsonSummary(report, settings.base));
     case "line":
       return flags.quiet ? undefined : terminal.out(renderLine(report));
-    case "table": {
-      if (flags.quiet) return;
-      // What serves people alone: cron and scripts are not made to load it.
-      const [{ Chalk, supportsColor }, { renderTable }, { recordUrls, takesLinks }, { usualLines }] = await Promise.all(
-        [import("chalk"), import("./render/table.ts"), import("./render/links.ts"), import("./render/usual.ts")],
-      );
-      const styled = terminal.stdoutIsTerminal;
-      const level = flags.color && styled && !env.NO_COLOR && supportsColor ? supportsColor.level : 0;
-      const table = renderTable(report, {
-        columns: terminal.columns,
-        chalk: new Chalk({ level }),
-        all: flags.all === true,
-        urlOf: styled && takesLinks(env) ? recordUrls(settings.airtable.baseId, settings.jobs.table) : null,
-      });
-      const lines = usualLines(report, usual).map((line) => `${line}\n`);
-      return terminal.out(`${table}${lines.join("")}`);
-    }
+    case "table":
+      return flags.quiet ? undefined : terminal.out(await tableOf(report, { flags, terminal, env }, settings, usual));
   }
+}
+
+/** The report as a table, with what a person may want to know besides. */
+export async function tableOf(
+  report: Report,
+  { flags, terminal, env }: Pick<Invocation, "flags" | "terminal" | "env">,
+  settings: Settings,
+  usual: UsualDurations,
+): Promise<string> {
+  // What serves people alone: cron and scripts are not made to load it.
+  const [{ Chalk, supportsColor }, { renderTable }, { recordUrls, takesLinks }, { usualLines }] = await Promise.all([
+    import("chalk"),
+    import("./render/table.ts"),
+    import("./render/links.ts"),
+    import("./render/usual.ts"),
+  ]);
+  const styled = terminal.stdoutIsTerminal;
+  const level = flags.color && styled && !env.NO_COLOR && supportsColor ? supportsColor.level : 0;
+  const table = renderTable(report, {
+    columns: terminal.columns,
+    chalk: new Chalk({ level }),
+    all: flags.all === true,
+    urlOf: styled && takesLinks(env) ? recordUrls(settings.airtable.baseId, settings.jobs.table) : null,
+  });
+  const lines = usualLines(report, usual).map((line) => `${line}\n`);
+  return `${table}${lines.join("")}`;
 }

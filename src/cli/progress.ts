@@ -5,8 +5,14 @@ import { count, inWords } from "./words.ts";
 const SHOW_AFTER_MS = 1_000;
 const EVERY_MS = 100;
 
+/** How far the probing has come. */
+export interface Progress {
+  listed(number: number): void;
+  probed(number: number): void;
+}
+
 /** Tells on an interactive stderr how far the probing has come; elsewhere nothing. */
-export function startProgress(terminal: Terminal, quiet: boolean) {
+export function startProgress(terminal: Terminal, quiet: boolean): Progress & { stop(): void } {
   const startedAt = Date.now();
   let found = 0;
   let done = 0;
@@ -26,6 +32,20 @@ export function startProgress(terminal: Terminal, quiet: boolean) {
     stop() {
       if (timer !== null) clearInterval(timer);
     },
+  };
+}
+
+/** The parts of one progress, for sweeps side by side. */
+export function partsOf(whole: Progress): () => Progress {
+  const sum = { listed: 0, probed: 0 };
+  return () => {
+    const own = { listed: 0, probed: 0 };
+    const tell = (what: keyof typeof sum) => (number: number) => {
+      sum[what] += number - own[what];
+      own[what] = number;
+      whole[what](sum[what]);
+    };
+    return { listed: tell("listed"), probed: tell("probed") };
   };
 }
 

@@ -3,9 +3,9 @@ import { readConfigFile } from "../config/file.ts";
 import { nearest } from "../config/nearest.ts";
 import { ConfigError } from "../config/problems.ts";
 import type { Settings } from "../config/settings.ts";
-import { settleLate } from "../config/settling.ts";
 import { readStorageKeys } from "../config/storage-keys.ts";
 import type { Sandbox } from "../sandbox/server.ts";
+import { type Configured, configured, theOne } from "./configured.ts";
 import type { Invocation } from "./invocation.ts";
 import { SANDBOX_JOURNAL } from "./sandbox.ts";
 
@@ -16,10 +16,16 @@ import { SANDBOX_JOURNAL } from "./sandbox.ts";
  * @param sandbox stands in for the base and the bucket, and for the configuration file; null without one
  * @throws ConfigError with everything that is wrong
  */
-export async function readSettings(
+export async function readSettings(invocation: Invocation, sandbox: Sandbox | null): Promise<Settings | "disabled"> {
+  const found = await readBases(invocation, sandbox);
+  return found === "disabled" ? found : theOne(found);
+}
+
+/** What a run is given, for the base or for each of several. */
+export async function readBases(
   { command, flags, env, terminal }: Invocation,
   sandbox: Sandbox | null,
-): Promise<Settings | "disabled"> {
+): Promise<Configured | "disabled"> {
   const environment = readEnvironment(sandbox === null ? env : { ...env, ...sandbox.env });
   if (environment.token !== null) terminal.keepSecret(environment.token);
   if (!environment.pollingEnabled && command !== "scan") return "disabled";
@@ -27,7 +33,7 @@ export async function readSettings(
     sandbox === null ? await readConfigFile(flags.config ?? null, process.cwd()) : { path: null, content: {} };
   // The sandbox's bucket is public; a key that is meant for another place must not be tried on it.
   const surroundings = sandbox === null ? environment : { ...environment, storageKeys: readStorageKeys({}) };
-  const settings = await settleLate(file, surroundings, {
+  const found = await configured(file, surroundings, flags.base ?? null, {
     stuckAfter: flags.olderThan,
     failAfter: flags.failAfter,
     maxAge: flags.maxAge === "none" ? null : flags.maxAge,
@@ -42,9 +48,9 @@ export async function readSettings(
       flagsOnly: sandbox !== null || !isScheduled({ command, flags }),
     },
   });
-  for (const secret of settings.secrets) terminal.keepSecret(secret);
-  checkOperations(flags.operation ?? [], settings);
-  return settings;
+  for (const { secrets } of found.bases) for (const secret of secrets) terminal.keepSecret(secret);
+  checkOperations(flags.operation ?? [], found.bases);
+  return found;
 }
 
 /** Whether this may be the sweep that a scheduler runs, of which those who watch are told. */
@@ -52,8 +58,8 @@ function isScheduled({ command, flags }: Pick<Invocation, "command" | "flags">):
   return command === "recover" && !flags.dryRun && !flags.confirm && flags.job === undefined;
 }
 
-function checkOperations(named: readonly string[], { operations }: Settings): void {
-  const known = operations.map(({ name }) => name);
+function checkOperations(named: readonly string[], bases: readonly Settings[]): void {
+  const known = [...new Set(bases.flatMap(({ operations }) => operations.map(({ name }) => name)))];
   const problems = named
     .filter((name) => !known.includes(name))
     .map((name) => {

@@ -1,9 +1,10 @@
 import type { Env } from "../config/environment.ts";
+import type { BaseName } from "../config/settings.ts";
 import type { DoctorFlags } from "./commands/doctor.ts";
 import { diagnose } from "./diagnose.ts";
 import { type ExitCode, exitCodeOfFindings } from "./exit-codes.ts";
 import { findConfiguration } from "./find-configuration.ts";
-import { type Diagnosis, renderDiagnosis, renderDiagnosisJson } from "./render/doctor.ts";
+import { type Diagnosis, renderDiagnosesJson, renderDiagnosis } from "./render/doctor.ts";
 import { openSandbox } from "./sandbox.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -14,15 +15,23 @@ export async function runDoctor(
 ): Promise<ExitCode> {
   const sandbox = flags.sandbox ? await openSandbox({ lateWebhook: false }) : null;
   try {
-    const found = await findConfiguration(env, flags.config ?? null, sandbox);
-    for (const secret of [found.environment.token, ...(found.settings?.secrets ?? [])]) {
-      if (secret !== null) terminal.keepSecret(secret);
+    const found = await findConfiguration(env, { file: flags.config ?? null, bases: flags.base ?? null }, sandbox);
+    for (const { environment, settings } of found) {
+      for (const secret of [environment.token, ...(settings?.secrets ?? [])]) {
+        if (secret !== null) terminal.keepSecret(secret);
+      }
     }
-    const diagnosis = await diagnose(found);
-    terminal.out(
-      flags.output === "json" ? renderDiagnosisJson(diagnosis) : await page(diagnosis, flags, terminal, env),
-    );
-    return exitCodeOfFindings(diagnosis.findings);
+    const diagnoses: (Diagnosis & { readonly base: BaseName | null })[] = [];
+    for (const each of found) {
+      const diagnosis = { base: each.settings?.base ?? null, ...(await diagnose(each)) };
+      diagnoses.push(diagnosis);
+      if (flags.output === "json") continue;
+      const heading = found.length === 1 ? "" : `${diagnosis.base?.name} (${diagnosis.base?.id})\n\n`;
+      const told = await page(diagnosis, flags, terminal, env);
+      terminal.out(told === "" ? "" : `${heading}${told}${found.length === 1 ? "" : "\n"}`);
+    }
+    if (flags.output === "json") terminal.out(renderDiagnosesJson(diagnoses));
+    return exitCodeOfFindings(diagnoses.flatMap(({ findings }) => findings));
   } finally {
     await sandbox?.close();
   }

@@ -1,12 +1,13 @@
 import { readEnvironment } from "../config/environment.ts";
 import { readConfigFile } from "../config/file.ts";
 import { ConfigError } from "../config/problems.ts";
-import { type Settings, settle } from "../config/settings.ts";
+import type { Settings } from "../config/settings.ts";
 import { type Difference, replay } from "../core/replay.ts";
 import { filesOf } from "../journal/file.ts";
 import { NoJournalError } from "../journal/read.ts";
 import { recordedRuns } from "../journal/recorded.ts";
 import type { ReplayFlags } from "./commands/replay.ts";
+import { configured, listsBases, theOne } from "./configured.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { Invocation } from "./invocation.ts";
 import { count, inWords } from "./words.ts";
@@ -49,16 +50,14 @@ export async function runReplay(
 async function settingsOf(flags: ReplayFlags, env: Invocation["env"]): Promise<Settings> {
   const environment = readEnvironment(env);
   const file = await readConfigFile(flags.config ?? null, process.cwd());
-  const named = { token: environment.token ?? "none", baseId: environment.baseId ?? "appNone" };
-  return settle(
-    file,
-    { ...environment, ...named },
-    {
-      stuckAfter: flags.olderThan,
-      failAfter: flags.failAfter,
-      maxAge: flags.maxAge === "none" ? null : flags.maxAge,
-    },
-  );
+  const { token, baseId } = environment;
+  const known = { ...environment, token: token ?? "none", baseId: listsBases(file) ? baseId : (baseId ?? "appNone") };
+  const found = await configured(file, known, flags.base ?? null, {
+    stuckAfter: flags.olderThan,
+    failAfter: flags.failAfter,
+    maxAge: flags.maxAge === "none" ? null : flags.maxAge,
+  });
+  return theOne(found);
 }
 
 async function runsIn({ journal }: ReplayFlags) {

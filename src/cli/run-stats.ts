@@ -30,12 +30,13 @@ export async function runStats(flags: StatsFlags, { env, terminal }: Around): Pr
   const sandbox = flags.sandbox ? await openSandbox({ lateWebhook: false }) : null;
   const stop = catchSignals((signal) => terminal.log(`${signal}: stopping`));
   try {
-    const { output, color, config } = flags;
+    const { output, color, config, base } = flags;
     const asked = {
       color,
       ...(output === undefined ? {} : { output }),
       ...(config === undefined ? {} : { config }),
       ...(flags.journal === undefined ? {} : { journal: flags.journal }),
+      ...(base === undefined ? {} : { base }),
     };
     const settings = await readSettings({ command: "scan", flags: asked, env, terminal }, sandbox);
     if (settings === "disabled") return EXIT.done;

@@ -1,9 +1,9 @@
 import { ConfigError } from "../config/problems.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { Invocation } from "./invocation.ts";
-import { runOnce } from "./one-run.ts";
 import { formatOf } from "./print.ts";
-import { readSettings } from "./read-settings.ts";
+import { readBases } from "./read-settings.ts";
+import { runConfigured } from "./run-configured.ts";
 import { openSandbox } from "./sandbox.ts";
 import { catchSignals } from "./stop.ts";
 
@@ -18,13 +18,12 @@ export async function runSweep(invocation: Invocation): Promise<ExitCode> {
     : null;
   const stop = catchSignals((name) => terminal.log(`${name}: finishing the write in flight`));
   try {
-    const settings = await readSettings(invocation, sandbox);
-    if (settings === "disabled") {
+    const found = await readBases(invocation, sandbox);
+    if (found === "disabled") {
       terminal.log("disabled by POLLING_ENABLED=false");
       return EXIT.done;
     }
-    const ran = await runOnce(invocation, settings, formatOf(invocation), stop);
-    return ran === "locked" ? EXIT.locked : ran.code;
+    return (await runConfigured(invocation, found, formatOf(invocation), stop)).code;
   } finally {
     stop.dispose();
     await sandbox?.close();

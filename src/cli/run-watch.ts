@@ -1,15 +1,15 @@
 import { readEnvironment } from "../config/environment.ts";
 import { ConfigError } from "../config/problems.ts";
-import type { Settings } from "../config/settings.ts";
 import type { Duration } from "../core/job.ts";
 import type { Sandbox } from "../sandbox/server.ts";
 import { systemClock } from "./clock.ts";
+import type { Configured } from "./configured.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { Invocation } from "./invocation.ts";
-import { type Ending, keepWatch, type Rhythm } from "./keep-watch.ts";
-import { type Ran, runOnce } from "./one-run.ts";
+import { keepWatch, type Rhythm } from "./keep-watch.ts";
 import type { Flags } from "./options.ts";
-import { readSettings } from "./read-settings.ts";
+import { readBases } from "./read-settings.ts";
+import { runConfigured } from "./run-configured.ts";
 import { openSandbox } from "./sandbox.ts";
 import { catchSignals, type Stop } from "./stop.ts";
 import { inWords } from "./words.ts";
@@ -51,13 +51,14 @@ function rhythmOf({ every: given, jitter = 0 }: WatchFlags, { env }: Pick<Invoca
 async function watch(invocation: Invocation, rhythm: Rhythm, sandbox: Sandbox | null, stop: Stop): Promise<ExitCode> {
   const { terminal } = invocation;
   // A configuration that is wrong from the start ends the program; later it may be in the middle of being edited.
-  const given = await readSettings(invocation, sandbox);
+  const given = await readBases(invocation, sandbox);
   if (given === "disabled") {
     terminal.log("disabled by POLLING_ENABLED=false");
     return EXIT.done;
   }
-  terminal.log(`sweeping base ${given.airtable.baseId} every ${inWords(rhythm.every)}`);
-  let first: Settings | null = given;
+  const what = given.many ? `${given.bases.length} bases` : `base ${given.bases[0].airtable.baseId}`;
+  terminal.log(`sweeping ${what} every ${inWords(rhythm.every)}`);
+  let first: Configured | null = given;
   await keepWatch(
     rhythm,
     {
@@ -67,11 +68,11 @@ async function watch(invocation: Invocation, rhythm: Rhythm, sandbox: Sandbox | 
       backingOff: (wait) => terminal.log(`the next run is in ${inWords(wait)}`, "warn"),
     },
     async () => {
-      const settings = first ?? (await settingsAnew(invocation, sandbox));
+      const found = first ?? (await configuredAnew(invocation, sandbox));
       first = null;
-      if (settings === null) return "trouble";
+      if (found === null) return "trouble";
       try {
-        return endingOf(await runOnce(invocation, settings, invocation.flags.output ?? "line", stop));
+        return (await runConfigured(invocation, found, invocation.flags.output ?? "line", stop)).ending;
       } finally {
         terminal.logAs({ runId: null });
       }
@@ -81,18 +82,13 @@ async function watch(invocation: Invocation, rhythm: Rhythm, sandbox: Sandbox | 
 }
 
 /** Reads all anew, as a run of cron would: tokens in files are replaced in time. Null where that failed. */
-async function settingsAnew(invocation: Invocation, sandbox: Sandbox | null): Promise<Settings | null> {
+async function configuredAnew(invocation: Invocation, sandbox: Sandbox | null): Promise<Configured | null> {
   try {
-    const settings = await readSettings(invocation, sandbox);
-    return settings === "disabled" ? null : settings;
+    const found = await readBases(invocation, sandbox);
+    return found === "disabled" ? null : found;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     invocation.terminal.log(`the configuration is wrong; nothing was read or written.\n${error.message}`, "error");
     return null;
   }
-}
-
-function endingOf(ran: Ran): Ending {
-  if (ran === "locked") return "skipped";
-  return ran.fault !== null || ran.code === EXIT.unavailable ? "trouble" : "well";
 }

@@ -3,11 +3,12 @@ import type { Instant } from "../core/job.ts";
 import { type Fault, isFault, UpstreamError } from "../core/ports.ts";
 import type { Entry, Report } from "../core/report.ts";
 import { requestsOf, sweep } from "../core/sweep.ts";
+import type { Shared } from "./adapters.ts";
 import { EXIT, type ExitCode, exitCodeOf, exitCodeOfFault } from "./exit-codes.ts";
 import type { Invocation } from "./invocation.ts";
-import { armLimits } from "./limits.ts";
+import { armLimits, type RunLimits } from "./limits.ts";
 import { openRun } from "./open-run.ts";
-import { startProgress } from "./progress.ts";
+import { type Progress, startProgress } from "./progress.ts";
 import type { Stop } from "./stop.ts";
 
 /** What came of one sweep. */
@@ -29,21 +30,41 @@ export interface Listener {
   warn(message: string): void;
 }
 
+/** What a sweep takes place in. */
+export interface Frame {
+  readonly limits: RunLimits;
+  readonly progress: Progress;
+  /** What it shares with sweeps of other bases; null where it is the only one. */
+  readonly shared: Shared | null;
+}
+
+/** The frame of one or more sweeps, to be ended after them. */
+export function openFrame({ flags, terminal }: Invocation, settings: Settings, stop: Stop) {
+  // A person who is asked takes the time they take.
+  const deadline = flags.confirm && flags.deadline === undefined ? null : settings.deadline;
+  const limits = armLimits(deadline, stop);
+  const progress = startProgress(terminal, flags.quiet === true);
+  return {
+    limits,
+    progress,
+    end() {
+      progress.stop();
+      limits.dispose();
+    },
+  };
+}
+
 /** One sweep over the base and the storage of the settings, until it is done, out of time or told to stop. */
 export async function sweepOnce(
   invocation: Invocation,
   settings: Settings,
   listener: Listener,
   stop: Stop,
+  { limits, progress, shared }: Frame,
 ): Promise<Outcome> {
-  const { flags, terminal } = invocation;
-  // A person who is asked takes the time they take.
-  const deadline = flags.confirm && flags.deadline === undefined ? null : settings.deadline;
-  const limits = armLimits(deadline, stop);
-  const progress = startProgress(terminal, flags.quiet === true);
-  const { run, close } = await openRun(invocation, settings, limits, { ...progress, ...listener });
+  const { run, close } = await openRun(invocation, settings, limits, { ...progress, ...listener }, shared);
   const { runId } = run.signature;
-  terminal.logAs({ runId });
+  invocation.terminal.logAs({ runId });
   const startedAt = run.clock.now();
   const outcome = (report: Report | null, fault: Outcome["fault"], code: ExitCode): Outcome => {
     return { runId, startedAt, finishedAt: run.clock.now(), requests: requestsOf(run), report, fault, code };
@@ -58,8 +79,6 @@ export async function sweepOnce(
     if (!isFault(fault)) throw error;
     return outcome(null, fault, exitCodeOfFault(fault));
   } finally {
-    progress.stop();
-    limits.dispose();
     await close();
   }
 }

@@ -1,5 +1,5 @@
 import type { Settings } from "../config/settings.ts";
-import type { Entry } from "../core/report.ts";
+import type { Entry, Report } from "../core/report.ts";
 import { nothingDecided } from "./exit-codes.ts";
 import type { Invocation } from "./invocation.ts";
 import type { UsualDurations } from "./learned-pace.ts";
@@ -9,7 +9,7 @@ import { brakeLines } from "./render/brake.ts";
 import type { Outcome } from "./sweep-once.ts";
 import { inWords } from "./words.ts";
 
-/** Tells on stderr what went wrong with a sweep, and which of the jobs that were asked for it did not meet. */
+/** Tells on stderr what went wrong with a sweep. */
 export function tellTrouble({ report, fault }: Outcome, { storage }: Settings, { flags, terminal }: Invocation): void {
   if (fault !== null) terminal.log(`${fault.message}${fault.hint === null ? "" : `\n${fault.hint}`}`, "error");
   if (report === null) return;
@@ -19,9 +19,15 @@ export function tellTrouble({ report, fault }: Outcome, { storage }: Settings, {
   if (fault === null && nothingDecided(report)) {
     terminal.log(`nothing could be decided: ${storage.baseUrl} gave no answer for any job`, "error");
   }
+}
+
+/** Tells which of the jobs that were asked for no sweep has met. */
+export function tellUnmet(reports: readonly Report[], { flags, terminal }: Invocation): void {
   for (const name of flags.job ?? []) {
-    if (report.entries.some(({ id, externalId }) => id === name || externalId === name)) continue;
-    terminal.log(`${name} is not among the stuck jobs`, "warn");
+    const isMet = reports.some(({ entries }) =>
+      entries.some(({ id, externalId }) => id === name || externalId === name),
+    );
+    if (!isMet) terminal.log(`${name} is not among the stuck jobs`, "warn");
   }
 }
 

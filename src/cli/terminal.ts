@@ -10,6 +10,8 @@ export interface Terminal {
   log(message: string, level?: Level, fields?: Fields): void;
   /** How the log is written from here on; what is absent stays as it is. */
   logAs(style: Partial<Omit<LogStyle, "systemd">>): void;
+  /** The same terminal for one base of several: its lines name it, and its run. */
+  forBase(name: string): Terminal;
   /** Overwrites the progress line; only ever called when `interactive`. */
   progress(line: string): void;
   readonly stdoutIsTerminal: boolean;
@@ -41,23 +43,36 @@ export function processTerminal(process: NodeJS.Process): Terminal {
       if (error.code !== "EPIPE") throw error;
     });
   }
+  const write = (message: string, level: Level, fields: Fields, style: LogStyle) => {
+    if (!isWritten(level, style)) return;
+    clearProgress();
+    // Before and after: JSON writes some characters of a secret otherwise.
+    const safe = mapTexts(fields, (text) => redact(text, secrets));
+    // A person at a terminal has the run in the summary.
+    const runId = interactive && style.format === "text" ? null : style.runId;
+    const text = renderLog(level, redact(message, secrets), safe, { ...style, runId }, new Date());
+    stderr.write(redact(text, secrets));
+  };
   return {
     out(text) {
       clearProgress();
       stdout.write(redact(text, secrets));
     },
     log(message, level = "notice", fields = {}) {
-      if (!isWritten(level, style)) return;
-      clearProgress();
-      // Before and after: JSON writes some characters of a secret otherwise.
-      const safe = mapTexts(fields, (text) => redact(text, secrets));
-      // A person at a terminal has the run in the summary.
-      const runId = interactive && style.format === "text" ? null : style.runId;
-      const text = renderLog(level, redact(message, secrets), safe, { ...style, runId }, new Date());
-      stderr.write(redact(text, secrets));
+      write(message, level, fields, style);
     },
     logAs(changed) {
       style = { ...style, ...changed };
+    },
+    forBase(base) {
+      let own: Partial<LogStyle> = { base };
+      return {
+        ...this,
+        log: (message, level = "notice", fields = {}) => write(message, level, fields, { ...style, ...own }),
+        logAs(changed) {
+          own = { ...own, ...changed };
+        },
+      };
     },
     progress(line) {
       // A line that wraps could not be erased.

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Settings } from "../config/settings.ts";
+import type { Instant } from "../core/job.ts";
 import { JournalError } from "../core/journal.ts";
 import { UpstreamError } from "../core/ports.ts";
 import type { RunResult, Trouble } from "../watching/result.ts";
@@ -43,29 +44,34 @@ export async function startWatching(
       await watch.finished(resultOf(outcome, settings, stop), summary);
     },
     async crashed(error) {
-      const now = systemClock.now();
-      const outcome: Outcome = {
-        runId: randomUUID(),
-        startedAt,
-        finishedAt: now,
-        requests: { airtable: 0, storage: 0, provider: 0 },
-        report: null,
-        fault: null,
-        code: EXIT.fault,
-      };
       await watch.finished(
-        resultOf(outcome, settings, stop),
+        resultOf(crash(startedAt, systemClock.now()), settings, stop),
         `stuck-jobs ${command}: a fault of the program: ${error}`,
       );
     },
   };
 }
 
-function resultOf(outcome: Outcome, settings: Settings, stop: Stop): RunResult {
+/** What came of a run that ended by a fault of the program. */
+export function crash(startedAt: Instant, finishedAt: Instant): Outcome {
+  return {
+    runId: randomUUID(),
+    startedAt,
+    finishedAt,
+    requests: { airtable: 0, storage: 0, provider: 0 },
+    report: null,
+    fault: null,
+    code: EXIT.fault,
+  };
+}
+
+/** The run as those who watch are told of it. */
+export function resultOf(outcome: Outcome, settings: Settings, stop: Stop): RunResult {
   const { runId, startedAt, finishedAt, requests, report, code } = outcome;
   return {
     runId,
     baseId: settings.airtable.baseId,
+    beside: settings.base?.others ?? [],
     version: VERSION,
     operations: settings.operations.map(({ name }) => name),
     startedAt,

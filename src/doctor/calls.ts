@@ -102,9 +102,12 @@ export function checkCalls(
 ): readonly Finding[] {
   const calls = monthlyCalls(interval, seen, traces, settings, now);
   const minutes = interval / 60_000;
-  const detail = `${inWords(calls, minutes, seen, traces)}: ${PLANS.map((plan) => shareOf(plan, calls)).join(", ")}; the workspace's other clients live on the same`;
-  if (calls.total <= FAIR_SHARE) return [pass("calls", "monthly calls", detail)];
-  const slower = Math.ceil((minutes * calls.total) / FAIR_SHARE);
+  const bases = 1 + (settings.base?.others.length ?? 0);
+  const total = bases * calls.total;
+  const ofAll = bases === 1 ? "" : `, ${number(total)} for all ${bases} bases if they are alike`;
+  const detail = `${inWords(calls, minutes, seen, traces)}${ofAll}: ${PLANS.map((plan) => shareOf(plan, total)).join(", ")}; the workspace's other clients live on the same`;
+  if (total <= FAIR_SHARE) return [pass("calls", "monthly calls", detail)];
+  const slower = Math.ceil((minutes * total) / FAIR_SHARE);
   const next = `Run less often: POLLING_INTERVAL_MINUTES=${slower}, and the schedule likewise, comes to about half of Team's.`;
   return [warn("calls", "monthly calls", detail, next)];
 }
@@ -118,7 +121,7 @@ function inWords(calls: MonthlyCalls, minutes: number, seen: Seen | null, traces
   return `${number(calls.total)} requests (${listings}${sweeps})`;
 }
 
-function shareOf({ name, calls }: (typeof PLANS)[number], { total }: MonthlyCalls): string {
+function shareOf({ name, calls }: (typeof PLANS)[number], total: number): string {
   if (calls === null) return `${name} has no limit`;
   if (total > calls) return `more than ${name}'s ${number(calls)}`;
   return `${Math.ceil((100 * total) / calls)} % of ${name}'s ${number(calls)}`;

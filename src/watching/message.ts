@@ -26,7 +26,16 @@ export function pingUrl(url: string, kind: "start" | "success" | number): string
  *
  * @param summary one line, as a person is shown it
  */
-export function pingBody(summary: string, { report, trouble, runId, exitCode }: RunResult): string {
+export function pingBody(summary: string, result: RunResult): string {
+  return cutToBytes(pingLines(summary, result));
+}
+
+/** The body for several bases: the total, and those of the bases that have something to tell. */
+export function pingBodyOfAll(total: string, results: readonly { summary: string; result: RunResult }[]): string {
+  return cutToBytes([`${total}\n`, ...results.flatMap(({ summary, result }) => ["\n", ...pingLines(summary, result)])]);
+}
+
+function pingLines(summary: string, { report, trouble, runId, exitCode }: RunResult): readonly string[] {
   const lines = (report?.entries ?? []).map(({ id, externalId, operation, verdict, error }) => {
     const words = [`${id} ${externalId ?? "-"} ${operation ?? "-"} ${verdict.kind} ${verdict.reason}`];
     if (verdict.detail !== "") words.push(verdict.detail);
@@ -38,7 +47,7 @@ export function pingBody(summary: string, { report, trouble, runId, exitCode }: 
     ...(trouble === null || summary.includes(trouble.detail) ? [] : [trouble.detail]),
     `exit code ${exitCode}, run ${runId}`,
   ];
-  return cutToBytes([...head, ...lines].map((line) => `${line.replaceAll("\n", " ")}\n`));
+  return [...head, ...lines].map((line) => `${line.replaceAll("\n", " ")}\n`);
 }
 
 function cutToBytes(lines: readonly string[]): string {

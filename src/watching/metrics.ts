@@ -81,17 +81,26 @@ const KEPT = "stuck_jobs_last_success_timestamp_seconds";
  * @param before what the file held; counters go on from there, and begin at 0 where it cannot be read
  */
 export function renderMetrics(result: RunResult, before: string): string {
+  return renderAllMetrics([result], before);
+}
+
+/** The same for several bases in one file. Of bases that are configured and were not swept all stays as it was. */
+export function renderAllMetrics(results: readonly RunResult[], before: string): string {
   const old = samplesIn(before);
+  const swept = new Set(results.map(({ baseId }) => baseId));
+  const beside = new Set(results.flatMap((result) => result.beside).filter((id) => !swept.has(id)));
   return METRICS.map((metric) => {
     const { name, type, help } = metric;
     const values = new Map<string, number>();
-    const kept = type === "counter" || name === KEPT;
+    const goesOn = [...(type === "counter" || name === KEPT ? swept : []), ...beside];
     for (const [series, value] of old) {
-      if (kept && series.startsWith(`${name}{base=${quoted(result.baseId)}`)) values.set(series, value);
+      if (goesOn.some((id) => series.startsWith(`${name}{base=${quoted(id)}`))) values.set(series, value);
     }
-    for (const { labels, value } of metric.samples(result)) {
-      const series = seriesOf(name, { base: result.baseId, ...labels });
-      values.set(series, type === "counter" ? (values.get(series) ?? 0) + value : value);
+    for (const result of results) {
+      for (const { labels, value } of metric.samples(result)) {
+        const series = seriesOf(name, { base: result.baseId, ...labels });
+        values.set(series, type === "counter" ? (values.get(series) ?? 0) + value : value);
+      }
     }
     if (values.size === 0) return "";
     const lines = [...values].map(([series, value]) => `${series} ${value}\n`);

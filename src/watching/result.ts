@@ -5,6 +5,8 @@ import type { Report } from "../core/report.ts";
 export interface RunResult {
   readonly runId: string;
   readonly baseId: string;
+  /** The ids of bases that are configured beside it. */
+  readonly beside: readonly string[];
   readonly version: string;
   /** Names of the operations that are configured. */
   readonly operations: readonly string[];

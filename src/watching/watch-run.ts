@@ -5,7 +5,7 @@ import type { Clock } from "../core/ports.ts";
 import { changesSince } from "./changes.ts";
 import { readWhole, replaceFile } from "./files.ts";
 import { chatBodies, pingBody, pingUrl } from "./message.ts";
-import { renderMetrics } from "./metrics.ts";
+import { renderAllMetrics } from "./metrics.ts";
 import type { RunResult } from "./result.ts";
 import { DEFAULT_PATIENCE, type Letter, type Sent, send } from "./send.ts";
 import { NOTHING_TOLD, readState, type State, stateFileOf, writeState } from "./state.ts";
@@ -35,18 +35,25 @@ export function watchRun(settings: WatchingSettings, surroundings: Surroundings)
     async finished(result, summary) {
       const { metricsFile, pingUrl: url, notifyUrl } = settings;
       await Promise.all([
-        metricsFile === null ? null : keepMetrics(metricsFile, result, surroundings),
-        url === null || start === null ? null : pingEnd(url, start, result, summary, surroundings),
+        metricsFile === null ? null : keepMetrics(metricsFile, [result], surroundings),
+        url === null || start === null
+          ? null
+          : pingEnd(url, start, result.exitCode, pingBody(summary, result), surroundings),
         notifyUrl === null ? null : notify(notifyUrl, settings.failuresOver, result, surroundings),
       ]);
     },
   };
 }
 
-async function keepMetrics(path: string, result: RunResult, { warn }: Surroundings): Promise<void> {
+/** Writes the metrics of one base, or of several, into a file. */
+export async function keepMetrics(
+  path: string,
+  results: readonly RunResult[],
+  { warn }: Pick<Surroundings, "warn">,
+): Promise<void> {
   try {
     // node_exporter runs as another user.
-    await replaceFile(path, renderMetrics(result, await readWhole(path)), 0o644);
+    await replaceFile(path, renderAllMetrics(results, await readWhole(path)), 0o644);
   } catch (error) {
     warn(`the metrics could not be written: ${wordsOf(error)}`);
   }
@@ -55,12 +62,14 @@ async function keepMetrics(path: string, result: RunResult, { warn }: Surroundin
 /** What was sent should arrive before the end does, or the run would seem to go on. */
 const START_GRACE = 2_000;
 
-interface Start {
+/** The ping of a run that has begun. */
+export interface Start {
   /** Gives up what does not get through: it is old news by then. Tells what went wrong before, or null. */
   end(): Promise<string | null>;
 }
 
-function pingStart(url: string, surroundings: Surroundings): Start {
+/** Pings that a run begins. */
+export function pingStart(url: string, surroundings: Surroundings): Start {
   const ending = new AbortController();
   let failure: string | null = null;
   const sent = ping(url, "start", "", { ...surroundings, signal: ending.signal }, ending.signal).then((answer) => {
@@ -79,17 +88,17 @@ function pingStart(url: string, surroundings: Surroundings): Start {
   };
 }
 
-/** A ping that is not taken is told once, not for the start and the end. */
-async function pingEnd(
+/** Pings how a run ended. A ping that is not taken is told once, not for the start and the end. */
+export async function pingEnd(
   url: string,
   start: Start,
-  result: RunResult,
-  summary: string,
+  exitCode: number,
+  body: string,
   surroundings: Surroundings,
 ): Promise<void> {
   const failure = await start.end();
-  const kind = result.exitCode === 0 ? "success" : result.exitCode;
-  const end = await ping(url, kind, pingBody(summary, result), surroundings);
+  const kind = exitCode === 0 ? "success" : exitCode;
+  const end = await ping(url, kind, body, surroundings);
   const detail = end.kind === "failed" ? end.detail : failure;
   if (detail !== null) surroundings.warn(`the ping was not taken: ${detail}`);
 }
@@ -105,8 +114,18 @@ function ping(
   return send(letter, { ...DEFAULT_PATIENCE, clock, signal, ...(cut === undefined ? {} : { cut }) });
 }
 
-/** Posts what has changed, and what is left of earlier runs; what is not taken is kept for the next one. */
-async function notify(url: string, failuresOver: number, result: RunResult, surroundings: Surroundings): Promise<void> {
+/**
+ * Posts what has changed, and what is left of earlier runs; what is not taken is kept for the next one. Tells whether
+ * all was taken.
+ *
+ * @param url null: it is known not to take anything now, and all is kept
+ */
+export async function notify(
+  url: string | null,
+  failuresOver: number,
+  result: RunResult,
+  surroundings: Surroundings,
+): Promise<boolean> {
   const { clock, redact, signal, warn } = surroundings;
   const memory = openMemory(stateFileOf(result.baseId, surroundings.env));
   const before = await memory.read();
@@ -115,11 +134,14 @@ async function notify(url: string, failuresOver: number, result: RunResult, surr
   const pending = [...before.pending, ...fresh].slice(-MOST_PENDING);
   // Kept before it is sent: if the program is killed meanwhile, a message may come twice, but it is not lost.
   await memory.write({ conditions: after, pending });
+  if (url === null) return false;
   const bodies = chatBodies(pending, result, clock.now());
+  let taken = true;
   for (const body of bodies) {
     const letter: Letter = { url, body, contentType: "application/json" };
     const sent = await send(letter, { ...DEFAULT_PATIENCE, clock, signal });
     if (sent.kind === "failed") {
+      taken = false;
       warn(`the notification was not taken, the next run tries again: ${sent.detail}`);
       break;
     }
@@ -127,6 +149,7 @@ async function notify(url: string, failuresOver: number, result: RunResult, surr
   }
   const trouble = memory.trouble();
   if (trouble !== null) warn(`what was told cannot be kept, so it is told again: ${trouble}`);
+  return taken;
 }
 
 /** A chat that is gone for long gets the latest of what it missed. */

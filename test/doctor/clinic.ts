@@ -5,7 +5,7 @@ import * as z from "zod";
 import { diagnose } from "../../src/cli/diagnose.ts";
 import { exitCodeOfFindings } from "../../src/cli/exit-codes.ts";
 import { findConfiguration } from "../../src/cli/find-configuration.ts";
-import { renderDiagnosisJson } from "../../src/cli/render/doctor.ts";
+import { renderDiagnosesJson } from "../../src/cli/render/doctor.ts";
 import type { Settings } from "../../src/config/settings.ts";
 import { folder } from "../e2e/cli.ts";
 import { openWorld, type World, type WorldOptions } from "../e2e/world.ts";
@@ -53,11 +53,12 @@ export async function examined(world: World, { yaml = "{}", env = {} }: Case = {
   const config = join(folder(), "stuck-jobs.yaml");
   writeFileSync(config, yaml);
   const before = world.requests.length;
-  const found = await findConfiguration({ ...world.env, ...env }, config, null);
+  const [found] = await findConfiguration({ ...world.env, ...env }, { file: config, bases: null }, null);
+  if (found === undefined) throw new Error("no configuration was found");
   const diagnosed = await diagnose({ ...found, settings: found.settings === null ? null : hurried(found.settings) });
   const asked = world.requests.slice(before);
   expect(asked.filter(({ method }) => method !== "GET")).toEqual([]);
-  const diagnosis = diagnosisIn(renderDiagnosisJson(diagnosed));
+  const diagnosis = diagnosisIn(renderDiagnosesJson([{ ...diagnosed, base: null }]));
   return {
     ...diagnosis,
     code: exitCodeOfFindings(diagnosed.findings),

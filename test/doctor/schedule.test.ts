@@ -29,6 +29,20 @@ describe("the monthly calls", () => {
     expect(of("calls")[0]?.detail).toMatch(/^730 requests .* 73 % of Free's 1,000, 1 % of Team's/);
   });
 
+  it("are those of all the bases that are configured", async () => {
+    const world = await openWorld();
+    const { AIRTABLE_BASE_ID: id } = world.env;
+    const more = ["appOther0000001", "appOther0000002"].map((baseId) => `{ baseId: ${baseId} }`);
+    const { of } = await examined(world, { yaml: `bases: [{ baseId: ${id} }, ${more.join(", ")}]` });
+    expect(of("calls")[0]?.detail).toMatch(
+      /^21,888 requests \(every 2 minutes 1 listing, 0 stuck now\), 65,664 for all 3 bases if they are alike: .*66 % of Team's/,
+    );
+    expect(of("calls")[0]).toMatchObject({
+      level: "warn",
+      next: expect.stringContaining("POLLING_INTERVAL_MINUTES=3,"),
+    });
+  });
+
   it("are warned of where half a Team plan does not hold them, with an interval that it does", async () => {
     const { code, of } = await examinedWorld({ env: { POLLING_INTERVAL_MINUTES: "0.5" } });
     expect(code).toBe(0);

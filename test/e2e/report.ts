@@ -7,7 +7,10 @@ const sighting = z.strictObject({
   detail: z.string(),
 });
 
+const base = z.strictObject({ name: z.string(), id: z.string() });
+
 const job = z.strictObject({
+  base: base.optional(),
   id: z.string(),
   externalId: z.string().nullable(),
   type: z.string().nullable(),
@@ -34,6 +37,7 @@ const job = z.strictObject({
 
 const head = z.strictObject({
   schema: z.literal("stuck-jobs/report@1"),
+  base: base.optional(),
   command: z.enum(["scan", "recover", "fail-old"]),
   dryRun: z.boolean(),
   runId: z.string(),
@@ -59,6 +63,36 @@ const head = z.strictObject({
 const report = head.extend({ jobs: z.array(job) });
 
 export type ReportJson = z.output<typeof report>;
+
+const total = head
+  .pick({ command: true, dryRun: true, version: true, startedAt: true, finishedAt: true, durationMs: true })
+  .extend({
+    schema: z.literal("stuck-jobs/reports@1"),
+    summary: head.shape.summary,
+    requests: head.shape.requests,
+    faults: z.array(z.strictObject({ base, message: z.string(), exitCode: z.int() })),
+  })
+  .strict();
+
+/** The reports of several bases as one document. */
+export function reportsIn(stdout: string) {
+  return total.extend({ reports: z.array(report) }).parse(JSON.parse(stdout));
+}
+
+/** The lines of ndjson for several bases: jobs, a summary for each base, the total. */
+export function manyLinesIn(stdout: string) {
+  const lines: readonly unknown[] = stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const rest = lines.slice(0, -1);
+  const isSummary = (line: unknown) => head.safeParse(line).success;
+  return {
+    jobs: rest.filter((line) => !isSummary(line)).map((line) => job.parse(line)),
+    summaries: rest.filter(isSummary).map((line) => head.parse(line)),
+    total: total.parse(lines.at(-1)),
+  };
+}
 
 /** The contract's report, shape and all; what is not in it is refused. */
 export function reportIn(stdout: string): ReportJson {

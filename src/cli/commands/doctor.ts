@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { oneBase } from "../options.ts";
 import type { Surroundings } from "./shared.ts";
 
 /** The flags of `stuck-jobs doctor`. */
@@ -7,6 +8,7 @@ export interface DoctorFlags {
   readonly quiet?: boolean;
   readonly color: boolean;
   readonly config?: string;
+  readonly base?: readonly string[];
   readonly sandbox?: boolean;
 }
 
@@ -22,6 +24,7 @@ export function addDoctor(program: Command, { env, terminal, exit }: Surrounding
     .option("-q, --quiet", "print only what is not well")
     .option("--no-color", "no colours")
     .option("--config <file>", "read this configuration file")
+    .addOption(oneBase())
     .option("--sandbox", "examine the embedded sandbox instead of a base")
     .addHelpText(
       "after",

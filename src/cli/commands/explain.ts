@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import type { Flags } from "../options.ts";
+import { type Flags, oneBase } from "../options.ts";
 import { logAsAsked, type Surroundings } from "./shared.ts";
 
 /** `stuck-jobs explain`: why one job is treated as it is. */
@@ -14,6 +14,7 @@ export function addExplain(program: Command, { env, terminal, exit }: Surroundin
     .addOption(new Option("-o, --output <format>", "table (a page to read) or json").choices(["table", "json"]))
     .option("--no-color", "no colours")
     .option("--config <file>", "read this configuration file")
+    .addOption(oneBase())
     .option("--sandbox", "look into the embedded sandbox instead of a base")
     .addHelpText(
       "after",

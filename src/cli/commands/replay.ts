@@ -1,12 +1,13 @@
 import { type Command, Option } from "commander";
 import type { Duration } from "../../core/job.ts";
-import { duration, durationOrNone } from "../options.ts";
+import { duration, durationOrNone, oneBase } from "../options.ts";
 import type { Surroundings } from "./shared.ts";
 
 /** The flags of `stuck-jobs replay`. */
 export interface ReplayFlags {
   readonly journal: string;
   readonly config?: string;
+  readonly base?: readonly string[];
   readonly run?: string;
   readonly olderThan?: Duration;
   readonly failAfter?: Duration;
@@ -24,6 +25,7 @@ export function addReplay(program: Command, { env, terminal, exit }: Surrounding
     )
     .requiredOption("--journal <path>", "the journal to read, with the files that were set aside")
     .option("--config <file>", "the configuration to judge by (default: the one found from here)")
+    .addOption(oneBase())
     .option("--run <id>", "only this run")
     .addOption(new Option("--older-than <dur>", "judge by this stuckAfter").argParser(duration))
     .addOption(new Option("--fail-after <dur>", "judge by this failAfter").argParser(duration))

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import type { Duration } from "../../core/job.ts";
-import { duration, wholeNumber } from "../options.ts";
+import { duration, oneBase, wholeNumber } from "../options.ts";
 import { logAsAsked, type Surroundings } from "./shared.ts";
 
 /** The flags of `stuck-jobs stats`. */
@@ -13,6 +13,7 @@ export interface StatsFlags {
   readonly journal?: string;
   readonly color: boolean;
   readonly config?: string;
+  readonly base?: readonly string[];
   readonly sandbox?: boolean;
 }
 
@@ -40,6 +41,7 @@ export function addStats(program: Command, { env, terminal, exit }: Surroundings
     .option("--journal <path|none>", "what was written before, as this file tells (default: in the state folder)")
     .option("--no-color", "no colours")
     .option("--config <file>", "read this configuration file")
+    .addOption(oneBase())
     .option("--sandbox", "count the jobs of the embedded sandbox instead of a base's")
     .addHelpText(
       "after",

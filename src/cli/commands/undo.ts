@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { duration, type Flags } from "../options.ts";
+import { duration, type Flags, oneBase } from "../options.ts";
 import { logAsAsked, type Surroundings } from "./shared.ts";
 
 /** The flags of `stuck-jobs undo`. */
@@ -25,6 +25,7 @@ export function addUndo(program: Command, { env, terminal, exit }: Surroundings)
     .option("-q, --quiet", "print errors only")
     .option("--no-color", "no colours")
     .option("--config <file>", "read this configuration file")
+    .addOption(oneBase())
     .option("--sandbox", "run against the embedded sandbox instead of a base")
     .addHelpText(
       "after",

@@ -1,8 +1,10 @@
 import type { ChalkInstance } from "chalk";
 import Table from "cli-table3";
+import type { BaseName } from "../../config/settings.ts";
 import { type Finding, type Level, worstOf } from "../../doctor/finding.ts";
 import { VERSION } from "../version.ts";
 import { count } from "../words.ts";
+import { ofBase } from "./json.ts";
 import type { Canvas } from "./table.ts";
 
 /** What doctor found, and what it cost. */
@@ -11,14 +13,34 @@ export interface Diagnosis {
   readonly requests: { readonly airtable: number; readonly storage: number; readonly provider: number };
 }
 
-/** For scripts: `stuck-jobs/doctor@1`. */
-export function renderDiagnosisJson({ findings, requests }: Diagnosis): string {
+/** For scripts: `stuck-jobs/doctor@1`, or of several bases `stuck-jobs/doctors@1`, which holds one for each. */
+export function renderDiagnosesJson(diagnoses: readonly (Diagnosis & { readonly base: BaseName | null })[]): string {
+  const [only, ...more] = diagnoses;
+  const document =
+    only !== undefined && more.length === 0
+      ? documentOf(only)
+      : {
+          schema: "stuck-jobs/doctors@1",
+          version: VERSION,
+          worst: worstOf(diagnoses.flatMap(({ findings }) => findings)),
+          bases: diagnoses.map(documentOf),
+        };
+  return `${JSON.stringify(document, null, 2)}\n`;
+}
+
+function documentOf({ findings, requests, base }: Diagnosis & { readonly base: BaseName | null }) {
   const checks = findings.map((finding) => {
     const { id, level, title, detail } = finding;
     return { id, level, title, detail, next: finding.level === "pass" ? null : finding.next };
   });
-  const document = { schema: "stuck-jobs/doctor@1", version: VERSION, checks, worst: worstOf(findings), requests };
-  return `${JSON.stringify(document, null, 2)}\n`;
+  return {
+    schema: "stuck-jobs/doctor@1",
+    ...ofBase(base),
+    version: VERSION,
+    checks,
+    worst: worstOf(findings),
+    requests,
+  };
 }
 
 /** For people: a line for each check, and below those that are not well what to do. `quiet` leaves out what is well. */

@@ -1,17 +1,23 @@
+import type { BaseName } from "../../config/settings.ts";
 import type { Consultation } from "../../core/consult.ts";
 import { type Entry, outputOf, type Report } from "../../core/report.ts";
 import type { UsualDurations } from "../learned-pace.ts";
 import { BRAKE_HINT } from "./brake.ts";
 
-/** The report as the contract gives it: `stuck-jobs/report@1`, one document. */
-export function renderJson(report: Report, usual: UsualDurations): string {
+/** The report as the contract gives it: `stuck-jobs/report@1`, one document. `base` is null where there is but one. */
+export function renderJson(report: Report, usual: UsualDurations, base: BaseName | null): string {
+  return `${JSON.stringify(reportObject(report, usual, base), null, 2)}\n`;
+}
+
+/** A report with its jobs. */
+export function reportObject(report: Report, usual: UsualDurations, base: BaseName | null) {
   const jobs = report.entries.map((entry) => ({ ...jobObject(entry), ...usualOf(entry, usual) }));
-  return `${JSON.stringify({ ...head(report), jobs }, null, 2)}\n`;
+  return { ...head(report, base), jobs };
 }
 
 /** One job as a line of ndjson. */
-export function renderNdjsonJob(entry: Entry, usual: UsualDurations): string {
-  return `${JSON.stringify({ ...jobObject(entry), ...usualOf(entry, usual) })}\n`;
+export function renderNdjsonJob(entry: Entry, usual: UsualDurations, base: BaseName | null): string {
+  return `${JSON.stringify({ ...ofBase(base), ...jobObject(entry), ...usualOf(entry, usual) })}\n`;
 }
 
 /** How long jobs of its operation usually take, learned from so many; no key where it was not learned. */
@@ -23,13 +29,19 @@ function usualOf({ operation }: Entry, usual: UsualDurations) {
 }
 
 /** The last line of ndjson: the report without its jobs. */
-export function renderNdjsonSummary(report: Report): string {
-  return `${JSON.stringify(head(report))}\n`;
+export function renderNdjsonSummary(report: Report, base: BaseName | null): string {
+  return `${JSON.stringify(head(report, base))}\n`;
 }
 
-function head(report: Report) {
+/** The key that tells of which base something is. */
+export function ofBase(base: BaseName | null) {
+  return base === null ? {} : { base: { name: base.name, id: base.id } };
+}
+
+function head(report: Report, base: BaseName | null) {
   return {
     schema: "stuck-jobs/report@1",
+    ...ofBase(base),
     command: report.command,
     dryRun: report.dryRun,
     runId: report.runId,

@@ -1,4 +1,4 @@
-import type { Report } from "../../core/report.ts";
+import type { Report, Summary } from "../../core/report.ts";
 import { count } from "../words.ts";
 
 /**
@@ -6,19 +6,34 @@ import { count } from "../words.ts";
  * only a change or trouble is worth a line. A scan tells that jobs are stuck.
  */
 export function renderLine(report: Report): string {
-  const { summary, command, dryRun, brake, truncated } = report;
+  return isWorthALine(report) ? `${summaryLine(report)}\n` : "";
+}
+
+/** Whether a report is more than that all is as it was. */
+export function isWorthALine({ summary, command, dryRun, brake, truncated }: Report): boolean {
   const { stuck, recovered, failed, errors } = summary;
   const done = recovered + failed + errors > 0 || brake !== null || truncated;
-  const worthALine = command === "scan" || dryRun ? stuck > 0 : done;
-  return worthALine ? `${summaryLine(report)}\n` : "";
+  return command === "scan" || dryRun ? stuck > 0 : done;
 }
 
 /** A report in one line, whatever it tells. */
 export function summaryLine(report: Report): string {
-  const { summary, command, dryRun, truncated, brake } = report;
-  const { stuck, recovered, failed, waiting, skipped, unknown, errors } = summary;
+  return `stuck-jobs ${report.command}: ${outcomeLine(report)}`;
+}
+
+/** The same without the program's name. */
+export function outcomeLine(report: Report): string {
+  const { summary, truncated, brake } = report;
+  const held = brake === null ? [] : [`brake held ${brake.map(({ operation }) => operation).join(", ")}`];
+  const rest = truncated ? ["truncated: the rest is for the next run"] : [];
+  return `${count(summary.stuck, "stuck job")}: ${[...countsIn(summary, report), ...held, ...rest].join(", ")} (run ${report.runId})`;
+}
+
+/** What became of how many jobs. */
+export function countsIn(summary: Summary, { command, dryRun }: Pick<Report, "command" | "dryRun">): readonly string[] {
+  const { recovered, failed, waiting, skipped, unknown, errors } = summary;
   const would = command === "scan" || dryRun ? "would be " : "";
-  const parts = [
+  return [
     `${recovered} ${would}recovered`,
     `${failed} ${would}failed`,
     ...[
@@ -28,7 +43,4 @@ export function summaryLine(report: Report): string {
       [errors, errors === 1 ? "error" : "errors"] as const,
     ].flatMap(([number, word]) => (number > 0 ? [`${number} ${word}`] : [])),
   ];
-  const held = brake === null ? [] : [`brake held ${brake.map(({ operation }) => operation).join(", ")}`];
-  const rest = truncated ? ["truncated: the rest is for the next run"] : [];
-  return `stuck-jobs ${command}: ${count(stuck, "stuck job")}: ${[...parts, ...held, ...rest].join(", ")} (run ${report.runId})`;
 }

@@ -1,0 +1,100 @@
+import type { Report } from "../../core/report.ts";
+import type { Invocation } from "../invocation.ts";
+import { type Format, tableOf } from "../print.ts";
+import type { Ended, Total } from "../total.ts";
+import { VERSION } from "../version.ts";
+import { count } from "../words.ts";
+import { ofBase, reportObject } from "./json.ts";
+import { countsIn, isWorthALine, outcomeLine } from "./line.ts";
+
+/** The sweeps of several bases, as they are printed at the end; of ndjson the last line, since the rest was printed before. */
+export async function renderTotal(total: Total, format: Format, invocation: Invocation): Promise<string> {
+  switch (format) {
+    case "json": {
+      const reports = reportsOf(total).map(({ ended, report }) => reportObject(report, ended.usual, ended.base));
+      return `${JSON.stringify({ ...head(total), reports, faults: faultsOf(total) }, null, 2)}\n`;
+    }
+    case "ndjson":
+      return `${JSON.stringify({ ...head(total), faults: faultsOf(total) })}\n`;
+    case "line":
+      return invocation.flags.quiet ? "" : lines(total);
+    case "table":
+      return invocation.flags.quiet ? "" : await tables(total, invocation);
+  }
+}
+
+/** All of them in one line, whatever it tells. */
+export function totalLine(total: Total): string {
+  return `stuck-jobs ${total.command}: ${inWords(total)}`;
+}
+
+function head(total: Total) {
+  const { command, dryRun, startedAt, finishedAt, summary, requests } = total;
+  return {
+    schema: "stuck-jobs/reports@1",
+    command,
+    dryRun,
+    version: VERSION,
+    startedAt: new Date(startedAt).toISOString(),
+    finishedAt: new Date(finishedAt).toISOString(),
+    durationMs: finishedAt - startedAt,
+    summary,
+    requests,
+  };
+}
+
+function faultsOf({ ended }: Total) {
+  return ended.flatMap(({ base, fault, code }) =>
+    fault === null ? [] : [{ ...ofBase(base), message: fault, exitCode: code }],
+  );
+}
+
+/** For cron: a line for each base that is worth one, and the total; nothing where none is. */
+function lines(total: Total): string {
+  const told = reportsOf(total).filter(({ report }) => isWorthALine(report));
+  if (told.length === 0) return "";
+  const each = told.map(
+    ({ ended, report }) => `stuck-jobs ${total.command}: ${ended.base.name}: ${outcomeLine(report)}`,
+  );
+  return [...each, totalLine(total)].map((line) => `${line}\n`).join("");
+}
+
+/** For people: what is stuck in each base under its name, and the total. */
+async function tables(total: Total, invocation: Invocation): Promise<string> {
+  const stuck = reportsOf(total).filter(({ report }) => report.entries.length > 0);
+  const parts = await Promise.all(
+    stuck.map(async ({ ended, report }) => {
+      return `${headingOf(ended)}\n\n${await tableOf(report, invocation, ended.settings, ended.usual)}\n`;
+    }),
+  );
+  const { airtable, storage } = total.requests;
+  const seconds = ((total.finishedAt - total.startedAt) / 1000).toFixed(1);
+  const cost = `${count(airtable, "Airtable request")}, ${count(storage, "probe")}, ${seconds} s`;
+  return `${parts.join("")}${inWords(total)}.\n${cost}\n`;
+}
+
+function headingOf({ base: { name, id } }: Ended): string {
+  return name === id ? id : `${name} (${id})`;
+}
+
+/** "50 bases: 3 stuck jobs: 2 recovered, 1 failed; 47 with nothing stuck, 1 not swept". */
+function inWords(total: Total): string {
+  const reports = reportsOf(total);
+  const quiet = reports.filter(({ report }) => report.entries.length === 0).length;
+  const missing = total.ended.length - reports.length;
+  const rest = [
+    ...(quiet > 0 ? [`${quiet} with nothing stuck`] : []),
+    ...(missing > 0 ? [`${missing} not swept`] : []),
+  ].join(", ");
+  const { summary } = total;
+  const jobs =
+    summary.stuck === 0 ? [] : [`${count(summary.stuck, "stuck job")}: ${countsIn(summary, total).join(", ")}`];
+  return `${count(total.ended.length, "base")}: ${[...jobs, ...(rest === "" ? [] : [rest])].join("; ")}`;
+}
+
+function reportsOf({ ended }: Total): readonly { readonly ended: Ended; readonly report: Report }[] {
+  return ended.flatMap((each) => {
+    const report = each.outcome?.report ?? null;
+    return report === null ? [] : [{ ended: each, report }];
+  });
+}
