@@ -11,7 +11,7 @@ describe("fifty bases on one token", () => {
   it("are swept side by side, each as if it were alone, and the token's limit is kept", {
     timeout: 120_000,
   }, async () => {
-    const world = await openManyBases(50);
+    const world = await openManyBases(50, { limited: true });
     for (const n of world.ids.keys()) {
       if (n % 3 === 1) world.stuck(n, "recoverable");
       if (n % 3 === 2) world.stuck(n, "lost");
@@ -60,7 +60,7 @@ describe("what befalls one base", () => {
   };
 
   it("keeps no other from being recovered, and is told under its name", { timeout: 60_000 }, async () => {
-    const world = await openManyBases(5, (n) => answers[n]);
+    const world = await openManyBases(5, { instead: (n) => answers[n] });
     for (const n of world.ids.keys()) world.stuck(n, "recoverable");
     const lock = await acquireLock(lockKey({ endpointUrl: world.url, baseId: world.ids[3] ?? "" }), new Date());
     if (lock.kind === "taken") throw new Error("the lock is taken");

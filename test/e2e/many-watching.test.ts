@@ -21,7 +21,7 @@ async function held(world: { readonly url: string; readonly ids: readonly string
 it("those who watch get one ping for all bases, their metrics in one file, and a message for each change of a base", async () => {
   const receiver = await receive();
   let refused = false;
-  const world = await openManyBases(3, (n) => (refused && n < 2 ? REFUSED : undefined));
+  const world = await openManyBases(3, { instead: (n) => (refused && n < 2 ? REFUSED : undefined) });
   world.stuck(2, "recoverable");
   const cwd = world.configured();
   const metricsFile = join(cwd, "stuck-jobs.prom");
@@ -89,7 +89,7 @@ it("nobody is pinged of a run whose bases are all locked", async () => {
 it("who takes no message is tried for one base only, and gets those of all with the next run", async () => {
   let deaf = true;
   const receiver = await receive(() => (deaf ? 404 : 200));
-  const world = await openManyBases(3, () => REFUSED);
+  const world = await openManyBases(3, { instead: () => REFUSED });
   const cwd = world.configured();
   const env = { ...world.env, STUCK_JOBS_NOTIFY_URL: `${receiver.url}/chat` };
   const first = await stuckJobs(["recover"], { env, cwd });

@@ -17,7 +17,7 @@ export interface Arrival {
   readonly status: number;
 }
 
-/** Several bases of one token on one server, each with Airtable's limit, and a bucket for all. */
+/** Several bases of one token on one server, and a bucket for all. */
 export interface ManyBases {
   readonly ids: readonly string[];
   readonly url: string;
@@ -31,14 +31,20 @@ export interface ManyBases {
   status(n: number, kind: "recoverable" | "lost", number?: number): unknown;
 }
 
-/** @param instead answers in a base's place; undefined lets it answer */
-export async function openManyBases(
-  count: number,
-  instead: (n: number, request: Request) => Reply | undefined = () => undefined,
-): Promise<ManyBases> {
+export interface ManyBasesOptions {
+  /** Whether each base has Airtable's limit. A run does not know what the one before it sent within the last second. */
+  readonly limited?: boolean;
+  /** Answers in a base's place; undefined lets it answer. */
+  readonly instead?: (n: number, request: Request) => Reply | undefined;
+}
+
+export async function openManyBases(count: number, options: ManyBasesOptions = {}): Promise<ManyBases> {
+  const { limited = false, instead = () => undefined } = options;
   const ids = Array.from({ length: count }, (_, n) => `appMany${String(n).padStart(10, "0")}`);
   const schema = realSchema();
-  const bases = ids.map((baseId) => createBase({ schema, baseId, token: TOKEN, random: Math.random }));
+  const bases = ids.map((baseId) =>
+    createBase({ schema, baseId, token: TOKEN, random: Math.random, ...(limited ? {} : { limit: null }) }),
+  );
   const bucket = createBucket({ name: "outputs", listing: "open" });
   const arrivals: Arrival[] = [];
   const probes: string[] = [];
