@@ -37,12 +37,12 @@ function mostInASecond(times: readonly number[]): number {
   return Math.max(...times.map((from) => times.filter((at) => at >= from && at - from < 1000).length));
 }
 
-it("bases of one token send no more than fifty requests in any second together, and nearly so many", async () => {
+it("bases of one token send no more than forty requests in any second together, and nearly so many", async () => {
   const all = await arrivals(30, 20);
-  expect(mostInASecond(all.map(({ at }) => at))).toBe(50);
+  expect(mostInASecond(all.map(({ at }) => at))).toBe(40);
   const othersDone = Math.max(...all.filter(({ base }) => base !== 0).map(({ at }) => at));
   const sent = all.filter(({ at }) => at <= othersDone).length;
-  expect((sent / othersDone) * 1000).toBeGreaterThan(47);
+  expect((sent / othersDone) * 1000).toBeGreaterThan(37.5);
 });
 
 it("a base that wants more than the others gets no more than they while they wait", async () => {
