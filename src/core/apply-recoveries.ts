@@ -7,10 +7,10 @@ import { findNewer } from "./newer.ts";
 import { appendLine, completedLine, isOurs, supersededLine } from "./notes.ts";
 import { overlapping } from "./overlap.ts";
 import type { AttachmentValue, JobUpdate, TargetFields, TargetRecord, TargetUpdate, WriteResult } from "./ports.ts";
-import { asItCounts, isFailedByPolling } from "./revisit.ts";
+import { asItCounts, isFailedByPolling, policyOf } from "./revisit.ts";
 import type { Case, Run } from "./run.ts";
 import { serverNow } from "./server-time.ts";
-import { type Candidate, type Policy, TARGET_MISSING, type Verdict } from "./verdict.ts";
+import { type Candidate, TARGET_MISSING, type Verdict } from "./verdict.ts";
 
 /** A write rests on a read that is no older than this; else the records are read again first. */
 export const FRESH_FOR: Duration = 5_000;
@@ -112,19 +112,6 @@ export async function examine(pending: readonly Recovery[], run: Run): Promise<r
     }
   }
   return await examineTargets(open, readAt, run);
-}
-
-/**
- * A job that polling failed is judged as if failed were a stuck status, at any age: fail-old may have failed it beyond
- * `maxAge`, and what counts is when.
- */
-export function policyOf({ late }: Pick<Case, "late">, run: Pick<Run, "policy" | "failedStatus">): Policy {
-  if (!late) return run.policy;
-  const operations = run.policy.operations.map((each) => ({
-    ...each,
-    thresholds: { ...each.thresholds, maxAge: null },
-  }));
-  return { ...run.policy, stuckStatuses: [run.failedStatus], operations };
 }
 
 async function examineTargets(

@@ -1,7 +1,8 @@
-import { type Due, examine, FRESH_FOR, policyOf, type Recovery } from "./apply-recoveries.ts";
+import { type Due, examine, FRESH_FOR, type Recovery } from "./apply-recoveries.ts";
 import type { Duration } from "./job.ts";
 import { journalJobOf } from "./journaling.ts";
 import type { ReplayAnswer } from "./ports.ts";
+import { policyOf } from "./revisit.ts";
 import type { Run } from "./run.ts";
 
 /** How long the application's handler may take to complete a job after its webhook was taken, in growing steps. */

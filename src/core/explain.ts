@@ -1,4 +1,4 @@
-import { applyRecoveries, policyOf } from "./apply-recoveries.ts";
+import { applyRecoveries } from "./apply-recoveries.ts";
 import { calibrate, lyingHere, newestCompleted } from "./calibrate.ts";
 import { objection } from "./confirm.ts";
 import { consult } from "./consult.ts";
@@ -9,7 +9,7 @@ import { outputNames } from "./outputs.ts";
 import type { Attachment, Listing } from "./ports.ts";
 import { lookAtAll, verdictOn } from "./probing.ts";
 import type { Entry } from "./report.ts";
-import { asItCounts, isFailedByPolling } from "./revisit.ts";
+import { asItCounts, isFailedByPolling, policyOf } from "./revisit.ts";
 import { type Case, entryOf, type Run } from "./run.ts";
 import { serverNow } from "./server-time.ts";
 import { operationOf, targetOf } from "./target.ts";

@@ -1,10 +1,10 @@
-import { policyOf } from "./apply-recoveries.ts";
 import type { Consultation } from "./consult.ts";
 import { findingOf } from "./consult.ts";
 import type { Calibration, Look } from "./evidence.ts";
 import { fileNameOf, weigh } from "./evidence.ts";
 import type { Duration, Instant, Job } from "./job.ts";
 import type { Judged } from "./journal.ts";
+import { policyOf } from "./revisit.ts";
 import type { Case, Run } from "./run.ts";
 import { decide, type Policy, triage, type Verdict } from "./verdict.ts";
 

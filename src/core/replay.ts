@@ -1,8 +1,8 @@
-import { policyOf } from "./apply-recoveries.ts";
 import { type BrakeSettings, fairShare } from "./brake.ts";
 import type { Duration } from "./job.ts";
 import type { Judged, JudgedRun } from "./journal.ts";
 import { ageIn, type Gathered, type Rejudged, rejudge } from "./judged.ts";
+import { policyOf } from "./revisit.ts";
 import type { Policy } from "./verdict.ts";
 
 /** A job that a run had judged, as the journal tells it. */

@@ -1,7 +1,8 @@
 import { type Duration, type Instant, isExternalId, type Job } from "./job.ts";
 import { COMPLETED_MARK, FAILED_BY, FAILED_MARK, OLD_POLLER_FAILED_MARK, UNDONE_MARK } from "./notes.ts";
 import type { Revisit } from "./ports.ts";
-import type { Run } from "./run.ts";
+import type { Case, Run } from "./run.ts";
+import type { Policy } from "./verdict.ts";
 
 /** How long after its completion a job's delivery is looked at again: Airtable fetches attachments later. */
 const DELIVERIES_FOR: Duration = 3_600_000;
@@ -94,4 +95,17 @@ function lastMarked(notes: string, mark: string): Instant | null {
   if (index < 0) return null;
   const at = Date.parse(notes.slice(index + mark.length, index + mark.length + 24));
   return Number.isNaN(at) ? null : at;
+}
+
+/**
+ * A job that polling failed is judged as if failed were a stuck status, at any age: fail-old may have failed it beyond
+ * `maxAge`, and what counts is when.
+ */
+export function policyOf({ late }: Pick<Case, "late">, run: Pick<Run, "policy" | "failedStatus">): Policy {
+  if (!late) return run.policy;
+  const operations = run.policy.operations.map((each) => ({
+    ...each,
+    thresholds: { ...each.thresholds, maxAge: null },
+  }));
+  return { ...run.policy, stuckStatuses: [run.failedStatus], operations };
 }

@@ -1,22 +1,19 @@
-import { policyOf } from "./apply-recoveries.ts";
 import { Bell } from "./bell.ts";
 import type { HeldOperation } from "./brake.ts";
 import { Deck } from "./deck.ts";
-import { verifyDeliveries } from "./delivery.ts";
 import type { Calibration } from "./evidence.ts";
-import { failDue } from "./failing.ts";
 import { herdsIn } from "./herds.ts";
 import type { Instant, Job } from "./job.ts";
 import { JournalError } from "./journal.ts";
 import { factsOf, judgedOf } from "./judged.ts";
-import { type Fault, isFault, type JobQuery, StorageConfigError } from "./ports.ts";
+import { type Fault, type JobQuery, StorageConfigError } from "./ports.ts";
 import { probeAll } from "./probing.ts";
-import { recover } from "./recovering.ts";
 import { type Report, summarise } from "./report.ts";
-import { asItCounts, completedByPolling, isFailedByPolling, revisitOf } from "./revisit.ts";
+import { asItCounts, completedByPolling, isFailedByPolling, policyOf, revisitOf } from "./revisit.ts";
 import { type Case, entryOf, type Run } from "./run.ts";
 import { SKEW_TOO_FAR, SKEW_WARNED, serverNow, skewWarning } from "./server-time.ts";
 import { FUTURE_TOLERANCE, triage } from "./verdict.ts";
+import type { Listing, WorkedOff, workOff } from "./work-off.ts";
 
 /** What a sweep comes to. `fault` is what cut its writing short: the report holds what was done before. */
 export interface SweepResult {
@@ -54,27 +51,9 @@ export async function sweep(run: Run): Promise<SweepResult> {
     deck.close();
   }
 
-  let truncated = listing.truncated;
-  let brake: readonly HeldOperation[] = [];
-  let calibration: Calibration | null = null;
-  let fault: SweepResult["fault"] = null;
-  try {
-    try {
-      fault = await recover(cases, { bell, isOver: () => over }, run);
-    } finally {
-      await probing;
-      dropUnchanged(cases);
-    }
-    if (run.command !== "scan") cases.push(...(await verifyDeliveries(listing.deliveries, cases, run)));
-    const failing = await failDue(cases, { ...listing, skewed: listing.skew > SKEW_TOO_FAR }, run);
-    brake = failing.held;
-    calibration = failing.calibration;
-    truncated ||= failing.truncated;
-  } catch (error) {
-    if (isFault(error)) fault = error;
-    else if (!run.limits.begin.aborted && !run.limits.writes.aborted) throw error;
-    truncated = true;
-  }
+  const worked = await actOn(cases, listing, { bell, isOver: () => over, end: probing }, run);
+  const { brake, calibration, fault } = worked;
+  let { truncated } = worked;
   const refused = fault instanceof StorageConfigError || fault instanceof JournalError;
   if (refused && !cases.some(({ applied }) => applied)) throw fault;
   const cutOff = run.limits.reads.aborted;
@@ -86,15 +65,19 @@ export async function sweep(run: Run): Promise<SweepResult> {
   return { report, fault };
 }
 
-interface Listing {
-  readonly now: Instant;
-  /** How far the clocks are apart, in milliseconds. */
-  readonly skew: number;
-  readonly truncated: boolean;
-  /** Jobs that this tool completed in the last hour. */
-  readonly deliveries: readonly Job[];
-  /** How many jobs of each operation polling has failed within `maxAge`. */
-  readonly failedBefore: ReadonlyMap<string, number>;
+/** Most runs find nothing, and are not made to load what acts on what was found: it is half of the core. */
+async function actOn(
+  cases: Case[],
+  listing: Listing,
+  probing: Parameters<typeof workOff>[2],
+  run: Run,
+): Promise<WorkedOff> {
+  if (cases.length > 0 || listing.deliveries.length > 0) {
+    const { workOff } = await import("./work-off.ts");
+    return await workOff(cases, listing, probing, run);
+  }
+  await probing.end;
+  return { truncated: listing.truncated, brake: [], calibration: null, fault: null };
 }
 
 async function list(cases: Case[], deck: Deck, run: Run): Promise<Listing> {
@@ -123,8 +106,8 @@ async function list(cases: Case[], deck: Deck, run: Run): Promise<Listing> {
     }
   }
   if (run.limit !== null) truncated = takeOldest(run.limit, cases, deck) || truncated;
-  const skew = Math.abs(run.store.skew() ?? 0);
-  return { now: now ?? asked, skew, truncated, deliveries, failedBefore };
+  const skewed = Math.abs(run.store.skew() ?? 0) > SKEW_TOO_FAR;
+  return { now: now ?? asked, skewed, truncated, deliveries, failedBefore };
 }
 
 /**
@@ -199,15 +182,6 @@ function caseOf(listed: Job, run: Run, now: Instant): readonly Case[] {
   const { attachment: field } = candidate.operation;
   const target = candidate.targetId === null ? null : { table, id: candidate.targetId, field };
   return [{ ...base, operation, age: candidate.age, candidate, verdict: null, target }];
-}
-
-/** A job that polling failed is a case again only if its output has turned up; else it stays as it is, and unsaid. */
-function dropUnchanged(cases: Case[]): void {
-  const kept = cases.flatMap((item): readonly Case[] => {
-    const turnedUp = item.verdict?.kind === "recover" || item.applied || item.error !== null;
-    return item.late && !turnedUp ? [] : [item];
-  });
-  cases.splice(0, cases.length, ...kept);
 }
 
 function writes(run: Run): boolean {

@@ -1,0 +1,65 @@
+import type { HeldOperation } from "./brake.ts";
+import { verifyDeliveries } from "./delivery.ts";
+import type { Calibration } from "./evidence.ts";
+import { failDue } from "./failing.ts";
+import type { Instant, Job } from "./job.ts";
+import { type Fault, isFault } from "./ports.ts";
+import { type Probing, recover } from "./recovering.ts";
+import type { Case, Run } from "./run.ts";
+
+/** What a complete listing found, beside the cases. */
+export interface Listing {
+  readonly now: Instant;
+  /** Whether the clocks are too far apart to fail a job by its age. */
+  readonly skewed: boolean;
+  readonly truncated: boolean;
+  /** Jobs that this tool completed in the last hour. */
+  readonly deliveries: readonly Job[];
+  /** How many jobs of each operation polling has failed within `maxAge`. */
+  readonly failedBefore: ReadonlyMap<string, number>;
+}
+
+/** What came of acting on the cases. `fault` is what cut it short. */
+export interface WorkedOff {
+  readonly truncated: boolean;
+  readonly brake: readonly HeldOperation[];
+  readonly calibration: Calibration | null;
+  readonly fault: Fault | null;
+}
+
+/**
+ * Recovers while the probing goes on; when all is probed, looks after earlier deliveries, and fails what is due. Adds to
+ * the cases those of deliveries, and takes out jobs that polling failed and whose output has not turned up since.
+ */
+export async function workOff(
+  cases: Case[],
+  listing: Listing,
+  probing: Probing & { readonly end: Promise<void> },
+  run: Run,
+): Promise<WorkedOff> {
+  let fault: Fault | null = null;
+  try {
+    try {
+      fault = await recover(cases, probing, run);
+    } finally {
+      await probing.end;
+      dropUnchanged(cases);
+    }
+    if (run.command !== "scan") cases.push(...(await verifyDeliveries(listing.deliveries, cases, run)));
+    const { held: brake, calibration, truncated } = await failDue(cases, listing, run);
+    return { truncated: listing.truncated || truncated, brake, calibration, fault };
+  } catch (error) {
+    if (isFault(error)) fault = error;
+    else if (!run.limits.begin.aborted && !run.limits.writes.aborted) throw error;
+    return { truncated: true, brake: [], calibration: null, fault };
+  }
+}
+
+/** A job that polling failed is a case again only if its output has turned up; else it stays as it is, and unsaid. */
+function dropUnchanged(cases: Case[]): void {
+  const kept = cases.flatMap((item): readonly Case[] => {
+    const turnedUp = item.verdict?.kind === "recover" || item.applied || item.error !== null;
+    return item.late && !turnedUp ? [] : [item];
+  });
+  cases.splice(0, cases.length, ...kept);
+}
