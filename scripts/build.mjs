@@ -31,7 +31,7 @@ await mergeChunks(
   {
     "main.cjs": ["src/cli/main.ts"],
     "sweep.cjs": ["src/cli/program.ts", "src/cli/run-sweep.ts", "node_modules/airtable/lib/airtable.js"],
-    "work-off.cjs": ["src/core/work-off.ts"],
+    "work-off.cjs": ["src/core/work-off.ts", "src/storage/look.ts"],
   },
   settings,
 );

@@ -4,10 +4,8 @@ import type { ProviderSettings } from "../config/providers.ts";
 import type { Settings } from "../config/settings.ts";
 import type { OutputProbe, ProviderStatus, WebhookReplay } from "../core/ports.ts";
 import type { Provider } from "../core/run.ts";
-import { createAbroadProbe } from "../provider/abroad.ts";
 import type { Lane } from "../storage/lane.ts";
 import { createProbe } from "../storage/probe.ts";
-import { createWebhookReplay } from "../webhook/replay.ts";
 import { systemClock } from "./clock.ts";
 
 /** What is open, and is to be closed. */
@@ -52,6 +50,7 @@ export async function openProviders(
 ): Promise<{ readonly providers: ReadonlyMap<string, Provider> } & Closing> {
   const opening = providers.map(async (settings) => {
     const status = await openStatus(settings);
+    const { createAbroadProbe } = await import("../provider/abroad.ts");
     const abroad = createAbroadProbe({ ...settings, ...MEANS });
     const provider: Provider = {
       url: settings.kind === "http" ? settings.url : settings.baseUrl,
@@ -71,8 +70,10 @@ export async function openProviders(
 }
 
 /** Sends webhooks of the settings again; null where no host is allowed to get one. */
-export function openWebhooks({ webhooks }: Settings): (WebhookReplay & Closing) | null {
-  return webhooks.allowHosts.length === 0 ? null : createWebhookReplay(webhooks);
+export async function openWebhooks({ webhooks }: Settings): Promise<(WebhookReplay & Closing) | null> {
+  if (webhooks.allowHosts.length === 0) return null;
+  const { createWebhookReplay } = await import("../webhook/replay.ts");
+  return createWebhookReplay(webhooks);
 }
 
 /** Each is loaded only where it is configured: two of them bring zod along. */

@@ -20,7 +20,7 @@ export async function openRun(
   const base = openBase(settings, () => limits.remaining(), shared);
   const storage = openStorage(settings, shared);
   const providers = await openProviders(settings, storage);
-  const webhooks = openWebhooks(settings);
+  const webhooks = await openWebhooks(settings);
   const journal = openJournal(invocation, settings);
   const run: Run = {
     ...planOf(invocation, settings),

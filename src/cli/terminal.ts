@@ -1,3 +1,4 @@
+import { isatty } from "node:tty";
 import { DEFAULT_STYLE, type Fields, isWritten, type Level, type LogStyle, renderLog } from "./log.ts";
 import { redact } from "./redact.ts";
 import { isJournal } from "./systemd-journal.ts";
@@ -29,20 +30,15 @@ export interface Terminal {
 /** The process's own streams. */
 export function processTerminal(process: NodeJS.Process): Terminal {
   const secrets = new Set<string>();
-  const { stdout, stderr } = process;
-  const interactive = stderr.isTTY === true && !process.env.CI;
+  const streams = openStreams(process);
+  const stdoutIsTerminal = isatty(STDOUT);
+  const interactive = isatty(STDERR) && !process.env.CI;
   let style: LogStyle = { ...DEFAULT_STYLE, systemd: isJournal(2, process.env) };
   let progressShown = false;
   const clearProgress = () => {
-    if (progressShown) stderr.write("\r\u001b[K");
+    if (progressShown) streams.stderr().write("\r\u001b[K");
     progressShown = false;
   };
-  // A reader that went away (`| head`) is no fault of the run, whose writes to the base must not be cut short by it.
-  for (const stream of [stdout, stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error;
-    });
-  }
   const write = (message: string, level: Level, fields: Fields, style: LogStyle) => {
     if (!isWritten(level, style)) return;
     clearProgress();
@@ -51,12 +47,12 @@ export function processTerminal(process: NodeJS.Process): Terminal {
     // A person at a terminal has the run in the summary.
     const runId = interactive && style.format === "text" ? null : style.runId;
     const text = renderLog(level, redact(message, secrets), safe, { ...style, runId }, new Date());
-    stderr.write(redact(text, secrets));
+    streams.stderr().write(redact(text, secrets));
   };
   return {
     out(text) {
       clearProgress();
-      stdout.write(redact(text, secrets));
+      streams.stdout().write(redact(text, secrets));
     },
     log(message, level = "notice", fields = {}) {
       write(message, level, fields, style);
@@ -76,23 +72,44 @@ export function processTerminal(process: NodeJS.Process): Terminal {
     },
     progress(line) {
       // A line that wraps could not be erased.
+      const stderr = streams.stderr();
       stderr.write(`\r\u001b[K${redact(line, secrets).slice(0, (stderr.columns || 80) - 1)}`);
       progressShown = true;
     },
-    stdoutIsTerminal: stdout.isTTY === true,
+    stdoutIsTerminal,
     interactive,
-    columns: Math.max(40, stdout.columns || Number(process.env.COLUMNS) || 100),
+    get columns() {
+      const own = stdoutIsTerminal ? streams.stdout().columns : 0;
+      return Math.max(40, own || Number(process.env.COLUMNS) || 100);
+    },
     keepSecret(secret) {
       if (secret.length >= 4) secrets.add(secret);
     },
     redact: (text) => redact(text, secrets),
     async flushed() {
       clearProgress();
-      for (const stream of [stdout, stderr]) {
+      for (const stream of streams.opened()) {
         await new Promise<void>((resolve) => stream.write("", () => resolve()));
       }
     },
   };
+}
+
+const [STDOUT, STDERR] = [1, 2];
+
+/** The streams, opened when they are first written to: a run that has nothing to say need not load Node's streams. */
+function openStreams(process: NodeJS.Process) {
+  const opened = new Set<NodeJS.WriteStream>();
+  const open = (stream: NodeJS.WriteStream): NodeJS.WriteStream => {
+    if (opened.has(stream)) return stream;
+    opened.add(stream);
+    // A reader that went away (`| head`) is no fault of the run, whose writes to the base must not be cut short by it.
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+    });
+    return stream;
+  };
+  return { stdout: () => open(process.stdout), stderr: () => open(process.stderr), opened: () => [...opened] };
 }
 
 function mapTexts(fields: Fields, map: (text: string) => string): Fields {

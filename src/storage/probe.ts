@@ -4,9 +4,6 @@ import { type Finding, sighted, unknown } from "./answer.ts";
 import { createAsk, signs } from "./ask.ts";
 import { type Lane, openLane } from "./lane.ts";
 import { untilAborted } from "./limits.ts";
-import { listOnce } from "./listing.ts";
-import { lookOnce } from "./look.ts";
-import { checkOnce } from "./media.ts";
 import { type Patience, persist, type Settled, type Transient } from "./persist.ts";
 import { type Addressing, placeOf } from "./place.ts";
 import { isHttp, toOrigin } from "./redirects.ts";
@@ -42,7 +39,10 @@ const DEFAULT_ATTACHMENT_URL_TTL = 24 * 3_600_000;
 /** Spaces refuses above 240 a second and bucket (facts.md). */
 const DEFAULT_REQUESTS_PER_SECOND = 200;
 
-/** Looks at outputs over kept connections. `close` ends them all; a look after it is unreachable. */
+/**
+ * Looks at outputs over kept connections. What it takes to understand an answer is loaded with the first question: most
+ * sweeps have none. `close` ends them all; a look after it is unreachable.
+ */
 export function createProbe(options: ProbeOptions): OutputProbe & { close(): Promise<void> } {
   const { clock, random, concurrency } = options;
   const timeouts = options.timeouts ?? DEFAULT_TIMEOUTS;
@@ -71,7 +71,7 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
       if (asked === null) return sighted(url, unknown("unexpected", NOT_A_KEY).finding);
       const origin = toOrigin(asked);
       const finding = await settle<Finding>(
-        (inTime) => lookOnce(ask, origin, inTime),
+        async (inTime) => (await import("./look.ts")).lookOnce(ask, origin, inTime),
         (detail) => unknown("unreachable", detail).finding,
         signal,
       );
@@ -82,7 +82,7 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
     async list(prefix, signal) {
       signal.throwIfAborted();
       return await settle<Listing>(
-        (inTime) => listOnce(ask, place, prefix, inTime),
+        async (inTime) => (await import("./listing.ts")).listOnce(ask, place, prefix, inTime),
         (detail) => ({ kind: "unknown", detail }),
         signal,
       );
@@ -101,7 +101,7 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
       if (asked === null) return { kind: "unknown", detail: NOT_A_KEY };
       const url = toOrigin(asked);
       return await settle<MediaCheck>(
-        (inTime) => checkOnce(ask, url, output, inTime),
+        async (inTime) => (await import("./media.ts")).checkOnce(ask, url, output, inTime),
         (detail) => ({ kind: "unknown", detail }),
         signal,
       );
