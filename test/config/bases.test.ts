@@ -54,7 +54,7 @@ describe("a list of bases", () => {
         providers: { nca: { baseUrl: "https://nca.example" } },
         bases: [A, { ...B, operations: { own: null, combine: null }, providers: { nca: null } }],
       },
-      { NCA_API_KEY: "a-key" },
+      { NCA_API_KEY: "a-key", NCA_BASE_URL: "https://nca.example" },
     );
     expect(a?.operations.map(({ name }) => name)).toEqual(["combine", "concatenate", "add_music", "image_zoom", "own"]);
     expect(b?.operations.map(({ name }) => name)).toEqual(["concatenate", "add_music", "image_zoom"]);
