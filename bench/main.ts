@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import * as z from "zod";
+import { measureBases } from "./bases.ts";
 import { measureDeciding } from "./deciding.ts";
 import { measureGrowth } from "./growth.ts";
 import { measurePace } from "./pace.ts";
@@ -25,6 +26,7 @@ let svg: string | null = null;
 const parts: Readonly<Record<string, () => Promise<readonly Section[]>>> = {
   thrift: async () => [await measureThrift(effort)],
   pace: async () => [await measurePace(effort)],
+  bases: async () => [await measureBases(effort)],
   probing: async () => [await measureProbing(effort)],
   start: async () => {
     const start = await measureStart(effort);

@@ -1,12 +1,18 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { Base } from "../src/sandbox/base.ts";
 import type { Request, Sent } from "../src/sandbox/http.ts";
 import { type Listener, listen } from "../src/sandbox/listen.ts";
-import { BASE_ID, BUCKET, buildWorld, TOKEN, worldSchema } from "./world.ts";
+import { BUCKET, baseIdsOf, buildWorld, TOKEN, worldSchema } from "./world.ts";
 
 // A process of its own for each world, so that what the servers take is not counted as the tool's. Told what to build
 // in its one argument, it says where it is, and at every "counts" what it has seen.
 const spec = worldSchema.parse(JSON.parse(process.argv[2] ?? "{}"));
-const { base, bucket } = buildWorld(spec);
+const ids = baseIdsOf(spec);
+const { base: first, bucket } = buildWorld(spec);
+const bases = [
+  first,
+  ...spec.more.map((recoverable, n) => buildWorld({ ...spec, recoverable, lost: 0 }, ids[n + 1]).base),
+];
 const counts = { airtable: 0, refused: 0, storage: 0, lists: 0, reads: 0, writes: 0, mostInASecond: 0 };
 let lastSecond: number[] = [];
 
@@ -16,9 +22,10 @@ const baseAt = await listen(0, async (request): Promise<Sent> => {
   counts.airtable += 1;
   counts.mostInASecond = Math.max(counts.mostInASecond, lastSecond.length);
   counts[kindOf(request)] += 1;
+  const base = bases[ids.findIndex((id) => request.path.includes(`/${id}/`))] ?? first;
   const reply = base.handle(request, now);
   if (reply.status === 429) counts.refused += 1;
-  if (request.method === "PATCH") fetchAttachments(bucketAt);
+  if (request.method === "PATCH") fetchAttachments(base, bucketAt);
   if (spec.baseLatency > 0) await delay(spec.baseLatency);
   return reply;
 });
@@ -32,7 +39,7 @@ process.on("message", () => process.send?.(counts));
 process.on("disconnect", () => process.exit());
 process.send?.({
   AIRTABLE_API_KEY: TOKEN,
-  AIRTABLE_BASE_ID: BASE_ID,
+  ...(spec.more.length === 0 ? { AIRTABLE_BASE_ID: ids[0] } : {}),
   AIRTABLE_ENDPOINT_URL: baseAt.url,
   STUCK_JOBS_STORAGE_URL: `${bucketAt.url}/${BUCKET}`,
 });
@@ -44,7 +51,7 @@ function kindOf({ method, query, body }: Request): "lists" | "reads" | "writes" 
 }
 
 /** Airtable fetches what was attached some time later; here at once. */
-function fetchAttachments({ url }: Listener): void {
+function fetchAttachments(base: Base, { url }: Listener): void {
   const place = `${url}/${BUCKET}/`;
   for (const { attachmentId, url: file } of base.pendingAttachments()) {
     base.settleAttachment(attachmentId, bucket.get(file.slice(place.length)) ?? null);

@@ -19,11 +19,18 @@ export const worldSchema = z.object({
   bucketLatency: z.number().min(0),
   /** Whether the listing holds a field "Created Time", without which the original poller finds nothing. */
   createdTimeField: z.boolean().default(false),
+  /** Further bases on the same server, by their stuck jobs whose output is in the bucket: at most as many as above. */
+  more: z.array(z.int().min(0)).default([]),
 });
 
 export type WorldSpec = z.input<typeof worldSchema>;
 
 export const BASE_ID = "appBench000000001";
+
+/** The first base, and the further ones. */
+export function baseIdsOf({ more = [] }: Pick<WorldSpec, "more">): readonly string[] {
+  return [BASE_ID, ...more.map((_, n) => `appBenchMore${String(n).padStart(5, "0")}`)];
+}
 
 /** Opens nothing but a world of the bench. */
 export const TOKEN = "patBench00000000.bench";
@@ -34,7 +41,7 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
 /** A base with the real schema and a bucket, in memory. */
-export function buildWorld(spec: z.output<typeof worldSchema>): { base: Base; bucket: Bucket } {
+export function buildWorld(spec: z.output<typeof worldSchema>, baseId = BASE_ID): { base: Base; bucket: Bucket } {
   const schema = parseSchema(schemaJson);
   const jobs = schema.tables.find(({ name }) => name === "Jobs");
   if (spec.createdTimeField && jobs !== undefined) {
@@ -44,7 +51,7 @@ export function buildWorld(spec: z.output<typeof worldSchema>): { base: Base; bu
   }
   const base = createBase({
     schema,
-    baseId: BASE_ID,
+    baseId,
     token: TOKEN,
     random: Math.random,
     ...(spec.limited ? {} : { limit: null }),

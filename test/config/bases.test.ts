@@ -1,4 +1,7 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { z } from "zod";
 import { picked, settleBases } from "../../src/config/bases.ts";
 import { type Env, readEnvironment } from "../../src/config/environment.ts";
 import { ConfigError } from "../../src/config/problems.ts";
@@ -67,6 +70,22 @@ describe("a list of bases", () => {
       "bases[1].storage",
       "bases[1].operations",
     ]);
+  });
+});
+
+describe("docs/bases.md", () => {
+  const [, yaml = ""] = /```yaml\n(.*?)```/s.exec(readFileSync("docs/bases.md", "utf8")) ?? [];
+
+  it("shows a list that holds, for the program and for editors", () => {
+    expect(bases(parse(yaml)).map(({ base, thresholds }) => [base?.name, thresholds.failAfter])).toEqual([
+      ["acme", 7_200_000],
+      ["globex", 21_600_000],
+      ["appXXXXXXXXXXXXX3", 7_200_000],
+    ]);
+    const schema = z.fromJSONSchema(JSON.parse(readFileSync("schema/stuck-jobsrc.schema.json", "utf8")));
+    expect(schema.safeParse(parse(yaml)).success).toBe(true);
+    expect(schema.safeParse({ bases: [{ baseId: "appA", job: {} }] }).success).toBe(false);
+    expect(schema.safeParse({ bases: [{ baseId: "appA", jobs: { tabel: "x" } }] }).success).toBe(false);
   });
 });
 

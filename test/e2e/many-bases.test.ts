@@ -163,6 +163,67 @@ describe("which of the bases", () => {
   });
 });
 
+describe("doctor", () => {
+  const list = (ids: readonly string[]) =>
+    JSON.stringify({ bases: ids.map((id) => ({ id, name: id, permissionLevel: "create" })) });
+
+  it("examines one base after the other, and the one that is picked", async () => {
+    const world = await openManyBases(2, {
+      instead: (_, { path }) =>
+        path === "/v0/meta/bases"
+          ? { status: 200, headers: { "content-type": "application/json" }, body: list(world.ids) }
+          : undefined,
+    });
+    const cwd = world.configured("", (n) => (n === 1 ? ", jobs: { table: Nowhere }" : ""));
+    const run = (...flags: string[]) => stuckJobs(["doctor", ...flags], { env: world.env, cwd });
+    const both = await run();
+    expect(both.code).toBe(2);
+    const [first = "", second = ""] = both.stdout.split("base-1 (appMany0000000001)\n\n");
+    expect(first).toMatch(/^base-0 \(appMany0000000000\)\n\n✓ Node/);
+    expect(first).not.toContain("✗");
+    expect(second).toMatch(/✗ jobs\.table/);
+    const document: unknown = JSON.parse((await run("-o", "json")).stdout);
+    expect(document).toMatchObject({
+      schema: "stuck-jobs/doctors@1",
+      worst: "fail",
+      bases: [
+        { schema: "stuck-jobs/doctor@1", base: { name: "base-0" } },
+        { schema: "stuck-jobs/doctor@1", base: { name: "base-1" }, worst: "fail" },
+      ],
+    });
+    expect((await run("--base", "base-0")).code).toBe(0);
+  });
+
+  it("tells what is wrong with the list", async () => {
+    const world = await openManyBases(2);
+    const ran = await stuckJobs(["doctor"], { env: world.env, cwd: world.configured("airtable: { baseId: appX }") });
+    expect(ran.code).toBe(2);
+    expect(ran.stdout).toMatch(/✗ airtable\.baseId +stands beside bases/);
+  });
+});
+
+describe("watch", () => {
+  it("sweeps all of them again and again, and ends all with SIGTERM", async () => {
+    let kill = (_: NodeJS.Signals) => {};
+    const world = await openManyBases(2, {
+      instead: () => {
+        if (world.arrivals.length === 3) kill("SIGTERM");
+        return undefined;
+      },
+    });
+    const { code, stderr } = await stuckJobs(["watch", "--every", "1s"], {
+      env: world.env,
+      cwd: world.configured(),
+      started: (given) => {
+        kill = given;
+      },
+    });
+    expect(code).toBe(143);
+    expect(stderr).toMatch(/^stuck-jobs watch: sweeping 2 bases every 1s\n/);
+    expect(new Set(world.arrivals.map(({ baseId }) => baseId)).size).toBe(2);
+  });
+});
+
 describe("what each base says for itself", () => {
   it("holds for it, and for no other", async () => {
     const world = await openManyBases(3);
