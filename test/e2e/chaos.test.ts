@@ -4,7 +4,7 @@ import { join } from "node:path";
 import pLimit from "p-limit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { aftermathOf, differences, STATE, startFrom, stateIn, violations } from "./aftermath.ts";
-import { stuckJobs } from "./cli.ts";
+import { type Ran, stuckJobs } from "./cli.ts";
 import { reportIn } from "./report.ts";
 import { chaos, type Served, serveHere, serveProcess } from "./served.ts";
 
@@ -71,7 +71,7 @@ describe("a sweep that is killed", () => {
     ];
     const wrong = await Promise.all(moments.map((moment) => many(() => killAt(moment))));
     expect(wrong.flat()).toEqual([]);
-  }, 600_000);
+  }, 900_000);
 });
 
 async function killAt(moment: object): Promise<readonly string[]> {
@@ -123,7 +123,7 @@ describe("a sweep that meets faults at any of its requests makes no good job wor
       expect([...first, ...second].flatMap(({ wrong }) => wrong)).toEqual([]);
       expect(second.flatMap(({ missed }) => missed)).toEqual([]);
     },
-    600_000,
+    900_000,
   );
 
   it.concurrent.each(Object.entries(SLOW))(
@@ -134,11 +134,11 @@ describe("a sweep that meets faults at any of its requests makes no good job wor
       expect(met.flatMap(({ wrong }) => wrong)).toEqual([]);
       expect(met.flatMap(({ missed }) => missed)).toEqual([]);
     },
-    600_000,
+    900_000,
   );
 });
 
-/** One sweep in which all of `hits` meet the fault, and a calm one after it. */
+/** One sweep in which all of `hits` meet the fault, and, unless it came to its end all the same, a calm one after it. */
 async function disturb(fault: object, hits: readonly Hit[]) {
   const cwd = folder();
   begin(cwd);
@@ -146,21 +146,28 @@ async function disturb(fault: object, hits: readonly Hit[]) {
   const first = await sweep(cwd, storm);
   await storm.stop();
   const after = stateIn(cwd);
-  const worse = violations(after, OUTPUTS);
-  const decided = first.code === 0 && reportIn(first.stdout);
-  const claimed = decided && decided.summary.unknown === 0 && !decided.truncated;
-  const unfounded = claimed ? differences(aftermathOf(after), expected) : [];
-
-  const calm = await serveHere(cwd);
-  const next = await sweep(cwd, calm);
-  await calm.stop();
-  const wrong = complaints(cwd, { fault, hits }, [
+  const open = differences(aftermathOf(after), expected);
+  const wrong = [
     [0, 3, 5].includes(first.code ?? -1) ? null : `it exits with ${first.code}: ${first.stderr}`,
-    ...worse.map((what) => `it leaves behind: ${what}`),
-    ...unfounded.map((what) => `it says that all is done, but: ${what}`),
-    next.code === 0 ? null : `the next one exits with ${next.code}: ${next.stderr}`,
-  ]);
-  return { wrong, missed: hits.filter((_, index) => !storm.faults.some((line) => line.includes(`rules.${index}:`))) };
+    ...violations(after, OUTPUTS).map((what) => `it leaves behind: ${what}`),
+    ...(saysThatAllIsDone(first) ? open : []).map((what) => `it says that all is done, but: ${what}`),
+  ];
+  if (open.length > 0) {
+    const calm = await serveHere(cwd);
+    const next = await sweep(cwd, calm);
+    await calm.stop();
+    wrong.push(next.code === 0 ? null : `the next one exits with ${next.code}: ${next.stderr}`);
+  }
+  return {
+    wrong: complaints(cwd, { fault, hits }, wrong),
+    missed: hits.filter((_, index) => !storm.faults.some((line) => line.includes(`rules.${index}:`))),
+  };
+}
+
+function saysThatAllIsDone({ code, stdout }: Ran): boolean {
+  if (code !== 0) return false;
+  const { summary, truncated } = reportIn(stdout);
+  return summary.unknown === 0 && !truncated;
 }
 
 /** What the log of a sweep of which every request met a fault says of the requests. */
@@ -195,7 +202,7 @@ function sweep(
   started: (kill: (signal: NodeJS.Signals) => void) => void = () => undefined,
 ) {
   const paced = { ...env, STUCK_JOBS_AIRTABLE_RPS: "5" };
-  return stuckJobs(["recover", "-o", "json"], { cwd, env: paced, started });
+  return stuckJobs(["recover", "-o", "json", "--deadline", "10m"], { cwd, env: paced, started });
 }
 
 function begin(cwd: string): void {

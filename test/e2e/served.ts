@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -22,6 +22,11 @@ export function chaos(...rules: readonly object[]): string {
   return JSON.stringify({ requestsPerSecond: 1000, rules });
 }
 
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 /** `sandbox serve` as a process. */
 export async function serveProcess(
   cwd: string,
@@ -33,6 +38,8 @@ export async function serveProcess(
   const env = { PATH: process.env.PATH ?? "" };
   const child = spawn(process.execPath, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   const exit = once(child, "exit");
+  running.add(child);
+  child.once("exit", () => running.delete(child));
   let out = "";
   child.stdout.on("data", (chunk: Buffer) => {
     out += chunk.toString();
