@@ -46,10 +46,9 @@ export async function runMany(
   const finishedAt = systemClock.now();
   const total = totalOf(ended, { command, dryRun: flags.dryRun === true, startedAt, finishedAt });
   terminal.out(await renderTotal(total, format, invocation));
-  tellUnmet(
-    ended.flatMap(({ outcome }) => outcome?.report ?? []),
-    invocation,
-  );
+  const reports = ended.flatMap(({ outcome }) => outcome?.report ?? []);
+  // A job that was asked for may well be in a base that could not be listed.
+  if (reports.length === ended.length) tellUnmet(reports, invocation);
   await watching?.finished(total);
   return total;
 }

@@ -66,9 +66,9 @@ export function withSharedFlags(command: Command): Command {
 
 /** Which base, for a command that is about one. */
 export function oneBase(): Option {
-  return new Option("--base <name>", "which of the bases that are configured, by name or id").argParser((text) => [
-    text,
-  ]);
+  return new Option("--base <name>", "which of the bases that are configured, by name or id")
+    .argParser((text) => [text])
+    .conflicts("sandbox");
 }
 
 /** The flags of the commands that write. */

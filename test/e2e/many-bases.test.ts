@@ -49,16 +49,16 @@ describe("fifty bases on one token", () => {
   });
 });
 
-describe("what befalls one base", () => {
-  const answers: Readonly<Record<number, Reply>> = {
-    1: { status: 503, headers: {}, body: "" },
-    2: {
-      status: 401,
-      headers: { "content-type": "application/json" },
-      body: '{"error":{"type":"AUTHENTICATION_REQUIRED","message":"Authentication required"}}',
-    },
-  };
+const answers: Readonly<Record<number, Reply>> = {
+  1: { status: 503, headers: {}, body: "" },
+  2: {
+    status: 401,
+    headers: { "content-type": "application/json" },
+    body: '{"error":{"type":"AUTHENTICATION_REQUIRED","message":"Authentication required"}}',
+  },
+};
 
+describe("what befalls one base", () => {
   it("keeps no other from being recovered, and is told under its name", { timeout: 60_000 }, async () => {
     const world = await openManyBases(5, { instead: (n) => answers[n] });
     for (const n of world.ids.keys()) world.stuck(n, "recoverable");
@@ -296,5 +296,12 @@ describe("what is printed of several bases", () => {
     const run = (job: string) => stuckJobs(["scan", "--job", job], { env: world.env, cwd: world.configured() });
     expect((await run("recHere0000000000")).stderr).toBe("");
     expect((await run("recNone")).stderr).toBe("stuck-jobs scan: warning: recNone is not among the stuck jobs\n");
+  });
+
+  it("does not say so of a job that may be in a base which could not be listed", async () => {
+    const world = await openManyBases(2, { instead: (n) => (n === 0 ? answers[2] : undefined) });
+    const ran = await stuckJobs(["scan", "--job", "recNone"], { env: world.env, cwd: world.configured() });
+    expect(ran.code).toBe(4);
+    expect(ran.stderr).not.toContain("is not among the stuck jobs");
   });
 });
