@@ -1,5 +1,5 @@
 import type { Recovery } from "./apply-recoveries.ts";
-import type { Instant } from "./job.ts";
+import type { Instant, Target } from "./job.ts";
 import type { Case } from "./run.ts";
 
 /** What becomes of the jobs for which an output was found. */
@@ -27,8 +27,8 @@ export function supersede(found: readonly Recovery[], cases: readonly Case[]): S
   }
   const undecided = new Map<string, Case>();
   for (const item of cases) {
-    const key = keyOf(item);
-    if (key === null || !isUndecided(item)) continue;
+    const key = isUndecided(item) ? keyOf(item) : null;
+    if (key === null) continue;
     const other = undecided.get(key);
     if (other === undefined || isNewer(item, other)) undecided.set(key, item);
   }
@@ -58,8 +58,16 @@ function isUndecided({ verdict, late }: Case): boolean {
 }
 
 function keyOf({ target }: Case): string | null {
-  return target === null ? null : JSON.stringify([target.table, target.id, target.field]);
+  if (target === null) return null;
+  const known = KEYS.get(target);
+  if (known !== undefined) return known;
+  const key = JSON.stringify([target.table, target.id, target.field]);
+  KEYS.set(target, key);
+  return key;
 }
+
+/** This is asked for every case at every chunk: of 50,000 jobs, a thousand times each. */
+const KEYS = new WeakMap<Target, string>();
 
 /** Newer by date; of two of the same moment the one with the greater id, so that every run picks the same. */
 function isNewer(a: Case, b: Case): boolean {
