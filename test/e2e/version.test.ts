@@ -13,6 +13,14 @@ it("--version tells the version, that of Node and the platform", async () => {
   expect(stdout).toBe(`stuck-jobs ${packageJson.version} (node ${version}, ${platform} ${arch})\n`);
 });
 
+it.each([["--version"], ["--help"], ["scan", "--sandbox"], ["doctor", "--sandbox"]])(
+  "prints no warning of Node's, which cron would mail: %s %s",
+  async (...words) => {
+    const { code, stderr } = await stuckJobs(words.filter((word) => word !== undefined));
+    expect([code, stderr]).toEqual([0, ""]);
+  },
+);
+
 it("--version loads one file", async () => {
   const loaded = await filesLoadedBy(["--version"]);
   expect(loaded.map((path) => basename(path))).toEqual(["main.cjs"]);
