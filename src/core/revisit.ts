@@ -11,33 +11,34 @@ const DAY: Duration = 86_400_000;
 
 /**
  * The finished jobs that the listing is to bring along, at no further request: those this tool completed in the last
- * hour, whose file Airtable may have dropped since, and those that polling failed, whose output may have turned up.
+ * hour, whose file Airtable may have dropped since, and those that polling failed, whose output may have turned up, and
+ * which the brake counts.
  */
-export function revisitOf(run: Run, now: Instant): Revisit | null {
-  if (run.policy.mode === "fail") return null;
+export function revisitOf(run: Run, now: Instant): Revisit {
   const completed =
-    run.command === "scan"
-      ? null
-      : { status: run.completedStatus, notes: hoursOf(now).map((hour) => COMPLETED_MARK + hour) };
-  const window = lateWindow(run);
-  const failed =
-    window === null
-      ? null
-      : {
-          status: run.failedStatus,
-          // A job that fail-old failed may be of any age; what counts is when it was failed, which its notes tell.
-          notes: daysOf(now - window, now).map((day) => FAILED_MARK + day),
-          // By their record's date only: its notes do not tell when.
-          undated: { notes: [OLD_POLLER_FAILED_MARK], after: now - 2 * window },
-        };
-  return completed === null && failed === null ? null : { completed, failed };
+    run.command === "recover"
+      ? { status: run.completedStatus, notes: hoursOf(now).map((hour) => COMPLETED_MARK + hour) }
+      : null;
+  const window = windowOf(run);
+  const failed = {
+    status: run.failedStatus,
+    // A job that fail-old failed may be of any age; what counts is when it was failed, which its notes tell.
+    notes: daysOf(now - window, now).map((day) => FAILED_MARK + day),
+    // By their record's date only: its notes do not tell when.
+    undated: { notes: [OLD_POLLER_FAILED_MARK], after: now - 2 * window },
+  };
+  return { completed, failed };
+}
+
+/** Whether polling failed the job, and its output is to be looked for all the same. */
+export function isFailedByPolling(job: Job, run: Run, now: Instant): boolean {
+  return run.lateOutputs && run.policy.mode === "recover" && standsFailedByPolling(job, run, now);
 }
 
 /** Whether polling failed the job, and not longer ago than `maxAge`, and no other hand has failed it since. */
-export function isFailedByPolling(job: Job, run: Run, now: Instant): boolean {
-  const window = lateWindow(run);
-  if (window === null || job.status !== run.failedStatus || job.externalId === null) return false;
-  if (!isExternalId(job.externalId)) return false;
+export function standsFailedByPolling(job: Job, run: Run, now: Instant): boolean {
+  const window = windowOf(run);
+  if (job.status !== run.failedStatus || job.externalId === null || !isExternalId(job.externalId)) return false;
   const failedAt = lastMarked(job.notes, FAILED_MARK);
   if (failedAt !== null) {
     const changedSince = [COMPLETED_MARK, UNDONE_MARK].some(
@@ -68,9 +69,8 @@ export function completedByPolling(job: Job, run: Run, now: Instant): Instant | 
   return completedAt !== null && now - completedAt <= DELIVERIES_FOR ? completedAt : null;
 }
 
-/** `maxAge`, the time for which late outputs are looked for; null when they are not. Without a maximum it is a day. */
-function lateWindow(run: Run): Duration | null {
-  if (!run.lateOutputs) return null;
+/** `maxAge`: for so long late outputs are looked for, and fails are counted. Without a maximum it is a day. */
+function windowOf(run: Run): Duration {
   return run.policy.thresholds.maxAge ?? DAY;
 }
 

@@ -9,9 +9,17 @@ import { factsOf, judgedOf } from "./judged.ts";
 import { type Fault, type JobQuery, StorageConfigError } from "./ports.ts";
 import { probeAll } from "./probing.ts";
 import { type Report, summarise } from "./report.ts";
-import { asItCounts, completedByPolling, isFailedByPolling, policyOf, revisitOf } from "./revisit.ts";
+import {
+  asItCounts,
+  completedByPolling,
+  isFailedByPolling,
+  policyOf,
+  revisitOf,
+  standsFailedByPolling,
+} from "./revisit.ts";
 import { type Case, entryOf, type Run } from "./run.ts";
 import { SKEW_TOO_FAR, SKEW_WARNED, serverNow, skewWarning } from "./server-time.ts";
+import { operationOf } from "./target.ts";
 import { FUTURE_TOLERANCE, triage } from "./verdict.ts";
 import type { Listing, WorkedOff, workOff } from "./work-off.ts";
 
@@ -91,8 +99,11 @@ async function list(cases: Case[], deck: Deck, run: Run): Promise<Listing> {
     now ??= serverNow(run);
     const at = now;
     const found = page.flatMap((job) => caseOf(job, run, at));
-    for (const { late, operation } of found) {
-      if (late && operation !== null) failedBefore.set(operation, (failedBefore.get(operation) ?? 0) + 1);
+    for (const job of page) {
+      const lookup = standsFailedByPolling(job, run, at) ? operationOf(job, run.policy.operations) : null;
+      if (lookup?.kind !== "known") continue;
+      const { name } = lookup.operation;
+      failedBefore.set(name, (failedBefore.get(name) ?? 0) + 1);
     }
     deliveries.push(...page.filter((job) => completedByPolling(job, run, at) !== null));
     cases.push(...found);
@@ -132,13 +143,12 @@ function queryAt(now: Instant, run: Run): JobQuery {
   const horizons = [run.policy.thresholds, ...run.policy.operations.map(({ thresholds }) => thresholds)].map(
     ({ stuckAfter, failAfter }) => (run.policy.mode === "fail" ? failAfter : stuckAfter),
   );
-  const revisit = revisitOf(run, now);
   return {
     statuses: run.policy.stuckStatuses,
     before: now - Math.min(...horizons),
     future: now + FUTURE_TOLERANCE,
     ...(run.named === null ? {} : { named: run.named }),
-    ...(revisit === null ? {} : { revisit }),
+    revisit: revisitOf(run, now),
   };
 }
 

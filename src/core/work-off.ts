@@ -45,7 +45,7 @@ export async function workOff(
       await probing.end;
       dropUnchanged(cases);
     }
-    if (run.command !== "scan") cases.push(...(await verifyDeliveries(listing.deliveries, cases, run)));
+    if (run.command === "recover") cases.push(...(await verifyDeliveries(listing.deliveries, cases, run)));
     const { held: brake, calibration, truncated } = await failDue(cases, listing, run);
     return { truncated: listing.truncated || truncated, brake, calibration, fault };
   } catch (error) {

@@ -477,6 +477,19 @@ describe("the safety brake", () => {
     expect(base.log).not.toContain("updateJobs");
   });
 
+  it.each([
+    ["recover", {}],
+    ["recover without late outputs", { lateOutputs: false }],
+    ["fail-old", { command: "fail-old", policy: { ...POLICY, mode: "fail" } }],
+  ] as const)("counts what was failed before: a herd does not go in fives, by %s", async (_, over) => {
+    const { base, bucket } = worldOf(herd(4));
+    await sweep(runOf(base, bucket, over));
+    for (const each of [4, 5, 6, 7].map((n) => combine(n, { age: 2 * HOUR }))) base.jobs.set(each.id, each);
+    const { report } = await sweep(runOf(base, bucket, { ...over, signature: { runId: "run-2", version: "0.0.0" } }));
+    expect(report.summary).toMatchObject({ failed: 0, unknown: 4 });
+    expect(report.brake).toMatchObject([{ wouldFail: 4, failedBefore: 4, limit: 5 }]);
+  });
+
   it("lets a herd go when an output of the operation was found in this sweep", async () => {
     const { base, bucket } = worldOf([...herd(6), combine(9)]);
     bucket.objects.set("x9_output_0.mp4", 1);
