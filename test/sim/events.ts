@@ -40,10 +40,11 @@ export function moment(random: Random): number {
 
 /** What people and the application do to a job, apart from its own success. */
 export function interference(job: SimJob, newer: SimJob | undefined, random: Random): readonly Event[] {
-  if (!random.chance(0.3)) return [];
-  const at = moment(random);
+  if (!random.chance(0.35)) return [];
+  // What is found at once is written in the first moments.
+  const at = random.chance(0.4) ? START + random.whole(150, 1_200) : moment(random);
   const externalId = `r${random.whole(100_000, 999_999)}`;
-  switch (random.whole(0, 12)) {
+  switch (random.whole(0, 13)) {
     case 0:
     case 1: {
       const failure: Event = { kind: "webhook-failure", at, job, blunt: random.chance(0.5) };
@@ -72,6 +73,7 @@ export function interference(job: SimJob, newer: SimJob | undefined, random: Ran
     case 8:
       return [{ kind: "correct-id", at, job, externalId }];
     case 9:
+    case 11:
       return [{ kind: "move-target", at, job, targetId: otherTarget(job.targetId) }];
     case 10:
       return [{ kind: "empty-target", at, job }];

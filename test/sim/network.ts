@@ -37,6 +37,7 @@ const FAULTS = [
   "slow after",
   "504 after",
   "html",
+  "html",
   "truncated",
 ] as const;
 
@@ -50,7 +51,10 @@ export function exchangeOf(line: Line) {
     await pulse();
     const fault =
       line.troubled && !world.calm && random.chance(scenario.trouble.airtable) ? random.pick(FAULTS) : "none";
-    if (fault !== "none") world.tell(`${name}: ${fault} at ${request.method} ${request.path}`);
+    if (fault !== "none") {
+      world.tell(`${name}: ${fault} at ${request.method} ${request.path}`);
+      witness.metFault(name);
+    }
     const slow = () => random.whole(20, 15_000);
     await clock.sleep(fault === "slow before" ? slow() : random.whole(20, 250), signal);
     switch (fault) {

@@ -1,7 +1,7 @@
 import { COMPLETED_MARK } from "../../src/core/notes.ts";
 import { HOUR, MINUTE } from "../support/world.ts";
 import { lastMark } from "./promises.ts";
-import { filesIn, type JobNow, jobIn, namesOf, strangeNamesOf, type World } from "./world.ts";
+import { type Cells, filesIn, type JobNow, jobIn, namesOf, strangeNamesOf, type World } from "./world.ts";
 
 /**
  * What has to become of each job once the world is calm, from the rules of the domain alone. Several answers where the
@@ -44,7 +44,9 @@ function byProvider(job: JobNow, late: boolean, { objects }: World): readonly st
 }
 
 function hasRival(job: JobNow, world: World): boolean {
-  return world.scenario.jobs.some(({ id }) => id !== job.id && world.job(id)?.targetId === job.targetId);
+  return world.scenario.jobs.some(({ id, targetId }) => {
+    return id !== job.id && [targetId, world.job(id)?.targetId].includes(job.targetId);
+  });
 }
 
 /** An output of the operation shows, on record with the newest job that has one: then the brake has to let it pass. */
@@ -55,11 +57,16 @@ function failsForCertain({ operation }: JobNow, world: World): boolean {
     .records("Jobs")
     .filter(({ id, fields }) => ours.has(id.slice(0, 6)) && fields.Status === "completed")
     .filter(({ fields }) => fields.Type === operation && fields["Response Payload"] !== undefined)
-    .sort((a, b) => b.createdTime.localeCompare(a.createdTime))[0];
+    .sort((a, b) => begunAt(b).localeCompare(begunAt(a)))[0];
   if (newest === undefined || scenario.wrongBucket) return false;
   const job = jobIn(newest.id, newest.fields);
   if (/[ /]/.test(job.externalId)) return false;
   return namesOf(job).some((name) => job.response.includes(`/${name}`) && objects.has(name));
+}
+
+/** By the base's own date where a run sets it anew. */
+function begunAt({ createdTime, fields }: { createdTime: string; fields: Cells }): string {
+  return typeof fields["Started At"] === "string" ? fields["Started At"] : createdTime;
 }
 
 /** Completed jobs whose target has no file, while nobody says so. */

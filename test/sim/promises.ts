@@ -1,5 +1,5 @@
 import { isObject } from "../../src/airtable/exchange.ts";
-import { COMPLETED_MARK, FAILED_MARK } from "../../src/core/notes.ts";
+import { COMPLETED_MARK, FAILED_MARK, UNDONE_MARK } from "../../src/core/notes.ts";
 import { HOUR, MINUTE, SECOND } from "../support/world.ts";
 import type { Read, Scene, Written } from "./witness.ts";
 import { filesIn, type JobNow, jobIn, namesOf, strangeNamesOf } from "./world.ts";
@@ -90,8 +90,11 @@ function brokenByCompletion(
   if (newer !== undefined) {
     const asRead = known.reads.get(newer)?.fields;
     const others = [world.job(newer), asRead && jobIn(newer, asRead)].filter((each) => each !== undefined);
+    // It may have been run again since, under another id, while its webhook was on its way.
+    const first = world.scenario.jobs.find(({ id }) => id === newer);
+    others.push(...others.slice(0, 1).map((each) => ({ ...each, externalId: first?.externalId ?? each.externalId })));
     const has = others.some((other) =>
-      namesFor(other, world).some((name) => delivered.has(`${other.targetId} ${name}`)),
+      namesFor(other, world).some((name) => [other, job].some(({ targetId }) => delivered.has(`${targetId} ${name}`))),
     );
     return others.length === 0 || has ? [] : ["closes a job after a newer one that has no file"];
   }
@@ -192,7 +195,13 @@ function brokenByAge(job: JobNow, { world, known }: Scene): readonly string[] {
     if (other === undefined || other.targetId !== job.targetId || other.operation !== job.operation) return [];
     if (other.status !== "processing" || createdAt <= dateOf(job, world)) return [];
     const unchanged = other.externalId === externalId && !world.reopenings.has(id) && !/[ /]/.test(externalId);
-    return [{ id, names: namesOf(other), known: known.listed.has(id) && unchanged && isLookedFor(createdAt, world) }];
+    return [
+      {
+        id,
+        names: namesOf(other),
+        known: known.listed.has(id) && unchanged && isLookedFor(dateOf(other, world), world),
+      },
+    ];
   });
   const seen = newer.find(({ names }) => names.some((name) => known.looks.get(name)?.seen));
   if (seen !== undefined) return [`delivers the file of a job that ${seen.id} supersedes`];
@@ -201,8 +210,8 @@ function brokenByAge(job: JobNow, { world, known }: Scene): readonly string[] {
 }
 
 /** Whether a job of that date is stuck by any clock, and was when the sweep began. */
-function isLookedFor(createdAt: number, { clock, scenario }: Scene["world"]): boolean {
-  const age = clock.now() - createdAt;
+function isLookedFor(date: number, { clock, scenario }: Scene["world"]): boolean {
+  const age = clock.now() - date;
   return !scenario.provider && age > 7 * MINUTE && age < 23 * HOUR;
 }
 
@@ -216,9 +225,9 @@ function entriesOf(cell: unknown): readonly Readonly<Record<string, unknown>>[] 
   return Array.isArray(cell) ? cell.filter(isObject) : [];
 }
 
-/** When polling closed the job last, by its notes. */
+/** When polling closed the job last, or that was taken back, by its notes. */
 export function lastMark(notes: string): number | null {
-  const marks = [COMPLETED_MARK, FAILED_MARK].map((mark) => {
+  const marks = [COMPLETED_MARK, FAILED_MARK, UNDONE_MARK].map((mark) => {
     const index = notes.lastIndexOf(mark);
     return index < 0 ? 0 : Date.parse(notes.slice(index + mark.length, index + mark.length + 24));
   });

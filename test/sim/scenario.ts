@@ -66,17 +66,22 @@ export function fileNameFor(operation: SimJob["operation"], externalId: string, 
 /** The world that a seed stands for. */
 export function scenarioOf(random: Random): Scenario {
   const crowd = random.chance(0.004);
-  const herd = crowd || random.chance(0.2);
+  const herd = crowd || random.chance(0.25);
   const trickle = herd && random.chance(0.5);
   const count = crowd ? random.whole(101, 130) : herd ? random.whole(7, 16) : random.whole(1, 6);
-  const bucket = random.pick(["open", "closed", "closed", "signed"] as const);
+  const wrongBucket = random.chance(herd ? 0.5 : 0.08);
+  // One that tells what is missing is where a wrong name does the most harm.
+  const bucket = random.pick(["open", "closed", wrongBucket ? "open" : "closed", "signed"] as const);
   const blind = random.chance(0.25) ? blindness(random) : null;
   // Where a 403 comes and goes, what is due to be failed must not be taken for missing.
   const refusing = bucket === "closed" && random.chance(0.4) ? 0.5 : 0;
   const ageOf = trickle ? trickling : herd || (refusing > 0 && random.chance(0.7)) ? longDue : anyAge;
   const jobs = jobsOf(count, { herd, ageOf, random });
-  const wrongBucket = random.chance(herd ? 0.4 : 0.08);
-  const { outputs, events } = fatesOf(jobs, { dead: herd && !trickle && random.chance(0.5), bucket, random });
+  const { outputs, events } = fatesOf(jobs, {
+    dead: herd && !trickle && !wrongBucket && random.chance(0.5),
+    bucket,
+    random,
+  });
   for (const job of jobs) {
     const newer = jobs.find(({ targetId, createdAt }) => targetId === job.targetId && createdAt > job.createdAt);
     events.push(...interference(job, newer, random));
