@@ -1,13 +1,16 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bundleSimulation, editedBy } from "./sim-bundle.mjs";
 
 // `npm run sim:mutants`: switches off each guard in turn and expects the simulation to notice within 500 seeds. The
-// product is not touched: the edit is made on its way into the bundle.
-const { values } = parseArgs({ options: { seeds: { type: "string" }, only: { type: "string" } } });
+// product is not touched: the edit is made on its way into the bundle. `--write` puts the table into docs/reliability.md.
+const { values } = parseArgs({
+  options: { seeds: { type: "string" }, only: { type: "string" }, write: { type: "boolean" } },
+});
+const PAGE = "docs/reliability.md";
 const SEEDS = values.seeds ?? "500";
 /** The guards, each with the edit that switches it off. */
 const MUTANTS = JSON.parse(readFileSync("test/sim/mutants.json", "utf8"));
@@ -45,14 +48,24 @@ try {
 }
 
 const [unchanged, ...ofMutants] = found;
-console.log("| the guard that is off | seed | the promise that breaks |\n| --- | --- | --- |");
-for (const [n, { guard }] of chosen.entries()) {
+const rows = chosen.map(({ guard }, n) => {
   const { seed, what } = ofMutants[n] ?? { seed: null, what: `none in ${SEEDS} seeds: NOT FOUND` };
-  console.log(`| ${guard} | ${seed ?? "-"} | ${what} |`);
-}
+  return `| ${guard} | ${seed ?? "-"} | ${what} |`;
+});
 const count = ofMutants.filter((each) => each !== null && each.seed !== null).length;
-console.log(`\n${count} of ${chosen.length} found, in ${((Date.now() - began) / 1000).toFixed(0)} s`);
+const table = ["| the guard that is off | seed | the promise that breaks |", "| --- | --- | --- |", ...rows].join("\n");
+const total = `${count} of ${chosen.length} found, in ${((Date.now() - began) / 1000).toFixed(0)} s`;
+console.log(`${table}\n\n${total}`);
 if (unchanged !== null) console.log(`With all guards on, seed ${unchanged.seed} breaks a promise: ${unchanged.what}`);
+if (values.write) {
+  const page = readFileSync(PAGE, "utf8");
+  const machine = `Node ${process.versions.node}, ${availableParallelism()} cores`;
+  const between = `<!-- mutants -->\n\n${table}\n\n${total} (${machine}).\n\n<!-- /mutants -->`;
+  writeFileSync(
+    PAGE,
+    page.replace(/<!-- mutants -->.*<!-- \/mutants -->/s, () => between),
+  );
+}
 process.exitCode = count === chosen.length && unchanged === null ? 0 : 1;
 
 function run(file) {

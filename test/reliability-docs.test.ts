@@ -1,0 +1,35 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import mutants from "./sim/mutants.json" with { type: "json" };
+
+const page = readFileSync("docs/reliability.md", "utf8");
+
+/** What stands between two marks in the page. */
+function section(name: string): string {
+  return new RegExp(`<!-- ${name} -->(.*)<!-- /${name} -->`, "s").exec(page)?.[1] ?? "";
+}
+
+describe("docs/reliability.md", () => {
+  it("names tests that are there", () => {
+    const named = [...page.matchAll(/`(test\/\S+\.test\.ts)`((?:,? "[^"]+")+)/g)].flatMap(
+      ([, file = "", titles = ""]) => [...titles.matchAll(/"([^"]+)"/g)].map(([, title = ""]) => ({ file, title })),
+    );
+    expect(named.length).toBeGreaterThan(40);
+    expect(named.filter(({ file, title }) => !readFileSync(file, "utf8").includes(title))).toEqual([]);
+  });
+
+  it("names a test for each promise", () => {
+    const rows = [...(page.split("\n## ")[1] ?? "").matchAll(/^\| (?!promise|-)([^|]+)\|(.+)\|$/gm)];
+    expect(rows.length).toBeGreaterThan(20);
+    expect(rows.filter(([, , held = ""]) => !held.includes("`test/")).map(([row]) => row)).toEqual([]);
+  });
+
+  it("shows for each guard in which history it was missed (npm run sim:mutants -- --write)", () => {
+    const rows = [...section("mutants").matchAll(/^\| ([^|]+) \| (\d+|-) \|/gm)].map(([, guard, seed]) => [
+      guard,
+      seed,
+    ]);
+    expect(rows.map(([guard]) => guard)).toEqual(mutants.map(({ guard }) => guard));
+    expect(rows.filter(([, seed]) => seed === "-")).toEqual([]);
+  });
+});
