@@ -15,7 +15,11 @@ import type { Candidate } from "./verdict.ts";
 /** A look older than this is repeated before a job is failed on its account. */
 const PROBE_FRESH_FOR: Duration = 10_000;
 
+/** How often a write is tried when answers are lost; what became of the last try is read as well. */
 const ROUNDS = 4;
+
+const TOO_SLOW = "the base was too slow: what was seen grew old before it could be written";
+const CUT_OFF = "the end of the run cut the answer to the write off";
 
 /** A job whose output is proven absent. */
 export interface Failure {
@@ -41,31 +45,34 @@ export async function applyFails(failures: readonly Failure[], proof: Proof, run
   // Where a 403 is to mean "missing", what was seen before that was known proves nothing: the bucket may have been
   // closed to us then.
   let pending: readonly Failure[] = await stillAbsent(failures, proof, run, proof.control !== null);
-  let unanswered = false;
+  /** What was heard last of the writes that were not answered. */
+  let unanswered: ReadonlyMap<Failure, string> = new Map();
   for (let round = 1; pending.length > 0; round += 1) {
     let due: readonly Due[];
     try {
       if (round > 1) {
         await run.clock.sleep(250 * 2 ** round * (0.5 + run.random()), run.limits.writes);
         // First what became of a write that was not answered: a look that fails now must not hide that it was done.
-        const open = unanswered ? (await examine(pending, run)).map(({ failure }) => failure) : pending;
+        const open = unanswered.size > 0 ? (await examine(pending, run)).map(({ failure }) => failure) : pending;
+        if (round > ROUNDS) {
+          for (const failure of open) failure.item.error = unanswered.get(failure) ?? TOO_SLOW;
+          return;
+        }
         pending = await stillAbsent(open, proof, run);
       }
       due = await examine(pending, run);
     } catch (error) {
       // What was sent and not answered may have been carried out: that has to be told.
-      if (unanswered) for (const { item } of pending) item.error = "the end of the run cut the answer to the write off";
+      for (const { item } of unanswered.keys()) if (!item.applied) item.error = CUT_OFF;
       throw error;
     }
-    if (due.length === 0) return;
     // The read may have taken its time, retries and all: what was seen before it is then too old to be written on.
     if (due.some(({ failure }) => !isFresh(failure.item, run))) {
       pending = due.map(({ failure }) => failure);
-      if (round < ROUNDS) continue;
-      for (const { item } of pending)
-        item.error = "the base was too slow: what was seen grew old before it could be written";
-      return;
+      unanswered = new Map();
+      continue;
     }
+    if (due.length === 0) return;
     const results = await writeJobs(
       due.map(({ failure, job }) => {
         return { item: failure.item, calibration, job, update: failUpdate({ failure, job }, calibration, run) };
@@ -77,8 +84,8 @@ export async function applyFails(failures: readonly Failure[], proof: Proof, run
       for (const part of halves(heldUp)) await applyFails(part, proof, run);
       return;
     }
-    pending = sort(due, results, round === ROUNDS);
-    unanswered = pending.length > 0;
+    unanswered = sort(due, results);
+    pending = [...unanswered.keys()];
   }
 }
 
@@ -153,29 +160,21 @@ async function examine(pending: readonly Failure[], run: Run): Promise<readonly 
   return due;
 }
 
-/** Marks what is settled and gives back what has to be read again. */
-function sort(due: readonly Due[], results: readonly WriteResult[], last: boolean): readonly Failure[] {
-  return due.flatMap(({ failure }, index) => {
+/** Marks what is settled, and gives back what has to be read again with what was heard of it. */
+function sort(due: readonly Due[], results: readonly WriteResult[]): ReadonlyMap<Failure, string> {
+  const unanswered = new Map<Failure, string>();
+  for (const [n, { failure }] of due.entries()) {
     const { item } = failure;
-    const result = results[index];
-    if (result?.kind === "confirmed") {
-      item.applied = true;
-      return [];
-    }
-    if (result?.kind === "gone") {
-      item.verdict = {
-        kind: "skip",
-        reason: "changed-meanwhile",
-        detail: "the job was deleted right before the write",
-      };
-      return [];
-    }
-    if (result?.kind === "refused" || last) {
-      item.error = result?.error ?? "the base did not answer for this record";
-      return [];
-    }
-    return [failure];
-  });
+    const result = results[n];
+    if (result === undefined) unanswered.set(failure, "the base did not answer for this record");
+    else if (result.kind === "confirmed") item.applied = true;
+    else if (result.kind === "refused") item.error = result.error;
+    else if (result.kind === "gone") {
+      const detail = "the job was deleted right before the write";
+      item.verdict = { kind: "skip", reason: "changed-meanwhile", detail };
+    } else unanswered.set(failure, result.error);
+  }
+  return unanswered;
 }
 
 function failUpdate({ failure, job }: Due, calibration: Calibration | null, run: Run): JobUpdate {

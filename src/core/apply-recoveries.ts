@@ -18,7 +18,7 @@ export const FRESH_FOR: Duration = 5_000;
 /** Writes under way at the same time: so a base that takes half a second to answer is kept at its pace all the same. */
 const WRITES = 3;
 
-/** How often a chunk is read and written again when answers are lost. */
+/** How often a chunk is read and written when answers are lost; what became of the last try is read as well. */
 const ROUNDS = 4;
 
 /** A job whose output is to be delivered, or, with `supersededBy`, only to be closed. */
@@ -55,12 +55,13 @@ export async function applyRecoveries(
       throw error;
     }
     if (run.dryRun) return;
-    const { lost, heldUp } = await write(due, run, nearlyDone);
-    for (const part of heldUp.flatMap(halves)) await applyRecoveries(part, run);
-    if (round === ROUNDS) {
-      for (const [recovery, error] of lost) fail(recovery, error);
+    if (round > ROUNDS) {
+      const heard = new Map([...pending].map(([{ item }, error]) => [item, error]));
+      for (const { recovery } of due) fail(recovery, heard.get(recovery.item) ?? "");
       return;
     }
+    const { lost, heldUp } = await write(due, run, nearlyDone);
+    for (const part of heldUp.flatMap(halves)) await applyRecoveries(part, run);
     pending = lost;
   }
 }

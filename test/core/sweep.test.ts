@@ -196,6 +196,44 @@ describe("a sweep that recovers", () => {
     },
   );
 
+  it.each([
+    ["with a file", 10 * MINUTE, "recover: output-found!"],
+    ["without one", 2 * HOUR, "fail: output-absent!"],
+  ])("tells by reading what became of the last try to write a job %s", async (kind, age, told) => {
+    const { base, bucket } = worldOf([combine(1, { age })]);
+    if (kind === "with a file") bucket.objects.set("x1_output_0.mp4", 1);
+    const before = base.jobs.get("recJobs0000000001");
+    let writes = 0;
+    base.after = (request) => {
+      if (request !== "updateJobs") return undefined;
+      writes += 1;
+      // The first three never reached the base.
+      if (writes < 4 && before !== undefined) base.edit(before.id, before);
+      return "lost";
+    };
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual([told]);
+    expect(report.entries.map(({ error }) => error)).toEqual([null]);
+    expect(writes).toBe(4);
+  });
+
+  it.each([
+    ["with a file", 10 * MINUTE],
+    ["without one", 2 * HOUR],
+  ])("tells the error of a job %s that was written in vain four times", async (kind, age) => {
+    const { base, bucket } = worldOf([combine(1, { age })]);
+    if (kind === "with a file") bucket.objects.set("x1_output_0.mp4", 1);
+    const before = base.jobs.get("recJobs0000000001");
+    base.after = (request) => {
+      if (request !== "updateJobs") return undefined;
+      if (before !== undefined) base.edit(before.id, before);
+      return "lost";
+    };
+    const { report } = await sweep(runOf(base, bucket));
+    expect(report.entries.map(({ applied, error }) => [applied, error])).toEqual([[false, "the answer was lost"]]);
+    expect(base.log.filter((request) => request === "updateJobs")).toHaveLength(4);
+  });
+
   it("lets the newest of two jobs for one target win, and closes the older with a note", async () => {
     const links = { Segments: ["recSegs0000000001"] };
     const { base, bucket } = worldOf([

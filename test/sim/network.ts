@@ -53,7 +53,6 @@ export function exchangeOf(line: Line) {
       line.troubled && !world.calm && random.chance(scenario.trouble.airtable) ? random.pick(FAULTS) : "none";
     if (fault !== "none") {
       world.tell(`${name}: ${fault} at ${request.method} ${request.path}`);
-      witness.metFault(name);
     }
     const slow = () => random.whole(20, 15_000);
     await clock.sleep(fault === "slow before" ? slow() : random.whole(20, 250), signal);

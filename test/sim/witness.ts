@@ -41,8 +41,6 @@ export interface Knowledge {
   /** How far its clock is ahead, in ms. */
   readonly skew: number;
   readonly mayWrite: boolean;
-  /** Requests to the base that met one. */
-  faults: number;
   /** Whether it was told to take only so many jobs. */
   readonly limited: boolean;
   requests: number;
@@ -92,12 +90,7 @@ export class Witness {
       runningByProvider: new Set(),
       closed: new Map(),
       requests: 0,
-      faults: 0,
     });
-  }
-
-  metFault(runner: string): void {
-    this.#known(runner).faults += 1;
   }
 
   looked(runner: string, fileName: string, { there, blind }: { there: boolean; blind: boolean }): void {
@@ -128,14 +121,14 @@ export class Witness {
 
   /** What a report says against what its run did. */
   reported(runner: string, { entries, truncated }: Report): void {
-    const { closed, faults } = this.#known(runner);
+    const { closed } = this.#known(runner);
     for (const { id, applied, error, verdict } of entries) {
       const times = closed.get(id) ?? 0;
-      // A write that meets a fault in each of its four rounds is told as an error; a run that was cut off cannot tell, nor
-      // one whose answer was lost and whose work another hand, or another run, has undone before it could look.
+      // A run that was cut off cannot tell, nor one whose answer was lost and whose work another hand, or another run,
+      // has undone before it could look.
       const others = [...this.#runners.values()].some((each) => each.name !== runner && each.closed.has(id));
       const undone = this.#world.reopenings.has(id) || this.#world.job(id) === undefined;
-      const told = applied || truncated || (error !== null && faults >= 4) || others || undone;
+      const told = applied || truncated || others || undone;
       if (times > 0 && !told) this.violations.push(`${runner} closed ${id} and says ${verdict.reason} ${error ?? ""}`);
     }
   }
