@@ -4,6 +4,7 @@ import { type Cells, type JobNow, PLACE, payloadFor, type World } from "./world.
 
 /** Carries out what another hand does. Nobody can do anything to a record that is gone. */
 export function happen(event: Event, world: World): void {
+  world.watch();
   world.tell(`${event.kind} ${"job" in event ? event.job.id : "fileName" in event ? event.fileName : ""}`);
   if (event.kind === "output") world.put(event.fileName, event.at);
   if (event.kind === "burst") useUp(world);

@@ -76,6 +76,8 @@ export class Witness {
 
   constructor(world: World) {
     this.#world = world;
+    // A file that was there for a moment between two requests was delivered all the same.
+    world.watch = () => this.#noteDeliveries();
   }
 
   enter(runner: Pick<Knowledge, "name" | "skew" | "mayWrite" | "command" | "limited">): void {

@@ -45,6 +45,8 @@ export class World {
   readonly reopenings = new Map<string, number>();
   /** What the runners recorded of their writes. */
   readonly journal = new MemoryJournal();
+  /** Called before another hand does something. */
+  watch: () => void = () => undefined;
   readonly #random: Random;
   readonly #fetching = new Set<string>();
 
