@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { readConfigFile } from "../config/file.ts";
 import { ConfigError } from "../config/problems.ts";
 import type { ChaosRules } from "../sandbox/chaos.ts";
@@ -26,6 +27,40 @@ export async function openSandbox(options: Omit<SandboxOptions, "stateFile">): P
     if (error instanceof StateFileError) throw new ConfigError([{ path: SANDBOX_STATE_FILE, message: error.message }]);
     if (error instanceof PortTakenError) throw new ConfigError([{ path: "--port", message: error.message }]);
     throw error;
+  }
+}
+
+/** How long a sandbox may take to say that it began anew. */
+const RESET_WITHIN_MS = 2_000;
+
+/**
+ * Lets the sandbox of the working directory begin anew: the one that is being served, else by removing its state.
+ *
+ * @returns whether one is being served
+ */
+export async function resetSandbox(): Promise<boolean> {
+  rmSync(SANDBOX_JOURNAL, { force: true });
+  const isServed = await resetServed();
+  if (!isServed) rmSync(SANDBOX_STATE_FILE, { force: true });
+  return isServed;
+}
+
+async function resetServed(): Promise<boolean> {
+  const [{ readState }, { resetRequest }] = await Promise.all([
+    import("../sandbox/state.ts"),
+    import("../sandbox/server.ts"),
+  ]);
+  try {
+    const port = readState(SANDBOX_STATE_FILE)?.ports.base;
+    if (port === undefined) return false;
+    const { ok } = await fetch(`http://127.0.0.1:${port}/sandbox/reset`, {
+      ...resetRequest(SANDBOX_STATE_FILE),
+      signal: AbortSignal.timeout(RESET_WITHIN_MS),
+    });
+    return ok;
+  } catch {
+    // No sandbox's state, or nobody who listens there.
+    return false;
   }
 }
 

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { type Base, createBase } from "./base.ts";
 import { type Bucket, createBucket } from "./bucket.ts";
 import { type Chaos, type ChaosRules, createChaos } from "./chaos.ts";
@@ -79,8 +80,7 @@ export async function startSandbox({ stateFile, lateWebhook, port, chaos: wanted
     return chaos.pass({ place: "bucket", request, carryOut, expireListings });
   });
   const storageUrl = `${bucketAt.url}/${BUCKET}`;
-  const seeded = seed(Date.now(), storageUrl);
-  let webhook = seeded.webhook;
+  let webhook: SeedWebhook | null = null;
   let ports = { base: 0, bucket: bucketAt.port };
 
   const state = (): State => {
@@ -94,6 +94,15 @@ export async function startSandbox({ stateFile, lateWebhook, port, chaos: wanted
     if (stateFile !== null) writeState(stateFile, state());
   };
   const fetching = fetchLater(base, bucket, storageUrl, chaos, save);
+  /** Forgets all there is: the story's beginning. */
+  const begin = () => {
+    const seeded = seed(Date.now(), storageUrl);
+    base.restore({ tables: {}, pending: [] });
+    for (const key of bucket.keys()) bucket.remove(key);
+    for (const [table, records] of Object.entries(seeded.tables)) for (const each of records) base.upsert(table, each);
+    for (const { key, object } of seeded.objects) bucket.put(key, object);
+    webhook = seeded.webhook;
+  };
   const carryOut = (request: Request): Reply => {
     const reply = base.handle(request, Date.now());
     if (reply.status !== 200) return reply;
@@ -110,18 +119,23 @@ export async function startSandbox({ stateFile, lateWebhook, port, chaos: wanted
   const answer = async (request: Request): Promise<Sent> => {
     if (request.path === "/sandbox/stats") return told(stats);
     if (request.path === "/sandbox/state") return told(state());
+    if (request.path === "/sandbox/reset") {
+      if (stateFile === null || !isReset(request, stateFile))
+        return { ...told({ error: "of another folder" }), status: 409 };
+      begin();
+      save();
+      return told({});
+    }
     stats.airtable += 1;
     return await chaos.pass({ place: "base", request, carryOut: () => carryOut(request), expireListings });
   };
 
-  if (kept === null) {
-    for (const [table, records] of Object.entries(seeded.tables)) for (const each of records) base.upsert(table, each);
-    for (const { key, object } of seeded.objects) bucket.put(key, object);
-  } else {
+  if (kept === null) begin();
+  else {
     const moved = movedTo(kept, storageUrl);
     base.restore(moved.base);
     for (const { key, object } of moved.objects) bucket.put(key, object);
-    if (!moved.webhookPending) webhook = null;
+    if (moved.webhookPending) webhook = seed(Date.now(), storageUrl).webhook;
     fetching.now();
   }
   const baseAt = await open(port ?? kept?.ports.base ?? 0, answer).catch(async (error: unknown) => {
@@ -160,6 +174,16 @@ async function listenAt(port: number, answer: (request: Request) => Promise<Sent
 /** The sandbox's word on itself, outside of what Airtable answers, which no fault touches and no count holds. */
 function told(value: unknown): Reply {
   return { status: 200, headers: { "content-type": "application/json" }, body: JSON.stringify(value) };
+}
+
+/** What `sandbox reset` asks of the sandbox that is served in its folder, and of no other. */
+export function resetRequest(stateFile: string): { readonly method: "POST"; readonly body: string } {
+  return { method: "POST", body: resolve(stateFile) };
+}
+
+function isReset({ method, body }: Request, stateFile: string): boolean {
+  const expected = resetRequest(stateFile);
+  return method === expected.method && body === expected.body;
 }
 
 /** What Airtable does on its own: fetches what was attached, and drops what it cannot get. */

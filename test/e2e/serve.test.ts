@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { STATE, startFrom, stateIn } from "./aftermath.ts";
@@ -70,6 +70,22 @@ rules:
       "docs/sandbox.md",
     ])
       expect(stderr).toContain(line);
+  });
+
+  it("begins anew when it is reset from its folder, and not from another's", async () => {
+    const cwd = folder();
+    const served = await serveProcess(cwd, CALM);
+    await sweep(cwd, served.env);
+    const elsewhere = folder();
+    copyFileSync(join(cwd, STATE), join(elsewhere, STATE));
+    const others = await stuckJobs(["sandbox", "reset"], { cwd: elsewhere });
+    expect([others.stderr, existsSync(join(elsewhere, STATE))]).toEqual([`Removed ${STATE}\n`, false]);
+    const again = await sweep(cwd, served.env);
+    const reset = await stuckJobs(["sandbox", "reset"], { cwd });
+    const anew = await sweep(cwd, served.env);
+    await served.stop();
+    expect(reset.stderr).toBe("The sandbox that is served here begins anew.\n");
+    expect([again, anew].map(({ report }) => report.summary.recovered)).toEqual([0, 10]);
   });
 
   it("takes no other port than the one that was asked for", async () => {

@@ -1,4 +1,3 @@
-import { rm } from "node:fs/promises";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { EXIT } from "../exit-codes.ts";
 import type { Surroundings } from "./shared.ts";
@@ -39,9 +38,9 @@ export function addSandbox(program: Command, { terminal, exit }: Surroundings): 
     .command("reset")
     .description("Forgets what was done to the sandbox in this folder: the story begins anew.")
     .action(async () => {
-      const { SANDBOX_JOURNAL, SANDBOX_STATE_FILE } = await import("../sandbox.ts");
-      for (const file of [SANDBOX_STATE_FILE, SANDBOX_JOURNAL]) await rm(file, { force: true });
-      terminal.log(`Removed ${SANDBOX_STATE_FILE}`);
+      const { resetSandbox, SANDBOX_STATE_FILE } = await import("../sandbox.ts");
+      const isServed = await resetSandbox();
+      terminal.log(isServed ? "The sandbox that is served here begins anew." : `Removed ${SANDBOX_STATE_FILE}`);
       exit(EXIT.done);
     });
 }
