@@ -21,6 +21,8 @@ export interface Explanation {
   /** What a sweep would make of it now; null where it is not stuck, and `notStuck` says why. */
   readonly verdict: Verdict | null;
   readonly notStuck: string | null;
+  /** Whether it is no stuck job at any age, as its status is. */
+  readonly closed: boolean;
   /** The evidence, gathered whether or not it is stuck; `sightings` hold every name, also those after the first hit. */
   readonly entry: Entry;
   readonly thresholds: Thresholds;
@@ -58,11 +60,16 @@ async function explainJob(read: Job, run: Run): Promise<Explanation> {
   const item = caseOf(job, candidate, late, run, now);
   const gathered = candidate === null ? null : await gather(item, candidate, now, run);
   const attachments = item.target === null ? null : await attachmentsOf(item.target, run);
-  const verdict = await verdictFor(item, found, candidate, gathered?.calibration ?? null, run);
+  const judged = await verdictFor(item, found, candidate, gathered?.calibration ?? null, run);
+  // A sweep takes a fail of polling's back, or leaves it as it is.
+  const staysFailed = late && judged?.kind !== "recover";
+  const verdict = staysFailed ? null : judged;
+  const stuckStatuses = policyOf({ late: false }, run).stuckStatuses;
   return {
     job,
     verdict,
-    notStuck: found.kind === "not-stuck" ? whyNot(job, policy.stuckStatuses) : null,
+    notStuck: staysFailed ? whyStillFailed(judged) : found.kind === "not-stuck" ? whyNot(job, stuckStatuses) : null,
+    closed: verdict === null && !stuckStatuses.includes(job.status),
     entry: entryOf(item),
     thresholds: candidate?.operation.thresholds ?? run.policy.thresholds,
     calibration: gathered?.calibration ?? null,
@@ -163,6 +170,12 @@ async function attachmentsOf(
 function whyNot(job: Job, stuckStatuses: readonly string[]): string {
   if (stuckStatuses.includes(job.status)) return "it is younger than stuckAfter, or was not sent off yet";
   return `its status is ${JSON.stringify(job.status)}; stuck are ${stuckStatuses.map((each) => JSON.stringify(each)).join(", ")}`;
+}
+
+function whyStillFailed(judged: Verdict | null): string {
+  const nothing = judged?.kind === "fail" || judged?.kind === "wait";
+  const now = nothing ? "its output has not turned up since" : `nothing is known of its output now (${judged?.reason})`;
+  return `polling has failed it, and ${now}; if it does within maxAge, recover takes that back`;
 }
 
 function dateOf({ since }: Job): Instant {

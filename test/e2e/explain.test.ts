@@ -46,6 +46,30 @@ describe("explain", () => {
     expect(job?.changes[0]).toMatch(/^From 20\d\d-.* on it is stuck \(stuckAfter 5m\)\.$/);
   });
 
+  it("says of jobs that polling has closed that they are, why, and nothing of what they will be", async () => {
+    const cwd = folder();
+    await stuckJobs(["recover", "--sandbox"], { cwd });
+    for (const [id, why] of [
+      ["recCombineLost001", /^polling has failed it, and its output has not turned up since; /],
+      ["recCombineLink001", /^its status is "completed"; stuck are "processing"$/],
+    ] as const) {
+      const { stdout } = await stuckJobs(["explain", id, "--sandbox", "-o", "json"], { cwd });
+      const [job] = page.parse(JSON.parse(stdout)).jobs;
+      expect(job).toMatchObject({ id, verdict: null, notStuck: expect.stringMatching(why), changes: [] });
+    }
+  });
+
+  it("counts the names that are answered alike on the page, and holds each in the data", async () => {
+    const cwd = folder();
+    await stuckJobs(["recover", "--sandbox"], { cwd });
+    const asked = ["explain", "recCombineLost001", "--sandbox"];
+    const { stdout } = await stuckJobs(asked, { cwd });
+    expect(stdout.match(/ {2}HTTP 403$/gm)).toHaveLength(3);
+    const [, further] = /unknown {2}(\d+) further names {2}HTTP 403$/m.exec(stdout) ?? [];
+    const data = await stuckJobs([...asked, "-o", "json"], { cwd });
+    expect(page.parse(JSON.parse(data.stdout)).jobs[0]?.evidence).toHaveLength(2 + Number(further));
+  });
+
   it("finds a job by its external id, and prints a page for people", async () => {
     const { code, stdout } = await stuckJobs(["explain", "24422850-abc3-4525-9567-e2fd4bd0adcb", "--sandbox"]);
     expect(code).toBe(0);

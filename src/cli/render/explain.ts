@@ -65,7 +65,7 @@ function targetLine({ entry: { target }, attachments }: Explanation): string {
 }
 
 function evidenceRows({ entry: { sightings, consultation }, listing, job }: Explanation): readonly [string, string][] {
-  const rows = sightings.map((sighting): [string, string] => ["storage", sightingLine(sighting)]);
+  const rows = sightingLines(sightings).map((line): [string, string] => ["storage", line]);
   if (listing !== null) {
     const found =
       listing.kind === "listed" ? listing.names.join(", ") || "nothing" : `${listing.kind}: ${listing.detail}`;
@@ -76,6 +76,25 @@ function evidenceRows({ entry: { sightings, consultation }, listing, job }: Expl
     rows.push(...consultation.looks.map((look): [string, string] => [consultation.provider, sightingLine(look)]));
   }
   return rows;
+}
+
+/** How many looks in a row with the same answer are shown before the rest is counted. */
+const ALIKE = 2;
+
+function sightingLines(sightings: readonly Sighting[]): readonly string[] {
+  const runs: Sighting[][] = [];
+  for (const sighting of sightings) {
+    const before = runs.at(-1)?.at(-1);
+    const isAlike = before !== undefined && before.result === sighting.result && before.detail === sighting.detail;
+    if (isAlike && sighting.result !== "present") runs.at(-1)?.push(sighting);
+    else runs.push([sighting]);
+  }
+  return runs.flatMap((alike) => {
+    const [{ result, detail } = { result: "", detail: "" }] = alike;
+    const rest = alike.length - ALIKE;
+    if (rest < 2) return alike.map(sightingLine);
+    return [...alike.slice(0, ALIKE).map(sightingLine), `${result.padEnd(8)} ${rest} further names  ${detail}`];
+  });
 }
 
 function sightingLine(sighting: Sighting): string {
@@ -102,8 +121,8 @@ function conclusion(
 }
 
 /** At which moments the verdict may become another, if all else stays. */
-function changes({ job: { since }, verdict, thresholds, now }: Explanation): readonly string[] {
-  if (since.kind !== "at") return [];
+function changes({ job: { since }, verdict, closed, thresholds, now }: Explanation): readonly string[] {
+  if (since.kind !== "at" || closed) return [];
   const at = (after: Duration | null) => (after === null ? Number.POSITIVE_INFINITY : since.at + after);
   const mayFail = verdict === null || verdict.kind === "wait" || verdict.kind === "unknown";
   const steps: [number, string][] = [
