@@ -20,9 +20,12 @@ export function summaryLine(report: Report): string {
 }
 
 /** What the run cost, and its name. */
-export function footer({ requests, runId, startedAt, finishedAt }: Report): string {
+export function footer({ requests, entries, runId, startedAt, finishedAt }: Report): string {
   const seconds = ((finishedAt - startedAt) / 1000).toFixed(1);
-  return `${count(requests.airtable, "Airtable request")}, ${count(requests.storage, "probe")}, ${seconds} s, run ${runId}`;
+  // A storage that lets nobody connect is sent nothing.
+  const inVain = requests.storage === 0 && entries.some(({ sightings }) => sightings.length > 0);
+  const probes = inVain ? "no probe got through" : count(requests.storage, "probe");
+  return `${count(requests.airtable, "Airtable request")}, ${probes}, ${seconds} s, run ${runId}`;
 }
 
 /** So many errors are told in full; mostly they are all the same. */
