@@ -1,5 +1,5 @@
-import { rm, writeFile } from "node:fs/promises";
-import { build } from "esbuild";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { build, transform } from "esbuild";
 import { leftOut } from "./left-out.mjs";
 import { licensesOf } from "./licenses.mjs";
 import { mergeChunks } from "./merge-chunks.mjs";
@@ -15,6 +15,15 @@ const settings = {
   legalComments: "none",
   logLevel: "warning",
 };
+/** Packages are made as small as can be; our own code keeps its names, for what a fault of the program prints. */
+const smallPackages = {
+  name: "small-packages",
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]node_modules[\\/].*\.js$/ }, async ({ path }) => ({
+      contents: (await transform(await readFile(path, "utf8"), { minify: true, target: settings.target })).code,
+    }));
+  },
+};
 const { metafile } = await build({
   ...settings,
   entryPoints: { main: "src/cli/main.ts" },
@@ -24,14 +33,31 @@ const { metafile } = await build({
   bundle: true,
   splitting: true,
   metafile: true,
-  plugins: [leftOut],
+  plugins: [leftOut, smallPackages],
 });
+const COMMANDS = (await readdir("src/cli/commands"))
+  .filter((name) => !["recover.ts", "shared.ts"].includes(name))
+  .map((name) => `src/cli/commands/${name}`);
 await mergeChunks(
   metafile,
   {
     "main.cjs": ["src/cli/main.ts"],
-    "sweep.cjs": ["src/cli/program.ts", "src/cli/run-sweep.ts", "node_modules/airtable/lib/airtable.js"],
-    "work-off.cjs": ["src/core/work-off.ts", "src/storage/look.ts"],
+    "sweep.cjs": [
+      "src/cli/program.ts",
+      "src/cli/commands/recover.ts",
+      "src/cli/run-sweep.ts",
+      "node_modules/airtable/lib/airtable.js",
+    ],
+    "commands.cjs": COMMANDS,
+    "work-off.cjs": [
+      "src/core/work-off.ts",
+      "src/core/found.ts",
+      "src/core/probing.ts",
+      "src/core/judged.ts",
+      "src/core/herds.ts",
+      "src/airtable/records.ts",
+      "src/storage/look.ts",
+    ],
   },
   settings,
 );

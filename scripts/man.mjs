@@ -4,4 +4,4 @@ import { load } from "./load.mjs";
 // `npm run man`: writes man/stuck-jobs.1 anew. A test holds it equal to what the help says.
 const { currentManPage } = await load("src/cli/current-man-page.ts");
 await mkdir("man", { recursive: true });
-await writeFile("man/stuck-jobs.1", currentManPage());
+await writeFile("man/stuck-jobs.1", await currentManPage());

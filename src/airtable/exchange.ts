@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from "node:async_hooks";
 import { createSend, type Raw, type Send } from "./wire.ts";
 
 /** One request to the API. `path` begins with a slash and is encoded; `body` is sent as JSON. */
@@ -46,8 +45,11 @@ const DEFAULT_LIMIT = 20_000;
 /** What the airtable client looks for instead of node-fetch; see vendor/node-fetch. */
 const FETCH = Symbol.for("stuck-jobs.airtable-fetch");
 
-/** Which call the client is at, so that one fetch serves the clients of several bases. */
-const calls = new AsyncLocalStorage<Call>();
+/**
+ * The call that a client is just being asked for, so that one fetch serves the clients of several bases: the client asks
+ * for its fetch before `makeRequest` returns.
+ */
+let begun: Call | null = null;
 
 interface Call {
   readonly send: Send;
@@ -78,7 +80,10 @@ export function createExchange(options: ExchangeOptions): Exchange {
     const makeRequest = await client;
     signal.throwIfAborted();
     const call: Call = { send, limit, signal, left, outcome: null };
-    await calls.run(call, () => makeRequest(request).catch(() => undefined));
+    begun = call;
+    const told = makeRequest(request).catch(() => undefined);
+    begun = null;
+    await told;
     if (call.outcome === null) throw new Error("the airtable client did not send the request");
     return answerOf(await call.outcome);
   };
@@ -110,8 +115,8 @@ interface ClientInit {
 
 /** The part of a fetch that the client asks for: a status, headers, and the body as JSON. */
 async function clientFetch(url: string, { method, headers, body }: ClientInit) {
-  const call = calls.getStore();
-  if (call === undefined) throw new Error("the airtable client is used outside of an exchange");
+  const call = begun;
+  if (call === null) throw new Error("the airtable client is used outside of an exchange");
   const { limit, signal, left } = call;
   call.outcome = call.send({ url, method, headers, body: body ?? null, left }, limit, signal);
   const raw = await call.outcome;

@@ -1,7 +1,7 @@
 import { UpstreamError } from "../core/ports.ts";
 import type { ApiRequest, JsonObject } from "./exchange.ts";
-import { type ApiRecord, recordsIn } from "./records.ts";
 import { ReadRefused, type Requests } from "./requests.ts";
+import { type ApiRecord, recordsIn } from "./shape.ts";
 
 /** What to list of one table: names of fields, not ids, in the formula; either in `fields`. */
 export interface ListParameters {

@@ -2,8 +2,8 @@ import type { Instant, Job } from "../core/job.ts";
 import { UpstreamError } from "../core/ports.ts";
 import { moment } from "./formula.ts";
 import { listPage } from "./listing.ts";
-import { type JobFields, jobOf, namesOf } from "./records.ts";
 import { ReadRefused, type Requests } from "./requests.ts";
+import { type JobFields, namesOf } from "./shape.ts";
 
 /** Reads some jobs of a table that is not configured yet. */
 export type SampleJobs = (
@@ -19,7 +19,8 @@ export function createSample(requests: Requests): SampleJobs {
     const filterByFormula = after === null ? "TRUE()" : `IS_AFTER(CREATED_TIME(),${moment(after)})`;
     try {
       const { records } = await listPage(requests, { table, fields: namesOf(fields), filterByFormula }, null, signal);
-      return records.map((record) => jobOf(record, fields));
+      const { jobsOf } = await import("./records.ts");
+      return jobsOf(records, fields);
     } catch (error) {
       if (!(error instanceof ReadRefused)) throw error;
       throw new UpstreamError("config", `${error.message}, for table "${table}"`, null, { cause: error });

@@ -11,8 +11,8 @@ import {
 import { and, byIds, field, listing, moment, or, text } from "./formula.ts";
 import { listAll, listPage } from "./listing.ts";
 import { createNames } from "./names.ts";
-import { instantIn, type JobFields, jobOf, namesOf, targetOf } from "./records.ts";
 import { ReadRefused, type Requests } from "./requests.ts";
+import { type ApiRecord, type JobFields, namesOf } from "./shape.ts";
 import { writeRecords } from "./writing.ts";
 
 /** What the configuration says of the base; tables and fields by name or id, fields that it leaves out null. */
@@ -67,8 +67,7 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
         filterByFormula: listing(listingFormula(fields, query)),
       };
       try {
-        for await (const page of listAll(requests, parameters, signal))
-          yield page.records.map((record) => jobOf(record, fields));
+        for await (const { records } of listAll(requests, parameters, signal)) yield await jobsIn(records, fields);
       } catch (error) {
         throw asConfigError(error, jobs.table);
       }
@@ -77,7 +76,7 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
     async readJobs(ids, signal) {
       const fields = await jobFields(signal, allLinks(operations));
       const records = await readByIds(requests, jobs.table, ids, undefined, signal);
-      return new Map(records.map((record): [string, Job] => [record.id, jobOf(record, fields)]));
+      return new Map((await jobsIn(records, fields)).map((job) => [job.id, job]));
     },
 
     async findJobs(externalIds, signal) {
@@ -85,7 +84,7 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
       const filterByFormula = or(...externalIds.map((id) => `${field(fields.externalId)}=${text(id)}`));
       const parameters = { table: jobs.table, fields: namesOf(fields), filterByFormula };
       const { records } = await listPage(requests, parameters, null, signal);
-      return records.map((record) => jobOf(record, fields));
+      return await jobsIn(records, fields);
     },
 
     async readTargets(table, ids, { attachments, cells }, signal) {
@@ -95,6 +94,7 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
       const wanted = [...new Set([...fields.attachments.values(), ...fields.cells.values()])];
       try {
         const records = await readByIds(requests, table, ids, wanted, signal);
+        const { targetOf } = await import("./records.ts");
         return new Map(records.map((record) => [record.id, targetOf(record, fields)]));
       } catch (error) {
         throw error instanceof UpstreamError && error.code !== "unavailable" ? new TableRefused(table, error) : error;
@@ -124,7 +124,7 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
       const found: Job[] = [];
       let pages = 0;
       for await (const { records, offset } of listAll(requests, parameters, signal)) {
-        found.push(...records.map((record) => jobOf(record, fields)));
+        found.push(...(await jobsIn(records, fields)));
         pages += 1;
         if (offset !== null && pages === COMPLETED_PAGES) return { jobs: found, whole: false };
       }
@@ -142,6 +142,7 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
       };
       try {
         for await (const { records, offset } of listAll(requests, parameters, signal)) {
+          const { instantIn, jobOf } = await import("./records.ts");
           const jobs = records.map((record) => ({
             job: jobOf(record, fields),
             completedAt: finished === null ? null : instantIn(record.fields[finished]),
@@ -156,6 +157,13 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
     requests: requests.sent,
     skew: requests.skew,
   };
+}
+
+/** Most runs are answered with no record, and are not made to load what reads one. */
+async function jobsIn(records: readonly ApiRecord[], fields: JobFields): Promise<readonly Job[]> {
+  if (records.length === 0) return [];
+  const { jobsOf } = await import("./records.ts");
+  return jobsOf(records, fields);
 }
 
 /** At most 50 records by their ids. A base that lacks a field is asked for all: the write will name what is wrong. */

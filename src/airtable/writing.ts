@@ -1,7 +1,7 @@
 import type { WriteResult } from "../core/ports.ts";
 import type { JsonObject } from "./exchange.ts";
-import { recordsIn } from "./records.ts";
 import type { Requests } from "./requests.ts";
+import { recordsIn } from "./shape.ts";
 
 /** One record of a write; the keys of `fields` are names or ids. */
 export interface RecordUpdate {

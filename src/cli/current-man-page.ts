@@ -5,7 +5,7 @@ import { processTerminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 
 /** The man page of the program as it is: what lies in man/. */
-export function currentManPage(): string {
-  const program = createProgram({ env: {}, terminal: processTerminal(process), exit: () => {} });
+export async function currentManPage(): Promise<string> {
+  const program = await createProgram({ env: {}, terminal: processTerminal(process), exit: () => {} });
   return manPage(referenceOf(program), VERSION);
 }

@@ -36,7 +36,8 @@ export async function main(): Promise<void> {
         code = given;
       },
     };
-    await createProgram(surroundings, words[0]).parseAsync(words, { from: "user" });
+    const program = await createProgram(surroundings, words[0]);
+    await program.parseAsync(words, { from: "user" });
   } catch (error) {
     code = await explain(error, (message) => terminal.log(message, "error"), fault);
   }

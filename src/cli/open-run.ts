@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { Settings } from "../config/settings.ts";
 import type { Observer, Run } from "../core/run.ts";
 import { openBase, openProviders, openStorage, openWebhooks, type Shared } from "./adapters.ts";
@@ -6,6 +5,7 @@ import { askPerson } from "./ask.ts";
 import { systemClock } from "./clock.ts";
 import type { Invocation } from "./invocation.ts";
 import type { RunLimits } from "./limits.ts";
+import { newId } from "./names.ts";
 import { openJournal } from "./open-journal.ts";
 import { VERSION } from "./version.ts";
 
@@ -65,7 +65,7 @@ function planOf(
     completedStatus: settings.jobs.completedStatus,
     failedStatus: settings.jobs.failedStatus,
     via: flags.via ?? null,
-    signature: { runId: randomUUID(), version: VERSION },
+    signature: { runId: newId(), version: VERSION },
     concurrency: settings.storage.concurrency,
     requestsPerSecond: settings.airtable.requestsPerSecond,
     clock: systemClock,

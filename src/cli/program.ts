@@ -1,43 +1,32 @@
 import { Command } from "commander";
-import { addCompletion } from "./commands/completion.ts";
-import { addDoctor } from "./commands/doctor.ts";
-import { addExplain } from "./commands/explain.ts";
-import { addFailOld } from "./commands/fail-old.ts";
-import { addInit } from "./commands/init.ts";
-import { addRecover } from "./commands/recover.ts";
-import { addReplay } from "./commands/replay.ts";
-import { addSandbox } from "./commands/sandbox.ts";
-import { addScan } from "./commands/scan.ts";
-import { addSchedule } from "./commands/schedule.ts";
 import type { Surroundings } from "./commands/shared.ts";
-import { addStats } from "./commands/stats.ts";
-import { addUndo } from "./commands/undo.ts";
-import { addWatch } from "./commands/watch.ts";
 import { exitCodesInShort } from "./topics.ts";
 import { versionLine } from "./version.ts";
 
+type Add = (program: Command, surroundings: Surroundings) => void;
+
 /** By their names, in the order of the help. */
-const COMMANDS: ReadonlyMap<string, (program: Command, surroundings: Surroundings) => void> = new Map([
-  ["scan", addScan],
-  ["recover", addRecover],
-  ["watch", addWatch],
-  ["fail-old", addFailOld],
-  ["undo", addUndo],
-  ["replay", addReplay],
-  ["explain", addExplain],
-  ["stats", addStats],
-  ["doctor", addDoctor],
-  ["init", addInit],
-  ["sandbox", addSandbox],
-  ["schedule", addSchedule],
-  ["completion", addCompletion],
+const COMMANDS: ReadonlyMap<string, () => Promise<Add>> = new Map([
+  ["scan", async () => (await import("./commands/scan.ts")).addScan],
+  ["recover", async () => (await import("./commands/recover.ts")).addRecover],
+  ["watch", async () => (await import("./commands/watch.ts")).addWatch],
+  ["fail-old", async () => (await import("./commands/fail-old.ts")).addFailOld],
+  ["undo", async () => (await import("./commands/undo.ts")).addUndo],
+  ["replay", async () => (await import("./commands/replay.ts")).addReplay],
+  ["explain", async () => (await import("./commands/explain.ts")).addExplain],
+  ["stats", async () => (await import("./commands/stats.ts")).addStats],
+  ["doctor", async () => (await import("./commands/doctor.ts")).addDoctor],
+  ["init", async () => (await import("./commands/init.ts")).addInit],
+  ["sandbox", async () => (await import("./commands/sandbox.ts")).addSandbox],
+  ["schedule", async () => (await import("./commands/schedule.ts")).addSchedule],
+  ["completion", async () => (await import("./commands/completion.ts")).addCompletion],
 ]);
 
 /**
- * The program: flags and help. What the commands do is elsewhere. A command that is asked for by its name is made
- * alone: cron asks for one every two minutes.
+ * The program: flags and help. What the commands do is elsewhere. A command that is asked for by its name is loaded and
+ * made alone: cron asks for one every two minutes.
  */
-export function createProgram(surroundings: Surroundings, asked: string | null = null): Command {
+export async function createProgram(surroundings: Surroundings, asked: string | null = null): Promise<Command> {
   const { terminal } = surroundings;
   const program = new Command("stuck-jobs")
     .summary("recover jobs whose webhook was lost")
@@ -67,7 +56,8 @@ ${exitCodesInShort(100)}`,
     );
   // What completes commands has to know them all.
   const alone = asked === null || asked === "completion" ? undefined : COMMANDS.get(asked);
-  for (const add of alone === undefined ? COMMANDS.values() : [alone]) add(program, surroundings);
+  const adds = await Promise.all((alone === undefined ? [...COMMANDS.values()] : [alone]).map((load) => load()));
+  for (const add of adds) add(program, surroundings);
   for (const command of program.commands) inheritSettings(command, program);
   return program;
 }

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { ConfigError } from "../config/problems.ts";
 import type { Settings } from "../config/settings.ts";
 import { deedsOf, lastRunOf, type PastDeed, type PastWrite } from "../core/past.ts";
@@ -10,6 +9,7 @@ import { EXIT, type ExitCode, exitCodeOfFault } from "./exit-codes.ts";
 import type { Invocation } from "./invocation.ts";
 import { armLimits } from "./limits.ts";
 import { acquireLock, lockKey } from "./lock.ts";
+import { newId } from "./names.ts";
 import { journalOf, journalPathOf, readPast } from "./open-journal.ts";
 import { readSettings } from "./read-settings.ts";
 import { renderUndo, renderUndoJson, type UndoReport } from "./render/undo.ts";
@@ -115,7 +115,7 @@ async function carryOut(
   const base = openBase(settings, () => limits.remaining());
   const dryRun = flags.dryRun === true;
   const journal = dryRun ? null : journalOf(surroundings, settings);
-  const signature = { runId: randomUUID(), version: VERSION };
+  const signature = { runId: newId(), version: VERSION };
   const startedAt = systemClock.now();
   try {
     const { records, fault } = await undo(deeds, {

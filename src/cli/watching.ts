@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { Settings } from "../config/settings.ts";
 import type { Instant } from "../core/job.ts";
 import { JournalError } from "../core/journal.ts";
@@ -7,6 +6,7 @@ import type { RunResult, Trouble } from "../watching/result.ts";
 import { systemClock } from "./clock.ts";
 import { EXIT, nothingDecided } from "./exit-codes.ts";
 import type { Invocation } from "./invocation.ts";
+import { newId } from "./names.ts";
 import { summaryLine } from "./render/line.ts";
 import type { Stop } from "./stop.ts";
 import type { Outcome } from "./sweep-once.ts";
@@ -55,7 +55,7 @@ export async function startWatching(
 /** What came of a run that ended by a fault of the program. */
 export function crash(startedAt: Instant, finishedAt: Instant): Outcome {
   return {
-    runId: randomUUID(),
+    runId: newId(),
     startedAt,
     finishedAt,
     requests: { airtable: 0, storage: 0, provider: 0 },

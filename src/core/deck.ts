@@ -28,6 +28,12 @@ export class Deck {
     this.#bell.ring();
   }
 
+  /** Waits for the first case; false when none will come. */
+  async isFed(): Promise<boolean> {
+    while (this.#cases.length === 0 && !this.#closed) await this.#bell.heard();
+    return this.#cases.length > 0;
+  }
+
   /** The next case; null when there is none and none will come. */
   async take(): Promise<Case | null> {
     while (this.#cases.length === 0) {

@@ -7,6 +7,9 @@ export type Instant = number;
 /** A length of time in milliseconds. */
 export type Duration = number;
 
+/** How far in the future a job may be dated before its date is called wrong: clocks differ a little. */
+export const FUTURE_TOLERANCE: Duration = 60_000;
+
 /** From when a job's age counts: the record's `createdTime`, or the configured date field. */
 export type Since =
   | { readonly kind: "at"; readonly at: Instant }

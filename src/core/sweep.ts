@@ -2,25 +2,13 @@ import { Bell } from "./bell.ts";
 import type { HeldOperation } from "./brake.ts";
 import { Deck } from "./deck.ts";
 import type { Calibration } from "./evidence.ts";
-import { herdsIn } from "./herds.ts";
-import type { Instant, Job } from "./job.ts";
+import { FUTURE_TOLERANCE, type Instant, type Job } from "./job.ts";
 import { JournalError } from "./journal.ts";
-import { factsOf, judgedOf } from "./judged.ts";
 import { type Fault, type JobQuery, StorageConfigError } from "./ports.ts";
-import { probeAll } from "./probing.ts";
 import { type Report, summarise } from "./report.ts";
-import {
-  asItCounts,
-  completedByPolling,
-  isFailedByPolling,
-  policyOf,
-  revisitOf,
-  standsFailedByPolling,
-} from "./revisit.ts";
+import { revisitOf } from "./revisit.ts";
 import { type Case, entryOf, type Run } from "./run.ts";
 import { SKEW_TOO_FAR, SKEW_WARNED, serverNow, skewWarning } from "./server-time.ts";
-import { operationOf } from "./target.ts";
-import { FUTURE_TOLERANCE, triage } from "./verdict.ts";
 import type { Listing, WorkedOff, workOff } from "./work-off.ts";
 
 /** What a sweep comes to. `fault` is what cut its writing short: the report holds what was done before. */
@@ -43,7 +31,7 @@ export async function sweep(run: Run): Promise<SweepResult> {
   const cases: Case[] = [];
   let probed = 0;
   let over = false;
-  const probing = probeAll(deck, run, () => {
+  const probing = probeWhatComes(deck, run, () => {
     run.observer.probed(++probed);
     bell.ring();
   }).finally(() => {
@@ -69,11 +57,18 @@ export async function sweep(run: Run): Promise<SweepResult> {
   if (writes(run)) truncated = leaveUnapplied(cases, truncated);
   for (const item of cases) run.observer.settled(entryOf(item));
   if (writes(run)) await keepVerdicts(cases, { ...listing, calibration, brake }, run);
-  const report = reportOf(run, cases, { startedAt, truncated, brake });
+  const report = await reportOf(run, cases, { startedAt, truncated, brake });
   return { report, fault };
 }
 
-/** Most runs find nothing, and are not made to load what acts on what was found: it is half of the core. */
+// Most runs find nothing, and are not made to load what looks at what was found, decides and acts: most of the core.
+
+async function probeWhatComes(deck: Deck, run: Run, probed: () => void): Promise<void> {
+  if (!(await deck.isFed())) return;
+  const { probeAll } = await import("./probing.ts");
+  await probeAll(deck, run, probed);
+}
+
 async function actOn(
   cases: Case[],
   listing: Listing,
@@ -97,20 +92,17 @@ async function list(cases: Case[], deck: Deck, run: Run): Promise<Listing> {
   const failedBefore = new Map<string, number>();
   for await (const page of pagesFrom(asked, run)) {
     now ??= serverNow(run);
-    const at = now;
-    const found = page.flatMap((job) => caseOf(job, run, at));
-    for (const job of page) {
-      const lookup = standsFailedByPolling(job, run, at) ? operationOf(job, run.policy.operations) : null;
-      if (lookup?.kind !== "known") continue;
-      const { name } = lookup.operation;
-      failedBefore.set(name, (failedBefore.get(name) ?? 0) + 1);
+    if (page.length > 0) {
+      const { takePage } = await import("./found.ts");
+      const found = takePage(page, run, now);
+      for (const name of found.failedBefore) failedBefore.set(name, (failedBefore.get(name) ?? 0) + 1);
+      deliveries.push(...found.deliveries);
+      cases.push(...found.cases);
+      const open = found.cases.filter(({ verdict }) => verdict === null);
+      toProbe += open.length;
+      run.observer.listed(toProbe);
+      if (run.limit === null) deck.put(open);
     }
-    deliveries.push(...page.filter((job) => completedByPolling(job, run, at) !== null));
-    cases.push(...found);
-    const open = found.filter(({ verdict }) => verdict === null);
-    toProbe += open.length;
-    run.observer.listed(toProbe);
-    if (run.limit === null) deck.put(open);
     if (run.limits.listing.aborted) {
       truncated = true;
       break;
@@ -166,34 +158,6 @@ function takeOldest(limit: number, cases: Case[], deck: Deck): boolean {
   return truncated;
 }
 
-function caseOf(listed: Job, run: Run, now: Instant): readonly Case[] {
-  const late = isFailedByPolling(listed, run, now);
-  const job = asItCounts(listed, { late });
-  const found = triage(job, policyOf({ late }, run), now);
-  if (found.kind === "not-stuck" || (late && found.kind === "settled")) return [];
-  const { id, externalId, type, status, since } = job;
-  const base = {
-    job: { id, externalId, type, status, since },
-    facts: factsOf(job, run),
-    late,
-    looks: [],
-    consultation: null,
-    probedAt: null,
-    applied: false,
-    error: null,
-  };
-  const operation = found.kind === "settled" ? found.operation : found.candidate.operation.name;
-  if (run.only !== null && (operation === null || !run.only.includes(operation))) return [];
-  if (found.kind === "settled") {
-    return [{ ...base, operation, age: found.age, candidate: null, verdict: found.verdict, target: null }];
-  }
-  const { candidate } = found;
-  const { table } = candidate.operation.target;
-  const { attachment: field } = candidate.operation;
-  const target = candidate.targetId === null ? null : { table, id: candidate.targetId, field };
-  return [{ ...base, operation, age: candidate.age, candidate, verdict: null, target }];
-}
-
 function writes(run: Run): boolean {
   return run.command !== "scan" && !run.dryRun;
 }
@@ -215,6 +179,7 @@ async function keepVerdicts(
   const { journal, signature, command, force } = run;
   if (journal === null || !cases.some(({ applied, error }) => applied || error !== null)) return;
   const held = brake.map(({ operation }) => operation);
+  const { judgedOf } = await import("./judged.ts");
   const restsOn = { now, calibration, failedBefore: Object.fromEntries(failedBefore), held, force };
   await journal.judged(restsOn, judgedOf(cases, now, calibration, run), { ...signature, command });
 }
@@ -231,11 +196,11 @@ function leaveUnapplied(cases: readonly Case[], truncated: boolean): boolean {
   return left;
 }
 
-function reportOf(
+async function reportOf(
   run: Run,
   cases: readonly Case[],
   { startedAt, truncated, brake }: { startedAt: Instant; truncated: boolean; brake: readonly HeldOperation[] },
-): Report {
+): Promise<Report> {
   const entries = cases.map(entryOf);
   return {
     command: run.command,
@@ -247,7 +212,7 @@ function reportOf(
     summary: summarise(entries),
     requests: requestsOf(run),
     brake: brake.length === 0 ? null : brake,
-    herds: herdsIn(cases),
+    herds: cases.length === 0 ? [] : (await import("./herds.ts")).herdsIn(cases),
     entries,
   };
 }

@@ -1,5 +1,13 @@
 import type { Evidence, Output, UnknownCause } from "./evidence.ts";
-import { type Duration, type Instant, isExternalId, type Job, type Operation, type Thresholds } from "./job.ts";
+import {
+  type Duration,
+  FUTURE_TOLERANCE,
+  type Instant,
+  isExternalId,
+  type Job,
+  type Operation,
+  type Thresholds,
+} from "./job.ts";
 import { outputNames } from "./outputs.ts";
 import { operationOf, targetOf } from "./target.ts";
 
@@ -107,9 +115,6 @@ export type Triage =
       readonly age: Duration | null;
     }
   | { readonly kind: "candidate"; readonly candidate: Candidate };
-
-/** How far in the future a job may be dated before its date is called wrong: clocks differ a little. */
-export const FUTURE_TOLERANCE: Duration = 60_000;
 
 /** What can be said of a job without looking at the storage. Ages equal to a threshold are not past it. */
 export function triage(job: Job, policy: Policy, now: Instant): Triage {

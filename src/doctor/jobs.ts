@@ -1,8 +1,7 @@
 import type { Settings } from "../config/settings.ts";
-import type { Instant, Job } from "../core/job.ts";
+import { FUTURE_TOLERANCE, type Instant, type Job } from "../core/job.ts";
 import { COMPLETED_MARK, FAILED_MARK, OLD_POLLER_FAILED_MARK } from "../core/notes.ts";
 import { type JobStore, UpstreamError } from "../core/ports.ts";
-import { FUTURE_TOLERANCE } from "../core/verdict.ts";
 import { type Finding, fail } from "./finding.ts";
 import { unreachable } from "./token.ts";
 

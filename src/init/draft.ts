@@ -1,5 +1,5 @@
 import type { TableSchema } from "../airtable/metadata.ts";
-import type { JobFields } from "../airtable/records.ts";
+import type { JobFields } from "../airtable/shape.ts";
 import { nca } from "../config/presets/nca.ts";
 import { FIELD_KEYS, type FieldNames, type JobsTable, targetLinks } from "./jobs-table.ts";
 import type { Proposal } from "./operations.ts";

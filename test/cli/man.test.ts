@@ -8,8 +8,8 @@ import { readEnvironment } from "../../src/config/environment.ts";
 
 const page = readFileSync("man/stuck-jobs.1", "utf8");
 
-it("the man page is what the help says (else: npm run man)", () => {
-  expect(page).toBe(currentManPage());
+it("the man page is what the help says (else: npm run man)", async () => {
+  expect(page).toBe(await currentManPage());
   expect([packageJson.man, packageJson.files]).toEqual([["./man/stuck-jobs.1"], expect.arrayContaining(["man"])]);
 });
 

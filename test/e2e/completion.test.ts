@@ -8,7 +8,7 @@ import { processTerminal } from "../../src/cli/terminal.ts";
 import { folder, run } from "./cli.ts";
 
 const isHere = (shell: string) => spawnSync(shell, ["--version"]).error === undefined;
-const program = createProgram({ env: {}, terminal: processTerminal(process), exit: () => {} });
+const program = await createProgram({ env: {}, terminal: processTerminal(process), exit: () => {} });
 const commands = flattened(referenceOf(program));
 
 const scripts: Record<string, string> = {};
