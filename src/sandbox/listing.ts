@@ -47,10 +47,17 @@ function matching(
   { filterByFormula = "", maxRecords, sort = [] }: ListParameters,
 ): readonly string[] {
   const order = orderOf(tables, table, sort);
-  const all = [...tables.of(table).values()];
+  const named = idsNamed(filterByFormula);
+  const all = [...tables.of(table).values()].filter(({ id }) => named === null || named.has(id));
   const found = filterByFormula === "" ? all : all.filter(filter(table, filterByFormula));
   const sorted = order === null ? found : found.sort(order);
   return sorted.slice(0, maxRecords).map(({ id }) => id);
+}
+
+/** What a formula of nothing but ids asks for, lest it be tried on each record of a large table; null for any other. */
+function idsNamed(formula: string): ReadonlySet<string> | null {
+  if (!/^(OR\()?(RECORD_ID\(\)='\w+'[,)]?)+$/.test(formula)) return null;
+  return new Set([...formula.matchAll(/'(\w+)'/g)].map(([, id = ""]) => id));
 }
 
 function filter(table: TableSchema, formula: string): (record: StoredRecord) => boolean {
