@@ -1,9 +1,9 @@
-import type { Instant, Job } from "./job.ts";
+import type { Instant, Job, Target } from "./job.ts";
 import { factsOf } from "./judged.ts";
 import { asItCounts, completedByPolling, isFailedByPolling, policyOf, standsFailedByPolling } from "./revisit.ts";
 import type { Case, Run } from "./run.ts";
 import { operationOf } from "./target.ts";
-import { triage } from "./verdict.ts";
+import { type Candidate, triage } from "./verdict.ts";
 
 /** What a page of the listing comes to. */
 export interface Found {
@@ -31,25 +31,29 @@ function caseOf(listed: Job, run: Run, now: Instant): readonly Case[] {
   const job = asItCounts(listed, { late });
   const found = triage(job, policyOf({ late }, run), now);
   if (found.kind === "not-stuck" || (late && found.kind === "settled")) return [];
-  const { id, externalId, type, status, since } = job;
-  const base = {
-    job: { id, externalId, type, status, since },
-    facts: factsOf(job, run),
-    late,
-    looks: [],
-    consultation: null,
-    probedAt: null,
-    applied: false,
-    error: null,
-  };
   const operation = found.kind === "settled" ? found.operation : found.candidate.operation.name;
   if (run.only !== null && (operation === null || !run.only.includes(operation))) return [];
-  if (found.kind === "settled") {
-    return [{ ...base, operation, age: found.age, candidate: null, verdict: found.verdict, target: null }];
-  }
-  const { candidate } = found;
-  const { table } = candidate.operation.target;
-  const { attachment: field } = candidate.operation;
-  const target = candidate.targetId === null ? null : { table, id: candidate.targetId, field };
-  return [{ ...base, operation, age: candidate.age, candidate, verdict: null, target }];
+  const { id, externalId, type, status, since } = job;
+  const candidate = found.kind === "settled" ? null : found.candidate;
+  return [
+    {
+      job: { id, externalId, type, status, since },
+      facts: factsOf(job, run),
+      operation,
+      age: found.kind === "settled" ? found.age : found.candidate.age,
+      late,
+      candidate,
+      looks: [],
+      consultation: null,
+      probedAt: null,
+      verdict: found.kind === "settled" ? found.verdict : null,
+      target: candidate === null ? null : targetOfCase(candidate),
+      applied: false,
+      error: null,
+    },
+  ];
+}
+
+function targetOfCase({ targetId, operation }: Candidate): Target | null {
+  return targetId === null ? null : { table: operation.target.table, id: targetId, field: operation.attachment };
 }

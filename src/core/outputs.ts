@@ -38,7 +38,8 @@ export function outputNames(operation: Operation, job: Named): OutputNames {
       sets.push(together);
     } else together.push(...names);
   }
-  return { kind: "named", sets };
+  // A copy has no room for more: a sweep may hold 50,000 of these.
+  return { kind: "named", sets: sets.slice() };
 }
 
 /**

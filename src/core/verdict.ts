@@ -145,7 +145,12 @@ export function triage(job: Job, policy: Policy, now: Instant): Triage {
   if (names.kind === "incomplete") {
     return skip("output-name-incomplete", `the record does not tell ${names.placeholder}`);
   }
-  const known = { operation, externalId: job.externalId, names: names.sets, age };
+  const { externalId } = job;
+  // Written out: see sighted() in the storage.
+  const candidate = (targetId: string | null): Triage => ({
+    kind: "candidate",
+    candidate: { operation, targetId, externalId, names: names.sets, age },
+  });
   if (policy.mode === "recover" && thresholds.maxAge !== null && age > thresholds.maxAge) {
     return skip("beyond-max-age", "left to fail-old, or to --max-age none");
   }
@@ -156,9 +161,9 @@ export function triage(job: Job, policy: Policy, now: Instant): Triage {
     case "missing":
       // A base may lack all but the first link field, so the listing asks for the first only; the guard read sees all.
       if (operation.target.links.length <= 1) return settled(TARGET_MISSING);
-      return { kind: "candidate", candidate: { ...known, targetId: null } };
+      return candidate(null);
     case "named":
-      return { kind: "candidate", candidate: { ...known, targetId: target.id } };
+      return candidate(target.id);
   }
 }
 

@@ -76,7 +76,7 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
         signal,
       );
       const detail = origin.host === asked.host ? finding.detail : `${finding.detail} (origin)`;
-      return sighted(url, { ...finding, detail });
+      return sighted(url, finding, detail);
     },
 
     async list(prefix, signal) {

@@ -120,9 +120,12 @@ describe("what became of the jobs", () => {
     const statuses = fc.constantFrom("completed", "failed", "processing", "webhook_error");
     const types = fc.constantFrom("combine", "concatenate", "voiceover", null);
     const notes = fc.constantFrom("", POLLED, FAILED);
-    const jobs = fc.array(
-      fc.record({ age: ages, status: statuses, type: types, notes }).map(({ age, ...over }) => past(age, over)),
-    );
+    const jobs = fc
+      .array(fc.record({ age: ages, status: statuses, type: types, notes }))
+      // Of the same age they come in the order of their ids, which no two of a base share.
+      .map((all) =>
+        all.map(({ age, ...over }, n) => past(age, { ...over, id: `recJob${String(n).padStart(11, "0")}` })),
+      );
     fc.assert(
       fc.property(jobs, (all) => {
         const stats = statsOf(all, BASIS);
