@@ -36,7 +36,8 @@ export async function measureGrowth({
   }
   const memory: Section = {
     title: "Memory",
-    about: "Peak resident memory of the whole process, reports as ndjson.",
+    about:
+      "Peak resident memory of the whole process, reports as ndjson. A sweep holds each stuck job, with what was found of it, until its end.",
     rows,
   };
   const original = await sideBySide(full ? [10, 100, 500] : [10, 100]);
