@@ -1,7 +1,7 @@
 import type { Sighting } from "../core/evidence.ts";
 import { JournalError } from "../core/journal.ts";
 import { type Fault, UpstreamError } from "../core/ports.ts";
-import type { Report } from "../core/report.ts";
+import type { Entry, Report } from "../core/report.ts";
 import type { Finding, Matter } from "../doctor/finding.ts";
 
 /** The exit codes of the contract; docs and scripts rely on them. */
@@ -74,12 +74,17 @@ export function exitCodeOfAll(codes: readonly ExitCode[]): ExitCode {
 
 /** There were jobs to probe, and for none of them an answer came, or the time for it. */
 export function nothingDecided({ entries }: Report): boolean {
-  const undecided = entries.filter(({ verdict, sightings }) => {
-    return verdict.reason === "storage-unreachable" || (verdict.reason === "not-reached" && sightings.length === 0);
-  });
-  // A job that is skipped for want of a target was looked at too: that look is no answer either.
-  const answered = entries.filter((entry) => entry.sightings.some(isAnswer) && !undecided.includes(entry));
-  return undecided.length > 0 && answered.length === 0;
+  let undecided = false;
+  for (const entry of entries) {
+    if (isUndecided(entry)) undecided = true;
+    // A job that is skipped for want of a target was looked at too: that look is no answer either.
+    else if (entry.sightings.some(isAnswer)) return false;
+  }
+  return undecided;
+}
+
+function isUndecided({ verdict, sightings }: Entry): boolean {
+  return verdict.reason === "storage-unreachable" || (verdict.reason === "not-reached" && sightings.length === 0);
 }
 
 function isAnswer(sighting: Sighting): boolean {

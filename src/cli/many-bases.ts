@@ -9,6 +9,7 @@ import { partsOf } from "./progress.ts";
 import { renderNdjsonJob, renderNdjsonSummary } from "./render/json.ts";
 import { renderTotal } from "./render/total.ts";
 import { openCommons } from "./share.ts";
+import { withBulk } from "./spill.ts";
 import type { Stop } from "./stop.ts";
 import { type Frame, openFrame, sweepOnce } from "./sweep-once.ts";
 import { decisionFields, tellTrouble, tellUnmet } from "./tell.ts";
@@ -25,6 +26,16 @@ export async function runMany(
   format: Format,
   stop: Stop,
 ): Promise<Total> {
+  return await withBulk(invocation.terminal, (bulk) => sweepAll(invocation, bases, format, stop, bulk));
+}
+
+async function sweepAll(
+  invocation: Invocation,
+  bases: readonly [Settings, ...Settings[]],
+  format: Format,
+  stop: Stop,
+  bulk: Frame["bulk"],
+): Promise<Total> {
   const startedAt = systemClock.now();
   const commons = openCommons(bases);
   const frame = openFrame(invocation, bases[0], stop);
@@ -34,7 +45,7 @@ export async function runMany(
   try {
     ended = await Promise.all(
       bases.map((settings) => {
-        const own = { limits: frame.limits, progress: part(), shared: commons.of(settings) };
+        const own = { limits: frame.limits, progress: part(), bulk, shared: commons.of(settings) };
         return sweepOne(invocation, settings, format, stop, own, watching);
       }),
     );
@@ -45,7 +56,7 @@ export async function runMany(
   const { command, flags, terminal } = invocation;
   const finishedAt = systemClock.now();
   const total = totalOf(ended, { command, dryRun: flags.dryRun === true, startedAt, finishedAt });
-  terminal.out(await renderTotal(total, format, invocation));
+  await terminal.outAll(await renderTotal(total, format, invocation));
   const reports = ended.flatMap(({ outcome }) => outcome?.report ?? []);
   // A job that was asked for may well be in a base that could not be listed.
   if (reports.length === ended.length) tellUnmet(reports, invocation);
@@ -87,9 +98,9 @@ async function underName(
   const usual = await usualIn(invocation, settings, format);
   const ended = { base, settings, usual };
   const listener = {
-    settled(entry: Entry) {
+    async settled(entry: Entry) {
       terminal.log("", "info", decisionFields(entry, usual));
-      if (format === "ndjson") terminal.out(renderNdjsonJob(entry, usual, base));
+      if (format === "ndjson") await terminal.outAll([renderNdjsonJob(entry, usual, base)]);
     },
     warn: (message: string) => terminal.log(message, "warn"),
   };

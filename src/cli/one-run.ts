@@ -4,8 +4,9 @@ import type { UsualDurations } from "./learned-pace.ts";
 import { acquireLock, lockKey } from "./lock.ts";
 import { type Format, printReport } from "./print.ts";
 import { renderNdjsonJob } from "./render/json.ts";
+import { withBulk } from "./spill.ts";
 import type { Stop } from "./stop.ts";
-import { type Outcome, openFrame, sweepOnce } from "./sweep-once.ts";
+import { type Frame, type Outcome, openFrame, sweepOnce } from "./sweep-once.ts";
 import { decisionFields, tellTrouble, tellUnmet } from "./tell.ts";
 import { startWatching } from "./watching.ts";
 
@@ -14,7 +15,9 @@ export type Ran = Outcome | "locked";
 
 /** One run from the lock to the last word: sweeps, prints the report, tells what went wrong, and tells who watches. */
 export async function runOnce(invocation: Invocation, settings: Settings, format: Format, stop: Stop): Promise<Ran> {
-  return await underLock(invocation, settings, () => unlocked(invocation, settings, format, stop));
+  return await underLock(invocation, settings, () =>
+    withBulk(invocation.terminal, (bulk) => unlocked(invocation, settings, format, stop, bulk)),
+  );
 }
 
 /** Works while no other run of this machine may write to the base; "locked" where one does. */
@@ -38,7 +41,13 @@ export async function underLock<T>(
   }
 }
 
-async function unlocked(invocation: Invocation, settings: Settings, format: Format, stop: Stop): Promise<Outcome> {
+async function unlocked(
+  invocation: Invocation,
+  settings: Settings,
+  format: Format,
+  stop: Stop,
+  bulk: Frame["bulk"],
+): Promise<Outcome> {
   const { terminal } = invocation;
   const usual = await usualIn(invocation, settings, format);
   const watching = await startWatching(invocation, settings, stop);
@@ -49,14 +58,14 @@ async function unlocked(invocation: Invocation, settings: Settings, format: Form
       invocation,
       settings,
       {
-        settled(entry) {
+        async settled(entry) {
           terminal.log("", "info", decisionFields(entry, usual));
-          if (format === "ndjson") terminal.out(renderNdjsonJob(entry, usual, settings.base));
+          if (format === "ndjson") await terminal.outAll([renderNdjsonJob(entry, usual, settings.base)]);
         },
         warn: (message) => terminal.log(message, "warn"),
       },
       stop,
-      { ...frame, shared: null },
+      { ...frame, bulk, shared: null },
     ).finally(frame.end);
     if (outcome.report !== null) await printReport(outcome.report, format, invocation, settings, usual);
     tellTrouble(outcome, settings, invocation);

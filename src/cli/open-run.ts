@@ -15,6 +15,7 @@ export async function openRun(
   settings: Settings,
   limits: RunLimits,
   observer: Observer,
+  bulk: Run["bulk"],
   shared: Shared | null = null,
 ): Promise<{ readonly run: Run; close(): Promise<void> }> {
   const base = openBase(settings, () => limits.remaining(), shared);
@@ -31,6 +32,7 @@ export async function openRun(
     journal,
     limits,
     observer,
+    bulk,
   };
   return {
     run,
@@ -44,7 +46,7 @@ export async function openRun(
 function planOf(
   { command, flags }: Invocation,
   settings: Settings,
-): Omit<Run, "store" | "probe" | "providers" | "webhooks" | "journal" | "limits" | "observer"> {
+): Omit<Run, "store" | "probe" | "providers" | "webhooks" | "journal" | "limits" | "observer" | "bulk"> {
   return {
     command,
     dryRun: flags.dryRun === true,

@@ -24,7 +24,7 @@ export async function printReport(
 ): Promise<void> {
   switch (format) {
     case "json":
-      return terminal.out(renderJson(report, usual, settings.base));
+      return await terminal.outAll(renderJson(report, usual, settings.base));
     case "ndjson":
       return terminal.out(renderNdjsonSummary(report, settings.base));
     case "line":

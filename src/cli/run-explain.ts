@@ -1,3 +1,4 @@
+import { Bulk } from "../core/bulk.ts";
 import { explain } from "../core/explain.ts";
 import { isFault } from "../core/ports.ts";
 import { EXIT, type ExitCode, exitCodeOfFault } from "./exit-codes.ts";
@@ -18,12 +19,13 @@ export async function runExplain(name: string, invocation: Invocation): Promise<
     const { terminal, flags } = invocation;
     const stop = catchSignals((signal) => terminal.log(`${signal}: stopping`));
     const limits = armLimits(settings.deadline, stop);
-    const { run, close } = await openRun(invocation, settings, limits, {
+    const observer = {
       listed() {},
       probed() {},
-      settled() {},
-      warn: (message) => terminal.log(message, "warn"),
-    });
+      async settled() {},
+      warn: (message: string) => terminal.log(message, "warn"),
+    };
+    const { run, close } = await openRun(invocation, settings, limits, observer, new Bulk(null));
     try {
       const explanations = await explain(name, run);
       if (explanations.length === 0) {

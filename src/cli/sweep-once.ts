@@ -1,4 +1,6 @@
 import type { Settings } from "../config/settings.ts";
+import type { Bulk } from "../core/bulk.ts";
+import type { CaseBody } from "../core/case.ts";
 import type { Instant } from "../core/job.ts";
 import { type Fault, isFault, UpstreamError } from "../core/ports.ts";
 import type { Entry, Report } from "../core/report.ts";
@@ -26,7 +28,7 @@ export interface Outcome {
 
 /** Who is told while the sweep is under way. */
 export interface Listener {
-  settled(entry: Entry): void;
+  settled(entry: Entry): Promise<void>;
   warn(message: string): void;
 }
 
@@ -34,6 +36,8 @@ export interface Listener {
 export interface Frame {
   readonly limits: RunLimits;
   readonly progress: Progress;
+  /** Holds the cases, as long as the report is asked for them. */
+  readonly bulk: Bulk<CaseBody>;
   /** What it shares with sweeps of other bases; null where it is the only one. */
   readonly shared: Shared | null;
 }
@@ -60,9 +64,9 @@ export async function sweepOnce(
   settings: Settings,
   listener: Listener,
   stop: Stop,
-  { limits, progress, shared }: Frame,
+  { limits, progress, bulk, shared }: Frame,
 ): Promise<Outcome> {
-  const { run, close } = await openRun(invocation, settings, limits, { ...progress, ...listener }, shared);
+  const { run, close } = await openRun(invocation, settings, limits, { ...progress, ...listener }, bulk, shared);
   const { runId } = run.signature;
   invocation.terminal.logAs({ runId });
   const startedAt = run.clock.now();

@@ -7,6 +7,8 @@ import { isJournal } from "./systemd-journal.ts";
 export interface Terminal {
   /** The result. */
   out(text: string): void;
+  /** A result in parts, of which the next is made when whoever reads it can take more. */
+  outAll(parts: Iterable<string>): Promise<void>;
   /** The log. A message of several lines is one entry; `level` is `notice` unless it is given. */
   log(message: string, level?: Level, fields?: Fields): void;
   /** How the log is written from here on; what is absent stays as it is. */
@@ -53,6 +55,14 @@ export function processTerminal(process: NodeJS.Process): Terminal {
     out(text) {
       clearProgress();
       streams.stdout().write(redact(text, secrets));
+    },
+    async outAll(parts) {
+      for (const part of parts) {
+        this.out(part);
+        const stream = streams.stdout();
+        // Called also where the reader went away, unlike a listener of "drain".
+        if (stream.writableNeedDrain) await new Promise<void>((resolve) => stream.write("", () => resolve()));
+      }
     },
     log(message, level = "notice", fields = {}) {
       write(message, level, fields, style);

@@ -1,4 +1,5 @@
 import { halves } from "./batches.ts";
+import type { Case } from "./case.ts";
 import { objection } from "./confirm.ts";
 import { type Calibration, fileNameOf } from "./evidence.ts";
 import { checkJob } from "./guard.ts";
@@ -8,7 +9,7 @@ import { appendLine, failedLine, failureText } from "./notes.ts";
 import type { JobUpdate, WriteResult } from "./ports.ts";
 import { lookAtAll, verdictOn } from "./probing.ts";
 import { asItCounts } from "./revisit.ts";
-import type { Case, Run } from "./run.ts";
+import type { Run } from "./run.ts";
 import { serverNow } from "./server-time.ts";
 import type { Candidate } from "./verdict.ts";
 

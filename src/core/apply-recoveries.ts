@@ -1,4 +1,5 @@
 import { batches, groupBy, halves } from "./batches.ts";
+import type { Case } from "./case.ts";
 import { fileNameOf, type Output } from "./evidence.ts";
 import { checkJob, checkTarget } from "./guard.ts";
 import type { Duration, Instant, Job, Operation } from "./job.ts";
@@ -8,7 +9,7 @@ import { appendLine, completedLine, isOurs, supersededLine } from "./notes.ts";
 import { overlapping } from "./overlap.ts";
 import type { AttachmentValue, JobUpdate, TargetFields, TargetRecord, TargetUpdate, WriteResult } from "./ports.ts";
 import { asItCounts, isFailedByPolling, policyOf } from "./revisit.ts";
-import type { Case, Run } from "./run.ts";
+import type { Run } from "./run.ts";
 import { serverNow } from "./server-time.ts";
 import { type Candidate, TARGET_MISSING, type Verdict } from "./verdict.ts";
 

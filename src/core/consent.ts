@@ -1,4 +1,5 @@
-import { type Case, entryOf, type Run } from "./run.ts";
+import { type Case, entryOf } from "./case.ts";
+import type { Run } from "./run.ts";
 
 /** Asks a person about each, where one is to be asked. What is declined is settled; "quit" ends the run's writing. */
 export async function withConsent<T extends { readonly item: Case }>(

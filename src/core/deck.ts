@@ -1,5 +1,5 @@
 import { Bell } from "./bell.ts";
-import type { Case } from "./run.ts";
+import type { Case } from "./case.ts";
 
 /**
  * The cases that wait for their probe. They are drawn in turn from the oldest and at random: the oldest should be
@@ -7,7 +7,7 @@ import type { Case } from "./run.ts";
  */
 export class Deck {
   readonly #random: () => number;
-  #cases: Case[] = [];
+  readonly #cases: Case[] = [];
   #closed = false;
   #fromOldest = true;
   readonly #bell = new Bell();
@@ -18,7 +18,8 @@ export class Deck {
 
   put(cases: readonly Case[]): void {
     // Kept youngest first, so that the oldest is taken off the end.
-    this.#cases = [...this.#cases, ...cases].sort((a, b) => (a.age ?? 0) - (b.age ?? 0));
+    this.#cases.push(...cases);
+    this.#cases.sort((a, b) => (a.age ?? 0) - (b.age ?? 0));
     this.#bell.ring();
   }
 

@@ -1,8 +1,9 @@
 import { FRESH_FOR, fetchable, sizesOf } from "./apply-recoveries.ts";
 import { batches, CHUNK, halves } from "./batches.ts";
 import { recordedOutputs } from "./calibrate.ts";
+import { Case } from "./case.ts";
 import { fileNameOf, type Output } from "./evidence.ts";
-import type { Instant, Job, Operation, Target } from "./job.ts";
+import { factsOf, type Instant, type Job, type Operation, type Target } from "./job.ts";
 import { type JobWrite, type TargetWrite, writeJobs, writeTargets } from "./journaling.ts";
 import {
   appendLine,
@@ -13,7 +14,7 @@ import {
   undeliveredLine,
 } from "./notes.ts";
 import type { JobUpdate, TargetRecord, WriteResult } from "./ports.ts";
-import type { Case, Run } from "./run.ts";
+import type { Run } from "./run.ts";
 import { serverNow } from "./server-time.ts";
 import { operationOf, targetOf } from "./target.ts";
 import type { Verdict } from "./verdict.ts";
@@ -72,7 +73,7 @@ interface Repair {
 async function repairOf(undelivered: Undelivered, run: Run): Promise<Repair | null> {
   if (undelivered.job.notes.includes(REDELIVERED_MARK)) {
     const detail = `${undelivered.found}, twice`;
-    return { item: caseOf(undelivered, { kind: "skip", reason: "delivery-failed", detail }), output: null };
+    return { item: caseOf(undelivered, { kind: "skip", reason: "delivery-failed", detail }, run), output: null };
   }
   const outputs: Output[] = [];
   for (const url of undelivered.urls) {
@@ -83,7 +84,10 @@ async function repairOf(undelivered: Undelivered, run: Run): Promise<Repair | nu
   const [output, ...others] = outputs;
   if (output === undefined) return null;
   const detail = undelivered.found;
-  return { item: caseOf(undelivered, { kind: "recover", reason: "delivery-retried", output, others, detail }), output };
+  return {
+    item: caseOf(undelivered, { kind: "recover", reason: "delivery-retried", output, others, detail }, run),
+    output,
+  };
 }
 
 /**
@@ -261,21 +265,7 @@ function troubleWith({ job, target, urls }: Delivery, record: TargetRecord): str
   return null;
 }
 
-function caseOf({ job, operation, target }: Undelivered, verdict: Verdict): Case {
-  const { id, externalId, type, status, since } = job;
-  return {
-    job: { id, externalId, type, status, since },
-    facts: null,
-    operation: operation.name,
-    age: null,
-    late: false,
-    candidate: null,
-    looks: [],
-    consultation: null,
-    probedAt: null,
-    verdict,
-    target,
-    applied: false,
-    error: null,
-  };
+function caseOf({ job, operation, target }: Undelivered, verdict: Verdict, run: Run): Case {
+  const about = { operation: operation.name, age: null, late: false, candidate: null };
+  return new Case(run.bulk, { job: factsOf(job), ...about, verdict, target });
 }

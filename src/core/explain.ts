@@ -1,16 +1,17 @@
 import { applyRecoveries } from "./apply-recoveries.ts";
 import { calibrate, lyingHere, newestCompleted } from "./calibrate.ts";
+import { Case, entryOf } from "./case.ts";
 import { objection } from "./confirm.ts";
 import { consult } from "./consult.ts";
 import type { Calibration } from "./evidence.ts";
 import { weigh } from "./evidence.ts";
-import { type Instant, isExternalId, isRecordId, type Job, type Thresholds } from "./job.ts";
+import { factsOf, type Instant, isExternalId, isRecordId, type Job, type Thresholds } from "./job.ts";
 import { outputNames } from "./outputs.ts";
 import type { Attachment, Listing } from "./ports.ts";
 import { lookAtAll, verdictOn } from "./probing.ts";
 import type { Entry } from "./report.ts";
 import { asItCounts, isFailedByPolling, policyOf } from "./revisit.ts";
-import { type Case, entryOf, type Run } from "./run.ts";
+import type { Run } from "./run.ts";
 import { serverNow } from "./server-time.ts";
 import { operationOf, targetOf } from "./target.ts";
 import { type Candidate, triage, type Verdict } from "./verdict.ts";
@@ -93,25 +94,17 @@ function candidateOf(job: Job, run: Run, now: Instant): Candidate | null {
 
 function caseOf(job: Job, candidate: Candidate | null, late: boolean, run: Run, now: Instant): Case {
   const lookup = operationOf(job, run.policy.operations);
-  const target = candidate?.operation.target;
-  return {
-    job,
-    facts: null,
-    operation: lookup.kind === "known" ? lookup.operation.name : null,
-    age: job.since.kind === "at" ? now - job.since.at : null,
-    late,
-    candidate,
-    looks: [],
-    consultation: null,
-    probedAt: null,
-    verdict: null,
-    target:
-      candidate === null || target === undefined || candidate.targetId === null
-        ? null
-        : { table: target.table, id: candidate.targetId, field: candidate.operation.attachment },
-    applied: false,
-    error: null,
-  };
+  const operation = lookup.kind === "known" ? lookup.operation.name : null;
+  const age = job.since.kind === "at" ? now - job.since.at : null;
+  const target =
+    candidate === null || candidate.targetId === null
+      ? null
+      : {
+          table: candidate.operation.target.table,
+          id: candidate.targetId,
+          field: candidate.operation.attachment,
+        };
+  return new Case(run.bulk, { job: factsOf(job), operation, age, late, candidate, verdict: null, target });
 }
 
 interface Gathered {

@@ -2,12 +2,14 @@ import { applyFails, type Failure, type Proof } from "./apply-fails.ts";
 import { inTens } from "./batches.ts";
 import { fairShare, type HeldOperation } from "./brake.ts";
 import { calibrate, type KnownOutput, lyingHere, newestCompleted } from "./calibrate.ts";
+import type { Case } from "./case.ts";
 import { objection } from "./confirm.ts";
 import { withConsent } from "./consent.ts";
 import type { Calibration } from "./evidence.ts";
 import type { Instant } from "./job.ts";
 import { verdictOn } from "./probing.ts";
-import type { Case, Run } from "./run.ts";
+import type { Run } from "./run.ts";
+import type { Reason } from "./verdict.ts";
 
 /** What came of the failing half of a sweep. */
 export interface FailingResult {
@@ -32,24 +34,24 @@ export async function failDue(
   },
   run: Run,
 ): Promise<FailingResult> {
-  const proven = cases.flatMap(failedByProvider);
-  const suspects = cases.flatMap(suspectOf);
+  const proven = cases.filter(isFailedByProvider);
+  const suspects = cases.filter(isSuspect);
   if (proven.length + suspects.length === 0) return { held: [], truncated: false, calibration: null };
   if (run.limits.begin.aborted) return { held: [], truncated: true, calibration: null };
   if (listing.skewed) {
-    for (const { item } of [...proven, ...suspects]) {
+    for (const item of [...proven, ...suspects]) {
       item.verdict = { kind: "unknown", reason: "clock-skew", detail: "the clocks differ by over 5 minutes" };
     }
     return { held: [], truncated: false, calibration: null };
   }
 
   const { calibration, control, held } = await judge(suspects, proven, cases, listing, run);
-  const failures = [...proven, ...suspects].filter(isToFail);
-  const rest = failures.slice(run.brake.maxFails);
-  for (const { item } of rest) {
+  const toFail = [...proven, ...suspects].filter(({ kind }) => kind === "fail");
+  const rest = toFail.slice(run.brake.maxFails);
+  for (const item of rest) {
     item.verdict = { kind: "wait", reason: "fail-limit", detail: `at most ${run.brake.maxFails} a run` };
   }
-  const next = failures.slice(0, run.brake.maxFails);
+  const next = toFail.slice(0, run.brake.maxFails).flatMap(failureOf);
   if (calibration !== null) await raiseObjections(next, calibration, run);
   if (run.command !== "scan" && !run.dryRun) {
     for (const ten of inTens(next.filter(isToFail))) {
@@ -61,43 +63,43 @@ export async function failDue(
 }
 
 function isToFail({ item }: Failure): boolean {
-  return item.verdict?.kind === "fail";
+  return item.kind === "fail";
 }
 
 /** A job whose provider says that it failed: nothing has to be proven of the storage, but the brake counts it. */
-function failedByProvider(item: Case): readonly Failure[] {
-  const { candidate, verdict } = item;
-  return candidate !== null && verdict?.reason === "provider-failed" ? [{ item, candidate }] : [];
+function isFailedByProvider(item: Case): boolean {
+  return item.kind === "fail" && item.verdict?.reason === "provider-failed";
 }
 
 /** A job that would be failed if its absence were proven. */
-function suspectOf(item: Case): readonly Failure[] {
-  const { candidate, verdict } = item;
-  const open = verdict?.reason === "output-absent" || verdict?.reason === "absence-unproven";
-  return candidate !== null && open ? [{ item, candidate }] : [];
+function isSuspect({ kind, verdict }: Case): boolean {
+  return (kind === "fail" || kind === "unknown") && verdict !== null && OPEN.includes(verdict.reason);
+}
+
+const OPEN: readonly Reason[] = ["output-absent", "absence-unproven"];
+
+function failureOf(item: Case): readonly Failure[] {
+  const { candidate } = item;
+  return candidate === null ? [] : [{ item, candidate }];
 }
 
 /** Finds out what the storage's answers mean, gives the suspects their verdicts by it, and minds the brake. */
 async function judge(
-  suspects: readonly Failure[],
-  proven: readonly Failure[],
+  suspects: readonly Case[],
+  proven: readonly Case[],
   cases: readonly Case[],
   { now, failedBefore }: { readonly now: Instant; readonly failedBefore: ReadonlyMap<string, number> },
   run: Run,
 ): Promise<Proof & { readonly held: readonly HeldOperation[] }> {
-  const [first] = suspects;
+  const first = suspects[0]?.candidate ?? null;
   const known = knownOutputs(cases, [...suspects, ...proven], now, run);
   const { calibration, control } =
-    first === undefined
+    first === null
       ? { calibration: null, control: null }
-      : await calibrate(
-          run.probe,
-          first.candidate,
-          run.random,
-          () => known.here(first.candidate.operation.name),
-          run.limits.reads,
-        );
-  for (const { item, candidate } of suspects) {
+      : await calibrate(run.probe, first, run.random, () => known.here(first.operation.name), run.limits.reads);
+  for (const item of suspects) {
+    const { candidate } = item;
+    if (candidate === null) continue;
     const verdict = verdictOn(item, candidate, calibration, run);
     item.verdict = verdict.kind === "unknown" ? { ...verdict, detail: calibration?.detail ?? "" } : verdict;
   }
@@ -119,16 +121,16 @@ async function raiseObjections(failures: readonly Failure[], calibration: Calibr
 /** Brings the brake down on the operations of which too many would be failed without proof that their outputs show. */
 async function brake(
   cases: readonly Case[],
-  suspects: readonly Failure[],
+  suspects: readonly Case[],
   calibration: Calibration | null,
   known: KnownOutputs,
   failedLately: ReadonlyMap<string, number>,
   run: Run,
 ): Promise<readonly HeldOperation[]> {
   const held: HeldOperation[] = [];
-  for (const operation of new Set(suspects.map(({ candidate }) => candidate.operation.name))) {
-    const own = suspects.filter(({ candidate }) => candidate.operation.name === operation);
-    const wouldFail = own.filter(({ item }) => item.verdict?.kind === "fail");
+  for (const operation of operationsOf(suspects)) {
+    const own = suspects.filter((item) => item.operation === operation);
+    const wouldFail = own.filter(({ kind }) => kind === "fail");
     const stuck = cases.filter((item) => item.operation === operation).length;
     const failedBefore = failedLately.get(operation) ?? 0;
     const limit = fairShare(stuck + failedBefore, run.brake);
@@ -139,15 +141,11 @@ async function brake(
       continue;
     }
     if (wouldFail.length === 0 || wouldFail.length + failedBefore <= limit) continue;
-    if (
-      wouldFail.every(({ item }) => item.verdict?.reason === "provider-failed") &&
-      providerTellsApart(cases, operation)
-    )
-      continue;
+    if (wouldFail.every(isFailedByProvider) && providerTellsApart(cases, operation)) continue;
     const control = await known.ofOperation(operation);
     if (control.kind === "seen") continue;
     held.push({ ...numbers, wouldFail: wouldFail.length, reason: "no-positive-control", detail: control.detail });
-    for (const { item } of wouldFail) {
+    for (const item of wouldFail) {
       item.verdict = {
         kind: "unknown",
         reason: "brake-held",
@@ -158,11 +156,16 @@ async function brake(
   return held;
 }
 
+function operationsOf(cases: readonly Case[]): readonly string[] {
+  return [...new Set(cases.flatMap(({ operation }) => operation ?? []))];
+}
+
 /** Whether the provider says anything but "failed" of other jobs: one that is read wrongly says it of all. */
 function providerTellsApart(cases: readonly Case[], operation: string): boolean {
-  return cases.some(({ operation: name, consultation }) => {
-    const said = consultation?.answer.kind;
-    return name === operation && (said === "succeeded" || said === "running");
+  return cases.some((item) => {
+    if (item.operation !== operation) return false;
+    const said = item.consultation?.answer.kind;
+    return said === "succeeded" || said === "running";
   });
 }
 
@@ -176,23 +179,26 @@ interface KnownOutputs {
   ofOperation(operation: string): Promise<Control>;
 }
 
-function knownOutputs(cases: readonly Case[], suspects: readonly Failure[], now: Instant, run: Run): KnownOutputs {
-  const wanted = [...new Set(suspects.map(({ candidate }) => candidate.operation.name))];
+function knownOutputs(cases: readonly Case[], suspects: readonly Case[], now: Instant, run: Run): KnownOutputs {
+  const wanted = operationsOf(suspects);
   let listed: Promise<ReadonlyMap<string, KnownOutput>> | null = null;
   const recorded = () => {
     listed ??= newestCompleted(run.store, run.probe, run.policy.operations, wanted, now, run.limits.reads);
     return listed;
   };
-  const seen = cases.flatMap(({ operation, looks }) =>
-    looks.flat().flatMap((sighting) => (sighting.result === "present" ? [{ operation, url: sighting.url }] : [])),
-  );
+  let seenOnes: ReadonlyMap<string | null, string> | null = null;
+  const seen = () => {
+    seenOnes ??= seenIn(cases);
+    return seenOnes;
+  };
   return {
     async here(operation) {
-      const inSweep = seen.find((each) => each.operation === operation) ?? seen[0];
-      return inSweep === undefined ? lyingHere(await recorded(), operation, run.probe) : [inSweep.url];
+      const [anyOne] = seen().values();
+      const inSweep = seen().get(operation) ?? anyOne;
+      return inSweep === undefined ? lyingHere(await recorded(), operation, run.probe) : [inSweep];
     },
     async ofOperation(operation) {
-      if (seen.some((each) => each.operation === operation)) return { kind: "seen" };
+      if (seen().has(operation)) return { kind: "seen" };
       const newest = (await recorded()).get(operation);
       if (newest === undefined) return { kind: "not-seen", detail: "no completed job with a recorded output is known" };
       if (!newest.matches) {
@@ -203,4 +209,14 @@ function knownOutputs(cases: readonly Case[], suspects: readonly Failure[], now:
       return { kind: "not-seen", detail: `the newest recorded output, ${newest.url}, answers ${sighting.detail}` };
     },
   };
+}
+
+/** The URL of an output of each operation that was seen in this sweep. */
+function seenIn(cases: readonly Case[]): ReadonlyMap<string | null, string> {
+  const seen = new Map<string | null, string>();
+  for (const { operation, looks } of cases) {
+    const there = looks.flat().find(({ result }) => result === "present");
+    if (there !== undefined && !seen.has(operation)) seen.set(operation, there.url);
+  }
+  return seen;
 }

@@ -1,9 +1,9 @@
-import type { Instant, Job, Target } from "./job.ts";
-import { factsOf } from "./judged.ts";
+import { Case } from "./case.ts";
+import { factsOf, type Instant, type Job, type Target } from "./job.ts";
 import { asItCounts, completedByPolling, isFailedByPolling, policyOf, standsFailedByPolling } from "./revisit.ts";
-import type { Case, Run } from "./run.ts";
+import type { Run } from "./run.ts";
 import { operationOf } from "./target.ts";
-import { type Candidate, triage } from "./verdict.ts";
+import { type Candidate, type Policy, triage } from "./verdict.ts";
 
 /** What a page of the listing comes to. */
 export interface Found {
@@ -16,8 +16,9 @@ export interface Found {
 
 /** Sorts what was listed at `now`. */
 export function takePage(page: readonly Job[], run: Run, now: Instant): Found {
+  const policies: Policies = { late: policyOf({ late: true }, run), stuck: run.policy };
   return {
-    cases: page.flatMap((job) => caseOf(job, run, now)),
+    cases: page.flatMap((job) => caseOf(job, policies, run, now)),
     deliveries: page.filter((job) => completedByPolling(job, run, now) !== null),
     failedBefore: page.flatMap((job) => {
       const lookup = standsFailedByPolling(job, run, now) ? operationOf(job, run.policy.operations) : null;
@@ -26,31 +27,29 @@ export function takePage(page: readonly Job[], run: Run, now: Instant): Found {
   };
 }
 
-function caseOf(listed: Job, run: Run, now: Instant): readonly Case[] {
+interface Policies {
+  readonly late: Policy;
+  readonly stuck: Policy;
+}
+
+function caseOf(listed: Job, policies: Policies, run: Run, now: Instant): readonly Case[] {
   const late = isFailedByPolling(listed, run, now);
   const job = asItCounts(listed, { late });
-  const found = triage(job, policyOf({ late }, run), now);
+  const found = triage(job, late ? policies.late : policies.stuck, now);
   if (found.kind === "not-stuck" || (late && found.kind === "settled")) return [];
   const operation = found.kind === "settled" ? found.operation : found.candidate.operation.name;
   if (run.only !== null && (operation === null || !run.only.includes(operation))) return [];
-  const { id, externalId, type, status, since } = job;
   const candidate = found.kind === "settled" ? null : found.candidate;
   return [
-    {
-      job: { id, externalId, type, status, since },
-      facts: factsOf(job, run),
+    new Case(run.bulk, {
+      job: factsOf(job),
       operation,
       age: found.kind === "settled" ? found.age : found.candidate.age,
       late,
       candidate,
-      looks: [],
-      consultation: null,
-      probedAt: null,
       verdict: found.kind === "settled" ? found.verdict : null,
       target: candidate === null ? null : targetOfCase(candidate),
-      applied: false,
-      error: null,
-    },
+    }),
   ];
 }
 

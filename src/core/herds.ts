@@ -1,5 +1,7 @@
+import type { Case } from "./case.ts";
+import type { Consultation } from "./consult.ts";
+import type { Sighting } from "./evidence.ts";
 import type { Instant } from "./job.ts";
-import type { Case } from "./run.ts";
 
 /** What several stuck jobs have in common. */
 export type HerdCause =
@@ -37,65 +39,63 @@ const LEAST: Readonly<Record<HerdCause, number>> = {
 const MINUTE = 60_000;
 
 /** The herds among the cases, the largest first. A job may be in several: of one worker, and of one minute. */
-export function herdsIn(cases: readonly Case[]): readonly Herd[] {
-  const probed = cases.filter(({ candidate, looks, consultation }) => {
-    return candidate !== null && (looks.length > 0 || consultation !== null);
-  });
-  const byWorker = grouped(probed, ({ consultation }) => consultation?.answer.herd ?? null);
-  const alone = probed.filter(({ consultation }) => (consultation?.answer.herd ?? null) === null);
-  const silent = probed.filter(({ consultation }) => consultation?.answer.kind === "unknown");
-  const due = probed.filter(({ candidate }) => {
-    return candidate !== null && candidate.age > candidate.operation.thresholds.failAfter;
-  });
-  const byOperation = grouped(due, ({ operation }) => operation);
+export function herdsIn(cases: Iterable<Case>): readonly Herd[] {
+  const groups: Readonly<Record<HerdCause, Map<string, Group>>> = {
+    "same-worker": new Map(),
+    "same-minute": new Map(),
+    "operation-without-output": new Map(),
+    "provider-silent": new Map(),
+  };
+  for (const { candidate, job, looks, consultation, operation } of cases) {
+    if (candidate === null || (looks.length === 0 && consultation === null)) continue;
+    const at = job.since.kind === "at" ? job.since.at : null;
+    const seen = seenOf(looks.flat(), consultation);
+    const worker = consultation?.answer.herd ?? null;
+    if (worker !== null) count(groups["same-worker"], worker, at, seen);
+    else if (at !== null) count(groups["same-minute"], String(Math.floor(at / MINUTE)), at, seen);
+    if (consultation?.answer.kind === "unknown") count(groups["provider-silent"], consultation.provider, at, seen);
+    const due = candidate.age > candidate.operation.thresholds.failAfter;
+    if (due && operation !== null) count(groups["operation-without-output"], operation, at, seen);
+  }
   const herds = [
-    ...herdsOf("same-worker", byWorker),
-    ...herdsOf("same-minute", grouped(alone, minuteOf)).map((herd) => ({ ...herd, name: "" })),
-    ...herdsOf("operation-without-output", byOperation).filter(({ jobs, withoutOutput }) => jobs === withoutOutput),
-    ...herdsOf(
-      "provider-silent",
-      grouped(silent, ({ consultation }) => consultation?.provider ?? null),
-    ),
+    ...herdsOf("same-worker", groups),
+    ...herdsOf("same-minute", groups).map((herd) => ({ ...herd, name: "" })),
+    ...herdsOf("operation-without-output", groups).filter(({ jobs, withoutOutput }) => jobs === withoutOutput),
+    ...herdsOf("provider-silent", groups),
   ];
   return herds.sort((a, b) => b.jobs - a.jobs);
 }
 
-function minuteOf({ job: { since } }: Case): string | null {
-  return since.kind === "at" ? String(Math.floor(since.at / MINUTE)) : null;
+interface Group {
+  since: Instant | null;
+  jobs: number;
+  withOutput: number;
+  withoutOutput: number;
 }
 
-function grouped(cases: readonly Case[], keyOf: (item: Case) => string | null): ReadonlyMap<string, readonly Case[]> {
-  const groups = new Map<string, Case[]>();
-  for (const item of cases) {
-    const key = keyOf(item);
-    if (key === null) continue;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [item]);
-    else group.push(item);
-  }
-  return groups;
+type Seen = "output" | "none" | "undecided";
+
+function count(groups: Map<string, Group>, name: string, at: Instant | null, seen: Seen): void {
+  const group = groups.get(name) ?? { since: null, jobs: 0, withOutput: 0, withoutOutput: 0 };
+  groups.set(name, group);
+  group.jobs += 1;
+  if (seen === "output") group.withOutput += 1;
+  if (seen === "none") group.withoutOutput += 1;
+  if (at !== null) group.since = Math.min(group.since ?? at, at);
 }
 
-function herdsOf(cause: HerdCause, groups: ReadonlyMap<string, readonly Case[]>): readonly Herd[] {
-  return [...groups].flatMap(([name, cases]) => {
-    if (cases.length < LEAST[cause]) return [];
-    const withOutput = cases.filter(hasOutput).length;
-    const withoutOutput = cases.filter(hasNone).length;
-    const dates = cases.flatMap(({ job: { since } }) => (since.kind === "at" ? [since.at] : []));
-    const since = dates.length === 0 ? null : Math.min(...dates);
-    const undecided = cases.length - withOutput - withoutOutput;
-    return [{ cause, name, since, jobs: cases.length, withOutput, withoutOutput, undecided }];
+function herdsOf(cause: HerdCause, groups: Readonly<Record<HerdCause, ReadonlyMap<string, Group>>>): readonly Herd[] {
+  return [...groups[cause]].flatMap(([name, { since, jobs, withOutput, withoutOutput }]) => {
+    if (jobs < LEAST[cause]) return [];
+    return [{ cause, name, since, jobs, withOutput, withoutOutput, undecided: jobs - withOutput - withoutOutput }];
   });
 }
 
-function hasOutput({ looks, consultation }: Case): boolean {
-  return [...looks.flat(), ...(consultation?.looks ?? [])].some(({ result }) => result === "present");
-}
-
-function hasNone({ looks, consultation }: Case): boolean {
-  if (consultation?.answer.kind === "failed") return true;
-  const sightings = looks.flat();
-  const isNo = (each: (typeof sightings)[number]) =>
+function seenOf(sightings: readonly Sighting[], consultation: Consultation | null): Seen {
+  const all = [...sightings, ...(consultation?.looks ?? [])];
+  if (all.some(({ result }) => result === "present")) return "output";
+  if (consultation?.answer.kind === "failed") return "none";
+  const isNo = (each: Sighting) =>
     each.result === "absent" || (each.result === "unknown" && each.cause === "forbidden");
-  return sightings.length > 0 && sightings.every(isNo);
+  return sightings.length > 0 && sightings.every(isNo) ? "none" : "undecided";
 }

@@ -36,6 +36,14 @@ export interface Job {
   readonly error: string | null;
 }
 
+/** A job without the bulky texts, on which no verdict rests. */
+export type JobFacts = Omit<Job, "notes" | "responsePayload" | "error">;
+
+/** Leaves them behind. */
+export function factsOf({ notes: _, responsePayload: __, error: ___, ...facts }: Job): JobFacts {
+  return facts;
+}
+
 /**
  * When a job counts as stuck, may be failed, and is left to `fail-old`. `maxAge: null` is "none".
  * `providerCap`: up to which age a provider is believed that a job is still at work.

@@ -1,3 +1,4 @@
+import type { Case } from "./case.ts";
 import { type Calibration, fileNameOf } from "./evidence.ts";
 import type { Job } from "./job.ts";
 import type { Announced, Change, JournalCell, JournalFile, JournalJob } from "./journal.ts";
@@ -10,7 +11,7 @@ import type {
   TargetUpdate,
   WriteResult,
 } from "./ports.ts";
-import type { Case, Run } from "./run.ts";
+import type { Run } from "./run.ts";
 
 /** What a write is told by. */
 export interface Told {

@@ -1,15 +1,13 @@
+import type { Case } from "./case.ts";
 import type { Consultation } from "./consult.ts";
 import { findingOf } from "./consult.ts";
 import type { Calibration, Look } from "./evidence.ts";
 import { fileNameOf, weigh } from "./evidence.ts";
-import type { Duration, Instant, Job } from "./job.ts";
+import type { Duration, Instant, JobFacts } from "./job.ts";
 import type { Judged } from "./journal.ts";
 import { policyOf } from "./revisit.ts";
-import type { Case, Run } from "./run.ts";
+import type { Run } from "./run.ts";
 import { decide, type Policy, triage, type Verdict } from "./verdict.ts";
-
-/** A job without the texts that no verdict rests on. */
-export type JobFacts = Omit<Job, "notes" | "responsePayload" | "error">;
 
 /** What was gathered for a job. */
 export interface Gathered {
@@ -60,21 +58,16 @@ export function ageIn({ since }: Pick<JobFacts, "since">, now: Instant): Duratio
   return since.kind === "at" ? now - since.at : null;
 }
 
-/** What the journal keeps of a job for its case, as JSON; null where there is none. */
-export function factsOf({ notes, responsePayload, error, ...facts }: Job, { journal }: Pick<Run, "journal">) {
-  return journal === null ? null : JSON.stringify(facts);
-}
-
 /** The cases as the journal keeps them, one at a time: a sweep may hold many. */
 export function* judgedOf(
-  cases: readonly Case[],
+  cases: Iterable<Case>,
   now: Instant,
   calibration: Calibration | null,
   run: Run,
 ): Iterable<Judged> {
-  for (const { facts, operation, late, looks, consultation, verdict, applied, error } of cases) {
-    if (facts === null || verdict === null) continue;
-    const job: JobFacts = JSON.parse(facts);
+  for (const { job, operation, late, looks, consultation, verdict, applied, error } of cases) {
+    // A delivery that is looked at again is no verdict on a stuck job.
+    if (verdict === null || verdict.reason === "delivery-retried" || verdict.reason === "delivery-failed") continue;
     const { kind, reason } = rejudge({ job, late, looks, consultation }, policyOf({ late }, run), now, calibration);
     const { kind: verdictKind, reason: verdictReason, detail } = verdict;
     yield {

@@ -1,7 +1,8 @@
+import type { Case } from "./case.ts";
 import { consult, findingOf } from "./consult.ts";
 import type { Deck } from "./deck.ts";
 import { type Calibration, type Look, type Sighting, weigh } from "./evidence.ts";
-import type { Case, Run } from "./run.ts";
+import type { Run } from "./run.ts";
 import { type Candidate, decide, type Verdict } from "./verdict.ts";
 
 /** Looks at an output's possible names in their order: until one is there, or at each of them. */

@@ -2,12 +2,14 @@ import { applyRecoveries, FRESH_FOR, type Recovery } from "./apply-recoveries.ts
 import { applyByWebhook, isByWebhook } from "./apply-webhooks.ts";
 import { BATCH, CHUNK } from "./batches.ts";
 import type { Bell } from "./bell.ts";
+import type { Case } from "./case.ts";
 import { withConsent } from "./consent.ts";
 import type { Duration } from "./job.ts";
 import { createRelay, type Relay } from "./overlap.ts";
 import { TableRefused } from "./ports.ts";
-import type { Case, Run } from "./run.ts";
-import { supersede } from "./supersede.ts";
+import { Rivals } from "./rivals.ts";
+import type { Run } from "./run.ts";
+import { succession } from "./supersede.ts";
 import { TARGET_MISSING } from "./verdict.ts";
 
 /** How the probing stands that goes on meanwhile. */
@@ -15,6 +17,8 @@ export interface Probing {
   /** Rung for each job that was probed, and at the end. */
   readonly bell: Bell;
   isOver(): boolean;
+  /** What was probed since it was last called. */
+  news(): readonly Case[];
 }
 
 /**
@@ -29,27 +33,33 @@ const LONGEST_WAIT: Duration = 3_000;
  * table that was refused, whose jobs could not be recovered.
  */
 export async function recover(cases: readonly Case[], probing: Probing, run: Run): Promise<TableRefused | null> {
-  const progress: Progress = { taken: new Set(), refused: new Map(), relay: createRelay() };
+  const rivals = new Rivals();
+  for (const item of cases) rivals.add(item);
+  const progress: Progress = { open: new Open(chunkSize(run)), rivals, refused: new Map(), relay: createRelay() };
   // A person is not asked while a progress line is drawn, and nothing is written in a scan.
   while (!probing.isOver() && (run.confirm !== null || run.command === "scan")) await probing.bell.heard();
   if (run.command === "scan") {
-    await conclude(cases, progress, run);
+    settleRivals(rivals);
+    // A scan spares the guard read, so a target that only a further link field could name stays unknown to it.
+    for (const item of cases) if (item.kind === "recover" && item.target === null) item.verdict = TARGET_MISSING;
     return null;
   }
-  const full = chunkSize(run);
+  const { open } = progress;
   let waitingSince = run.clock.now();
   while (!probing.isOver() && !run.limits.begin.aborted) {
-    const chunks = chunksByTable(winnersAmong(cases, progress.taken), full);
-    const late = run.clock.now() - waitingSince >= LONGEST_WAIT;
-    const due = chunks.filter(({ length }) => late || length === full);
-    if (chunks.length === 0 || due.length > 0) waitingSince = run.clock.now();
-    for (const chunk of due) await begin(chunk, progress, run);
-    if (due.length === 0) await nextFew(probing, run);
+    takeIn(probing.news(), progress);
+    const now = run.clock.now();
+    const late = now - waitingSince >= LONGEST_WAIT;
+    const wasEmpty = open.isEmpty();
+    const begun = await beginAll(late, progress, run);
+    if (wasEmpty || begun) waitingSince = now;
+    if (!begun) await nextFew(probing, run);
   }
   while (!probing.isOver()) await probing.bell.heard();
-  for (const chunk of chunksByTable(winnersAmong(cases, progress.taken), full)) await begin(chunk, progress, run);
+  takeIn(probing.news(), progress);
+  await beginAll(true, progress, run);
   await progress.relay.done();
-  await conclude(cases, progress, run);
+  await conclude(progress, run);
   const [refused = null] = progress.refused.values();
   return refused;
 }
@@ -71,35 +81,93 @@ async function nextFew({ bell, isOver }: Probing, run: Run): Promise<void> {
   await wait;
 }
 
-function winnersAmong(cases: readonly Case[], taken: ReadonlySet<Case>): readonly Recovery[] {
-  return supersede(found(cases), cases).winners.filter(({ item }) => !taken.has(item));
-}
-
-function found(cases: readonly Case[]): readonly Recovery[] {
-  return cases.flatMap((item): readonly Recovery[] => {
-    const { candidate, verdict } = item;
-    if (candidate === null || verdict?.kind !== "recover") return [];
-    return [{ item, candidate, output: verdict.output, others: verdict.others, supersededBy: null }];
-  });
-}
-
-/** What was done so far: the cases that had their turn, and the tables that are refused, which hold up nobody else. */
+/** What was done so far; the tables that are refused hold up nobody else. */
 interface Progress {
-  readonly taken: Set<Case>;
+  /** What can be written and was not begun. */
+  readonly open: Open;
+  readonly rivals: Rivals;
   readonly refused: Map<string, TableRefused>;
   /** The next chunk is read while the last writes of the one before it are under way. */
   readonly relay: Relay;
 }
 
+/** Those that wait for their turn, by the table of their target, so that each chunk costs two reads. */
+class Open {
+  readonly #full: number;
+  readonly #byTable = new Map<string, Set<Case>>();
+  readonly #begun = new Set<Case>();
+
+  /** @param full as many at most make a chunk */
+  constructor(full: number) {
+    this.#full = full;
+  }
+
+  add(item: Case): void {
+    const { candidate } = item;
+    if (candidate === null || this.#begun.has(item)) return;
+    const { table } = candidate.operation.target;
+    const waiting = this.#byTable.get(table) ?? new Set();
+    this.#byTable.set(table, waiting.add(item));
+  }
+
+  isEmpty(): boolean {
+    return this.#byTable.size === 0;
+  }
+
+  /** Takes out a full chunk or, with `late`, what there is; null where there is none. */
+  take(late: boolean): readonly Case[] | null {
+    for (const [table, waiting] of this.#byTable) {
+      if (!late && waiting.size < this.#full) continue;
+      const chunk: Case[] = [];
+      for (const item of waiting) {
+        if (chunk.length === this.#full) break;
+        chunk.push(item);
+        waiting.delete(item);
+        this.#begun.add(item);
+      }
+      if (waiting.size === 0) this.#byTable.delete(table);
+      return chunk;
+    }
+    return null;
+  }
+}
+
+/** Lets those wait for their turn that can be written now that these were probed. */
+function takeIn(probed: readonly Case[], { open, rivals }: Progress): void {
+  for (const group of new Set(probed.map((item) => rivals.of(item)))) {
+    const { winner } = succession(group);
+    if (winner !== null) open.add(winner);
+  }
+}
+
+/** Whether there was any. */
+async function beginAll(late: boolean, progress: Progress, run: Run): Promise<boolean> {
+  let any = false;
+  for (let chunk = progress.open.take(late); chunk !== null; chunk = progress.open.take(late)) {
+    any = true;
+    await begin(
+      chunk.flatMap((item) => recoveryOf(item, null)),
+      progress,
+      run,
+    );
+  }
+  return any;
+}
+
+function recoveryOf(item: Case, supersededBy: string | null): readonly Recovery[] {
+  const { candidate, verdict } = item;
+  if (candidate === null || verdict?.kind !== "recover") return [];
+  return [{ item, candidate, output: verdict.output, others: verdict.others, supersededBy }];
+}
+
 async function begin(chunk: readonly Recovery[], progress: Progress, run: Run): Promise<void> {
   if (run.limits.begin.aborted) return;
-  for (const { item } of chunk) progress.taken.add(item);
   await progress.relay.begin((nearlyDone) => apply(chunk, progress, run, nearlyDone));
 }
 
 async function apply(
   chunk: readonly Recovery[],
-  { refused }: Progress,
+  { refused, rivals }: Progress,
   run: Run,
   nearlyDone: () => void,
 ): Promise<void> {
@@ -111,7 +179,10 @@ async function apply(
   } catch (error) {
     if (!(error instanceof TableRefused)) throw error;
     refused.set(error.table, error);
-    for (const { item } of chunk) if (item.verdict?.kind === "recover" && !item.applied) item.error ??= error.message;
+    for (const { item } of chunk) if (item.kind === "recover" && !item.applied) item.error ??= error.message;
+  } finally {
+    // The guard read may have told the target of one that the listing could not tell it of.
+    for (const { item, candidate } of chunk) if (candidate.targetId === null) rivals.add(item);
   }
 }
 
@@ -123,33 +194,48 @@ async function applyChunk(chunk: readonly Recovery[], run: Run, nearlyDone: () =
   if (direct.length > 0 && !run.limits.begin.aborted) await applyRecoveries(direct, run, nearlyDone);
 }
 
+/** Gives the elder jobs of a target their verdicts, now that all is probed; gives back the winner of each. */
+function settleRivals(rivals: Rivals): readonly { readonly winner: Case; readonly superseded: readonly Case[] }[] {
+  const settled: { winner: Case; superseded: readonly Case[] }[] = [];
+  for (const group of rivals.groups()) {
+    const { winner, superseded, blocked } = succession(group);
+    for (const item of blocked?.items ?? []) {
+      const detail = `whether ${blocked?.by.job.id}, which is newer, has an output is not known`;
+      item.verdict = { kind: "wait", reason: "newer-undecided", detail };
+    }
+    if (winner === null) continue;
+    for (const item of superseded) {
+      if (item.verdict?.kind !== "recover") continue;
+      item.verdict = { ...item.verdict, reason: "superseded", detail: `by ${winner.job.id}` };
+    }
+    if (superseded.length > 0) settled.push({ winner, superseded });
+  }
+  return settled;
+}
+
 /** What is left when all is probed: the elder jobs of a target, which follow the newest. */
-async function conclude(cases: readonly Case[], progress: Progress, run: Run): Promise<void> {
-  const { winners, superseded, blocked } = supersede(found(cases), cases);
-  for (const { item, by } of blocked) {
-    const detail = `whether ${by.job.id}, which is newer, has an output is not known`;
-    item.verdict = { kind: "wait", reason: "newer-undecided", detail };
-  }
-  for (const { item, output, others, supersededBy } of superseded) {
-    item.verdict = { kind: "recover", reason: "superseded", output, others, detail: `by ${supersededBy}` };
-  }
-  if (run.command === "scan") {
-    // A scan spares the guard read, so a target that only a further link field could name stays unknown to it.
-    for (const { item, candidate } of winners) if (candidate.targetId === null) item.verdict = TARGET_MISSING;
-    return;
-  }
-  const open: Recovery[] = [];
-  for (const recovery of superseded) {
-    const newer = winners.find(({ item }) => item.job.id === recovery.supersededBy);
-    const verdict = newer?.item.verdict;
+async function conclude({ rivals, ...progress }: Progress, run: Run): Promise<void> {
+  const open = new Open(chunkSize(run));
+  const winners = new Map<Case, string>();
+  for (const { winner, superseded } of settleRivals(rivals)) {
+    const { id } = winner.job;
     // One that turned out to be superseded itself was not delivered: the next sweep finds whose file is there.
-    const delivered =
-      verdict?.kind === "recover" && verdict.reason !== "superseded" && (newer?.item.applied === true || run.dryRun);
-    if (delivered) open.push(recovery);
-    else recovery.item.verdict = { kind: "wait", reason: "newer-undecided", detail: `${recovery.supersededBy} first` };
+    const reason = winner.verdict?.reason;
+    const delivered = winner.kind === "recover" && reason !== "superseded" && (winner.applied || run.dryRun);
+    for (const item of superseded) {
+      if (!delivered) item.verdict = { kind: "wait", reason: "newer-undecided", detail: `${id} first` };
+      else {
+        winners.set(item, id);
+        open.add(item);
+      }
+    }
   }
-  for (const chunk of chunksByTable(open, chunkSize(run))) {
-    await begin(chunk, progress, run);
+  for (let chunk = open.take(true); chunk !== null; chunk = open.take(true)) {
+    await begin(
+      chunk.flatMap((item) => recoveryOf(item, winners.get(item) ?? null)),
+      { rivals, ...progress },
+      run,
+    );
   }
   await progress.relay.done();
 }
@@ -163,21 +249,4 @@ function chunkSize({ requestsPerSecond }: Run): number {
   // One of them reads the targets, two read for the next chunk; ten jobs take two writes.
   const tens = Math.floor((requests - 3) / 2);
   return Math.min(CHUNK, BATCH * Math.max(1, tens));
-}
-
-/** At most `size` at a time and of one table, so that each chunk costs two reads. */
-function chunksByTable(recoveries: readonly Recovery[], size: number): readonly (readonly Recovery[])[] {
-  const chunks: Recovery[][] = [];
-  const open = new Map<string, Recovery[]>();
-  for (const recovery of recoveries) {
-    const { table } = recovery.candidate.operation.target;
-    let chunk = open.get(table);
-    if (chunk === undefined || chunk.length === size) {
-      chunk = [];
-      chunks.push(chunk);
-      open.set(table, chunk);
-    }
-    chunk.push(recovery);
-  }
-  return chunks;
 }

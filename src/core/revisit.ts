@@ -1,7 +1,8 @@
+import type { Case } from "./case.ts";
 import { type Duration, type Instant, isExternalId, type Job } from "./job.ts";
 import { COMPLETED_MARK, FAILED_BY, FAILED_MARK, OLD_POLLER_FAILED_MARK, UNDONE_MARK } from "./notes.ts";
 import type { Revisit } from "./ports.ts";
-import type { Case, Run } from "./run.ts";
+import type { Run } from "./run.ts";
 import type { Policy } from "./verdict.ts";
 
 /** How long after its completion a job's delivery is looked at again: Airtable fetches attachments later. */

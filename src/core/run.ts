@@ -1,12 +1,13 @@
 import type { BrakeSettings } from "./brake.ts";
-import type { Consultation } from "./consult.ts";
-import type { Look, Sighting } from "./evidence.ts";
-import type { Duration, Instant, Job, Target, Via } from "./job.ts";
+import type { Bulk } from "./bulk.ts";
+import type { CaseBody } from "./case.ts";
+import type { Sighting } from "./evidence.ts";
+import type { Via } from "./job.ts";
 import type { Journal } from "./journal.ts";
 import type { Signature } from "./notes.ts";
 import type { Clock, JobStore, OutputProbe, ProviderStatus, WebhookReplay } from "./ports.ts";
 import type { Command, Entry } from "./report.ts";
-import type { Candidate, Policy, Verdict } from "./verdict.ts";
+import type { Policy } from "./verdict.ts";
 
 /** When to stop. Each signal is aborted at its moment; SIGINT and SIGTERM abort all but `writes` at once. */
 export interface Limits {
@@ -25,7 +26,8 @@ export interface Observer {
   /** So many jobs were found by now that are to be probed. */
   listed(found: number): void;
   probed(done: number): void;
-  settled(entry: Entry): void;
+  /** What became of one job, told at the end. The next is told when this is done. */
+  settled(entry: Entry): Promise<void>;
   warn(message: string): void;
 }
 
@@ -77,40 +79,12 @@ export interface Run {
   readonly via: Via | null;
   /** What is written is told to it first; null where it is off. */
   readonly journal: Journal | null;
+  /** Holds what the cases of the sweep have no room for; others may share it. */
+  readonly bulk: Bulk<CaseBody>;
   readonly clock: Clock;
   readonly random: () => number;
   readonly limits: Limits;
   readonly observer: Observer;
   /** Asks a person before a job is written; null without `--confirm`. */
   readonly confirm: ((entry: Entry) => Promise<Consent>) | null;
-}
-
-/** A stuck job on its way through the sweep. `verdict` is null until something can be said. */
-export interface Case {
-  /** What the listing told; the bulky texts are left behind, a sweep may hold 50,000 of these. */
-  readonly job: Pick<Job, "id" | "externalId" | "type" | "status" | "since">;
-  /** The whole job without its bulky texts, as JSON; null where there is no journal to keep it for. */
-  readonly facts: string | null;
-  readonly operation: string | null;
-  readonly age: Duration | null;
-  /** Whether polling failed it before: it is shown only if its output has turned up since. */
-  readonly late: boolean;
-  /** Null where there was nothing to look for. */
-  readonly candidate: Candidate | null;
-  looks: readonly Look[];
-  /** What its provider was asked; null where none was. */
-  consultation: Consultation | null;
-  /** When the storage was last asked, before it answered; null before. */
-  probedAt: Instant | null;
-  verdict: Verdict | null;
-  target: Target | null;
-  applied: boolean;
-  error: string | null;
-}
-
-/** The row of the report that a case has become. */
-export function entryOf(item: Case): Entry {
-  const { job, operation, age, target, applied, consultation, error } = item;
-  const verdict = item.verdict ?? { kind: "wait", reason: "not-reached", detail: "left to the next run" };
-  return { ...job, operation, age, verdict, applied, target, sightings: item.looks.flat(), consultation, error };
 }

@@ -1,51 +1,31 @@
-import type { Recovery } from "./apply-recoveries.ts";
-import type { Instant, Target } from "./job.ts";
-import type { Case } from "./run.ts";
+import type { Case } from "./case.ts";
+import type { Duration } from "./job.ts";
 
-/** What becomes of the jobs for which an output was found. */
+/** What becomes of the jobs for one field of one record. */
 export interface Succession {
-  /** The newest of each target and field: its output is the one to deliver. */
-  readonly winners: readonly Recovery[];
-  /** Elder ones, to be closed after it. */
-  readonly superseded: readonly (Recovery & { readonly supersededBy: string })[];
-  /** Those of which `by`, which is newer, may yet turn out to have an output. */
-  readonly blocked: readonly { readonly item: Case; readonly by: Case }[];
+  /** The newest with an output, whose output is the one to deliver; null where there is none, or it is blocked. */
+  readonly winner: Case | null;
+  /** Elder ones with an output, to be closed after the winner. */
+  readonly superseded: readonly Case[];
+  /** Those with an output of which `by`, which is newer, may yet turn out to have one. */
+  readonly blocked: { readonly items: readonly Case[]; readonly by: Case } | null;
 }
 
 /**
  * Of several jobs with an output for one target and field the newest wins; the others are closed after it, without
  * their file being written. While it is unknown whether a still newer one has an output, its elders wait: a file that
  * is delivered now could not be replaced afterwards.
+ *
+ * @param rivals all that are for it
  */
-export function supersede(found: readonly Recovery[], cases: readonly Case[]): Succession {
-  const newest = new Map<string, Recovery>();
-  for (const recovery of found) {
-    const key = keyOf(recovery.item);
-    if (key === null) continue;
-    const other = newest.get(key);
-    if (other === undefined || isNewer(recovery.item, other.item)) newest.set(key, recovery);
+export function succession(rivals: readonly Case[]): Succession {
+  const found = rivals.filter(({ kind }) => kind === "recover");
+  const newest = found.reduce<Case | null>(newer, null);
+  const open = rivals.filter(isUndecided).reduce<Case | null>(newer, null);
+  if (newest !== null && open !== null && newer(newest, open) === open) {
+    return { winner: null, superseded: [], blocked: { items: found, by: open } };
   }
-  const undecided = new Map<string, Case>();
-  for (const item of cases) {
-    const key = isUndecided(item) ? keyOf(item) : null;
-    if (key === null) continue;
-    const other = undecided.get(key);
-    if (other === undefined || isNewer(item, other)) undecided.set(key, item);
-  }
-
-  const winners: Recovery[] = [];
-  const superseded: Succession["superseded"][number][] = [];
-  const blocked: Succession["blocked"][number][] = [];
-  for (const recovery of found) {
-    const key = keyOf(recovery.item);
-    const winner = key === null ? undefined : newest.get(key);
-    const open = key === null ? undefined : undecided.get(key);
-    if (winner !== undefined && open !== undefined && isNewer(open, winner.item)) {
-      blocked.push({ item: recovery.item, by: open });
-    } else if (winner === undefined || winner === recovery) winners.push(recovery);
-    else superseded.push({ ...recovery, supersededBy: winner.item.job.id });
-  }
-  return { winners, superseded, blocked };
+  return { winner: newest, superseded: found.filter((item) => item !== newest), blocked: null };
 }
 
 /**
@@ -53,28 +33,19 @@ export function supersede(found: readonly Recovery[], cases: readonly Case[]): S
  * Missing or private (403) is what a job looks like that has no output yet, and holds up nobody. A job that polling had
  * failed counts only if its output is there.
  */
-function isUndecided({ verdict, late }: Case): boolean {
-  return verdict === null || (verdict.kind === "unknown" && verdict.reason !== "absence-unproven" && !late);
+function isUndecided({ kind, verdict, late }: Case): boolean {
+  return kind === null || (kind === "unknown" && verdict?.reason !== "absence-unproven" && !late);
 }
 
-function keyOf({ target }: Case): string | null {
-  if (target === null) return null;
-  const known = KEYS.get(target);
-  if (known !== undefined) return known;
-  const key = JSON.stringify([target.table, target.id, target.field]);
-  KEYS.set(target, key);
-  return key;
+/** The newer by date; of two of the same moment the one with the greater id, so that every run picks the same. */
+function newer(one: Case | null, other: Case): Case {
+  if (one === null) return other;
+  const [first, second] = [ageOf(one), ageOf(other)];
+  if (first === second) return one.job.id > other.job.id ? one : other;
+  return first < second ? one : other;
 }
 
-/** This is asked for every case at every chunk: of 50,000 jobs, a thousand times each. */
-const KEYS = new WeakMap<Target, string>();
-
-/** Newer by date; of two of the same moment the one with the greater id, so that every run picks the same. */
-function isNewer(a: Case, b: Case): boolean {
-  const [first, second] = [dateOf(a), dateOf(b)];
-  return first === second ? a.job.id > b.job.id : first > second;
-}
-
-function dateOf({ job }: Case): Instant {
-  return job.since.kind === "at" ? job.since.at : Number.NEGATIVE_INFINITY;
+/** Without a date it counts as older than all others. */
+function ageOf({ age }: Case): Duration {
+  return age ?? Number.POSITIVE_INFINITY;
 }

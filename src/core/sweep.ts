@@ -1,13 +1,15 @@
 import { Bell } from "./bell.ts";
 import type { HeldOperation } from "./brake.ts";
+import type { Case } from "./case.ts";
 import { Deck } from "./deck.ts";
+import { CaseEntries } from "./entries.ts";
 import type { Calibration } from "./evidence.ts";
 import { FUTURE_TOLERANCE, type Instant, type Job } from "./job.ts";
 import { JournalError } from "./journal.ts";
 import { type Fault, type JobQuery, StorageConfigError } from "./ports.ts";
 import { type Report, summarise } from "./report.ts";
 import { revisitOf } from "./revisit.ts";
-import { type Case, entryOf, type Run } from "./run.ts";
+import type { Run } from "./run.ts";
 import { SKEW_TOO_FAR, SKEW_WARNED, serverNow, skewWarning } from "./server-time.ts";
 import type { Listing, WorkedOff, workOff } from "./work-off.ts";
 
@@ -31,7 +33,9 @@ export async function sweep(run: Run): Promise<SweepResult> {
   const cases: Case[] = [];
   let probed = 0;
   let over = false;
-  const probing = probeWhatComes(deck, run, () => {
+  let news: Case[] = [];
+  const probing = probeWhatComes(deck, run, (item) => {
+    news.push(item);
     run.observer.probed(++probed);
     bell.ring();
   }).finally(() => {
@@ -47,23 +51,32 @@ export async function sweep(run: Run): Promise<SweepResult> {
     deck.close();
   }
 
-  const worked = await actOn(cases, listing, { bell, isOver: () => over, end: probing }, run);
+  const takeNews = () => {
+    const taken = news;
+    news = [];
+    return taken;
+  };
+  const worked = await actOn(cases, listing, { bell, isOver: () => over, news: takeNews, end: probing }, run);
   const { brake, calibration, fault } = worked;
   let { truncated } = worked;
   const refused = fault instanceof StorageConfigError || fault instanceof JournalError;
   if (refused && !cases.some(({ applied }) => applied)) throw fault;
   const cutOff = run.limits.reads.aborted;
-  truncated ||= cases.some(({ verdict }) => verdict === null || (cutOff && verdict.reason === "storage-unreachable"));
+  truncated ||= cases.some((item) => {
+    return item.kind === null || (cutOff && item.kind === "unknown" && item.verdict?.reason === "storage-unreachable");
+  });
   if (writes(run)) truncated = leaveUnapplied(cases, truncated);
-  for (const item of cases) run.observer.settled(entryOf(item));
+  const entries = new CaseEntries(cases);
+  for (const entry of entries) await run.observer.settled(entry);
   if (writes(run)) await keepVerdicts(cases, { ...listing, calibration, brake }, run);
-  const report = await reportOf(run, cases, { startedAt, truncated, brake });
+  const herds = cases.length === 0 ? [] : (await import("./herds.ts")).herdsIn(cases);
+  const report = reportOf(run, { startedAt, truncated, brake, herds, entries });
   return { report, fault };
 }
 
 // Most runs find nothing, and are not made to load what looks at what was found, decides and acts: most of the core.
 
-async function probeWhatComes(deck: Deck, run: Run, probed: () => void): Promise<void> {
+async function probeWhatComes(deck: Deck, run: Run, probed: (item: Case) => void): Promise<void> {
   if (!(await deck.isFed())) return;
   const { probeAll } = await import("./probing.ts");
   await probeAll(deck, run, probed);
@@ -98,7 +111,7 @@ async function list(cases: Case[], deck: Deck, run: Run): Promise<Listing> {
       for (const name of found.failedBefore) failedBefore.set(name, (failedBefore.get(name) ?? 0) + 1);
       deliveries.push(...found.deliveries);
       cases.push(...found.cases);
-      const open = found.cases.filter(({ verdict }) => verdict === null);
+      const open = found.cases.filter(({ kind }) => kind === null);
       toProbe += open.length;
       run.observer.listed(toProbe);
       if (run.limit === null) deck.put(open);
@@ -150,11 +163,11 @@ function queryAt(now: Instant, run: Run): JobQuery {
  */
 function takeOldest(limit: number, cases: Case[], deck: Deck): boolean {
   const byAge = (a: Case, b: Case) => (b.age ?? 0) - (a.age ?? 0);
-  const rank = ({ late, verdict }: Case) => (late ? 2 : verdict === null ? 0 : 1);
+  const rank = ({ late, kind }: Case) => (late ? 2 : kind === null ? 0 : 1);
   const taken = [...cases].sort((a, b) => rank(a) - rank(b) || byAge(a, b)).slice(0, limit);
   const truncated = taken.length < cases.filter(({ late }) => !late).length;
   cases.splice(0, cases.length, ...taken);
-  deck.put(taken.filter(({ verdict }) => verdict === null));
+  deck.put(taken.filter(({ kind }) => kind === null));
   return truncated;
 }
 
@@ -188,7 +201,7 @@ async function keepVerdicts(
 function leaveUnapplied(cases: readonly Case[], truncated: boolean): boolean {
   let left = truncated;
   for (const item of cases) {
-    const planned = item.verdict?.kind === "recover" || item.verdict?.kind === "fail";
+    const planned = item.kind === "recover" || item.kind === "fail";
     if (!planned || item.applied || item.error !== null) continue;
     item.verdict = { kind: "wait", reason: "not-reached", detail: `would be: ${item.verdict?.reason}` };
     left = true;
@@ -196,24 +209,26 @@ function leaveUnapplied(cases: readonly Case[], truncated: boolean): boolean {
   return left;
 }
 
-async function reportOf(
+function reportOf(
   run: Run,
-  cases: readonly Case[],
-  { startedAt, truncated, brake }: { startedAt: Instant; truncated: boolean; brake: readonly HeldOperation[] },
-): Promise<Report> {
-  const entries = cases.map(entryOf);
+  {
+    startedAt,
+    brake,
+    entries,
+    ...rest
+  }: Pick<Report, "startedAt" | "truncated" | "herds" | "entries"> & { readonly brake: readonly HeldOperation[] },
+): Report {
   return {
     command: run.command,
     dryRun: run.dryRun,
     ...run.signature,
     startedAt,
     finishedAt: run.clock.now(),
-    truncated,
     summary: summarise(entries),
     requests: requestsOf(run),
     brake: brake.length === 0 ? null : brake,
-    herds: cases.length === 0 ? [] : (await import("./herds.ts")).herdsIn(cases),
     entries,
+    ...rest,
   };
 }
 

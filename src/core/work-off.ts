@@ -1,11 +1,12 @@
 import type { HeldOperation } from "./brake.ts";
+import type { Case } from "./case.ts";
 import { verifyDeliveries } from "./delivery.ts";
 import type { Calibration } from "./evidence.ts";
 import { failDue } from "./failing.ts";
 import type { Instant, Job } from "./job.ts";
 import { type Fault, isFault } from "./ports.ts";
 import { type Probing, recover } from "./recovering.ts";
-import type { Case, Run } from "./run.ts";
+import type { Run } from "./run.ts";
 
 /** What a complete listing found, beside the cases. */
 export interface Listing {
@@ -58,7 +59,7 @@ export async function workOff(
 /** A job that polling failed is a case again only if its output has turned up; else it stays as it is, and unsaid. */
 function dropUnchanged(cases: Case[]): void {
   const kept = cases.flatMap((item): readonly Case[] => {
-    const turnedUp = item.verdict?.kind === "recover" || item.applied || item.error !== null;
+    const turnedUp = item.kind === "recover" || item.applied || item.error !== null;
     return item.late && !turnedUp ? [] : [item];
   });
   cases.splice(0, cases.length, ...kept);

@@ -1,5 +1,5 @@
 import type { Instant } from "../core/job.ts";
-import type { Entry, Report } from "../core/report.ts";
+import type { Entries, Entry, Report } from "../core/report.ts";
 import type { Need, RunResult } from "./result.ts";
 
 /** What could not be used, and since when. */
@@ -100,12 +100,14 @@ function brakedAfter({ braked }: Conditions, result: RunResult, tell: Tell): rea
 
 /** A run in which there was nothing to decide says nothing; nor does one whose trouble is told otherwise. */
 function undecidedAfter({ undecidedRuns }: Conditions, result: RunResult, tell: Tell): number {
-  const entries = result.stopped || result.trouble !== null ? [] : (result.report?.entries ?? []);
-  const probed = entries.filter((entry) => wasProbed(entry) && entry.verdict.reason !== "brake-held");
+  const entries: Entries = result.stopped || result.trouble !== null ? [] : (result.report?.entries ?? []);
+  const probed = entries.flatMap((entry) =>
+    wasProbed(entry) && entry.verdict.reason !== "brake-held" ? [entry.verdict] : [],
+  );
   if (probed.length === 0) return undecidedRuns;
-  if (probed.every(({ verdict }) => verdict.kind === "unknown")) {
+  if (probed.every(({ kind }) => kind === "unknown")) {
     if (undecidedRuns + 1 === UNDECIDED_RUNS) {
-      const reasons = [...new Set(probed.map(({ verdict }) => verdict.reason))].join(", ");
+      const reasons = [...new Set(probed.map(({ reason }) => reason))].join(", ");
       tell(
         `Nothing could be decided in ${UNDECIDED_RUNS} runs in a row: ${count(probed.length, "job")}, all unknown (${reasons}).`,
       );

@@ -32,25 +32,31 @@ export function pingBody(summary: string, result: RunResult): string {
 
 /** The body for several bases: the total, and those of the bases that have something to tell. */
 export function pingBodyOfAll(total: string, results: readonly { summary: string; result: RunResult }[]): string {
-  return cutToBytes([`${total}\n`, ...results.flatMap(({ summary, result }) => ["\n", ...pingLines(summary, result)])]);
+  return cutToBytes(linesOfAll(total, results));
 }
 
-function pingLines(summary: string, { report, trouble, runId, exitCode }: RunResult): readonly string[] {
-  const lines = (report?.entries ?? []).map(({ id, externalId, operation, verdict, error }) => {
+function* linesOfAll(total: string, results: Parameters<typeof pingBodyOfAll>[1]): Iterable<string> {
+  yield `${total}\n`;
+  for (const { summary, result } of results) {
+    yield "\n";
+    yield* pingLines(summary, result);
+  }
+}
+
+function* pingLines(summary: string, { report, trouble, runId, exitCode }: RunResult): Iterable<string> {
+  const inOne = (line: string) => `${line.replaceAll("\n", " ")}\n`;
+  yield inOne(summary);
+  if (trouble !== null && !summary.includes(trouble.detail)) yield inOne(trouble.detail);
+  yield inOne(`exit code ${exitCode}, run ${runId}`);
+  for (const { id, externalId, operation, verdict, error } of report?.entries ?? []) {
     const words = [`${id} ${externalId ?? "-"} ${operation ?? "-"} ${verdict.kind} ${verdict.reason}`];
     if (verdict.detail !== "") words.push(verdict.detail);
     if (error !== null) words.push(`could not be written: ${error}`);
-    return words.join("; ");
-  });
-  const head = [
-    summary,
-    ...(trouble === null || summary.includes(trouble.detail) ? [] : [trouble.detail]),
-    `exit code ${exitCode}, run ${runId}`,
-  ];
-  return [...head, ...lines].map((line) => `${line.replaceAll("\n", " ")}\n`);
+    yield inOne(words.join("; "));
+  }
 }
 
-function cutToBytes(lines: readonly string[]): string {
+function cutToBytes(lines: Iterable<string>): string {
   const note = "… cut off here\n";
   let room = MOST_BYTES - Buffer.byteLength(note);
   const shown: string[] = [];

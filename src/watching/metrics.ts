@@ -137,7 +137,8 @@ function isOf(kind: VerdictKind): (entry: Entry) => boolean {
 function countJobs({ report, operations }: RunResult, isCounted: (entry: Entry) => boolean): readonly Sample[] {
   if (report === null) return [];
   const counts = new Map<string, number>();
-  for (const entry of report.entries.filter(isCounted)) {
+  for (const entry of report.entries) {
+    if (!isCounted(entry)) continue;
     const operation = entry.operation ?? "none";
     counts.set(operation, (counts.get(operation) ?? 0) + 1);
   }

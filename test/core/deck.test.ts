@@ -1,30 +1,17 @@
 import { expect, it } from "vitest";
+import { Bulk } from "../../src/core/bulk.ts";
+import { Case, type CaseBody } from "../../src/core/case.ts";
 import { Deck } from "../../src/core/deck.ts";
-import type { Case } from "../../src/core/run.ts";
+
+import { factsOf } from "../../src/core/job.ts";
 import { Random } from "../sim/random.ts";
+import { job } from "../support/world.ts";
+
+const bulk = new Bulk<CaseBody>(null);
 
 function caseOf(n: number): Case {
-  return {
-    job: {
-      id: `rec${n}`,
-      externalId: `x${n}`,
-      type: "combine",
-      status: "processing",
-      since: { kind: "at", at: 0 },
-    },
-    facts: null,
-    operation: "combine",
-    age: n,
-    late: false,
-    candidate: null,
-    looks: [],
-    consultation: null,
-    probedAt: null,
-    verdict: null,
-    target: null,
-    applied: false,
-    error: null,
-  };
+  const about = { operation: "combine", age: n, late: false, candidate: null, verdict: null, target: null };
+  return new Case(bulk, { job: factsOf(job({ id: `rec${n}` })), ...about });
 }
 
 /** What each of many runs comes to, where the time is enough for ten of a hundred. */

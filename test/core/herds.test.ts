@@ -1,10 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { herdLine } from "../../src/cli/render/herds.ts";
+import { Bulk } from "../../src/core/bulk.ts";
+import { Case, type CaseBody } from "../../src/core/case.ts";
 import type { Sighting } from "../../src/core/evidence.ts";
 import { herdsIn } from "../../src/core/herds.ts";
-import type { Case } from "../../src/core/run.ts";
+import { factsOf } from "../../src/core/job.ts";
 import { COMBINE, HOUR, job, NOW, SEGMENT } from "../support/world.ts";
 
+const bulk = new Bulk<CaseBody>(null);
 const url = "https://b.example/x.mp4";
 const THERE: Sighting = {
   result: "present",
@@ -21,21 +24,13 @@ function stuck(
 ): Case {
   const candidate = { operation: COMBINE, targetId: SEGMENT, externalId: "x", names: [["x.mp4"]], age: HOUR + 1 };
   const answer = { kind: "forgotten", detail: "forgotten", herd } as const;
-  return {
-    facts: null,
-    job: { ...job({ id: `recJob${String(n).padStart(11, "0")}` }), since: { kind: "at", at } },
-    operation: "combine",
-    age: HOUR,
-    late: false,
-    candidate,
-    looks: [[seen]],
-    consultation: herd === null ? null : { provider: "nca", url, answer, looks: [] },
-    probedAt: NOW,
-    verdict: null,
-    target: null,
-    applied: false,
-    error: null,
-  };
+  const facts = { ...factsOf(job({ id: `recJob${String(n).padStart(11, "0")}` })), since: { kind: "at", at } as const };
+  const about = { operation: "combine", age: HOUR, late: false, candidate, verdict: null, target: null };
+  const item = new Case(bulk, { job: facts, ...about });
+  item.looks = [[seen]];
+  item.consultation = herd === null ? null : { provider: "nca", url, answer, looks: [] };
+  item.probedAt = NOW;
+  return item;
 }
 
 function times(number: number, make: (n: number) => Case): Case[] {

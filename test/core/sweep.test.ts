@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Job } from "../../src/core/job.ts";
+import type { Entries } from "../../src/core/report.ts";
 import { sweep } from "../../src/core/sweep.ts";
 import { FakeBase, FakeBucket, runOf, stillClock } from "../support/fakes.ts";
 import { COMBINE, HOUR, job, MINUTE, NOW, POLICY } from "../support/world.ts";
@@ -24,8 +25,8 @@ function worldOf(jobs: readonly Job[]) {
   return { base, bucket };
 }
 
-function verdicts(entries: readonly { id: string; verdict: { kind: string; reason: string }; applied: boolean }[]) {
-  return entries.map(({ verdict, applied }) => `${verdict.kind}: ${verdict.reason}${applied ? "!" : ""}`).sort();
+function verdicts(entries: Entries) {
+  return entries.map(({ verdict, applied }) => `${verdict.kind}: ${verdict.reason}${applied ? "!" : ""}`).toSorted();
 }
 
 function counted(words: readonly string[]): Record<string, number> {
@@ -479,7 +480,7 @@ describe("a sweep that fails", () => {
     bucket.objects.set("x1_output_0.mp4", 1);
     base.skewMs = 2 * HOUR;
     const warnings: string[] = [];
-    const observer = { listed() {}, probed() {}, settled() {}, warn: (text: string) => void warnings.push(text) };
+    const observer = { listed() {}, probed() {}, async settled() {}, warn: (text: string) => void warnings.push(text) };
     const { report } = await sweep(runOf(base, bucket, { observer }));
     expect(report.entries.map(({ age }) => age)).toEqual([2 * HOUR + 10 * MINUTE]);
     expect(base.asked.map(({ before }) => before)).toEqual([NOW - 5 * MINUTE, NOW + 2 * HOUR - 5 * MINUTE]);

@@ -4,7 +4,7 @@ import type { Replay, ReplayAnswer } from "../../src/core/ports.ts";
 import { sweep } from "../../src/core/sweep.ts";
 import { FakeBase, FakeBucket, runOf, stillClock } from "../support/fakes.ts";
 import { MemoryJournal } from "../support/journal.ts";
-import { COMBINE, job, POLICY, SEGMENT } from "../support/world.ts";
+import { COMBINE, job, MINUTE, POLICY, SEGMENT } from "../support/world.ts";
 
 const JOB = "recJob00000000001";
 const WEBHOOK = "https://app.example/hook?operation=combine";
@@ -25,7 +25,7 @@ function world(handler: (base: FakeBase, replay: Replay) => ReplayAnswer, webhoo
   const swept = async (over: Partial<Operation> = {}, run: Partial<Parameters<typeof runOf>[2]> = {}) => {
     const policy = { ...POLICY, operations: [{ ...COMBINE, via: "webhook" as const, ...over }] };
     const { report } = await sweep(runOf(base, bucket, { policy, webhooks, ...run }));
-    return report.entries[0];
+    return [...report.entries][0];
   };
   return { base, posted, swept };
 }
@@ -135,6 +135,8 @@ describe("a webhook that is sent again", () => {
         externalId: `x${n}`,
         webhookUrl: WEBHOOK,
         links: { Segments: [`recSegment000000${n}`] },
+        // The oldest are probed first, and written first.
+        age: (20 - n) * MINUTE,
       }),
     );
     const base = new FakeBase(jobs);

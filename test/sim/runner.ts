@@ -1,11 +1,13 @@
 import { setMaxListeners } from "node:events";
 import { createRequests } from "../../src/airtable/requests.ts";
 import { createStore } from "../../src/airtable/store.ts";
+import { Bulk } from "../../src/core/bulk.ts";
 import type { Journal } from "../../src/core/journal.ts";
 import { isFault, isUpstreamError } from "../../src/core/ports.ts";
 import type { Command, Report } from "../../src/core/report.ts";
 import type { Run } from "../../src/core/run.ts";
 import { sweep } from "../../src/core/sweep.ts";
+import { spillToList } from "../support/fakes.ts";
 import { COMBINE, CONCATENATE, POLICY, SECOND } from "../support/world.ts";
 import { exchangeOf, probeOf } from "./network.ts";
 import type { Random } from "./random.ts";
@@ -127,10 +129,11 @@ export function startSweep(world: World, witness: Witness, random: Random, optio
     via: null,
     probe,
     journal: journalOf(world, pulse),
+    bulk: new Bulk(spillToList(), undefined, 2),
     clock: living,
     random: random.next,
     limits: { listing, begin, reads, writes },
-    observer: { listed() {}, probed() {}, settled() {}, warn() {} },
+    observer: { listed() {}, probed() {}, async settled() {}, warn() {} },
     lateOutputs: true,
     otherNames: ["{externalId}_captioned.mp4"],
     confirm: null,

@@ -1,3 +1,4 @@
+import { Bulk, type Spill } from "../../src/core/bulk.ts";
 import type { Output, Sighting, UnknownCause } from "../../src/core/evidence.ts";
 import { fileNameOf } from "../../src/core/evidence.ts";
 import type { Job } from "../../src/core/job.ts";
@@ -239,6 +240,12 @@ export class FakeBucket implements OutputProbe {
   }
 }
 
+/** A spill in memory. */
+export function spillToList(): Spill {
+  const texts: string[] = [];
+  return { put: (text) => texts.push(text) - 1, get: (place) => texts[place] ?? "" };
+}
+
 /** A run of `recover` with no deadline, or what the test needs instead. */
 export function runOf(store: JobStore, probe: OutputProbe, over: Partial<Run> = {}): Run {
   const never = new AbortController().signal;
@@ -262,10 +269,12 @@ export function runOf(store: JobStore, probe: OutputProbe, over: Partial<Run> = 
     webhooks: null,
     via: null,
     journal: null,
+    // Room for one only, so that every case is put away and fetched again all the time.
+    bulk: new Bulk(spillToList(), undefined, 1),
     clock: stillClock(),
     random: () => 0.5,
     limits: { listing: never, begin: never, reads: never, writes: never },
-    observer: { listed() {}, probed() {}, settled() {}, warn() {} },
+    observer: { listed() {}, probed() {}, async settled() {}, warn() {} },
     lateOutputs: true,
     otherNames: [],
     confirm: null,

@@ -1,4 +1,4 @@
-import type { Entry } from "../../core/report.ts";
+import type { Entries, Entry } from "../../core/report.ts";
 import type { VerdictKind } from "../../core/verdict.ts";
 
 /** Jobs that are shown together; a job that could not be written is that before it is anything else. */
@@ -18,13 +18,28 @@ const ORDER: readonly GroupName[] = ["recover", "fail", "error", "unknown", "ski
 const MOST_SHOWN = 20;
 
 /** Sorts jobs into groups, the oldest first in each, and leaves out the tail of long ones unless `all` are wanted. */
-export function groupsOf(entries: readonly Entry[], all: boolean): readonly Group[] {
+export function groupsOf(entries: Entries, all: boolean): readonly Group[] {
+  const groups = new Map<GroupName, { shown: Entry[]; count: number }>();
+  for (const entry of entries) {
+    const group = groups.get(nameOf(entry)) ?? { shown: [], count: 0 };
+    groups.set(nameOf(entry), group);
+    group.count += 1;
+    group.shown.push(entry);
+    // So that it does not hold them all.
+    if (!all && group.shown.length > 50 * MOST_SHOWN) group.shown = oldest(group.shown, MOST_SHOWN + 1);
+  }
   return ORDER.flatMap((name) => {
-    const jobs = entries.filter((entry) => nameOf(entry) === name).sort((a, b) => (b.age ?? 0) - (a.age ?? 0));
+    const group = groups.get(name);
+    if (group === undefined) return [];
+    const { shown, count } = group;
     // A line that says "1 more" takes the place of that one.
-    const shown = all || jobs.length <= MOST_SHOWN + 1 ? jobs : jobs.slice(0, MOST_SHOWN);
-    return jobs.length === 0 ? [] : [{ name, shown, rest: jobs.length - shown.length }];
+    const most = all || count <= MOST_SHOWN + 1 ? count : MOST_SHOWN;
+    return [{ name, shown: oldest(shown, most), rest: count - most }];
   });
+}
+
+function oldest(entries: readonly Entry[], most: number): Entry[] {
+  return entries.toSorted((a, b) => (b.age ?? 0) - (a.age ?? 0)).slice(0, most);
 }
 
 /** The group that a job is in. */

@@ -4,15 +4,50 @@ import { type Entry, outputOf, type Report } from "../../core/report.ts";
 import type { UsualDurations } from "../learned-pace.ts";
 import { BRAKE_HINT } from "./brake.ts";
 
-/** The report as the contract gives it: `stuck-jobs/report@1`, one document. `base` is null where there is but one. */
-export function renderJson(report: Report, usual: UsualDurations, base: BaseName | null): string {
-  return `${JSON.stringify(reportObject(report, usual, base), null, 2)}\n`;
+/**
+ * The report as the contract gives it: `stuck-jobs/report@1`, one document, in parts that are to be written one after
+ * the other: whole it might be larger than memory should be. `base` is null where there is but one.
+ */
+export function* renderJson(report: Report, usual: UsualDurations, base: BaseName | null): Iterable<string> {
+  yield* document(report, usual, base, "");
+  yield "\n";
 }
 
-/** A report with its jobs. */
-export function reportObject(report: Report, usual: UsualDurations, base: BaseName | null) {
-  const jobs = report.entries.map((entry) => ({ ...jobObject(entry), ...usualOf(entry, usual) }));
-  return { ...head(report, base), jobs };
+/** Several documents as the last but one key of another, whose further keys stand before and behind. */
+export function* renderJsonOfSeveral(
+  before: object,
+  reports: readonly { readonly report: Report; readonly usual: UsualDurations; readonly base: BaseName | null }[],
+  after: object,
+): Iterable<string> {
+  yield opened(before, "");
+  yield reports.length === 0 ? ',\n  "reports": [' : ',\n  "reports": [\n    ';
+  for (const [n, { report, usual, base }] of reports.entries()) {
+    if (n > 0) yield ",\n    ";
+    yield* document(report, usual, base, "    ");
+  }
+  yield `${reports.length === 0 ? "" : "\n  "}],\n${indented(after, "").slice(2)}\n`;
+}
+
+/** As `JSON.stringify` prints it with an indent of two, further in by `margin`. */
+function* document(report: Report, usual: UsualDurations, base: BaseName | null, margin: string): Iterable<string> {
+  yield opened(head(report, base), margin);
+  yield `,\n${margin}  "jobs": [`;
+  const inner = `${margin}    `;
+  let first = true;
+  for (const entry of report.entries) {
+    yield `${first ? "" : ","}\n${inner}${indented({ ...jobObject(entry), ...usualOf(entry, usual) }, inner)}`;
+    first = false;
+  }
+  yield first ? `]\n${margin}}` : `\n${margin}  ]\n${margin}}`;
+}
+
+/** An object with keys, without the line that closes it. */
+function opened(value: object, margin: string): string {
+  return indented(value, margin).slice(0, -(margin.length + 2));
+}
+
+function indented(value: object, margin: string): string {
+  return JSON.stringify(value, null, 2).replaceAll("\n", `\n${margin}`);
 }
 
 /** One job as a line of ndjson. */

@@ -37,7 +37,7 @@ export function closing(report: Report, all: boolean): readonly string[] {
   const errors = report.entries.flatMap(({ id, error }) =>
     error === null ? [] : [plain(`${id} could not be written: ${error}`)],
   );
-  const lines = all ? errors : errors.slice(0, MOST_ERRORS);
+  const lines = errors.slice(0, all ? errors.length : MOST_ERRORS);
   if (errors.length > lines.length) {
     lines.push(`… and ${errors.length - lines.length} more could not be written: --all`);
   }

@@ -4,22 +4,25 @@ import { type Format, tableOf } from "../print.ts";
 import type { Ended, Total } from "../total.ts";
 import { VERSION } from "../version.ts";
 import { count } from "../words.ts";
-import { ofBase, reportObject } from "./json.ts";
+import { ofBase, renderJsonOfSeveral } from "./json.ts";
 import { countsIn, isWorthALine, outcomeLine } from "./line.ts";
 
-/** The sweeps of several bases, as they are printed at the end; of ndjson the last line, since the rest was printed before. */
-export async function renderTotal(total: Total, format: Format, invocation: Invocation): Promise<string> {
+/**
+ * The sweeps of several bases, as they are printed at the end, in parts; of ndjson the last line, since the rest was
+ * printed before.
+ */
+export async function renderTotal(total: Total, format: Format, invocation: Invocation): Promise<Iterable<string>> {
   switch (format) {
     case "json": {
-      const reports = reportsOf(total).map(({ ended, report }) => reportObject(report, ended.usual, ended.base));
-      return `${JSON.stringify({ ...head(total), reports, faults: faultsOf(total) }, null, 2)}\n`;
+      const reports = reportsOf(total).map(({ ended: { usual, base }, report }) => ({ report, usual, base }));
+      return renderJsonOfSeveral(head(total), reports, { faults: faultsOf(total) });
     }
     case "ndjson":
-      return `${JSON.stringify({ ...head(total), faults: faultsOf(total) })}\n`;
+      return [`${JSON.stringify({ ...head(total), faults: faultsOf(total) })}\n`];
     case "line":
-      return invocation.flags.quiet ? "" : lines(total);
+      return invocation.flags.quiet ? [] : [lines(total)];
     case "table":
-      return invocation.flags.quiet ? "" : await tables(total, invocation);
+      return invocation.flags.quiet ? [] : [await tables(total, invocation)];
   }
 }
 

@@ -8,7 +8,7 @@ export function usualLines({ entries }: Report, usual: UsualDurations): readonly
   return [...usual].flatMap(([operation, { p50 }]) => {
     const ages = entries.flatMap((entry) => (entry.operation === operation && entry.age !== null ? [entry.age] : []));
     if (ages.length === 0) return [];
-    const [least, most] = [Math.min(...ages), Math.max(...ages)].map(inWords);
+    const [least, most] = [ages.reduce((a, b) => Math.min(a, b)), ages.reduce((a, b) => Math.max(a, b))].map(inWords);
     return [`${plain(operation)}: usually ${inWords(p50)}, now ${least === most ? most : `${least} to ${most}`}`];
   });
 }
