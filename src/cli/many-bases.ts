@@ -9,7 +9,7 @@ import { partsOf } from "./progress.ts";
 import { renderNdjsonJob, renderNdjsonSummary } from "./render/json.ts";
 import { renderTotal } from "./render/total.ts";
 import { openCommons } from "./share.ts";
-import { withBulk } from "./spill.ts";
+import { withRoom } from "./spill.ts";
 import type { Stop } from "./stop.ts";
 import { type Frame, openFrame, sweepOnce } from "./sweep-once.ts";
 import { decisionFields, tellTrouble, tellUnmet } from "./tell.ts";
@@ -26,7 +26,7 @@ export async function runMany(
   format: Format,
   stop: Stop,
 ): Promise<Total> {
-  return await withBulk(invocation.terminal, (bulk) => sweepAll(invocation, bases, format, stop, bulk));
+  return await withRoom(invocation.terminal, (room) => sweepAll(invocation, bases, format, stop, room));
 }
 
 async function sweepAll(
@@ -34,7 +34,7 @@ async function sweepAll(
   bases: readonly [Settings, ...Settings[]],
   format: Format,
   stop: Stop,
-  bulk: Frame["bulk"],
+  room: Frame["room"],
 ): Promise<Total> {
   const startedAt = systemClock.now();
   const commons = openCommons(bases);
@@ -45,7 +45,7 @@ async function sweepAll(
   try {
     ended = await Promise.all(
       bases.map((settings) => {
-        const own = { limits: frame.limits, progress: part(), bulk, shared: commons.of(settings) };
+        const own = { limits: frame.limits, progress: part(), room, shared: commons.of(settings) };
         return sweepOne(invocation, settings, format, stop, own, watching);
       }),
     );

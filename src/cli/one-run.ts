@@ -4,7 +4,7 @@ import type { UsualDurations } from "./learned-pace.ts";
 import { acquireLock, lockKey } from "./lock.ts";
 import { type Format, printReport } from "./print.ts";
 import { renderNdjsonJob } from "./render/json.ts";
-import { withBulk } from "./spill.ts";
+import { withRoom } from "./spill.ts";
 import type { Stop } from "./stop.ts";
 import { type Frame, type Outcome, openFrame, sweepOnce } from "./sweep-once.ts";
 import { decisionFields, tellTrouble, tellUnmet } from "./tell.ts";
@@ -16,7 +16,7 @@ export type Ran = Outcome | "locked";
 /** One run from the lock to the last word: sweeps, prints the report, tells what went wrong, and tells who watches. */
 export async function runOnce(invocation: Invocation, settings: Settings, format: Format, stop: Stop): Promise<Ran> {
   return await underLock(invocation, settings, () =>
-    withBulk(invocation.terminal, (bulk) => unlocked(invocation, settings, format, stop, bulk)),
+    withRoom(invocation.terminal, (room) => unlocked(invocation, settings, format, stop, room)),
   );
 }
 
@@ -46,7 +46,7 @@ async function unlocked(
   settings: Settings,
   format: Format,
   stop: Stop,
-  bulk: Frame["bulk"],
+  room: Frame["room"],
 ): Promise<Outcome> {
   const { terminal } = invocation;
   const usual = await usualIn(invocation, settings, format);
@@ -65,7 +65,7 @@ async function unlocked(
         warn: (message) => terminal.log(message, "warn"),
       },
       stop,
-      { ...frame, bulk, shared: null },
+      { ...frame, room, shared: null },
     ).finally(frame.end);
     if (outcome.report !== null) await printReport(outcome.report, format, invocation, settings, usual);
     tellTrouble(outcome, settings, invocation);

@@ -15,7 +15,7 @@ export async function openRun(
   settings: Settings,
   limits: RunLimits,
   observer: Observer,
-  bulk: Run["bulk"],
+  room: Run["room"],
   shared: Shared | null = null,
 ): Promise<{ readonly run: Run; close(): Promise<void> }> {
   const base = openBase(settings, () => limits.remaining(), shared);
@@ -32,7 +32,7 @@ export async function openRun(
     journal,
     limits,
     observer,
-    bulk,
+    room,
   };
   return {
     run,
@@ -46,7 +46,7 @@ export async function openRun(
 function planOf(
   { command, flags }: Invocation,
   settings: Settings,
-): Omit<Run, "store" | "probe" | "providers" | "webhooks" | "journal" | "limits" | "observer" | "bulk"> {
+): Omit<Run, "store" | "probe" | "providers" | "webhooks" | "journal" | "limits" | "observer" | "room"> {
   return {
     command,
     dryRun: flags.dryRun === true,

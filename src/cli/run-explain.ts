@@ -1,6 +1,6 @@
-import { Bulk } from "../core/bulk.ts";
 import { explain } from "../core/explain.ts";
 import { isFault } from "../core/ports.ts";
+import { roomIn } from "../core/room.ts";
 import { EXIT, type ExitCode, exitCodeOfFault } from "./exit-codes.ts";
 import type { Invocation } from "./invocation.ts";
 import { armLimits } from "./limits.ts";
@@ -25,7 +25,7 @@ export async function runExplain(name: string, invocation: Invocation): Promise<
       async settled() {},
       warn: (message: string) => terminal.log(message, "warn"),
     };
-    const { run, close } = await openRun(invocation, settings, limits, observer, new Bulk(null));
+    const { run, close } = await openRun(invocation, settings, limits, observer, roomIn(null));
     try {
       const explanations = await explain(name, run);
       if (explanations.length === 0) {

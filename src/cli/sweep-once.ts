@@ -1,9 +1,8 @@
 import type { Settings } from "../config/settings.ts";
-import type { Bulk } from "../core/bulk.ts";
-import type { CaseBody } from "../core/case.ts";
 import type { Instant } from "../core/job.ts";
 import { type Fault, isFault, UpstreamError } from "../core/ports.ts";
 import type { Entry, Report } from "../core/report.ts";
+import type { Room } from "../core/room.ts";
 import { requestsOf, sweep } from "../core/sweep.ts";
 import type { Shared } from "./adapters.ts";
 import { EXIT, type ExitCode, exitCodeOf, exitCodeOfFault } from "./exit-codes.ts";
@@ -37,7 +36,7 @@ export interface Frame {
   readonly limits: RunLimits;
   readonly progress: Progress;
   /** Holds the cases, as long as the report is asked for them. */
-  readonly bulk: Bulk<CaseBody>;
+  readonly room: Room;
   /** What it shares with sweeps of other bases; null where it is the only one. */
   readonly shared: Shared | null;
 }
@@ -64,9 +63,9 @@ export async function sweepOnce(
   settings: Settings,
   listener: Listener,
   stop: Stop,
-  { limits, progress, bulk, shared }: Frame,
+  { limits, progress, room, shared }: Frame,
 ): Promise<Outcome> {
-  const { run, close } = await openRun(invocation, settings, limits, { ...progress, ...listener }, bulk, shared);
+  const { run, close } = await openRun(invocation, settings, limits, { ...progress, ...listener }, room, shared);
   const { runId } = run.signature;
   invocation.terminal.logAs({ runId });
   const startedAt = run.clock.now();

@@ -14,6 +14,7 @@ import {
   undeliveredLine,
 } from "./notes.ts";
 import type { JobUpdate, TargetRecord, WriteResult } from "./ports.ts";
+import type { ListedJob } from "./room.ts";
 import type { Run } from "./run.ts";
 import { serverNow } from "./server-time.ts";
 import { operationOf, targetOf } from "./target.ts";
@@ -39,16 +40,19 @@ type Delivery = Omit<Undelivered, "found" | "record">;
  * before, the job gets an error note instead. Returns the cases that came of it.
  */
 export async function verifyDeliveries(
-  completed: readonly Job[],
+  completed: readonly ListedJob[],
   /** Of this sweep. What it has just delivered is for the next sweep to look at, whichever job it took the place of. */
   swept: readonly Case[],
   run: Run,
 ): Promise<readonly Case[]> {
   const cases: Case[] = [];
   const justWritten = new Set(swept.flatMap(({ target, applied }) => (applied && target ? [cellOf(target)] : [])));
-  const listed = completed.filter((job) => !deliveryOf(job, run).some(({ target }) => justWritten.has(cellOf(target))));
+  const listed = completed.filter(
+    ({ job }) => !deliveryOf(job, run).some(({ target }) => justWritten.has(cellOf(target))),
+  );
   for (let start = 0; start < listed.length && !run.limits.begin.aborted; start += CHUNK) {
-    const jobs = await withTargets(listed.slice(start, start + CHUNK), run);
+    const portion = listed.slice(start, start + CHUNK).map(({ job }) => job);
+    const jobs = await withTargets(portion, run);
     const undelivered = await undeliveredOf(jobs, run);
     const repairs = (await Promise.all(undelivered.map((each) => repairOf(each, run)))).filter((each) => each !== null);
     cases.push(...repairs.map(({ item }) => item));
@@ -267,5 +271,5 @@ function troubleWith({ job, target, urls }: Delivery, record: TargetRecord): str
 
 function caseOf({ job, operation, target }: Undelivered, verdict: Verdict, run: Run): Case {
   const about = { operation: operation.name, age: null, late: false, candidate: null };
-  return new Case(run.bulk, { job: factsOf(job), ...about, verdict, target });
+  return new Case(run.room.cases, { job: factsOf(job), ...about, verdict, target });
 }

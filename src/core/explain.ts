@@ -104,7 +104,7 @@ function caseOf(job: Job, candidate: Candidate | null, late: boolean, run: Run, 
           id: candidate.targetId,
           field: candidate.operation.attachment,
         };
-  return new Case(run.bulk, { job: factsOf(job), operation, age, late, candidate, verdict: null, target });
+  return new Case(run.room.cases, { job: factsOf(job), operation, age, late, candidate, verdict: null, target });
 }
 
 interface Gathered {

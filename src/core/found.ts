@@ -1,6 +1,7 @@
 import { Case } from "./case.ts";
 import { factsOf, type Instant, type Job, type Target } from "./job.ts";
 import { asItCounts, completedByPolling, isFailedByPolling, policyOf, standsFailedByPolling } from "./revisit.ts";
+import { ListedJob } from "./room.ts";
 import type { Run } from "./run.ts";
 import { operationOf } from "./target.ts";
 import { type Candidate, type Policy, triage } from "./verdict.ts";
@@ -9,7 +10,7 @@ import { type Candidate, type Policy, triage } from "./verdict.ts";
 export interface Found {
   readonly cases: readonly Case[];
   /** Jobs that this tool completed in the last hour. */
-  readonly deliveries: readonly Job[];
+  readonly deliveries: readonly ListedJob[];
   /** The operation of each job that polling has failed within `maxAge`. */
   readonly failedBefore: readonly string[];
 }
@@ -19,7 +20,9 @@ export function takePage(page: readonly Job[], run: Run, now: Instant): Found {
   const policies: Policies = { late: policyOf({ late: true }, run), stuck: run.policy };
   return {
     cases: page.flatMap((job) => caseOf(job, policies, run, now)),
-    deliveries: page.filter((job) => completedByPolling(job, run, now) !== null),
+    deliveries: page
+      .filter((job) => completedByPolling(job, run, now) !== null)
+      .map((job) => new ListedJob(run.room.jobs, job)),
     failedBefore: page.flatMap((job) => {
       const lookup = standsFailedByPolling(job, run, now) ? operationOf(job, run.policy.operations) : null;
       return lookup?.kind === "known" ? [lookup.operation.name] : [];
@@ -41,7 +44,7 @@ function caseOf(listed: Job, policies: Policies, run: Run, now: Instant): readon
   if (run.only !== null && (operation === null || !run.only.includes(operation))) return [];
   const candidate = found.kind === "settled" ? null : found.candidate;
   return [
-    new Case(run.bulk, {
+    new Case(run.room.cases, {
       job: factsOf(job),
       operation,
       age: found.kind === "settled" ? found.age : found.candidate.age,

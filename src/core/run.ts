@@ -1,12 +1,11 @@
 import type { BrakeSettings } from "./brake.ts";
-import type { Bulk } from "./bulk.ts";
-import type { CaseBody } from "./case.ts";
 import type { Sighting } from "./evidence.ts";
 import type { Via } from "./job.ts";
 import type { Journal } from "./journal.ts";
 import type { Signature } from "./notes.ts";
 import type { Clock, JobStore, OutputProbe, ProviderStatus, WebhookReplay } from "./ports.ts";
 import type { Command, Entry } from "./report.ts";
+import type { Room } from "./room.ts";
 import type { Policy } from "./verdict.ts";
 
 /** When to stop. Each signal is aborted at its moment; SIGINT and SIGTERM abort all but `writes` at once. */
@@ -79,8 +78,7 @@ export interface Run {
   readonly via: Via | null;
   /** What is written is told to it first; null where it is off. */
   readonly journal: Journal | null;
-  /** Holds what the cases of the sweep have no room for; others may share it. */
-  readonly bulk: Bulk<CaseBody>;
+  readonly room: Room;
   readonly clock: Clock;
   readonly random: () => number;
   readonly limits: Limits;

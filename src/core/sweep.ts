@@ -9,6 +9,7 @@ import { JournalError } from "./journal.ts";
 import { type Fault, type JobQuery, StorageConfigError } from "./ports.ts";
 import { type Report, summarise } from "./report.ts";
 import { revisitOf } from "./revisit.ts";
+import type { ListedJob } from "./room.ts";
 import type { Run } from "./run.ts";
 import { SKEW_TOO_FAR, SKEW_WARNED, serverNow, skewWarning } from "./server-time.ts";
 import type { Listing, WorkedOff, workOff } from "./work-off.ts";
@@ -101,7 +102,7 @@ async function list(cases: Case[], deck: Deck, run: Run): Promise<Listing> {
   let now: Instant | null = null;
   let truncated = false;
   let toProbe = 0;
-  const deliveries: Job[] = [];
+  const deliveries: ListedJob[] = [];
   const failedBefore = new Map<string, number>();
   for await (const page of pagesFrom(asked, run)) {
     now ??= serverNow(run);

@@ -3,9 +3,10 @@ import type { Case } from "./case.ts";
 import { verifyDeliveries } from "./delivery.ts";
 import type { Calibration } from "./evidence.ts";
 import { failDue } from "./failing.ts";
-import type { Instant, Job } from "./job.ts";
+import type { Instant } from "./job.ts";
 import { type Fault, isFault } from "./ports.ts";
 import { type Probing, recover } from "./recovering.ts";
+import type { ListedJob } from "./room.ts";
 import type { Run } from "./run.ts";
 
 /** What a complete listing found, beside the cases. */
@@ -15,7 +16,7 @@ export interface Listing {
   readonly skewed: boolean;
   readonly truncated: boolean;
   /** Jobs that this tool completed in the last hour. */
-  readonly deliveries: readonly Job[];
+  readonly deliveries: readonly ListedJob[];
   /** How many jobs of each operation polling has failed within `maxAge`. */
   readonly failedBefore: ReadonlyMap<string, number>;
 }

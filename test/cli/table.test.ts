@@ -49,6 +49,16 @@ describe("the table", () => {
     expect(all.filter((line) => line.startsWith("recJob"))).toHaveLength(500);
     expect(all.join()).not.toContain("more (");
   });
+  it("shows the oldest of very many, wherever they stand", () => {
+    const ages = Array.from({ length: 3_000 }, (_, n) => (n * 1_237) % 3_000);
+    const lines = renderTable(reportOf(ages.map((age, n) => entry(n, { age: age * MINUTE }))), PLAIN).split("\n");
+    const oldest = Array.from(
+      { length: 20 },
+      (_, n) => `recJob0000000${String(ages.indexOf(2_999 - n)).padStart(4, "0")}`,
+    );
+    expect(lines.filter((line) => line.startsWith("recJob")).map((line) => line.slice(0, 17))).toEqual(oldest);
+    expect(lines).toContain("… and 2980 more (wait): --all");
+  });
   it("does not save a single line", () => {
     const text = renderTable(reportOf(Array.from({ length: 21 }, (_, n) => entry(n))), PLAIN);
     expect(text).not.toContain("more (");

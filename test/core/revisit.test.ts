@@ -212,7 +212,9 @@ describe("a job that polling had closed and that is open again", () => {
   it("counts from then on, not from its record's date", async () => {
     const { base, bucket } = worldOf({ age: 30 * HOUR, notes: closed(59) });
     const { report } = await sweep(runOf(base, bucket));
-    expect([...report.entries]).toMatchObject([{ age: 59 * MINUTE, verdict: { kind: "wait", reason: "output-not-yet" } }]);
+    expect([...report.entries]).toMatchObject([
+      { age: 59 * MINUTE, verdict: { kind: "wait", reason: "output-not-yet" } },
+    ]);
     expect(base.jobs.get(ID)?.status).toBe("processing");
   });
 

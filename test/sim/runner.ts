@@ -1,10 +1,10 @@
 import { setMaxListeners } from "node:events";
 import { createRequests } from "../../src/airtable/requests.ts";
 import { createStore } from "../../src/airtable/store.ts";
-import { Bulk } from "../../src/core/bulk.ts";
 import type { Journal } from "../../src/core/journal.ts";
 import { isFault, isUpstreamError } from "../../src/core/ports.ts";
 import type { Command, Report } from "../../src/core/report.ts";
+import { roomIn } from "../../src/core/room.ts";
 import type { Run } from "../../src/core/run.ts";
 import { sweep } from "../../src/core/sweep.ts";
 import { spillToList } from "../support/fakes.ts";
@@ -129,7 +129,7 @@ export function startSweep(world: World, witness: Witness, random: Random, optio
     via: null,
     probe,
     journal: journalOf(world, pulse),
-    bulk: new Bulk(spillToList(), undefined, 2),
+    room: roomIn(spillToList(), undefined, 2),
     clock: living,
     random: random.next,
     limits: { listing, begin, reads, writes },

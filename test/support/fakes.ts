@@ -1,4 +1,4 @@
-import { Bulk, type Spill } from "../../src/core/bulk.ts";
+import type { Spill } from "../../src/core/bulk.ts";
 import type { Output, Sighting, UnknownCause } from "../../src/core/evidence.ts";
 import { fileNameOf } from "../../src/core/evidence.ts";
 import type { Job } from "../../src/core/job.ts";
@@ -17,6 +17,7 @@ import type {
   TargetUpdate,
   WriteResult,
 } from "../../src/core/ports.ts";
+import { roomIn } from "../../src/core/room.ts";
 import type { Run } from "../../src/core/run.ts";
 import { COMBINE, CONCATENATE, NOW, POLICY } from "./world.ts";
 
@@ -270,7 +271,7 @@ export function runOf(store: JobStore, probe: OutputProbe, over: Partial<Run> = 
     via: null,
     journal: null,
     // Room for one only, so that every case is put away and fetched again all the time.
-    bulk: new Bulk(spillToList(), undefined, 1),
+    room: roomIn(spillToList(), undefined, 1),
     clock: stillClock(),
     random: () => 0.5,
     limits: { listing: never, begin: never, reads: never, writes: never },

@@ -1,0 +1,49 @@
+import { expect, it } from "vitest";
+import { MINUTE } from "../support/world.ts";
+import { stuckJobs } from "./cli.ts";
+import { reportIn } from "./report.ts";
+import { addSegment, openWorld } from "./world.ts";
+
+const MANY = 700;
+
+/** All but their ages, which grow from scan to scan. */
+function jobsIn(text: string): readonly unknown[] {
+  return reportIn(text).jobs.map(({ ageSeconds: _, ...job }) => job);
+}
+
+it("more jobs than memory should hold are swept alike with a temporary file and without", {
+  timeout: 60_000,
+}, async () => {
+  const world = await openWorld();
+  for (let n = 0; n < MANY; n += 1) {
+    const number = String(n).padStart(4, "0");
+    const segment = `recSegment000${number}`;
+    addSegment(world, segment);
+    const fields = {
+      Type: "combine",
+      "External Job ID": `x${number}`,
+      "Request Payload": `{'segment_id': '${segment}', 'voiceover': 'https://b.example/${"v".repeat(200)}.mp3'}`,
+    };
+    world.job(`recJob0000000${number}`, fields, 20 * MINUTE + n * 1000);
+    if (n % 3 > 0) world.output(`x${number}_output_0.mp4`, 1_000 + n);
+  }
+  const scan = ["scan", "-o", "json"];
+  const [withFile, without] = await Promise.all([
+    stuckJobs(scan, { env: world.env }),
+    stuckJobs(scan, { env: { ...world.env, TMPDIR: "/nonexistent" } }),
+  ]);
+  expect([withFile.code, withFile.stderr]).toEqual([0, ""]);
+  expect(without.code).toBe(0);
+  expect(without.stderr).toMatch(/^stuck-jobs scan: warning: what memory has no room for cannot be put .*ENOENT.*\n$/);
+  const jobs = reportIn(withFile.stdout).jobs;
+  expect(jobs).toHaveLength(MANY);
+  for (const { externalId, verdict, output } of jobs) {
+    const n = Number(externalId?.slice(1));
+    expect([externalId, verdict, output?.bytes]).toEqual([
+      externalId,
+      n % 3 > 0 ? "recover" : "wait",
+      n % 3 > 0 ? 1_000 + n : undefined,
+    ]);
+  }
+  expect(jobsIn(without.stdout)).toEqual(jobsIn(withFile.stdout));
+});
