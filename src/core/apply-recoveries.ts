@@ -49,7 +49,7 @@ export async function applyRecoveries(
     let due: readonly Due[];
     try {
       if (round > 1) await run.clock.sleep(250 * 2 ** round * (0.5 + run.random()), run.limits.writes);
-      due = await examine([...pending.keys()], run);
+      due = await examine([...pending.keys()], run, round === 1);
     } catch (error) {
       // What was sent and not answered may have been carried out: that has to be told.
       for (const [recovery, unanswered] of pending) if (unanswered !== "") fail(recovery, unanswered);
@@ -78,12 +78,28 @@ export interface Due {
   readonly readAt: Instant;
 }
 
-/** Reads jobs and targets again; settles what changed meanwhile, and gives back the rest. */
-export async function examine(pending: readonly Recovery[], run: Run): Promise<readonly Due[]> {
-  const jobs = await run.store.readJobs(
-    pending.map(({ item }) => item.job.id),
-    run.limits.reads,
+/**
+ * Reads jobs and targets again; settles what changed meanwhile, and gives back the rest. With `atOnce` the targets that
+ * the listing told are asked for with the jobs and not after them, which saves the time of an answer; of jobs that
+ * turn out to be done they are then asked for in vain.
+ */
+export async function examine(pending: readonly Recovery[], run: Run, atOnce = false): Promise<readonly Due[]> {
+  const ids = pending.map(({ item }) => item.job.id);
+  const reading = run.store.readJobs(ids, run.limits.reads);
+  const told = atOnce ? pending.filter(isDelivery) : [];
+  const targets = readTargets(
+    told.flatMap((recovery) => {
+      const { targetId } = recovery.candidate;
+      return targetId === null ? [] : [{ recovery, id: targetId }];
+    }),
+    run,
   );
+  // It is waited for below, where its jobs are known to be as they were; a failure is told there.
+  targets.catch(() => undefined);
+  const jobs = await reading.catch(async (error: unknown) => {
+    await targets.catch(() => undefined);
+    throw error;
+  });
   const readAt = run.clock.now();
   const done = { status: run.completedStatus, runId: run.signature.runId };
   const open: { recovery: Recovery; job: Job }[] = [];
@@ -113,33 +129,55 @@ export async function examine(pending: readonly Recovery[], run: Run): Promise<r
         break;
     }
   }
-  return await examineTargets(open, readAt, run);
+  return await examineTargets(open, readAt, targets, run);
+}
+
+interface TargetRead {
+  readonly target: TargetRecord | undefined;
+  readonly at: Instant;
+}
+
+async function readTargets(
+  wanted: readonly { readonly recovery: Recovery; readonly id: string }[],
+  run: Run,
+): Promise<ReadonlyMap<Recovery, TargetRead>> {
+  const read = new Map<Recovery, TargetRead>();
+  for (const [table, group] of groupBy(wanted, ({ recovery }) => recovery.candidate.operation.target.table)) {
+    const ids = [...new Set(group.map(({ id }) => id))];
+    const fields = fieldsOf(group.map(({ recovery }) => recovery.candidate.operation));
+    const targets = await run.store.readTargets(table, ids, fields, run.limits.reads);
+    const at = run.clock.now();
+    for (const { recovery, id } of group) read.set(recovery, { target: targets.get(id), at });
+  }
+  return read;
 }
 
 async function examineTargets(
   open: readonly { recovery: Recovery; job: Job }[],
-  readAt: Instant,
+  jobsReadAt: Instant,
+  early: Promise<ReadonlyMap<Recovery, TargetRead>>,
   run: Run,
 ): Promise<readonly Due[]> {
   const due: Due[] = [];
-  const closing = open.filter(({ recovery }) => recovery.supersededBy !== null);
-  due.push(...closing.map(({ recovery, job }) => ({ recovery, job, targetUpdate: null, target: null, readAt })));
-  const delivering = open.filter(({ recovery }) => recovery.supersededBy === null);
+  const closing = open.filter(({ recovery }) => !isDelivery(recovery));
+  due.push(
+    ...closing.map(({ recovery, job }) => ({ recovery, job, targetUpdate: null, target: null, readAt: jobsReadAt })),
+  );
+  const delivering = open.filter(({ recovery }) => isDelivery(recovery));
+  const known = delivering.length === 0 ? new Map<Recovery, TargetRead>() : await early;
+  const others = delivering.filter(({ recovery }) => !known.has(recovery));
+  const late = await readTargets(
+    others.map(({ recovery }) => ({ recovery, id: recovery.item.target?.id ?? "" })),
+    run,
+  );
   for (const [table, group] of groupBy(delivering, ({ recovery }) => recovery.candidate.operation.target.table)) {
-    const ids = [...new Set(group.map(({ recovery }) => recovery.item.target?.id ?? ""))];
-    const targets = await run.store.readTargets(
-      table,
-      ids,
-      fieldsOf(group.map(({ recovery }) => recovery.candidate.operation)),
-      run.limits.reads,
-    );
     const checked = group.map(({ recovery, job }) => {
-      const target = targets.get(recovery.item.target?.id ?? "");
+      const { target, at } = known.get(recovery) ?? late.get(recovery) ?? { target: undefined, at: jobsReadAt };
       const check = checkTarget(target, recovery.candidate.operation, filesOf(recovery));
-      return { recovery, job, target: target ?? null, check };
+      return { recovery, job, target: target ?? null, check, readAt: Math.min(jobsReadAt, at) };
     });
     const newer = await findNewer(checked, run);
-    for (const { recovery, job, target, check } of checked) {
+    for (const { recovery, job, target, check, readAt } of checked) {
       const { item, candidate, output, others } = recovery;
       const { operation } = candidate;
       const id = item.target?.id ?? "";
@@ -301,6 +339,10 @@ export function sizesOf(files: readonly Output[]): ReadonlyMap<string, number> {
 
 function toldOf({ recovery }: Due): Told {
   return { item: recovery.item, calibration: null };
+}
+
+function isDelivery({ supersededBy }: Recovery): boolean {
+  return supersededBy === null;
 }
 
 /** All files of the output. */

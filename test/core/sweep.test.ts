@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Job } from "../../src/core/job.ts";
+import { TableRefused, UpstreamError } from "../../src/core/ports.ts";
 import type { Entries } from "../../src/core/report.ts";
 import { sweep } from "../../src/core/sweep.ts";
 import { FakeBase, FakeBucket, runOf, stillClock } from "../support/fakes.ts";
@@ -625,6 +626,42 @@ describe("a dry run and a scan", () => {
     await sweep(runOf(base, bucket));
     const { report } = await sweep(runOf(base, bucket));
     expect([report.summary.recovered, report.summary.failed]).toEqual([0, 0]);
+  });
+});
+
+describe("jobs and targets that are read at once", () => {
+  it("are read again where the one answer is old when the other comes", async () => {
+    const { base, bucket } = worldOf([combine(1)]);
+    bucket.objects.set("x1_output_0.mp4", 1);
+    const clock = stillClock();
+    const readJobs = base.readJobs.bind(base);
+    base.readJobs = async (ids) => {
+      if (base.log.filter((request) => request === "readJobs").length > 0) return await readJobs(ids);
+      const jobs = await readJobs(ids);
+      await new Promise(setImmediate);
+      clock.at += 6_000;
+      return jobs;
+    };
+    const { report } = await sweep(runOf(base, bucket, { clock }));
+    expect(verdicts(report.entries)).toEqual(["recover: output-found!"]);
+    expect(base.log.filter((request) => request === "readTargets")).toHaveLength(2);
+    expect(base.log.slice(-4)).toEqual(["readJobs", "readTargets", "updateTargets", "updateJobs"]);
+  });
+
+  it("tell of a job that was changed, even where the table of its target is refused", async () => {
+    const { base, bucket } = worldOf([combine(1)]);
+    bucket.objects.set("x1_output_0.mp4", 1);
+    base.readTargets = async () => {
+      base.edit("recJobs0000000001", { status: "completed" });
+      throw new TableRefused("Segments", new UpstreamError("config", "no such table"));
+    };
+    const readJobs = base.readJobs.bind(base);
+    base.readJobs = async (ids) => {
+      await new Promise(setImmediate);
+      return await readJobs(ids);
+    };
+    const { report, fault } = await sweep(runOf(base, bucket));
+    expect([verdicts(report.entries), fault]).toEqual([["skip: changed-meanwhile"], null]);
   });
 });
 
