@@ -34,7 +34,7 @@ export async function measurePace({ full }: Effort): Promise<Section> {
   return {
     title: "Pace",
     about:
-      "The shipped build against a base that enforces Airtable's limit as a sliding second, with 30 s of 429 past it. Time is the report's own. What has to wait for an answer before it can be sent costs its time in full: the pages of the listing, the first read, the last write. With 400 ms an answer that is more than a tenth at 5 a second.",
+      "The shipped build against a base that enforces Airtable's limit as a sliding second, with 30 s of 429 past it. Time is the report's own. What has to wait for an answer before it can be sent costs its time in full: the pages of the listing, the first read, the last write.",
     rows,
   };
 }

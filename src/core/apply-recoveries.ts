@@ -164,7 +164,10 @@ async function examineTargets(
     ...closing.map(({ recovery, job }) => ({ recovery, job, targetUpdate: null, target: null, readAt: jobsReadAt })),
   );
   const delivering = open.filter(({ recovery }) => isDelivery(recovery));
-  const known = delivering.length === 0 ? new Map<Recovery, TargetRead>() : await early;
+  const known = await early.catch((error: unknown) => {
+    if (delivering.length > 0) throw error;
+    return new Map<Recovery, TargetRead>();
+  });
   const others = delivering.filter(({ recovery }) => !known.has(recovery));
   const late = await readTargets(
     others.map(({ recovery }) => ({ recovery, id: recovery.item.target?.id ?? "" })),
