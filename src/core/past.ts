@@ -48,6 +48,8 @@ export interface PastDeed {
   /** The job whose output was delivered or missed, and those that were closed after it. */
   readonly jobs: readonly (PastRecord & { readonly externalId: string | null })[];
   readonly targets: readonly PastRecord[];
+  /** Jobs that other runs closed since, on account of the file that was delivered here; each with the last such run. */
+  readonly resting: readonly { readonly id: string; readonly run: string }[];
 }
 
 /** What a run did, deed by deed; `job` (a record id or an external id) restricts it to what was done about that one. */
@@ -58,8 +60,9 @@ export function deedsOf(writes: readonly PastWrite[], run: string, job: string |
     const leader = leaderOf(write);
     leaders.set(leader, [...(leaders.get(leader) ?? []), write]);
   }
+  const closed = closedAfter(writes, run);
   const isMeant = ({ id, externalId }: PastWrite["job"]) => job === null || id === job || externalId === job;
-  return [...leaders.values()].flatMap((all): readonly PastDeed[] => {
+  return [...leaders].flatMap(([leader, all]): readonly PastDeed[] => {
     if (!all.some((write) => isMeant(write.job))) return [];
     const records = (role: PastWrite["role"]) => {
       const ids = [...new Set(all.filter((write) => write.role === role).map(({ record }) => record))];
@@ -77,8 +80,24 @@ export function deedsOf(writes: readonly PastWrite[], run: string, job: string |
     if (jobs.length === 0 && target !== undefined && write !== undefined) {
       jobs.push({ table: "", id: write.job.id, writes: [], externalId: write.job.externalId });
     }
-    return [{ run, jobs, targets }];
+    const resting = [...(closed.get(leader) ?? [])].map(([id, by]) => ({ id, run: by }));
+    return [{ run, jobs, targets, resting }];
   });
+}
+
+/** By the newer job: those that other runs closed after it, unless that was taken back, each with the run. */
+function closedAfter(writes: readonly PastWrite[], run: string): ReadonlyMap<string, ReadonlyMap<string, string>> {
+  const closed = new Map<string, Map<string, string>>();
+  for (const write of writes) {
+    if (write.role !== "job" || !write.maybeDone || write.run === run) continue;
+    if (write.undoes !== null) {
+      for (const jobs of closed.values()) if (jobs.get(write.record) === write.undoes) jobs.delete(write.record);
+      continue;
+    }
+    const leader = leaderOf(write);
+    if (leader !== write.record) closed.set(leader, (closed.get(leader) ?? new Map()).set(write.record, write.run));
+  }
+  return closed;
 }
 
 /** A job that was closed after a newer one goes with it: its completion rests on the same delivery. */

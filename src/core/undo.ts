@@ -16,7 +16,7 @@ import type { Run } from "./run.ts";
 import { serverNow } from "./server-time.ts";
 import { jobRestored, type Standing, targetFields, targetRestored } from "./undo-records.ts";
 
-/** How often a portion is read and written again when answers are lost. */
+/** How often a portion is read and written when answers are lost; what became of the last try is read as well. */
 const ROUNDS = 4;
 
 /** What became of one record. */
@@ -95,6 +95,8 @@ interface DeedNow {
   readonly deed: PastDeed;
   readonly jobs: readonly JobNow[];
   readonly targets: readonly TargetNow[];
+  /** One that stands completed, and would be left without a file. */
+  readonly resting: PastDeed["resting"][number] | null;
 }
 
 /** The records that a deed is told by. A job that it only looks at is none of them. */
@@ -109,11 +111,11 @@ function itemsOf(deed: PastDeed): readonly Item[] {
 async function undoPortion(portion: readonly PastDeed[], told: Told, run: UndoRun): Promise<void> {
   let pending = portion;
   let size = Number.POSITIVE_INFINITY;
-  for (let round = 1; pending.length > 0 && round <= ROUNDS; round += 1) {
+  for (let round = 1; pending.length > 0; round += 1) {
     if (round > 1) await run.clock.sleep(250 * 2 ** round * (0.5 + run.random()), run.limits.writes);
     const { found, readAt } = await readDeeds(pending, run);
     for (const each of found) settle(each, told, run);
-    if (run.dryRun) return;
+    if (run.dryRun || round > ROUNDS) return;
     const send = async <T extends JobNow | TargetNow>(
       items: readonly T[],
       write: (batch: readonly T[]) => Promise<readonly WriteResult[]>,
@@ -145,7 +147,7 @@ async function readDeeds(
   deeds: readonly PastDeed[],
   run: UndoRun,
 ): Promise<{ readonly found: readonly DeedNow[]; readonly readAt: Instant }> {
-  const jobIds = [...new Set(deeds.flatMap(({ jobs }) => jobs.map(({ id }) => id)))];
+  const jobIds = [...new Set(deeds.flatMap(({ jobs, resting }) => [...jobs, ...resting].map(({ id }) => id)))];
   const jobs = new Map<string, Job>();
   const readAt = run.clock.now();
   for (const fifty of portionsOf(jobIds)) {
@@ -171,14 +173,23 @@ async function readDeeds(
         const standing = targetRestored(past, targets.get(`${past.table} ${past.id}`), run.redact);
         return { role: "target", deed, past, standing };
       }),
+      resting: deed.resting.find(({ id }) => jobs.get(id)?.status === run.completedStatus) ?? null,
     };
   });
   return { found, readAt };
 }
 
 /** Tells what reading alone has settled. What is to be put back stays open, but in a dry run. */
-function settle({ jobs, targets }: DeedNow, told: Told, run: UndoRun): void {
+function settle({ jobs, targets, resting }: DeedNow, told: Told, run: UndoRun): void {
   const lost = targets.find(({ standing }) => standing.kind === "cannot");
+  if (lost === undefined && resting !== null && targets.some(({ standing }) => standing.kind === "restore")) {
+    const detail = `${resting.id} stands completed and rests on this file: take run ${resting.run} back first`;
+    for (const item of [...jobs, ...targets]) {
+      if (item.standing.kind === "restore") tell(told, item, { outcome: "cannot", detail });
+      else tellStanding(told, item, run);
+    }
+    return;
+  }
   const completed = jobs.find(({ now, standing }) => {
     return now?.status === run.completedStatus && standing.kind !== "restore";
   });

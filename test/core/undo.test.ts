@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { deedsOf } from "../../src/core/past.ts";
 import { UpstreamError } from "../../src/core/ports.ts";
 import { sweep } from "../../src/core/sweep.ts";
-import { undo } from "../../src/core/undo.ts";
+import { undo as undoDeeds } from "../../src/core/undo.ts";
 import { FakeBase, FakeBucket, runOf, stillClock } from "../support/fakes.ts";
 import { MemoryJournal } from "../support/journal.ts";
 import { COMBINE, CONCATENATE, HOUR, job, MINUTE, POLICY, SEGMENT } from "../support/world.ts";
@@ -31,7 +31,7 @@ function world(
     recover: () => sweep(run()),
     async undo(over: Parameters<typeof runOf>[2] = {}, only: string | null = null) {
       const given = run({ signature: { runId: "undo-1", version: "0.0.0" }, ...over });
-      const { records, fault } = await undo(deedsOf(journal.past(), "run-1", only), {
+      const { records, fault } = await undoDeeds(deedsOf(journal.past(), "run-1", only), {
         ...given,
         redact: (text) => text,
       });
@@ -212,6 +212,49 @@ describe("undo", () => {
     ]);
   });
 
+  it("leaves a file on which a job rests that another run closed, until that is taken back", async () => {
+    const elder = job({ id: "recJob00000000002", externalId: "elder", age: 20 * MINUTE });
+    const { base, bucket, recover, undo, run, journal, segment } = world([job(), elder]);
+    await recover();
+    bucket.objects.set("elder_output_0.mp4", 5);
+    await sweep(run({ signature: { runId: "run-2", version: "0.0.0" } }));
+    expect(base.jobs.get(elder.id)?.status).toBe("completed");
+
+    const detail = `${elder.id} stands completed and rests on this file: take run run-2 back first`;
+    expect((await undo({ dryRun: true })).told).toEqual([
+      [JOB, "cannot", detail],
+      [SEGMENT, "cannot", detail],
+    ]);
+    expect((await undo()).told).toEqual([
+      [JOB, "cannot", detail],
+      [SEGMENT, "cannot", detail],
+    ]);
+    expect([base.jobs.get(JOB)?.status, segment()?.[FIELD]]).toMatchObject(["completed", [{}]]);
+
+    const second = { ...run({ signature: { runId: "undo-2", version: "0.0.0" } }), redact: (text: string) => text };
+    await undoDeeds(deedsOf(journal.past(), "run-2", null), second);
+    expect(base.jobs.get(elder.id)?.status).toBe("processing");
+    const third = await undo({ signature: { runId: "undo-3", version: "0.0.0" } });
+    expect(third.told.map(([, outcome]) => outcome)).toEqual(["restored", "restored"]);
+    expect(segment()?.[FIELD]).toEqual([]);
+  });
+
+  it("tells by reading what became of the last try to put a job back", async () => {
+    const { base, recover, undo } = world();
+    await recover();
+    const before = base.jobs.get(JOB);
+    let writes = 0;
+    base.after = (request) => {
+      if (request !== "updateJobs") return undefined;
+      writes += 1;
+      // The first three never reached the base.
+      if (writes < 4 && before !== undefined) base.edit(before.id, before);
+      return "lost";
+    };
+    const { told } = await undo();
+    expect([writes, told[0]]).toEqual([4, [JOB, "restored", "completed → processing"]]);
+  });
+
   it("puts a failed job back to processing, where it is not failed again at once", async () => {
     const { base, bucket, clock, journal, run, undo } = world([job({ age: 2 * HOUR, error: "" })]);
     bucket.objects.clear();
@@ -252,7 +295,7 @@ describe("undo", () => {
       fields: JSON.parse(redact(JSON.stringify({ ...write.fields, error: { before: "see s3cret", after: null } }))),
     }));
     base.edit(JOB, { error: "" });
-    const { records } = await undo(
+    const { records } = await undoDeeds(
       deedsOf(
         past.filter(({ role }) => role === "job"),
         "run-1",
