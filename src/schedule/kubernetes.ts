@@ -68,7 +68,13 @@ spec:
                 allowPrivilegeEscalation: false
                 readOnlyRootFilesystem: true
                 capabilities: { drop: [ALL] }
-${configMount(config)}`,
+              volumeMounts:
+                # A large sweep keeps there what memory has no room for.
+                - { name: tmp, mountPath: /tmp }
+${configMount(config)}          volumes:
+            - name: tmp
+              emptyDir: { sizeLimit: 1Gi }
+${configVolume(config)}`,
     },
     renderSweepImage("kubernetes"),
   ];
@@ -81,11 +87,9 @@ function configStep(config: ConfigPath | null): string {
 }
 
 function configMount(config: ConfigPath | null): string {
-  if (config === null) return "";
-  return `              volumeMounts:
-                - { name: config, mountPath: ${CONFIG_FOLDER}, readOnly: true }
-          volumes:
-            - name: config
-              configMap: { name: stuck-jobs }
-`;
+  return config === null ? "" : `                - { name: config, mountPath: ${CONFIG_FOLDER}, readOnly: true }\n`;
+}
+
+function configVolume(config: ConfigPath | null): string {
+  return config === null ? "" : "            - name: config\n              configMap: { name: stuck-jobs }\n";
 }
