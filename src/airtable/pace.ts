@@ -28,6 +28,12 @@ const LONGEST_DELAY = { atLimit: 250, below: 60 };
 /** Lost time that may be made up for, in ms: so much earlier than evenly spaced a request may go. */
 const SLACK = 400;
 
+/**
+ * Two that go at the same moment may find the server at work on the first of them, and the other is then counted later
+ * than it came: no answer tells of that as long as all take alike. So far apart, in ms, they mostly do not meet.
+ */
+const APART = 50;
+
 /** How often to look again while it is not known when the earlier requests left, in ms. */
 const RECHECK = 10;
 
@@ -48,11 +54,13 @@ interface Sent {
  */
 export function createPace(perSecond: number, clock: Clock, ceiling: Turn | null = null): Turn {
   const gap = 1000 / perSecond;
+  const apart = Math.min(APART, gap / 4);
   const most = Math.ceil(perSecond);
   const longest = most < LIMIT ? LONGEST_DELAY.below : LONGEST_DELAY.atLimit;
   let recent: Sent[] = [];
   let fastest = Number.POSITIVE_INFINITY;
   let due = Number.NEGATIVE_INFINITY;
+  let latest = Number.NEGATIVE_INFINITY;
   let last: Promise<unknown> = Promise.resolve();
 
   return (signal) => {
@@ -69,6 +77,7 @@ export function createPace(perSecond: number, clock: Clock, ceiling: Turn | null
     const above = ceiling === null ? null : await ceiling(signal);
     const now = clock.now();
     due = Math.max(due, now - SLACK) + gap;
+    latest = now;
     const sent: Sent = { leftAt: null, answeredAt: null };
     recent = [...recent, sent].slice(-most);
     return {
@@ -89,7 +98,8 @@ export function createPace(perSecond: number, clock: Clock, ceiling: Turn | null
   function waitAt(now: number): number {
     for (const sent of recent) setBack(sent, now);
     due = Math.min(due, now + gap);
-    const even = due - now;
+    latest = Math.min(latest, now);
+    const even = Math.max(due, latest + apart) - now;
     const [first] = recent;
     if (first === undefined || recent.length < most) return even;
     const window = reachedBy(first, now) + WINDOW - now;

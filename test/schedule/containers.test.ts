@@ -164,10 +164,16 @@ describe("Kubernetes", () => {
       containers: [
         {
           command: ["stuck-jobs", "recover", "--config", "/etc/stuck-jobs/.stuck-jobsrc.yaml"],
-          volumeMounts: [{ name: "config", mountPath: "/etc/stuck-jobs", readOnly: true }],
+          volumeMounts: [
+            { name: "tmp", mountPath: "/tmp" },
+            { name: "config", mountPath: "/etc/stuck-jobs", readOnly: true },
+          ],
         },
       ],
-      volumes: [{ name: "config", configMap: { name: "stuck-jobs" } }],
+      volumes: [
+        { name: "tmp", emptyDir: { sizeLimit: "1Gi" } },
+        { name: "config", configMap: { name: "stuck-jobs" } },
+      ],
     });
   });
 });
