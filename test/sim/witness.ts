@@ -211,9 +211,10 @@ export class Witness {
 
   #standing(operation: string, failing: ReadonlySet<string>): number {
     const ofOperation = this.#world.scenario.jobs.filter((job) => job.operation === operation);
-    return ofOperation.filter(({ id }) => {
-      return failing.has(id) || (this.#wronglyFailed.has(id) && this.#world.job(id)?.status === "failed");
-    }).length;
+    // One that was completed since, and failed by another hand after that, stands failed by that one's word.
+    const stands = (id: string) =>
+      this.#world.job(id)?.status === "failed" && this.#world.authors.get(id) === "polling";
+    return ofOperation.filter(({ id }) => failing.has(id) || (this.#wronglyFailed.has(id) && stands(id))).length;
   }
 
   #noteDeliveries(): void {
