@@ -51,7 +51,7 @@ export async function measureBases({ full }: Effort): Promise<Section> {
   };
 }
 
-/** What is sent in a second to all bases of a token (src/airtable/ceiling.ts). */
+/** What is sent in a second to all bases of a token (src/stores/airtable/ceiling.ts). */
 const TOGETHER = 40;
 
 async function swept(recoverable: number, more: readonly number[]): Promise<Swept & Counted> {

@@ -1,7 +1,7 @@
-import type { Finding } from "../src/core/evidence.ts";
-import { parsePayload } from "../src/core/payload.ts";
-import { type Candidate, decide } from "../src/core/verdict.ts";
-import { COMBINE, POLICY } from "../test/support/world.ts";
+import type { Finding } from "../src/core/domain/evidence.ts";
+import { parsePayload } from "../src/core/domain/payload.ts";
+import { type Candidate, decide } from "../src/core/domain/verdict.ts";
+import { COMBINE, POLICY } from "../test/support/builders.ts";
 import { atLeast, type Effort, type Section } from "./result.ts";
 import { median } from "./run.ts";
 

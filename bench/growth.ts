@@ -37,7 +37,7 @@ export async function measureGrowth({
   const memory: Section = {
     title: "Memory",
     about:
-      "Peak resident memory of the whole process, reports as ndjson. Of most jobs a large sweep holds little more than the age and the verdict; what else is known of them lies in a temporary file, and V8 is told to collect sooner (src/cli/spill.ts).",
+      "Peak resident memory of the whole process, reports as ndjson. Of most jobs a large sweep holds little more than the age and the verdict; what else is known of them lies in a temporary file, and V8 is told to collect sooner (src/cli/run/spill.ts).",
     rows,
   };
   const original = await sideBySide(full ? [10, 100, 500] : [10, 100]);

@@ -1,6 +1,6 @@
 import { Pool } from "undici";
-import { systemClock } from "../src/cli/clock.ts";
 import { createProbe } from "../src/storage/probe.ts";
+import { systemClock } from "../src/system/clock.ts";
 import { atLeast, type Effort, type Row, type Section } from "./result.ts";
 import { median, openWorld } from "./run.ts";
 

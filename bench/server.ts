@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Base } from "../src/sandbox/base.ts";
+import type { Base } from "../src/sandbox/airtable/fake-airtable.ts";
 import type { Request, Sent } from "../src/sandbox/http.ts";
-import { type Listener, listen } from "../src/sandbox/listen.ts";
+import { type Listener, listen } from "../src/sandbox/loopback-server.ts";
 import { BUCKET, baseIdsOf, buildWorld, TOKEN, worldSchema } from "./world.ts";
 
 // A process of its own for each world, so that what the servers take is not counted as the tool's. Told what to build

@@ -1,7 +1,7 @@
 import * as z from "zod";
-import { type Base, createBase } from "../src/sandbox/base.ts";
-import { type Bucket, createBucket } from "../src/sandbox/bucket.ts";
-import { parseSchema } from "../src/sandbox/schema.ts";
+import { type Base, createBase } from "../src/sandbox/airtable/fake-airtable.ts";
+import { parseSchema } from "../src/sandbox/airtable/schema.ts";
+import { type Bucket, createBucket } from "../src/sandbox/fake-bucket.ts";
 import schemaJson from "../src/sandbox/seed/base-schema.json" with { type: "json" };
 
 /** What is in a world, and how its servers behave. */

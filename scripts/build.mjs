@@ -1,8 +1,8 @@
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { build, transform } from "esbuild";
-import { leftOut } from "./left-out.mjs";
 import { licensesOf } from "./licenses.mjs";
 import { mergeChunks } from "./merge-chunks.mjs";
+import { leftOut } from "./stub-unused-modules.mjs";
 
 // One bundle with lazily loaded chunks: the tarball has no dependencies to install, and a cron run that finds nothing
 // loads only what it needs. Licences of what is bundled are kept beside it.
@@ -50,13 +50,13 @@ await mergeChunks(
     ],
     "commands.cjs": COMMANDS,
     "work-off.cjs": [
-      "src/core/work-off.ts",
-      "src/core/found.ts",
-      "src/core/probing.ts",
-      "src/core/judged.ts",
-      "src/core/herds.ts",
-      "src/airtable/records.ts",
-      "src/storage/look.ts",
+      "src/core/sweep/work-off.ts",
+      "src/core/sweep/list/classify.ts",
+      "src/core/sweep/probe/probe-outputs.ts",
+      "src/core/sweep/report/verdict-records.ts",
+      "src/core/sweep/report/incidents.ts",
+      "src/stores/airtable/parse-records.ts",
+      "src/storage/head.ts",
     ],
   },
   settings,

@@ -1,9 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { build } from "esbuild";
 
-// `npm run docs:reasons`: writes docs/reasons.md out of src/cli/reasons.ts.
+// `npm run docs:reasons`: writes docs/reasons.md out of src/cli/help/reasons.ts.
 const { outputFiles } = await build({
-  entryPoints: ["src/cli/render/reasons-page.ts"],
+  entryPoints: ["src/cli/help/reasons-page.ts"],
   bundle: true,
   write: false,
   format: "esm",

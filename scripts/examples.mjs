@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { load } from "./load.mjs";
+import { load } from "./register-ts-loader.mjs";
 
 // `npm run examples`: writes examples/ anew, as `schedule print` renders it. A test holds the two equal.
 const { renderExamples } = await load("src/schedule/examples.ts");

@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from "node:fs/promises";
-import { load } from "./load.mjs";
+import { load } from "./register-ts-loader.mjs";
 
 // `npm run man`: writes man/stuck-jobs.1 anew. A test holds it equal to what the help says.
 const { currentManPage } = await load("src/cli/current-man-page.ts");

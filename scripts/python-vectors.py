@@ -1,4 +1,4 @@
-"""Prints test vectors for src/core/payload.ts: what Python writes, and the JSON that it has to be read as.
+"""Prints test vectors for src/core/domain/payload.ts: what Python writes, and the JSON that it has to be read as.
 
     python3 scripts/python-vectors.py [jobs.json ...] > test/support/python-literals.json
 

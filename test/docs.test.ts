@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { REASON_TEXTS } from "../src/cli/reasons.ts";
-import { reasonsPage } from "../src/cli/render/reasons-page.ts";
-import { REASONS } from "../src/core/verdict.ts";
-import { CHECKS } from "../src/doctor/finding.ts";
+import { REASON_TEXTS } from "../src/cli/help/reasons.ts";
+import { reasonsPage } from "../src/cli/help/reasons-page.ts";
+import { REASONS } from "../src/core/domain/verdict.ts";
+import { CHECKS } from "../src/doctor/check-result.ts";
 
 describe("docs/reasons.md", () => {
   it("says of every reason what it means and what to do (npm run docs:reasons writes it)", () => {

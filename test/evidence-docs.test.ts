@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { readEnvironment } from "../src/config/environment.ts";
+import { readEnvironment } from "../src/config/env/environment.ts";
 import { settle } from "../src/config/settings.ts";
-import { REASONS } from "../src/core/verdict.ts";
+import { REASONS } from "../src/core/domain/verdict.ts";
 
 const PAGE = readFileSync("docs/evidence.md", "utf8");
 

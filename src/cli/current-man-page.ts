@@ -1,7 +1,7 @@
-import { manPage } from "./man.ts";
+import { manPage } from "./help/man-page.ts";
+import { referenceOf } from "./help/reference.ts";
 import { createProgram } from "./program.ts";
-import { referenceOf } from "./reference.ts";
-import { processTerminal } from "./terminal.ts";
+import { processTerminal } from "./terminal/terminal.ts";
 import { VERSION } from "./version.ts";
 
 /** The man page of the program as it is: what lies in man/. */

@@ -1,8 +1,8 @@
-import type { Sighting } from "../core/evidence.ts";
-import { JournalError } from "../core/journal.ts";
-import { type Fault, UpstreamError } from "../core/ports.ts";
-import type { Entry, Report } from "../core/report.ts";
-import type { Finding, Matter } from "../doctor/finding.ts";
+import type { Sighting } from "../core/domain/evidence.ts";
+import type { Entry, Report } from "../core/domain/report.ts";
+import { JournalError } from "../core/ports/journal.ts";
+import { type Fault, UpstreamError } from "../core/ports/ports.ts";
+import type { Finding, Matter } from "../doctor/check-result.ts";
 
 /** The exit codes of the contract; docs and scripts rely on them. */
 export const EXIT = {

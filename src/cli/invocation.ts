@@ -1,7 +1,7 @@
-import type { Env } from "../config/environment.ts";
-import type { Command } from "../core/report.ts";
+import type { Env } from "../config/env/environment.ts";
+import type { Command } from "../core/domain/report.ts";
 import type { Flags } from "./options.ts";
-import type { Terminal } from "./terminal.ts";
+import type { Terminal } from "./terminal/terminal.ts";
 
 /** What a command of the program is run with. */
 export interface Invocation {

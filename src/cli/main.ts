@@ -1,7 +1,7 @@
-import type { Surroundings } from "./commands/shared.ts";
+import type { Surroundings } from "./commands/sweep.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
-import { secretsIn } from "./secret-variables.ts";
-import { processTerminal } from "./terminal.ts";
+import { secretsIn } from "./terminal/secret-variables.ts";
+import { processTerminal } from "./terminal/terminal.ts";
 import { versionLine } from "./version.ts";
 
 /** Runs the program for this process: the one place that reads argv and sets the exit code. */

@@ -1,15 +1,15 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
-import { type Env, readEnvironment } from "../config/environment.ts";
-import { readConfigFile } from "../config/file.ts";
+import { type Env, readEnvironment } from "../config/env/environment.ts";
+import { readConfigFile } from "../config/file/read-config-file.ts";
 import { ConfigError } from "../config/problems.ts";
-import type { Duration } from "../core/job.ts";
+import type { Duration } from "../core/domain/job.ts";
 import { INTERVALS_ALLOWED, type Interval, intervalOf } from "../schedule/interval.ts";
 import type { ConfigPath, RenderedFile, Target } from "../schedule/schedule.ts";
 import { RENDERERS } from "../schedule/targets.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
-import type { Terminal } from "./terminal.ts";
+import type { Terminal } from "./terminal/terminal.ts";
 
 /** What `schedule print` is run with. */
 export interface Printing {

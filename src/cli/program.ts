@@ -1,6 +1,6 @@
 import { Command } from "commander";
-import type { Surroundings } from "./commands/shared.ts";
-import { exitCodesInShort } from "./topics.ts";
+import type { Surroundings } from "./commands/sweep.ts";
+import { exitCodesInShort } from "./help/topics.ts";
 import { versionLine } from "./version.ts";
 
 type Add = (program: Command, surroundings: Surroundings) => void;

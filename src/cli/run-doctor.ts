@@ -1,12 +1,12 @@
-import type { Env } from "../config/environment.ts";
+import type { Env } from "../config/env/environment.ts";
 import type { BaseName } from "../config/settings.ts";
 import type { DoctorFlags } from "./commands/doctor.ts";
-import { diagnose } from "./diagnose.ts";
 import { type ExitCode, exitCodeOfFindings } from "./exit-codes.ts";
-import { findConfiguration } from "./find-configuration.ts";
 import { type Diagnosis, renderDiagnosesJson, renderDiagnosis } from "./render/doctor.ts";
+import { diagnose } from "./run/diagnose.ts";
 import { openSandbox } from "./sandbox.ts";
-import type { Terminal } from "./terminal.ts";
+import { findConfiguration } from "./settings/find-configuration.ts";
+import type { Terminal } from "./terminal/terminal.ts";
 
 /** Runs doctor from flags to exit code. */
 export async function runDoctor(

@@ -1,14 +1,14 @@
-import { explain } from "../core/explain.ts";
-import { isFault } from "../core/ports.ts";
-import { roomIn } from "../core/room.ts";
+import { explain } from "../core/explain/explain.ts";
+import { isFault } from "../core/ports/ports.ts";
+import { roomIn } from "../core/sweep/room.ts";
 import { EXIT, type ExitCode, exitCodeOfFault } from "./exit-codes.ts";
 import type { Invocation } from "./invocation.ts";
-import { armLimits } from "./limits.ts";
-import { openRun } from "./open-run.ts";
-import { readSettings } from "./read-settings.ts";
 import { renderExplanation, renderExplanationJson } from "./render/explain.ts";
+import { armLimits } from "./run/deadlines.ts";
+import { openRun } from "./run/open-sweep.ts";
+import { catchSignals } from "./run/signals.ts";
 import { openSandbox } from "./sandbox.ts";
-import { catchSignals } from "./stop.ts";
+import { readSettings } from "./settings/read-settings.ts";
 
 /** Runs explain from flags to exit code; a job that is not in the base is a wrong argument. */
 export async function runExplain(name: string, invocation: Invocation): Promise<ExitCode> {

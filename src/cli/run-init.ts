@@ -1,23 +1,23 @@
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { relative, resolve } from "node:path";
-import { type Env, readEnvironment } from "../config/environment.ts";
-import { readConfigFile } from "../config/file.ts";
+import { configurationKeys } from "../config/docs/reference.ts";
+import { type Env, readEnvironment } from "../config/env/environment.ts";
+import { readConfigFile } from "../config/file/read-config-file.ts";
 import { ConfigError } from "../config/problems.ts";
-import { configurationKeys } from "../config/reference.ts";
-import { UpstreamError } from "../core/ports.ts";
+import { UpstreamError } from "../core/ports/ports.ts";
 import { NEW_TOKEN } from "../doctor/token.ts";
-import { renderFile } from "../init/file.ts";
-import { type OpenBase, openUnconfigured } from "./adapters.ts";
-import { systemClock } from "./clock.ts";
+import { renderFile } from "../init/render-config.ts";
+import { systemClock } from "../system/clock.ts";
 import type { InitFlags } from "./commands/init.ts";
+import { drawPlan } from "./commands/init-plan.ts";
 import { EXIT, type ExitCode, exitCodeOfFault } from "./exit-codes.ts";
-import { drawPlan } from "./init-plan.ts";
-import { type Interview, InterviewEnded, openInterview, silentInterview } from "./interview.ts";
+import { type OpenBase, openUnconfigured } from "./run/adapters.ts";
 import { runDoctor } from "./run-doctor.ts";
 import { runSweep } from "./run-sweep.ts";
-import { schemaReference } from "./schema-file.ts";
-import type { Terminal } from "./terminal.ts";
+import { schemaReference } from "./settings/schema-file.ts";
+import { type Interview, InterviewEnded, openInterview, silentInterview } from "./terminal/prompts.ts";
+import type { Terminal } from "./terminal/terminal.ts";
 import { VERSION } from "./version.ts";
 
 interface Means {

@@ -1,16 +1,16 @@
-import { readEnvironment } from "../config/environment.ts";
-import { readConfigFile } from "../config/file.ts";
+import { readEnvironment } from "../config/env/environment.ts";
+import { readConfigFile } from "../config/file/read-config-file.ts";
 import { ConfigError } from "../config/problems.ts";
 import type { Settings } from "../config/settings.ts";
-import { type Difference, replay } from "../core/replay.ts";
-import { filesOf } from "../journal/file.ts";
+import { type Difference, replay } from "../core/replay/replay.ts";
+import { filesOf } from "../journal/append-file.ts";
 import { NoJournalError } from "../journal/read.ts";
-import { recordedRuns } from "../journal/recorded.ts";
+import { recordedRuns } from "../journal/recorded-runs.ts";
 import type { ReplayFlags } from "./commands/replay.ts";
-import { configured, listsBases, theOne } from "./configured.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { Invocation } from "./invocation.ts";
-import { count, inWords } from "./words.ts";
+import { configured, listsBases, theOne } from "./settings/select-bases.ts";
+import { count, inWords } from "./terminal/format.ts";
 
 /** More than are ever kept. */
 const MOST_FILES = 100;

@@ -1,24 +1,24 @@
 import { writeFile } from "node:fs/promises";
-import type { Env } from "../config/environment.ts";
+import type { Env } from "../config/env/environment.ts";
 import { ConfigError } from "../config/problems.ts";
 import type { Settings } from "../config/settings.ts";
-import { CHUNK } from "../core/batches.ts";
-import { isFault, type JobStore, type PastJob } from "../core/ports.ts";
-import { rescuesOf } from "../core/rescues.ts";
-import { type StatsPolicy, statsOf } from "../core/stats.ts";
-import { notListed, type StatsJournal } from "../core/stats-journal.ts";
-import { openBase } from "./adapters.ts";
-import { systemClock } from "./clock.ts";
+import { isFault, type JobStore, type PastJob } from "../core/ports/ports.ts";
+import { rescuesOf } from "../core/stats/journal-outcomes.ts";
+import { notListed, type StatsJournal } from "../core/stats/journal-totals.ts";
+import { type StatsPolicy, statsOf } from "../core/stats/stats.ts";
+import { CHUNK } from "../core/sweep/apply/batches.ts";
+import { systemClock } from "../system/clock.ts";
 import type { StatsFlags } from "./commands/stats.ts";
 import { EXIT, type ExitCode, exitCodeOfFault } from "./exit-codes.ts";
-import { keepPace, paceFileOf } from "./learned-pace.ts";
-import { armLimits } from "./limits.ts";
-import { journalPathOf, readPast } from "./open-journal.ts";
-import { readSettings } from "./read-settings.ts";
+import { keepPace, paceFileOf } from "./learned-durations.ts";
 import type { StatsReport } from "./render/stats/report.ts";
+import { openBase } from "./run/adapters.ts";
+import { armLimits } from "./run/deadlines.ts";
+import { journalPathOf, readPast } from "./run/open-journal.ts";
+import { catchSignals, type Stop } from "./run/signals.ts";
 import { openSandbox } from "./sandbox.ts";
-import { catchSignals, type Stop } from "./stop.ts";
-import type { Terminal } from "./terminal.ts";
+import { readSettings } from "./settings/read-settings.ts";
+import type { Terminal } from "./terminal/terminal.ts";
 
 interface Around {
   readonly env: Env;

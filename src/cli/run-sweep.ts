@@ -1,11 +1,11 @@
 import { ConfigError } from "../config/problems.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { Invocation } from "./invocation.ts";
-import { formatOf } from "./print.ts";
-import { readBases } from "./read-settings.ts";
-import { runConfigured } from "./run-configured.ts";
+import { formatOf } from "./render/print-report.ts";
+import { runConfigured } from "./run/run-configured.ts";
+import { catchSignals } from "./run/signals.ts";
 import { openSandbox } from "./sandbox.ts";
-import { catchSignals } from "./stop.ts";
+import { readBases } from "./settings/read-settings.ts";
 
 /** Runs scan, recover or fail-old from flags to exit code. */
 export async function runSweep(invocation: Invocation): Promise<ExitCode> {

@@ -1,20 +1,20 @@
 import { ConfigError } from "../config/problems.ts";
 import type { Settings } from "../config/settings.ts";
-import { deedsOf, lastRunOf, type PastDeed, type PastWrite } from "../core/past.ts";
-import type { Fault } from "../core/ports.ts";
-import { type Undone, undo } from "../core/undo.ts";
-import { openBase } from "./adapters.ts";
-import { systemClock } from "./clock.ts";
+import type { Fault } from "../core/ports/ports.ts";
+import { deedsOf, lastRunOf, type PastDeed, type PastWrite } from "../core/undo/change-sets.ts";
+import { type Undone, undo } from "../core/undo/undo.ts";
+import { systemClock } from "../system/clock.ts";
+import { newId } from "../system/ids.ts";
+import { acquireLock, lockKey } from "../system/lock.ts";
 import { EXIT, type ExitCode, exitCodeOfFault } from "./exit-codes.ts";
 import type { Invocation } from "./invocation.ts";
-import { armLimits } from "./limits.ts";
-import { acquireLock, lockKey } from "./lock.ts";
-import { newId } from "./names.ts";
-import { journalOf, journalPathOf, readPast } from "./open-journal.ts";
-import { readSettings } from "./read-settings.ts";
 import { renderUndo, renderUndoJson, type UndoReport } from "./render/undo.ts";
+import { openBase } from "./run/adapters.ts";
+import { armLimits } from "./run/deadlines.ts";
+import { journalOf, journalPathOf, readPast } from "./run/open-journal.ts";
+import { catchSignals, type Stop } from "./run/signals.ts";
 import { openSandbox } from "./sandbox.ts";
-import { catchSignals, type Stop } from "./stop.ts";
+import { readSettings } from "./settings/read-settings.ts";
 import { VERSION } from "./version.ts";
 
 /** What is to be taken back. */

@@ -1,18 +1,18 @@
-import { readEnvironment } from "../config/environment.ts";
+import { readEnvironment } from "../config/env/environment.ts";
 import { ConfigError } from "../config/problems.ts";
-import type { Duration } from "../core/job.ts";
+import type { Duration } from "../core/domain/job.ts";
 import type { Sandbox } from "../sandbox/server.ts";
-import { systemClock } from "./clock.ts";
-import type { Configured } from "./configured.ts";
+import { systemClock } from "../system/clock.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { Invocation } from "./invocation.ts";
-import { keepWatch, type Rhythm } from "./keep-watch.ts";
 import type { Flags } from "./options.ts";
-import { readBases } from "./read-settings.ts";
-import { runConfigured } from "./run-configured.ts";
+import { keepWatch, type Rhythm } from "./run/interval-loop.ts";
+import { runConfigured } from "./run/run-configured.ts";
+import { catchSignals, type Stop } from "./run/signals.ts";
 import { openSandbox } from "./sandbox.ts";
-import { catchSignals, type Stop } from "./stop.ts";
-import { inWords } from "./words.ts";
+import { readBases } from "./settings/read-settings.ts";
+import type { Configured } from "./settings/select-bases.ts";
+import { inWords } from "./terminal/format.ts";
 
 /** The flags of `watch` beyond those of `recover`. */
 export interface WatchFlags extends Flags {

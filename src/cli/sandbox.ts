@@ -1,5 +1,5 @@
 import { rmSync } from "node:fs";
-import { readConfigFile } from "../config/file.ts";
+import { readConfigFile } from "../config/file/read-config-file.ts";
 import { ConfigError } from "../config/problems.ts";
 import type { ChaosRules } from "../sandbox/chaos.ts";
 import type { Sandbox, SandboxOptions } from "../sandbox/server.ts";
@@ -19,7 +19,7 @@ export async function openSandbox(options: Omit<SandboxOptions, "stateFile">): P
   const [{ startSandbox }, { StateFileError }, { PortTakenError }] = await Promise.all([
     import("../sandbox/server.ts"),
     import("../sandbox/state.ts"),
-    import("../sandbox/listen.ts"),
+    import("../sandbox/loopback-server.ts"),
   ]);
   try {
     return await startSandbox({ ...options, stateFile: SANDBOX_STATE_FILE });
@@ -74,7 +74,7 @@ export async function readChaosFile(path: string): Promise<ChaosRules> {
   const { content } = await readConfigFile(path, process.cwd(), hint);
   const [{ chaosSchema }, { problemsOf }] = await Promise.all([
     import("../sandbox/chaos-file.ts"),
-    import("../config/issues.ts"),
+    import("../config/schema/issues.ts"),
   ]);
   const checked = chaosSchema.safeParse(content);
   if (!checked.success) throw new ConfigError(problemsOf(checked.error, content, chaosSchema), hint);

@@ -1,4 +1,4 @@
-import type { Duration } from "../core/job.ts";
+import type { Duration } from "../core/domain/job.ts";
 
 const UNITS: Readonly<Record<string, Duration>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 

@@ -1,15 +1,15 @@
-import type { BrakeSettings } from "../core/brake.ts";
-import type { Duration, Operation, Thresholds, Via } from "../core/job.ts";
-import { checkBySchema } from "./check.ts";
-import type { Environment } from "./environment.ts";
-import type { ConfigFile } from "./file.ts";
-import type { JournalSettings } from "./journal.ts";
-import type { ProviderSettings } from "./providers.ts";
-import type { Config } from "./schema.ts";
-import { layDown, settleChecked } from "./settling.ts";
-import type { StorageCredentials } from "./storage-keys.ts";
-import type { WatchingOverrides, WatchingSettings } from "./watching.ts";
-import type { WebhookSettings } from "./webhooks.ts";
+import type { Duration, Operation, Thresholds, Via } from "../core/domain/job.ts";
+import type { BrakeSettings } from "../core/sweep/decide/brake.ts";
+import type { Environment } from "./env/environment.ts";
+import type { StorageCredentials } from "./env/storage-credentials.ts";
+import type { ConfigFile } from "./file/read-config-file.ts";
+import type { JournalSettings } from "./resolve/journal.ts";
+import type { WatchingOverrides, WatchingSettings } from "./resolve/monitoring.ts";
+import type { ProviderSettings } from "./resolve/providers.ts";
+import { layDown, settleChecked } from "./resolve/resolve.ts";
+import type { WebhookSettings } from "./resolve/webhooks.ts";
+import { checkBySchema } from "./schema/check.ts";
+import type { Config } from "./schema/config.ts";
 
 /** One of several bases that are configured. */
 export interface BaseName {

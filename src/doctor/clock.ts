@@ -1,6 +1,6 @@
-import type { Duration } from "../core/job.ts";
-import { SKEW_TOO_FAR, SKEW_WARNED } from "../core/server-time.ts";
-import { type Finding, pass, warn } from "./finding.ts";
+import type { Duration } from "../core/domain/job.ts";
+import { SKEW_TOO_FAR, SKEW_WARNED } from "../core/sweep/clock-skew.ts";
+import { type Finding, pass, warn } from "./check-result.ts";
 
 /** @param skew the server's clock minus ours, ms; null where no answer told it */
 export function checkClock(skew: Duration | null): readonly Finding[] {

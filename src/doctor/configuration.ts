@@ -1,6 +1,6 @@
 import type { Problem } from "../config/problems.ts";
 import type { Settings } from "../config/settings.ts";
-import { type Finding, fail, pass, warn } from "./finding.ts";
+import { type Finding, fail, pass, warn } from "./check-result.ts";
 import { NEW_TOKEN } from "./token.ts";
 
 /** The configuration as it was found. */

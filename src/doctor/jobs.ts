@@ -1,8 +1,8 @@
 import type { Settings } from "../config/settings.ts";
-import { FUTURE_TOLERANCE, type Instant, type Job } from "../core/job.ts";
-import { COMPLETED_MARK, FAILED_MARK, OLD_POLLER_FAILED_MARK } from "../core/notes.ts";
-import { type JobStore, UpstreamError } from "../core/ports.ts";
-import { type Finding, fail } from "./finding.ts";
+import { FUTURE_TOLERANCE, type Instant, type Job } from "../core/domain/job.ts";
+import { COMPLETED_MARK, FAILED_MARK, OLD_POLLER_FAILED_MARK } from "../core/domain/notes.ts";
+import { type JobStore, UpstreamError } from "../core/ports/ports.ts";
+import { type Finding, fail } from "./check-result.ts";
 import { unreachable } from "./token.ts";
 
 /** What a listing like a sweep's brought: the jobs that are stuck now, and those that polling finished in the last day. */

@@ -1,5 +1,5 @@
-import type { Duration, Instant } from "../core/job.ts";
-import { type Finding, fail, pass, warn } from "./finding.ts";
+import type { Duration, Instant } from "../core/domain/job.ts";
+import { type Finding, fail, pass, warn } from "./check-result.ts";
 
 /** The oldest Node that the package runs on; package.json says the same. */
 export const OLDEST_NODE = "20.18.1";

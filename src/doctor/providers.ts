@@ -1,5 +1,5 @@
-import type { Provider } from "../core/run.ts";
-import { type Finding, pass, warn } from "./finding.ts";
+import type { Provider } from "../core/sweep/context.ts";
+import { type Finding, pass, warn } from "./check-result.ts";
 
 /** Asks each provider for a job that nobody has: "no such job" shows that it is there and takes the key. */
 export async function checkProviders(

@@ -1,9 +1,9 @@
-import type { FieldSchema, TableSchema } from "../airtable/metadata.ts";
-import { nearest } from "../config/nearest.ts";
 import type { Settings } from "../config/settings.ts";
-import { type Finding, fail, pass, warn } from "./finding.ts";
-import { type Need, neededFields, neededOptions, neededTables, type Option } from "./needs.ts";
-import { misfit, typeInWords } from "./types.ts";
+import { nearest } from "../config/suggest.ts";
+import type { FieldSchema, TableSchema } from "../stores/airtable/metadata.ts";
+import { type Finding, fail, pass, warn } from "./check-result.ts";
+import { misfit, typeInWords } from "./field-types.ts";
+import { type Need, neededFields, neededOptions, neededTables, type Option } from "./required-fields.ts";
 
 /** Whether the base has every table, field and select option that the configuration names, and of what type. */
 export function checkSchema(settings: Settings, tables: readonly TableSchema[]): readonly Finding[] {

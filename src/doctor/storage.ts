@@ -1,10 +1,10 @@
 import type { Settings } from "../config/settings.ts";
-import { calibrate, type KnownOutput, newestCompleted, randomId } from "../core/calibrate.ts";
-import { type Calibration, fileNameOf, type Sighting } from "../core/evidence.ts";
-import type { Instant, Operation } from "../core/job.ts";
-import { type JobStore, type OutputProbe, StorageConfigError, UpstreamError } from "../core/ports.ts";
-import { placeOf } from "../storage/place.ts";
-import { type Finding, fail, pass, warn } from "./finding.ts";
+import { type Calibration, fileNameOf, type Sighting } from "../core/domain/evidence.ts";
+import type { Instant, Operation } from "../core/domain/job.ts";
+import { type JobStore, type OutputProbe, StorageConfigError, UpstreamError } from "../core/ports/ports.ts";
+import { calibrate, type KnownOutput, newestCompleted, randomId } from "../core/sweep/probe/calibrate.ts";
+import { placeOf } from "../storage/bucket-url.ts";
+import { type Finding, fail, pass, warn } from "./check-result.ts";
 
 /** An output that a completed job has on record, and what is to be seen of it; null where it lies elsewhere. */
 export interface SeenOutput extends KnownOutput {

@@ -1,8 +1,8 @@
-import type { Identity, Metadata, TableSchema, VisibleBase } from "../airtable/metadata.ts";
-import { nearest } from "../config/nearest.ts";
-import { UpstreamError } from "../core/ports.ts";
-import { type Check, type Finding, fail, pass, warn } from "./finding.ts";
-import { type Answer, answerOf, told } from "./told.ts";
+import { nearest } from "../config/suggest.ts";
+import { UpstreamError } from "../core/ports/ports.ts";
+import type { Identity, Metadata, TableSchema, VisibleBase } from "../stores/airtable/metadata.ts";
+import { type Answer, answerOf, told } from "./answer.ts";
+import { type Check, type Finding, fail, pass, warn } from "./check-result.ts";
 
 /** Where tokens are made, and what this tool needs of one. */
 export const NEW_TOKEN =

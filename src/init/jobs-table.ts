@@ -1,4 +1,4 @@
-import type { FieldSchema, TableSchema } from "../airtable/metadata.ts";
+import type { FieldSchema, TableSchema } from "../stores/airtable/metadata.ts";
 
 /** The fields of a job that are looked for, by their keys in the configuration. */
 export const FIELD_KEYS = [

@@ -1,7 +1,7 @@
-import type { TableSchema } from "../airtable/metadata.ts";
 import { nca } from "../config/presets/nca.ts";
+import type { TableSchema } from "../stores/airtable/metadata.ts";
 import { type JobsTable, type TargetLink, targetLinks } from "./jobs-table.ts";
-import type { Usage } from "./usage.ts";
+import type { Usage } from "./sample-usage.ts";
 
 /** An operation as a file has it. */
 export interface OperationConfig {

@@ -1,7 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import * as z from "zod";
-import { hasCode } from "./file.ts";
-import { JOURNAL_SCHEMA } from "./lines.ts";
+import { hasCode } from "./append-file.ts";
+import { JOURNAL_SCHEMA } from "./entries.ts";
 
 const file = z.object({ id: z.string().nullable(), filename: z.string(), size: z.number().nullable() });
 const cell = z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(file), z.object({ opaque: z.string() })]);

@@ -1,6 +1,6 @@
-import { type Journal, JournalError } from "../core/journal.ts";
-import type { LineFile, Rotation } from "./file.ts";
-import { type LineOf, resultLine, runLine, verdictLine, webhookLine, writeLine } from "./lines.ts";
+import { type Journal, JournalError } from "../core/ports/journal.ts";
+import type { LineFile, Rotation } from "./append-file.ts";
+import { type LineOf, resultLine, runLine, verdictLine, webhookLine, writeLine } from "./entries.ts";
 
 /** What a journal needs of its surroundings. */
 export interface JournalOptions extends Rotation {
@@ -29,7 +29,7 @@ export function createJournal(options: JournalOptions): Journal & { close(): Pro
   let announced = false;
 
   const open = () => {
-    opening ??= import("./file.ts").then(({ openLines }) => openLines(path, options));
+    opening ??= import("./append-file.ts").then(({ openLines }) => openLines(path, options));
     return opening;
   };
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import * as z from "zod";
-import type { StoredObject } from "./bucket.ts";
-import type { Json } from "./cells.ts";
+import type { Json } from "./airtable/cells.ts";
+import type { StoredObject } from "./fake-bucket.ts";
 import historyJson from "./seed/history.json" with { type: "json" };
 import stuckJson from "./seed/stuck.json" with { type: "json" };
 

@@ -1,11 +1,11 @@
 import { resolve } from "node:path";
-import { type Base, createBase } from "./base.ts";
-import { type Bucket, createBucket } from "./bucket.ts";
+import { type Base, createBase } from "./airtable/fake-airtable.ts";
+import { AIRTABLE_LIMIT } from "./airtable/rate-limit.ts";
+import { parseSchema } from "./airtable/schema.ts";
 import { type Chaos, type ChaosRules, createChaos } from "./chaos.ts";
+import { type Bucket, createBucket } from "./fake-bucket.ts";
 import type { Reply, Request, Sent } from "./http.ts";
-import { type Listener, listen, PortTakenError } from "./listen.ts";
-import { AIRTABLE_LIMIT } from "./rate-limit.ts";
-import { parseSchema } from "./schema.ts";
+import { type Listener, listen, PortTakenError } from "./loopback-server.ts";
 import schemaJson from "./seed/base-schema.json" with { type: "json" };
 import { type SeedWebhook, seed } from "./seed.ts";
 import { movedTo, readState, type State, writeState } from "./state.ts";

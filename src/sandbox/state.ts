@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import * as z from "zod";
-import { snapshotSchema } from "./tables.ts";
+import { snapshotSchema } from "./airtable/tables.ts";
 
 const stateSchema = z.object({
   /** Of the base and of the bucket: taken again where they are free, so that recorded URLs stay true. */

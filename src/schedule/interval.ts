@@ -1,4 +1,4 @@
-import type { Duration } from "../core/job.ts";
+import type { Duration } from "../core/domain/job.ts";
 
 const MINUTE = 60_000;
 const MINUTES_A_DAY = 1_440;

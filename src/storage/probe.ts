@@ -1,12 +1,12 @@
 import { setMaxListeners } from "node:events";
-import type { Clock, Listing, MediaCheck, OutputProbe } from "../core/ports.ts";
-import { type Finding, sighted, unknown } from "./answer.ts";
-import { createAsk, signs } from "./ask.ts";
-import { type Lane, openLane } from "./lane.ts";
-import { untilAborted } from "./limits.ts";
-import { type Patience, persist, type Settled, type Transient } from "./persist.ts";
-import { type Addressing, placeOf } from "./place.ts";
+import type { Clock, Listing, MediaCheck, OutputProbe } from "../core/ports/ports.ts";
+import { type Patience, persist, type Settled, type Transient } from "../http/retry.ts";
+import { untilAborted } from "../http/timeout.ts";
+import { type Addressing, placeOf } from "./bucket-url.ts";
+import { type Finding, sighted, unknown } from "./classify-response.ts";
+import { type Lane, openLane } from "./connection.ts";
 import { isHttp, toOrigin } from "./redirects.ts";
+import { createAsk, signs } from "./requests.ts";
 import { type Credentials, createSigner } from "./signer.ts";
 
 export interface ProbeOptions {
@@ -71,7 +71,7 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
       if (asked === null) return sighted(url, unknown("unexpected", NOT_A_KEY).finding);
       const origin = toOrigin(asked);
       const finding = await settle<Finding>(
-        async (inTime) => (await import("./look.ts")).lookOnce(ask, origin, inTime),
+        async (inTime) => (await import("./head.ts")).lookOnce(ask, origin, inTime),
         (detail) => unknown("unreachable", detail).finding,
         signal,
       );
@@ -82,7 +82,7 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
     async list(prefix, signal) {
       signal.throwIfAborted();
       return await settle<Listing>(
-        async (inTime) => (await import("./listing.ts")).listOnce(ask, place, prefix, inTime),
+        async (inTime) => (await import("./list-objects.ts")).listOnce(ask, place, prefix, inTime),
         (detail) => ({ kind: "unknown", detail }),
         signal,
       );
@@ -101,7 +101,7 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
       if (asked === null) return { kind: "unknown", detail: NOT_A_KEY };
       const url = toOrigin(asked);
       return await settle<MediaCheck>(
-        async (inTime) => (await import("./media.ts")).checkOnce(ask, url, output, inTime),
+        async (inTime) => (await import("./check-mp4.ts")).checkOnce(ask, url, output, inTime),
         (detail) => ({ kind: "unknown", detail }),
         signal,
       );

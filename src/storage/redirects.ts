@@ -1,5 +1,5 @@
-import { type Answer, type Finding, header, unknown } from "./answer.ts";
-import type { Settled } from "./persist.ts";
+import type { Settled } from "../http/retry.ts";
+import { type Answer, type Finding, header, unknown } from "./classify-response.ts";
 
 const MAX_REDIRECTS = 3;
 

@@ -1,5 +1,5 @@
-import type { Clock } from "../core/ports.ts";
-import { decoded, type Place } from "./place.ts";
+import type { Clock } from "../core/ports/ports.ts";
+import { decoded, type Place } from "./bucket-url.ts";
 
 /** A key to the place where outputs lie. */
 export interface Credentials {

@@ -3,11 +3,11 @@ import fc from "fast-check";
 import stringWidth from "string-width";
 import { describe, expect, it } from "vitest";
 import { recordUrls, takesLinks } from "../../src/cli/render/links.ts";
-import { cut, plain, wrap } from "../../src/cli/render/plain.ts";
 import { type JobsCanvas, renderTable } from "../../src/cli/render/table.ts";
-import { REASONS } from "../../src/core/verdict.ts";
+import { cut, plain, wrap } from "../../src/cli/render/text.ts";
+import { REASONS } from "../../src/core/domain/verdict.ts";
+import { HOUR, MINUTE } from "../support/builders.ts";
 import { entry, held, reportOf, verdict } from "../support/reports.ts";
-import { HOUR, MINUTE } from "../support/world.ts";
 
 const PLAIN: JobsCanvas = { columns: 112, chalk: new Chalk({ level: 0 }), all: false, urlOf: null };
 

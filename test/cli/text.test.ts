@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { progressLine } from "../../src/cli/progress.ts";
-import { redact } from "../../src/cli/redact.ts";
-import { inWords, sizeInWords } from "../../src/cli/words.ts";
+import { inWords, sizeInWords } from "../../src/cli/terminal/format.ts";
+import { progressLine } from "../../src/cli/terminal/progress.ts";
+import { redact } from "../../src/cli/terminal/redact.ts";
 import { parseDuration } from "../../src/config/duration.ts";
-import { nearest } from "../../src/config/nearest.ts";
+import { nearest } from "../../src/config/suggest.ts";
 
 describe("words for people", () => {
   it.each([

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Env, readEnvironment } from "../../src/config/environment.ts";
-import { readConfigFile } from "../../src/config/file.ts";
+import { type Env, readEnvironment } from "../../src/config/env/environment.ts";
+import { readConfigFile } from "../../src/config/file/read-config-file.ts";
 import { ConfigError } from "../../src/config/problems.ts";
 import { type Overrides, settle } from "../../src/config/settings.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { sweep } from "../../src/core/sweep.ts";
+import { sweep } from "../../src/core/sweep/sweep.ts";
+import { HOUR, job, MINUTE } from "../support/builders.ts";
 import { FakeBase, FakeBucket, runOf } from "../support/fakes.ts";
-import { HOUR, job, MINUTE } from "../support/world.ts";
 
 const idOf = (n: number) => `recJob0000000000${n}`;
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import type { Operation } from "../../src/core/job.ts";
-import type { Replay, ReplayAnswer } from "../../src/core/ports.ts";
-import { sweep } from "../../src/core/sweep.ts";
+import type { Operation } from "../../src/core/domain/job.ts";
+import type { Replay, ReplayAnswer } from "../../src/core/ports/ports.ts";
+import { sweep } from "../../src/core/sweep/sweep.ts";
+import { COMBINE, job, MINUTE, POLICY, SEGMENT } from "../support/builders.ts";
 import { FakeBase, FakeBucket, runOf, stillClock } from "../support/fakes.ts";
 import { MemoryJournal } from "../support/journal.ts";
-import { COMBINE, job, MINUTE, POLICY, SEGMENT } from "../support/world.ts";
 
 const JOB = "recJob00000000001";
 const WEBHOOK = "https://app.example/hook?operation=combine";

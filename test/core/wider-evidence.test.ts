@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import type { Sighting } from "../../src/core/evidence.ts";
-import type { Job, Operation } from "../../src/core/job.ts";
-import type { ProviderAnswer } from "../../src/core/ports.ts";
-import type { Provider } from "../../src/core/run.ts";
-import { sweep } from "../../src/core/sweep.ts";
+import type { Sighting } from "../../src/core/domain/evidence.ts";
+import type { Job, Operation } from "../../src/core/domain/job.ts";
+import type { ProviderAnswer } from "../../src/core/ports/ports.ts";
+import type { Provider } from "../../src/core/sweep/context.ts";
+import { sweep } from "../../src/core/sweep/sweep.ts";
+import { COMBINE, HOUR, job, MINUTE, NOW, named, POLICY, SEGMENT } from "../support/builders.ts";
 import { FakeBase, FakeBucket, runOf } from "../support/fakes.ts";
-import { COMBINE, HOUR, job, MINUTE, NOW, named, POLICY, SEGMENT } from "../support/world.ts";
 
 const FIELD = "Voiceover + Video";
 const OLD = { age: 2 * HOUR };

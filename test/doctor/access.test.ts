@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { FULL_ACCESS, type Scope } from "../../src/sandbox/access.ts";
+import { FULL_ACCESS, type Scope } from "../../src/sandbox/airtable/permissions.ts";
 import { openWorld } from "../e2e/world.ts";
+import { MINUTE } from "../support/builders.ts";
 import { closedPort } from "../support/servers.ts";
-import { MINUTE } from "../support/world.ts";
-import { examined, examinedWorld } from "./clinic.ts";
+import { examined, examinedWorld } from "./doctor-world.ts";
 
 function without(...scopes: readonly Scope[]) {
   return { ...FULL_ACCESS, scopes: FULL_ACCESS.scopes.filter((scope) => !scopes.includes(scope)) };

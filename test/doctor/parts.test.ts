@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
-import type { ProviderAnswer } from "../../src/core/ports.ts";
-import type { Provider } from "../../src/core/run.ts";
+import type { ProviderAnswer } from "../../src/core/ports/ports.ts";
+import type { Provider } from "../../src/core/sweep/context.ts";
 import { checkNode, OLDEST_NODE } from "../../src/doctor/machine.ts";
 import { checkProviders } from "../../src/doctor/providers.ts";
 import { openWorld } from "../e2e/world.ts";
 import { closedPort, serve } from "../support/servers.ts";
-import { examined } from "./clinic.ts";
+import { examined } from "./doctor-world.ts";
 
 describe("Node", () => {
   it("has to be as new as the package says", () => {

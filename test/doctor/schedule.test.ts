@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { acquireLock, lockKey } from "../../src/cli/lock.ts";
+import { acquireLock, lockKey } from "../../src/system/lock.ts";
 import { openWorld, type World } from "../e2e/world.ts";
-import { HOUR, MINUTE } from "../support/world.ts";
-import { examined, examinedWorld } from "./clinic.ts";
+import { HOUR, MINUTE } from "../support/builders.ts";
+import { examined, examinedWorld } from "./doctor-world.ts";
 
 /** A job that a sweep completed; `ago` in ms. */
 function addWritten(world: World, n: number, ago: number, run = "run-1"): void {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Field } from "../../src/sandbox/schema.ts";
+import type { Field } from "../../src/sandbox/airtable/schema.ts";
 import { openWorld, realSchema } from "../e2e/world.ts";
-import { examined, examinedWorld } from "./clinic.ts";
+import { examined, examinedWorld } from "./doctor-world.ts";
 
 /** The real schema in which one field is changed; null takes it out. */
 function withField(table: string, name: string, change: Partial<Field> | null) {

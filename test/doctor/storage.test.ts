@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { openWorld, type World, type WorldOptions } from "../e2e/world.ts";
+import { HOUR } from "../support/builders.ts";
 import { CREDENTIALS, type S3Options, serveS3 } from "../support/s3.ts";
 import { closedPort } from "../support/servers.ts";
-import { HOUR } from "../support/world.ts";
-import { examined } from "./clinic.ts";
+import { examined } from "./doctor-world.ts";
 
 const EXTERNAL = "0b8a3f52-6d0e-4f0e-9d59-0e3f3f1f3c11";
 

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pLimit from "p-limit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { aftermathOf, differences, STATE, startFrom, stateIn, violations } from "./aftermath.ts";
 import { type Ran, stuckJobs } from "./cli.ts";
+import { aftermathOf, differences, STATE, startFrom, stateIn, violations } from "./final-state.ts";
 import { reportIn } from "./report.ts";
-import { chaos, type Served, serveHere, serveProcess } from "./served.ts";
+import { chaos, type Served, serveHere, serveProcess } from "./sandbox-server.ts";
 
 /** Stuck jobs with an output, and where it belongs. */
 const OUTPUTS = new Map<string, readonly [table: string, id: string, field: string]>([

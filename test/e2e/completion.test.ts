@@ -2,9 +2,9 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { flattened, referenceOf } from "../../src/cli/help/reference.ts";
 import { createProgram } from "../../src/cli/program.ts";
-import { flattened, referenceOf } from "../../src/cli/reference.ts";
-import { processTerminal } from "../../src/cli/terminal.ts";
+import { processTerminal } from "../../src/cli/terminal/terminal.ts";
 import { folder, run } from "./cli.ts";
 
 const isHere = (shell: string) => spawnSync(shell, ["--version"]).error === undefined;

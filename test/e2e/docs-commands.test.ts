@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { startSandbox } from "../../src/sandbox/server.ts";
 import { folder } from "./cli.ts";
-import { commandsIn, runInShell } from "./documented.ts";
+import { commandsIn, runInShell } from "./doc-commands.ts";
 
 const PAGES = ["README.md", "docs/quickstart.md", "docs/troubleshooting.md"];
 

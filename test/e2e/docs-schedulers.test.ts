@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { commandsIn, runInShell } from "./documented.ts";
+import { commandsIn, runInShell } from "./doc-commands.ts";
 
 const calls = commandsIn("docs/schedulers.md");
 

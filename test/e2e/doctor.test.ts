@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { diagnosisIn } from "../doctor/clinic.ts";
+import { diagnosisIn } from "../doctor/doctor-world.ts";
 import { folder, run, stuckJobs } from "./cli.ts";
 import { openWorld } from "./world.ts";
 

@@ -3,8 +3,8 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { FULL_ACCESS } from "../../src/sandbox/access.ts";
-import { HOUR } from "../support/world.ts";
+import { FULL_ACCESS } from "../../src/sandbox/airtable/permissions.ts";
+import { HOUR } from "../support/builders.ts";
 import { folder, stuckJobs } from "./cli.ts";
 import { addSegment, openWorld } from "./world.ts";
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { MINUTE } from "../support/world.ts";
+import { MINUTE } from "../support/builders.ts";
 import { stuckJobs } from "./cli.ts";
 import { reportIn } from "./report.ts";
 import { addSegment, openWorld } from "./world.ts";

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { folder, stuckJobs } from "./cli.ts";
-import { serveHere } from "./served.ts";
+import { serveHere } from "./sandbox-server.ts";
 
 it("a run that is under way keeps others out, who say whose it is and since when, and dies with its lock", async () => {
   const before = new Date().toISOString();

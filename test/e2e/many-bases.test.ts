@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { acquireLock, lockKey } from "../../src/cli/lock.ts";
 import type { Reply } from "../../src/sandbox/http.ts";
+import { acquireLock, lockKey } from "../../src/system/lock.ts";
 import { stuckJobs } from "./cli.ts";
 import { mostInASecond, openManyBases } from "./many-world.ts";
 import { manyLinesIn, reportIn, reportsIn } from "./report.ts";

@@ -1,12 +1,12 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import type { Base } from "../../src/sandbox/base.ts";
-import { createBase } from "../../src/sandbox/base.ts";
-import { createBucket } from "../../src/sandbox/bucket.ts";
+import type { Base } from "../../src/sandbox/airtable/fake-airtable.ts";
+import { createBase } from "../../src/sandbox/airtable/fake-airtable.ts";
+import { createBucket } from "../../src/sandbox/fake-bucket.ts";
 import type { Reply, Request } from "../../src/sandbox/http.ts";
-import { listen } from "../../src/sandbox/listen.ts";
-import { HOUR, MINUTE } from "../support/world.ts";
+import { listen } from "../../src/sandbox/loopback-server.ts";
+import { HOUR, MINUTE } from "../support/builders.ts";
 import { folder } from "./cli.ts";
 import { realSchema, TOKEN } from "./world.ts";
 

@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { HOUR, MINUTE } from "../support/builders.ts";
 import { CREDENTIALS, type S3Options, serveS3 } from "../support/s3.ts";
-import { HOUR, MINUTE } from "../support/world.ts";
 import { folder, stuckJobs } from "./cli.ts";
 import { addSegment, openWorld } from "./world.ts";
 

@@ -1,9 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { HOUR, MINUTE } from "../support/builders.ts";
 import { bodyOf, doneJob, type KeptJob, send, startNca } from "../support/nca.ts";
 import { serve } from "../support/servers.ts";
-import { HOUR, MINUTE } from "../support/world.ts";
 import { folder, stuckJobs } from "./cli.ts";
 import { reportIn } from "./report.ts";
 import { addSegment, addVideo, openWorld, type World } from "./world.ts";

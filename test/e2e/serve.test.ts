@@ -1,10 +1,10 @@
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { STATE, startFrom, stateIn } from "./aftermath.ts";
 import { folder, stuckJobs } from "./cli.ts";
+import { STATE, startFrom, stateIn } from "./final-state.ts";
 import { reportIn } from "./report.ts";
-import { chaos, serveHere, serveProcess } from "./served.ts";
+import { chaos, serveHere, serveProcess } from "./sandbox-server.ts";
 
 const CALM = { name: "chaos.json", content: chaos() };
 

@@ -1,8 +1,8 @@
 import { appendFileSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { HOUR } from "../support/builders.ts";
 import { serve } from "../support/servers.ts";
-import { HOUR } from "../support/world.ts";
 import { folder, stuckJobs } from "./cli.ts";
 import { reportIn } from "./report.ts";
 import { addSegment, openWorld } from "./world.ts";

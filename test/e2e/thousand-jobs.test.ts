@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { HOUR, MINUTE } from "../support/world.ts";
+import { HOUR, MINUTE } from "../support/builders.ts";
 import { stuckJobs } from "./cli.ts";
 import { reportIn } from "./report.ts";
 import { addSegment, addVideo, openWorld, type World } from "./world.ts";

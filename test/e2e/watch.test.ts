@@ -1,7 +1,7 @@
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { receive } from "../watching/receiver.ts";
+import { receive } from "../monitoring/receiver.ts";
 import { folder, stuckJobs } from "./cli.ts";
 import { addSegment, openWorld, TOKEN, type World } from "./world.ts";
 

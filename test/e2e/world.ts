@@ -1,13 +1,13 @@
 import { onTestFinished } from "vitest";
-import type { Access } from "../../src/sandbox/access.ts";
-import { type Base, createBase } from "../../src/sandbox/base.ts";
-import { type Bucket, createBucket } from "../../src/sandbox/bucket.ts";
-import type { Json } from "../../src/sandbox/cells.ts";
+import type { Json } from "../../src/sandbox/airtable/cells.ts";
+import { type Base, createBase } from "../../src/sandbox/airtable/fake-airtable.ts";
+import type { Access } from "../../src/sandbox/airtable/permissions.ts";
+import { type BaseSchema, parseSchema } from "../../src/sandbox/airtable/schema.ts";
+import { type Bucket, createBucket } from "../../src/sandbox/fake-bucket.ts";
 import type { Reply, Request } from "../../src/sandbox/http.ts";
-import { listen } from "../../src/sandbox/listen.ts";
-import { type BaseSchema, parseSchema } from "../../src/sandbox/schema.ts";
+import { listen } from "../../src/sandbox/loopback-server.ts";
 import schemaJson from "../../src/sandbox/seed/base-schema.json" with { type: "json" };
-import { MINUTE } from "../support/world.ts";
+import { MINUTE } from "../support/builders.ts";
 
 const BASE_ID = "appE2e00000000001";
 export const TOKEN = "patE2e00000000001.0123456789abcdef0123456789abcdef";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { HOUR } from "../support/world.ts";
+import { HOUR } from "../support/builders.ts";
 import { stuckJobs } from "./cli.ts";
 import { reportIn } from "./report.ts";
 import { addSegment, openWorld } from "./world.ts";

@@ -2,18 +2,18 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
-import { openUnconfigured } from "../../src/cli/adapters.ts";
-import { systemClock } from "../../src/cli/clock.ts";
-import { drawPlan } from "../../src/cli/init-plan.ts";
-import { type Interview, silentInterview } from "../../src/cli/interview.ts";
-import { readEnvironment } from "../../src/config/environment.ts";
-import { configurationKeys } from "../../src/config/reference.ts";
+import { drawPlan } from "../../src/cli/commands/init-plan.ts";
+import { openUnconfigured } from "../../src/cli/run/adapters.ts";
+import { type Interview, silentInterview } from "../../src/cli/terminal/prompts.ts";
+import { configurationKeys } from "../../src/config/docs/reference.ts";
+import { readEnvironment } from "../../src/config/env/environment.ts";
 import { type Settings, settle } from "../../src/config/settings.ts";
-import { renderFile } from "../../src/init/file.ts";
-import { FULL_ACCESS } from "../../src/sandbox/access.ts";
-import type { BaseSchema, Field } from "../../src/sandbox/schema.ts";
+import { renderFile } from "../../src/init/render-config.ts";
+import { FULL_ACCESS } from "../../src/sandbox/airtable/permissions.ts";
+import type { BaseSchema, Field } from "../../src/sandbox/airtable/schema.ts";
+import { systemClock } from "../../src/system/clock.ts";
 import { openWorld, realSchema, type World } from "../e2e/world.ts";
-import { HOUR } from "../support/world.ts";
+import { HOUR } from "../support/builders.ts";
 
 const EXTERNAL = "0b8a3f52-6d0e-4f0e-9d59-0e3f3f1f3c11";
 

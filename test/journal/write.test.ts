@@ -2,10 +2,10 @@ import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { Announced } from "../../src/core/journal.ts";
-import { JournalError } from "../../src/core/journal.ts";
+import type { Announced } from "../../src/core/ports/journal.ts";
+import { JournalError } from "../../src/core/ports/journal.ts";
 import { createJournal, type JournalOptions } from "../../src/journal/write.ts";
-import { NOW } from "../support/world.ts";
+import { NOW } from "../support/builders.ts";
 
 const BY = { runId: "run-1", version: "0.0.0", command: "recover" };
 

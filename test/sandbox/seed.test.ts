@@ -1,17 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { jobOf, targetOf } from "../../src/airtable/records.ts";
+import { readStorageKeys } from "../../src/config/env/storage-credentials.ts";
 import { settle } from "../../src/config/settings.ts";
-import { readStorageKeys } from "../../src/config/storage-keys.ts";
-import type { OutputProbe } from "../../src/core/ports.ts";
-import { sweep } from "../../src/core/sweep.ts";
-import { type Bucket, createBucket } from "../../src/sandbox/bucket.ts";
-import { parseSchema } from "../../src/sandbox/schema.ts";
+import type { OutputProbe } from "../../src/core/ports/ports.ts";
+import { sweep } from "../../src/core/sweep/sweep.ts";
+import { parseSchema } from "../../src/sandbox/airtable/schema.ts";
+import { type Bucket, createBucket } from "../../src/sandbox/fake-bucket.ts";
 import schemaJson from "../../src/sandbox/seed/base-schema.json" with { type: "json" };
 import stuckJson from "../../src/sandbox/seed/stuck.json" with { type: "json" };
 import { type FieldsJson, type Seed, seed } from "../../src/sandbox/seed.ts";
-import { read, sighted } from "../../src/storage/answer.ts";
+import { read, sighted } from "../../src/storage/classify-response.ts";
+import { jobOf, targetOf } from "../../src/stores/airtable/parse-records.ts";
+import { HOUR, MINUTE, NOW } from "../support/builders.ts";
 import { FakeBase, runOf } from "../support/fakes.ts";
-import { HOUR, MINUTE, NOW } from "../support/world.ts";
 
 const DAY = 24 * HOUR;
 const STORAGE_URL = "http://127.0.0.1:9000/phi-bucket";

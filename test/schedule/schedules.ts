@@ -1,5 +1,5 @@
 import { isAbsolute, relative } from "node:path";
-import type { Duration } from "../../src/core/job.ts";
+import type { Duration } from "../../src/core/domain/job.ts";
 import { intervalOf } from "../../src/schedule/interval.ts";
 import type { Schedule, Target } from "../../src/schedule/schedule.ts";
 import { RENDERERS } from "../../src/schedule/targets.ts";

@@ -1,5 +1,5 @@
-import type { Json } from "../../src/sandbox/cells.ts";
-import { HOUR } from "../support/world.ts";
+import type { Json } from "../../src/sandbox/airtable/cells.ts";
+import { HOUR } from "../support/builders.ts";
 import { START } from "./scenario.ts";
 
 /** A record that is none of the tool's business, as it has to be in the end. */

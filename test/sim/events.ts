@@ -1,4 +1,4 @@
-import { MINUTE, SECOND } from "../support/world.ts";
+import { MINUTE, SECOND } from "../support/builders.ts";
 import type { Random } from "./random.ts";
 import { CALM, fileNameFor, otherTarget, type SimJob, START } from "./scenario.ts";
 

@@ -1,11 +1,11 @@
-import type { ApiAnswer, ApiRequest } from "../../src/airtable/exchange.ts";
-import { isObject } from "../../src/airtable/exchange.ts";
-import { ExchangeError } from "../../src/airtable/wire.ts";
-import type { Sighting } from "../../src/core/evidence.ts";
-import type { OutputProbe } from "../../src/core/ports.ts";
-import { SECOND } from "../support/world.ts";
+import type { Sighting } from "../../src/core/domain/evidence.ts";
+import type { OutputProbe } from "../../src/core/ports/ports.ts";
+import type { ApiAnswer, ApiRequest } from "../../src/stores/airtable/client.ts";
+import { isObject } from "../../src/stores/airtable/client.ts";
+import { ExchangeError } from "../../src/stores/airtable/transport.ts";
+import { SECOND } from "../support/builders.ts";
 import type { Random } from "./random.ts";
-import type { Witness } from "./witness.ts";
+import type { Witness } from "./recorder.ts";
 import { BASE_ID, fileIn, PLACE, TOKEN, type World } from "./world.ts";
 
 /** What stands between one runner and the world. */

@@ -1,6 +1,6 @@
-import { COMPLETED_MARK } from "../../src/core/notes.ts";
-import { HOUR, MINUTE } from "../support/world.ts";
-import { lastMark } from "./promises.ts";
+import { COMPLETED_MARK } from "../../src/core/domain/notes.ts";
+import { HOUR, MINUTE } from "../support/builders.ts";
+import { lastMark } from "./invariants.ts";
 import { type Cells, filesIn, type JobNow, jobIn, namesOf, strangeNamesOf, type World } from "./world.ts";
 
 /**

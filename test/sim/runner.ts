@@ -1,18 +1,18 @@
 import { setMaxListeners } from "node:events";
-import { createRequests } from "../../src/airtable/requests.ts";
-import { createStore } from "../../src/airtable/store.ts";
-import type { Journal } from "../../src/core/journal.ts";
-import { isFault, isUpstreamError } from "../../src/core/ports.ts";
-import type { Command, Report } from "../../src/core/report.ts";
-import { roomIn } from "../../src/core/room.ts";
-import type { Run } from "../../src/core/run.ts";
-import { sweep } from "../../src/core/sweep.ts";
+import type { Command, Report } from "../../src/core/domain/report.ts";
+import type { Journal } from "../../src/core/ports/journal.ts";
+import { isFault, isUpstreamError } from "../../src/core/ports/ports.ts";
+import type { Run } from "../../src/core/sweep/context.ts";
+import { roomIn } from "../../src/core/sweep/room.ts";
+import { sweep } from "../../src/core/sweep/sweep.ts";
+import { createRequests } from "../../src/stores/airtable/requests.ts";
+import { createStore } from "../../src/stores/airtable/store.ts";
+import { COMBINE, CONCATENATE, POLICY, SECOND } from "../support/builders.ts";
 import { spillToList } from "../support/fakes.ts";
-import { COMBINE, CONCATENATE, POLICY, SECOND } from "../support/world.ts";
 import { exchangeOf, probeOf } from "./network.ts";
 import type { Random } from "./random.ts";
+import type { Witness } from "./recorder.ts";
 import { providerOf, webhooksOf } from "./services.ts";
-import type { Witness } from "./witness.ts";
 import { BASE_ID, type World } from "./world.ts";
 
 /** How a sweep ended, as its caller would see it. */

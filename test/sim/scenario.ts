@@ -1,5 +1,5 @@
-import { isExternalId, type OnExisting, type Via } from "../../src/core/job.ts";
-import { HOUR, MINUTE, SECOND } from "../support/world.ts";
+import { isExternalId, type OnExisting, type Via } from "../../src/core/domain/job.ts";
+import { HOUR, MINUTE, SECOND } from "../support/builders.ts";
 import { type Event, interference, moment } from "./events.ts";
 import type { Random } from "./random.ts";
 

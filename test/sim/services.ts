@@ -1,7 +1,7 @@
-import type { ProviderAnswer, WebhookReplay } from "../../src/core/ports.ts";
-import type { Provider } from "../../src/core/run.ts";
-import { SECOND } from "../support/world.ts";
-import { happen } from "./hands.ts";
+import type { ProviderAnswer, WebhookReplay } from "../../src/core/ports/ports.ts";
+import type { Provider } from "../../src/core/sweep/context.ts";
+import { SECOND } from "../support/builders.ts";
+import { happen } from "./external-actors.ts";
 import type { Line } from "./network.ts";
 import { fileIn, namesOf, PLACE, strangeNamesOf } from "./world.ts";
 

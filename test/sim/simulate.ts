@@ -1,12 +1,12 @@
-import type { Command } from "../../src/core/report.ts";
-import { MINUTE, SECOND } from "../support/world.ts";
+import type { Command } from "../../src/core/domain/report.ts";
+import { MINUTE, SECOND } from "../support/builders.ts";
 import { Endless } from "./clock.ts";
 import { predict, undelivered } from "./oracle.ts";
 import { Random } from "./random.ts";
+import { Witness } from "./recorder.ts";
 import { type Ending, type RunnerOptions, startSweep } from "./runner.ts";
 import { CALM, type Scenario, START, scenarioOf } from "./scenario.ts";
-import { undoOne } from "./undoing.ts";
-import { Witness } from "./witness.ts";
+import { undoOne } from "./undo-runner.ts";
 import { World } from "./world.ts";
 
 /** What a simulated history came to: the promises that were broken, and what happened in it, for the statistics. */

@@ -1,14 +1,14 @@
-import { isObject } from "../../src/airtable/exchange.ts";
-import type { Base } from "../../src/sandbox/base.ts";
-import { createBase } from "../../src/sandbox/base.ts";
-import type { Json } from "../../src/sandbox/cells.ts";
-import { parseSchema } from "../../src/sandbox/schema.ts";
+import type { Json } from "../../src/sandbox/airtable/cells.ts";
+import type { Base } from "../../src/sandbox/airtable/fake-airtable.ts";
+import { createBase } from "../../src/sandbox/airtable/fake-airtable.ts";
+import { parseSchema } from "../../src/sandbox/airtable/schema.ts";
 import schemaJson from "../../src/sandbox/seed/base-schema.json" with { type: "json" };
+import { isObject } from "../../src/stores/airtable/client.ts";
+import { HOUR } from "../support/builders.ts";
 import { MemoryJournal } from "../support/journal.ts";
-import { HOUR } from "../support/world.ts";
 import { BYSTANDERS } from "./bystanders.ts";
 import { SimClock } from "./clock.ts";
-import { happen } from "./hands.ts";
+import { happen } from "./external-actors.ts";
 import type { Random } from "./random.ts";
 import { CALM, otherTarget, type Scenario, type SimJob, START } from "./scenario.ts";
 

@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { describe, expect, test, vi } from "vitest";
-import type { Clock } from "../../src/core/ports.ts";
+import type { Clock } from "../../src/core/ports/ports.ts";
 import { never, probeOf, serve, serveRaw, testClock } from "../support/servers.ts";
 
 const present = (response: ServerResponse) => response.writeHead(200, { "content-length": 5 }).end();

@@ -1,14 +1,14 @@
 import dns from "node:dns";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { redact } from "../../src/cli/redact.ts";
-import { fileNameOf } from "../../src/core/evidence.ts";
-import { placeOf } from "../../src/storage/place.ts";
+import { redact } from "../../src/cli/terminal/redact.ts";
+import { fileNameOf } from "../../src/core/domain/evidence.ts";
+import { placeOf } from "../../src/storage/bucket-url.ts";
 import type { ProbeOptions } from "../../src/storage/probe.ts";
 import { createSigner } from "../../src/storage/signer.ts";
+import { HOUR, MINUTE, NOW } from "../support/builders.ts";
 import { CREDENTIALS, KEY, type S3Options, serveS3 } from "../support/s3.ts";
 import { never, probeOf, serve, testClock } from "../support/servers.ts";
 import { judge } from "../support/sigv4.ts";
-import { HOUR, MINUTE, NOW } from "../support/world.ts";
 
 afterEach(() => vi.restoreAllMocks());
 

@@ -1,7 +1,6 @@
-import type { Spill } from "../../src/core/bulk.ts";
-import type { Output, Sighting, UnknownCause } from "../../src/core/evidence.ts";
-import { fileNameOf } from "../../src/core/evidence.ts";
-import type { Job } from "../../src/core/job.ts";
+import type { Output, Sighting, UnknownCause } from "../../src/core/domain/evidence.ts";
+import { fileNameOf } from "../../src/core/domain/evidence.ts";
+import type { Job } from "../../src/core/domain/job.ts";
 import type {
   Attachment,
   CellValue,
@@ -16,10 +15,11 @@ import type {
   TargetRecord,
   TargetUpdate,
   WriteResult,
-} from "../../src/core/ports.ts";
-import { roomIn } from "../../src/core/room.ts";
-import type { Run } from "../../src/core/run.ts";
-import { COMBINE, CONCATENATE, NOW, POLICY } from "./world.ts";
+} from "../../src/core/ports/ports.ts";
+import type { Spill } from "../../src/core/sweep/bulk.ts";
+import type { Run } from "../../src/core/sweep/context.ts";
+import { roomIn } from "../../src/core/sweep/room.ts";
+import { COMBINE, CONCATENATE, NOW, POLICY } from "./builders.ts";
 
 /** A clock that stands still unless it is slept on, with nothing else left to do. */
 export function stillClock(at = NOW): Clock & { at: number } {

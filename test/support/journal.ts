@@ -1,6 +1,6 @@
-import type { Announced, Journal, Judged, JudgedRun } from "../../src/core/journal.ts";
-import type { PastWebhook, PastWrite } from "../../src/core/past.ts";
-import type { ReplayAnswer, WriteResult } from "../../src/core/ports.ts";
+import type { Announced, Journal, Judged, JudgedRun } from "../../src/core/ports/journal.ts";
+import type { ReplayAnswer, WriteResult } from "../../src/core/ports/ports.ts";
+import type { PastWebhook, PastWrite } from "../../src/core/undo/change-sets.ts";
 
 const NOT_DONE: readonly WriteResult["kind"][] = ["refused", "gone", "held-up"];
 

@@ -1,9 +1,9 @@
-import type { HeldOperation } from "../../src/core/brake.ts";
-import type { Output, Sighting } from "../../src/core/evidence.ts";
-import { type Entry, type Report, summarise } from "../../src/core/report.ts";
-import { REASONS, type Verdict } from "../../src/core/verdict.ts";
-import type { RunResult } from "../../src/watching/result.ts";
-import { HOUR, MINUTE, NOW } from "./world.ts";
+import type { Output, Sighting } from "../../src/core/domain/evidence.ts";
+import { type Entry, type Report, summarise } from "../../src/core/domain/report.ts";
+import { REASONS, type Verdict } from "../../src/core/domain/verdict.ts";
+import type { HeldOperation } from "../../src/core/sweep/decide/brake.ts";
+import type { RunResult } from "../../src/monitoring/run-result.ts";
+import { HOUR, MINUTE, NOW } from "./builders.ts";
 
 /** Any reason of the closed list; the verdict's kind follows from it, as far as one kind alone has it. */
 export function verdict(reason: string, detail = ""): Verdict {

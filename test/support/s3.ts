@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Credentials } from "../../src/storage/signer.ts";
+import { NOW } from "./builders.ts";
 import { type Place, serve } from "./servers.ts";
 import { judge, type Key } from "./sigv4.ts";
-import { NOW } from "./world.ts";
 
 export const CREDENTIALS: Credentials = {
   accessKeyId: "ID0123456789ABCDEFGH",

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
-import type { Clock } from "../../src/core/ports.ts";
+import type { Clock } from "../../src/core/ports/ports.ts";
 import { createProbe, type ProbeOptions } from "../../src/storage/probe.ts";
 
 /** A server on loopback, with what it saw. It is gone when the test is. */

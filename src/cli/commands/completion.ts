@@ -1,7 +1,7 @@
 import { Argument, type Command } from "commander";
 import { EXIT } from "../exit-codes.ts";
-import type { CommandReference } from "../reference.ts";
-import type { Surroundings } from "./shared.ts";
+import type { CommandReference } from "../help/reference.ts";
+import type { Surroundings } from "./sweep.ts";
 
 const SHELLS = ["bash", "zsh", "fish"] as const;
 type Shell = (typeof SHELLS)[number];
@@ -22,7 +22,7 @@ Examples:
   stuck-jobs completion fish > ~/.config/fish/completions/stuck-jobs.fish`,
     )
     .action(async (shell: Shell) => {
-      const { referenceOf } = await import("../reference.ts");
+      const { referenceOf } = await import("../help/reference.ts");
       terminal.out(await scriptFor(shell, referenceOf(program)));
       exit(EXIT.done);
     });
@@ -31,10 +31,10 @@ Examples:
 async function scriptFor(shell: Shell, program: CommandReference): Promise<string> {
   switch (shell) {
     case "bash":
-      return (await import("../completion/bash.ts")).bashCompletion(program);
+      return (await import("../help/completion/bash.ts")).bashCompletion(program);
     case "zsh":
-      return (await import("../completion/zsh.ts")).zshCompletion(program);
+      return (await import("../help/completion/zsh.ts")).zshCompletion(program);
     case "fish":
-      return (await import("../completion/fish.ts")).fishCompletion(program);
+      return (await import("../help/completion/fish.ts")).fishCompletion(program);
   }
 }

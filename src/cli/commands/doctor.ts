@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { oneBase } from "../options.ts";
-import type { Surroundings } from "./shared.ts";
+import type { Surroundings } from "./sweep.ts";
 
 /** The flags of `stuck-jobs doctor`. */
 export interface DoctorFlags {

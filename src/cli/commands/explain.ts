@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { type Flags, oneBase } from "../options.ts";
-import { logAsAsked, type Surroundings } from "./shared.ts";
+import { logAsAsked, type Surroundings } from "./sweep.ts";
 
 /** `stuck-jobs explain`: why one job is treated as it is. */
 export function addExplain(program: Command, { env, terminal, exit }: Surroundings): void {

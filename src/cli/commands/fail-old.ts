@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { withSharedFlags, withWatchingFlags, withWritingFlags } from "../options.ts";
-import { type Surroundings, sweepAction } from "./shared.ts";
+import { type Surroundings, sweepAction } from "./sweep.ts";
 
 /** `stuck-jobs fail-old`: the failing half alone, without an upper age. */
 export function addFailOld(program: Command, surroundings: Surroundings): void {

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Surroundings } from "./shared.ts";
+import type { Surroundings } from "./sweep.ts";
 
 /** The flags of `stuck-jobs init`. */
 export interface InitFlags {

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { withRecoveringFlags, withSharedFlags, withWatchingFlags, withWritingFlags } from "../options.ts";
-import { type Surroundings, sweepAction } from "./shared.ts";
+import { type Surroundings, sweepAction } from "./sweep.ts";
 
 /** `stuck-jobs recover`: the sweep that the scheduler runs. */
 export function addRecover(program: Command, surroundings: Surroundings): void {

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
-import type { Duration } from "../../core/job.ts";
+import type { Duration } from "../../core/domain/job.ts";
 import { duration, durationOrNone, oneBase } from "../options.ts";
-import type { Surroundings } from "./shared.ts";
+import type { Surroundings } from "./sweep.ts";
 
 /** The flags of `stuck-jobs replay`. */
 export interface ReplayFlags {

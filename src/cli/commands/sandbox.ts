@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { EXIT } from "../exit-codes.ts";
-import type { Surroundings } from "./shared.ts";
+import type { Surroundings } from "./sweep.ts";
 
 /** `stuck-jobs sandbox`: the embedded base and bucket, on their own. */
 export function addSandbox(program: Command, { terminal, exit }: Surroundings): void {

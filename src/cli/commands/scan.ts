@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { withSharedFlags } from "../options.ts";
-import { type Surroundings, sweepAction } from "./shared.ts";
+import { type Surroundings, sweepAction } from "./sweep.ts";
 
 /** `stuck-jobs scan`: shows, never writes. */
 export function addScan(program: Command, surroundings: Surroundings): void {

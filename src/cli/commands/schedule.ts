@@ -1,8 +1,8 @@
 import { Argument, type Command, Option } from "commander";
-import type { Duration } from "../../core/job.ts";
+import type { Duration } from "../../core/domain/job.ts";
 import { TARGETS, type Target } from "../../schedule/schedule.ts";
 import { duration } from "../options.ts";
-import type { Surroundings } from "./shared.ts";
+import type { Surroundings } from "./sweep.ts";
 
 interface PrintFlags {
   readonly every?: Duration;

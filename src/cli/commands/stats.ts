@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
-import type { Duration } from "../../core/job.ts";
+import type { Duration } from "../../core/domain/job.ts";
 import { duration, oneBase, wholeNumber } from "../options.ts";
-import { logAsAsked, type Surroundings } from "./shared.ts";
+import { logAsAsked, type Surroundings } from "./sweep.ts";
 
 /** The flags of `stuck-jobs stats`. */
 export interface StatsFlags {

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { duration, type Flags, oneBase } from "../options.ts";
-import { logAsAsked, type Surroundings } from "./shared.ts";
+import { logAsAsked, type Surroundings } from "./sweep.ts";
 
 /** The flags of `stuck-jobs undo`. */
 export interface UndoFlags extends Omit<Flags, "job" | "output"> {

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { duration, withRecoveringFlags, withSharedFlags, withWatchingFlags } from "../options.ts";
 import type { WatchFlags } from "../run-watch.ts";
-import { logAsAsked, type Surroundings } from "./shared.ts";
+import { logAsAsked, type Surroundings } from "./sweep.ts";
 
 /** `stuck-jobs watch`: the sweep of `recover` again and again, for platforms without a cron. */
 export function addWatch(program: Command, { env, terminal, exit }: Surroundings): void {

@@ -1,5 +1,5 @@
-import type { HeldOperation } from "../../core/brake.ts";
-import type { Report } from "../../core/report.ts";
+import type { Report } from "../../core/domain/report.ts";
+import type { HeldOperation } from "../../core/sweep/decide/brake.ts";
 
 /** What a person can do about fails that were held back. */
 export const BRAKE_HINT = "If they truly died: --force, or fail-old --job <id…> for the ones you know.";

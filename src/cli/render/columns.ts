@@ -1,7 +1,7 @@
-import { type Entry, outputOf } from "../../core/report.ts";
-import type { VerdictKind } from "../../core/verdict.ts";
-import { inWords, sizeInWords } from "../words.ts";
-import { plain, widthOf } from "./plain.ts";
+import { type Entry, outputOf } from "../../core/domain/report.ts";
+import type { VerdictKind } from "../../core/domain/verdict.ts";
+import { inWords, sizeInWords } from "../terminal/format.ts";
+import { plain, widthOf } from "./text.ts";
 
 /** A column of the table of jobs. */
 export interface Column {

@@ -1,9 +1,9 @@
 import type { ChalkInstance } from "chalk";
 import Table from "cli-table3";
 import type { BaseName } from "../../config/settings.ts";
-import { type Finding, type Level, worstOf } from "../../doctor/finding.ts";
+import { type Finding, type Level, worstOf } from "../../doctor/check-result.ts";
+import { count } from "../terminal/format.ts";
 import { VERSION } from "../version.ts";
-import { count } from "../words.ts";
 import { ofBase } from "./json.ts";
 import type { Canvas } from "./table.ts";
 

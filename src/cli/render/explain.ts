@@ -1,8 +1,8 @@
-import type { Sighting } from "../../core/evidence.ts";
-import type { Explanation } from "../../core/explain.ts";
-import type { Duration } from "../../core/job.ts";
-import { reasonText } from "../reasons.ts";
-import { inWords, sizeInWords } from "../words.ts";
+import type { Sighting } from "../../core/domain/evidence.ts";
+import type { Duration } from "../../core/domain/job.ts";
+import type { Explanation } from "../../core/explain/explain.ts";
+import { reasonText } from "../help/reasons.ts";
+import { inWords, sizeInWords } from "../terminal/format.ts";
 import { jobObject } from "./json.ts";
 
 /** All that is known of one job, as a page to read. */

@@ -1,5 +1,5 @@
-import type { Entries, Entry } from "../../core/report.ts";
-import type { VerdictKind } from "../../core/verdict.ts";
+import type { Entries, Entry } from "../../core/domain/report.ts";
+import type { VerdictKind } from "../../core/domain/verdict.ts";
 
 /** Jobs that are shown together; a job that could not be written is that before it is anything else. */
 export type GroupName = VerdictKind | "error";

@@ -1,7 +1,7 @@
 import type { BaseName } from "../../config/settings.ts";
-import type { Consultation } from "../../core/consult.ts";
-import { type Entry, outputOf, type Report } from "../../core/report.ts";
-import type { UsualDurations } from "../learned-pace.ts";
+import { type Entry, outputOf, type Report } from "../../core/domain/report.ts";
+import type { Consultation } from "../../core/sweep/probe/ask-provider.ts";
+import type { UsualDurations } from "../learned-durations.ts";
 import { BRAKE_HINT } from "./brake.ts";
 
 /**

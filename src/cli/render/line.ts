@@ -1,5 +1,5 @@
-import type { Report, Summary } from "../../core/report.ts";
-import { count } from "../words.ts";
+import type { Report, Summary } from "../../core/domain/report.ts";
+import { count } from "../terminal/format.ts";
 
 /**
  * The one plain line for cron and pipes, or nothing when there was nothing to do: cron mails whatever is printed, so

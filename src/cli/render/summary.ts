@@ -1,8 +1,8 @@
-import type { Report } from "../../core/report.ts";
-import { count } from "../words.ts";
+import type { Report } from "../../core/domain/report.ts";
+import { count } from "../terminal/format.ts";
 import { brakeLines } from "./brake.ts";
-import { herdLine } from "./herds.ts";
-import { plain } from "./plain.ts";
+import { herdLine } from "./incidents.ts";
+import { plain } from "./text.ts";
 
 /** What became of how many jobs. */
 export function summaryLine(report: Report): string {

@@ -1,10 +1,10 @@
 import type { ChalkInstance } from "chalk";
 import Table, { type Cell } from "cli-table3";
-import type { Entries, Entry, Report } from "../../core/report.ts";
+import type { Entries, Entry, Report } from "../../core/domain/report.ts";
 import { type Column, columnsFor, GAP } from "./columns.ts";
 import { type Group, groupsOf, nameOf } from "./groups.ts";
-import { cut, wrap } from "./plain.ts";
 import { closing, footer, summaryLine } from "./summary.ts";
+import { cut, wrap } from "./text.ts";
 
 /** What something is drawn for. */
 export interface Canvas {

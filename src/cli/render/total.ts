@@ -1,11 +1,11 @@
-import type { Report } from "../../core/report.ts";
+import type { Report } from "../../core/domain/report.ts";
 import type { Invocation } from "../invocation.ts";
-import { type Format, tableOf } from "../print.ts";
-import type { Ended, Total } from "../total.ts";
+import type { Ended, Total } from "../outcome.ts";
+import { count } from "../terminal/format.ts";
 import { VERSION } from "../version.ts";
-import { count } from "../words.ts";
 import { ofBase, renderJsonOfSeveral } from "./json.ts";
 import { countsIn, isWorthALine, outcomeLine } from "./line.ts";
+import { type Format, tableOf } from "./print-report.ts";
 
 /**
  * The sweeps of several bases, as they are printed at the end, in parts; of ndjson the last line, since the rest was

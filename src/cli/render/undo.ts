@@ -1,9 +1,9 @@
 import type { Settings } from "../../config/settings.ts";
-import type { Instant } from "../../core/job.ts";
-import type { JournalCell } from "../../core/journal.ts";
-import { isFiles } from "../../core/past.ts";
-import type { Undone, UndoOutcome } from "../../core/undo.ts";
-import { count, inWords } from "../words.ts";
+import type { Instant } from "../../core/domain/job.ts";
+import type { JournalCell } from "../../core/ports/journal.ts";
+import { isFiles } from "../../core/undo/change-sets.ts";
+import type { Undone, UndoOutcome } from "../../core/undo/undo.ts";
+import { count, inWords } from "../terminal/format.ts";
 
 /** What came of an undo, as data. */
 export interface UndoReport {

@@ -1,6 +1,6 @@
-import type { Duration } from "../../../core/job.ts";
-import type { Pace } from "../../../core/pace.ts";
-import type { Recovery } from "../../../core/stats.ts";
+import type { Duration } from "../../../core/domain/job.ts";
+import type { Pace } from "../../../core/stats/durations.ts";
+import type { Recovery } from "../../../core/stats/stats.ts";
 import { VERSION } from "../../version.ts";
 import type { StatsReport } from "./report.ts";
 

@@ -1,6 +1,6 @@
-import type { Counts } from "../../../core/stats.ts";
+import type { Counts } from "../../../core/stats/stats.ts";
+import { count, inWords } from "../../terminal/format.ts";
 import { VERSION } from "../../version.ts";
-import { count, inWords } from "../../words.ts";
 import { chart, PATTERNS } from "./chart.ts";
 import { escapeHtml, table } from "./html.ts";
 import { classed, inPercent, noPace, type StatsReport, sources, trendInWords } from "./report.ts";

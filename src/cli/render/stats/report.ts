@@ -1,6 +1,6 @@
-import type { Operation } from "../../../core/job.ts";
-import type { Stats } from "../../../core/stats.ts";
-import { count } from "../../words.ts";
+import type { Operation } from "../../../core/domain/job.ts";
+import type { Stats } from "../../../core/stats/stats.ts";
+import { count } from "../../terminal/format.ts";
 
 /** What `stats` found, and from how much of the base. */
 export interface StatsReport {

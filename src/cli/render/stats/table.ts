@@ -1,7 +1,7 @@
-import type { Counts, Recovery } from "../../../core/stats.ts";
-import { count, inWords } from "../../words.ts";
-import { plain } from "../plain.ts";
+import type { Counts, Recovery } from "../../../core/stats/stats.ts";
+import { count, inWords } from "../../terminal/format.ts";
 import type { Canvas } from "../table.ts";
+import { plain } from "../text.ts";
 import { inPercent, noPace, type StatsReport, sources, trendInWords } from "./report.ts";
 
 /** What became of the jobs of a window, as a page to read. */

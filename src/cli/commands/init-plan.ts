@@ -1,0 +1,210 @@
+import { nca } from "../../config/presets/nca.ts";
+import { ConfigError } from "../../config/problems.ts";
+import { nearest } from "../../config/suggest.ts";
+import { type Clock, UpstreamError } from "../../core/ports/ports.ts";
+import {
+  asJobsTable,
+  FIELD_KEYS,
+  type FieldNames,
+  type JobsTable,
+  jobsTables,
+  statusesOf,
+} from "../../init/jobs-table.ts";
+import { type Proposal, proposeOperations } from "../../init/operations.ts";
+import { fieldsInWords, PRESET_FIELDS, sampledFields, withoutKnown } from "../../init/proposal.ts";
+import type { Plan } from "../../init/render-config.ts";
+import { readSample, type Sample } from "../../init/sample-usage.ts";
+import type { OpenBase } from "../../stores/airtable/base.ts";
+import type { TableSchema } from "../../stores/airtable/metadata.ts";
+import type { Interview } from "../terminal/prompts.ts";
+
+/** What a plan is drawn from. */
+export interface Drawing {
+  readonly base: Pick<OpenBase, "metadata" | "sample">;
+  readonly baseId: string;
+  /** --table. */
+  readonly table: string | null;
+  /** --storage-url, or the environment's. */
+  readonly storageUrl: string | null;
+  readonly interview: Interview;
+  readonly say: (text: string) => void;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Finds out what the file is to say: from the schema and the latest jobs, and from the person, where somebody answers.
+ *
+ * @throws UpstreamError, ConfigError for what cannot be found out, InterviewEnded
+ */
+export async function drawPlan(drawing: Drawing): Promise<Plan> {
+  const tables = await readTables(drawing);
+  if (tables === null) return await askedPlan(drawing);
+  const jobs = await chooseFields(await chooseTable(tables, drawing), tables, drawing);
+  const sample = await sampled(jobs, tables, drawing);
+  const proposal = await chooseOperations(proposeOperations(jobs, tables, sample.usages), drawing);
+  return {
+    preset: proposal.known.size > 0 ? "nca" : "none",
+    baseId: drawing.baseId,
+    table: jobs.table.name,
+    fields: jobs.fields,
+    statuses: jobs.statuses,
+    storageUrl: await chooseStorage(sample.storageUrl, proposal, drawing),
+    proposal,
+  };
+}
+
+const NEEDS_SCHEMA =
+  "init reads the base's schema, for which the token needs the scope schema.bases:read: https://airtable.com/create/tokens. On a terminal it asks instead.";
+
+/** Null where the token may not read the schema, and somebody can be asked. */
+async function readTables({ base, interview, say, signal }: Drawing): Promise<readonly TableSchema[] | null> {
+  try {
+    return await base.metadata.tables(signal);
+  } catch (error) {
+    if (!(error instanceof UpstreamError) || error.code !== "auth") throw error;
+    if (!interview.asks) throw new UpstreamError("auth", error.message, NEEDS_SCHEMA, { cause: error });
+    say(`${error.message}\nWithout the scope schema.bases:read nothing can be looked up: the names are asked for.`);
+    return null;
+  }
+}
+
+/** A score below this has next to nothing of a table of jobs. */
+const LEAST_SCORE = 6;
+
+async function chooseTable(tables: readonly TableSchema[], { table, interview }: Drawing): Promise<TableSchema> {
+  const names = tables.map(({ name }) => name);
+  const named = (name: string) => tables.find((each) => each.name === name || each.id === name);
+  if (table !== null) {
+    const found = named(table);
+    if (found !== undefined) return found;
+    const guess = nearest(table, names);
+    const suggestion = guess === null ? "" : ` Did you mean ${guess}?`;
+    throw new ConfigError([
+      { path: "--table", message: `found "${table}"; the base has ${names.join(", ")}.${suggestion}` },
+    ]);
+  }
+  const [likeliest] = jobsTables(tables);
+  const proposed = likeliest !== undefined && likeliest.score >= LEAST_SCORE ? likeliest.table.name : null;
+  const chosen = await interview.choice("Which table holds the jobs?", names, proposed, "--table");
+  const found = named(chosen);
+  if (found === undefined) throw new Error(`no table ${chosen}`);
+  return found;
+}
+
+async function chooseFields(
+  table: TableSchema,
+  tables: readonly TableSchema[],
+  { interview, say }: Drawing,
+): Promise<JobsTable> {
+  const found = asJobsTable(table, tables);
+  const proposed = found?.fields ?? NO_FIELDS;
+  const whole = proposed.status !== null && proposed.externalId !== null;
+  if (!interview.asks) {
+    if (found !== null && whole) return found;
+    const what = proposed.status === null ? "a status: a single select with processing" : "an external id: a text";
+    const message = `the table "${table.name}" has no field that looks like ${what}. Run init on a terminal, where it asks`;
+    throw new ConfigError([{ path: "--table", message }]);
+  }
+  if (found !== null && whole) {
+    const { stuck, completed, failed } = found.statuses;
+    say(`In "${table.name}": ${fieldsInWords(found.fields)}.`);
+    say(`A job at work is ${stuck.join(", ")}; it becomes ${completed}, or ${failed}.`);
+    if (await interview.yes("Is that right?", true)) return found;
+  }
+  const names = table.fields.map(({ name }) => name);
+  const fields = await askFields(proposed, names, interview);
+  const status = table.fields.find(({ name }) => name === fields.status);
+  const guessed = status === undefined ? null : statusesOf(status);
+  return {
+    table,
+    fields,
+    score: found?.score ?? 0,
+    statuses: await askStatuses(guessed ?? PRESET_STATUSES, interview),
+  };
+}
+
+const NO_FIELDS: FieldNames = {
+  status: null,
+  type: null,
+  externalId: null,
+  requestPayload: null,
+  responsePayload: null,
+  webhookUrl: null,
+  error: null,
+  notes: null,
+};
+
+const PRESET_STATUSES = {
+  stuck: nca.jobs.stuckStatuses,
+  completed: nca.jobs.completedStatus,
+  failed: nca.jobs.failedStatus,
+};
+
+/** `names` are those of the table; null where they are not known. */
+async function askFields(
+  proposed: FieldNames,
+  names: readonly string[] | null,
+  interview: Interview,
+): Promise<FieldNames> {
+  const fields: Record<string, string | null> = {};
+  for (const key of FIELD_KEYS) {
+    const question = `Field of ${key}?`;
+    const needed = key === "status" || key === "externalId";
+    if (!needed) fields[key] = await interview.optional(question, proposed[key]);
+    else if (names === null) fields[key] = await interview.text(question, proposed[key], "--table");
+    else fields[key] = await interview.choice(question, names, proposed[key], "--table");
+  }
+  return { ...NO_FIELDS, ...fields };
+}
+
+async function askStatuses(proposed: Plan["statuses"], interview: Interview): Promise<Plan["statuses"]> {
+  const stuck = await interview.text("Status of a job at work?", proposed.stuck.join(", "), "--table");
+  return {
+    stuck: stuck.split(",").map((each) => each.trim()),
+    completed: await interview.text("Status of a completed job?", proposed.completed, "--table"),
+    failed: await interview.text("Status of a failed job?", proposed.failed, "--table"),
+  };
+}
+
+const MONTH = 30 * 86_400_000;
+
+/** One request; two where the last month has no jobs. */
+async function sampled(
+  jobs: JobsTable,
+  tables: readonly TableSchema[],
+  { base, clock, signal }: Drawing,
+): Promise<Sample> {
+  const fields = sampledFields(jobs, tables);
+  if (fields === null) return readSample([]);
+  const recent = await base.sample(jobs.table.name, fields, clock.now() - MONTH, signal);
+  return readSample(recent.length > 0 ? recent : await base.sample(jobs.table.name, fields, null, signal));
+}
+
+async function chooseOperations(proposal: Proposal, { interview }: Drawing): Promise<Proposal> {
+  const refused: string[] = [];
+  for (const [name, { target, attachment }] of proposal.known) {
+    const question = `${name}: its file goes into ${target.table}, "${attachment}". Take it?`;
+    if (!(await interview.yes(question, true))) refused.push(name);
+  }
+  return withoutKnown(proposal, refused);
+}
+
+async function chooseStorage(recorded: string | null, { known }: Proposal, drawing: Drawing): Promise<string> {
+  const proposed = drawing.storageUrl ?? recorded ?? (known.size > 0 ? nca.storage.baseUrl : null);
+  return await drawing.interview.text("Where do the outputs lie?", proposed, "--storage-url");
+}
+
+/** Without the schema: the person tells the names, and the preset's operations are taken or not. */
+async function askedPlan(drawing: Drawing): Promise<Plan> {
+  const { interview, baseId } = drawing;
+  const table = drawing.table ?? (await interview.text("Which table holds the jobs?", nca.jobs.table, "--table"));
+  const fields = await askFields(PRESET_FIELDS, null, interview);
+  const statuses = await askStatuses(PRESET_STATUSES, interview);
+  const names = Object.keys(nca.operations).join(", ");
+  const preset = (await interview.yes(`Take the preset's operations (${names})?`, true)) ? "nca" : "none";
+  const proposal: Proposal = { known: new Map(), unfit: [], open: [] };
+  const proposed = drawing.storageUrl ?? nca.storage.baseUrl;
+  const storageUrl = await interview.text("Where do the outputs lie?", proposed, "--storage-url");
+  return { preset, baseId, table, fields, statuses, storageUrl, proposal };
+}

@@ -1,0 +1,75 @@
+import type { BaseName, Settings } from "../config/settings.ts";
+import type { Instant } from "../core/domain/job.ts";
+import { type Command, type Report, type Summary, summarise } from "../core/domain/report.ts";
+import { type ExitCode, exitCodeOfAll, nothingDecided } from "./exit-codes.ts";
+import type { UsualDurations } from "./learned-durations.ts";
+import type { Outcome } from "./run/sweep-once.ts";
+
+/** How the sweep of one of several bases ended. */
+export interface Ended {
+  readonly base: BaseName;
+  readonly settings: Settings;
+  readonly usual: UsualDurations;
+  /** Null where there was no sweep: another run is under way, or the program failed. */
+  readonly outcome: Outcome | null;
+  readonly code: ExitCode;
+  /** Why it is not as it should be, beyond what the report tells; null where there is nothing of that kind. */
+  readonly fault: string | null;
+}
+
+/** The sweeps of several bases, taken together. */
+export interface Total {
+  readonly command: Command;
+  readonly dryRun: boolean;
+  readonly startedAt: Instant;
+  readonly finishedAt: Instant;
+  readonly ended: readonly Ended[];
+  readonly summary: Summary;
+  readonly requests: Report["requests"];
+  readonly code: ExitCode;
+}
+
+/** Adds up what came of each. */
+export function totalOf(
+  ended: readonly Ended[],
+  run: Pick<Total, "command" | "dryRun" | "startedAt" | "finishedAt">,
+): Total {
+  const outcomes = ended.flatMap(({ outcome }) => (outcome === null ? [] : [outcome]));
+  const summaries = outcomes.flatMap(({ report }) => (report === null ? [] : [report.summary]));
+  return {
+    ...run,
+    ended,
+    summary: summaries.reduce(plus, NOTHING),
+    requests: {
+      airtable: sum(outcomes.map(({ requests }) => requests.airtable)),
+      storage: sum(outcomes.map(({ requests }) => requests.storage)),
+      provider: sum(outcomes.map(({ requests }) => requests.provider)),
+    },
+    code: exitCodeOfAll(ended.map(({ code }) => code)),
+  };
+}
+
+/** What a sweep fell short of, in words; null where its report says all. */
+export function faultOf({ report, fault }: Outcome, { storage }: Settings): string | null {
+  if (fault !== null) return fault.message;
+  if (report === null) return "stopped";
+  return nothingDecided(report) ? `nothing could be decided: ${storage.baseUrl} gave no answer for any job` : null;
+}
+
+const NOTHING: Summary = summarise([]);
+
+function plus(one: Summary, other: Summary): Summary {
+  return {
+    stuck: one.stuck + other.stuck,
+    recovered: one.recovered + other.recovered,
+    failed: one.failed + other.failed,
+    waiting: one.waiting + other.waiting,
+    skipped: one.skipped + other.skipped,
+    unknown: one.unknown + other.unknown,
+    errors: one.errors + other.errors,
+  };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((all, each) => all + each, 0);
+}

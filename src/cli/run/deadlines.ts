@@ -1,0 +1,52 @@
+import { setMaxListeners } from "node:events";
+import type { Duration } from "../../core/domain/job.ts";
+import type { Limits } from "../../core/sweep/context.ts";
+import type { Stop } from "./signals.ts";
+
+/** The part of the deadline after which nothing new is begun. */
+const BEGIN_SHARE = 0.8;
+
+/** The part of it that the listing may take: what was found needs the rest. */
+const LISTING_SHARE = 0.5;
+
+/** The moments at which a run has to stop one thing after the other. */
+export interface RunLimits extends Limits {
+  /** Milliseconds until the deadline; null without one. */
+  remaining(): number | null;
+  dispose(): void;
+}
+
+/** Arms the deadline (`null`: none). Being told to stop ends all but the write in flight. */
+export function armLimits(deadline: Duration | null, stop: Pick<Stop, "signal">): RunLimits {
+  const [listing, begin, reads, writes] = [0, 0, 0, 0].map(() => new AbortController());
+  if (!listing || !begin || !reads || !writes) throw new Error("unreachable");
+  // Each request listens; above ten listeners Node prints a warning, which cron mails.
+  setMaxListeners(0, listing.signal, begin.signal, reads.signal, writes.signal);
+  const endsAt = deadline === null ? null : Date.now() + deadline;
+  const expired = () => new DOMException("the deadline has passed", "TimeoutError");
+  const timers =
+    deadline === null
+      ? []
+      : [
+          setTimeout(() => listing.abort(expired()), deadline * LISTING_SHARE),
+          setTimeout(() => begin.abort(expired()), deadline * BEGIN_SHARE),
+          setTimeout(() => reads.abort(expired()), deadline),
+          setTimeout(() => writes.abort(expired()), deadline),
+        ];
+  const onStop = () => {
+    for (const controller of [listing, begin, reads]) controller.abort(stop.signal.reason);
+  };
+  if (stop.signal.aborted) onStop();
+  stop.signal.addEventListener("abort", onStop, { once: true });
+  return {
+    listing: listing.signal,
+    begin: begin.signal,
+    reads: reads.signal,
+    writes: writes.signal,
+    remaining: () => (endsAt === null ? null : Math.max(0, endsAt - Date.now())),
+    dispose() {
+      for (const timer of timers) clearTimeout(timer);
+      stop.signal.removeEventListener("abort", onStop);
+    },
+  };
+}

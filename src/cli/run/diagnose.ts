@@ -1,0 +1,39 @@
+import { examine, type World } from "../../doctor/run-checks.ts";
+import { systemClock } from "../../system/clock.ts";
+import { lockHolder, lockKey } from "../../system/lock.ts";
+import type { Diagnosis } from "../render/doctor.ts";
+import type { FoundConfiguration } from "../settings/find-configuration.ts";
+import { openBase, openProviders, openStorage } from "./adapters.ts";
+
+/** Examines what the configuration points at, over HTTP. */
+export async function diagnose(found: FoundConfiguration): Promise<Diagnosis> {
+  const patient = { nodeVersion: process.versions.node, found };
+  // A person watches, and may end the process at any time: there is nothing that must be finished.
+  const never = new AbortController().signal;
+  const { settings } = found;
+  if (settings === null) {
+    return { findings: await examine({ ...patient, world: null }, never), requests: NO_REQUESTS };
+  }
+  const base = openBase(settings, () => null);
+  const storage = openStorage(settings);
+  const providers = await openProviders(settings, storage);
+  const world: World = {
+    settings,
+    interval: found.environment.intervalMinutes * 60_000,
+    lock: found.hasBase ? await lockHolder(lockKey(settings.airtable)) : null,
+    base: found.hasBase ? base : null,
+    probe: storage,
+    providers: providers.providers,
+    clock: systemClock,
+    random: Math.random,
+  };
+  try {
+    const findings = await examine({ ...patient, world }, never);
+    const provider = [...world.providers.values()].reduce((sum, each) => sum + each.requests(), 0);
+    return { findings, requests: { airtable: base.store.requests(), storage: storage.requests(), provider } };
+  } finally {
+    await Promise.all([base.close(), storage.close(), providers.close()]);
+  }
+}
+
+const NO_REQUESTS = { airtable: 0, storage: 0, provider: 0 };

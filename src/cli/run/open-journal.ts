@@ -1,0 +1,57 @@
+import { join } from "node:path";
+import type { Env } from "../../config/env/environment.ts";
+import { stateFolderOf } from "../../config/env/state-folder.ts";
+import type { Settings } from "../../config/settings.ts";
+import type { Journal } from "../../core/ports/journal.ts";
+import type { Past } from "../../journal/history.ts";
+import { createJournal } from "../../journal/write.ts";
+import { systemClock } from "../../system/clock.ts";
+import { type Invocation, mayWrite } from "../invocation.ts";
+
+/** The journal of a run that may write; null for another, and where it is off. Its file is opened for the first write. */
+export function openJournal(invocation: Invocation, settings: Settings): (Journal & { close(): Promise<void> }) | null {
+  return mayWrite(invocation) ? journalOf(invocation, settings) : null;
+}
+
+/** The journal of the settings; null where it is off. */
+export function journalOf(
+  { env, terminal }: Pick<Invocation, "env" | "terminal">,
+  settings: Settings,
+): (Journal & { close(): Promise<void> }) | null {
+  const path = journalPathOf(settings, env);
+  if (path === null) return null;
+  const { place, maxBytes, keep } = settings.journal;
+  return createJournal({
+    path,
+    asked: place?.kind === "asked",
+    maxBytes,
+    keep,
+    baseId: settings.airtable.baseId,
+    jobsTable: settings.jobs.table,
+    redact: (text) => terminal.redact(text),
+    now: systemClock.now,
+    // A container whose file system is read-only would be told so every two minutes.
+    missed: (message, begun) => terminal.log(`${message}; going on without`, begun ? "warn" : "info"),
+  });
+}
+
+/** What the journal at `path` tells of the settings' base; null where there is none. */
+export async function readPast(path: string, { airtable, journal }: Settings): Promise<Past | null> {
+  const [{ filesOf }, { NoJournalError }, { pastOf }] = await Promise.all([
+    import("../../journal/append-file.ts"),
+    import("../../journal/read.ts"),
+    import("../../journal/history.ts"),
+  ]);
+  try {
+    return await pastOf(filesOf(path, journal.keep), airtable.baseId);
+  } catch (error) {
+    if (error instanceof NoJournalError) return null;
+    throw error;
+  }
+}
+
+/** Where the journal of the settings is; null where it is off. */
+export function journalPathOf({ journal: { place }, airtable }: Settings, env: Env): string | null {
+  if (place === null) return null;
+  return place.kind === "asked" ? place.path : join(stateFolderOf(env), `journal-${airtable.baseId}.ndjson`);
+}

@@ -1,0 +1,77 @@
+import type { Settings } from "../../config/settings.ts";
+import type { Observer, Run } from "../../core/sweep/context.ts";
+import { systemClock } from "../../system/clock.ts";
+import { newId } from "../../system/ids.ts";
+import type { Invocation } from "../invocation.ts";
+import { askPerson } from "../terminal/confirm.ts";
+import { VERSION } from "../version.ts";
+import { openBase, openProviders, openStorage, openWebhooks, type Shared } from "./adapters.ts";
+import type { RunLimits } from "./deadlines.ts";
+import { openJournal } from "./open-journal.ts";
+
+/** All that the core is given, over the base and the storage of the settings. Nothing is asked before it asks. */
+export async function openRun(
+  invocation: Invocation,
+  settings: Settings,
+  limits: RunLimits,
+  observer: Observer,
+  room: Run["room"],
+  shared: Shared | null = null,
+): Promise<{ readonly run: Run; close(): Promise<void> }> {
+  const base = openBase(settings, () => limits.remaining(), shared);
+  const storage = openStorage(settings, shared);
+  const providers = await openProviders(settings, storage);
+  const webhooks = await openWebhooks(settings);
+  const journal = openJournal(invocation, settings);
+  const run: Run = {
+    ...planOf(invocation, settings),
+    store: base.store,
+    probe: storage,
+    providers: providers.providers,
+    webhooks,
+    journal,
+    limits,
+    observer,
+    room,
+  };
+  return {
+    run,
+    async close() {
+      await Promise.all([base.close(), storage.close(), providers.close(), webhooks?.close(), journal?.close()]);
+    },
+  };
+}
+
+/** What flags and settings say of the sweep, without that which touches the world. */
+function planOf(
+  { command, flags }: Invocation,
+  settings: Settings,
+): Omit<Run, "store" | "probe" | "providers" | "webhooks" | "journal" | "limits" | "observer" | "room"> {
+  return {
+    command,
+    dryRun: flags.dryRun === true,
+    force: flags.force === true,
+    limit: flags.limit ?? null,
+    named: flags.job ?? null,
+    only: flags.operation ?? null,
+    policy: {
+      stuckStatuses: settings.jobs.stuckStatuses,
+      operations: settings.operations,
+      thresholds: settings.thresholds,
+      mode: command === "fail-old" ? "fail" : "recover",
+      failing: flags.fail !== false,
+    },
+    brake: settings.brake,
+    lateOutputs: settings.lateOutputs,
+    otherNames: settings.storage.otherNames,
+    completedStatus: settings.jobs.completedStatus,
+    failedStatus: settings.jobs.failedStatus,
+    via: flags.via ?? null,
+    signature: { runId: newId(), version: VERSION },
+    concurrency: settings.storage.concurrency,
+    requestsPerSecond: settings.airtable.requestsPerSecond,
+    clock: systemClock,
+    random: Math.random,
+    confirm: flags.confirm ? askPerson : null,
+  };
+}

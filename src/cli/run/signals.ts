@@ -1,0 +1,37 @@
+import { setMaxListeners } from "node:events";
+import { EXIT, type ExitCode } from "../exit-codes.ts";
+
+/** Whether the process was told to stop. */
+export interface Stop {
+  /** Aborted by the first SIGINT or SIGTERM. */
+  readonly signal: AbortSignal;
+  /** 130 or 143 after it, else null. */
+  code(): ExitCode | null;
+  dispose(): void;
+}
+
+/** Waits for SIGINT and SIGTERM until it is disposed of. A second one ends the process at once. */
+export function catchSignals(onSignal: (name: string) => void): Stop {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  let code: ExitCode | null = null;
+  const stop = (name: "SIGINT" | "SIGTERM") => {
+    const given = name === "SIGINT" ? EXIT.interrupted : EXIT.terminated;
+    if (code !== null) process.exit(given);
+    code = given;
+    onSignal(name);
+    controller.abort(new DOMException(name, "AbortError"));
+  };
+  const onInterrupt = () => stop("SIGINT");
+  const onTerminate = () => stop("SIGTERM");
+  process.on("SIGINT", onInterrupt);
+  process.on("SIGTERM", onTerminate);
+  return {
+    signal: controller.signal,
+    code: () => code,
+    dispose() {
+      process.off("SIGINT", onInterrupt);
+      process.off("SIGTERM", onTerminate);
+    },
+  };
+}

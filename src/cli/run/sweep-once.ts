@@ -1,0 +1,96 @@
+import type { Settings } from "../../config/settings.ts";
+import type { Instant } from "../../core/domain/job.ts";
+import type { Entry, Report } from "../../core/domain/report.ts";
+import { type Fault, isFault, UpstreamError } from "../../core/ports/ports.ts";
+import type { Room } from "../../core/sweep/room.ts";
+import { requestsOf, sweep } from "../../core/sweep/sweep.ts";
+import { EXIT, type ExitCode, exitCodeOf, exitCodeOfFault } from "../exit-codes.ts";
+import type { Invocation } from "../invocation.ts";
+import { type Progress, startProgress } from "../terminal/progress.ts";
+import type { Shared } from "./adapters.ts";
+import { armLimits, type RunLimits } from "./deadlines.ts";
+import { openRun } from "./open-sweep.ts";
+import type { Stop } from "./signals.ts";
+
+/** What came of one sweep. */
+export interface Outcome {
+  readonly runId: string;
+  readonly startedAt: Instant;
+  readonly finishedAt: Instant;
+  readonly requests: Report["requests"];
+  /** Null where the listing was not finished: then nothing was decided, and nothing written. */
+  readonly report: Report | null;
+  /** What cut the sweep short. */
+  readonly fault: Fault | null;
+  readonly code: ExitCode;
+}
+
+/** Who is told while the sweep is under way. */
+export interface Listener {
+  settled(entry: Entry): Promise<void>;
+  warn(message: string): void;
+}
+
+/** What a sweep takes place in. */
+export interface Frame {
+  readonly limits: RunLimits;
+  readonly progress: Progress;
+  /** Holds the cases, as long as the report is asked for them. */
+  readonly room: Room;
+  /** What it shares with sweeps of other bases; null where it is the only one. */
+  readonly shared: Shared | null;
+}
+
+/** The frame of one or more sweeps, to be ended after them. */
+export function openFrame({ flags, terminal }: Invocation, settings: Settings, stop: Stop) {
+  // A person who is asked takes the time they take.
+  const deadline = flags.confirm && flags.deadline === undefined ? null : settings.deadline;
+  const limits = armLimits(deadline, stop);
+  const progress = startProgress(terminal, flags.quiet === true);
+  return {
+    limits,
+    progress,
+    end() {
+      progress.stop();
+      limits.dispose();
+    },
+  };
+}
+
+/** One sweep over the base and the storage of the settings, until it is done, out of time or told to stop. */
+export async function sweepOnce(
+  invocation: Invocation,
+  settings: Settings,
+  listener: Listener,
+  stop: Stop,
+  { limits, progress, room, shared }: Frame,
+): Promise<Outcome> {
+  const { run, close } = await openRun(invocation, settings, limits, { ...progress, ...listener }, room, shared);
+  const { runId } = run.signature;
+  invocation.terminal.logAs({ runId });
+  const startedAt = run.clock.now();
+  const outcome = (report: Report | null, fault: Outcome["fault"], code: ExitCode): Outcome => {
+    return { runId, startedAt, finishedAt: run.clock.now(), requests: requestsOf(run), report, fault, code };
+  };
+  try {
+    const { report, fault } = await sweep(run);
+    return outcome(report, fault, stop.code() ?? codeOf(report, fault, invocation));
+  } catch (error) {
+    const stopped = stop.code();
+    if (stopped !== null) return outcome(null, null, stopped);
+    const fault = limits.reads.aborted ? outOfTime() : error;
+    if (!isFault(fault)) throw error;
+    return outcome(null, fault, exitCodeOfFault(fault));
+  } finally {
+    await close();
+  }
+}
+
+function codeOf(report: Report, fault: Outcome["fault"], { flags }: Invocation): ExitCode {
+  const code = exitCodeOf(report, fault);
+  return code === EXIT.done && flags.exitCode && report.summary.stuck > 0 ? EXIT.stuckFound : code;
+}
+
+function outOfTime(): UpstreamError {
+  return new UpstreamError("unavailable", "the listing was not finished within the deadline; nothing was decided");
+}

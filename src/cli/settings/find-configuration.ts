@@ -1,0 +1,97 @@
+import { type Env, type Environment, readEnvironment } from "../../config/env/environment.ts";
+import { readStorageKeys } from "../../config/env/storage-credentials.ts";
+import { type ConfigFile, readConfigFile } from "../../config/file/read-config-file.ts";
+import { ConfigError, type Problem } from "../../config/problems.ts";
+import type { Settings } from "../../config/settings.ts";
+import type { Found } from "../../doctor/configuration.ts";
+import type { Sandbox } from "../../sandbox/server.ts";
+import { configured, listsBases } from "./select-bases.ts";
+
+/** The configuration, with everything that is wrong with it: nothing of it is thrown. */
+export interface FoundConfiguration extends Found {
+  readonly environment: Environment;
+  /** Whether there is a token and a base id; without them the settings hold stand-ins. */
+  readonly hasBase: boolean;
+}
+
+/** The problems that leave the storage and the providers to be looked at. */
+const OF_THE_BASE = /^(AIRTABLE_(API_KEY|TOKEN)(_FILE)?|airtable\.baseId)$/;
+
+const [NO_TOKEN, NO_BASE] = ["", "appNone"];
+
+/**
+ * Finds the configuration for the base, or for each of several: then they differ in their settings.
+ *
+ * @param named the configuration file, and the bases of its list that are asked for; null where none is named
+ * @param sandbox stands in for the base and the bucket, and for the configuration file; null without one
+ */
+export async function findConfiguration(
+  env: Env,
+  named: { readonly file: string | null; readonly bases: readonly string[] | null },
+  sandbox: Sandbox | null,
+): Promise<readonly FoundConfiguration[]> {
+  const problems: Problem[] = [];
+  const read = environmentOf(sandbox === null ? env : { ...env, ...sandbox.env }, problems);
+  const environment = sandbox === null ? read : { ...read, storageKeys: readStorageKeys({}) };
+  const file = sandbox === null ? await fileOf(named.file, problems) : NO_FILE;
+  const found = file === null ? [null] : await settingsOf(file, environment, named.bases, problems);
+  return found.map((settings) => ({
+    environment,
+    path: file?.path ?? null,
+    problems,
+    settings,
+    hasBase: !problems.some(({ path }) => OF_THE_BASE.test(path)),
+    enabled: environment.pollingEnabled,
+  }));
+}
+
+const NO_FILE: ConfigFile = { path: null, content: {} };
+
+/** The environment without the variables that cannot be understood. */
+function environmentOf(env: Env, problems: Problem[]): Environment {
+  try {
+    return readEnvironment(env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    problems.push(...error.problems);
+    const wrong = new Set([...error.problems.map(({ path }) => path), "CREDENTIALS_DIRECTORY"]);
+    return readEnvironment(Object.fromEntries(Object.entries(env).filter(([name]) => !wrong.has(name))));
+  }
+}
+
+/** Null where there is one that cannot be read. */
+async function fileOf(named: string | null, problems: Problem[]): Promise<ConfigFile | null> {
+  try {
+    return await readConfigFile(named, process.cwd());
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    problems.push(...error.problems);
+    return null;
+  }
+}
+
+/** Of the base, or of each of several; a null alone where too much is wrong to tell. */
+async function settingsOf(
+  file: ConfigFile,
+  environment: Environment,
+  named: readonly string[] | null,
+  problems: Problem[],
+): Promise<readonly (Settings | null)[]> {
+  try {
+    return (await configured(file, environment, named, {})).bases;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    // Why a token could not be read says more than that there is none.
+    const told = problems.some(({ path }) => OF_THE_BASE.test(path));
+    problems.push(...error.problems.filter(({ path }) => !told || path !== "AIRTABLE_API_KEY"));
+    if (!error.problems.every(({ path }) => isLacking(path, file))) return [null];
+    const { token, baseId } = environment;
+    const standIn = listsBases(file) ? baseId : (baseId ?? NO_BASE);
+    return (await configured(file, { ...environment, token: token ?? NO_TOKEN, baseId: standIn }, named, {})).bases;
+  }
+}
+
+/** Whether it is the token or the base id that is not there. Beside a list of bases an id is one too many. */
+function isLacking(path: string, file: ConfigFile): boolean {
+  return OF_THE_BASE.test(path) && !(listsBases(file) && path === "airtable.baseId");
+}

@@ -1,0 +1,71 @@
+import { readEnvironment } from "../../config/env/environment.ts";
+import { readStorageKeys } from "../../config/env/storage-credentials.ts";
+import { readConfigFile } from "../../config/file/read-config-file.ts";
+import { ConfigError } from "../../config/problems.ts";
+import type { Settings } from "../../config/settings.ts";
+import { nearest } from "../../config/suggest.ts";
+import type { Sandbox } from "../../sandbox/server.ts";
+import type { Invocation } from "../invocation.ts";
+import { SANDBOX_JOURNAL } from "../sandbox.ts";
+import { type Configured, configured, theOne } from "./select-bases.ts";
+
+/**
+ * What a run is given, from flags, environment and configuration file; "disabled" where the environment says that
+ * nothing is to be written. Secrets that are found are kept off the terminal from here on.
+ *
+ * @param sandbox stands in for the base and the bucket, and for the configuration file; null without one
+ * @throws ConfigError with everything that is wrong
+ */
+export async function readSettings(invocation: Invocation, sandbox: Sandbox | null): Promise<Settings | "disabled"> {
+  const found = await readBases(invocation, sandbox);
+  return found === "disabled" ? found : theOne(found);
+}
+
+/** What a run is given, for the base or for each of several. */
+export async function readBases(
+  { command, flags, env, terminal }: Invocation,
+  sandbox: Sandbox | null,
+): Promise<Configured | "disabled"> {
+  const environment = readEnvironment(sandbox === null ? env : { ...env, ...sandbox.env });
+  if (environment.token !== null) terminal.keepSecret(environment.token);
+  if (!environment.pollingEnabled && command !== "scan") return "disabled";
+  const file =
+    sandbox === null ? await readConfigFile(flags.config ?? null, process.cwd()) : { path: null, content: {} };
+  // The sandbox's bucket is public; a key that is meant for another place must not be tried on it.
+  const surroundings = sandbox === null ? environment : { ...environment, storageKeys: readStorageKeys({}) };
+  const found = await configured(file, surroundings, flags.base ?? null, {
+    stuckAfter: flags.olderThan,
+    failAfter: flags.failAfter,
+    maxAge: flags.maxAge === "none" ? null : flags.maxAge,
+    concurrency: flags.concurrency,
+    deadline: flags.deadline,
+    via: flags.via,
+    journal: flags.journal ?? (sandbox === null ? undefined : SANDBOX_JOURNAL),
+    watching: {
+      metricsFile: flags.metricsFile,
+      pingUrl: flags.pingUrl,
+      notifyUrl: flags.notifyUrl,
+      flagsOnly: sandbox !== null || !isScheduled({ command, flags }),
+    },
+  });
+  for (const { secrets } of found.bases) for (const secret of secrets) terminal.keepSecret(secret);
+  checkOperations(flags.operation ?? [], found.bases);
+  return found;
+}
+
+/** Whether this may be the sweep that a scheduler runs, of which those who watch are told. */
+function isScheduled({ command, flags }: Pick<Invocation, "command" | "flags">): boolean {
+  return command === "recover" && !flags.dryRun && !flags.confirm && flags.job === undefined;
+}
+
+function checkOperations(named: readonly string[], bases: readonly Settings[]): void {
+  const known = [...new Set(bases.flatMap(({ operations }) => operations.map(({ name }) => name)))];
+  const problems = named
+    .filter((name) => !known.includes(name))
+    .map((name) => {
+      const guess = nearest(name, known);
+      const suggestion = guess === null ? "" : ` Did you mean ${guess}?`;
+      return { path: "--operation", message: `found "${name}"; allowed: ${known.join(", ")}.${suggestion}` };
+    });
+  if (problems.length > 0) throw new ConfigError(problems);
+}

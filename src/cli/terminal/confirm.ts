@@ -1,0 +1,16 @@
+import { createInterface } from "node:readline/promises";
+import type { Entry } from "../../core/domain/report.ts";
+import type { Consent } from "../../core/sweep/context.ts";
+import { inWords } from "./format.ts";
+
+/** Asks the person at the terminal about one job; anything but yes is no. */
+export async function askPerson({ id, operation, age, verdict }: Entry): Promise<Consent> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const what = verdict.kind === "fail" ? "Fail" : "Recover";
+    const answer = await terminal.question(`${what} ${id} (${operation}, ${inWords(age)})? [y/N] `);
+    return /^y(es)?$/i.test(answer.trim()) ? "yes" : "no";
+  } finally {
+    terminal.close();
+  }
+}

@@ -1,0 +1,172 @@
+import { isObject } from "../objects.ts";
+import { nca } from "../presets/nca.ts";
+import { DURATION_PATTERN } from "../schema/config.ts";
+import { fileSchema, type JsonSchema } from "./json-schema.ts";
+
+/** The variables of the environment that take a key's place. Those that have no key are in the page's own text. */
+const VARIABLES: Readonly<Record<string, string>> = {
+  "airtable.baseId": "AIRTABLE_BASE_ID",
+  "airtable.endpointUrl": "AIRTABLE_ENDPOINT_URL",
+  "airtable.requestsPerSecond": "STUCK_JOBS_AIRTABLE_RPS",
+  "thresholds.maxAge": "POLLING_MAX_AGE_HOURS",
+  "storage.baseUrl": "STUCK_JOBS_STORAGE_URL",
+  "storage.credentials.accessKeyId": "STUCK_JOBS_S3_ACCESS_KEY_ID",
+  "storage.credentials.secretAccessKey": "STUCK_JOBS_S3_SECRET_ACCESS_KEY",
+  "storage.credentials.sessionToken": "STUCK_JOBS_S3_SESSION_TOKEN",
+  "storage.credentials.region": "STUCK_JOBS_S3_REGION",
+  "watching.metricsFile": "STUCK_JOBS_METRICS_FILE",
+  "watching.pingUrl": "STUCK_JOBS_PING_URL",
+  "watching.notifyUrl": "STUCK_JOBS_NOTIFY_URL",
+  "providers.nca.baseUrl": "NCA_BASE_URL",
+  "providers.goapi.baseUrl": "GOAPI_BASE_URL",
+};
+
+/** One key of the configuration, for the table of its section. */
+export interface Key {
+  readonly path: string;
+  readonly type: string;
+  /** As a file would have it; null where there is none. */
+  readonly default: string | null;
+  readonly description: string;
+  readonly variable: string | null;
+}
+
+/** Every key that a file may have, in the order of the schema. Containers are keys too. */
+export function configurationKeys(): readonly Key[] {
+  return keysOf(fileSchema(), "");
+}
+
+function keysOf(schema: JsonSchema, path: string): readonly Key[] {
+  const named = Object.entries(schema.properties ?? {}).flatMap(([name, each]) =>
+    keyAndBelow(each, path === "" ? name : `${path}.${name}`),
+  );
+  const { additionalProperties } = schema;
+  const any = typeof additionalProperties === "object" && hasKeys(additionalProperties);
+  return any ? [...named, ...keyAndBelow(additionalProperties, `${path}.<name>`)] : named;
+}
+
+function keyAndBelow(schema: JsonSchema, path: string): readonly Key[] {
+  const [whole] = alternatives(schema).filter(hasKeys);
+  const inList = alternatives(schema.items ?? {}).find(hasKeys);
+  return [
+    {
+      path,
+      type: typeOf(schema),
+      default: defaultOf(schema, path),
+      description: schema.description ?? "",
+      variable: VARIABLES[path] ?? null,
+    },
+    ...(whole === undefined ? [] : keysOf(whole, path)),
+    ...(inList === undefined ? [] : keysOf(inList, `${path}[]`)),
+  ];
+}
+
+function hasKeys({ properties, additionalProperties, anyOf }: JsonSchema): boolean {
+  if (anyOf !== undefined) return anyOf.some(hasKeys);
+  return properties !== undefined || (typeof additionalProperties === "object" && hasKeys(additionalProperties));
+}
+
+function alternatives(schema: JsonSchema): readonly JsonSchema[] {
+  return schema.anyOf ?? [schema];
+}
+
+function typeOf(schema: JsonSchema): string {
+  const { anyOf, const: fixed, enum: words, type, items, properties, pattern } = schema;
+  if (anyOf !== undefined) return [...new Set(anyOf.map(typeOf))].join(" or ");
+  if (fixed !== undefined) return code(fixed);
+  if (words !== undefined) return words.map(code).join(", ");
+  if (pattern === DURATION_PATTERN) return "duration";
+  switch (type) {
+    case "array":
+      return `list of ${typeOf(items ?? {})}`;
+    case "object":
+      return properties === undefined ? "map" : "keys below";
+    case "string":
+      return "text";
+    case "integer":
+    case "number":
+      return `${type === "integer" ? "whole number" : "number"}${range(schema)}`;
+    default:
+      return typeof type === "string" ? type : (type?.join(" or ") ?? "any");
+  }
+}
+
+function range({ minimum, maximum, exclusiveMinimum }: JsonSchema): string {
+  const most = typeof maximum === "number" && maximum < Number.MAX_SAFE_INTEGER ? maximum : null;
+  if (typeof minimum === "number") return most === null ? ` from ${minimum}` : ` from ${minimum} to ${most}`;
+  const above = typeof exclusiveMinimum === "number" ? ` above ${exclusiveMinimum}` : "";
+  return most === null ? above : `${above}, at most ${most}`;
+}
+
+/** What the preset `nca` says, or else the schema. */
+function defaultOf(schema: JsonSchema, path: string): string | null {
+  const preset = path.split(".").reduce<unknown>((value, key) => (isObject(value) ? value[key] : undefined), nca);
+  const value = preset === undefined || isObject(preset) ? schema.default : preset;
+  if (value === undefined || (isObject(value) && Object.keys(value).length === 0)) return null;
+  // The list of all names that NCA's worker gives would fill a page of its own.
+  return Array.isArray(value) && value.length > 3 ? `${value.length} names of the preset \`nca\`` : code(value);
+}
+
+function code(value: unknown): string {
+  return `\`${typeof value === "string" && value !== "" ? value : JSON.stringify(value)}\``;
+}
+
+/** The page docs/configuration.md. */
+export function configurationPage(): string {
+  const keys = configurationKeys();
+  const sections = [...new Set(keys.map(({ path }) => path.split(/[.[]/, 1).join()))];
+  const single = sections.filter((name) => keys.filter(({ path }) => isIn(path, name)).length === 1);
+  const tables = sections
+    .filter((name) => !single.includes(name))
+    .map((name) => {
+      const [head, ...below] = keys.filter(({ path }) => isIn(path, name));
+      return `## ${name}\n\n${head?.description ?? ""}\n\n${table(below)}`;
+    });
+  const top = table(keys.filter(({ path }) => single.includes(path)));
+  return `${INTRODUCTION}\n\n## At the top\n\n${top}\n\n${tables.join("\n\n")}\n\n${ENVIRONMENT}\n`;
+}
+
+function isIn(path: string, section: string): boolean {
+  return path === section || path.startsWith(`${section}.`) || path.startsWith(`${section}[]`);
+}
+
+function table(keys: readonly Key[]): string {
+  const rows = keys.map((key) => {
+    const variable = key.variable === null ? "" : ` Environment: \`${key.variable}\`.`;
+    const cells = [`\`${key.path}\``, key.type, key.default ?? "", `${key.description}${variable}`];
+    return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  });
+  return ["| key | type | default | meaning |", "|---|---|---|---|", ...rows].join("\n");
+}
+
+const INTRODUCTION = `# Configuration
+
+Written by \`npm run docs:config\` from the schema that the program checks by.
+
+The file is \`.stuck-jobsrc.yaml\` (or \`.json\`, \`.js\`, \`.ts\`, or the key \`stuck-jobs\` in package.json), in the working
+directory or above it, or what \`--config\` names. \`stuck-jobs init\` writes one from your base's schema, and
+[examples/stuck-jobsrc.yaml](../examples/stuck-jobsrc.yaml) shows the most of it. What a file says is laid over the preset,
+key by key; lists are replaced whole. The defaults below are those of the preset \`nca\`. Unknown keys are errors.
+
+Precedence: flag, environment, file, preset. Durations are \`90s\`, \`5m\`, \`1h\`, \`7d\`.
+
+Editors complete and check a file by \`schema/stuck-jobsrc.schema.json\` of the package. \`init\` writes the line that
+names it; in JSON it is the key \`$schema\`:
+
+\`\`\`yaml
+# yaml-language-server: $schema=./node_modules/stuck-jobs/schema/stuck-jobsrc.schema.json
+\`\`\``;
+
+const ENVIRONMENT = `## Only in the environment
+
+Every secret may also come from the file that \`NAME_FILE\` names, or from the systemd credential \`NAME\`.
+
+| variable | default | meaning |
+|---|---|---|
+| \`AIRTABLE_API_KEY\`, or \`AIRTABLE_TOKEN\` | | The token. A secret. |
+| \`POLLING_ENABLED\` | \`true\` | With \`false\`, \`recover\` and \`fail-old\` do nothing, and say so. |
+| \`POLLING_INTERVAL_MINUTES\` | \`2\` | How often the schedule runs: \`schedule\`, the deadline and \`doctor\` go by it. |
+| \`NCA_API_KEY\`, \`GOAPI_API_KEY\` | | Keys of the providers. Secrets. |
+| \`NCA_S3_ACCESS_KEY\`, \`NCA_S3_SECRET_KEY\`, \`NCA_S3_REGION\` | | The storage's key under the names that NCA Toolkit gives it. Secrets. |
+| \`STUCK_JOBS_WEBHOOK_SECRET\` | | What webhooks that are sent again are signed with. A secret. |
+| \`NO_COLOR\`, \`CI\` | | No colours; no progress line. |`;

@@ -1,0 +1,135 @@
+import type { Problem } from "../problems.ts";
+import type { Config } from "../schema/config.ts";
+import type { Env } from "./environment.ts";
+import { readSecret, text } from "./variables.ts";
+
+/** What one family of variables says of the key to the storage; null where it is silent. */
+export interface StorageKey {
+  readonly accessKeyId: string | null;
+  readonly secretAccessKey: string | null;
+  readonly sessionToken: string | null;
+  readonly region: string | null;
+  /** What could not be read of it. Only of interest where this family is used. */
+  readonly problems: readonly Problem[];
+}
+
+/** The families: our own names, those of NCA Toolkit's worker with a prefix, and those of every AWS tool. */
+export interface StorageKeys {
+  readonly own: StorageKey;
+  readonly nca: StorageKey;
+  readonly aws: StorageKey;
+}
+
+/** The key that requests to the storage are signed with. `region` is null where the host is to tell it. */
+export interface StorageCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string | null;
+  readonly region: string | null;
+}
+
+/** NCA's own variables are S3_ACCESS_KEY, S3_SECRET_KEY and S3_REGION. */
+const NAMES = {
+  own: {
+    accessKeyId: "STUCK_JOBS_S3_ACCESS_KEY_ID",
+    secretAccessKey: "STUCK_JOBS_S3_SECRET_ACCESS_KEY",
+    sessionToken: "STUCK_JOBS_S3_SESSION_TOKEN",
+    region: "STUCK_JOBS_S3_REGION",
+  },
+  nca: {
+    accessKeyId: "NCA_S3_ACCESS_KEY",
+    secretAccessKey: "NCA_S3_SECRET_KEY",
+    sessionToken: "NCA_S3_SESSION_TOKEN",
+    region: "NCA_S3_REGION",
+  },
+  aws: {
+    accessKeyId: "AWS_ACCESS_KEY_ID",
+    secretAccessKey: "AWS_SECRET_ACCESS_KEY",
+    sessionToken: "AWS_SESSION_TOKEN",
+    region: "AWS_REGION",
+  },
+} as const;
+
+/** Reads all families; what cannot be read is kept with its family. */
+export function readStorageKeys(env: Env): StorageKeys {
+  return { own: readKey(env, NAMES.own), nca: readKey(env, NAMES.nca), aws: readKey(env, NAMES.aws) };
+}
+
+function readKey(env: Env, names: (typeof NAMES)[keyof typeof NAMES]): StorageKey {
+  const problems: Problem[] = [];
+  return {
+    accessKeyId: readSecret(env, names.accessKeyId, problems),
+    secretAccessKey: readSecret(env, names.secretAccessKey, problems),
+    sessionToken: readSecret(env, names.sessionToken, problems),
+    region: text(env, names.region),
+    problems,
+  };
+}
+
+/**
+ * The first of our own variables, NCA's, the configuration file and, where that says `from: aws`, AWS's that hold a
+ * key, whole. AWS's are on many machines for other reasons: taken unasked, they would sign the requests to a public
+ * bucket that knows nothing of them, and be refused.
+ */
+export function settleCredentials(
+  configured: Config["storage"]["credentials"],
+  keys: StorageKeys,
+): { readonly credentials: StorageCredentials | null; readonly problems: readonly Problem[] } {
+  const found = candidates(configured, keys).find(
+    ({ key }) => key.accessKeyId !== null || key.secretAccessKey !== null || key.problems.length > 0,
+  );
+  if (found === undefined) return { credentials: null, problems: configured === undefined ? [] : [noKey(configured)] };
+  const { key, names } = found;
+  const region = key.region ?? keys.own.region ?? configured?.region ?? null;
+  const { accessKeyId, secretAccessKey, sessionToken, problems } = key;
+  if (problems.length > 0) return { credentials: null, problems };
+  if (accessKeyId === null) return { credentials: null, problems: [half(names.accessKeyId, names.secretAccessKey)] };
+  if (secretAccessKey === null) {
+    return { credentials: null, problems: [half(names.secretAccessKey, names.accessKeyId)] };
+  }
+  return { credentials: { accessKeyId, secretAccessKey, sessionToken, region }, problems: [] };
+}
+
+/** What of a key must never be shown. Its id is no secret: alone it opens nothing. */
+export function secretsOf(credentials: StorageCredentials | null): readonly string[] {
+  return [credentials?.secretAccessKey, credentials?.sessionToken].filter((secret) => typeof secret === "string");
+}
+
+interface Candidate {
+  readonly key: StorageKey;
+  readonly names: { readonly accessKeyId: string; readonly secretAccessKey: string };
+}
+
+function candidates(configured: Config["storage"]["credentials"], keys: StorageKeys): readonly Candidate[] {
+  const inFile: StorageKey = {
+    accessKeyId: configured?.accessKeyId ?? null,
+    secretAccessKey: configured?.secretAccessKey ?? null,
+    sessionToken: configured?.sessionToken ?? null,
+    region: configured?.region ?? null,
+    problems: [],
+  };
+  return [
+    { key: keys.own, names: NAMES.own },
+    { key: keys.nca, names: NAMES.nca },
+    {
+      key: inFile,
+      names: {
+        accessKeyId: "storage.credentials.accessKeyId",
+        secretAccessKey: "storage.credentials.secretAccessKey",
+      },
+    },
+    ...(configured?.from === "aws" ? [{ key: keys.aws, names: NAMES.aws }] : []),
+  ];
+}
+
+function half(missing: string, there: string): Problem {
+  return { path: missing, message: `missing; ${there} is set, and a key needs both` };
+}
+
+function noKey({ from }: { readonly from?: "aws" | undefined }): Problem {
+  const names = from === "aws" ? NAMES.aws : NAMES.own;
+  return {
+    path: "storage.credentials",
+    message: `no key to sign with; set ${names.accessKeyId} and ${names.secretAccessKey}, or take storage.credentials out`,
+  };
+}

@@ -1,0 +1,185 @@
+import type { Environment } from "../env/environment.ts";
+import type { ConfigFile } from "../file/read-config-file.ts";
+import { isObject } from "../objects.ts";
+import { ConfigError, type Problem } from "../problems.ts";
+import { basesSchema } from "../schema/config.ts";
+import { BASE_ID } from "../schema/formats.ts";
+import { problemsOf } from "../schema/issues.ts";
+import { type Overrides, type Settings, settle } from "../settings.ts";
+import { nearest } from "../suggest.ts";
+import { hint } from "./resolve.ts";
+
+/**
+ * The bases of a file that lists them, each with what it says laid over the rest of the file. A list of one is a list.
+ *
+ * @throws ConfigError with everything that is wrong at once: under `bases[n]` what one of them brought in
+ */
+export function settleBases(file: ConfigFile, environment: Environment, overrides: Overrides): readonly Settings[] {
+  const { bases: list, ...rest } = isObject(file.content) ? file.content : {};
+  const problems: Problem[] = [...problemsOfList(list), ...problemsAtTheTop(rest)];
+  const items = Array.isArray(list) ? list.filter(isObject) : [];
+  const shared: ConfigFile = { path: file.path, content: rest };
+  const settled = items.map((item) => {
+    const { baseId, name, ...own } = item;
+    const id = typeof baseId === "string" ? baseId : "";
+    return {
+      id,
+      name: typeof name === "string" ? name : id,
+      ...attempt({ ...shared, own }, id, environment, overrides),
+    };
+  });
+  problems.push(
+    ...placed(
+      settled.map(({ problems }) => problems),
+      shared,
+      environment,
+      overrides,
+    ),
+  );
+  if (problems.length > 0) throw new ConfigError(problems, hint(file));
+  const ids = settled.map(({ id }) => id);
+  return settled.flatMap(({ id, name, settings }) =>
+    settings === null ? [] : [{ ...settings, base: { id, name, others: ids.filter((other) => other !== id) } }],
+  );
+}
+
+/**
+ * Those that were asked for, by name or id: by the flag, else by the environment, else all.
+ *
+ * @throws ConfigError where none is called so
+ */
+export function picked(
+  bases: readonly Settings[],
+  named: readonly string[] | null,
+  { baseId }: Pick<Environment, "baseId">,
+): readonly Settings[] {
+  const wanted = named ?? (baseId === null ? null : [baseId]);
+  if (wanted === null) return bases;
+  const path = named === null ? "AIRTABLE_BASE_ID" : "--base";
+  const problems = wanted
+    .filter((name) => !bases.some((settings) => isCalled(settings, name)))
+    .map((name) => ({ path, message: `found "${name}"; allowed: ${listed(bases)}.${guess(name, bases)}` }));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return bases.filter((settings) => wanted.some((name) => isCalled(settings, name)));
+}
+
+/** The bases as a person picks among them. */
+export function listed(bases: readonly Settings[]): string {
+  return bases.map(({ base }) => (base?.name === base?.id ? base?.id : `${base?.name} (${base?.id})`)).join(", ");
+}
+
+function isCalled({ base }: Settings, name: string): boolean {
+  return base?.name === name || base?.id === name;
+}
+
+function guess(name: string, bases: readonly Settings[]): string {
+  const found = nearest(
+    name,
+    bases.flatMap(({ base }) => (base === null ? [] : [base.name])),
+  );
+  return found === null ? "" : ` Did you mean ${found}?`;
+}
+
+/** What is wrong with the list itself: its form, and who is called the same. */
+function problemsOfList(list: unknown): readonly Problem[] {
+  const checked = basesSchema.safeParse({ bases: list });
+  const problems = checked.success ? [] : problemsOf(checked.error, { bases: list }, basesSchema).map(indexed);
+  const items = Array.isArray(list) ? list.map((item) => (isObject(item) ? item : {})) : [];
+  const owners = new Map<unknown, string>();
+  const doubles = items.flatMap(({ baseId, name }, n) =>
+    Object.entries({ baseId, name }).flatMap(([key, value]): readonly Problem[] => {
+      const path = `bases[${n}].${key}`;
+      const owner = owners.get(value);
+      if (value !== undefined && owner === undefined) owners.set(value, path);
+      if (value === undefined || owner === undefined || owner === `bases[${n}].baseId`) return [];
+      return [{ path, message: `found "${value}", which is ${owner} already` }];
+    }),
+  );
+  return [...problems, ...doubles, ...items.flatMap(misplacedIn)];
+}
+
+/** What no single base can have. */
+function misplacedIn(item: Readonly<Record<string, unknown>>, n: number): readonly Problem[] {
+  const { airtable, watching } = item;
+  const wrong: readonly (readonly [boolean, string, string])[] = [
+    [isObject(airtable) && "baseId" in airtable, "airtable.baseId", `belongs beside name: bases[${n}].baseId`],
+    [
+      isObject(watching) && "pingUrl" in watching,
+      "watching.pingUrl",
+      "is one for the whole run: it belongs at the top",
+    ],
+    ["bases" in item, "bases", "a base holds no further ones"],
+    ["$schema" in item, "$schema", "belongs at the top"],
+  ];
+  return wrong.flatMap(([isThere, path, message]) => (isThere ? [{ path: `bases[${n}].${path}`, message }] : []));
+}
+
+function problemsAtTheTop({ airtable }: Readonly<Record<string, unknown>>): readonly Problem[] {
+  if (!isObject(airtable) || !("baseId" in airtable)) return [];
+  return [{ path: "airtable.baseId", message: "stands beside bases, which name theirs: leave it out, or the list" }];
+}
+
+interface Attempt {
+  readonly settings: Settings | null;
+  readonly problems: readonly Problem[];
+}
+
+/** What is wrong with the id is told by the list: here a stand-in serves. */
+function attempt(file: ConfigFile, id: string, environment: Environment, overrides: Overrides): Attempt {
+  const baseId = BASE_ID.test(id) ? id : "appNone";
+  const { own = {}, ...rest } = file;
+  const { bases: _, $schema: __, ...laid } = own;
+  try {
+    return { settings: settle({ ...rest, own: laid }, { ...environment, baseId }, overrides), problems: [] };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { settings: null, problems: error.problems };
+  }
+}
+
+/**
+ * Says of each problem where it comes from: once what is wrong in the part that all share, and else under the base.
+ * Whatever the shared part lacks, each base may bring: missing it is that base's matter, unless it is everyone's.
+ */
+function placed(
+  perBase: readonly (readonly Problem[])[],
+  shared: ConfigFile,
+  environment: Environment,
+  overrides: Overrides,
+): readonly Problem[] {
+  if (perBase.every((problems) => problems.length === 0)) return [];
+  const ofAll = attempt(shared, "", environment, overrides).problems;
+  const isShared = (problem: Problem) =>
+    ofAll.some((each) => isSame(each, problem)) &&
+    (isAt(shared.content, problem.path) || perBase.every((problems) => problems.some((each) => isSame(each, problem))));
+  return [
+    ...ofAll.filter(
+      (each) => isShared(each) && perBase.some((problems) => problems.some((other) => isSame(each, other))),
+    ),
+    ...perBase.flatMap((problems, n) =>
+      problems
+        .filter((problem) => !isShared(problem))
+        .map(({ path, message }) => ({ path: `bases[${n}]${path === "" ? "" : `.${path}`}`, message })),
+    ),
+  ];
+}
+
+function isSame(one: Problem, other: Problem): boolean {
+  return one.path === other.path && one.message === other.message;
+}
+
+function isAt(content: unknown, path: string): boolean {
+  return (
+    path
+      .split(".")
+      .reduce<unknown>(
+        (value, key) => (isObject(value) || Array.isArray(value) ? Reflect.get(value, key) : undefined),
+        content,
+      ) !== undefined
+  );
+}
+
+/** "bases.3.name" as "bases[3].name". */
+function indexed({ path, message }: Problem): Problem {
+  return { path: path.replace(/^bases\.(\d+)/, "bases[$1]"), message };
+}

@@ -1,0 +1,35 @@
+import type { Operation } from "../../core/domain/job.ts";
+import type { Environment } from "../env/environment.ts";
+import type { Problem } from "../problems.ts";
+import type { Config } from "../schema/config.ts";
+
+/** Where webhooks may be sent again, and how they are signed. */
+export interface WebhookSettings {
+  /** `host` or `host:port`, in lower case. */
+  readonly allowHosts: readonly string[];
+  readonly signature: { readonly header: string; readonly prefix: string; readonly secret: string } | null;
+}
+
+/** `problems` gets a missing secret, and operations whose webhook could not be made or sent anywhere. */
+export function settleWebhooks(
+  config: Config,
+  operations: readonly Operation[],
+  environment: Environment,
+  problems: Problem[],
+): WebhookSettings {
+  const { allowHosts, signature } = config.webhooks;
+  if (operations.some(({ via }) => via === "webhook") && allowHosts.length === 0) {
+    problems.push({ path: "webhooks.allowHosts", message: "missing; a job is to be completed via its webhook" });
+  }
+  for (const [name, { via, webhookEndpoint }] of Object.entries(config.operations)) {
+    if (via !== "webhook" || webhookEndpoint !== null) continue;
+    const message = "missing; without it the provider's webhook cannot be made again";
+    problems.push({ path: `operations.${name}.webhookEndpoint`, message });
+  }
+  if (signature === null) return { allowHosts, signature };
+  const secret = environment.secret("STUCK_JOBS_WEBHOOK_SECRET", problems);
+  if (secret === null) {
+    problems.push({ path: "webhooks.signature", message: "no secret; set STUCK_JOBS_WEBHOOK_SECRET" });
+  }
+  return { allowHosts, signature: { header: signature.header, prefix: signature.prefix, secret: secret ?? "" } };
+}

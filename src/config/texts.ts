@@ -1,8 +1,0 @@
-import * as z from "zod";
-import { isPlainHttpUrl } from "./forms.ts";
-
-export const text = z.string().min(1);
-
-export const httpUrl = z.string().refine(isPlainHttpUrl, {
-  error: "expected an http or https URL without user, password, query and fragment",
-});

@@ -1,0 +1,98 @@
+import type { HeldOperation } from "../sweep/decide/brake.ts";
+import type { Consultation } from "../sweep/probe/ask-provider.ts";
+import type { Herd } from "../sweep/report/incidents.ts";
+import type { Output, Sighting } from "./evidence.ts";
+import type { Duration, Instant, Target } from "./job.ts";
+import type { Verdict, VerdictKind } from "./verdict.ts";
+
+export type Command = "scan" | "recover" | "fail-old";
+
+/** What became of one job: a row of the table, a line of ndjson, an entry of `jobs`. */
+export interface Entry {
+  readonly id: string;
+  readonly externalId: string | null;
+  readonly type: string | null;
+  readonly operation: string | null;
+  readonly status: string;
+  readonly age: Duration | null;
+  readonly verdict: Verdict;
+  /** Whether the base was changed accordingly. Never in a dry run. */
+  readonly applied: boolean;
+  readonly target: Target | null;
+  readonly sightings: readonly Sighting[];
+  readonly consultation: Consultation | null;
+  /** Why a write did not come about, in the base's own words. */
+  readonly error: string | null;
+}
+
+/**
+ * The jobs of a report: a list, or what may be asked like one. There may be more of them than should be in memory at
+ * once, so keep of them only what is needed.
+ */
+export interface Entries extends Iterable<Entry> {
+  readonly length: number;
+  some(test: (entry: Entry) => boolean): boolean;
+  find(test: (entry: Entry) => boolean): Entry | undefined;
+  filter(test: (entry: Entry) => boolean): readonly Entry[];
+  map<T>(make: (entry: Entry) => T): readonly T[];
+  flatMap<T>(make: (entry: Entry) => T | readonly T[]): readonly T[];
+}
+
+/** Counts of what was done; in a dry run and in a scan, of what would be done. They add up to `stuck`. */
+export interface Summary {
+  readonly stuck: number;
+  readonly recovered: number;
+  readonly failed: number;
+  readonly waiting: number;
+  readonly skipped: number;
+  readonly unknown: number;
+  readonly errors: number;
+}
+
+/** One run, as data. */
+export interface Report {
+  readonly command: Command;
+  readonly dryRun: boolean;
+  readonly runId: string;
+  readonly version: string;
+  readonly startedAt: Instant;
+  readonly finishedAt: Instant;
+  /** Whether jobs were left to the next run for want of time, or because of `--limit`. */
+  readonly truncated: boolean;
+  readonly summary: Summary;
+  readonly requests: { readonly airtable: number; readonly storage: number; readonly provider: number };
+  /** The operations whose fails were held back; null when none were. */
+  readonly brake: readonly HeldOperation[] | null;
+  /** What several of the jobs have in common. */
+  readonly herds: readonly Herd[];
+  readonly entries: Entries;
+}
+
+const COUNTED_AS: Readonly<Record<VerdictKind, keyof Summary>> = {
+  recover: "recovered",
+  fail: "failed",
+  wait: "waiting",
+  skip: "skipped",
+  unknown: "unknown",
+};
+
+/** Counts entries: one with an error counts as an error and as nothing else. */
+export function summarise(entries: Entries): Summary {
+  const counts = { stuck: entries.length, recovered: 0, failed: 0, waiting: 0, skipped: 0, unknown: 0, errors: 0 };
+  for (const entry of entries) counts[entry.error === null ? COUNTED_AS[entry.verdict.kind] : "errors"] += 1;
+  return counts;
+}
+
+/** The output that an entry speaks of, if one was seen. */
+export function outputOf(entry: Entry): Output | null {
+  switch (entry.verdict.kind) {
+    case "recover":
+      return entry.verdict.output;
+    case "skip":
+      return entry.verdict.output ?? null;
+    case "fail":
+    case "wait":
+    case "unknown":
+      return null;
+  }
+}

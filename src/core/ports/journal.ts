@@ -1,0 +1,120 @@
+import type { Calibration, Sighting } from "../domain/evidence.ts";
+import type { Duration, Instant } from "../domain/job.ts";
+import type { Signature } from "../domain/notes.ts";
+import type { ReplayAnswer, WriteResult } from "./ports.ts";
+
+/** A file as the journal names it. Its URL is never told: it opens the file to whoever reads along. */
+export interface JournalFile {
+  /** Null for one that was handed over by its URL: Airtable gives the id afterwards. */
+  readonly id: string | null;
+  readonly filename: string;
+  readonly size: number | null;
+}
+
+/** What a cell held, or was to hold; null where it was blank. `opaque` is what cannot be written back as it was read. */
+export type JournalCell = string | number | boolean | null | readonly JournalFile[] | { readonly opaque: string };
+
+/** A field of a write, as it was just read and as it is to be. */
+export interface Change {
+  readonly before: JournalCell;
+  readonly after: JournalCell;
+}
+
+/** By what a write is justified. */
+export interface JournalEvidence {
+  readonly sightings: readonly Sighting[];
+  /** What its provider was asked and said; null where none was asked. */
+  readonly provider: { readonly name: string; readonly kind: string; readonly detail: string } | null;
+  /** What "missing" looks like where its output would lie; null where it made no difference. */
+  readonly calibration: Calibration | null;
+}
+
+/** A job as the journal names it. */
+export interface JournalJob {
+  readonly id: string;
+  readonly externalId: string | null;
+  readonly operation: string | null;
+  /** From when its age counts; null where it is not known. */
+  readonly since: Instant | null;
+  readonly age: Duration | null;
+}
+
+/** One record of a write, told before it is sent. */
+export interface Announced {
+  /** The job on whose account the record is written. */
+  readonly job: JournalJob;
+  /** Null: the job itself. Its fields are `status`, `responsePayload` and `error`; a target's are named as in the base. */
+  readonly target: { readonly table: string; readonly id: string } | null;
+  readonly fields: Readonly<Record<string, Change>>;
+  /** The line that is added to the job's notes. */
+  readonly note: string | null;
+  readonly reason: string;
+  readonly detail: string;
+  readonly evidence: JournalEvidence;
+  /** The run whose write this one takes back; null in a sweep. */
+  readonly undoes: string | null;
+}
+
+/** A job that was judged, with all that its verdict rests on, so that it can be judged again by other rules. */
+export interface Judged {
+  /** The job as it was listed, without its bulky texts. */
+  readonly job: unknown;
+  readonly operation: string | null;
+  readonly late: boolean;
+  readonly looks: unknown;
+  readonly consultation: unknown;
+  /** What triage and decide said of it, before it came to writing. */
+  readonly decided: { readonly kind: string; readonly reason: string };
+  /** What became of it. */
+  readonly verdict: { readonly kind: string; readonly reason: string; readonly detail: string };
+  readonly applied: boolean;
+  readonly error: string | null;
+}
+
+/** What all verdicts of a run rest on. */
+export interface JudgedRun {
+  /** The server's time by which ages were counted. */
+  readonly now: Instant;
+  readonly calibration: Calibration | null;
+  /** How many jobs of each operation polling had failed lately. */
+  readonly failedBefore: Readonly<Record<string, number>>;
+  /** The operations on which the brake came down. */
+  readonly held: readonly string[];
+  readonly force: boolean;
+}
+
+/** What was written, and why, in a form that outlasts the run. */
+export interface Journal {
+  /**
+   * Records writes, of one request, and makes them durable: only then may they be sent. Gives back what is to be
+   * called with the base's results, in the same order.
+   *
+   * @throws JournalError where a journal that was asked for cannot be written: then nothing may be
+   */
+  announce(
+    writes: readonly Announced[],
+    by: Signature & { readonly command: string },
+  ): Promise<(results: readonly WriteResult[]) => Promise<void>>;
+  /**
+   * Records that a job's lost webhook is to be sent again, in the same way: what its handler writes is not told by any
+   * trace in the base. Gives back what is to be called with the answer.
+   *
+   * @throws JournalError as `announce` does
+   */
+  announceWebhook(
+    job: JournalJob,
+    by: Signature & { readonly command: string },
+  ): Promise<(answer: ReplayAnswer) => Promise<void>>;
+  /** Records what was judged, in a run that has announced something; does nothing in another. */
+  judged(run: JudgedRun, jobs: Iterable<Judged>, by: Signature & { readonly command: string }): Promise<void>;
+}
+
+/** A journal that was asked for cannot be written. `message` says what was tried and what came back. */
+export class JournalError extends Error {
+  readonly hint: string;
+  constructor(message: string, hint: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "JournalError";
+    this.hint = hint;
+  }
+}

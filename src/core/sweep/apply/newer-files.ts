@@ -1,0 +1,53 @@
+import type { Job } from "../../domain/job.ts";
+import { COMPLETED_MARK } from "../../domain/notes.ts";
+import { externalIdsIn } from "../../domain/output-names.ts";
+import type { Run } from "../context.ts";
+import { CHUNK } from "./batches.ts";
+import type { TargetCheck } from "./preconditions.ts";
+import type { Recovery } from "./write-recoveries.ts";
+
+/** A job and the target it is for, as they were just read. */
+interface Checked {
+  readonly recovery: Recovery;
+  readonly job: Job;
+  readonly check: TargetCheck;
+}
+
+/** Another job's file in the target. */
+export interface Newer {
+  readonly file: string;
+  readonly owner: Job;
+  /**
+   * This tool put it there and completed its job. The job at hand is then one that it had yet to close: the sweep that
+   * delivered the newer file was cut short.
+   */
+  readonly deliveredByUs: boolean;
+}
+
+/** Of the other files in the targets, those that belong to a newer job, or to one whose age is not known. */
+export async function findNewer(checked: readonly Checked[], run: Run): Promise<ReadonlyMap<Recovery, Newer>> {
+  const others = checked.flatMap(({ recovery, job, check }) => {
+    const files = "files" in check ? check.files : [];
+    return files.flatMap((file) => {
+      const externalIds = externalIdsIn(recovery.candidate.operation, file);
+      return externalIds.map((externalId) => ({ recovery, job, file, externalId }));
+    });
+  });
+  const ids = [...new Set(others.map(({ externalId }) => externalId))];
+  const jobs: Job[] = [];
+  for (let start = 0; start < ids.length; start += CHUNK) {
+    jobs.push(...(await run.store.findJobs(ids.slice(start, start + CHUNK), run.limits.reads)));
+  }
+  const found = new Map<Recovery, Newer>();
+  for (const { recovery, job, file, externalId } of others) {
+    const owner = jobs.find((each) => each.externalId === externalId && each.id !== job.id && !isOlder(each, job));
+    if (owner === undefined || found.get(recovery)?.deliveredByUs) continue;
+    const deliveredByUs = owner.status === run.completedStatus && owner.notes.includes(COMPLETED_MARK);
+    found.set(recovery, { file, owner, deliveredByUs });
+  }
+  return found;
+}
+
+function isOlder(job: Job, than: Job): boolean {
+  return job.since.kind === "at" && than.since.kind === "at" && job.since.at < than.since.at;
+}

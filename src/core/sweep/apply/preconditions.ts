@@ -1,0 +1,100 @@
+import { fileNameOf, type Output } from "../../domain/evidence.ts";
+import type { Job, Operation, Since } from "../../domain/job.ts";
+import { operationOf, targetOf } from "../../domain/target.ts";
+import type { Candidate, Policy } from "../../domain/verdict.ts";
+import type { Attachment, AttachmentValue, TargetRecord } from "../../ports/ports.ts";
+
+/** What a job that was just read again allows. */
+export type JobCheck =
+  /** It is as it was when the verdict was given; its target is known for certain now. */
+  | { readonly kind: "as-judged"; readonly job: Job; readonly targetId: string | null }
+  /** This very run has changed it already: an answer was lost, the write was not. */
+  | { readonly kind: "done" }
+  | { readonly kind: "changed"; readonly detail: string };
+
+/**
+ * Compares a job that was just read with the verdict on it. No write may rest on an older read: a webhook, a person or
+ * another run may have been there since.
+ */
+export function checkJob(
+  fresh: Job | undefined,
+  judged: { readonly job: Pick<Job, "externalId" | "since">; readonly candidate: Candidate },
+  done: { readonly status: string; readonly runId: string },
+  policy: Policy,
+): JobCheck {
+  if (fresh === undefined) return { kind: "changed", detail: "the job is gone" };
+  const ours = fresh.notes.includes(done.runId) || fresh.responsePayload.includes(done.runId);
+  if (fresh.status === done.status && ours) return { kind: "done" };
+  if (!policy.stuckStatuses.includes(fresh.status)) {
+    return { kind: "changed", detail: `its status is ${JSON.stringify(fresh.status)} now` };
+  }
+  if (fresh.externalId !== judged.job.externalId) return { kind: "changed", detail: "its external id was changed" };
+  if (!isSameMoment(fresh.since, judged.job.since)) return { kind: "changed", detail: "its date was changed" };
+  const { operation, targetId } = judged.candidate;
+  const lookup = operationOf(fresh, policy.operations);
+  if (lookup.kind === "unknown" || lookup.operation.name !== operation.name) {
+    return { kind: "changed", detail: "its operation was changed" };
+  }
+  const target = targetOf(fresh, operation);
+  const id = target.kind === "named" ? target.id : null;
+  if (target.kind === "ambiguous") return { kind: "changed", detail: `its target is ${target.ids.join(" or ")}` };
+  if (targetId !== null && id !== targetId) return { kind: "changed", detail: "its target was changed" };
+  return { kind: "as-judged", job: fresh, targetId: id };
+}
+
+function isSameMoment(one: Since, other: Since): boolean {
+  return one.kind === "at" && other.kind === "at" && one.at === other.at;
+}
+
+/** What a target that was just read allows. */
+export type TargetCheck =
+  /** `files`: what else is there, and stays. */
+  | { readonly kind: "write"; readonly value: AttachmentValue; readonly files: readonly string[] }
+  /** As `write`, and what is there is lost: it must not be a newer job's. */
+  | { readonly kind: "replace"; readonly value: AttachmentValue; readonly files: readonly string[] }
+  /** The file is there already: the webhook, or an earlier run, came that far. */
+  | { readonly kind: "holds" }
+  | { readonly kind: "occupied"; readonly detail: string; readonly files: readonly string[] }
+  | { readonly kind: "gone" };
+
+/**
+ * Whether the output may be put into the target's field. Airtable replaces an attachment's URL with its own, so this
+ * very file is known by its name and size.
+ */
+export function checkTarget(
+  record: TargetRecord | undefined,
+  operation: Operation,
+  outputs: readonly Output[],
+): TargetCheck {
+  if (record === undefined) return { kind: "gone" };
+  const present = record.attachments[operation.attachment] ?? [];
+  const held = (output: Output) => present.find((file) => isFileOf(file, output));
+  if (outputs.every((output) => held(output) !== undefined)) return { kind: "holds" };
+  const names = outputs.map(({ url }) => fileNameOf(url));
+  // Of this name but another size: an earlier fetch that broke off, or a file rendered anew. It gives way to the output.
+  const value: AttachmentValue = outputs.map((output) => {
+    const id = held(output)?.id ?? null;
+    return id === null ? { url: output.url } : { id };
+  });
+  const others = present.filter(({ filename }) => !names.includes(filename));
+  const files = others.map(({ filename }) => filename);
+  const [other] = others;
+  if (other === undefined) return { kind: "write", value, files };
+  switch (operation.onExisting) {
+    case "skip":
+      return { kind: "occupied", detail: `${operation.attachment} already holds ${other.filename}`, files };
+    case "replace":
+      return { kind: "replace", value, files };
+    case "append": {
+      const kept = others.flatMap((file) => (file.id === null ? [] : [{ id: file.id }]));
+      if (kept.length < others.length) {
+        return { kind: "occupied", detail: `${other.filename} has no id yet and could not be kept`, files };
+      }
+      return { kind: "write", value: [...kept, ...value], files };
+    }
+  }
+}
+
+function isFileOf({ filename, size }: Attachment, { url, bytes }: Output): boolean {
+  return filename === fileNameOf(url) && (size === null || size === bytes);
+}

@@ -1,0 +1,25 @@
+import type { Duration, Instant } from "../domain/job.ts";
+import type { Run } from "./context.ts";
+
+/** The server's clock is believed where it differs from ours by more than its own resolution of a second. */
+const SKEW_NOTICED: Duration = 2_000;
+/** A skew that is worth a warning, and for which a listing that was asked for by our clock is asked for again. */
+export const SKEW_WARNED: Duration = 60_000;
+/** A skew at which nobody's age is certain enough to fail a job by it. */
+export const SKEW_TOO_FAR: Duration = 300_000;
+
+/**
+ * The time as Airtable has it. What is written to the base counts by this one, since runs on other machines read it:
+ * by its own date they find the jobs of the last hour.
+ */
+export function serverNow({ clock, store }: Pick<Run, "clock" | "store">): Instant {
+  const skew = store.skew() ?? 0;
+  return clock.now() + (Math.abs(skew) > SKEW_NOTICED ? skew : 0);
+}
+
+/** What a person is told of clocks that differ. */
+export function skewWarning(skew: Duration): string {
+  const seconds = Math.round(Math.abs(skew) / 1000);
+  const consequence = Math.abs(skew) > SKEW_TOO_FAR ? "; no job is failed" : "";
+  return `this machine's clock is ${seconds} s ${skew > 0 ? "behind" : "ahead of"} Airtable's: ages count by theirs${consequence}`;
+}

@@ -1,0 +1,101 @@
+import type { Sighting } from "../../domain/evidence.ts";
+import type { Instant } from "../../domain/job.ts";
+import type { Case } from "../item.ts";
+import type { Consultation } from "../probe/ask-provider.ts";
+
+/** What several stuck jobs have in common. */
+export type HerdCause =
+  /** One worker ran them all: NCA keeps its queue in memory, and a restart loses it. */
+  | "same-worker"
+  /** They were made within one minute. */
+  | "same-minute"
+  /** Not one of the operation's stuck jobs that are past `failAfter` has an output. */
+  | "operation-without-output"
+  /** Their provider gave no answer for any of them. */
+  | "provider-silent";
+
+/** Stuck jobs that share a cause, to be told in one line. */
+export interface Herd {
+  readonly cause: HerdCause;
+  /** The worker, operation or provider; "" for a minute. */
+  readonly name: string;
+  /** When the first of them began; null where no date is known. */
+  readonly since: Instant | null;
+  readonly jobs: number;
+  readonly withOutput: number;
+  readonly withoutOutput: number;
+  /** Those of which nothing is known. */
+  readonly undecided: number;
+}
+
+/** Fewer than this share a cause by chance. */
+const LEAST: Readonly<Record<HerdCause, number>> = {
+  "same-worker": 3,
+  "same-minute": 5,
+  "operation-without-output": 5,
+  "provider-silent": 3,
+};
+
+const MINUTE = 60_000;
+
+/** The herds among the cases, the largest first. A job may be in several: of one worker, and of one minute. */
+export function herdsIn(cases: Iterable<Case>): readonly Herd[] {
+  const groups: Readonly<Record<HerdCause, Map<string, Group>>> = {
+    "same-worker": new Map(),
+    "same-minute": new Map(),
+    "operation-without-output": new Map(),
+    "provider-silent": new Map(),
+  };
+  for (const { candidate, job, looks, consultation, operation } of cases) {
+    if (candidate === null || (looks.length === 0 && consultation === null)) continue;
+    const at = job.since.kind === "at" ? job.since.at : null;
+    const seen = seenOf(looks.flat(), consultation);
+    const worker = consultation?.answer.herd ?? null;
+    if (worker !== null) count(groups["same-worker"], worker, at, seen);
+    else if (at !== null) count(groups["same-minute"], String(Math.floor(at / MINUTE)), at, seen);
+    if (consultation?.answer.kind === "unknown") count(groups["provider-silent"], consultation.provider, at, seen);
+    const due = candidate.age > candidate.operation.thresholds.failAfter;
+    if (due && operation !== null) count(groups["operation-without-output"], operation, at, seen);
+  }
+  const herds = [
+    ...herdsOf("same-worker", groups),
+    ...herdsOf("same-minute", groups).map((herd) => ({ ...herd, name: "" })),
+    ...herdsOf("operation-without-output", groups).filter(({ jobs, withoutOutput }) => jobs === withoutOutput),
+    ...herdsOf("provider-silent", groups),
+  ];
+  return herds.sort((a, b) => b.jobs - a.jobs);
+}
+
+interface Group {
+  since: Instant | null;
+  jobs: number;
+  withOutput: number;
+  withoutOutput: number;
+}
+
+type Seen = "output" | "none" | "undecided";
+
+function count(groups: Map<string, Group>, name: string, at: Instant | null, seen: Seen): void {
+  const group = groups.get(name) ?? { since: null, jobs: 0, withOutput: 0, withoutOutput: 0 };
+  groups.set(name, group);
+  group.jobs += 1;
+  if (seen === "output") group.withOutput += 1;
+  if (seen === "none") group.withoutOutput += 1;
+  if (at !== null) group.since = Math.min(group.since ?? at, at);
+}
+
+function herdsOf(cause: HerdCause, groups: Readonly<Record<HerdCause, ReadonlyMap<string, Group>>>): readonly Herd[] {
+  return [...groups[cause]].flatMap(([name, { since, jobs, withOutput, withoutOutput }]) => {
+    if (jobs < LEAST[cause]) return [];
+    return [{ cause, name, since, jobs, withOutput, withoutOutput, undecided: jobs - withOutput - withoutOutput }];
+  });
+}
+
+function seenOf(sightings: readonly Sighting[], consultation: Consultation | null): Seen {
+  const all = [...sightings, ...(consultation?.looks ?? [])];
+  if (all.some(({ result }) => result === "present")) return "output";
+  if (consultation?.answer.kind === "failed") return "none";
+  const isNo = (each: Sighting) =>
+    each.result === "absent" || (each.result === "unknown" && each.cause === "forbidden");
+  return sightings.length > 0 && sightings.every(isNo) ? "none" : "undecided";
+}

@@ -1,0 +1,67 @@
+import type { Calibration } from "../domain/evidence.ts";
+import type { Instant } from "../domain/job.ts";
+import { type Fault, isFault } from "../ports/ports.ts";
+import { failDue } from "./apply/fail.ts";
+import { type Probing, recover } from "./apply/recover.ts";
+import { verifyDeliveries } from "./apply/verify-deliveries.ts";
+import type { Run } from "./context.ts";
+import type { HeldOperation } from "./decide/brake.ts";
+import type { Case } from "./item.ts";
+import type { ListedJob } from "./room.ts";
+
+/** What a complete listing found, beside the cases. */
+export interface Listing {
+  readonly now: Instant;
+  /** Whether the clocks are too far apart to fail a job by its age. */
+  readonly skewed: boolean;
+  readonly truncated: boolean;
+  /** Jobs that this tool completed in the last hour. */
+  readonly deliveries: readonly ListedJob[];
+  /** How many jobs of each operation polling has failed within `maxAge`. */
+  readonly failedBefore: ReadonlyMap<string, number>;
+}
+
+/** What came of acting on the cases. `fault` is what cut it short. */
+export interface WorkedOff {
+  readonly truncated: boolean;
+  readonly brake: readonly HeldOperation[];
+  readonly calibration: Calibration | null;
+  readonly fault: Fault | null;
+}
+
+/**
+ * Recovers while the probing goes on; when all is probed, looks after earlier deliveries, and fails what is due. Adds to
+ * the cases those of deliveries, and takes out jobs that polling failed and whose output has not turned up since.
+ */
+export async function workOff(
+  cases: Case[],
+  listing: Listing,
+  probing: Probing & { readonly end: Promise<void> },
+  run: Run,
+): Promise<WorkedOff> {
+  let fault: Fault | null = null;
+  try {
+    try {
+      fault = await recover(cases, probing, run);
+    } finally {
+      await probing.end;
+      dropUnchanged(cases);
+    }
+    if (run.command === "recover") cases.push(...(await verifyDeliveries(listing.deliveries, cases, run)));
+    const { held: brake, calibration, truncated } = await failDue(cases, listing, run);
+    return { truncated: listing.truncated || truncated, brake, calibration, fault };
+  } catch (error) {
+    if (isFault(error)) fault = error;
+    else if (!run.limits.begin.aborted && !run.limits.writes.aborted) throw error;
+    return { truncated: true, brake: [], calibration: null, fault };
+  }
+}
+
+/** A job that polling failed is a case again only if its output has turned up; else it stays as it is, and unsaid. */
+function dropUnchanged(cases: Case[]): void {
+  const kept = cases.flatMap((item): readonly Case[] => {
+    const turnedUp = item.kind === "recover" || item.applied || item.error !== null;
+    return item.late && !turnedUp ? [] : [item];
+  });
+  cases.splice(0, cases.length, ...kept);
+}

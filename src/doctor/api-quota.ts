@@ -1,0 +1,136 @@
+import type { Settings } from "../config/settings.ts";
+import type { Duration, Instant } from "../core/domain/job.ts";
+import { operationOf } from "../core/domain/target.ts";
+import { BATCH, CHUNK } from "../core/sweep/apply/batches.ts";
+import { type Finding, pass, warn } from "./check-result.ts";
+import { DAY, type Seen } from "./jobs.ts";
+import type { Trace } from "./other-pollers.ts";
+
+/** The average month. */
+const DAYS_A_MONTH = 30.4;
+
+/** Airtable's monthly API calls per workspace, which all its bases and clients share (its plans; null: no limit). */
+const PLANS: readonly { readonly name: string; readonly calls: number | null }[] = [
+  { name: "Free", calls: 1_000 },
+  { name: "Team", calls: 100_000 },
+  { name: "Business", calls: null },
+];
+
+/** What this schedule may take of Team's calls: the application itself lives on the rest. */
+const FAIR_SHARE = 50_000;
+
+/** For how long after a job's completion each run looks whether its file arrived (core/revisit.ts). */
+const DELIVERY_WINDOW: Duration = 3_600_000;
+
+/** Calls in a month, rounded. */
+export interface MonthlyCalls {
+  /** Runs of the schedule, which list at least once. */
+  readonly runs: number;
+  /** Requests of one listing, by what is listed now. */
+  readonly perListing: number;
+  /** What the last day's recoveries and fails cost beside the listings, and the looks at their deliveries, times 30.4. */
+  readonly sweeps: number;
+  readonly total: number;
+}
+
+/** What a schedule costs by the base's own numbers: those of now, and of the last day. */
+export function monthlyCalls(
+  interval: Duration,
+  seen: Seen | null,
+  traces: readonly Trace[],
+  settings: Settings,
+  now: Instant,
+): MonthlyCalls {
+  const runs = (DAYS_A_MONTH * DAY) / interval;
+  const perListing = Math.max(1, Math.ceil((seen?.stuck.length ?? 0) / 100));
+  const own = traces.filter(({ runId }) => runId !== null);
+  const sweeps = DAYS_A_MONTH * (writes(own, settings) + deliveries(own, interval, settings, now));
+  return {
+    runs: Math.round(runs),
+    perListing,
+    sweeps: Math.round(sweeps),
+    total: Math.round(runs * perListing + sweeps),
+  };
+}
+
+/** Reads before the writes, and the writes, of each run that wrote. */
+function writes(traces: readonly Trace[], settings: Settings): number {
+  let calls = 0;
+  for (const ofRun of grouped(traces, ({ runId }) => runId ?? "")) {
+    const completed = ofRun.filter(({ kind }) => kind === "completed");
+    const failed = ofRun.length - completed.length;
+    for (const ofTable of grouped(completed, (trace) => tableOf(trace, settings))) {
+      calls += 2 * Math.ceil(ofTable.length / CHUNK) + 2 * Math.ceil(ofTable.length / BATCH);
+    }
+    // A fail is read and written by tens, after one listing for calibration.
+    if (failed > 0) calls += 1 + 2 * Math.ceil(failed / BATCH);
+  }
+  return calls;
+}
+
+/** Each run within an hour of a completion reads the job, and the target's table, again. */
+function deliveries(traces: readonly Trace[], interval: Duration, settings: Settings, now: Instant): number {
+  const completed = traces.filter(({ kind }) => kind === "completed");
+  let calls = 0;
+  for (let at = now - DAY; at < now + DELIVERY_WINDOW; at += interval) {
+    const recent = completed.filter((trace) => trace.at <= at && at - trace.at < DELIVERY_WINDOW);
+    if (recent.length === 0) continue;
+    const tables = new Set(recent.map((trace) => tableOf(trace, settings))).size;
+    calls += (1 + tables) * Math.ceil(recent.length / CHUNK);
+  }
+  return calls;
+}
+
+function tableOf({ job }: Trace, { operations }: Settings): string {
+  const lookup = operationOf(job, operations);
+  return lookup.kind === "known" ? lookup.operation.target.table : "";
+}
+
+function grouped(traces: readonly Trace[], keyOf: (trace: Trace) => string): readonly (readonly Trace[])[] {
+  const groups = new Map<string, Trace[]>();
+  for (const trace of traces) groups.set(keyOf(trace), [...(groups.get(keyOf(trace)) ?? []), trace]);
+  return [...groups.values()];
+}
+
+/** What the schedule takes of each plan. `seen` is null where the jobs could not be listed. */
+export function checkCalls(
+  interval: Duration,
+  seen: Seen | null,
+  traces: readonly Trace[],
+  settings: Settings,
+  now: Instant,
+): readonly Finding[] {
+  const calls = monthlyCalls(interval, seen, traces, settings, now);
+  const minutes = interval / 60_000;
+  const bases = 1 + (settings.base?.others.length ?? 0);
+  const total = bases * calls.total;
+  const ofAll = bases === 1 ? "" : `, ${number(total)} for all ${bases} bases if they are alike`;
+  const detail = `${inWords(calls, minutes, seen, traces)}${ofAll}: ${PLANS.map((plan) => shareOf(plan, total)).join(", ")}; the workspace's other clients live on the same`;
+  if (total <= FAIR_SHARE) return [pass("calls", "monthly calls", detail)];
+  const slower = Math.ceil((minutes * total) / FAIR_SHARE);
+  const next = `Run less often: POLLING_INTERVAL_MINUTES=${slower}, and the schedule likewise, comes to about half of Team's.`;
+  return [warn("calls", "monthly calls", detail, next)];
+}
+
+function inWords(calls: MonthlyCalls, minutes: number, seen: Seen | null, traces: readonly Trace[]): string {
+  const stuck = seen === null ? "" : `, ${seen.whole ? "" : "at least "}${seen.stuck.length} stuck now`;
+  const listings = `every ${minutes === 1 ? "minute" : `${number(minutes)} minutes`} ${count(calls.perListing, "listing")}${stuck}`;
+  const written = new Set(traces.filter(({ runId }) => runId !== null).map(({ job }) => job.id)).size;
+  const sweeps =
+    written === 0 ? "" : `, ${number(calls.sweeps)} of them for ${count(written, "job")} a day that sweeps write`;
+  return `${number(calls.total)} requests (${listings}${sweeps})`;
+}
+
+function shareOf({ name, calls }: (typeof PLANS)[number], total: number): string {
+  if (calls === null) return `${name} has no limit`;
+  if (total > calls) return `more than ${name}'s ${number(calls)}`;
+  return `${Math.ceil((100 * total) / calls)} % of ${name}'s ${number(calls)}`;
+}
+
+function count(n: number, noun: string): string {
+  return `${number(n)} ${noun}${n === 1 ? "" : "s"}`;
+}
+
+function number(value: number): string {
+  return value.toLocaleString("en-US");
+}

@@ -1,0 +1,98 @@
+import type { FieldSchema, TableSchema } from "../stores/airtable/metadata.ts";
+
+/** What a field is used for. */
+export type Use =
+  | { readonly kind: "status" }
+  /** Read as a text. */
+  | { readonly kind: "read" }
+  /** Written: texts with line breaks. */
+  | { readonly kind: "long-text" }
+  /** Read and written. */
+  | { readonly kind: "date" }
+  | { readonly kind: "attachment" }
+  | { readonly kind: "link"; readonly to: string }
+  /** Written with a value of the operation's `set`. */
+  | { readonly kind: "set"; readonly value: string | number | boolean };
+
+/** How well a field serves a use: null for well; `works` tells whether it does at all. `wanted` is for people. */
+export type Misfit = { readonly works: boolean; readonly wanted: string } | null;
+
+const SELECTS = ["singleSelect"];
+const SHORT_TEXTS = ["singleLineText", "email", "phoneNumber", "url", "barcode"];
+const LONG_TEXTS = ["multilineText", "richText"];
+const TEXTS = [...SHORT_TEXTS, ...LONG_TEXTS];
+const COMPUTED = ["formula", "rollup", "multipleLookupValues", "externalSyncSource", "aiText"];
+const NUMBERS = ["number", "currency", "percent", "duration", "rating", "autoNumber", "count"];
+const DATES = ["date", "dateTime", "createdTime", "lastModifiedTime"];
+
+/** Whether a field can be used so; field types as in Airtable's API docs, field model. */
+export function misfit(
+  use: Use,
+  { type, resultType, linkedTableId }: FieldSchema,
+  tables: readonly TableSchema[],
+): Misfit {
+  switch (use.kind) {
+    case "status":
+      return verdict([...SELECTS, ...TEXTS].includes(type), "a single select, or a text");
+    case "read":
+      return verdict([...SELECTS, ...TEXTS, ...COMPUTED, ...NUMBERS].includes(type), "a text, a select or a formula");
+    case "long-text":
+      if (type === "multilineText") return null;
+      return { works: TEXTS.includes(type), wanted: "a long text, without rich text formatting" };
+    case "date":
+      return verdict(DATES.includes(type) || (resultType !== null && DATES.includes(resultType)), "a date");
+    case "attachment":
+      return verdict(type === "multipleAttachments", "an attachment field");
+    case "link": {
+      const to = tables.find(({ id, name }) => id === use.to || name === use.to);
+      // A text, or a lookup, may hold the record's id: it is read, never written.
+      if (type !== "multipleRecordLinks") return verdict([...TEXTS, ...COMPUTED].includes(type), linkTo(use.to));
+      return verdict(to === undefined || linkedTableId === null || linkedTableId === to.id, linkTo(use.to));
+    }
+    case "set":
+      return settable(use.value, type);
+  }
+}
+
+function linkTo(table: string): string {
+  return `a link to "${table}"`;
+}
+
+function settable(value: string | number | boolean, type: string): Misfit {
+  switch (typeof value) {
+    case "boolean":
+      return verdict(type === "checkbox", `a checkbox, for ${value}`);
+    case "number":
+      return verdict(["number", "currency", "percent", "duration", "rating"].includes(type), `a number, for ${value}`);
+    default:
+      return verdict([...SELECTS, ...TEXTS, "date", "dateTime"].includes(type), `a select or a text, for "${value}"`);
+  }
+}
+
+function verdict(fits: boolean, wanted: string): Misfit {
+  return fits ? null : { works: false, wanted };
+}
+
+/** A field's type as people know it from Airtable's menus. */
+export function typeInWords(type: string): string {
+  return WORDS[type] ?? type;
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  singleSelect: "a single select",
+  multipleSelects: "a multiple select",
+  singleLineText: "a single line text",
+  multilineText: "a long text",
+  richText: "a long text with rich text formatting",
+  multipleAttachments: "an attachment field",
+  multipleRecordLinks: "a link to another table",
+  multipleLookupValues: "a lookup",
+  checkbox: "a checkbox",
+  formula: "a formula",
+  rollup: "a rollup",
+  number: "a number",
+  autoNumber: "an autonumber",
+  date: "a date",
+  dateTime: "a date and time",
+  url: "a URL",
+};

@@ -1,0 +1,116 @@
+import type { Settings } from "../config/settings.ts";
+import type { Use } from "./field-types.ts";
+
+/** A field that the configuration names: where it does, and what for. */
+export interface Need {
+  /** The key in the configuration. */
+  readonly key: string;
+  readonly table: string;
+  readonly field: string;
+  readonly use: Use;
+  /** Whether the configuration may do without: it then says null. */
+  readonly optional: boolean;
+  /** Whether the base may lack it: all links but an operation's first. */
+  readonly mayLack: boolean;
+}
+
+/** The tables that the configuration names, by the key that does. */
+export function neededTables({ jobs, operations }: Settings): readonly (readonly [key: string, table: string])[] {
+  const targets = operations.map(({ name, target }) => [`operations.${name}.target.table`, target.table] as const);
+  return [["jobs.table", jobs.table], ...targets];
+}
+
+/** The fields that the configuration names. */
+export function neededFields(settings: Settings): readonly Need[] {
+  return [...fieldsOfJobs(settings), ...settings.operations.flatMap((operation) => fieldsOf(operation, settings))];
+}
+
+const USES: Readonly<Record<keyof Settings["jobs"]["fields"], Use>> = {
+  status: { kind: "status" },
+  externalId: { kind: "read" },
+  ownId: { kind: "read" },
+  type: { kind: "read" },
+  requestPayload: { kind: "read" },
+  responsePayload: { kind: "long-text" },
+  webhookUrl: { kind: "read" },
+  error: { kind: "long-text" },
+  notes: { kind: "long-text" },
+  startedAt: { kind: "date" },
+  completedAt: { kind: "date" },
+};
+
+function fieldsOfJobs({ jobs: { table, fields } }: Settings): readonly Need[] {
+  const { status, externalId, ...others } = fields;
+  const needed = Object.entries({ status, externalId }).map(([name, field]) => ({ name, field, optional: false }));
+  const further = Object.entries(others).flatMap(([name, field]) =>
+    field === null ? [] : [{ name, field, optional: true }],
+  );
+  return [...needed, ...further].map(({ name, field, optional }) => ({
+    key: `jobs.fields.${name}`,
+    table,
+    field,
+    use: Object.entries(USES).find(([used]) => used === name)?.[1] ?? { kind: "read" },
+    optional,
+    mayLack: false,
+  }));
+}
+
+function fieldsOf(
+  { name, target, attachment, set }: Settings["operations"][number],
+  { jobs }: Settings,
+): readonly Need[] {
+  const key = `operations.${name}`;
+  const { table } = target;
+  const needed = { optional: false, mayLack: false };
+  return [
+    ...target.links.map((field, n) => ({
+      key: `${key}.target.links`,
+      table: jobs.table,
+      field,
+      use: { kind: "link", to: table } as const,
+      optional: false,
+      mayLack: n > 0,
+    })),
+    { key: `${key}.attachment`, table, field: attachment, use: { kind: "attachment" }, ...needed },
+    ...Object.entries(set).map(([field, value]) => ({
+      key: `${key}.set`,
+      table,
+      field,
+      use: { kind: "set", value } as const,
+      ...needed,
+    })),
+  ];
+}
+
+/** A select option that the configuration names. `needed`: without it nothing is found, or a write is refused. */
+export interface Option {
+  readonly key: string;
+  readonly table: string;
+  readonly field: string;
+  readonly option: string;
+  readonly needed: boolean;
+}
+
+/** The select options that the configuration names, whether or not the fields are selects. */
+export function neededOptions({ jobs, operations }: Settings): readonly Option[] {
+  const { table, fields } = jobs;
+  const status = (key: string, option: string) => ({ key, table, field: fields.status, option, needed: true });
+  const { type } = fields;
+  return [
+    ...jobs.stuckStatuses.map((option) => status("jobs.stuckStatuses", option)),
+    status("jobs.completedStatus", jobs.completedStatus),
+    status("jobs.failedStatus", jobs.failedStatus),
+    ...operations.flatMap(({ name, types }) =>
+      type === null
+        ? []
+        : types.map((option) => ({ key: `operations.${name}.types`, table, field: type, option, needed: false })),
+    ),
+    ...operations.flatMap(({ name, target, set }) =>
+      Object.entries(set).flatMap(([field, value]) =>
+        typeof value === "string"
+          ? [{ key: `operations.${name}.set.${field}`, table: target.table, field, option: value, needed: true }]
+          : [],
+      ),
+    ),
+  ];
+}

@@ -1,0 +1,104 @@
+import type { Settings } from "../config/settings.ts";
+import type { Duration } from "../core/domain/job.ts";
+import { type Clock, type JobStore, type OutputProbe, UpstreamError } from "../core/ports/ports.ts";
+import type { Provider } from "../core/sweep/context.ts";
+import { randomId } from "../core/sweep/probe/calibrate.ts";
+import type { Metadata } from "../stores/airtable/metadata.ts";
+import { told } from "./answer.ts";
+import { checkCalls } from "./api-quota.ts";
+import type { Finding } from "./check-result.ts";
+import { checkClock } from "./clock.ts";
+import { checkConfiguration, type Found } from "./configuration.ts";
+import { checkListing, readJobs, type Seen } from "./jobs.ts";
+import { checkLock, checkNode, type LockState } from "./machine.ts";
+import { checkPollers, tracesIn } from "./other-pollers.ts";
+import { checkProviders } from "./providers.ts";
+import { neededFields } from "./required-fields.ts";
+import { checkSchema } from "./schema.ts";
+import { checkStorage, knownOutputs } from "./storage.ts";
+import { checkAccess, isVisible, readAccess } from "./token.ts";
+
+/** What is examined. Nothing of it is changed. */
+export interface Patient {
+  readonly nodeVersion: string;
+  readonly found: Found;
+  /** Null where the settings are. */
+  readonly world: World | null;
+}
+
+/** What the settings point at. */
+export interface World {
+  readonly settings: Settings;
+  /** How often the schedule runs, ms. */
+  readonly interval: Duration;
+  readonly lock: LockState;
+  /** Null without a token or a base id: then storage and providers are all there is. */
+  readonly base: { readonly store: JobStore; readonly metadata: Metadata } | null;
+  readonly probe: OutputProbe;
+  readonly providers: ReadonlyMap<string, Provider>;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+/** Every check, in the order in which a run would stumble. */
+export async function examine(
+  { nodeVersion, found, world }: Patient,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const first = [...checkNode(nodeVersion), ...checkConfiguration(found)];
+  if (world === null) return first;
+  const { settings, lock, clock, probe, random, providers } = world;
+  const now = clock.now();
+  const { findings, known } = world.base === null ? NO_BASE : await examineBase(world.base, world, signal);
+  return [
+    ...first,
+    ...checkLock(lock, settings.deadline, now),
+    ...findings,
+    ...(await checkStorage(settings.storage, probe, settings.operations, known, random, signal)),
+    ...(await checkProviders(providers, randomId(random), signal)),
+  ];
+}
+
+type KnownOutputs = Awaited<ReturnType<typeof knownOutputs>>;
+
+const NO_BASE: { readonly findings: readonly Finding[]; readonly known: KnownOutputs } = { findings: [], known: [] };
+
+async function examineBase(
+  { store, metadata }: NonNullable<World["base"]>,
+  { settings, interval, clock, probe }: World,
+  signal: AbortSignal,
+): Promise<typeof NO_BASE> {
+  const access = await readAccess(metadata, signal);
+  const now = () => clock.now() + (store.skew() ?? 0);
+  const tables = told(access.tables);
+  const schema = tables === null ? [] : checkSchema(settings, tables);
+  const answers = isVisible(access, settings.airtable.baseId) && !blocksListing(schema, settings);
+  const jobs = answers ? await readJobs(store, settings, now(), signal) : null;
+  const seen: Seen | null = jobs instanceof UpstreamError ? null : jobs;
+  const traces = seen === null ? [] : tracesIn(seen, now());
+  const findings = [
+    ...checkAccess(
+      access,
+      settings.airtable.baseId,
+      traces.some(({ runId }) => runId !== null),
+    ),
+    ...schema,
+    ...(jobs instanceof UpstreamError ? checkListing(jobs) : []),
+    ...checkClock(store.skew()),
+    ...(seen === null ? [] : checkPollers(traces)),
+    ...checkCalls(interval, seen, traces, settings, now()),
+  ];
+  const known = seen === null ? [] : await knownOutputs(store, probe, settings.operations, now(), signal);
+  return { findings, known };
+}
+
+/** Airtable refuses a listing that names a field which is not there: that was found cheaper, and told better. */
+function blocksListing(schema: readonly Finding[], settings: Settings): boolean {
+  const ofJobs = new Set([
+    "jobs.table",
+    ...neededFields(settings)
+      .filter(({ table }) => table === settings.jobs.table)
+      .map(({ key }) => key),
+  ]);
+  return schema.some(({ id, level, title }) => level === "fail" && id !== "schema.option" && ofJobs.has(title));
+}

@@ -1,0 +1,47 @@
+import type { PastWebhook, PastWrite } from "../core/undo/change-sets.ts";
+import { readLines, type WebhookLine, type WriteLine } from "./read.ts";
+
+/** Results by which the base has certainly not carried a write out. */
+const NOT_DONE = ["refused", "gone", "held-up"];
+
+/** What a journal tells of a base, in the order in which it was announced. */
+export interface Past {
+  readonly writes: readonly PastWrite[];
+  readonly webhooks: readonly PastWebhook[];
+}
+
+/**
+ * What the files of a journal tell of writes to a base, and of webhooks that were sent again. Lines of another base,
+ * whose runs share the file, are passed over; early lines name none, and count as this one's.
+ *
+ * @throws NoJournalError where there is none
+ */
+export async function pastOf(paths: readonly string[], baseId: string): Promise<Past> {
+  const announced = new Map<string, { readonly line: WriteLine | WebhookLine; result: string | null }>();
+  for await (const line of readLines(paths, ["write", "webhook", "result"])) {
+    if (line.base !== undefined && line.base !== baseId) continue;
+    const key = "write" in line ? `${line.run} ${line.write}` : "";
+    if (line.kind === "write" || line.kind === "webhook") announced.set(key, { line, result: null });
+    else if (line.kind === "result") {
+      const known = announced.get(key);
+      if (known !== undefined) known.result = line.result;
+    }
+  }
+  const writes: PastWrite[] = [];
+  const webhooks: PastWebhook[] = [];
+  for (const { line, result } of announced.values()) {
+    const { run, at: text, job: named } = line;
+    const { id, externalId, operation, since } = named;
+    const job = { id, externalId, operation, since: since === null ? null : Date.parse(since) };
+    const at = Date.parse(text);
+    if (line.kind === "webhook") {
+      if (result !== "refused") webhooks.push({ at, run, job });
+      continue;
+    }
+    const { role, table, record, fields, reason, detail, undoes } = line;
+    const maybeDone = result === null || !NOT_DONE.includes(result);
+    const confirmed = result === "confirmed";
+    writes.push({ at, run, role, table, record, job, fields, reason, detail, undoes, maybeDone, confirmed });
+  }
+  return { writes, webhooks };
+}

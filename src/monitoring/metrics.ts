@@ -1,0 +1,172 @@
+import type { Entry } from "../core/domain/report.ts";
+import type { VerdictKind } from "../core/domain/verdict.ts";
+import type { RunResult } from "./run-result.ts";
+
+type Labels = Readonly<Record<string, string>>;
+
+interface Sample {
+  readonly labels: Labels;
+  readonly value: number;
+}
+
+/** One metric with what Prometheus shows of it. Counters go on from what the file held before. */
+interface Metric {
+  readonly name: string;
+  readonly type: "counter" | "gauge";
+  readonly help: string;
+  /** Of this run. Null where it says nothing: then a gauge is left out, and a counter stays as it was. */
+  readonly samples: (result: RunResult) => readonly Sample[];
+}
+
+/** The metrics in their order; docs/monitoring.md lists them. */
+export const METRICS: readonly Metric[] = [
+  jobGauge("stuck_jobs_found", "Stuck jobs that the last run found.", () => true),
+  jobGauge("stuck_jobs_waiting", "Jobs that the last run left for want of time or evidence.", isOf("wait")),
+  jobGauge("stuck_jobs_skipped", "Jobs that the last run could or would not touch.", isOf("skip")),
+  jobGauge(
+    "stuck_jobs_unknown",
+    "Jobs of which the last run could not tell whether they have an output.",
+    isOf("unknown"),
+  ),
+  {
+    name: "stuck_jobs_brake_held",
+    type: "gauge",
+    help: "Jobs that the brake kept the last run from failing.",
+    samples: ({ report, operations }) => {
+      if (report === null) return [];
+      const held = new Map((report.brake ?? []).map(({ operation, wouldFail }) => [operation, wouldFail]));
+      return perOperation(operations, (operation) => held.get(operation) ?? 0);
+    },
+  },
+  jobCounter("stuck_jobs_recovered_total", "Jobs recovered.", isOf("recover")),
+  jobCounter("stuck_jobs_failed_total", "Jobs failed.", isOf("fail")),
+  jobCounter("stuck_jobs_errors_total", "Jobs that could not be written.", ({ error }) => error !== null),
+  {
+    name: "stuck_jobs_requests_total",
+    type: "counter",
+    help: "Requests sent, repeated and refused ones included.",
+    samples: ({ requests }) => Object.entries(requests).map(([upstream, value]) => ({ labels: { upstream }, value })),
+  },
+  {
+    name: "stuck_jobs_runs_total",
+    type: "counter",
+    help: "Runs by their exit code.",
+    samples: ({ exitCode }) => [{ labels: { exit_code: String(exitCode) }, value: 1 }],
+  },
+  single("stuck_jobs_last_run_exit_code", "Exit code of the last run.", ({ exitCode }) => exitCode),
+  single("stuck_jobs_last_run_duration_seconds", "How long the last run took.", (result) => {
+    return (result.finishedAt - result.startedAt) / 1000;
+  }),
+  single("stuck_jobs_last_run_truncated", "Whether the last run left jobs to the next one.", ({ report }) => {
+    return report === null ? null : Number(report.truncated);
+  }),
+  single("stuck_jobs_last_run_timestamp_seconds", "When the last run ended.", ({ finishedAt }) => finishedAt / 1000),
+  single("stuck_jobs_last_success_timestamp_seconds", "When the last run that exited with 0 ended.", (result) => {
+    return result.exitCode === 0 ? result.finishedAt / 1000 : null;
+  }),
+  {
+    name: "stuck_jobs_build_info",
+    type: "gauge",
+    help: "The version of stuck-jobs that wrote this file.",
+    samples: ({ version }) => [{ labels: { version }, value: 1 }],
+  },
+];
+
+/** The one gauge that a run which does not set it leaves as it was. */
+const KEPT = "stuck_jobs_last_success_timestamp_seconds";
+
+/**
+ * The text of a Prometheus textfile after a run.
+ *
+ * @param before what the file held; counters go on from there, and begin at 0 where it cannot be read
+ */
+export function renderMetrics(result: RunResult, before: string): string {
+  return renderAllMetrics([result], before);
+}
+
+/** The same for several bases in one file. Of bases that are configured and were not swept all stays as it was. */
+export function renderAllMetrics(results: readonly RunResult[], before: string): string {
+  const old = samplesIn(before);
+  const swept = new Set(results.map(({ baseId }) => baseId));
+  const beside = new Set(results.flatMap((result) => result.beside).filter((id) => !swept.has(id)));
+  return METRICS.map((metric) => {
+    const { name, type, help } = metric;
+    const values = new Map<string, number>();
+    const goesOn = [...(type === "counter" || name === KEPT ? swept : []), ...beside];
+    for (const [series, value] of old) {
+      if (goesOn.some((id) => series.startsWith(`${name}{base=${quoted(id)}`))) values.set(series, value);
+    }
+    for (const result of results) {
+      for (const { labels, value } of metric.samples(result)) {
+        const series = seriesOf(name, { base: result.baseId, ...labels });
+        values.set(series, type === "counter" ? (values.get(series) ?? 0) + value : value);
+      }
+    }
+    if (values.size === 0) return "";
+    const lines = [...values].map(([series, value]) => `${series} ${value}\n`);
+    return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join("")}`;
+  }).join("");
+}
+
+function jobGauge(name: string, help: string, isCounted: (entry: Entry) => boolean): Metric {
+  return { name, help, type: "gauge", samples: (result) => countJobs(result, isCounted) };
+}
+
+function jobCounter(name: string, help: string, isCounted: (entry: Entry) => boolean): Metric {
+  return { name, help, type: "counter", samples: (result) => countJobs(result, isCounted) };
+}
+
+function single(name: string, help: string, measure: (result: RunResult) => number | null): Metric {
+  return {
+    name,
+    help,
+    type: "gauge",
+    samples(result) {
+      const value = measure(result);
+      return value === null ? [] : [{ labels: {}, value }];
+    },
+  };
+}
+
+/** As the report's summary counts: a job with an error is counted as that and as nothing else. */
+function isOf(kind: VerdictKind): (entry: Entry) => boolean {
+  return ({ verdict, error }) => verdict.kind === kind && error === null;
+}
+
+/** Jobs of no known operation are counted under "none". */
+function countJobs({ report, operations }: RunResult, isCounted: (entry: Entry) => boolean): readonly Sample[] {
+  if (report === null) return [];
+  const counts = new Map<string, number>();
+  for (const entry of report.entries) {
+    if (!isCounted(entry)) continue;
+    const operation = entry.operation ?? "none";
+    counts.set(operation, (counts.get(operation) ?? 0) + 1);
+  }
+  const names = [...new Set([...operations, "none", ...counts.keys()])];
+  return perOperation(names, (operation) => counts.get(operation) ?? 0);
+}
+
+function perOperation(operations: readonly string[], measure: (operation: string) => number): readonly Sample[] {
+  return operations.map((operation) => ({ labels: { operation }, value: measure(operation) }));
+}
+
+function seriesOf(name: string, labels: Labels): string {
+  return `${name}{${Object.entries(labels)
+    .map(([label, value]) => `${label}=${quoted(value)}`)
+    .join(",")}}`;
+}
+
+/** As the text format wants it. */
+function quoted(value: string): string {
+  return `"${value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
+}
+
+/** The series of a file that we wrote, by their text; what is no such line is passed over. */
+function samplesIn(text: string): ReadonlyMap<string, number> {
+  const samples = new Map<string, number>();
+  for (const line of text.split("\n")) {
+    const [, series, value] = /^([a-z_]+\{.*\}) (\d+(?:\.\d+)?(?:e\+\d+)?)$/.exec(line) ?? [];
+    if (series !== undefined && Number.isFinite(Number(value))) samples.set(series, Number(value));
+  }
+  return samples;
+}

@@ -1,0 +1,31 @@
+import type { Instant } from "../core/domain/job.ts";
+import type { Report } from "../core/domain/report.ts";
+
+/** What those who watch are told of one run. */
+export interface RunResult {
+  readonly runId: string;
+  readonly baseId: string;
+  /** The ids of bases that are configured beside it. */
+  readonly beside: readonly string[];
+  readonly version: string;
+  /** Names of the operations that are configured. */
+  readonly operations: readonly string[];
+  readonly startedAt: Instant;
+  readonly finishedAt: Instant;
+  readonly requests: Report["requests"];
+  /** Null where the listing was not finished: then nothing is known of the jobs. */
+  readonly report: Report | null;
+  /** What cannot be used just now, in its own words. */
+  readonly trouble: Trouble | null;
+  /** Whether SIGINT or SIGTERM cut the run short. */
+  readonly stopped: boolean;
+  readonly exitCode: number;
+}
+
+/** What a run cannot do without. */
+export type Need = "Airtable" | "storage" | "journal";
+
+export interface Trouble {
+  readonly need: Need;
+  readonly detail: string;
+}

@@ -1,0 +1,52 @@
+import { dirname, join } from "node:path";
+import * as z from "zod";
+import type { Env } from "../config/env/environment.ts";
+import { stateFolderOf } from "../config/env/state-folder.ts";
+import { privateFolder, readWhole, replaceFile } from "./atomic-file.ts";
+import { ALL_WELL, type Conditions } from "./changes.ts";
+import type { Pending } from "./messages.ts";
+
+/** What is kept from run to run: what was told, and what could not be told yet. */
+export interface State {
+  readonly conditions: Conditions;
+  readonly pending: readonly Pending[];
+}
+
+export const NOTHING_TOLD: State = { conditions: ALL_WELL, pending: [] };
+
+const schema = z.object({
+  schema: z.literal("stuck-jobs/watching@1"),
+  conditions: z.object({
+    braked: z.array(z.string()),
+    undecidedRuns: z.int().min(0),
+    manyFailed: z.boolean(),
+    down: z.array(
+      z.object({ need: z.enum(["Airtable", "storage", "journal"]), since: z.number(), runs: z.int().min(1) }),
+    ),
+    undelivered: z.array(z.string()),
+  }),
+  pending: z.array(z.object({ at: z.number(), text: z.string() })),
+});
+
+/** The file of a base. */
+export function stateFileOf(baseId: string, env: Env): string {
+  return join(stateFolderOf(env), `${baseId}.json`);
+}
+
+/** Reads the state. A file that is missing or broken is none: then what is wrong is told again rather than not at all. */
+export async function readState(path: string): Promise<State> {
+  const text = await readWhole(path);
+  try {
+    const { conditions, pending } = schema.parse(JSON.parse(text));
+    return { conditions, pending };
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof z.ZodError) return NOTHING_TOLD;
+    throw error;
+  }
+}
+
+/** Keeps the state for the next run. The folder is made if it is missing. */
+export async function writeState(path: string, state: State): Promise<void> {
+  await privateFolder(dirname(path));
+  await replaceFile(path, `${JSON.stringify({ schema: "stuck-jobs/watching@1", ...state })}\n`, 0o600);
+}

@@ -1,0 +1,23 @@
+import { urlIn } from "./error-text.ts";
+import { isObject } from "./json-pointer.ts";
+
+/**
+ * The outputs in a success answer of NCA's, by the forms that its routes give: a URL (concatenate, trim, caption), a
+ * list of `{ file_url }` (compose, split), or an object with URLs (transcribe: `text_url`, `srt_url`). A preview beside
+ * `file_url` is no output. None where it names none, null where it is in no form that is known.
+ */
+export function outputsOf(response: unknown): readonly string[] | null {
+  if (response === null || response === undefined) return [];
+  if (typeof response === "string") return urlIn(response) === null ? [] : [response];
+  if (Array.isArray(response)) {
+    const urls = response.map((entry: unknown) => (isObject(entry) ? urlIn(entry.file_url) : urlIn(entry)));
+    return urls.every((url) => url !== null) ? urls : null;
+  }
+  if (!isObject(response)) return null;
+  const named = urlIn(response.file_url) ?? urlIn(response.url);
+  if (named !== null) return [named];
+  return Object.entries(response).flatMap(([key, value]) => {
+    const url = key.endsWith("_url") ? urlIn(value) : null;
+    return url === null ? [] : [url];
+  });
+}

@@ -1,0 +1,39 @@
+import { Refused } from "./api-error.ts";
+
+const SCOPES = ["data.records:read", "data.records:write", "schema.bases:read"] as const;
+
+export type Scope = (typeof SCOPES)[number];
+
+/** What the token of a base may do. */
+export interface Access {
+  readonly scopes: readonly Scope[];
+  /** Whether `whoami` tells the scopes: Airtable's does for OAuth tokens only (its API docs, get user info). */
+  readonly told: boolean;
+  /** What its owner may do in the base, as the list of bases names it. */
+  readonly permissionLevel: "none" | "read" | "comment" | "edit" | "create";
+}
+
+/** May everything that the sandbox knows, and says so. */
+export const FULL_ACCESS: Access = { scopes: SCOPES, told: true, permissionLevel: "create" };
+
+/** @throws Refused in the words of a base that does not exist, which is how Airtable answers a missing scope */
+export function demand(scope: Scope, { scopes }: Access): void {
+  if (!scopes.includes(scope)) throw forbidden();
+}
+
+export function forbidden(): Refused {
+  return new Refused(403, "INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND", NOT_FOUND);
+}
+
+/** The answer of `/v0/meta/whoami`, which takes no scope. */
+export function identity({ scopes, told }: Access): unknown {
+  return { id: "usrSandbox0000001", ...(told ? { scopes } : {}) };
+}
+
+/** The answer of `/v0/meta/bases`: those that the token may see. */
+export function bases(baseId: string, { permissionLevel }: Access): unknown {
+  return { bases: [{ id: baseId, name: "Sandbox", permissionLevel }] };
+}
+
+const NOT_FOUND =
+  "Invalid permissions, or the requested model was not found. Check that both your user and your token have the required permissions, and that the model names and/or ids are correct.";

@@ -1,0 +1,92 @@
+import { setMaxListeners } from "node:events";
+import pLimit from "p-limit";
+import type { Sighting } from "../core/domain/evidence.ts";
+import type { Clock } from "../core/ports/ports.ts";
+import { createWire } from "../http/client.ts";
+import { explain, type Failure } from "../http/errors.ts";
+import { type Patience, persist, type Settled } from "../http/retry.ts";
+import { untilAborted } from "../http/timeout.ts";
+import { createGuard, type GuardOptions } from "./allowed-hosts.ts";
+import { type Answer, type Finding, sighted, unknown } from "./classify-response.ts";
+import { lookOnce } from "./head.ts";
+
+export interface AbroadOptions extends GuardOptions {
+  readonly concurrency: number;
+  readonly clock: Clock;
+  /** At least 0, below 1; spreads the retries. */
+  readonly random: () => number;
+  /** Milliseconds: to connect, to the end of the answer, and for a look with all its redirects and repeats. */
+  readonly timeouts?: { readonly connect: number; readonly answer: number; readonly total: number };
+}
+
+/** Looks at outputs where a provider says that they are. */
+export interface AbroadProbe {
+  /** Never throws but for the signal's reason. */
+  look(url: string, signal: AbortSignal): Promise<Sighting>;
+  /** Requests sent so far, redirects and repeats included. */
+  requests(): number;
+  close(): Promise<void>;
+}
+
+const DEFAULT_TIMEOUTS = { connect: 5_000, answer: 10_000, total: 20_000 };
+const ATTEMPTS = 3;
+/** Of a GET for the first byte; a server that ignores ranges sends more. */
+const MAX_BYTES = 4096;
+
+/** What a HEAD is refused with by servers that answer a GET: links that are signed for it, and routes without HEAD. */
+const HEAD_REFUSED = [400, 401, 403, 405, 501];
+
+export function createAbroadProbe(options: AbroadOptions): AbroadProbe {
+  const { clock, random, concurrency, timeouts = DEFAULT_TIMEOUTS } = options;
+  const patience: Patience = { clock, random, attempts: ATTEMPTS, total: timeouts.total };
+  const slot = pLimit(concurrency);
+  const guard = createGuard(options);
+  const wire = createWire({
+    connections: concurrency,
+    connectLimit: timeouts.connect,
+    answerLimit: timeouts.answer,
+    lookup: guard.lookup,
+  });
+
+  return {
+    async look(url, signal) {
+      signal.throwIfAborted();
+      if (!URL.canParse(url)) return sighted(url, unknown("unexpected", "not a URL").finding);
+      // One signal serves all looks of a sweep; above ten listeners Node 20 prints a warning, which cron mails.
+      setMaxListeners(0, signal);
+      const work = () =>
+        persist<Finding>(
+          patience,
+          (inTime) => lookOnce({ object, link: (at) => object("GET", at, inTime) }, new URL(url), inTime),
+          (detail) => unknown("unreachable", detail).finding,
+          signal,
+        );
+      return sighted(url, await untilAborted(slot(work), signal));
+    },
+    requests: wire.sent,
+    close: wire.close,
+  };
+
+  /** Each request is checked anew, as redirects lead to other URLs. */
+  async function object(
+    method: "HEAD" | "GET",
+    url: URL,
+    signal: AbortSignal,
+  ): Promise<Answer | Failure | Settled<Finding>> {
+    const refusal = await refusalOf(url);
+    if (refusal !== null) return refusal;
+    const head = method === "HEAD" ? await wire.send({ method, url, headers: {}, maxBytes: MAX_BYTES }, signal) : null;
+    if (head !== null && (head.kind === "failure" || !HEAD_REFUSED.includes(head.status))) return head;
+    return await wire.send({ method: "GET", url, headers: { range: "bytes=0-0" }, maxBytes: MAX_BYTES }, signal);
+  }
+
+  async function refusalOf(url: URL): Promise<Failure | Settled<Finding> | null> {
+    try {
+      const refusal = await guard.refusalOf(url);
+      return refusal === null ? null : unknown("unexpected", refusal);
+    } catch (error) {
+      if (error instanceof Error) return explain(error);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import type { Settled, Transient } from "../http/retry.ts";
+import { afterRedirect, type Finding, read, readFailure, readMeasured } from "./classify-response.ts";
+import { follow } from "./redirects.ts";
+import { type Ask, isPresigned } from "./requests.ts";
+
+/** One HEAD with the redirects that it leads through, and a ranged GET where it tells no size. */
+export async function lookOnce(
+  ask: Pick<Ask, "object" | "link">,
+  url: URL,
+  signal: AbortSignal,
+): Promise<Settled<Finding> | Transient<Finding>> {
+  let at = url;
+  for (let followed = 0; ; followed += 1) {
+    // A redirect's link was made for the method that we came with.
+    const isLink = followed === 0 && isPresigned(at);
+    const reply = isLink ? await ask.link(at, signal) : await ask.object("HEAD", at, signal);
+    if (reply.kind === "failure") return readFailure(reply);
+    if (reply.kind === "settled") return arrived(reply, at, followed);
+    const reading = read(reply);
+    if (reading.kind === "transient") return reading;
+    if (reading.kind === "settled") return arrived(reading, at, followed);
+    if (reading.kind === "sizeless") return readMeasured(reply, await ask.object("GET", at, signal));
+    const next = follow(at, reply, followed);
+    if (next.kind === "settled") return next;
+    at = next.to;
+  }
+}
+
+function arrived(found: Settled<Finding>, at: URL, followed: number): Settled<Finding> {
+  return followed === 0 ? found : afterRedirect(found, at.host);
+}

@@ -1,0 +1,54 @@
+import { type ApiAnswer, isObject, type JsonObject } from "./client.ts";
+
+/** Why the base did not do what it was asked. `words` are Airtable's own, `type` its code. */
+export interface Refusal {
+  readonly kind: /** 401, 403: the token, its scopes, its access; or a base or table that does not exist, which answers alike. */
+    | "forbidden"
+    /** 404. */
+    | "missing"
+    /** Any other 4xx: understood and refused; asking again cannot help. */
+    | "invalid"
+    /** 429: asking again helps, later. */
+    | "limited"
+    /** 429 for a spent monthly quota: waiting does not help. */
+    | "quota"
+    /** 5xx, redirects and whatever else is no answer. */
+    | "faulty";
+  readonly type: string;
+  readonly words: string;
+  readonly hint: string | null;
+}
+
+/** Reads a refusal. Error bodies as in facts: `error` is an object or a string, or `errors` is a list. */
+export function refusalOf({ status, body }: ApiAnswer): Refusal {
+  const { type, message } = said(body);
+  const words = [`HTTP ${status}`, type, message].filter((part) => part !== "").join(" ");
+  if (type === "PUBLIC_API_BILLING_LIMIT_EXCEEDED") return { kind: "quota", type, words, hint: HINTS.quota };
+  if (status === 401) return { kind: "forbidden", type, words, hint: HINTS.token };
+  if (status === 403) return { kind: "forbidden", type, words, hint: HINTS.access };
+  if (status === 404) return { kind: "missing", type, words, hint: HINTS.missing };
+  if (status === 429) return { kind: "limited", type, words, hint: null };
+  if (status === 408 || status < 400 || status >= 500) return { kind: "faulty", type, words, hint: null };
+  return { kind: "invalid", type, words, hint: null };
+}
+
+const HINTS = {
+  token: "Check AIRTABLE_API_KEY: a personal access token begins with pat and shows its whole text only once.",
+  access:
+    "The token lacks a scope (data.records:read, and data.records:write to recover), or the base is not in its access list, or the base or table does not exist: Airtable answers all of these alike.",
+  missing: "Check airtable.baseId, airtable.endpointUrl and the names of the tables.",
+  quota: "The workspace's monthly API calls are used up: run less often, or upgrade the plan.",
+} as const;
+
+function said(body: JsonObject | null): { type: string; message: string } {
+  const error = body?.error;
+  if (typeof error === "string") return { type: error, message: "" };
+  if (isObject(error)) return { type: textOf(error.type), message: textOf(error.message) };
+  const [first] = Array.isArray(body?.errors) ? body.errors : [];
+  if (isObject(first)) return { type: textOf(first.error), message: textOf(first.message) };
+  return { type: "", message: body === null ? "(no JSON object in the answer)" : "" };
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}

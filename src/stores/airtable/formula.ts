@@ -1,0 +1,96 @@
+import { isRecordId } from "../../core/domain/job.ts";
+import type { Revisit } from "../../core/ports/ports.ts";
+
+/** A text as a literal of Airtable's formula language. */
+export function text(value: string): string {
+  const escaped = value
+    .replaceAll("\\", "\\\\")
+    .replaceAll("'", "\\'")
+    .replaceAll("\n", "\\n")
+    .replaceAll("\r", "\\r")
+    .replaceAll("\t", "\\t");
+  return `'${escaped}'`;
+}
+
+/** A field by its name; ids do not work inside formulas. */
+export function field(name: string): string {
+  return `{${name.replaceAll("\\", "\\\\").replaceAll("}", "\\}")}}`;
+}
+
+/** A moment, in milliseconds since 1970. */
+export function moment(at: number): string {
+  return text(new Date(at).toISOString());
+}
+
+export function and(...terms: readonly string[]): string {
+  return joined("AND", terms);
+}
+
+export function or(...terms: readonly string[]): string {
+  return joined("OR", terms);
+}
+
+function joined(name: string, terms: readonly string[]): string {
+  const [only, ...others] = terms;
+  return only !== undefined && others.length === 0 ? only : `${name}(${terms.join(",")})`;
+}
+
+/** The records with one of these ids. */
+export function byIds(ids: readonly string[]): string {
+  return or(...ids.map((id) => `RECORD_ID()=${text(id)}`));
+}
+
+/** What the listing filters by; field names, not ids. `startedAt` is null where ages count from the record's creation. */
+export interface ListingFormula {
+  readonly status: string;
+  readonly externalId: string;
+  readonly notes: string | null;
+  readonly startedAt: string | null;
+  readonly statuses: readonly string[];
+  readonly before: number;
+  readonly future: number;
+  readonly named: readonly string[] | null;
+  readonly revisit: Revisit | null;
+}
+
+/** Stuck jobs, and the finished ones to look at again. It only spares what is certain not to be needed. */
+export function listing(wanted: ListingFormula): string {
+  const stuck = [
+    or(...wanted.statuses.map((status) => `${field(wanted.status)}=${text(status)}`)),
+    ...oldEnough(wanted),
+  ];
+  const branches = [and(...stuck), ...again(wanted)];
+  const all = or(...branches);
+  return wanted.named === null ? all : and(all, or(...wanted.named.flatMap((name) => names(wanted, name))));
+}
+
+/** A date field may be blank or hold no date, for which no comparison is true: the core judges those. */
+function oldEnough({ startedAt, before, future }: ListingFormula): readonly string[] {
+  if (startedAt !== null) return [];
+  return [or(`IS_BEFORE(CREATED_TIME(),${moment(before)})`, `IS_AFTER(CREATED_TIME(),${moment(future)})`)];
+}
+
+function again({ status, notes, revisit }: ListingFormula): readonly string[] {
+  if (revisit === null || notes === null) return [];
+  const marked = (marks: readonly string[]) => or(...marks.map((mark) => `FIND(${text(mark)},${field(notes)})>0`));
+  const { completed, failed } = revisit;
+  return [
+    ...(completed === null ? [] : [and(`${field(status)}=${text(completed.status)}`, marked(completed.notes))]),
+    ...(failed === null
+      ? []
+      : [
+          and(
+            `${field(status)}=${text(failed.status)}`,
+            or(
+              marked(failed.notes),
+              and(`IS_AFTER(CREATED_TIME(),${moment(failed.undated.after)})`, marked(failed.undated.notes)),
+            ),
+          ),
+        ]),
+  ];
+}
+
+function names({ externalId }: ListingFormula, name: string): readonly string[] {
+  const byExternalId = `${field(externalId)}=${text(name)}`;
+  return isRecordId(name) ? [`RECORD_ID()=${text(name)}`, byExternalId] : [byExternalId];
+}

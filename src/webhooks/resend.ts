@@ -1,0 +1,81 @@
+import { createHmac } from "node:crypto";
+import type { ReplayAnswer, WebhookReplay } from "../core/ports/ports.ts";
+import { createWire, type Reply } from "../http/client.ts";
+import { isRedirect } from "../storage/classify-response.ts";
+import { whither } from "../storage/redirects.ts";
+import { ncaBody } from "./nca-body.ts";
+
+export interface ReplayOptions {
+  /** `host` or `host:port`, in lower case: the only ones that are sent to. */
+  readonly allowHosts: readonly string[];
+  /** HMAC-SHA256 over the body's bytes, in hexadecimal after `prefix`; null where nothing is signed. */
+  readonly signature: { readonly header: string; readonly prefix: string; readonly secret: string } | null;
+  /** Milliseconds: to connect, and from then to the end of the answer. */
+  readonly timeouts?: { readonly connect: number; readonly answer: number };
+}
+
+/** A handler that takes longer is at work still, and its answer is not needed to know what it did: the base tells. */
+const DEFAULT_TIMEOUTS = { connect: 5_000, answer: 15_000 };
+
+/** Handlers answer with a word or two; more is not read. */
+const MAX_BYTES = 65_536;
+
+/** Sends NCA's success webhooks again, each once: what may have arrived is never repeated. */
+export function createWebhookReplay(options: ReplayOptions): WebhookReplay & { close(): Promise<void> } {
+  const { allowHosts, signature, timeouts = DEFAULT_TIMEOUTS } = options;
+  const wire = createWire({ connections: 1, connectLimit: timeouts.connect, answerLimit: timeouts.answer });
+  return {
+    async post(request, signal) {
+      signal.throwIfAborted();
+      const url = destination(request.webhookUrl, allowHosts);
+      if ("refusal" in url) return { kind: "refused", detail: url.refusal };
+      const made = ncaBody(request);
+      if ("problem" in made) return { kind: "refused", detail: made.problem };
+      const body = JSON.stringify(made);
+      let sent = false;
+      const headers = {
+        "content-type": "application/json",
+        // A kept connection may be closing just now, and then nobody could tell whether the webhook arrived.
+        connection: "close",
+        ...(signature === null ? {} : { [signature.header]: `${signature.prefix}${sign(body, signature.secret)}` }),
+      };
+      const onSent = () => {
+        sent = true;
+      };
+      const reply = await wire.send({ method: "POST", url, headers, body, maxBytes: MAX_BYTES, onSent }, signal);
+      if (reply.kind === "answer") return read(reply, url);
+      return sent
+        ? { kind: "unknown", detail: `sent, but ${reply.detail}` }
+        : { kind: "refused", detail: `not sent: ${reply.detail}` };
+    },
+    requests: wire.sent,
+    close: wire.close,
+  };
+}
+
+/** Where a webhook goes, or why nowhere. The URL is a text of the base, not the operator's: so its host must be listed. */
+function destination(webhookUrl: string, allowHosts: readonly string[]): URL | { readonly refusal: string } {
+  const url = URL.canParse(webhookUrl) ? new URL(webhookUrl) : null;
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    return { refusal: "the job's webhook URL is none of http or https" };
+  }
+  if (url.username !== "" || url.password !== "") return { refusal: "the job's webhook URL has a user or password" };
+  const port = url.port || (url.protocol === "https:" ? "443" : "80");
+  const isAllowed = allowHosts.includes(url.host) || allowHosts.includes(`${url.hostname}:${port}`);
+  return isAllowed ? url : { refusal: `${url.host} is not one of webhooks.allowHosts` };
+}
+
+function sign(body: string, secret: string): string {
+  return createHmac("sha256", secret).update(body, "utf8").digest("hex");
+}
+
+/** A handler that answers 5xx, or a proxy before it, may have done a part of the work, or be at it still. */
+function read(reply: Reply, url: URL): ReplayAnswer {
+  const detail = `HTTP ${reply.status}`;
+  if (reply.status >= 200 && reply.status < 300) return { kind: "accepted", detail };
+  if (reply.status >= 500) return { kind: "unknown", detail };
+  return {
+    kind: "refused",
+    detail: isRedirect(reply) ? `${detail}${whither(url, reply)}, which is not followed` : detail,
+  };
+}

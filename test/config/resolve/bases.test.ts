@@ -1,0 +1,184 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { z } from "zod";
+import { type Env, readEnvironment } from "../../../src/config/env/environment.ts";
+import { ConfigError } from "../../../src/config/problems.ts";
+import { picked, settleBases } from "../../../src/config/resolve/bases.ts";
+
+const TOKEN = { AIRTABLE_API_KEY: "a-token" };
+
+function bases(content: Readonly<Record<string, unknown>>, env: Env = {}) {
+  return settleBases({ path: "x.yaml", content }, readEnvironment({ ...TOKEN, ...env }), {});
+}
+
+function problems(content: Readonly<Record<string, unknown>>, env: Env = {}): readonly string[] {
+  try {
+    bases(content, env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems.map(({ path, message }) => `${path}: ${message}`);
+    throw error;
+  }
+  return [];
+}
+
+const [A, B] = [{ baseId: "appA" }, { baseId: "appB", name: "b" }];
+
+describe("a list of bases", () => {
+  it("has each with what it says laid over the rest of the file, over the preset", () => {
+    const [a, b] = bases({
+      thresholds: { stuckAfter: "10m", failAfter: "2h" },
+      bases: [
+        A,
+        { ...B, thresholds: { failAfter: "3h" }, jobs: { table: "Work" }, airtable: { requestsPerSecond: 2 } },
+      ],
+    });
+    expect(a?.thresholds).toMatchObject({ stuckAfter: 600_000, failAfter: 7_200_000 });
+    expect(b?.thresholds).toMatchObject({ stuckAfter: 600_000, failAfter: 10_800_000 });
+    expect([a?.jobs.table, b?.jobs.table, b?.jobs.fields.status]).toEqual(["Jobs", "Work", "Status"]);
+    expect([a?.airtable, b?.airtable]).toMatchObject([
+      { baseId: "appA", requestsPerSecond: 4 },
+      { baseId: "appB", requestsPerSecond: 2 },
+    ]);
+  });
+
+  it("calls each by its name or else its id, and tells it of the others", () => {
+    expect(bases({ bases: [A, B] }).map(({ base }) => base)).toEqual([
+      { id: "appA", name: "appA", others: ["appB"] },
+      { id: "appB", name: "b", others: ["appA"] },
+    ]);
+  });
+
+  it("has one take out what the preset, or the rest of the file, brings along", () => {
+    const own = { types: ["own"], outputs: ["{externalId}.mp4"], target: { table: "T" }, attachment: "File" };
+    const [a, b] = bases(
+      {
+        operations: { own, combine: { attachment: "Other" } },
+        providers: { nca: { baseUrl: "https://nca.example" } },
+        bases: [A, { ...B, operations: { own: null, combine: null }, providers: { nca: null } }],
+      },
+      { NCA_API_KEY: "a-key", NCA_BASE_URL: "https://nca.example" },
+    );
+    expect(a?.operations.map(({ name }) => name)).toEqual(["combine", "concatenate", "add_music", "image_zoom", "own"]);
+    expect(b?.operations.map(({ name }) => name)).toEqual(["concatenate", "add_music", "image_zoom"]);
+    expect([a?.providers.length, b?.providers.length]).toEqual([1, 0]);
+  });
+
+  it("may have one do without the preset", () => {
+    expect(problems({ bases: [A, { ...B, preset: "none" }] }).map((each) => each.split(":", 1).join())).toEqual([
+      "bases[1].jobs",
+      "bases[1].storage",
+      "bases[1].operations",
+    ]);
+  });
+});
+
+describe("docs/bases.md", () => {
+  const [, yaml = ""] = /```yaml\n(.*?)```/s.exec(readFileSync("docs/bases.md", "utf8")) ?? [];
+
+  it("shows a list that holds, for the program and for editors", () => {
+    expect(bases(parse(yaml)).map(({ base, thresholds }) => [base?.name, thresholds.failAfter])).toEqual([
+      ["acme", 7_200_000],
+      ["globex", 21_600_000],
+      ["appXXXXXXXXXXXXX3", 7_200_000],
+    ]);
+    const schema = z.fromJSONSchema(JSON.parse(readFileSync("schema/stuck-jobsrc.schema.json", "utf8")));
+    expect(schema.safeParse(parse(yaml)).success).toBe(true);
+    expect(schema.safeParse({ bases: [{ baseId: "appA", job: {} }] }).success).toBe(false);
+    expect(schema.safeParse({ bases: [{ baseId: "appA", jobs: { tabel: "x" } }] }).success).toBe(false);
+  });
+});
+
+describe("what is wrong with a list of bases", () => {
+  it("is told all at once, each with its place", () => {
+    expect(
+      problems({
+        airtable: { baseId: "appC" },
+        thresholds: { failAfter: 3 },
+        bases: [
+          A,
+          { ...B, thresholds: { stuckAftr: "5m" }, jobs: { failedStatus: "completed" } },
+          { baseId: "nope" },
+          {
+            baseId: "appA",
+            name: "b",
+            airtable: { baseId: "appD" },
+            watching: { pingUrl: "https://x.example" },
+            bases: [],
+          },
+        ],
+      }),
+    ).toEqual([
+      'bases[2].baseId: found "nope"; expected an Airtable base id: app…',
+      'bases[3].baseId: found "appA", which is bases[0].baseId already',
+      'bases[3].name: found "b", which is bases[1].name already',
+      "bases[3].airtable.baseId: belongs beside name: bases[3].baseId",
+      "bases[3].watching.pingUrl: is one for the whole run: it belongs at the top",
+      "bases[3].bases: a base holds no further ones",
+      "airtable.baseId: stands beside bases, which name theirs: leave it out, or the list",
+      'thresholds.failAfter: found 3; expected a number with its unit: "90s", "5m", "1h", "7d"',
+      'bases[1].thresholds.stuckAftr: unknown key, did you mean "stuckAfter"? Allowed here: stuckAfter, failAfter, maxAge, providerCap',
+    ]);
+  });
+
+  it("is that of the base that overrides what was right", () => {
+    expect(problems({ thresholds: { failAfter: "2h" }, bases: [A, { ...B, thresholds: { failAfter: 3 } }] })).toEqual([
+      'bases[1].thresholds.failAfter: found 3; expected a number with its unit: "90s", "5m", "1h", "7d"',
+    ]);
+  });
+
+  it("is that of the base that lacks what the others bring", () => {
+    const storage = { baseUrl: "https://b.example/x" };
+    const whole = { jobs: { table: "T", fields: { status: "S", externalId: "E" } }, storage, operations: {} };
+    expect(
+      problems({
+        preset: "none",
+        bases: [
+          { ...A, ...whole },
+          { ...B, ...whole, storage: {} },
+        ],
+      }),
+    ).toEqual(["bases[1].storage.baseUrl: missing; expected string"]);
+  });
+
+  it("is told once where it is a variable of the environment", () => {
+    expect(problems({ bases: [A, B] }, { STUCK_JOBS_STORAGE_URL: "ftp://x" })).toEqual([
+      expect.stringMatching(/^STUCK_JOBS_STORAGE_URL: found "ftp/),
+    ]);
+    expect(problems({ bases: [A, B] }, { AIRTABLE_API_KEY: "" })).toEqual([
+      expect.stringMatching(/^AIRTABLE_API_KEY: no Airtable token/),
+    ]);
+  });
+
+  it.each([
+    ["no list", "x", 'bases: found "x"; expected array'],
+    ["an empty list", [], "bases: found []; expected at least one base"],
+    ["no object in it", ["appA"], 'bases[0]: found "appA"; expected object'],
+    [
+      "a base called as another's id",
+      [A, { ...B, name: "appA" }],
+      'bases[1].name: found "appA", which is bases[0].baseId already',
+    ],
+  ])("is told of %s", (_, list, message) => {
+    expect(problems({ bases: list })).toEqual([message]);
+  });
+});
+
+describe("picking among bases", () => {
+  const all = bases({ bases: [A, B] });
+  const ids = (named: readonly string[] | null, baseId: string | null) =>
+    picked(all, named, { baseId }).map(({ airtable }) => airtable.baseId);
+
+  it("takes all, that of the environment, or those of the flag", () => {
+    expect([ids(null, null), ids(null, "appB"), ids(["b"], "appA"), ids(["b", "appA"], null)]).toEqual([
+      ["appA", "appB"],
+      ["appB"],
+      ["appB"],
+      ["appA", "appB"],
+    ]);
+  });
+
+  it("says which there are", () => {
+    expect(() => ids(["bb"], null)).toThrow('--base: found "bb"; allowed: appA, b (appB).');
+  });
+});

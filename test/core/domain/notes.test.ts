@@ -1,0 +1,115 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  appendLine,
+  bytesNoted,
+  COMPLETED_MARK,
+  completedLine,
+  FAILED_MARK,
+  failedLine,
+  foldLines,
+  REDELIVERED_MARK,
+  UNDELIVERED_MARK,
+  UNDONE_MARK,
+  undoneLine,
+} from "../../../src/core/domain/notes.ts";
+import { asItCounts, isFailedByPolling } from "../../../src/core/sweep/list/finished-jobs.ts";
+import { HOUR, job, MINUTE, NOW } from "../../support/builders.ts";
+import { FakeBase, FakeBucket, runOf } from "../../support/fakes.ts";
+
+const BY = { runId: "run-1", version: "0.0.0" };
+const MARKS = [COMPLETED_MARK, FAILED_MARK, REDELIVERED_MARK, UNDELIVERED_MARK, UNDONE_MARK];
+
+const ownLine = fc
+  .tuple(fc.constantFrom(...MARKS), fc.nat({ max: 10 ** 9 }), fc.stringMatching(/^[a-z (),]{0,20}$/))
+  .map(([mark, at, words]) => `${mark}${new Date(at).toISOString()}: ${words} [stuck-jobs 0.0.0, run r-${at}]`);
+const foreignLine = fc.oneof(
+  fc.stringMatching(/^[ -~]{0,30}$/),
+  fc.constantFrom("", "Completed via polling at noon, says Ann", "… and more", "[stuck-jobs 0.0.0, run r]"),
+);
+const cell = fc.array(fc.oneof({ weight: 3, arbitrary: ownLine }, foreignLine), { maxLength: 40 });
+
+const isOwn = (line: string) => MARKS.some((mark) => line.startsWith(mark)) && line.endsWith("]");
+const isFold = (line: string) => /^… and \d+ earlier lines? of stuck-jobs$/.test(line);
+
+describe("folding our own lines in a job's notes", () => {
+  it("leaves at most ten of them, and what others wrote as it was", () => {
+    fc.assert(
+      fc.property(cell, (lines) => {
+        const folded = foldLines(lines.join("\n")).split("\n");
+        expect(folded.filter(isOwn).length).toBeLessThanOrEqual(10);
+        const foreign = (all: readonly string[]) => all.filter((line) => !isOwn(line) && !isFold(line));
+        expect(foreign(folded)).toEqual(foreign(lines.join("\n").split("\n")));
+      }),
+    );
+  });
+
+  it("changes nothing the second time", () => {
+    fc.assert(
+      fc.property(cell, (lines) => {
+        const once = foldLines(lines.join("\n"));
+        expect(foldLines(once)).toBe(once);
+      }),
+    );
+  });
+
+  it("counts every line that it ever folded", () => {
+    fc.assert(
+      fc.property(cell, (lines) => {
+        const notes = lines.reduce((text, line) => (isOwn(line) ? appendLine(text, line) : `${text}\n${line}`), "");
+        const all = notes.split("\n");
+        const [, count = "0"] = /^… and (\d+) /m.exec(notes) ?? [];
+        expect(all.filter(isOwn).length + Number(count)).toBe(lines.filter(isOwn).length);
+      }),
+    );
+  });
+
+  it("keeps the newest line of each kind, which later sweeps look for", () => {
+    fc.assert(
+      fc.property(cell, (lines) => {
+        const folded = foldLines(lines.join("\n"));
+        for (const mark of MARKS) {
+          const last = lines.findLast((line) => isOwn(line) && line.startsWith(mark));
+          if (last !== undefined)
+            expect(folded.split("\n").findLast((line) => isOwn(line) && line.startsWith(mark))).toBe(last);
+        }
+      }),
+    );
+  });
+
+  it("leaves the size of the last delivery to be read", () => {
+    const output = { url: "https://b/x.mp4", bytes: 7, contentType: null, etag: '"e"', lastModified: null };
+    const gathered = { sightings: [], consultation: null, rule: "output-found" };
+    const lines = Array.from({ length: 14 }, (_, n) => completedLine([output], gathered, NOW + n, BY));
+    const notes = lines.reduce(appendLine, "made by the app");
+    expect(notes.split("\n").slice(0, 2)).toEqual(["made by the app", "… and 4 earlier lines of stuck-jobs"]);
+    expect(bytesNoted(notes, "x.mp4")).toBe(7);
+  });
+});
+
+describe("what a line in the notes proves", () => {
+  it("names what was probed and answered, the rule, the run and the version", () => {
+    const output = { url: "https://b/x.mp4", bytes: 7, contentType: null, etag: '"e"', lastModified: null };
+    const gathered = { sightings: [], consultation: null, rule: "output-found" };
+    expect(completedLine([output], gathered, NOW, BY)).toBe(
+      'Completed via polling at 2026-03-01T12:00:00.000Z: found x.mp4 (HTTP 200, 7 bytes, ETag "e"); rule output-found [stuck-jobs 0.0.0, run run-1]',
+    );
+  });
+});
+
+describe("a job that was undone", () => {
+  const run = runOf(new FakeBase([]), new FakeBucket());
+  const failed = failedLine({ sightings: [], consultation: null, rule: "output-absent" }, NOW - HOUR, BY);
+  const undone = undoneLine("run-1", NOW - MINUTE, { ...BY, runId: "run-2" });
+
+  it("counts from when it was undone, not from its first run", () => {
+    const counted = asItCounts(job({ age: 9 * HOUR, notes: `${failed}\n${undone}` }), { late: false });
+    expect(counted.since).toEqual({ kind: "at", at: NOW - MINUTE });
+  });
+
+  it("is no late output's to recover when another hand fails it afterwards", () => {
+    const ours = job({ status: "failed", notes: failed, error: null });
+    expect(isFailedByPolling(ours, run, NOW)).toBe(true);
+    expect(isFailedByPolling({ ...ours, notes: `${failed}\n${undone}` }, run, NOW)).toBe(false);
+  });
+});

@@ -1,0 +1,557 @@
+import { readFileSync } from "node:fs";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import * as z from "zod";
+import { type Literal, type Payload, parsePayload, textAt } from "../../../src/core/domain/payload.ts";
+
+// Read, not imported: an import would lose the keys named `__proto__`.
+const FILE = new URL("../../support/python-literals.json", import.meta.url);
+const VECTORS = z
+  .array(z.object({ repr: z.string(), json: z.unknown() }))
+  .parse(JSON.parse(readFileSync(FILE, "utf8")));
+
+/** Every reason there is: offsets, and at most one short word of the payload. */
+const REASON =
+  /^(longer than 1048576 characters|nested deeper than 64 at \d+|expected (a value|a key|'\{'|':'|',' or '[)}\]]')(, but the text ends)? at \d+|unknown word "\w{1,20}…?" at \d+|bad escape at \d+|no closing quote for the string at \d+|more text after the object at \d+)$/;
+
+/** The value of a literal, by way of the object that it needs around it. */
+function meaning(literal: string): unknown {
+  const payload = parsePayload(`{'k': ${literal}}`);
+  return payload.kind === "read" ? payload.value.k : payload;
+}
+
+function read(text: string): unknown {
+  const payload = parsePayload(text);
+  return payload.kind === "read" ? payload.value : payload;
+}
+
+function reasonOf(text: string): string {
+  const payload = parsePayload(text);
+  return payload.kind === "unreadable" ? payload.reason : payload.kind;
+}
+
+describe("what Python writes", () => {
+  it("is there in sufficient number", () => {
+    expect(VECTORS.length).toBeGreaterThan(400);
+  });
+
+  it.each(VECTORS.map(({ repr, json }, i) => [i, repr, json] as const))(
+    "vector %i is read as Python means it",
+    (_, repr, json) => {
+      expect(read(repr)).toEqual(json);
+    },
+  );
+
+  it("cut off anywhere is not read", () => {
+    for (const { repr } of VECTORS) {
+      for (let length = 1; length < repr.length; length += 1) {
+        expect(reasonOf(repr.slice(0, length))).toMatch(REASON);
+      }
+    }
+  });
+});
+
+describe("values", () => {
+  it.each<[string, Literal]>([
+    ["None", null],
+    ["null", null],
+    ["True", true],
+    ["true", true],
+    ["False", false],
+    ["false", false],
+    ["0", 0],
+    ["7", 7],
+    ["+7", 7],
+    ["-7", -7],
+    ["-0.0", -0],
+    ["1.5", 1.5],
+    ["1.", 1],
+    [".5", 0.5],
+    ["-.5", -0.5],
+    ["1e3", 1000],
+    ["1E+3", 1000],
+    ["1e-07", 1e-7],
+    ["1e+16", 1e16],
+    ["5e-324", 5e-324],
+    ["9007199254740991", 9007199254740991],
+    ["-9007199254740991", -9007199254740991],
+    ["12345678901234567890.0", 1.2345678901234567e19],
+    ["[]", []],
+    ["[1, 2]", [1, 2]],
+    ["[1, 2,]", [1, 2]],
+    ["{}", {}],
+    ["{'a': 1,}", { a: 1 }],
+    ["()", []],
+    ["(1,)", [1]],
+    ["(1, 2)", [1, 2]],
+    ["(1, 2,)", [1, 2]],
+    ["(1)", 1],
+    ["(None)", null],
+    ["((),)", [[]]],
+    ["[{'a': ({'b': []},)}]", [{ a: [{ b: [] }] }]],
+    ["''", ""],
+    ['""', ""],
+    [`"it's"`, "it's"],
+    [`'say "so"'`, 'say "so"'],
+    ["'a\tb'", "a\tb"],
+    ["'😀'", "😀"],
+    ["'\u2028'", "\u2028"],
+  ])("%s is read", (literal, value) => {
+    expect(meaning(literal)).toEqual(value);
+  });
+
+  it.each([
+    ["9007199254740992", "9007199254740992"],
+    ["-9007199254740993", "-9007199254740993"],
+    ["+12345678901234567890", "12345678901234567890"],
+    ["9".repeat(5000), "9".repeat(5000)],
+  ])("the integer %s keeps its digits, as text", (literal, text) => {
+    expect(meaning(literal)).toBe(text);
+  });
+
+  it.each(["inf", "-inf", "nan", "-nan", "Infinity", "-Infinity", "NaN", "1e999", "-1e999"])(
+    "%s, which JSON cannot say, is null",
+    (literal) => {
+      expect(meaning(literal)).toBeNull();
+    },
+  );
+
+  it("may be surrounded by blanks", () => {
+    expect(read(" \t\r\n\f{ 'a' \n:\t[ 1 , ( 2 , ) ] , } \n")).toEqual({ a: [1, [2]] });
+  });
+
+  it("may mix both languages", () => {
+    expect(read(`{"a": None, 'b': null, "c": (true, False)}`)).toEqual({ a: null, b: null, c: [true, false] });
+  });
+});
+
+describe("escapes", () => {
+  it.each([
+    ["\\n", "\n"],
+    ["\\t", "\t"],
+    ["\\r", "\r"],
+    ["\\b", "\b"],
+    ["\\f", "\f"],
+    ["\\a", "\x07"],
+    ["\\v", "\x0b"],
+    ["\\\\", "\\"],
+    ["\\'", "'"],
+    ['\\"', '"'],
+    ["\\/", "/"],
+    ["\\0", "\0"],
+    ["\\08", "\x008"],
+    ["\\7", "\x07"],
+    ["\\12", "\n"],
+    ["\\101", "A"],
+    ["\\1012", "A2"],
+    ["\\777", "\u01ff"],
+    ["\\x41", "A"],
+    ["\\xfF", "ÿ"],
+    ["\\x7f", "\x7f"],
+    ["\\u0041", "A"],
+    ["\\u2028", "\u2028"],
+    ["\\ud83d\\ude00", "😀"],
+    ["\\ud83d", "\ud83d"],
+    ["\\ude00\\ud83d", "\ude00\ud83d"],
+    ["\\U0001f600", "😀"],
+    ["\\U0010ffff", "\u{10ffff}"],
+    ["\\\\n", "\\n"],
+    ["\\\\\\n", "\\\n"],
+    ["a\\nb\\tc", "a\nb\tc"],
+  ])("%s is decoded in either quotes, in values and keys", (escaped, character) => {
+    expect(meaning(`'${escaped}'`)).toBe(character);
+    expect(meaning(`"${escaped}"`)).toBe(character);
+    expect(read(`{'<${escaped}>': 1}`)).toEqual({ [`<${character}>`]: 1 });
+  });
+
+  it.each([
+    "\\q",
+    "\\8",
+    "\\N{BULLET}",
+    "\\x4",
+    "\\x4g",
+    "\\u004",
+    "\\u 041",
+    "\\U0011000",
+    "\\U00110000",
+    "\\\n",
+    "\\é",
+  ])("%s makes the payload unreadable", (escaped) => {
+    expect(reasonOf(`{'k': 'ab${escaped}'}`)).toBe("bad escape at 9");
+  });
+});
+
+describe("keys", () => {
+  it.each([
+    ["1", "1"],
+    ["-1", "-1"],
+    ["+1", "1"],
+    ["1.0", "1.0"],
+    ["1e+16", "1e+16"],
+    ["12345678901234567890", "12345678901234567890"],
+    ["None", "None"],
+    ["True", "True"],
+    ["False", "False"],
+    ["inf", "inf"],
+    ["-inf", "-inf"],
+    ["nan", "nan"],
+    ["''", ""],
+  ])("%s becomes the text that str() prints", (literal, key) => {
+    expect(read(`{${literal} : 'x'}`)).toEqual({ [key]: "x" });
+  });
+
+  it("that are equal: the last one wins", () => {
+    expect(read(`{"a": 1, 'b': 2, 'a': 3}`)).toEqual({ a: 3, b: 2 });
+    expect(read(`{'1': 'text', 1: 'number'}`)).toEqual({ 1: "number" });
+  });
+
+  it("named __proto__ are keys like any other", () => {
+    const text = `{"__proto__": {"polluted": true}, "a": {"__proto__": null}}`;
+    const value = read(text);
+    expect(value).toEqual(JSON.parse(text));
+    expect(JSON.stringify(value)).toBe(JSON.stringify(JSON.parse(text)));
+    expect({}).not.toHaveProperty("polluted");
+    expect(textAt(parsePayload(text), "polluted")).toBeNull();
+    expect(textAt(parsePayload(`{"__proto__": "x"}`), "__proto__")).toBe("x");
+  });
+});
+
+describe("what cannot be read, and why", () => {
+  it.each([
+    ["[1, 2]", "expected '{' at 0"],
+    ["()", "expected '{' at 0"],
+    ["'text'", "expected '{' at 0"],
+    ["  null", "expected '{' at 2"],
+    ["12", "expected '{' at 0"],
+    ["no payload", "expected '{' at 0"],
+    ["\ufeff{}", "expected '{' at 0"],
+    ["{", "expected a key, but the text ends at 1"],
+    ["{'a'", "expected ':', but the text ends at 4"],
+    ["{'a':", "expected a value, but the text ends at 5"],
+    ["{'a': 1", "expected ',' or '}', but the text ends at 7"],
+    ["{'a': 1,", "expected a key, but the text ends at 8"],
+    ["{'a': [1", "expected ',' or ']', but the text ends at 8"],
+    ["{'a': (1", "expected ',' or ')', but the text ends at 8"],
+    ["{'a': 'b}", "no closing quote for the string at 6"],
+    ["{'a': 'b\n'}", "no closing quote for the string at 6"],
+    ["{'a': 'b\r'}", "no closing quote for the string at 6"],
+    ["{'a': 'b\"}", "no closing quote for the string at 6"],
+    ["{'a': 'b\\'}", "no closing quote for the string at 6"],
+    ["{'a': 'b\\", "bad escape at 8"],
+    ["{'a' 1}", "expected ':' at 5"],
+    ["{'a', 'b'}", "expected ':' at 4"],
+    ["{1, 2}", "expected ':' at 2"],
+    ["{,}", "expected a key at 1"],
+    ["{'a': 1,,}", "expected a key at 8"],
+    ["{'a': }", "expected a value at 6"],
+    ["{'a': [,]}", "expected a value at 7"],
+    ["{'a': (,)}", "expected a value at 7"],
+    ["{'a': [1 2]}", "expected ',' or ']' at 9"],
+    ["{'a': (1 2)}", "expected ',' or ')' at 9"],
+    ["{'a': (1]}", "expected ',' or ')' at 8"],
+    ["{'a': [1)}", "expected ',' or ']' at 8"],
+    ["{'a': 1]", "expected ',' or '}' at 7"],
+    ["{'a': 1 'b': 2}", "expected ',' or '}' at 8"],
+    ["{'a': 'b' 'c'}", "expected ',' or '}' at 10"],
+    ["{'a': '''b'''}", "expected ',' or '}' at 8"],
+    ["{'a': {1, 2}}", "expected ':' at 8"],
+    ["{(1, 2): 'a'}", "expected a key at 1"],
+    ["{[1]: 'a'}", "expected a key at 1"],
+    ["{{}: 'a'}", "expected a key at 1"],
+    ["{...}", "expected a key at 1"],
+    ["{'a': [...]}", "expected a value at 7"],
+    ["{'a': Ellipsis}", 'unknown word "Ellipsis" at 6'],
+    ["{'a': b'x'}", 'unknown word "b" at 6'],
+    ["{b'a': 1}", 'unknown word "b" at 1'],
+    ["{a: 1}", 'unknown word "a" at 1'],
+    ["{'a': set()}", 'unknown word "set" at 6'],
+    ["{'a': datetime.datetime(2024, 1, 1)}", 'unknown word "datetime" at 6'],
+    ["{'a': Decimal('1')}", 'unknown word "Decimal" at 6'],
+    ["{'a': <Job object at 0x7f>}", "expected a value at 6"],
+    ["{'a': NONE}", 'unknown word "NONE" at 6'],
+    ["{'a': Truely}", 'unknown word "Truely" at 6'],
+    ["{'a': undefined}", 'unknown word "undefined" at 6'],
+    [`{'a': ${"secret".repeat(9)}}`, 'unknown word "secretsecretsecretse…" at 6'],
+    ["{'a': -None}", "expected a value at 6"],
+    ["{'a': -information}", "expected a value at 6"],
+    ["{'a': - 1}", "expected a value at 6"],
+    ["{'a': --1}", "expected a value at 6"],
+    ["{'a': .}", "expected a value at 6"],
+    ["{'a': 007}", "expected ',' or '}' at 7"],
+    ["{'a': 0x1f}", "expected ',' or '}' at 7"],
+    ["{'a': 1_000}", "expected ',' or '}' at 7"],
+    ["{'a': 1j}", "expected ',' or '}' at 7"],
+    ["{'a': (1+2j)}", "expected ',' or ')' at 8"],
+    ["{'a': 1e}", "expected ',' or '}' at 7"],
+    ["{'a': 1 + 1}", "expected ',' or '}' at 8"],
+    ["{'a': 1} # comment", "more text after the object at 9"],
+    ["{}{}", "more text after the object at 2"],
+    ["{'a': 1}}", "more text after the object at 8"],
+    ["{}\u00a0", "more text after the object at 2"],
+  ])("%s", (text, reason) => {
+    expect(reasonOf(text)).toBe(reason);
+    expect(reason).toMatch(REASON);
+  });
+});
+
+describe("an empty payload", () => {
+  it.each(["", " ", "\n", " \t\r\n ", "\u00a0", "\ufeff"])("%j", (text) => {
+    expect(parsePayload(text)).toEqual({ kind: "empty" });
+  });
+});
+
+describe("bounds", () => {
+  const MEBI = 1_048_576;
+
+  it.each([
+    ["lists", "[", "]"],
+    ["tuples", "(", ",)"],
+    ["objects", "{'k':", "}"],
+  ])("%s are read 64 levels deep and no deeper, the top object included", (_, open, close) => {
+    const nested = (levels: number) => `{'k': ${open.repeat(levels - 1)}0${close.repeat(levels - 1)}}`;
+    expect(parsePayload(nested(64)).kind).toBe("read");
+    expect(reasonOf(nested(65))).toBe(`nested deeper than 64 at ${6 + 63 * open.length}`);
+  });
+
+  it("depth is counted down again where a level ends", () => {
+    const many = Array.from({ length: 200 }, (_, i) => `'${i}': [({},)]`).join(", ");
+    expect(parsePayload(`{${many}}`).kind).toBe("read");
+  });
+
+  it("a text of 1 MiB is read, one character more is not", () => {
+    const text = `{"k": "${"x".repeat(MEBI - 9)}"}`;
+    expect(text.length).toBe(MEBI);
+    expect(textAt(parsePayload(text), "k")).toHaveLength(MEBI - 9);
+    expect(reasonOf(`${text} `)).toBe("longer than 1048576 characters");
+  });
+
+  it.each([
+    "{",
+    "[",
+    "(",
+    "((),",
+    "'",
+    '"',
+    "\\",
+    "\\n",
+    "\\U0001f600",
+    "1",
+    "1,",
+    "-",
+    "1e",
+    ".",
+    "x",
+    "b'",
+    " ",
+    " ,",
+    "{'a':",
+    "'a':1,",
+    "'\\",
+    "\u2028",
+    "\0",
+  ])("1 MiB of %j, wherever it stands, is answered without a throw", (part) => {
+    for (const before of ["", "{", "{'k': ", "{'k': '", "{'k': ["]) {
+      const text = before + part.repeat((MEBI - 16) / part.length);
+      for (const after of ["", "}", "'}", "]}"]) parsePayload(text + after);
+    }
+  });
+
+  it("a hundred thousand escapes, keys or items are read", () => {
+    expect(meaning(`'${"\\n".repeat(1e5)}'`)).toBe("\n".repeat(1e5));
+    expect(meaning(`[${"1,".repeat(1e5)}]`)).toHaveLength(1e5);
+    const keys = parsePayload(`{${Array.from({ length: 1e5 }, (_, i) => `${i * 97}:0`).join()}}`);
+    expect(keys.kind === "read" && Object.keys(keys.value).length).toBe(1e5);
+  });
+});
+
+describe("texts at large", () => {
+  const string = fc.oneof(
+    fc.string({ unit: "binary" }),
+    // Lone surrogates too: a string of JavaScript may hold them.
+    fc.array(fc.integer({ min: 0, max: 0xffff })).map((units) => String.fromCharCode(...units)),
+    fc.string({
+      unit: fc.constantFrom("'", '"', "\\", "n", "x", "u", "0", "\n", "\x7f", "é", "\u2028", "😀", "{", "}"),
+    }),
+  );
+  const key = fc.oneof(string, fc.constantFrom("__proto__", "constructor", "toString", "segment_id", "0", "17"));
+  const number = fc.oneof(fc.integer(), fc.maxSafeInteger(), fc.double({ noNaN: true, noDefaultInfinity: true }));
+  const { value } = fc.letrec<{
+    value: Literal;
+    scalar: Literal;
+    list: readonly Literal[];
+    object: { [key: string]: Literal };
+  }>((tie) => ({
+    value: fc.oneof({ depthSize: "small", withCrossShrink: true }, tie("scalar"), tie("list"), tie("object")),
+    scalar: fc.oneof(string, number, fc.boolean(), fc.constant(null)),
+    list: fc.array(tie("value"), { maxLength: 5 }),
+    object: fc.dictionary(key, tie("value"), { maxKeys: 5 }),
+  }));
+  const object = fc.dictionary(key, value, { maxKeys: 6 });
+
+  it("what JSON.stringify prints is read as JSON.parse reads it", () => {
+    fc.assert(
+      fc.property(object, fc.constantFrom(undefined, 2, "\t"), (given, indent) => {
+        const text = JSON.stringify(given, null, indent);
+        expect(read(text)).toEqual(withoutUnsafe(JSON.parse(text)));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it("what repr prints is read as it was", () => {
+    fc.assert(
+      fc.property(object, (given) => {
+        expect(read(repr(given))).toEqual(withoutUnsafe(given));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it("any part of what repr prints, from its start, is not read", () => {
+    fc.assert(
+      fc.property(object, fc.nat(), (given, cut) => {
+        const text = repr(given);
+        expect(reasonOf(text.slice(0, 1 + (cut % (text.length - 1))))).toMatch(REASON);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it("JSON with a few characters exchanged is read wherever JSON.parse reads it, and the same", () => {
+    const character = fc.oneof(
+      fc.constantFrom(...`{}[]():,'"\\/ \n0123456789.eE+-tfnu`),
+      fc.string({ minLength: 1, maxLength: 1 }),
+    );
+    const change = fc.record({ at: fc.nat(), drop: fc.nat({ max: 2 }), put: fc.oneof(fc.constant(""), character) });
+    fc.assert(
+      fc.property(object, fc.array(change, { minLength: 1, maxLength: 3 }), (given, changes) => {
+        const text = changes.reduce((before, { at, drop, put }) => {
+          const start = at % before.length || 1;
+          return before.slice(0, start) + put + before.slice(start + drop);
+        }, JSON.stringify(given));
+        const json = parsedJson(text);
+        if (json === undefined) expect(isAnswer(parsePayload(text))).toBe(true);
+        else expect(rounded(read(text))).toEqual(rounded(json));
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it("garbage is answered, never thrown at", () => {
+    const tokens = fc.constantFrom(
+      ..."{}[]():,'\"\\ \n-+.e019",
+      ..."None True null nan -inf b' u\" \\x \\u00 \\U0010 '' 'a': 'a':1, __proto__ datetime( () (1,) {} []".split(" "),
+    );
+    const garbage = fc.oneof(
+      string,
+      fc.array(tokens, { maxLength: 40 }).map((parts) => `{${parts.join("")}`),
+    );
+    fc.assert(
+      fc.property(garbage, (text) => {
+        expect(isAnswer(parsePayload(text))).toBe(true);
+      }),
+      { numRuns: 5000 },
+    );
+  });
+});
+
+describe("textAt", () => {
+  const payload = parsePayload(
+    `{'id': 'rec1', 'padded': ' x ', 'blank': ' ', 'none': None, 'count': 3, 'list': ['a'], 'deep': {'key': 'x'}}`,
+  );
+
+  it.each([
+    ["id", "rec1"],
+    ["padded", " x "],
+    ["blank", null],
+    ["none", null],
+    ["count", null],
+    ["list", null],
+    ["deep", null],
+    ["key", null],
+    ["missing", null],
+    ["toString", null],
+    ["__proto__", null],
+  ])("%s", (key, text) => {
+    expect(textAt(payload, key)).toBe(text);
+  });
+
+  it("finds nothing in the prototype of an object made elsewhere", () => {
+    expect(textAt({ kind: "read", value: {} }, "constructor")).toBeNull();
+  });
+
+  it("finds nothing in a payload that is empty or unreadable", () => {
+    expect(textAt(parsePayload(""), "id")).toBeNull();
+    expect(textAt(parsePayload("{'id': 'rec1'"), "id")).toBeNull();
+  });
+});
+
+function isAnswer(payload: Payload): boolean {
+  return payload.kind !== "unreadable" || REASON.test(payload.reason);
+}
+
+/** JSON.parse's object; undefined if the text is no JSON or no object. */
+function parsedJson(text: string): unknown {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return typeof parsed === "object" && !Array.isArray(parsed) ? (parsed ?? undefined) : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** A value with its long integers as the doubles that JSON.parse makes of them, be they numbers or digits by now. */
+function rounded(value: unknown): unknown {
+  if (typeof value === "string" && /^-?\d{16,}$/.test(value)) return rounded(Number(value));
+  if (typeof value === "number") return Number.isFinite(value) ? value : null;
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(rounded);
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, rounded(item)]));
+}
+
+/** A value as the parser has it: no integers that a double cannot tell apart, no infinity. */
+function withoutUnsafe(value: Literal): Literal {
+  if (typeof value === "number") {
+    if (!Number.isFinite(value)) return null;
+    return Number.isSafeInteger(value) || !/^-?\d+$/.test(String(value)) ? value : String(value);
+  }
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(withoutUnsafe);
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withoutUnsafe(item)]));
+}
+
+/** Prints as Python's `repr` does; lists of even length as tuples. */
+function repr(value: Literal): string {
+  if (value === null) return "None";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (typeof value === "number") return Object.is(value, -0) ? "-0.0" : String(value);
+  if (typeof value === "string") return reprString(value);
+  if (Array.isArray(value)) {
+    const items = value.map(repr);
+    if (items.length % 2 === 0) return `(${items.join(", ")})`;
+    return items.length === 1 ? `(${items[0]},)` : `[${items.join(", ")}]`;
+  }
+  return `{${Object.entries(value)
+    .map(([key, item]) => `${reprString(key)}: ${repr(item)}`)
+    .join(", ")}}`;
+}
+
+function reprString(text: string): string {
+  const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
+  const escaped = [...text].map((character) => {
+    const code = character.codePointAt(0) ?? 0;
+    const short: Record<string, string> = {
+      "\n": "\\n",
+      "\r": "\\r",
+      "\t": "\\t",
+      "\\": "\\\\",
+      [quote]: `\\${quote}`,
+    };
+    if (short[character] !== undefined) return short[character];
+    if (/[\p{L}\p{N}\p{P}\p{S} ]/u.test(character)) return character;
+    if (code < 0x100) return `\\x${code.toString(16).padStart(2, "0")}`;
+    return code < 0x10000 ? `\\u${code.toString(16).padStart(4, "0")}` : `\\U${code.toString(16).padStart(8, "0")}`;
+  });
+  return quote + escaped.join("") + quote;
+}

@@ -1,0 +1,249 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Evidence, Finding, ProviderFinding, UnknownCause } from "../../../src/core/domain/evidence.ts";
+import type { Job } from "../../../src/core/domain/job.ts";
+import { type Candidate, decide, type Policy, REASONS, triage } from "../../../src/core/domain/verdict.ts";
+import {
+  COMBINE,
+  CONCATENATE,
+  HOUR,
+  job,
+  MINUTE,
+  NOW,
+  POLICY,
+  SEGMENT,
+  THRESHOLDS,
+  VIDEO,
+} from "../../support/builders.ts";
+
+const OUTPUT = { url: "https://b.example/x.mp4", bytes: 9, contentType: null, etag: null, lastModified: null };
+const PRESENT: Finding = { kind: "present", output: OUTPUT, others: [] };
+const ABSENT: Finding = { kind: "absent" };
+
+function settled(given: Job, policy: Policy = POLICY) {
+  const found = triage(given, policy, NOW);
+  return found.kind === "settled" ? `${found.verdict.kind}: ${found.verdict.reason}` : found.kind;
+}
+
+function candidate(over: Partial<Candidate> = {}): Candidate {
+  return {
+    operation: COMBINE,
+    targetId: SEGMENT,
+    externalId: "abc",
+    names: [["abc_output_0.mp4"]],
+    age: 10 * MINUTE,
+    ...over,
+  };
+}
+
+describe("triage: what is said without a look at the storage", () => {
+  it.each<[string, Partial<Job> & { age?: number }, string]>([
+    ["a job of ten minutes needs evidence", {}, "candidate"],
+    ["a job as old as the threshold is not stuck yet", { age: 5 * MINUTE }, "not-stuck"],
+    ["a job a millisecond older is", { age: 5 * MINUTE + 1 }, "candidate"],
+    ["a completed job is not stuck", { status: "completed" }, "not-stuck"],
+    ["a status that only looks alike is not stuck", { status: "Processing" }, "not-stuck"],
+    ["a blank status is not stuck", { status: "" }, "not-stuck"],
+    ["as old as the maximum age it is still looked at", { age: 24 * HOUR }, "candidate"],
+    ["a millisecond older it is left to fail-old", { age: 24 * HOUR + 1 }, "skip: beyond-max-age"],
+    ["without a date nothing is known", { since: { kind: "missing" } }, "unknown: age-unknown"],
+    ["with a date that is none neither", { since: { kind: "unparsable", text: "soon" } }, "unknown: age-unknown"],
+    ["a date in the future is no age", { age: -2 * MINUTE }, "unknown: age-unknown"],
+    ["a second in the future is a clock's difference", { age: -1_000 }, "not-stuck"],
+    ["no external id", { externalId: null }, "skip: no-external-id"],
+    ["a path as external id", { externalId: "../../etc/passwd" }, "skip: external-id-invalid"],
+    ["the parent folder as external id", { externalId: ".." }, "skip: external-id-invalid"],
+    ["a quote in the external id", { externalId: "a'b" }, "skip: external-id-invalid"],
+    ["a space in the external id", { externalId: "a b" }, "skip: external-id-invalid"],
+    ["letters of other alphabets", { externalId: "жоб" }, "skip: external-id-invalid"],
+    ["an external id of 129 characters", { externalId: "x".repeat(129) }, "skip: external-id-invalid"],
+    ["an external id of 128 characters", { externalId: "x".repeat(128) }, "candidate"],
+    ["an external id of 10 kB", { externalId: "x".repeat(10_000) }, "skip: external-id-invalid"],
+    ["a payload nobody can read", { payload: { kind: "unreadable", reason: "?" } }, "skip: payload-unreadable"],
+    ["a type without an operation", { type: "voiceover" }, "skip: operation-unknown"],
+    ["no type at all", { type: null }, "skip: operation-unknown"],
+    [
+      "an operation in the URL that is not configured, whatever the type",
+      { webhookUrl: "https://app.example/hook?operation=video" },
+      "skip: operation-unknown",
+    ],
+    ["two links", { links: { Segments: [SEGMENT, "recSegment0000002"] } }, "skip: target-ambiguous"],
+    [
+      "a link and a payload that disagree",
+      { payload: { kind: "read", value: { segment_id: "recSegment0000002" } } },
+      "skip: target-ambiguous",
+    ],
+    [
+      "a webhook URL that contradicts the link",
+      { webhookUrl: "https://app.example/hook?target_id=recSegment0000002" },
+      "skip: target-ambiguous",
+    ],
+    ["no target, where a further link field may still name it", { links: {} }, "candidate"],
+    ["no target, and no field left that could", { type: "concatenate", links: {} }, "skip: target-missing"],
+  ])("%s", (_, over, expected) => {
+    expect(settled(job(over))).toBe(expected);
+  });
+
+  it("takes the operation of the payload over that of the URL, and both over the type", () => {
+    const payload = { kind: "read", value: { operation: "concatenate", video_id: VIDEO } } as const;
+    const found = triage(
+      job({ payload, links: {}, webhookUrl: "https://app.example/hook?operation=combine" }),
+      POLICY,
+      NOW,
+    );
+    expect(found).toMatchObject({ kind: "candidate", candidate: { operation: CONCATENATE, targetId: VIDEO } });
+  });
+
+  it("has no upper age for fail-old, and a lower one of failAfter", () => {
+    const policy: Policy = { ...POLICY, mode: "fail" };
+    expect(settled(job({ age: 90 * 24 * HOUR }), policy)).toBe("candidate");
+    expect(settled(job({ age: HOUR }), policy)).toBe("not-stuck");
+  });
+
+  it("has no upper age when maxAge is none", () => {
+    const operations = [{ ...COMBINE, thresholds: { ...THRESHOLDS, maxAge: null } }];
+    expect(settled(job({ age: 90 * 24 * HOUR }), { ...POLICY, operations })).toBe("candidate");
+  });
+});
+
+describe("decide: what the evidence says", () => {
+  const young = candidate({ age: HOUR });
+  const due = candidate({ age: HOUR + 1 });
+  const unknown = (cause: UnknownCause): Finding => ({ kind: "unknown", cause });
+
+  it.each<[string, Candidate, Finding, Partial<Policy>, string]>([
+    ["an output is delivered", young, PRESENT, {}, "recover: output-found"],
+    ["an output is delivered however old the job", due, PRESENT, {}, "recover: output-found"],
+    ["an absent output is waited for up to failAfter", young, ABSENT, {}, "wait: output-not-yet"],
+    ["past failAfter the job is failed", due, ABSENT, {}, "fail: output-absent"],
+    ["not with --no-fail", due, ABSENT, { failing: false }, "wait: failing-off"],
+    ["a time-out says nothing", due, unknown("unreachable"), {}, "unknown: storage-unreachable"],
+    [
+      "a time-out says nothing of a young job either",
+      young,
+      unknown("unreachable"),
+      {},
+      "unknown: storage-unreachable",
+    ],
+    ["an empty file is suspect", due, unknown("suspect"), {}, "unknown: suspect-output"],
+    ["a cached no is ambiguous", due, unknown("cached"), {}, "unknown: answer-ambiguous"],
+    ["a redirect is ambiguous", due, unknown("redirected"), {}, "unknown: answer-ambiguous"],
+    ["a 403 is waited for up to failAfter", young, unknown("forbidden"), {}, "wait: output-not-visible"],
+    ["past failAfter a 403 is unproven", due, unknown("forbidden"), {}, "unknown: absence-unproven"],
+    ["fail-old never fails a job with an output", due, PRESENT, { mode: "fail" }, "skip: output-exists"],
+    [
+      "without a target nothing is failed",
+      candidate({ age: 2 * HOUR, targetId: null }),
+      ABSENT,
+      {},
+      "skip: target-missing",
+    ],
+  ])("%s", (_, given, finding, over, expected) => {
+    const verdict = decide(given, { storage: finding, provider: null }, { ...POLICY, ...over });
+    expect(`${verdict.kind}: ${verdict.reason}`).toBe(expected);
+  });
+
+  const FORBIDDEN = unknown("forbidden");
+  const RUNNING: ProviderFinding = { kind: "running", detail: "" };
+  const DONE: ProviderFinding = { kind: "succeeded", output: OUTPUT, others: [], detail: "" };
+  const DONE_UNSEEN: ProviderFinding = { kind: "succeeded", output: null, others: [], detail: "" };
+  const BROKEN: ProviderFinding = { kind: "failed", error: "ffmpeg died", detail: "" };
+  const SILENT: ProviderFinding = { kind: "silent", detail: "" };
+  const NOWHERE: Finding = { kind: "nowhere" };
+  const old = candidate({ age: 6 * HOUR + 1 });
+
+  it.each<[string, Candidate, Finding, ProviderFinding, Partial<Policy>, string]>([
+    ["a provider at work is waited for past failAfter", due, ABSENT, RUNNING, {}, "wait: provider-running"],
+    ["up to providerCap", candidate({ age: 6 * HOUR }), ABSENT, RUNNING, {}, "wait: provider-running"],
+    ["past providerCap its word decides nothing", old, ABSENT, RUNNING, {}, "fail: output-absent"],
+    ["a provider's failure is one at once", young, ABSENT, BROKEN, {}, "fail: provider-failed"],
+    ["also where the storage says missing or private", young, FORBIDDEN, BROKEN, {}, "fail: provider-failed"],
+    ["also where only the provider knows of outputs", young, NOWHERE, BROKEN, {}, "fail: provider-failed"],
+    ["not with --no-fail", young, ABSENT, BROKEN, { failing: false }, "wait: failing-off"],
+    ["not where the output is there", due, PRESENT, BROKEN, {}, "recover: output-found"],
+    ["not where the storage does not answer", due, unknown("unreachable"), BROKEN, {}, "unknown: storage-unreachable"],
+    ["not where something is there", due, unknown("suspect"), BROKEN, {}, "unknown: suspect-output"],
+    ["an output that the provider names is delivered", due, ABSENT, DONE, {}, "recover: provider-output"],
+    ["fail-old only tells of it", due, ABSENT, DONE, { mode: "fail" }, "skip: output-exists"],
+    [
+      "done without an output to be seen is a contradiction",
+      due,
+      ABSENT,
+      DONE_UNSEEN,
+      {},
+      "unknown: evidence-contradicts",
+    ],
+    ["a provider that forgot decides nothing", due, ABSENT, SILENT, {}, "fail: output-absent"],
+    ["nor before failAfter", young, ABSENT, SILENT, {}, "wait: output-not-yet"],
+    ["nor where a 403 is unproven", due, FORBIDDEN, SILENT, {}, "unknown: absence-unproven"],
+    ["where only it knew of outputs nothing is known", old, NOWHERE, SILENT, {}, "unknown: provider-silent"],
+    ["nor when it claims to be at work for ever", old, NOWHERE, RUNNING, {}, "unknown: provider-silent"],
+    [
+      "files that are still to come are waited for",
+      young,
+      { kind: "partial", there: 1, of: 3 },
+      SILENT,
+      {},
+      "wait: output-incomplete",
+    ],
+    [
+      "files that never came fail nobody",
+      old,
+      { kind: "partial", there: 1, of: 3 },
+      BROKEN,
+      {},
+      "unknown: output-incomplete",
+    ],
+    [
+      "without a target an output is still an output",
+      candidate({ targetId: null }),
+      ABSENT,
+      DONE,
+      {},
+      "recover: provider-output",
+    ],
+    [
+      "without a target a provider's failure fails nobody",
+      candidate({ targetId: null }),
+      ABSENT,
+      BROKEN,
+      {},
+      "skip: target-missing",
+    ],
+  ])("%s", (_, given, storage, provider, over, expected) => {
+    const verdict = decide(given, { storage, provider }, { ...POLICY, ...over });
+    expect(`${verdict.kind}: ${verdict.reason}`).toBe(expected);
+  });
+
+  const anyEvidence: fc.Arbitrary<Evidence> = fc.record({
+    storage: fc.oneof(
+      fc.constantFrom<Finding>(PRESENT, ABSENT, NOWHERE, { kind: "partial", there: 1, of: 2 }),
+      fc
+        .constantFrom<UnknownCause>("forbidden", "unreachable", "suspect", "cached", "redirected", "unexpected")
+        .map(unknown),
+    ),
+    provider: fc.constantFrom<ProviderFinding | null>(null, RUNNING, DONE, DONE_UNSEEN, BROKEN, SILENT),
+  });
+
+  it("fails only what is absent and past failAfter, or failed by its provider, and recovers only what is there", () => {
+    const policy = fc.record({ failing: fc.boolean(), mode: fc.constantFrom<Policy["mode"]>("recover", "fail") });
+    fc.assert(
+      fc.property(anyEvidence, policy, fc.integer({ min: 0, max: 48 * HOUR }), ({ storage, provider }, over, age) => {
+        const verdict = decide(candidate({ age }), { storage, provider }, { ...POLICY, ...over });
+        expect(REASONS[verdict.kind]).toContain(verdict.reason);
+        if (verdict.kind === "fail") {
+          const forbidden = storage.kind === "unknown" && storage.cause === "forbidden";
+          const byProvider = provider?.kind === "failed" && (forbidden || storage.kind === "nowhere");
+          expect(over.failing).toBe(true);
+          expect(byProvider || storage.kind === "absent").toBe(true);
+          expect(provider?.kind === "failed" || age > HOUR).toBe(true);
+          expect(provider?.kind).not.toBe("succeeded");
+        }
+        if (verdict.kind === "recover") {
+          expect(over.mode).toBe("recover");
+          expect(storage.kind === "present" || (provider?.kind === "succeeded" && provider.output !== null)).toBe(true);
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,115 @@
+import { describe, expect, it } from "vitest";
+import { completedLine, FAILED_MARK } from "../../../src/core/domain/notes.ts";
+import { rescuesOf } from "../../../src/core/stats/journal-outcomes.ts";
+import { notListed } from "../../../src/core/stats/journal-totals.ts";
+import { statsOf } from "../../../src/core/stats/stats.ts";
+import type { PastWrite } from "../../../src/core/undo/change-sets.ts";
+import { HOUR, job, MINUTE, NOW, POLICY } from "../../support/builders.ts";
+
+const BY = {
+  stuckStatuses: ["processing"],
+  completedStatus: "completed",
+  failedStatus: "failed",
+  policy: POLICY,
+  since: NOW - 24 * HOUR,
+  now: NOW,
+};
+const JOB = job({}).id;
+const SINCE = NOW - 2 * HOUR;
+const OUTPUT = { url: "https://b.example/a.mp4", bytes: 5, contentType: null, etag: null, lastModified: null };
+
+function write(over: Partial<PastWrite> = {}, id = JOB): PastWrite {
+  return {
+    at: NOW - HOUR,
+    run: "r1",
+    role: "job",
+    table: "Jobs",
+    record: id,
+    job: { id, externalId: "x", operation: "combine", since: SINCE },
+    fields: { status: { before: "processing", after: "completed" } },
+    reason: "output-found",
+    detail: "",
+    undoes: null,
+    maybeDone: true,
+    confirmed: true,
+    ...over,
+  };
+}
+
+const FAILED = write({
+  at: NOW - 1.5 * HOUR,
+  run: "r0",
+  fields: { status: { before: "processing", after: "failed" } },
+  reason: "output-absent",
+});
+const UNDONE = write({ at: NOW, run: "u1", undoes: "r1", fields: { status: { before: "completed", after: "" } } });
+
+function counted(writes: readonly PastWrite[], over: Parameters<typeof job>[0], gone: readonly string[] = []) {
+  const listed = gone.length > 0 ? [] : [{ job: job({ age: 2 * HOUR, ...over }), completedAt: NOW }];
+  const rescues = rescuesOf(writes, [], BY);
+  return statsOf(listed, BY, { rescues, runs: 1, gone: new Set(gone), unchecked: 0 });
+}
+
+describe("what the journal tells of a job", () => {
+  it("leaves the base's word where the record tells all of it", () => {
+    const notes = completedLine([OUTPUT], { sightings: [], consultation: null, rule: "output-found" }, NOW - HOUR, {
+      runId: "r1",
+      version: "1",
+    });
+    const { total, journal } = counted([write()], { status: "completed", notes });
+    expect([total.byPolling, journal?.completedByPolling, journal?.moments]).toEqual([1, 0, 0]);
+  });
+
+  it("adds the moment where the record holds the payload only, and that polling had failed it before", () => {
+    const responsePayload = '{"completed_via":"polling"}';
+    const { recovery, lateOutputs, journal } = counted([FAILED, write()], { status: "completed", responsePayload });
+    expect([recovery.p50, lateOutputs]).toEqual([HOUR, 1]);
+    expect(journal).toMatchObject({ moments: 1, lateOutputs: 1, completedByPolling: 0 });
+  });
+
+  it("never makes a job another than its status says", () => {
+    expect(counted([write()], { status: "processing" }).total).toMatchObject({ byPolling: 0, stuck: 1 });
+    expect(counted([write()], { status: "failed", error: "e" }).total).toMatchObject({ failedByOthers: 1 });
+    expect(counted([FAILED], { status: "completed" })).toMatchObject({ total: { byWebhook: 1 }, lateOutputs: 1 });
+  });
+
+  it("does not count what was taken back, though the record still names the run", () => {
+    const responsePayload = '{"completed_via":"polling","run_id":"r1"}';
+    expect(counted([write(), UNDONE], { status: "completed", responsePayload }).total).toMatchObject({ byWebhook: 1 });
+    expect(counted([write()], { status: "completed", responsePayload }).total).toMatchObject({ byPolling: 1 });
+    const again = write({ at: NOW, run: "r2" });
+    const { total, journal } = counted([write(), UNDONE, again], { status: "completed" });
+    expect([total.byPolling, journal?.undone]).toEqual([1, 0]);
+  });
+
+  it("says nothing of a completion or a failure that the base never confirmed", () => {
+    const lost = { confirmed: false };
+    expect(counted([write(lost)], { status: "completed" }).total).toMatchObject({ byWebhook: 1 });
+    expect(counted([{ ...FAILED, ...lost }], { status: "failed", error: "e" }).total).toMatchObject({
+      failedByOthers: 1,
+    });
+    expect(counted([write({ maybeDone: false })], { status: "completed" }).total).toMatchObject({ byWebhook: 1 });
+  });
+
+  it("counts a job that is gone as the base had confirmed it, under its operation and by its age", () => {
+    const stats = counted([FAILED, write()], {}, [JOB]);
+    expect(stats).toMatchObject({ total: { jobs: 1, byPolling: 1 }, lateOutputs: 1, journal: { gone: 1 } });
+    expect(stats.operations).toMatchObject([{ operation: "combine", byPolling: 1, recovery: { p50: HOUR } }]);
+    const never = counted([write({ confirmed: false })], {}, [JOB]);
+    expect(never).toMatchObject({ total: { jobs: 0 }, journal: { gone: 0, unconfirmed: 1 } });
+  });
+
+  it("has those looked for that the base did not list, and that were not taken back", () => {
+    const old = write({ job: { ...write().job, id: "recOld", since: NOW - 25 * HOUR } });
+    const younger = { ...write({}, "recYounger"), job: { ...write().job, id: "recYounger", since: NOW - MINUTE } };
+    const rescues = rescuesOf([write(), old, younger], [], BY);
+    expect(notListed([], rescues, BY)).toEqual(["recYounger", JOB]);
+    expect(notListed([{ job: job({}), completedAt: null }], rescues, BY)).toEqual(["recYounger"]);
+    expect(notListed([], rescuesOf([write(), UNDONE], [], BY), BY)).toEqual([]);
+  });
+
+  it("keeps the reason that the record tells", () => {
+    const { total, failures } = counted([FAILED], { status: "failed", notes: `${FAILED_MARK}x rule provider-failed` });
+    expect([total.failedByPolling, failures[0]?.reason]).toEqual([1, "provider-failed"]);
+  });
+});

@@ -1,0 +1,37 @@
+import { expect, it } from "vitest";
+import { factsOf } from "../../../src/core/domain/job.ts";
+import { Bulk } from "../../../src/core/sweep/bulk.ts";
+import { Case, type CaseBody } from "../../../src/core/sweep/item.ts";
+import { Deck } from "../../../src/core/sweep/probe-queue.ts";
+import { Random } from "../../sim/random.ts";
+import { job } from "../../support/builders.ts";
+
+const bulk = new Bulk<CaseBody>(null);
+
+function caseOf(n: number): Case {
+  const about = { operation: "combine", age: n, late: false, candidate: null, verdict: null, target: null };
+  return new Case(bulk, { job: factsOf(job({ id: `rec${n}` })), ...about });
+}
+
+/** What each of many runs comes to, where the time is enough for ten of a hundred. */
+async function runsOf(count: number): Promise<readonly (readonly number[])[]> {
+  const random = new Random(1);
+  const runs: number[][] = [];
+  for (let run = 0; run < count; run += 1) {
+    const deck = new Deck(random.next);
+    deck.put(Array.from({ length: 100 }, (_, n) => caseOf(n)));
+    const drawn: number[] = [];
+    while (drawn.length < 10) drawn.push((await deck.take())?.age ?? -1);
+    runs.push(drawn);
+  }
+  return runs;
+}
+
+it("jobs that stay unknown run after run do not starve the others, however old they are", async () => {
+  const drawn = new Set((await runsOf(200)).flat());
+  expect(drawn.size).toBe(100);
+});
+
+it("the oldest come first all the same", async () => {
+  for (const drawn of await runsOf(20)) expect(drawn.filter((_, n) => n % 2 === 0).slice(0, 2)).toContain(99);
+});

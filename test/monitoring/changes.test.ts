@@ -1,0 +1,121 @@
+import { describe, expect, it } from "vitest";
+import { ALL_WELL, changesSince } from "../../src/monitoring/changes.ts";
+import type { RunResult } from "../../src/monitoring/run-result.ts";
+import { entry, held, reportOf, resultOf, verdict } from "../support/reports.ts";
+
+/** What each of several runs in a row tells. */
+function told(runs: readonly RunResult[], failuresOver = 5): readonly (readonly string[])[] {
+  let conditions = ALL_WELL;
+  return runs.map((result) => {
+    const { after, messages } = changesSince(conditions, result, failuresOver);
+    conditions = after;
+    return messages;
+  });
+}
+
+const WELL = resultOf([entry(1)]);
+const BRAKED = resultOf([], { report: reportOf([entry(1)], { brake: [held("combine")] }), exitCode: 6 });
+const UNKNOWN = resultOf([entry(1, { verdict: verdict("absence-unproven") })]);
+const LISTING_FAILED = resultOf([], {
+  report: null,
+  trouble: { need: "Airtable", detail: "HTTP 503 for the listing" },
+  exitCode: 5,
+});
+const STORAGE_SILENT = resultOf([entry(1, { verdict: verdict("storage-unreachable") })], {
+  trouble: { need: "storage", detail: "no answer" },
+  exitCode: 5,
+});
+const failing = (jobs: number) =>
+  resultOf(Array.from({ length: jobs }, (_, n) => entry(n, { verdict: verdict("output-absent"), applied: true })));
+
+describe("runs that go well", () => {
+  it("tell nothing", () => {
+    expect(told([WELL, resultOf([]), failing(5)])).toEqual([[], [], []]);
+  });
+});
+
+describe("the brake", () => {
+  it("is told when it comes and when it goes, and not in between", () => {
+    const [came, still, went, gone] = told([BRAKED, BRAKED, WELL, WELL]);
+    expect([still, gone]).toEqual([[], []]);
+    expect(came).toEqual([expect.stringContaining("The brake holds combine: 9 of 10 stuck jobs")]);
+    expect(went).toEqual(["The brake holds combine no longer."]);
+  });
+  it("is told of a further operation", () => {
+    const both = resultOf([], { report: reportOf([], { brake: [held("combine"), held("concatenate")] }) });
+    expect(told([BRAKED, both])[1]).toEqual([expect.stringContaining("holds concatenate")]);
+  });
+  it.each([
+    ["the listing failed", LISTING_FAILED],
+    ["was told to stop", resultOf([], { stopped: true, exitCode: 143 })],
+    ["was truncated", resultOf([], { report: reportOf([], { truncated: true }) })],
+  ])("is not told to be gone by a run that %s", (_, cutShort) => {
+    const [, short = [], next = []] = told([BRAKED, cutShort, BRAKED]);
+    expect([...short, ...next].filter((message) => message.includes("brake"))).toEqual([]);
+  });
+});
+
+describe("runs without a decision", () => {
+  it("are told from the third in a row on, once, and so is their end", () => {
+    const runs = told([UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, WELL]);
+    expect(runs.map((messages) => messages.length)).toEqual([0, 0, 1, 0, 1]);
+    expect(runs[2]?.[0]).toContain("3 runs in a row: 1 job, all unknown (absence-unproven)");
+    expect(runs[4]?.[0]).toContain("can be decided again, after 4 runs");
+  });
+  it("are counted over runs with nothing to decide, and from 0 after one with a decision", () => {
+    expect(told([UNKNOWN, UNKNOWN, resultOf([]), UNKNOWN]).map(({ length }) => length)).toEqual([0, 0, 0, 1]);
+    expect(told([UNKNOWN, UNKNOWN, WELL, UNKNOWN]).map(({ length }) => length)).toEqual([0, 0, 0, 0]);
+  });
+  it("are not those whose jobs the brake holds", () => {
+    const braked = resultOf([entry(1, { verdict: verdict("brake-held") })]);
+    expect(told([braked, braked, braked, braked]).flat()).toEqual([]);
+  });
+});
+
+describe("what a run cannot do without", () => {
+  it("is told when it cannot be used and when it can again", () => {
+    const [down, still, up] = told([LISTING_FAILED, LISTING_FAILED, WELL]);
+    expect(down).toEqual(["Airtable cannot be used: HTTP 503 for the listing"]);
+    expect(still).toEqual([]);
+    expect(up).toEqual([expect.stringMatching(/^Airtable can be used again, after 2 runs since 20.* UTC\.$/)]);
+  });
+  it("storage is up again only when it has said something", () => {
+    const runs = told([STORAGE_SILENT, resultOf([]), LISTING_FAILED, WELL]);
+    expect(runs[0]).toEqual(["The storage cannot be used: no answer"]);
+    expect(runs[1]).toEqual([]);
+    expect(runs[2]).toEqual([expect.stringContaining("Airtable cannot")]);
+    expect(runs[3]?.map((message) => message.slice(0, 20))).toEqual(["The storage can be u", "Airtable can be used"]);
+  });
+  it("journal is in order again when something was written", () => {
+    const full = resultOf([entry(1)], { trouble: { need: "journal", detail: "ENOSPC" }, exitCode: 3 });
+    const wrote = resultOf([entry(1, { verdict: verdict("output-found"), applied: true })]);
+    const runs = told([full, WELL, wrote]);
+    expect(runs.map(({ length }) => length)).toEqual([1, 0, 1]);
+    expect(runs[0]).toEqual(["The journal cannot be used: ENOSPC"]);
+  });
+  it("that is silent does not count as undecided as well", () => {
+    expect(told([STORAGE_SILENT, STORAGE_SILENT, STORAGE_SILENT, STORAGE_SILENT]).flat()).toHaveLength(1);
+  });
+});
+
+describe("failures", () => {
+  it("over the limit are told when a run goes over it, and again after one that did not", () => {
+    const runs = told([failing(5), failing(6), failing(7), failing(0), failing(6)]);
+    expect(runs.map(({ length }) => length)).toEqual([0, 1, 0, 0, 1]);
+    expect(runs[1]).toEqual(["6 jobs failed in one run, more than 5: 6 combine."]);
+  });
+  it("may be told from the first on", () => {
+    expect(told([failing(1)], 0).flat()).toHaveLength(1);
+  });
+});
+
+describe("a file that did not arrive", () => {
+  it("is told once for each job", () => {
+    const one = entry(1, { verdict: verdict("delivery-failed", "Video is empty, twice") });
+    const two = entry(2, { verdict: verdict("delivery-failed", "Video is empty, twice") });
+    const runs = told([resultOf([one]), resultOf([one]), resultOf([one, two])]);
+    expect(runs[0]).toEqual(["1 file did not arrive at the target: recJob00000000001 (Video is empty, twice)."]);
+    expect(runs[1]).toEqual([]);
+    expect(runs[2]).toEqual([expect.stringContaining("recJob00000000002")]);
+  });
+});

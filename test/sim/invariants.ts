@@ -1,0 +1,236 @@
+import { COMPLETED_MARK, FAILED_MARK, UNDONE_MARK } from "../../src/core/domain/notes.ts";
+import { isObject } from "../../src/stores/airtable/client.ts";
+import { HOUR, MINUTE, SECOND } from "../support/builders.ts";
+import type { Read, Scene, Written } from "./recorder.ts";
+import { filesIn, type JobNow, jobIn, namesOf, strangeNamesOf } from "./world.ts";
+
+/** A write rests on a read of at most 5 s before; on top of that comes the turn that it waits for. */
+const FRESH = 6 * SECOND;
+
+/** A fail rests on a look of at most 10 s before; a read and two turns come in between. */
+const LOOK_FRESH = 11 * SECOND;
+
+/** What clocks of whole seconds cannot tell apart. */
+const SLACK = 2.5 * SECOND;
+
+/** How old an answer may be when it arrives, and the server's time in it. */
+const SLOWEST = 20 * SECOND;
+
+const JOB_FIELDS = ["Status", "Response Payload", "Error Details", "Notes"];
+
+/** What is wrong with the write of one record, going by what its runner was told and by what is true. */
+export function brokenByWrite(
+  table: string,
+  written: Written,
+  scene: Scene,
+): { readonly broken: readonly string[]; readonly wronglyFails: boolean } {
+  const { known, sentAt } = scene;
+  const only = (...broken: string[]) => ({ broken, wronglyFails: false });
+  if (!known.mayWrite) return only("writes in a dry run");
+  const read = known.reads.get(written.id);
+  if (read === undefined) return only("writes what it has not read");
+  if (sentAt - read.at > FRESH) return only("writes on an old read");
+  if (table !== "Jobs") return only(...brokenByTarget(table, written, read, scene));
+  const job = jobIn(written.id, read.fields);
+  const broken = brokenByJob(job, written.fields, read, scene);
+  if (written.fields.Status !== "failed") return only(...broken);
+  return scene.known.requests === read.request + 1
+    ? brokenByFail(job, broken, scene)
+    : only(...broken, "fails a job on a read that is not adjacent");
+}
+
+/** What is wrong with sending a job's webhook again. */
+export function brokenByPost(
+  jobId: string,
+  fileNames: readonly string[],
+  { known, sentAt }: Pick<Scene, "known" | "sentAt">,
+): readonly string[] {
+  const read = known.reads.get(jobId);
+  if (!known.mayWrite || known.command !== "recover") return [`posts in a ${known.command}`];
+  if (read === undefined || sentAt - read.at > FRESH) return ["posts on an old read"];
+  const job = jobIn(jobId, read.fields);
+  const late = job.status === "failed" && read.author === "polling";
+  if (job.status !== "processing" && !late) return [`posts for a job that was ${job.status} when it was read`];
+  const own = [...namesOf(job), ...strangeNamesOf(job)];
+  return fileNames.every((name) => own.includes(name)) ? [] : ["posts another job's output"];
+}
+
+function brokenByJob(job: JobNow, fields: Written["fields"], read: Read, scene: Scene): readonly string[] {
+  const { scenario } = scene.world;
+  const known = scenario.jobs.find(({ id }) => id === job.id);
+  if (known === undefined) return ["touches a job that was never stuck"];
+  const foreign = Object.keys(fields).filter((name) => !JOB_FIELDS.includes(name));
+  if (foreign.length > 0) return [`touches ${foreign.join(", ")}`];
+  const notes = String(fields.Notes ?? "");
+  if (scenario.notes === "short" && !notes.startsWith(job.notes)) return ["loses notes"];
+  switch (fields.Status) {
+    case "completed":
+      return brokenByCompletion(job, { fields, notes, createdAt: known.createdAt }, read, scene);
+    case "failed":
+      return job.status === "processing" ? [] : [`fails a job that was ${job.status} when it was read`];
+    default:
+      return fields.Status === undefined && job.status === "completed" ? [] : [`sets the status ${fields.Status}`];
+  }
+}
+
+function brokenByCompletion(
+  job: JobNow,
+  { fields, notes, createdAt }: { fields: Written["fields"]; notes: string; createdAt: number },
+  read: Read,
+  { world, known, delivered }: Scene,
+): readonly string[] {
+  if (known.command !== "recover") return [`completes a job in a ${known.command}`];
+  const late = job.status === "failed" && read.author === "polling";
+  if (job.status !== "processing" && !late) {
+    return [`completes a job that was ${job.status} when it was read, by ${read.author}`];
+  }
+  const begun = Math.max(createdAt, late ? 0 : job.startedAt);
+  if (world.clock.now() - begun <= 5 * MINUTE - SLACK) return ["completes a young job"];
+  const [, newer] = /superseded by job (rec\w+)/.exec(notes.split("\n").at(-1) ?? "") ?? [];
+  if (newer !== undefined) {
+    const asRead = known.reads.get(newer)?.fields;
+    const others = [world.job(newer), asRead && jobIn(newer, asRead)].filter((each) => each !== undefined);
+    // It may have been run again since, under another id, while its webhook was on its way.
+    const first = world.scenario.jobs.find(({ id }) => id === newer);
+    others.push(...others.slice(0, 1).map((each) => ({ ...each, externalId: first?.externalId ?? each.externalId })));
+    const has = others.some((other) =>
+      namesFor(other, world).some((name) => [other, job].some(({ targetId }) => delivered.has(`${targetId} ${name}`))),
+    );
+    return others.length === 0 || has ? [] : ["closes a job after a newer one that has no file"];
+  }
+  const file = namesFor(job, world).find((name) => String(fields["Response Payload"]).includes(`/${name}"`));
+  if (file === undefined) return ["completes a job with another job's output"];
+  return delivered.has(`${job.targetId} ${file}`) ? [] : ["completes a job whose target has no file"];
+}
+
+function brokenByFail(job: JobNow, broken: readonly string[], scene: Scene) {
+  const { world, known } = scene;
+  const { scenario, objects } = world;
+  const createdAt = scenario.jobs.find(({ id }) => id === job.id)?.createdAt ?? 0;
+  const more: string[] = [];
+  const begun = Math.max(createdAt, job.startedAt, lastMark(job.notes) ?? 0);
+  const saidFailed = known.failedByProvider.has(job.externalId);
+  const atWork = known.runningByProvider.has(job.externalId);
+  const due = saidFailed ? 5 * MINUTE : atWork ? 6 * HOUR : HOUR;
+  if (world.clock.now() - begun <= due - SLACK) more.push("fails a young job");
+  if (Math.abs(known.skew) > 5 * MINUTE + SLOWEST) more.push("fails a job by a clock that is wrong");
+  const names = namesOf(job);
+  const oldest = Math.min(...names.map((name) => known.looks.get(name)?.at ?? Number.NEGATIVE_INFINITY));
+  if (scene.sentAt - oldest > LOOK_FRESH) more.push("fails a job on an old look");
+  const since = (name: string) => objects.get(name)?.since ?? Number.POSITIVE_INFINITY;
+  const strange = strangeNamesOf(job).some((name) => {
+    const at = Math.max(known.listings.get(job.externalId) ?? 0, known.looks.get(name)?.at ?? 0);
+    return since(name) <= at;
+  });
+  const [captioned = ""] = strangeNamesOf(job);
+  const wide = saidFailed || known.listings.has(job.externalId) || known.looks.has(captioned);
+  if (!wide) more.push("does not look for other names");
+  // Who is shut out for less than the moment between two sights of another output cannot know it.
+  const between = (at: number) => known.sights.some((each) => each < at) && known.sights.some((each) => each > at);
+  const own = [...names, ...strangeNamesOf(job)];
+  const shutOut = [...known.looks].some(([name, { at, blind }]) => blind && own.includes(name) && between(at));
+  const exists = !shutOut && (names.some((name) => since(name) <= oldest) || strange);
+  if (!exists) return { broken: [...broken, ...more], wronglyFails: false };
+  // A place that never held an output answers as one that lost them all. Without proof only a handful may stand failed
+  // at a time; what a webhook or a person has set right since does not stand any more, and is not counted.
+  const ofOperation = scenario.jobs.filter(({ operation }) => operation === job.operation).length;
+  const handful = Math.max(5, Math.floor(0.2 * ofOperation));
+  const borne = scenario.wrongBucket && scene.wronglyFailed(job.operation) < handful;
+  return {
+    broken: borne ? [...broken, ...more] : [...broken, ...more, "fails a job whose output exists"],
+    wronglyFails: true,
+  };
+}
+
+function brokenByTarget(table: string, { id, fields }: Written, read: Read, scene: Scene): readonly string[] {
+  const { world, known } = scene;
+  if (known.command !== "recover") return [`delivers in a ${known.command}`];
+  const readJobs = [...known.reads].flatMap(([jobId, { fields, author }]) =>
+    jobId.startsWith("recJob") ? [{ ...jobIn(jobId, fields), author }] : [],
+  );
+  const [owner] = readJobs.filter(({ targetId }) => targetId === id);
+  if (owner === undefined || world.tableOf(owner) !== table) return ["touches a target of no stuck job"];
+  const field = world.fieldOf(owner);
+  const foreign = Object.keys(fields).filter((name) => name !== field && name !== "Status");
+  if (foreign.length > 0) return [`touches ${foreign.join(", ")}`];
+  const files = filesIn(fields[field]);
+  const job = readJobs.find((each) => {
+    const open = each.status === "processing" || (each.status === "failed" && each.author === "polling");
+    // What the tool has delivered once and Airtable dropped is told by the record, whatever its external id is now.
+    const delivered = each.status === "completed" && each.notes.includes(COMPLETED_MARK);
+    const called = (file: string) =>
+      delivered ? each.response.includes(`/${file}"`) : namesFor(each, world).includes(file);
+    return each.targetId === id && (open || delivered) && files.some(called);
+  });
+  if (job === undefined) return ["delivers a file that no job it has read calls for"];
+  return [...brokenByReplacing(job, fields[field], read.fields[field], scene), ...brokenByAge(job, scene)];
+}
+
+/** A provider may name what no pattern does. */
+function namesFor(job: JobNow, { scenario }: Scene["world"]): readonly string[] {
+  return scenario.provider ? [...namesOf(job), ...strangeNamesOf(job)] : namesOf(job);
+}
+
+/** What is in the cell is another's, and its loss is only allowed where the operation says so. */
+function brokenByReplacing(job: JobNow, written: unknown, held: unknown, { world }: Scene): readonly string[] {
+  const names = filesIn(written);
+  const kept = entriesOf(written).map(({ id }) => id);
+  const lost = entriesOf(held).filter(({ id, filename }) => !names.includes(String(filename)) && !kept.includes(id));
+  if (lost.length === 0) return [];
+  if (world.scenario.onExisting !== "replace") return [`overwrites ${lost.map(({ filename }) => filename).join(", ")}`];
+  const newer = world.scenario.jobs.find(({ id, createdAt }) => {
+    const other = world.job(id);
+    if (other === undefined || other.id === job.id || createdAt <= dateOf(job, world)) return false;
+    // A file is known by the external id in its name, and this one is none.
+    if (/[ /]/.test(other.externalId)) return false;
+    return lost.some(({ filename }) => namesOf(other).includes(String(filename)));
+  });
+  return newer === undefined ? [] : [`overwrites the file of the newer ${newer.id}`];
+}
+
+/** For this very target a newer job's output was seen, or it is not known whether there is one. */
+function brokenByAge(job: JobNow, { world, known }: Scene): readonly string[] {
+  const newer = world.scenario.jobs.flatMap(({ id, externalId, createdAt }) => {
+    const other = world.job(id);
+    if (other === undefined || other.targetId !== job.targetId || other.operation !== job.operation) return [];
+    if (other.status !== "processing" || createdAt <= dateOf(job, world)) return [];
+    const unchanged = other.externalId === externalId && !world.reopenings.has(id) && !/[ /]/.test(externalId);
+    return [
+      {
+        id,
+        names: namesOf(other),
+        known: known.listed.has(id) && unchanged && isLookedFor(dateOf(other, world), world),
+      },
+    ];
+  });
+  const seen = newer.find(({ names }) => names.some((name) => known.looks.get(name)?.seen));
+  if (seen !== undefined) return [`delivers the file of a job that ${seen.id} supersedes`];
+  const open = newer.find((each) => each.known && each.names.some((name) => !known.looks.has(name)));
+  return open === undefined || known.limited ? [] : [`delivers a file while nothing is known of the newer ${open.id}`];
+}
+
+/** Whether a job of that date is stuck by any clock, and was when the sweep began. */
+function isLookedFor(date: number, { clock, scenario }: Scene["world"]): boolean {
+  const age = clock.now() - date;
+  return !scenario.provider && age > 7 * MINUTE && age < 23 * HOUR;
+}
+
+/** One that polling had closed before and that is open again counts from then on. */
+function dateOf(job: JobNow, { scenario }: Scene["world"]): number {
+  const createdAt = scenario.jobs.find(({ id }) => id === job.id)?.createdAt ?? 0;
+  return Math.max(createdAt, job.startedAt, lastMark(job.notes) ?? 0);
+}
+
+function entriesOf(cell: unknown): readonly Readonly<Record<string, unknown>>[] {
+  return Array.isArray(cell) ? cell.filter(isObject) : [];
+}
+
+/** When polling closed the job last, or that was taken back, by its notes. */
+export function lastMark(notes: string): number | null {
+  const marks = [COMPLETED_MARK, FAILED_MARK, UNDONE_MARK].map((mark) => {
+    const index = notes.lastIndexOf(mark);
+    return index < 0 ? 0 : Date.parse(notes.slice(index + mark.length, index + mark.length + 24));
+  });
+  const last = Math.max(...marks);
+  return last === 0 ? null : last;
+}

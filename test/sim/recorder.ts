@@ -1,0 +1,253 @@
+import { COMPLETED_MARK, FAILED_MARK } from "../../src/core/domain/notes.ts";
+import type { Command, Report } from "../../src/core/domain/report.ts";
+import type { Reply } from "../../src/sandbox/http.ts";
+import type { ApiRequest } from "../../src/stores/airtable/client.ts";
+import { isObject } from "../../src/stores/airtable/client.ts";
+import { BYSTANDERS } from "./bystanders.ts";
+import { brokenByPost, brokenByWrite } from "./invariants.ts";
+import { filesIn, type World } from "./world.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** What a runner was told of a record right before it may write it. */
+export interface Read {
+  /** When the answer reached it. */
+  readonly at: number;
+  /** Which of the runner's requests it was. */
+  readonly request: number;
+  readonly fields: Fields;
+  /** Who had set the job's status by then. */
+  readonly author: "polling" | "other" | undefined;
+}
+
+/** What a runner is known to have seen. */
+export interface Knowledge {
+  readonly name: string;
+  readonly command: Command;
+  readonly reads: Map<string, Read>;
+  /** Records that a listing told it of. */
+  readonly listed: Set<string>;
+  /** By file name, the last look that was answered. */
+  readonly looks: Map<string, { readonly at: number; readonly seen: boolean; readonly blind: boolean }>;
+  /** When it saw an output: it was not shut out then. */
+  readonly sights: number[];
+  /** By external id. */
+  readonly listings: Map<string, number>;
+  /** External ids of which the provider said that they failed, or are at work. */
+  readonly failedByProvider: Set<string>;
+  readonly runningByProvider: Set<string>;
+  /** Jobs that it closed, with how often it sent that write. */
+  readonly closed: Map<string, number>;
+  /** How far its clock is ahead, in ms. */
+  readonly skew: number;
+  readonly mayWrite: boolean;
+  /** Whether it was told to take only so many jobs. */
+  readonly limited: boolean;
+  requests: number;
+}
+
+/** One record of a write. */
+export interface Written {
+  readonly id: string;
+  readonly fields: Fields;
+}
+
+/** What a write is judged by. */
+export interface Scene {
+  readonly world: World;
+  readonly known: Knowledge;
+  readonly sentAt: number;
+  /** `<target> <file name>` for each file that was ever in a target's cell. */
+  readonly delivered: ReadonlySet<string>;
+  /** Jobs of that operation that stand failed although their output exists, those of this request included. */
+  wronglyFailed(operation: string): number;
+}
+
+/**
+ * Watches every request as it is carried out, and holds the promises against it. It knows the world as it is, and
+ * what each runner was told; it shares no code with what decides.
+ */
+export class Witness {
+  readonly violations: string[] = [];
+  readonly #world: World;
+  readonly #runners = new Map<string, Knowledge>();
+  readonly #delivered = new Set<string>();
+  readonly #wronglyFailed = new Set<string>();
+
+  constructor(world: World) {
+    this.#world = world;
+    // A file that was there for a moment between two requests was delivered all the same.
+    world.watch = () => this.#noteDeliveries();
+  }
+
+  enter(runner: Pick<Knowledge, "name" | "skew" | "mayWrite" | "command" | "limited">): void {
+    this.#runners.set(runner.name, {
+      ...runner,
+      reads: new Map(),
+      listed: new Set(),
+      looks: new Map(),
+      sights: [],
+      listings: new Map(),
+      failedByProvider: new Set(),
+      runningByProvider: new Set(),
+      closed: new Map(),
+      requests: 0,
+    });
+  }
+
+  looked(runner: string, fileName: string, { there, blind }: { there: boolean; blind: boolean }): void {
+    const { looks, sights } = this.#known(runner);
+    const { clock } = this.#world;
+    const seen = there && !blind;
+    if (seen) sights.push(clock.now());
+    looks.set(fileName, { at: clock.now(), seen, blind });
+  }
+
+  listed(runner: string, externalId: string): void {
+    this.#known(runner).listings.set(externalId, this.#world.clock.now());
+  }
+
+  asked(runner: string, externalId: string, answer: "failed" | "running" | "other"): void {
+    const { failedByProvider, runningByProvider } = this.#known(runner);
+    failedByProvider.delete(externalId);
+    runningByProvider.delete(externalId);
+    if (answer === "failed") failedByProvider.add(externalId);
+    if (answer === "running") runningByProvider.add(externalId);
+  }
+
+  /** The application is asked to complete a job: that is a write like any other. */
+  posted(runner: string, jobId: string, fileNames: readonly string[], sentAt: number): void {
+    const broken = brokenByPost(jobId, fileNames, { known: this.#known(runner), sentAt });
+    this.violations.push(...broken.map((what) => `${runner} ${what}: ${jobId} ${fileNames.join(", ")}`));
+  }
+
+  /** What a report says against what its run did. */
+  reported(runner: string, { entries, truncated }: Report): void {
+    const { closed } = this.#known(runner);
+    for (const { id, applied, error, verdict } of entries) {
+      const times = closed.get(id) ?? 0;
+      // A run that was cut off cannot tell, nor one whose answer was lost and whose work another hand, or another run,
+      // has undone before it could look.
+      const others = [...this.#runners.values()].some((each) => each.name !== runner && each.closed.has(id));
+      const undone = this.#world.reopenings.has(id) || this.#world.job(id) === undefined;
+      const told = applied || truncated || others || undone;
+      if (times > 0 && !told) this.violations.push(`${runner} closed ${id} and says ${verdict.reason} ${error ?? ""}`);
+    }
+  }
+
+  /** Judges a request right before it is carried out, and carries it out. `tell` is called when the answer arrives. */
+  carriedOut(
+    runner: string,
+    request: ApiRequest,
+    sentAt: number,
+    act: () => Reply,
+  ): { readonly reply: Reply; readonly tell: () => void } {
+    const known = this.#known(runner);
+    known.requests += 1;
+    this.#noteDeliveries();
+    const [, table = ""] = request.path.split("/");
+    const writes = request.method === "PATCH" ? recordsOf(request.body) : [];
+    const failing = new Set<string>();
+    const scene: Scene = {
+      world: this.#world,
+      known,
+      sentAt,
+      delivered: this.#delivered,
+      wronglyFailed: (operation) => this.#standing(operation, failing),
+    };
+    const complaints = writes.flatMap((written) => {
+      const { broken, wronglyFails } = brokenByWrite(table, written, scene);
+      if (wronglyFails) failing.add(written.id);
+      const about = `${table} ${written.id} ${JSON.stringify(written.fields).slice(0, 200)}`;
+      return broken.map((what) => `${runner} ${what}: ${about}`);
+    });
+    const reply = act();
+    this.#tellStory(runner, request, reply);
+    if (reply.status !== 200) return { reply, tell: () => undefined };
+    this.violations.push(...complaints);
+    for (const id of failing) this.#wronglyFailed.add(id);
+    if (table === "Jobs") for (const written of writes) this.#afterWrite(runner, written);
+    this.#noteDeliveries();
+    return { reply, tell: this.#reading(known, request, reply) };
+  }
+
+  /** Records that are nobody's business, and are not as they were. */
+  touched(): readonly string[] {
+    return BYSTANDERS.flatMap(({ table, id, fields, createdTime }) => {
+      const now = this.#world.base.record(table, id);
+      return JSON.stringify(now) === JSON.stringify({ id, createdTime, fields }) ? [] : [`${table} ${id} was touched`];
+    });
+  }
+
+  /** Only what is read by its id, right before a write, counts as a read; the rest is a listing. */
+  #reading(known: Knowledge, request: ApiRequest, reply: Reply): () => void {
+    const guarded = JSON.stringify(request.query ?? request.body ?? "").includes("RECORD_ID()");
+    if (request.method === "PATCH") return () => undefined;
+    const records = recordsOf(JSON.parse(reply.body));
+    if (!guarded) return () => records.forEach(({ id }) => void known.listed.add(id));
+    const authors = records.map(({ id }) => this.#world.authors.get(id));
+    const { requests } = known;
+    return () => {
+      const at = this.#world.clock.now();
+      for (const [n, { id, fields }] of records.entries()) {
+        known.reads.set(id, { at, request: requests, fields, author: authors[n] });
+      }
+    };
+  }
+
+  #afterWrite(runner: string, { id, fields }: Written): void {
+    if (fields.Status !== undefined) {
+      this.#world.authors.set(id, "polling");
+      const { closed } = this.#known(runner);
+      closed.set(id, (closed.get(id) ?? 0) + 1);
+    }
+    const lines = this.#world.job(id)?.notes.split("\n") ?? [];
+    const most = 1 + (this.#world.reopenings.get(id) ?? 0);
+    for (const mark of [COMPLETED_MARK, FAILED_MARK]) {
+      const count = lines.filter((line) => line.startsWith(mark)).length;
+      if (count > most) this.violations.push(`${runner} notes the same twice: ${id} ${mark}`);
+    }
+  }
+
+  #standing(operation: string, failing: ReadonlySet<string>): number {
+    const ofOperation = this.#world.scenario.jobs.filter((job) => job.operation === operation);
+    // One that was completed since, and failed by another hand after that, stands failed by that one's word.
+    const stands = (id: string) =>
+      this.#world.job(id)?.status === "failed" && this.#world.authors.get(id) === "polling";
+    return ofOperation.filter(({ id }) => failing.has(id) || (this.#wronglyFailed.has(id) && stands(id))).length;
+  }
+
+  #noteDeliveries(): void {
+    for (const [table, field] of [
+      ["Segments", "Voiceover + Video"],
+      ["Videos", "Combined Segments Video"],
+    ] as const) {
+      for (const { id, fields } of this.#world.base.records(table)) {
+        const files = filesIn(fields[field]);
+        for (const file of files) this.#delivered.add(`${id} ${file}`);
+        if (new Set(files).size < files.length) this.violations.push(`${id} holds a file twice`);
+      }
+    }
+  }
+
+  #tellStory(runner: string, request: ApiRequest, reply: Reply): void {
+    const about =
+      request.method === "PATCH" ? JSON.stringify(request.body) : JSON.stringify(request.query ?? request.body);
+    this.#world.tell(`${runner} ${request.method} ${request.path} -> ${reply.status} ${about.slice(0, 400)}`);
+  }
+
+  #known(runner: string): Knowledge {
+    const known = this.#runners.get(runner);
+    if (known === undefined) throw new Error(`${runner} never entered`);
+    return known;
+  }
+}
+
+function recordsOf(body: unknown): readonly Written[] {
+  if (!isObject(body) || !Array.isArray(body.records)) return [];
+  return body.records.flatMap((record: unknown) =>
+    isObject(record) && typeof record.id === "string" && isObject(record.fields)
+      ? [{ id: record.id, fields: record.fields }]
+      : [],
+  );
+}

@@ -1,0 +1,129 @@
+import { deedsOf, type PastWrite } from "../../src/core/undo/change-sets.ts";
+import { type Undone, undo } from "../../src/core/undo/undo.ts";
+import { createRequests } from "../../src/stores/airtable/requests.ts";
+import { createStore } from "../../src/stores/airtable/store.ts";
+import { COMBINE, CONCATENATE } from "../support/builders.ts";
+import { quietExchange } from "./network.ts";
+import type { Random } from "./random.ts";
+import { FIELDS } from "./runner.ts";
+import { BASE_ID, filesIn, type World } from "./world.ts";
+
+/** Takes one run of the history back in the calm world, now and then by an undo that dies first, and says what is wrong. */
+export async function undoOne(world: World, random: Random): Promise<readonly string[]> {
+  const writes = world.journal.past();
+  const runs = [...new Set(writes.filter(({ maybeDone }) => maybeDone).map(({ run }) => run))];
+  const [first, ...rest] = runs;
+  if (first === undefined) return [];
+  const run = random.pick([first, ...rest]);
+  world.tell(`undo of ${run}`);
+  if (random.chance(0.5))
+    await Promise.race([takeBack(world, run, writes, random, random.whole(1, 8)), deadline(world)]);
+  const before = snapshot(world);
+  const told = await takeBack(world, run, writes, random, null);
+  for (const { role, id, outcome, detail } of told) world.tell(`undo: ${role} ${id} ${outcome} ${detail}`);
+  const after = snapshot(world);
+  const again = await takeBack(world, run, writes, random, null);
+  return [
+    ...untold(writes, run, told),
+    ...told.flatMap((undone) => wrong(undone, run, writes, before, after)),
+    ...[...before].flatMap(([id, record]) => {
+      const restored = told.some((undone) => undone.id === id && undone.outcome === "restored");
+      return restored || record === after.get(id) ? [] : [`an undo touched ${id}, and does not say so`];
+    }),
+    ...again.flatMap(({ id, outcome }) => (outcome === "restored" ? [`${id} is put back twice`] : [])),
+  ].map((what) => `undo of ${run}: ${what}`);
+}
+
+/** One undo, without faults on its way; it dies at its n-th request, after the base has carried it out. */
+async function takeBack(
+  world: World,
+  run: string,
+  writes: readonly PastWrite[],
+  random: Random,
+  killAt: number | null,
+): Promise<readonly Undone[]> {
+  let sent = 0;
+  const { clock } = world;
+  const exchange = quietExchange(world, async () => {
+    sent += 1;
+    if (sent === killAt) await new Promise(() => undefined);
+  });
+  const requests = createRequests({
+    exchange: Object.assign(exchange, { close() {} }),
+    async turn() {
+      await clock.sleep(260);
+      return { left() {}, answered() {} };
+    },
+    clock,
+    random: random.next,
+    remaining: () => 3_600_000,
+  });
+  const store = createStore(requests, {
+    baseId: BASE_ID,
+    jobs: { table: "Jobs", fields: { ...FIELDS, startedAt: null }, completedStatus: "completed" },
+    operations: [COMBINE, CONCATENATE],
+  });
+  const never = new AbortController().signal;
+  const { records } = await undo(deedsOf(writes, run, null), {
+    store,
+    clock,
+    random: random.next,
+    limits: { listing: never, begin: never, reads: never, writes: never },
+    signature: { runId: `undo-${random.whole(1, 1e9)}`, version: "0.0.0" },
+    dryRun: false,
+    completedStatus: "completed",
+    journal: world.journal,
+    redact: (text) => text,
+  });
+  return records;
+}
+
+async function deadline({ clock }: World): Promise<void> {
+  await clock.sleep(120_000);
+}
+
+/** Each record as JSON, without the notes of jobs: they are added to. */
+function snapshot(world: World): ReadonlyMap<string, string> {
+  const records = ["Jobs", "Segments", "Videos"].flatMap((table) => world.base.records(table));
+  return new Map(
+    records.map(({ id, fields }) => {
+      const kept = Object.entries(fields).filter(([name]) => name !== "Notes");
+      return [id, JSON.stringify(Object.fromEntries(kept.sort(([a], [b]) => a.localeCompare(b))))];
+    }),
+  );
+}
+
+function untold(writes: readonly PastWrite[], run: string, told: readonly Undone[]): readonly string[] {
+  const own = writes.filter((write) => write.run === run && write.maybeDone);
+  return [...new Set(own.map(({ record }) => record))].flatMap((id) =>
+    told.some((undone) => undone.id === id) ? [] : [`nothing is said of ${id}`],
+  );
+}
+
+/** Held against what the journal says: a record that is put back is as the run found it, and another as it was. */
+function wrong(
+  { id, outcome, detail }: Undone,
+  run: string,
+  writes: readonly PastWrite[],
+  before: ReadonlyMap<string, string>,
+  after: ReadonlyMap<string, string>,
+): readonly string[] {
+  if (outcome !== "restored") {
+    if (detail === "") return [`${id} is ${outcome}, without a word why`];
+    return before.get(id) === after.get(id) ? [] : [`${id} is ${outcome}, and was written`];
+  }
+  const fields: Readonly<Record<string, unknown>> = JSON.parse(after.get(id) ?? "{}");
+  const own = writes.filter((write) => write.run === run && write.record === id && write.maybeDone);
+  const names = new Map([
+    ["status", "Status"],
+    ["responsePayload", "Response Payload"],
+    ["error", "Error Details"],
+  ]);
+  return [...new Set(own.flatMap((write) => Object.keys(write.fields)))].flatMap((name) => {
+    const cell = fields[names.get(name) ?? name] ?? null;
+    const held = own.map((write) => write.fields[name]?.before ?? null);
+    const shown = (value: unknown) => JSON.stringify(Array.isArray(value) ? filesIn(value) : value);
+    const blank = Array.isArray(held[0]) && cell === null ? [] : cell;
+    return held.some((value) => shown(value) === shown(blank)) ? [] : [`${id} holds ${shown(blank)} in ${name}`];
+  });
+}

@@ -1,0 +1,71 @@
+import { describe, expect, test } from "vitest";
+import { placeOf } from "../../src/storage/bucket-url.ts";
+
+const R2 = "0123456789abcdef0123456789abcdef.r2.cloudflarestorage.com";
+
+function told(baseUrl: string, addressing: "path" | "virtual" | null = null) {
+  const { bucket, keyPrefix, region } = placeOf(baseUrl, addressing);
+  return [bucket.href, keyPrefix, region];
+}
+
+describe("the bucket is found where the provider's host names it", () => {
+  test.each([
+    ["https://b.nyc3.digitaloceanspaces.com", "https://b.nyc3.digitaloceanspaces.com/", "", "nyc3"],
+    ["https://nyc3.digitaloceanspaces.com/b", "https://nyc3.digitaloceanspaces.com/b/", "", "nyc3"],
+    ["https://b.s3.amazonaws.com", "https://b.s3.amazonaws.com/", "", "us-east-1"],
+    ["https://my.b.s3.eu-west-1.amazonaws.com/x/y", "https://my.b.s3.eu-west-1.amazonaws.com/", "x/y/", "eu-west-1"],
+    ["https://s3.eu-west-1.amazonaws.com/b", "https://s3.eu-west-1.amazonaws.com/b/", "", "eu-west-1"],
+    ["https://s3-eu-west-1.amazonaws.com/b", "https://s3-eu-west-1.amazonaws.com/b/", "", "eu-west-1"],
+    [
+      "https://b.s3.dualstack.us-west-2.amazonaws.com",
+      "https://b.s3.dualstack.us-west-2.amazonaws.com/",
+      "",
+      "us-west-2",
+    ],
+    ["https://s3.cn-north-1.amazonaws.com.cn/b", "https://s3.cn-north-1.amazonaws.com.cn/b/", "", "cn-north-1"],
+    ["https://b.s3-accelerate.amazonaws.com", "https://b.s3-accelerate.amazonaws.com/", "", "us-east-1"],
+    [`https://${R2}/b`, `https://${R2}/b/`, "", "auto"],
+    [`https://b.${R2}/x`, `https://b.${R2}/`, "x/", "auto"],
+    ["https://b.s3.us-west-004.backblazeb2.com", "https://b.s3.us-west-004.backblazeb2.com/", "", "us-west-004"],
+    ["https://s3.eu-central-1.wasabisys.com/b", "https://s3.eu-central-1.wasabisys.com/b/", "", "eu-central-1"],
+    ["https://b.s3.wasabisys.com", "https://b.s3.wasabisys.com/", "", "us-east-1"],
+  ])("%s", (baseUrl, bucket, keyPrefix, region) => {
+    expect(told(baseUrl)).toEqual([bucket, keyPrefix, region]);
+  });
+});
+
+describe("any other host", () => {
+  test.each([
+    ["has the bucket in its path", "http://minio:9000/b", "http://minio:9000/b/", ""],
+    ["has the folder behind it", "http://minio:9000/b/c/d/", "http://minio:9000/b/", "c/d/"],
+    ["keeps a doubled slash in the keys", "http://minio:9000/b//", "http://minio:9000/b/", "/"],
+    ["is the bucket itself where there is no path", "https://files.example.com", "https://files.example.com/", ""],
+    [
+      "is the bucket itself where the path begins with a key",
+      "https://files.example.com//",
+      "https://files.example.com/",
+      "/",
+    ],
+    ["has its folder decoded", "http://minio:9000/b/%C3%A4%20b", "http://minio:9000/b/", "ä b/"],
+    ["has its folder as it is where that is no escape", "http://minio:9000/b/50%", "http://minio:9000/b/", "50%/"],
+  ])("%s", (_, baseUrl, bucket, keyPrefix) => {
+    expect(told(baseUrl)).toEqual([bucket, keyPrefix, "us-east-1"]);
+  });
+});
+
+test("the bucket of NCA's URLs stands twice: in the host, and before every key", () => {
+  expect(told("https://phi-bucket.nyc3.digitaloceanspaces.com/phi-bucket")).toEqual([
+    "https://phi-bucket.nyc3.digitaloceanspaces.com/",
+    "phi-bucket/",
+    "nyc3",
+  ]);
+});
+
+test("a CDN host is asked at its origin", () => {
+  expect(told("https://b.nyc3.cdn.digitaloceanspaces.com/x")[0]).toBe("https://b.nyc3.digitaloceanspaces.com/");
+});
+
+test("the configuration has the last word on where the bucket stands", () => {
+  expect(told("https://b.example.com/x", "virtual")).toEqual(["https://b.example.com/", "x/", "us-east-1"]);
+  expect(told("https://b.nyc3.digitaloceanspaces.com/b", "path")[0]).toBe("https://b.nyc3.digitaloceanspaces.com/b/");
+});

@@ -1,0 +1,48 @@
+import { expect, it } from "vitest";
+import { UpstreamError } from "../../../src/core/ports/ports.ts";
+import { createNames } from "../../../src/stores/airtable/field-names.ts";
+
+const never = new AbortController().signal;
+const STATUS = "fldqxdYmcyYNL1PFz";
+const SCHEMA = { tables: [{ id: "tblEjYfRwCztHOF5G", name: "Jobs", fields: [{ id: STATUS, name: "Status" }] }] };
+
+it.each(["Jobs", "tblEjYfRwCztHOF5G"])(
+  "finds the name of a field id in the schema, for a table given as %s",
+  async (table) => {
+    const nameOf = await createNames([[table, STATUS]], async () => SCHEMA).resolve(never);
+    expect(nameOf(table, STATUS)).toBe("Status");
+    expect(nameOf(table, "Notes")).toBe("Notes");
+  },
+);
+
+it("asks for the schema once, and not at all for names", async () => {
+  let asked = 0;
+  const read = async () => {
+    asked += 1;
+    return SCHEMA;
+  };
+  await createNames([["Jobs", "Status"]], read).resolve(never);
+  expect(asked).toBe(0);
+  const names = createNames([["Jobs", STATUS]], read);
+  await names.resolve(never);
+  await names.resolve(never);
+  expect(asked).toBe(1);
+});
+
+it("takes an id that the table does not have for a configuration error", async () => {
+  const names = createNames([["Jobs", "fldXXXXXXXXXXXXXX"]], async () => SCHEMA);
+  await expect(names.resolve(never)).rejects.toMatchObject({
+    code: "config",
+    message: expect.stringContaining("fldXXXXXXXXXXXXXX"),
+  });
+});
+
+it("says which scope is missing when the schema may not be read", async () => {
+  const names = createNames([["Jobs", STATUS]], async () => {
+    throw new UpstreamError("auth", "Airtable refused schema of the base: HTTP 403");
+  });
+  await expect(names.resolve(never)).rejects.toMatchObject({
+    code: "auth",
+    hint: expect.stringContaining("schema.bases:read"),
+  });
+});

@@ -1,0 +1,109 @@
+import { describe, expect, it } from "vitest";
+import { createPace } from "../../../src/stores/airtable/rate-limit.ts";
+import { SimClock } from "../../sim/clock.ts";
+import { NOW } from "../../support/builders.ts";
+
+/** How long a request takes: until it leaves the process, to the server, and until its answer is here. */
+interface Journey {
+  readonly leaving: number;
+  readonly there: number;
+  readonly back: number;
+}
+
+const FIXED: Journey = { leaving: 0, there: 40, back: 40 };
+
+/** Sends `count` requests as soon as each has its turn, and tells when each reached the server. */
+async function arrivals(perSecond: number, count: number, journey: (n: number) => Journey): Promise<readonly number[]> {
+  const clock = new SimClock(NOW);
+  const turn = createPace(perSecond, clock.seenBy(0));
+  const { signal } = new AbortController();
+  const reached: number[] = [];
+  let answered = 0;
+  for (let n = 0; n < count; n += 1) {
+    const { leaving, there, back } = journey(n);
+    turn(signal).then(async (departure) => {
+      await clock.sleep(leaving);
+      departure.left();
+      await clock.sleep(there);
+      reached.push(clock.now() - NOW);
+      await clock.sleep(back);
+      departure.answered();
+      answered += 1;
+    });
+  }
+  await clock.run(() => answered === count);
+  return reached.sort((a, b) => a - b);
+}
+
+/** The most that reached the server within any second. */
+function mostInASecond(times: readonly number[]): number {
+  return Math.max(...times.map((from) => times.filter((at) => at >= from && at - from < 1000).length));
+}
+
+describe("the pace of requests to a base", () => {
+  it("lets no more than five reach the server in any second", async () => {
+    expect(mostInASecond(await arrivals(5, 60, () => FIXED))).toBe(5);
+  });
+
+  it("is kept to within 5 %", async () => {
+    for (const rate of [0.5, 2, 4, 4.5, 5]) {
+      const times = await arrivals(rate, 60, () => FIXED);
+      const took = (times.at(-1) ?? 0) - (times[0] ?? 0);
+      expect([rate, took < (60 / rate) * 1000 * 1.05]).toEqual([rate, true]);
+      expect([rate, mostInASecond(times) <= Math.ceil(rate)]).toEqual([rate, true]);
+    }
+  });
+
+  it("counts a request that a handshake held up from when it left", async () => {
+    expect(mostInASecond(await arrivals(5, 60, (n) => ({ ...FIXED, leaving: n < 3 ? 700 : 0 })))).toBe(5);
+  });
+
+  it("counts a request that was held up on its way from when it may have arrived", async () => {
+    expect(mostInASecond(await arrivals(5, 60, (n) => ({ ...FIXED, there: n % 5 === 0 ? 95 : 40 })))).toBe(5);
+  });
+
+  it("does not slow down for a server that takes half a second to answer", async () => {
+    const times = await arrivals(5, 60, () => ({ leaving: 0, there: 20, back: 480 }));
+    expect((times.at(-1) ?? 0) < 12_500).toBe(true);
+  });
+
+  it("goes on when a clock is set back", async () => {
+    const clock = new SimClock(NOW);
+    let skew = 0;
+    const turn = createPace(5, { now: () => clock.now() + skew, sleep: (ms, signal) => clock.sleep(ms, signal) });
+    const { signal } = new AbortController();
+    let granted = 0;
+    for (let n = 0; n < 12; n += 1) {
+      turn(signal).then((departure) => {
+        departure.left();
+        departure.answered();
+        granted += 1;
+        if (granted === 6) skew = -3_600_000;
+      });
+    }
+    await clock.run(() => granted === 12);
+    expect([granted, clock.now() - NOW < 5_000]).toEqual([12, true]);
+  });
+
+  it("leaves the turn of a request that is called off to the next", async () => {
+    const clock = new SimClock(NOW);
+    const turn = createPace(1, clock.seenBy(0));
+    const [calledOff, others] = [new AbortController(), new AbortController()];
+    const told: string[] = [];
+    const ask = (name: string, { signal }: AbortController) =>
+      turn(signal).then(
+        (departure) => {
+          departure.left();
+          departure.answered();
+          told.push(`${name} ${clock.now() - NOW}`);
+        },
+        (reason: unknown) => told.push(`${name} ${reason}`),
+      );
+    ask("first", others);
+    ask("second", calledOff);
+    ask("third", others);
+    clock.after(100, () => calledOff.abort("called off"));
+    await clock.run(() => told.length === 3);
+    expect(told).toEqual(["first 0", "second called off", "third 1010"]);
+  });
+});

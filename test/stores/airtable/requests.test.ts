@@ -1,0 +1,184 @@
+import { describe, expect, it } from "vitest";
+import { UpstreamError } from "../../../src/core/ports/ports.ts";
+import { ReadRefused } from "../../../src/stores/airtable/requests.ts";
+import { closedPort } from "../../support/servers.ts";
+import { clientOf, json, raw, reset, scriptedBase, stalled, truncated } from "./server.ts";
+
+const never = new AbortController().signal;
+const READ = { method: "GET", path: "/Jobs" } as const;
+const WRITE = { method: "PATCH", path: "/Jobs", body: { records: [] } } as const;
+const RATE_LIMIT = { errors: [{ error: "RATE_LIMIT_REACHED", message: "Rate limit exceeded" }] };
+
+describe("a read", () => {
+  it.each([
+    ["a reset", reset],
+    ["a truncated body", truncated],
+    ["an HTML page with status 200", raw(200, "<html>oops</html>")],
+    ["a 503", json(503, {})],
+    ["a 500 in HTML", raw(500, "<h1>Internal</h1>")],
+  ])("is repeated after %s", async (_, fault) => {
+    const base = await scriptedBase(fault, fault, json(200, { records: [] }));
+    const { requests } = clientOf(base.url);
+    await expect(requests.read(READ, never)).resolves.toEqual({ records: [] });
+    expect(base.seen).toHaveLength(3);
+    expect(requests.sent()).toBe(3);
+  });
+
+  it("gives up after four attempts, as unavailable, and says what came back", async () => {
+    const base = await scriptedBase(json(502, { error: { type: "BAD_GATEWAY", message: "upstream" } }));
+    const { requests } = clientOf(base.url);
+    await expect(requests.read(READ, never)).rejects.toMatchObject({
+      code: "unavailable",
+      message: expect.stringMatching(/table "Jobs": HTTP 502 BAD_GATEWAY upstream \(tried 4 times\)/),
+    });
+    expect(base.seen).toHaveLength(4);
+  });
+
+  it("does not wait for a body that never ends", async () => {
+    const base = await scriptedBase(stalled, json(200, { records: [] }));
+    const { requests } = clientOf(base.url, { limit: 100 });
+    await expect(requests.read(READ, never)).resolves.toEqual({ records: [] });
+  });
+
+  it("does not count what never reached a server", async () => {
+    const { requests } = clientOf(`http://127.0.0.1:${await closedPort()}`);
+    await expect(requests.read(READ, never)).rejects.toMatchObject({ code: "unavailable" });
+    expect(requests.sent()).toBe(0);
+  });
+
+  it("is cut short by the signal, with its reason", async () => {
+    const base = await scriptedBase(stalled);
+    const { requests } = clientOf(base.url);
+    const controller = new AbortController();
+    const asked = requests.read(READ, controller.signal);
+    setTimeout(() => controller.abort(new Error("the deadline")), 50);
+    await expect(asked).rejects.toThrow("the deadline");
+  });
+
+  it.each([
+    [
+      401,
+      { error: { type: "AUTHENTICATION_REQUIRED", message: "Authentication required" } },
+      "auth",
+      "AUTHENTICATION_REQUIRED",
+    ],
+    [
+      403,
+      { error: { type: "INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND", message: "Invalid permissions" } },
+      "auth",
+      "Invalid permissions",
+    ],
+    [404, { error: "NOT_FOUND" }, "config", "NOT_FOUND"],
+    [404, { error: { type: "MODEL_ID_NOT_FOUND" } }, "config", "MODEL_ID_NOT_FOUND"],
+  ])("keeps Airtable's own words for a %i", async (status, body, code, words) => {
+    const base = await scriptedBase(json(status, body));
+    const asked = clientOf(base.url).requests.read(READ, never);
+    await expect(asked).rejects.toBeInstanceOf(UpstreamError);
+    await expect(asked).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(words),
+      hint: expect.any(String),
+    });
+    expect(base.seen).toHaveLength(1);
+  });
+
+  it("tells a refused formula from an unavailable base", async () => {
+    const base = await scriptedBase(
+      json(422, { error: { type: "INVALID_FILTER_BY_FORMULA", message: "Unknown field names: x" } }),
+    );
+    const asked = clientOf(base.url).requests.read(READ, never);
+    await expect(asked).rejects.toBeInstanceOf(ReadRefused);
+    await expect(asked).rejects.toMatchObject({ type: "INVALID_FILTER_BY_FORMULA" });
+  });
+});
+
+describe("a rate limit", () => {
+  it("is waited out for 30 s where the server does not say", async () => {
+    const base = await scriptedBase(json(429, RATE_LIMIT), json(200, { records: [] }));
+    const { requests, clock } = clientOf(base.url);
+    const before = clock.now();
+    await requests.read(READ, never);
+    expect(clock.now() - before).toBe(30_000);
+    expect(requests.sent()).toBe(2);
+  });
+
+  it("is waited out for as long as Retry-After says", async () => {
+    const base = await scriptedBase(json(429, RATE_LIMIT, { "retry-after": "7" }), json(200, { records: [] }));
+    const { requests, clock } = clientOf(base.url);
+    const before = clock.now();
+    await requests.read(READ, never);
+    expect(clock.now() - before).toBe(7_000);
+  });
+
+  it("is not waited out beyond the deadline", async () => {
+    const base = await scriptedBase(json(429, RATE_LIMIT));
+    const { requests } = clientOf(base.url, { remaining: () => 20_000 });
+    await expect(requests.read(READ, never)).rejects.toMatchObject({
+      code: "unavailable",
+      message: expect.stringContaining("30 s"),
+    });
+    expect(base.seen).toHaveLength(1);
+  });
+
+  it("that never ends is unavailable", async () => {
+    const base = await scriptedBase(json(429, RATE_LIMIT));
+    await expect(clientOf(base.url).requests.read(READ, never)).rejects.toMatchObject({ code: "unavailable" });
+    expect(base.seen).toHaveLength(3);
+  });
+
+  it("for a spent monthly quota is not waited out", async () => {
+    const body = {
+      errors: [{ error: "PUBLIC_API_BILLING_LIMIT_EXCEEDED", message: "The API billing plan limit has been exceeded" }],
+    };
+    const base = await scriptedBase(json(429, body));
+    const asked = clientOf(base.url).requests.read(READ, never);
+    await expect(asked).rejects.toMatchObject({ code: "unavailable", hint: expect.stringContaining("monthly") });
+    expect(base.seen).toHaveLength(1);
+  });
+
+  it("holds back a write, which would rest on an old read after the wait", async () => {
+    const base = await scriptedBase(json(429, RATE_LIMIT), json(200, { records: [] }));
+    const { requests } = clientOf(base.url);
+    await expect(requests.write(WRITE, never)).resolves.toMatchObject({ kind: "unconfirmed" });
+    await expect(requests.write(WRITE, never)).resolves.toMatchObject({ kind: "unconfirmed" });
+    expect(base.seen).toHaveLength(1);
+  });
+});
+
+describe("a write", () => {
+  it.each([
+    ["a reset", reset],
+    ["a truncated body", truncated],
+    ["an HTML page with status 200", raw(200, "<html>")],
+    ["a 500", json(500, {})],
+  ])("is sent once and is unconfirmed after %s", async (_, fault) => {
+    const base = await scriptedBase(fault);
+    await expect(clientOf(base.url).requests.write(WRITE, never)).resolves.toMatchObject({ kind: "unconfirmed" });
+    expect(base.seen).toHaveLength(1);
+  });
+
+  it("that is not permitted stops the run", async () => {
+    const base = await scriptedBase(
+      json(403, { error: { type: "INVALID_PERMISSIONS", message: "You are not permitted" } }),
+    );
+    await expect(clientOf(base.url).requests.write(WRITE, never)).rejects.toMatchObject({
+      code: "auth",
+      message: expect.stringContaining("You are not permitted"),
+    });
+  });
+});
+
+it("the skew is the server's clock minus ours", async () => {
+  const base = await scriptedBase(json(200, { records: [] }, { date: "Sun, 01 Mar 2026 12:02:00 GMT" }));
+  const { requests } = clientOf(base.url);
+  expect(requests.skew()).toBeNull();
+  await requests.read(READ, never);
+  expect(requests.skew()).toBe(120_500);
+});
+
+it("the token goes into the header and nowhere else", async () => {
+  const base = await scriptedBase(json(200, { records: [] }));
+  await clientOf(base.url).requests.read(READ, never);
+  expect(base.seen[0]?.headers.authorization).toBe("Bearer patTest.0123456789");
+  expect(base.seen[0]?.target).not.toContain("pat");
+});
