@@ -1,4 +1,4 @@
-import type { Finding } from "../src/core/domain/evidence.ts";
+import type { StorageEvidence } from "../src/core/domain/evidence.ts";
 import { parsePayload } from "../src/core/domain/payload.ts";
 import { type Candidate, decide } from "../src/core/domain/verdict.ts";
 import { COMBINE, POLICY } from "../test/support/builders.ts";
@@ -29,7 +29,7 @@ export async function measureDeciding({ full }: Effort): Promise<Section> {
 
 const OUTPUT = { url: "https://x.example/a.mp4", bytes: 1, contentType: null, etag: null, lastModified: null };
 
-const EVIDENCE: readonly Finding[] = [
+const EVIDENCE: readonly StorageEvidence[] = [
   { kind: "present", output: OUTPUT, others: [] },
   { kind: "absent" },
   { kind: "unknown", cause: "unreachable" },

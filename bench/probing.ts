@@ -49,7 +49,7 @@ async function probing(baseUrl: string, urls: readonly string[], concurrency: nu
   const { signal } = new AbortController();
   const began = performance.now();
   await inParallel(urls, concurrency, async (url) => {
-    const { result } = await probe.look(url, signal);
+    const { result } = await probe.probe(url, signal);
     if (result !== "present") throw new Error(`${url}: ${result}`);
   });
   const perSecond = (urls.length / (performance.now() - began)) * 1000;

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Base } from "../src/sandbox/airtable/fake-airtable.ts";
+import type { FakeAirtable } from "../src/sandbox/airtable/fake-airtable.ts";
 import type { Request, Sent } from "../src/sandbox/http.ts";
 import { type Listener, listen } from "../src/sandbox/loopback-server.ts";
 import { BUCKET, baseIdsOf, buildWorld, TOKEN, worldSchema } from "./world.ts";
@@ -51,7 +51,7 @@ function kindOf({ method, query, body }: Request): "lists" | "reads" | "writes" 
 }
 
 /** Airtable fetches what was attached some time later; here at once. */
-function fetchAttachments(base: Base, { url }: Listener): void {
+function fetchAttachments(base: FakeAirtable, { url }: Listener): void {
   const place = `${url}/${BUCKET}/`;
   for (const { attachmentId, url: file } of base.pendingAttachments()) {
     base.settleAttachment(attachmentId, bucket.get(file.slice(place.length)) ?? null);

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { type Base, createBase } from "../src/sandbox/airtable/fake-airtable.ts";
+import { createBase, type FakeAirtable } from "../src/sandbox/airtable/fake-airtable.ts";
 import { parseSchema } from "../src/sandbox/airtable/schema.ts";
 import { type Bucket, createBucket } from "../src/sandbox/fake-bucket.ts";
 import schemaJson from "../src/sandbox/seed/base-schema.json" with { type: "json" };
@@ -41,7 +41,10 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
 /** A base with the real schema and a bucket, in memory. */
-export function buildWorld(spec: z.output<typeof worldSchema>, baseId = BASE_ID): { base: Base; bucket: Bucket } {
+export function buildWorld(
+  spec: z.output<typeof worldSchema>,
+  baseId = BASE_ID,
+): { base: FakeAirtable; bucket: Bucket } {
   const schema = parseSchema(schemaJson);
   const jobs = schema.tables.find(({ name }) => name === "Jobs");
   if (spec.createdTimeField && jobs !== undefined) {
@@ -56,9 +59,9 @@ export function buildWorld(spec: z.output<typeof worldSchema>, baseId = BASE_ID)
     random: Math.random,
     ...(spec.limited ? {} : { limit: null }),
   });
-  const bucket = createBucket({ name: BUCKET, listing: "open" });
+  const bucket = createBucket({ name: BUCKET, visibility: "open" });
   const now = Date.now();
-  const job = (id: string, age: number, fields: Parameters<Base["edit"]>[2]) => {
+  const job = (id: string, age: number, fields: Parameters<FakeAirtable["edit"]>[2]) => {
     const createdTime = new Date(now - age).toISOString();
     const created = spec.createdTimeField ? { "Created Time": createdTime } : {};
     base.upsert("Jobs", { id, createdTime, fields: { Type: "combine", ...fields, ...created } });

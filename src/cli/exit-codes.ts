@@ -1,8 +1,8 @@
-import type { Sighting } from "../core/domain/evidence.ts";
+import type { ProbeResult } from "../core/domain/evidence.ts";
 import type { Entry, Report } from "../core/domain/report.ts";
 import { JournalError } from "../core/ports/journal.ts";
-import { type Fault, UpstreamError } from "../core/ports/ports.ts";
-import type { Finding, Matter } from "../doctor/check-result.ts";
+import { UpstreamError, type UpstreamFailure } from "../core/ports/ports.ts";
+import type { CheckResult, Subject } from "../doctor/check-result.ts";
 
 /** The exit codes of the contract; docs and scripts rely on them. */
 export const EXIT = {
@@ -22,7 +22,7 @@ export const EXIT = {
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** The exit code for a base that could not be asked, a storage that refuses our credentials, a journal that is closed. */
-export function exitCodeOfFault(error: Fault): ExitCode {
+export function exitCodeOfFault(error: UpstreamFailure): ExitCode {
   if (!(error instanceof UpstreamError)) return EXIT.usage;
   switch (error.code) {
     case "auth":
@@ -35,10 +35,10 @@ export function exitCodeOfFault(error: Fault): ExitCode {
 }
 
 /** The exit code for a sweep that came to its end: the gravest of what its report tells. */
-export function exitCodeOf(report: Report, fault: Fault | null): ExitCode {
-  if (fault instanceof JournalError) return EXIT.partial;
-  if (fault instanceof UpstreamError && fault.code === "config") return EXIT.partial;
-  if (fault !== null) return exitCodeOfFault(fault);
+export function exitCodeOf(report: Report, internalError: UpstreamFailure | null): ExitCode {
+  if (internalError instanceof JournalError) return EXIT.partial;
+  if (internalError instanceof UpstreamError && internalError.code === "config") return EXIT.partial;
+  if (internalError !== null) return exitCodeOfFault(internalError);
   if (report.brake !== null) return EXIT.brake;
   if (report.summary.errors > 0) return EXIT.partial;
   return nothingDecided(report) ? EXIT.unavailable : EXIT.done;
@@ -78,28 +78,28 @@ export function nothingDecided({ entries }: Report): boolean {
   for (const entry of entries) {
     if (isUndecided(entry)) undecided = true;
     // A job that is skipped for want of a target was looked at too: that look is no answer either.
-    else if (entry.sightings.some(isAnswer)) return false;
+    else if (entry.probes.some(isAnswer)) return false;
   }
   return undecided;
 }
 
-function isUndecided({ verdict, sightings }: Entry): boolean {
-  return verdict.reason === "storage-unreachable" || (verdict.reason === "not-reached" && sightings.length === 0);
+function isUndecided({ verdict, probes }: Entry): boolean {
+  return verdict.reason === "storage-unreachable" || (verdict.reason === "not-reached" && probes.length === 0);
 }
 
-function isAnswer(sighting: Sighting): boolean {
+function isAnswer(sighting: ProbeResult): boolean {
   return sighting.result !== "unknown" || sighting.cause !== "unreachable";
 }
 
 /** In the order in which a run would stumble over them. */
-const CODES: readonly (readonly [Matter, ExitCode])[] = [
+const CODES: readonly (readonly [Subject, ExitCode])[] = [
   ["configuration", EXIT.usage],
   ["token", EXIT.auth],
   ["upstream", EXIT.unavailable],
 ];
 
 /** The exit code for what doctor found: what a run would stumble over first. Warnings alone are none. */
-export function exitCodeOfFindings(findings: readonly Finding[]): ExitCode {
+export function exitCodeOfFindings(findings: readonly CheckResult[]): ExitCode {
   const matters = findings.flatMap((finding) => (finding.level === "fail" ? [finding.matter] : []));
   return CODES.find(([matter]) => matters.includes(matter))?.[1] ?? EXIT.done;
 }

@@ -1,6 +1,6 @@
-import type { Surroundings } from "./commands/sweep.ts";
+import type { CommandContext } from "./commands/sweep.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
-import { secretsIn } from "./terminal/secret-variables.ts";
+import { readSecrets } from "./terminal/secret-variables.ts";
 import { processTerminal } from "./terminal/terminal.ts";
 import { versionLine } from "./version.ts";
 
@@ -8,7 +8,7 @@ import { versionLine } from "./version.ts";
 export async function main(): Promise<void> {
   const terminal = processTerminal(process);
   // Before anything can be printed: what commander says of wrong words may quote one.
-  for (const secret of secretsIn(process.env)) terminal.keepSecret(secret);
+  for (const secret of readSecrets(process.env)) terminal.addSecret(secret);
   let code: ExitCode = EXIT.done;
   // Where a promise is never settled and nothing else is under way, Node ends in silence: not as if all were done.
   process.exitCode = EXIT.fault;
@@ -29,7 +29,7 @@ export async function main(): Promise<void> {
   }
   try {
     const { createProgram } = await import("./program.ts");
-    const surroundings: Surroundings = {
+    const surroundings: CommandContext = {
       env: process.env,
       terminal,
       exit: (given) => {

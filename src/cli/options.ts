@@ -39,7 +39,7 @@ export interface Flags {
 }
 
 /** The flags that scan, recover and fail-old share. */
-export function withSharedFlags(command: Command): Command {
+export function addSharedOptions(command: Command): Command {
   return command
     .addOption(new Option("--older-than <dur>", "a job is stuck when older than this (default 5m)").argParser(duration))
     .addOption(
@@ -65,14 +65,14 @@ export function withSharedFlags(command: Command): Command {
 }
 
 /** Which base, for a command that is about one. */
-export function oneBase(): Option {
+export function baseOption(): Option {
   return new Option("--base <name>", "which of the bases that are configured, by name or id")
     .argParser((text) => [text])
     .conflicts("sandbox");
 }
 
 /** The flags of the commands that write. */
-export function withWritingFlags(command: Command): Command {
+export function addWriteOptions(command: Command): Command {
   return command
     .option("-n, --dry-run", "show what would be done, write nothing")
     .option("--force", "let the safety brake pass")
@@ -81,7 +81,7 @@ export function withWritingFlags(command: Command): Command {
 }
 
 /** The flags of a full sweep, which completes as well as fails. */
-export function withRecoveringFlags(command: Command): Command {
+export function addRecoverOptions(command: Command): Command {
   return command
     .option("--no-fail", "complete only, fail nothing")
     .addOption(
@@ -93,7 +93,7 @@ export function withRecoveringFlags(command: Command): Command {
 }
 
 /** The flags by which others are told of a run (docs/monitoring.md). Of what wrote nothing there is nothing to tell. */
-export function withWatchingFlags(command: Command): Command {
+export function addMonitoringOptions(command: Command): Command {
   return command
     .addOption(new Option("--metrics-file <path>", "write metrics into this Prometheus textfile").conflicts("dryRun"))
     .addOption(

@@ -1,15 +1,15 @@
-import type { BaseName, Settings } from "../config/settings.ts";
+import type { BaseRef, Settings } from "../config/settings.ts";
 import type { Instant } from "../core/domain/job.ts";
 import { type Command, type Report, type Summary, summarise } from "../core/domain/report.ts";
 import { type ExitCode, exitCodeOfAll, nothingDecided } from "./exit-codes.ts";
-import type { UsualDurations } from "./learned-durations.ts";
+import type { TypicalDurations } from "./learned-durations.ts";
 import type { Outcome } from "./run/sweep-once.ts";
 
 /** How the sweep of one of several bases ended. */
-export interface Ended {
-  readonly base: BaseName;
+export interface BaseOutcome {
+  readonly base: BaseRef;
   readonly settings: Settings;
-  readonly usual: UsualDurations;
+  readonly usual: TypicalDurations;
   /** Null where there was no sweep: another run is under way, or the program failed. */
   readonly outcome: Outcome | null;
   readonly code: ExitCode;
@@ -18,12 +18,12 @@ export interface Ended {
 }
 
 /** The sweeps of several bases, taken together. */
-export interface Total {
+export interface CombinedOutcome {
   readonly command: Command;
   readonly dryRun: boolean;
   readonly startedAt: Instant;
   readonly finishedAt: Instant;
-  readonly ended: readonly Ended[];
+  readonly ended: readonly BaseOutcome[];
   readonly summary: Summary;
   readonly requests: Report["requests"];
   readonly code: ExitCode;
@@ -31,9 +31,9 @@ export interface Total {
 
 /** Adds up what came of each. */
 export function totalOf(
-  ended: readonly Ended[],
-  run: Pick<Total, "command" | "dryRun" | "startedAt" | "finishedAt">,
-): Total {
+  ended: readonly BaseOutcome[],
+  run: Pick<CombinedOutcome, "command" | "dryRun" | "startedAt" | "finishedAt">,
+): CombinedOutcome {
   const outcomes = ended.flatMap(({ outcome }) => (outcome === null ? [] : [outcome]));
   const summaries = outcomes.flatMap(({ report }) => (report === null ? [] : [report.summary]));
   return {

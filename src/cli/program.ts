@@ -1,9 +1,9 @@
 import { Command } from "commander";
-import type { Surroundings } from "./commands/sweep.ts";
+import type { CommandContext } from "./commands/sweep.ts";
 import { exitCodesInShort } from "./help/topics.ts";
 import { versionLine } from "./version.ts";
 
-type Add = (program: Command, surroundings: Surroundings) => void;
+type Add = (program: Command, surroundings: CommandContext) => void;
 
 /** By their names, in the order of the help. */
 const COMMANDS: ReadonlyMap<string, () => Promise<Add>> = new Map([
@@ -26,7 +26,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Add>> = new Map([
  * The program: flags and help. What the commands do is elsewhere. A command that is asked for by its name is loaded and
  * made alone: cron asks for one every two minutes.
  */
-export async function createProgram(surroundings: Surroundings, asked: string | null = null): Promise<Command> {
+export async function createProgram(surroundings: CommandContext, asked: string | null = null): Promise<Command> {
   const { terminal } = surroundings;
   const program = new Command("stuck-jobs")
     .summary("recover jobs whose webhook was lost")
@@ -55,9 +55,11 @@ Examples:
 ${exitCodesInShort(100)}`,
     );
   // What completes commands has to know them all.
-  const alone = asked === null || asked === "completion" ? undefined : COMMANDS.get(asked);
-  const adds = await Promise.all((alone === undefined ? [...COMMANDS.values()] : [alone]).map((load) => load()));
-  for (const add of adds) add(program, surroundings);
+  const requested = asked === null || asked === "completion" ? undefined : COMMANDS.get(asked);
+  const loaders = await Promise.all(
+    (requested === undefined ? [...COMMANDS.values()] : [requested]).map((load) => load()),
+  );
+  for (const add of loaders) add(program, surroundings);
   for (const command of program.commands) inheritSettings(command, program);
   return program;
 }

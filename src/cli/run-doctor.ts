@@ -1,5 +1,5 @@
 import type { Env } from "../config/env/environment.ts";
-import type { BaseName } from "../config/settings.ts";
+import type { BaseRef } from "../config/settings.ts";
 import type { DoctorFlags } from "./commands/doctor.ts";
 import { type ExitCode, exitCodeOfFindings } from "./exit-codes.ts";
 import { type Diagnosis, renderDiagnosesJson, renderDiagnosis } from "./render/doctor.ts";
@@ -18,10 +18,10 @@ export async function runDoctor(
     const found = await findConfiguration(env, { file: flags.config ?? null, bases: flags.base ?? null }, sandbox);
     for (const { environment, settings } of found) {
       for (const secret of [environment.token, ...(settings?.secrets ?? [])]) {
-        if (secret !== null) terminal.keepSecret(secret);
+        if (secret !== null) terminal.addSecret(secret);
       }
     }
-    const diagnoses: (Diagnosis & { readonly base: BaseName | null })[] = [];
+    const diagnoses: (Diagnosis & { readonly base: BaseRef | null })[] = [];
     for (const each of found) {
       const diagnosis = { base: each.settings?.base ?? null, ...(await diagnose(each)) };
       diagnoses.push(diagnosis);

@@ -4,9 +4,9 @@ import { roomIn } from "../core/sweep/room.ts";
 import { EXIT, type ExitCode, exitCodeOfFault } from "./exit-codes.ts";
 import type { Invocation } from "./invocation.ts";
 import { renderExplanation, renderExplanationJson } from "./render/explain.ts";
-import { armLimits } from "./run/deadlines.ts";
+import { startDeadlines } from "./run/deadlines.ts";
 import { openRun } from "./run/open-sweep.ts";
-import { catchSignals } from "./run/signals.ts";
+import { handleSignals } from "./run/signals.ts";
 import { openSandbox } from "./sandbox.ts";
 import { readSettings } from "./settings/read-settings.ts";
 
@@ -17,12 +17,12 @@ export async function runExplain(name: string, invocation: Invocation): Promise<
     const settings = await readSettings(invocation, sandbox);
     if (settings === "disabled") return EXIT.done;
     const { terminal, flags } = invocation;
-    const stop = catchSignals((signal) => terminal.log(`${signal}: stopping`));
-    const limits = armLimits(settings.deadline, stop);
+    const stop = handleSignals((signal) => terminal.log(`${signal}: stopping`));
+    const limits = startDeadlines(settings.deadline, stop);
     const observer = {
       listed() {},
       probed() {},
-      async settled() {},
+      async jobDone() {},
       warn: (message: string) => terminal.log(message, "warn"),
     };
     const { run, close } = await openRun(invocation, settings, limits, observer, roomIn(null));

@@ -10,13 +10,13 @@ import { NEW_TOKEN } from "../doctor/token.ts";
 import { renderFile } from "../init/render-config.ts";
 import { systemClock } from "../system/clock.ts";
 import type { InitFlags } from "./commands/init.ts";
-import { drawPlan } from "./commands/init-plan.ts";
+import { buildPlan } from "./commands/init-plan.ts";
 import { EXIT, type ExitCode, exitCodeOfFault } from "./exit-codes.ts";
 import { type OpenBase, openUnconfigured } from "./run/adapters.ts";
 import { runDoctor } from "./run-doctor.ts";
 import { runSweep } from "./run-sweep.ts";
 import { schemaReference } from "./settings/schema-file.ts";
-import { type Interview, InterviewEnded, openInterview, silentInterview } from "./terminal/prompts.ts";
+import { defaultPrompter, InterviewEnded, openInterview, type Prompter } from "./terminal/prompts.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 import { VERSION } from "./version.ts";
 
@@ -37,7 +37,7 @@ export async function runInit(flags: InitFlags, means: Means): Promise<ExitCode>
     throw new ConfigError([{ path: "init", message: "asks, which takes a terminal; --yes takes what is proposed" }]);
   }
   const say = (text: string) => terminal.log(text);
-  const interview = flags.yes ? silentInterview() : openInterview(say);
+  const interview = flags.yes ? defaultPrompter() : openInterview(say);
   let text: string;
   try {
     text = await draw(path, flags, interview, means);
@@ -63,11 +63,11 @@ export async function runInit(flags: InitFlags, means: Means): Promise<ExitCode>
   return await tryOut(path, flags, means);
 }
 
-async function draw(path: string, flags: InitFlags, interview: Interview, { env, terminal }: Means): Promise<string> {
+async function draw(path: string, flags: InitFlags, interview: Prompter, { env, terminal }: Means): Promise<string> {
   const environment = readEnvironment(env);
   const { token } = environment;
   if (token === null) throw new ConfigError([{ path: "AIRTABLE_API_KEY", message: "no Airtable token" }], NEW_TOKEN);
-  terminal.keepSecret(token);
+  terminal.addSecret(token);
   const open = (baseId: string) =>
     openUnconfigured({
       baseId,
@@ -79,7 +79,7 @@ async function draw(path: string, flags: InitFlags, interview: Interview, { env,
   const baseId = flags.base ?? environment.baseId ?? (await chooseBase(open("none"), interview, say));
   const base = open(baseId);
   try {
-    const plan = await drawPlan({
+    const plan = await buildPlan({
       base,
       baseId,
       table: flags.table ?? null,
@@ -100,7 +100,7 @@ async function draw(path: string, flags: InitFlags, interview: Interview, { env,
 }
 
 /** The base that the token sees, or one of them. */
-async function chooseBase(base: OpenBase, interview: Interview, say: (text: string) => void): Promise<string> {
+async function chooseBase(base: OpenBase, interview: Prompter, say: (text: string) => void): Promise<string> {
   try {
     const bases = await base.metadata.bases(new AbortController().signal);
     const [only, ...others] = bases;

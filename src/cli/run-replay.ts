@@ -9,8 +9,8 @@ import { recordedRuns } from "../journal/recorded-runs.ts";
 import type { ReplayFlags } from "./commands/replay.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { Invocation } from "./invocation.ts";
-import { configured, listsBases, theOne } from "./settings/select-bases.ts";
-import { count, inWords } from "./terminal/format.ts";
+import { listsBases, requireSingleBase, resolveConfigured } from "./settings/select-bases.ts";
+import { formatDuration, pluralize } from "./terminal/format.ts";
 
 /** More than are ever kept. */
 const MOST_FILES = 100;
@@ -26,22 +26,22 @@ export async function runReplay(
     const what = flags.run === undefined ? "any run that wrote" : `a run ${flags.run}`;
     throw new ConfigError([{ path: "--journal", message: `${flags.journal} does not tell of ${what}` }]);
   }
-  const differences = runs.flatMap(({ run, command, at, restsOn, jobs }) => {
+  const differences = runs.flatMap(({ run, command, at, contextFields, jobs }) => {
     const policy = {
       stuckStatuses: settings.jobs.stuckStatuses,
       operations: settings.operations,
       thresholds: settings.thresholds,
       mode: command === "fail-old" ? ("fail" as const) : ("recover" as const),
-      failing: true,
+      failEnabled: true,
     };
     const rules = { policy, failedStatus: settings.jobs.failedStatus, brake: settings.brake };
-    return replay(restsOn, jobs, rules).map((difference) => ({ run, at, ...difference }));
+    return replay(contextFields, jobs, rules).map((difference) => ({ run, at, ...difference }));
   });
   const jobs = runs.reduce((sum, run) => sum + run.jobs.length, 0);
   terminal.out(
     flags.output === "json"
       ? `${JSON.stringify({ schema: "stuck-jobs/replay@1", runs: runs.length, jobs, differences: differences.map(asJson) }, null, 2)}\n`
-      : page(differences, `${count(runs.length, "run")}, ${count(jobs, "verdict")}`),
+      : page(differences, `${pluralize(runs.length, "run")}, ${pluralize(jobs, "verdict")}`),
   );
   return EXIT.done;
 }
@@ -52,12 +52,12 @@ async function settingsOf(flags: ReplayFlags, env: Invocation["env"]): Promise<S
   const file = await readConfigFile(flags.config ?? null, process.cwd());
   const { token, baseId } = environment;
   const known = { ...environment, token: token ?? "none", baseId: listsBases(file) ? baseId : (baseId ?? "appNone") };
-  const found = await configured(file, known, flags.base ?? null, {
+  const found = await resolveConfigured(file, known, flags.base ?? null, {
     stuckAfter: flags.olderThan,
     failAfter: flags.failAfter,
     maxAge: flags.maxAge === "none" ? null : flags.maxAge,
   });
-  return theOne(found);
+  return requireSingleBase(found);
 }
 
 async function runsIn({ journal }: ReplayFlags) {
@@ -82,7 +82,7 @@ function page(differences: readonly Dated[], scope: string): string {
   };
   const lines = differences.map(({ at, id, operation, age, before, now }) => {
     const why = now.detail === "" ? "" : `  (${now.detail})`;
-    return `${at.slice(0, 19)}Z  ${id}  ${operation ?? "–"}, ${inWords(age)}: ${said(before)} → ${said(now)}${why}`;
+    return `${at.slice(0, 19)}Z  ${id}  ${operation ?? "–"}, ${formatDuration(age)}: ${said(before)} → ${said(now)}${why}`;
   });
-  return `${lines.join("\n")}\n\n${count(differences.length, "verdict")} would differ (${scope}).\n`;
+  return `${lines.join("\n")}\n\n${pluralize(differences.length, "verdict")} would differ (${scope}).\n`;
 }

@@ -2,20 +2,20 @@ import { writeFile } from "node:fs/promises";
 import type { Env } from "../config/env/environment.ts";
 import { ConfigError } from "../config/problems.ts";
 import type { Settings } from "../config/settings.ts";
-import { isFault, type JobStore, type PastJob } from "../core/ports/ports.ts";
+import { type FinishedJob, isFault, type JobStore } from "../core/ports/ports.ts";
 import { rescuesOf } from "../core/stats/journal-outcomes.ts";
 import { notListed, type StatsJournal } from "../core/stats/journal-totals.ts";
 import { type StatsPolicy, statsOf } from "../core/stats/stats.ts";
-import { CHUNK } from "../core/sweep/apply/batches.ts";
+import { READ_BATCH } from "../core/sweep/apply/batches.ts";
 import { systemClock } from "../system/clock.ts";
 import type { StatsFlags } from "./commands/stats.ts";
 import { EXIT, type ExitCode, exitCodeOfFault } from "./exit-codes.ts";
-import { keepPace, paceFileOf } from "./learned-durations.ts";
+import { durationsFile, saveDurations } from "./learned-durations.ts";
 import type { StatsReport } from "./render/stats/report.ts";
 import { openBase } from "./run/adapters.ts";
-import { armLimits } from "./run/deadlines.ts";
+import { startDeadlines } from "./run/deadlines.ts";
 import { journalPathOf, readPast } from "./run/open-journal.ts";
-import { catchSignals, type Stop } from "./run/signals.ts";
+import { handleSignals, type Shutdown } from "./run/signals.ts";
 import { openSandbox } from "./sandbox.ts";
 import { readSettings } from "./settings/read-settings.ts";
 import type { Terminal } from "./terminal/terminal.ts";
@@ -28,7 +28,7 @@ interface Around {
 /** Runs stats from flags to exit code. */
 export async function runStats(flags: StatsFlags, { env, terminal }: Around): Promise<ExitCode> {
   const sandbox = flags.sandbox ? await openSandbox({ lateWebhook: false }) : null;
-  const stop = catchSignals((signal) => terminal.log(`${signal}: stopping`));
+  const stop = handleSignals((signal) => terminal.log(`${signal}: stopping`));
   try {
     const { output, color, config, base } = flags;
     const asked = {
@@ -50,7 +50,7 @@ export async function runStats(flags: StatsFlags, { env, terminal }: Around): Pr
       const { renderStatsPage } = await import("./render/stats/page.ts");
       await writeFile(flags.html, terminal.redact(renderStatsPage(report)));
     }
-    if (flags.learn) await keepPace(paceFileOf(settings, env), report.stats);
+    if (flags.learn) await saveDurations(durationsFile(settings, env), report.stats);
     terminal.out(await rendered(report, flags, { env, terminal }));
     return EXIT.done;
   } catch (error) {
@@ -95,13 +95,13 @@ async function gather(
   { since, maxPages }: StatsFlags,
   settings: Settings,
   past: PastWithPath | null,
-  stop: Stop,
+  stop: Shutdown,
 ): Promise<StatsReport> {
-  const limits = armLimits(null, stop);
+  const limits = startDeadlines(null, stop);
   const { store, close } = openBase(settings, limits.remaining);
   try {
     const after = systemClock.now() - since;
-    const jobs: PastJob[] = [];
+    const jobs: FinishedJob[] = [];
     let pages = 0;
     let truncated = false;
     for await (const page of store.listSince(after, limits.reads)) {
@@ -112,8 +112,8 @@ async function gather(
     }
     const { jobs: statuses, operations, thresholds } = settings;
     const { stuckStatuses } = statuses;
-    const now = systemClock.now() + (store.skew() ?? 0);
-    const policy = { stuckStatuses, operations, thresholds, mode: "recover", failing: true } as const;
+    const now = systemClock.now() + (store.clockSkewMs() ?? 0);
+    const policy = { stuckStatuses, operations, thresholds, mode: "recover", failEnabled: true } as const;
     const by = { ...statuses, policy, since: now - since, now };
     const room = truncated ? 0 : maxPages - pages;
     const journal = past === null ? null : await statsJournal(past, jobs, by, room, store, limits.reads);
@@ -137,7 +137,7 @@ async function gather(
  */
 async function statsJournal(
   { writes, webhooks }: PastWithPath,
-  jobs: readonly PastJob[],
+  jobs: readonly FinishedJob[],
   by: StatsPolicy,
   room: number,
   store: Pick<JobStore, "readJobs">,
@@ -145,14 +145,14 @@ async function statsJournal(
 ): Promise<StatsJournal> {
   const rescues = rescuesOf(writes, webhooks, by);
   const missing = notListed(jobs, rescues, by);
-  const looked = missing.slice(0, room * CHUNK);
+  const looked = missing.slice(0, room * READ_BATCH);
   const gone = new Set<string>();
-  for (let start = 0; start < looked.length; start += CHUNK) {
-    const ids = looked.slice(start, start + CHUNK);
+  for (let start = 0; start < looked.length; start += READ_BATCH) {
+    const ids = looked.slice(start, start + READ_BATCH);
     const found = await store.readJobs(ids, signal);
     for (const id of ids) if (!found.has(id)) gone.add(id);
   }
-  const deeds = [...writes.filter(({ undoes, maybeDone }) => undoes === null && maybeDone), ...webhooks];
+  const deeds = [...writes.filter(({ undoes, possiblyApplied }) => undoes === null && possiblyApplied), ...webhooks];
   const runs = new Set(deeds.filter(({ at }) => at > by.since).map(({ run }) => run));
   return { rescues, runs: runs.size, gone, unchecked: missing.length - looked.length };
 }

@@ -3,7 +3,7 @@ import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { Invocation } from "./invocation.ts";
 import { formatOf } from "./render/print-report.ts";
 import { runConfigured } from "./run/run-configured.ts";
-import { catchSignals } from "./run/signals.ts";
+import { handleSignals } from "./run/signals.ts";
 import { openSandbox } from "./sandbox.ts";
 import { readBases } from "./settings/read-settings.ts";
 
@@ -16,7 +16,7 @@ export async function runSweep(invocation: Invocation): Promise<ExitCode> {
   const sandbox = flags.sandbox
     ? await openSandbox({ lateWebhook: command === "recover" && flags.dryRun !== true })
     : null;
-  const stop = catchSignals((name) => terminal.log(`${name}: finishing the write in flight`));
+  const stop = handleSignals((name) => terminal.log(`${name}: finishing the write in flight`));
   try {
     const found = await readBases(invocation, sandbox);
     if (found === "disabled") {

@@ -1,7 +1,7 @@
 import { ConfigError } from "../config/problems.ts";
 import type { Settings } from "../config/settings.ts";
-import type { Fault } from "../core/ports/ports.ts";
-import { deedsOf, lastRunOf, type PastDeed, type PastWrite } from "../core/undo/change-sets.ts";
+import type { UpstreamFailure } from "../core/ports/ports.ts";
+import { buildChangeSets, type ChangeSet, type JournaledWrite, lastRunOf } from "../core/undo/change-sets.ts";
 import { type Undone, undo } from "../core/undo/undo.ts";
 import { systemClock } from "../system/clock.ts";
 import { newId } from "../system/ids.ts";
@@ -10,9 +10,9 @@ import { EXIT, type ExitCode, exitCodeOfFault } from "./exit-codes.ts";
 import type { Invocation } from "./invocation.ts";
 import { renderUndo, renderUndoJson, type UndoReport } from "./render/undo.ts";
 import { openBase } from "./run/adapters.ts";
-import { armLimits } from "./run/deadlines.ts";
+import { startDeadlines } from "./run/deadlines.ts";
 import { journalOf, journalPathOf, readPast } from "./run/open-journal.ts";
-import { catchSignals, type Stop } from "./run/signals.ts";
+import { handleSignals, type Shutdown } from "./run/signals.ts";
 import { openSandbox } from "./sandbox.ts";
 import { readSettings } from "./settings/read-settings.ts";
 import { VERSION } from "./version.ts";
@@ -33,7 +33,7 @@ export async function runUndo(request: UndoRequest, surroundings: Surroundings):
     throw new ConfigError([{ path: "undo", message: "expected the id of a run, or --job <id>" }]);
   }
   const sandbox = flags.sandbox ? await openSandbox({ lateWebhook: false }) : null;
-  const stop = catchSignals((name) => terminal.log(`${name}: finishing the write in flight`));
+  const stop = handleSignals((name) => terminal.log(`${name}: finishing the write in flight`));
   try {
     // POLLING_ENABLED=false is no reason not to take something back: as a scan, an undo is run by hand.
     const settings = await readSettings({ ...surroundings, command: "scan" }, sandbox);
@@ -51,7 +51,7 @@ async function deedsIn(
   { runId, job }: UndoRequest,
   settings: Settings,
   { env }: Surroundings,
-): Promise<{ readonly runId: string; readonly deeds: readonly PastDeed[] }> {
+): Promise<{ readonly runId: string; readonly deeds: readonly ChangeSet[] }> {
   const path = journalPathOf(settings, env);
   if (path === null)
     throw new ConfigError([{ path: "--journal", message: "is off: there is nothing to take back by" }]);
@@ -59,7 +59,7 @@ async function deedsIn(
   if (past === null) throw new ConfigError([{ path: "--journal", message: `${path} is no journal, or there is none` }]);
   const { writes, webhooks } = past;
   const run = runId ?? (job === null ? null : lastRunOf(writes, job));
-  const deeds = run === null ? [] : deedsOf(writes, run, job);
+  const deeds = run === null ? [] : buildChangeSets(writes, run, job);
   if (run !== null && deeds.length > 0) return { runId: run, deeds };
   const undoes = writes.find((write) => write.run === run)?.undoes ?? null;
   const resent = webhooks.some((sent) => {
@@ -74,7 +74,7 @@ async function deedsIn(
 }
 
 /** The newest runs of the journal, for who has mistyped one. */
-function lastRuns(writes: readonly PastWrite[]): string {
+function lastRuns(writes: readonly JournaledWrite[]): string {
   const runs = new Map<string, Set<string>>();
   for (const { run, job, undoes } of writes) {
     if (undoes === null) runs.set(run, (runs.get(run) ?? new Set()).add(job.id));
@@ -105,13 +105,13 @@ async function locked(
 async function carryOut(
   request: UndoRequest,
   undoes: string,
-  deeds: readonly PastDeed[],
+  deeds: readonly ChangeSet[],
   settings: Settings,
   surroundings: Surroundings,
-  stop: Stop,
+  stop: Shutdown,
 ): Promise<ExitCode> {
   const { flags, terminal } = surroundings;
-  const limits = armLimits(flags.deadline ?? null, stop);
+  const limits = startDeadlines(flags.deadline ?? null, stop);
   const base = openBase(settings, () => limits.remaining());
   const dryRun = flags.dryRun === true;
   const journal = dryRun ? null : journalOf(surroundings, settings);
@@ -151,7 +151,7 @@ function isStuckAgain({ jobs }: Settings): (record: Undone) => boolean {
   };
 }
 
-function codeOf(records: readonly Undone[], fault: Fault | null): ExitCode {
+function codeOf(records: readonly Undone[], fault: UpstreamFailure | null): ExitCode {
   if (fault !== null) return exitCodeOfFault(fault);
   return records.every(({ outcome }) => outcome === "restored" || outcome === "as-it-was") ? EXIT.done : EXIT.partial;
 }

@@ -6,13 +6,13 @@ import { systemClock } from "../system/clock.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { Invocation } from "./invocation.ts";
 import type { Flags } from "./options.ts";
-import { keepWatch, type Rhythm } from "./run/interval-loop.ts";
+import { type Interval, runAtInterval } from "./run/interval-loop.ts";
 import { runConfigured } from "./run/run-configured.ts";
-import { catchSignals, type Stop } from "./run/signals.ts";
+import { handleSignals, type Shutdown } from "./run/signals.ts";
 import { openSandbox } from "./sandbox.ts";
 import { readBases } from "./settings/read-settings.ts";
 import type { Configured } from "./settings/select-bases.ts";
-import { inWords } from "./terminal/format.ts";
+import { formatDuration } from "./terminal/format.ts";
 
 /** The flags of `watch` beyond those of `recover`. */
 export interface WatchFlags extends Flags {
@@ -30,7 +30,7 @@ export async function runWatch(flags: WatchFlags, surroundings: Omit<Invocation,
   const deadline = flags.deadline ?? Math.max(rhythm.every * DEADLINE_SHARE, LEAST_DEADLINE);
   const invocation: Invocation = { ...surroundings, command: "recover", flags: { ...flags, deadline } };
   const sandbox = flags.sandbox ? await openSandbox({ lateWebhook: true }) : null;
-  const stop = catchSignals((name) => surroundings.terminal.log(`${name}: finishing the write in flight`));
+  const stop = handleSignals((name) => surroundings.terminal.log(`${name}: finishing the write in flight`));
   try {
     return await watch(invocation, rhythm, sandbox, stop);
   } finally {
@@ -39,16 +39,21 @@ export async function runWatch(flags: WatchFlags, surroundings: Omit<Invocation,
   }
 }
 
-function rhythmOf({ every: given, jitter = 0 }: WatchFlags, { env }: Pick<Invocation, "env">): Rhythm {
+function rhythmOf({ every: given, jitter = 0 }: WatchFlags, { env }: Pick<Invocation, "env">): Interval {
   const { intervalMinutes } = readEnvironment({ POLLING_INTERVAL_MINUTES: env.POLLING_INTERVAL_MINUTES });
   const every = given ?? intervalMinutes * 60_000;
   if (every < 1_000) throw new ConfigError([{ path: "--every", message: `found ${every}ms; expected 1s or more` }]);
   if (jitter <= every) return { every, jitter };
-  const message = `found ${inWords(jitter)}; expected no more than the interval, ${inWords(every)}`;
+  const message = `found ${formatDuration(jitter)}; expected no more than the interval, ${formatDuration(every)}`;
   throw new ConfigError([{ path: "--jitter", message }]);
 }
 
-async function watch(invocation: Invocation, rhythm: Rhythm, sandbox: Sandbox | null, stop: Stop): Promise<ExitCode> {
+async function watch(
+  invocation: Invocation,
+  rhythm: Interval,
+  sandbox: Sandbox | null,
+  stop: Shutdown,
+): Promise<ExitCode> {
   const { terminal } = invocation;
   // A configuration that is wrong from the start ends the program; later it may be in the middle of being edited.
   const given = await readBases(invocation, sandbox);
@@ -56,16 +61,16 @@ async function watch(invocation: Invocation, rhythm: Rhythm, sandbox: Sandbox | 
     terminal.log("disabled by POLLING_ENABLED=false");
     return EXIT.done;
   }
-  const what = given.many ? `${given.bases.length} bases` : `base ${given.bases[0].airtable.baseId}`;
-  terminal.log(`sweeping ${what} every ${inWords(rhythm.every)}`);
+  const what = given.isList ? `${given.bases.length} bases` : `base ${given.bases[0].airtable.baseId}`;
+  terminal.log(`sweeping ${what} every ${formatDuration(rhythm.every)}`);
   let first: Configured | null = given;
-  await keepWatch(
+  await runAtInterval(
     rhythm,
     {
       clock: systemClock,
       random: Math.random,
       signal: stop.signal,
-      backingOff: (wait) => terminal.log(`the next run is in ${inWords(wait)}`, "warn"),
+      backingOff: (wait) => terminal.log(`the next run is in ${formatDuration(wait)}`, "warn"),
     },
     async () => {
       const found = first ?? (await configuredAnew(invocation, sandbox));

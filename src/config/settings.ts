@@ -6,13 +6,13 @@ import type { ConfigFile } from "./file/read-config-file.ts";
 import type { JournalSettings } from "./resolve/journal.ts";
 import type { WatchingOverrides, WatchingSettings } from "./resolve/monitoring.ts";
 import type { ProviderSettings } from "./resolve/providers.ts";
-import { layDown, settleChecked } from "./resolve/resolve.ts";
+import { buildSettings, mergeSources } from "./resolve/resolve.ts";
 import type { WebhookSettings } from "./resolve/webhooks.ts";
 import { checkBySchema } from "./schema/check.ts";
 import type { Config } from "./schema/config.ts";
 
 /** One of several bases that are configured. */
-export interface BaseName {
+export interface BaseRef {
   readonly name: string;
   readonly id: string;
   /** The ids of those beside it. */
@@ -46,7 +46,7 @@ export interface Settings {
   readonly secrets: readonly string[];
   readonly deadline: Duration;
   /** Null where the configuration knows of one base only. */
-  readonly base: BaseName | null;
+  readonly base: BaseRef | null;
 }
 
 /** What flags may say; absent where they are silent. */
@@ -64,5 +64,5 @@ export interface Overrides {
 
 /** @throws ConfigError with everything that is wrong at once. */
 export function settle(file: ConfigFile, environment: Environment, overrides: Overrides): Settings {
-  return settleChecked(checkBySchema(layDown(file, environment)), file, environment, overrides);
+  return buildSettings(checkBySchema(mergeSources(file, environment)), file, environment, overrides);
 }

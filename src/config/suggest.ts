@@ -1,5 +1,5 @@
 /** The candidate that a misspelt word most likely meant, or null when none is near: at most a third of it differs. */
-export function nearest(word: string, candidates: readonly string[]): string | null {
+export function suggestSpelling(word: string, candidates: readonly string[]): string | null {
   let best: { candidate: string; distance: number } | null = null;
   for (const candidate of candidates) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());

@@ -4,7 +4,7 @@ import { UpstreamError } from "../core/ports/ports.ts";
 export type Answer<T> = { readonly kind: "told"; readonly value: T } | UpstreamError | null;
 
 /** What is asked for, or the reason why the base would not tell. */
-export async function answerOf<T>(asked: Promise<T>): Promise<Answer<T>> {
+export async function tryAsk<T>(asked: Promise<T>): Promise<Answer<T>> {
   try {
     return { kind: "told", value: await asked };
   } catch (error) {
@@ -14,6 +14,6 @@ export async function answerOf<T>(asked: Promise<T>): Promise<Answer<T>> {
 }
 
 /** What was told, else null. */
-export function told<T>(answer: Answer<T>): T | null {
+export function valueOrNull<T>(answer: Answer<T>): T | null {
   return answer === null || answer instanceof UpstreamError ? null : answer.value;
 }

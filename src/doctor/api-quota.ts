@@ -1,10 +1,10 @@
 import type { Settings } from "../config/settings.ts";
 import type { Duration, Instant } from "../core/domain/job.ts";
-import { operationOf } from "../core/domain/target.ts";
-import { BATCH, CHUNK } from "../core/sweep/apply/batches.ts";
-import { type Finding, pass, warn } from "./check-result.ts";
+import { resolveOperation } from "../core/domain/target.ts";
+import { READ_BATCH, WRITE_BATCH } from "../core/sweep/apply/batches.ts";
+import { type CheckResult, pass, warn } from "./check-result.ts";
 import { DAY, type Seen } from "./jobs.ts";
-import type { Trace } from "./other-pollers.ts";
+import type { PollerNote } from "./other-pollers.ts";
 
 /** The average month. */
 const DAYS_A_MONTH = 30.4;
@@ -17,7 +17,7 @@ const PLANS: readonly { readonly name: string; readonly calls: number | null }[]
 ];
 
 /** What this schedule may take of Team's calls: the application itself lives on the rest. */
-const FAIR_SHARE = 50_000;
+const RECOMMENDED_MAX_CALLS = 50_000;
 
 /** For how long after a job's completion each run looks whether its file arrived (core/revisit.ts). */
 const DELIVERY_WINDOW: Duration = 3_600_000;
@@ -37,7 +37,7 @@ export interface MonthlyCalls {
 export function monthlyCalls(
   interval: Duration,
   seen: Seen | null,
-  traces: readonly Trace[],
+  traces: readonly PollerNote[],
   settings: Settings,
   now: Instant,
 ): MonthlyCalls {
@@ -54,40 +54,43 @@ export function monthlyCalls(
 }
 
 /** Reads before the writes, and the writes, of each run that wrote. */
-function writes(traces: readonly Trace[], settings: Settings): number {
+function writes(traces: readonly PollerNote[], settings: Settings): number {
   let calls = 0;
   for (const ofRun of grouped(traces, ({ runId }) => runId ?? "")) {
     const completed = ofRun.filter(({ kind }) => kind === "completed");
     const failed = ofRun.length - completed.length;
     for (const ofTable of grouped(completed, (trace) => tableOf(trace, settings))) {
-      calls += 2 * Math.ceil(ofTable.length / CHUNK) + 2 * Math.ceil(ofTable.length / BATCH);
+      calls += 2 * Math.ceil(ofTable.length / READ_BATCH) + 2 * Math.ceil(ofTable.length / WRITE_BATCH);
     }
     // A fail is read and written by tens, after one listing for calibration.
-    if (failed > 0) calls += 1 + 2 * Math.ceil(failed / BATCH);
+    if (failed > 0) calls += 1 + 2 * Math.ceil(failed / WRITE_BATCH);
   }
   return calls;
 }
 
 /** Each run within an hour of a completion reads the job, and the target's table, again. */
-function deliveries(traces: readonly Trace[], interval: Duration, settings: Settings, now: Instant): number {
+function deliveries(traces: readonly PollerNote[], interval: Duration, settings: Settings, now: Instant): number {
   const completed = traces.filter(({ kind }) => kind === "completed");
   let calls = 0;
   for (let at = now - DAY; at < now + DELIVERY_WINDOW; at += interval) {
     const recent = completed.filter((trace) => trace.at <= at && at - trace.at < DELIVERY_WINDOW);
     if (recent.length === 0) continue;
     const tables = new Set(recent.map((trace) => tableOf(trace, settings))).size;
-    calls += (1 + tables) * Math.ceil(recent.length / CHUNK);
+    calls += (1 + tables) * Math.ceil(recent.length / READ_BATCH);
   }
   return calls;
 }
 
-function tableOf({ job }: Trace, { operations }: Settings): string {
-  const lookup = operationOf(job, operations);
+function tableOf({ job }: PollerNote, { operations }: Settings): string {
+  const lookup = resolveOperation(job, operations);
   return lookup.kind === "known" ? lookup.operation.target.table : "";
 }
 
-function grouped(traces: readonly Trace[], keyOf: (trace: Trace) => string): readonly (readonly Trace[])[] {
-  const groups = new Map<string, Trace[]>();
+function grouped(
+  traces: readonly PollerNote[],
+  keyOf: (trace: PollerNote) => string,
+): readonly (readonly PollerNote[])[] {
+  const groups = new Map<string, PollerNote[]>();
   for (const trace of traces) groups.set(keyOf(trace), [...(groups.get(keyOf(trace)) ?? []), trace]);
   return [...groups.values()];
 }
@@ -96,23 +99,23 @@ function grouped(traces: readonly Trace[], keyOf: (trace: Trace) => string): rea
 export function checkCalls(
   interval: Duration,
   seen: Seen | null,
-  traces: readonly Trace[],
+  traces: readonly PollerNote[],
   settings: Settings,
   now: Instant,
-): readonly Finding[] {
+): readonly CheckResult[] {
   const calls = monthlyCalls(interval, seen, traces, settings, now);
   const minutes = interval / 60_000;
   const bases = 1 + (settings.base?.others.length ?? 0);
   const total = bases * calls.total;
   const ofAll = bases === 1 ? "" : `, ${number(total)} for all ${bases} bases if they are alike`;
-  const detail = `${inWords(calls, minutes, seen, traces)}${ofAll}: ${PLANS.map((plan) => shareOf(plan, total)).join(", ")}; the workspace's other clients live on the same`;
-  if (total <= FAIR_SHARE) return [pass("calls", "monthly calls", detail)];
-  const slower = Math.ceil((minutes * total) / FAIR_SHARE);
+  const detail = `${formatQuota(calls, minutes, seen, traces)}${ofAll}: ${PLANS.map((plan) => shareOf(plan, total)).join(", ")}; the workspace's other clients live on the same`;
+  if (total <= RECOMMENDED_MAX_CALLS) return [pass("calls", "monthly calls", detail)];
+  const slower = Math.ceil((minutes * total) / RECOMMENDED_MAX_CALLS);
   const next = `Run less often: POLLING_INTERVAL_MINUTES=${slower}, and the schedule likewise, comes to about half of Team's.`;
   return [warn("calls", "monthly calls", detail, next)];
 }
 
-function inWords(calls: MonthlyCalls, minutes: number, seen: Seen | null, traces: readonly Trace[]): string {
+function formatQuota(calls: MonthlyCalls, minutes: number, seen: Seen | null, traces: readonly PollerNote[]): string {
   const stuck = seen === null ? "" : `, ${seen.whole ? "" : "at least "}${seen.stuck.length} stuck now`;
   const listings = `every ${minutes === 1 ? "minute" : `${number(minutes)} minutes`} ${count(calls.perListing, "listing")}${stuck}`;
   const written = new Set(traces.filter(({ runId }) => runId !== null).map(({ job }) => job.id)).size;

@@ -30,28 +30,28 @@ export const LEVELS = ["pass", "warn", "fail"] as const;
 export type Level = (typeof LEVELS)[number];
 
 /** What a failure is a matter of: the exit code follows from it. */
-export type Matter = "configuration" | "token" | "upstream";
+export type Subject = "configuration" | "token" | "upstream";
 
 /** What one check found. `title` names what was looked at, `detail` says what was seen, `next` what to do about it. */
-export type Finding = { readonly id: Check; readonly title: string; readonly detail: string } & (
+export type CheckResult = { readonly id: Check; readonly title: string; readonly detail: string } & (
   | { readonly level: "pass" }
   | { readonly level: "warn"; readonly next: string }
-  | { readonly level: "fail"; readonly next: string; readonly matter: Matter }
+  | { readonly level: "fail"; readonly next: string; readonly matter: Subject }
 );
 
-export function pass(id: Check, title: string, detail: string): Finding {
+export function pass(id: Check, title: string, detail: string): CheckResult {
   return { id, level: "pass", title, detail };
 }
 
-export function warn(id: Check, title: string, detail: string, next: string): Finding {
+export function warn(id: Check, title: string, detail: string, next: string): CheckResult {
   return { id, level: "warn", title, detail, next };
 }
 
-export function fail(matter: Matter, id: Check, title: string, detail: string, next: string): Finding {
+export function fail(matter: Subject, id: Check, title: string, detail: string, next: string): CheckResult {
   return { id, level: "fail", matter, title, detail, next };
 }
 
 /** The worst level among them. */
-export function worstOf(findings: readonly Finding[]): Level {
+export function worstOf(findings: readonly CheckResult[]): Level {
   return LEVELS[Math.max(0, ...findings.map(({ level }) => LEVELS.indexOf(level)))] ?? "pass";
 }

@@ -1,6 +1,6 @@
 import type { Problem } from "../config/problems.ts";
 import type { Settings } from "../config/settings.ts";
-import { type Finding, fail, pass, warn } from "./check-result.ts";
+import { type CheckResult, fail, pass, warn } from "./check-result.ts";
 import { NEW_TOKEN } from "./token.ts";
 
 /** The configuration as it was found. */
@@ -16,7 +16,7 @@ export interface Found {
 }
 
 /** Where the configuration was found, and everything that is wrong with it. */
-export function checkConfiguration({ path, problems, settings, enabled }: Found): readonly Finding[] {
+export function checkConfiguration({ path, problems, settings, enabled }: Found): readonly CheckResult[] {
   const where = path ?? "no file: the preset nca and the environment";
   const wrong = problems.map((problem) =>
     fail("configuration", "configuration", problem.path || "configuration", problem.message, remedyFor(problem, path)),

@@ -26,7 +26,7 @@ const NUMBERS = ["number", "currency", "percent", "duration", "rating", "autoNum
 const DATES = ["date", "dateTime", "createdTime", "lastModifiedTime"];
 
 /** Whether a field can be used so; field types as in Airtable's API docs, field model. */
-export function misfit(
+export function checkFieldType(
   use: Use,
   { type, resultType, linkedTableId }: FieldSchema,
   tables: readonly TableSchema[],

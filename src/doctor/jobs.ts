@@ -1,8 +1,8 @@
 import type { Settings } from "../config/settings.ts";
 import { FUTURE_TOLERANCE, type Instant, type Job } from "../core/domain/job.ts";
-import { COMPLETED_MARK, FAILED_MARK, OLD_POLLER_FAILED_MARK } from "../core/domain/notes.ts";
+import { COMPLETED_PREFIX, FAILED_PREFIX, OLD_POLLER_FAILED_MARK } from "../core/domain/notes.ts";
 import { type JobStore, UpstreamError } from "../core/ports/ports.ts";
-import { type Finding, fail } from "./check-result.ts";
+import { type CheckResult, fail } from "./check-result.ts";
 import { unreachable } from "./token.ts";
 
 /** What a listing like a sweep's brought: the jobs that are stuck now, and those that polling finished in the last day. */
@@ -32,10 +32,10 @@ export async function readJobs(
     before: now - stuckAfter,
     future: now + FUTURE_TOLERANCE,
     revisit: {
-      completed: { status: jobs.completedStatus, notes: days.map((day) => COMPLETED_MARK + day) },
+      completed: { status: jobs.completedStatus, notes: days.map((day) => COMPLETED_PREFIX + day) },
       failed: {
         status: jobs.failedStatus,
-        notes: days.map((day) => FAILED_MARK + day),
+        notes: days.map((day) => FAILED_PREFIX + day),
         undated: { notes: [OLD_POLLER_FAILED_MARK], after: now - 2 * DAY },
       },
     },
@@ -59,7 +59,7 @@ export async function readJobs(
 }
 
 /** What is said where the jobs could not be listed. */
-export function checkListing(error: UpstreamError): readonly Finding[] {
+export function checkListing(error: UpstreamError): readonly CheckResult[] {
   const { code, message, hint } = error;
   const [id, title] = ["jobs", "jobs"] as const;
   switch (code) {

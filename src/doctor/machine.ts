@@ -1,11 +1,11 @@
 import type { Duration, Instant } from "../core/domain/job.ts";
-import { type Finding, fail, pass, warn } from "./check-result.ts";
+import { type CheckResult, fail, pass, warn } from "./check-result.ts";
 
 /** The oldest Node that the package runs on; package.json says the same. */
 export const OLDEST_NODE = "20.18.1";
 
 /** @param version as `process.versions.node` has it */
-export function checkNode(version: string): readonly Finding[] {
+export function checkNode(version: string): readonly CheckResult[] {
   if (!isOlder(version, OLDEST_NODE)) return [pass("node", "Node", `${version} (at least ${OLDEST_NODE})`)];
   const next = `Install Node ${OLDEST_NODE} or newer, and see that the scheduler's PATH finds it.`;
   return [fail("configuration", "node", "Node", `${version} is too old`, next)];
@@ -21,7 +21,7 @@ function isOlder(version: string, least: string): boolean {
 export type LockState = { readonly pid: number | null; readonly since: string | null } | null;
 
 /** @param deadline how long a run may take, ms */
-export function checkLock(holder: LockState, deadline: Duration, now: Instant): readonly Finding[] {
+export function checkLock(holder: LockState, deadline: Duration, now: Instant): readonly CheckResult[] {
   if (holder === null) return [pass("lock", "lock", "free: no run is under way on this machine")];
   const who = `held by ${holder.pid === null ? "another process" : `process ${holder.pid}`}`;
   const held = holder.since === null ? Number.NaN : now - Date.parse(holder.since);

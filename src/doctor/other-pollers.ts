@@ -1,9 +1,9 @@
 import type { Duration, Instant, Job } from "../core/domain/job.ts";
-import { type Finding, pass, warn } from "./check-result.ts";
+import { type CheckResult, pass, warn } from "./check-result.ts";
 import { DAY, type Seen } from "./jobs.ts";
 
 /** A line in a job's notes that a poller left in the last day. `runId` is null where it was not this tool. */
-export interface Trace {
+export interface PollerNote {
   readonly job: Job;
   readonly line: string;
   readonly at: Instant;
@@ -20,9 +20,9 @@ const OWN = /\[stuck-jobs \S+, run ([^\]\s]+)\]/;
 const MOMENT = /(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:?\d{2})?/;
 
 /** The traces of the last day, as far as their lines, or else their jobs, are dated. */
-export function tracesIn({ finished }: Seen, now: Instant): readonly Trace[] {
+export function findPollerNotes({ finished }: Seen, now: Instant): readonly PollerNote[] {
   return finished.flatMap((job) =>
-    job.notes.split("\n").flatMap((line): readonly Trace[] => {
+    job.notes.split("\n").flatMap((line): readonly PollerNote[] => {
       const [, what] = LINE.exec(line) ?? [];
       const dated = what === undefined ? null : dateOf(line, job);
       if (dated === null || now - dated.at > DAY + dated.doubt) return [];
@@ -40,7 +40,7 @@ function dateOf(line: string, job: Job): { readonly at: Instant; readonly doubt:
 }
 
 /** Whether somebody else polls these jobs too: two pollers undo each other's work. */
-export function checkPollers(traces: readonly Trace[]): readonly Finding[] {
+export function checkPollers(traces: readonly PollerNote[]): readonly CheckResult[] {
   const foreign = traces.filter(({ runId }) => runId === null);
   const latest = foreign.toSorted((a, b) => b.at - a.at)[0];
   if (latest === undefined) return [pass("pollers", "other pollers", "none left a trace in the notes of the last day")];

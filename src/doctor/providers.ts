@@ -1,17 +1,22 @@
 import type { Provider } from "../core/sweep/context.ts";
-import { type Finding, pass, warn } from "./check-result.ts";
+import { type CheckResult, pass, warn } from "./check-result.ts";
 
 /** Asks each provider for a job that nobody has: "no such job" shows that it is there and takes the key. */
 export async function checkProviders(
   providers: ReadonlyMap<string, Provider>,
   nobody: string,
   signal: AbortSignal,
-): Promise<readonly Finding[]> {
+): Promise<readonly CheckResult[]> {
   if (providers.size === 0) return [pass("provider", "providers", "none: only the storage is asked")];
   return await Promise.all([...providers].map(([name, provider]) => checkProvider(name, provider, nobody, signal)));
 }
 
-async function checkProvider(name: string, provider: Provider, nobody: string, signal: AbortSignal): Promise<Finding> {
+async function checkProvider(
+  name: string,
+  provider: Provider,
+  nobody: string,
+  signal: AbortSignal,
+): Promise<CheckResult> {
   const [id, title] = ["provider", `provider ${name}`] as const;
   const { kind, detail } = await provider.status.ask(nobody, signal);
   if (kind === "forgotten") return pass(id, title, `${provider.url} answers: ${detail}`);

@@ -2,7 +2,7 @@ import type { Settings } from "../config/settings.ts";
 import type { Use } from "./field-types.ts";
 
 /** A field that the configuration names: where it does, and what for. */
-export interface Need {
+export interface RequiredField {
   /** The key in the configuration. */
   readonly key: string;
   readonly table: string;
@@ -11,7 +11,7 @@ export interface Need {
   /** Whether the configuration may do without: it then says null. */
   readonly optional: boolean;
   /** Whether the base may lack it: all links but an operation's first. */
-  readonly mayLack: boolean;
+  readonly optionalInBase: boolean;
 }
 
 /** The tables that the configuration names, by the key that does. */
@@ -21,7 +21,7 @@ export function neededTables({ jobs, operations }: Settings): readonly (readonly
 }
 
 /** The fields that the configuration names. */
-export function neededFields(settings: Settings): readonly Need[] {
+export function neededFields(settings: Settings): readonly RequiredField[] {
   return [...fieldsOfJobs(settings), ...settings.operations.flatMap((operation) => fieldsOf(operation, settings))];
 }
 
@@ -39,7 +39,7 @@ const USES: Readonly<Record<keyof Settings["jobs"]["fields"], Use>> = {
   completedAt: { kind: "date" },
 };
 
-function fieldsOfJobs({ jobs: { table, fields } }: Settings): readonly Need[] {
+function fieldsOfJobs({ jobs: { table, fields } }: Settings): readonly RequiredField[] {
   const { status, externalId, ...others } = fields;
   const needed = Object.entries({ status, externalId }).map(([name, field]) => ({ name, field, optional: false }));
   const further = Object.entries(others).flatMap(([name, field]) =>
@@ -51,17 +51,17 @@ function fieldsOfJobs({ jobs: { table, fields } }: Settings): readonly Need[] {
     field,
     use: Object.entries(USES).find(([used]) => used === name)?.[1] ?? { kind: "read" },
     optional,
-    mayLack: false,
+    optionalInBase: false,
   }));
 }
 
 function fieldsOf(
   { name, target, attachment, set }: Settings["operations"][number],
   { jobs }: Settings,
-): readonly Need[] {
+): readonly RequiredField[] {
   const key = `operations.${name}`;
   const { table } = target;
-  const needed = { optional: false, mayLack: false };
+  const needed = { optional: false, optionalInBase: false };
   return [
     ...target.links.map((field, n) => ({
       key: `${key}.target.links`,
@@ -69,7 +69,7 @@ function fieldsOf(
       field,
       use: { kind: "link", to: table } as const,
       optional: false,
-      mayLack: n > 0,
+      optionalInBase: n > 0,
     })),
     { key: `${key}.attachment`, table, field: attachment, use: { kind: "attachment" }, ...needed },
     ...Object.entries(set).map(([field, value]) => ({

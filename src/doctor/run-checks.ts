@@ -4,14 +4,14 @@ import { type Clock, type JobStore, type OutputProbe, UpstreamError } from "../c
 import type { Provider } from "../core/sweep/context.ts";
 import { randomId } from "../core/sweep/probe/calibrate.ts";
 import type { Metadata } from "../stores/airtable/metadata.ts";
-import { told } from "./answer.ts";
+import { valueOrNull } from "./answer.ts";
 import { checkCalls } from "./api-quota.ts";
-import type { Finding } from "./check-result.ts";
+import type { CheckResult } from "./check-result.ts";
 import { checkClock } from "./clock.ts";
 import { checkConfiguration, type Found } from "./configuration.ts";
 import { checkListing, readJobs, type Seen } from "./jobs.ts";
 import { checkLock, checkNode, type LockState } from "./machine.ts";
-import { checkPollers, tracesIn } from "./other-pollers.ts";
+import { checkPollers, findPollerNotes } from "./other-pollers.ts";
 import { checkProviders } from "./providers.ts";
 import { neededFields } from "./required-fields.ts";
 import { checkSchema } from "./schema.ts";
@@ -19,15 +19,15 @@ import { checkStorage, knownOutputs } from "./storage.ts";
 import { checkAccess, isVisible, readAccess } from "./token.ts";
 
 /** What is examined. Nothing of it is changed. */
-export interface Patient {
+export interface DoctorInput {
   readonly nodeVersion: string;
   readonly found: Found;
   /** Null where the settings are. */
-  readonly world: World | null;
+  readonly world: DoctorEnvironment | null;
 }
 
 /** What the settings point at. */
-export interface World {
+export interface DoctorEnvironment {
   readonly settings: Settings;
   /** How often the schedule runs, ms. */
   readonly interval: Duration;
@@ -41,10 +41,10 @@ export interface World {
 }
 
 /** Every check, in the order in which a run would stumble. */
-export async function examine(
-  { nodeVersion, found, world }: Patient,
+export async function runChecks(
+  { nodeVersion, found, world }: DoctorInput,
   signal: AbortSignal,
-): Promise<readonly Finding[]> {
+): Promise<readonly CheckResult[]> {
   const first = [...checkNode(nodeVersion), ...checkConfiguration(found)];
   if (world === null) return first;
   const { settings, lock, clock, probe, random, providers } = world;
@@ -61,21 +61,24 @@ export async function examine(
 
 type KnownOutputs = Awaited<ReturnType<typeof knownOutputs>>;
 
-const NO_BASE: { readonly findings: readonly Finding[]; readonly known: KnownOutputs } = { findings: [], known: [] };
+const NO_BASE: { readonly findings: readonly CheckResult[]; readonly known: KnownOutputs } = {
+  findings: [],
+  known: [],
+};
 
 async function examineBase(
-  { store, metadata }: NonNullable<World["base"]>,
-  { settings, interval, clock, probe }: World,
+  { store, metadata }: NonNullable<DoctorEnvironment["base"]>,
+  { settings, interval, clock, probe }: DoctorEnvironment,
   signal: AbortSignal,
 ): Promise<typeof NO_BASE> {
   const access = await readAccess(metadata, signal);
-  const now = () => clock.now() + (store.skew() ?? 0);
-  const tables = told(access.tables);
+  const now = () => clock.now() + (store.clockSkewMs() ?? 0);
+  const tables = valueOrNull(access.tables);
   const schema = tables === null ? [] : checkSchema(settings, tables);
   const answers = isVisible(access, settings.airtable.baseId) && !blocksListing(schema, settings);
   const jobs = answers ? await readJobs(store, settings, now(), signal) : null;
   const seen: Seen | null = jobs instanceof UpstreamError ? null : jobs;
-  const traces = seen === null ? [] : tracesIn(seen, now());
+  const traces = seen === null ? [] : findPollerNotes(seen, now());
   const findings = [
     ...checkAccess(
       access,
@@ -84,7 +87,7 @@ async function examineBase(
     ),
     ...schema,
     ...(jobs instanceof UpstreamError ? checkListing(jobs) : []),
-    ...checkClock(store.skew()),
+    ...checkClock(store.clockSkewMs()),
     ...(seen === null ? [] : checkPollers(traces)),
     ...checkCalls(interval, seen, traces, settings, now()),
   ];
@@ -93,7 +96,7 @@ async function examineBase(
 }
 
 /** Airtable refuses a listing that names a field which is not there: that was found cheaper, and told better. */
-function blocksListing(schema: readonly Finding[], settings: Settings): boolean {
+function blocksListing(schema: readonly CheckResult[], settings: Settings): boolean {
   const ofJobs = new Set([
     "jobs.table",
     ...neededFields(settings)

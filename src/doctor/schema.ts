@@ -1,12 +1,12 @@
 import type { Settings } from "../config/settings.ts";
-import { nearest } from "../config/suggest.ts";
+import { suggestSpelling } from "../config/suggest.ts";
 import type { FieldSchema, TableSchema } from "../stores/airtable/metadata.ts";
-import { type Finding, fail, pass, warn } from "./check-result.ts";
-import { misfit, typeInWords } from "./field-types.ts";
-import { type Need, neededFields, neededOptions, neededTables, type Option } from "./required-fields.ts";
+import { type CheckResult, fail, pass, warn } from "./check-result.ts";
+import { checkFieldType, typeInWords } from "./field-types.ts";
+import { neededFields, neededOptions, neededTables, type Option, type RequiredField } from "./required-fields.ts";
 
 /** Whether the base has every table, field and select option that the configuration names, and of what type. */
-export function checkSchema(settings: Settings, tables: readonly TableSchema[]): readonly Finding[] {
+export function checkSchema(settings: Settings, tables: readonly TableSchema[]): readonly CheckResult[] {
   return [
     ...checkTables(settings, tables),
     ...checkFields(neededFields(settings), tables),
@@ -14,7 +14,7 @@ export function checkSchema(settings: Settings, tables: readonly TableSchema[]):
   ];
 }
 
-function checkTables(settings: Settings, tables: readonly TableSchema[]): readonly Finding[] {
+function checkTables(settings: Settings, tables: readonly TableSchema[]): readonly CheckResult[] {
   const missing = byKey(neededTables(settings).filter(([, table]) => named(tables, table) === null));
   return missing.map(({ keys, name }) => {
     const names = tables.map((table) => table.name);
@@ -30,8 +30,8 @@ function byKey(pairs: readonly (readonly [key: string, name: string])[]) {
   return [...keys].map(([name, own]) => ({ name, keys: own }));
 }
 
-function checkFields(needs: readonly Need[], tables: readonly TableSchema[]): readonly Finding[] {
-  const findings: Finding[] = [];
+function checkFields(needs: readonly RequiredField[], tables: readonly TableSchema[]): readonly CheckResult[] {
+  const findings: CheckResult[] = [];
   const good = new Map<string, Set<string>>();
   for (const need of needs) {
     const table = named(tables, need.table);
@@ -47,18 +47,18 @@ function checkFields(needs: readonly Need[], tables: readonly TableSchema[]): re
   return findings;
 }
 
-function missingField(need: Need, table: TableSchema): Finding | null {
+function missingField(need: RequiredField, table: TableSchema): CheckResult | null {
   const names = table.fields.map(({ name }) => name);
   const detail = `the table "${table.name}" has no field "${need.field}"`;
   const orNull = need.optional ? " Or set it to null, if the base has none." : "";
   const next = `${remedy([need.key], need.field, names, "fields")}${orNull}`;
-  if (!need.mayLack) return fail("configuration", "schema.field", need.key, detail, next);
+  if (!need.optionalInBase) return fail("configuration", "schema.field", need.key, detail, next);
   // A further link that the base lacks does no harm: only what looks like a slip of the pen is worth a word.
-  return nearest(need.field, names) === null ? null : warn("schema.field", need.key, detail, next);
+  return suggestSpelling(need.field, names) === null ? null : warn("schema.field", need.key, detail, next);
 }
 
-function unfitField(need: Need, field: FieldSchema, tables: readonly TableSchema[]): Finding | null {
-  const found = misfit(need.use, field, tables);
+function unfitField(need: RequiredField, field: FieldSchema, tables: readonly TableSchema[]): CheckResult | null {
+  const found = checkFieldType(need.use, field, tables);
   if (found === null) return null;
   const linked = tables.find(({ id }) => id === field.linkedTableId);
   const type = linked === undefined ? typeInWords(field.type) : `a link to "${linked.name}"`;
@@ -68,8 +68,8 @@ function unfitField(need: Need, field: FieldSchema, tables: readonly TableSchema
   return fail("configuration", "schema.type", need.key, detail, next);
 }
 
-function checkOptions(options: readonly Option[], tables: readonly TableSchema[]): readonly Finding[] {
-  const findings: Finding[] = [];
+function checkOptions(options: readonly Option[], tables: readonly TableSchema[]): readonly CheckResult[] {
+  const findings: CheckResult[] = [];
   let there = 0;
   for (const wanted of options) {
     const table = named(tables, wanted.table);
@@ -82,7 +82,7 @@ function checkOptions(options: readonly Option[], tables: readonly TableSchema[]
   return findings;
 }
 
-function missingOption({ key, option, needed }: Option, field: FieldSchema, choices: readonly string[]): Finding {
+function missingOption({ key, option, needed }: Option, field: FieldSchema, choices: readonly string[]): CheckResult {
   const detail = `"${field.name}" has no option "${option}"`;
   const next = remedy([key], option, choices, "options");
   if (needed) return fail("configuration", "schema.option", key, detail, next);
@@ -98,7 +98,7 @@ function named<T extends { readonly id: string; readonly name: string }>(all: re
 const MOST_NAMES = 12;
 
 function remedy(keys: readonly string[], name: string, names: readonly string[], kind: string): string {
-  const guess = nearest(name, names);
+  const guess = suggestSpelling(name, names);
   const where = keys.join(", ");
   if (guess !== null) return `Did you mean "${guess}"? Then write that in ${where}.`;
   const shown = names.slice(0, MOST_NAMES).map((each) => `"${each}"`);

@@ -1,14 +1,14 @@
 import type { Settings } from "../config/settings.ts";
-import { type Calibration, fileNameOf, type Sighting } from "../core/domain/evidence.ts";
+import { type Calibration, fileNameOf, type ProbeResult } from "../core/domain/evidence.ts";
 import type { Instant, Operation } from "../core/domain/job.ts";
 import { type JobStore, type OutputProbe, StorageConfigError, UpstreamError } from "../core/ports/ports.ts";
-import { calibrate, type KnownOutput, newestCompleted, randomId } from "../core/sweep/probe/calibrate.ts";
-import { placeOf } from "../storage/bucket-url.ts";
-import { type Finding, fail, pass, warn } from "./check-result.ts";
+import { calibrate, findNewestCompleted, type KnownOutput, randomId } from "../core/sweep/probe/calibrate.ts";
+import { parseBucketUrl } from "../storage/bucket-url.ts";
+import { type CheckResult, fail, pass, warn } from "./check-result.ts";
 
 /** An output that a completed job has on record, and what is to be seen of it; null where it lies elsewhere. */
 export interface SeenOutput extends KnownOutput {
-  readonly sighting: Sighting | null;
+  readonly sighting: ProbeResult | null;
 }
 
 export type StorageSettings = Pick<Settings["storage"], "baseUrl" | "addressing" | "credentials">;
@@ -23,7 +23,7 @@ export async function knownOutputs(
 ): Promise<readonly KnownOutput[]> {
   try {
     const wanted = operations.map(({ name }) => name);
-    return [...(await newestCompleted(store, probe, operations, wanted, now, signal)).values()];
+    return [...(await findNewestCompleted(store, probe, operations, wanted, now, signal)).values()];
   } catch (error) {
     // Why the base does not answer was told with its listing.
     if (error instanceof UpstreamError) return [];
@@ -42,15 +42,15 @@ export async function checkStorage(
   known: readonly KnownOutput[],
   random: () => number,
   signal: AbortSignal,
-): Promise<readonly Finding[]> {
+): Promise<readonly CheckResult[]> {
   try {
     const seen: SeenOutput[] = [];
     for (const output of known) {
       // What a record names is not asked for wherever it may lie: only in the configured place.
       const isThere = URL.canParse(output.url) && new URL(output.url).origin === new URL(storage.baseUrl).origin;
-      seen.push({ ...output, sighting: isThere ? await probe.look(output.url, signal) : null });
+      seen.push({ ...output, sighting: isThere ? await probe.probe(output.url, signal) : null });
     }
-    const stranger = await probe.look(probe.locate(`${randomId(random)}.mp4`), signal);
+    const stranger = await probe.probe(probe.urlFor(`${randomId(random)}.mp4`), signal);
     const unreachable = checkAnswer(storage.baseUrl, stranger);
     if (unreachable !== null) return [unreachable];
     const looked = seen.filter(({ sighting }) => sighting !== null);
@@ -85,7 +85,7 @@ function exampleNames(operations: readonly Operation[]): readonly (readonly stri
 }
 
 /** What a key that nobody has answers, where that shows that nothing can be learnt there; else null. */
-function checkAnswer(baseUrl: string, stranger: Sighting): Finding | null {
+function checkAnswer(baseUrl: string, stranger: ProbeResult): CheckResult | null {
   const [id, title] = ["storage", "storage"] as const;
   if (stranger.result === "present") {
     const detail = `${baseUrl} answers ${stranger.detail} for a key that nobody has`;
@@ -127,12 +127,12 @@ function checkAnswer(baseUrl: string, stranger: Sighting): Finding | null {
 
 function credentialsInWords({ baseUrl, addressing, credentials }: StorageSettings): string {
   if (credentials === null) return "none: requests are anonymous";
-  const region = credentials.region ?? placeOf(baseUrl, addressing).region;
+  const region = credentials.region ?? parseBucketUrl(baseUrl, addressing).region;
   return `accepted: requests are signed for the region ${region}`;
 }
 
 /** A signed request is told the truth, if its key may list the bucket. */
-function checkSigned(stranger: Sighting): Finding {
+function checkSigned(stranger: ProbeResult): CheckResult {
   const [id, title] = ["storage.missing", "missing outputs"] as const;
   if (stranger.result === "absent") return pass(id, title, `answer ${stranger.detail}, since requests are signed`);
   const detail = `answer ${stranger.detail}: the key may not list the bucket, so that no job is failed`;
@@ -144,7 +144,7 @@ function checkSigned(stranger: Sighting): Finding {
   );
 }
 
-function checkMissing(meaning: Calibration, stranger: Sighting, visible: SeenOutput | null): Finding {
+function checkMissing(meaning: Calibration, stranger: ProbeResult, visible: SeenOutput | null): CheckResult {
   const [id, title] = ["storage.missing", "missing outputs"] as const;
   if (meaning.kind === "missing-is-404") return pass(id, title, `answer HTTP 404: ${meaning.detail}`);
   if (meaning.kind === "missing-is-403") {
@@ -172,7 +172,7 @@ function checkMissing(meaning: Calibration, stranger: Sighting, visible: SeenOut
 }
 
 /** Of each operation, whether the newest output on record is there, and under a name that the configuration gives. */
-function checkOutputs(seen: readonly SeenOutput[], operations: readonly Operation[]): readonly Finding[] {
+function checkOutputs(seen: readonly SeenOutput[], operations: readonly Operation[]): readonly CheckResult[] {
   const [id, title] = ["storage.outputs", "outputs"] as const;
   const named = operations.filter(({ outputs }) => outputs.length > 0).map(({ name }) => name);
   const strange = seen.filter(({ operation, matches }) => !matches && named.includes(operation));
@@ -199,7 +199,7 @@ function checkOutputs(seen: readonly SeenOutput[], operations: readonly Operatio
   ];
 }
 
-function strangeOutput({ operation, url, sighting }: SeenOutput): Finding {
+function strangeOutput({ operation, url, sighting }: SeenOutput): CheckResult {
   const there =
     sighting === null ? "lies elsewhere" : sighting.result === "present" ? "is there" : `answers ${sighting.detail}`;
   const detail = `the newest of ${operation}, ${url}, ${there}, but the configuration would not look for it`;
@@ -207,7 +207,7 @@ function strangeOutput({ operation, url, sighting }: SeenOutput): Finding {
   return warn("storage.outputs", "outputs", detail, next);
 }
 
-async function checkListing(probe: OutputProbe, random: () => number, signal: AbortSignal): Promise<Finding> {
+async function checkListing(probe: OutputProbe, random: () => number, signal: AbortSignal): Promise<CheckResult> {
   const [id, title] = ["storage.listing", "listing"] as const;
   const listing = await probe.list(randomId(random), signal);
   switch (listing.kind) {

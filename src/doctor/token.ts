@@ -1,8 +1,8 @@
-import { nearest } from "../config/suggest.ts";
+import { suggestSpelling } from "../config/suggest.ts";
 import { UpstreamError } from "../core/ports/ports.ts";
 import type { Identity, Metadata, TableSchema, VisibleBase } from "../stores/airtable/metadata.ts";
-import { type Answer, answerOf, told } from "./answer.ts";
-import { type Check, type Finding, fail, pass, warn } from "./check-result.ts";
+import { type Answer, tryAsk, valueOrNull } from "./answer.ts";
+import { type Check, type CheckResult, fail, pass, warn } from "./check-result.ts";
 
 /** Where tokens are made, and what this tool needs of one. */
 export const NEW_TOKEN =
@@ -17,23 +17,23 @@ export interface Access {
 
 /** Three requests; one where it shows that no other can succeed. */
 export async function readAccess(metadata: Metadata, signal: AbortSignal): Promise<Access> {
-  const identity = await answerOf(metadata.whoami(signal));
+  const identity = await tryAsk(metadata.whoami(signal));
   if (identity instanceof UpstreamError && identity.code !== "config") return { identity, bases: null, tables: null };
-  const bases = await answerOf(metadata.bases(signal));
-  const tables = await answerOf(metadata.tables(signal));
+  const bases = await tryAsk(metadata.bases(signal));
+  const tables = await tryAsk(metadata.tables(signal));
   return { identity, bases, tables };
 }
 
 /** Whether records of the base may be asked for at all: false where that is known to be refused. */
 export function isVisible({ bases }: Access, baseId: string): boolean {
-  return bases !== null && told(bases)?.some(({ id }) => id === baseId) !== false;
+  return bases !== null && valueOrNull(bases)?.some(({ id }) => id === baseId) !== false;
 }
 
 /** Whether the token is one, sees the base, may read it and its schema, and may write: the latter without writing. */
-export function checkAccess(access: Access, baseId: string, wroteLately: boolean): readonly Finding[] {
+export function checkAccess(access: Access, baseId: string, wroteLately: boolean): readonly CheckResult[] {
   const refused = refusedToken(access.identity);
   if (refused !== null) return [refused];
-  const scopes = told(access.identity)?.scopes ?? null;
+  const scopes = valueOrNull(access.identity)?.scopes ?? null;
   return [
     tokenFinding(access.identity, scopes),
     ...baseFindings(access, baseId),
@@ -42,20 +42,20 @@ export function checkAccess(access: Access, baseId: string, wroteLately: boolean
   ];
 }
 
-function refusedToken(identity: Answer<Identity>): Finding | null {
+function refusedToken(identity: Answer<Identity>): CheckResult | null {
   if (!(identity instanceof UpstreamError) || identity.code === "config") return null;
   if (identity.code === "auth") return fail("token", "token", "token", identity.message, NEW_TOKEN);
   return unreachable("token", "Airtable", identity);
 }
 
 /** What is said of a base that does not answer. */
-export function unreachable(id: Check, title: string, { message, hint }: UpstreamError): Finding {
+export function unreachable(id: Check, title: string, { message, hint }: UpstreamError): CheckResult {
   const next = hint ?? "Look at https://status.airtable.com, at airtable.endpointUrl, and at this machine's network.";
   return fail("upstream", id, title, message, next);
 }
 
-function tokenFinding(identity: Answer<Identity>, scopes: readonly string[] | null): Finding {
-  const { userId = "" } = told(identity) ?? {};
+function tokenFinding(identity: Answer<Identity>, scopes: readonly string[] | null): CheckResult {
+  const { userId = "" } = valueOrNull(identity) ?? {};
   const whose = userId === "" ? "accepted" : `accepted, of ${userId}`;
   if (scopes === null) return pass("token", "token", `${whose}; its scopes are not told`);
   if (scopes.includes("data.records:read")) return pass("token", "token", `${whose}; scopes ${scopes.join(", ")}`);
@@ -68,13 +68,13 @@ function tokenFinding(identity: Answer<Identity>, scopes: readonly string[] | nu
   );
 }
 
-function baseFindings({ bases }: Access, baseId: string): readonly Finding[] {
-  const visible = told(bases);
+function baseFindings({ bases }: Access, baseId: string): readonly CheckResult[] {
+  const visible = valueOrNull(bases);
   if (bases instanceof UpstreamError && bases.code === "unavailable") return [unreachable("base", "base", bases)];
   if (visible === null) return [];
   const base = visible.find(({ id }) => id === baseId);
   if (base !== undefined) return [pass("base", "base", `"${base.name}", ${baseId}`)];
-  const guess = nearest(
+  const guess = suggestSpelling(
     baseId,
     visible.map(({ id }) => id),
   );
@@ -86,13 +86,13 @@ function baseFindings({ bases }: Access, baseId: string): readonly Finding[] {
   return [fail("token", "base", "base", detail, next)];
 }
 
-function schemaFindings({ bases, tables }: Access, scopes: readonly string[] | null): readonly Finding[] {
-  const found = told(tables);
+function schemaFindings({ bases, tables }: Access, scopes: readonly string[] | null): readonly CheckResult[] {
+  const found = valueOrNull(tables);
   if (found !== null) return [pass("schema", "schema", `readable: ${found.map(({ name }) => name).join(", ")}`)];
   if (!(tables instanceof UpstreamError)) return [];
   if (tables.code === "unavailable") return [unreachable("schema", "schema", tables)];
   // Who may list the bases has the scope: then it is the base that the token does not see, which was said.
-  if (told(bases) !== null && scopes?.includes("schema.bases:read") !== false) return [];
+  if (valueOrNull(bases) !== null && scopes?.includes("schema.bases:read") !== false) return [];
   return [
     warn(
       "schema",
@@ -108,8 +108,8 @@ function writing(
   baseId: string,
   scopes: readonly string[] | null,
   wroteLately: boolean,
-): readonly Finding[] {
-  const level = told(bases)?.find(({ id }) => id === baseId)?.permissionLevel ?? null;
+): readonly CheckResult[] {
+  const level = valueOrNull(bases)?.find(({ id }) => id === baseId)?.permissionLevel ?? null;
   const [id, title] = ["writing", "writing"] as const;
   if (level === "none" || level === "read" || level === "comment") {
     const detail = `the token's owner may only ${level === "none" ? "see" : level} in this base`;

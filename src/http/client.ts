@@ -1,8 +1,8 @@
 import type { LookupFunction } from "node:net";
 import type { Agent, buildConnector, Dispatcher } from "undici";
-import type { Answer } from "../storage/classify-response.ts";
-import { CLOSED, explain, type Failure } from "./errors.ts";
-import { duration, TimeLimitReached } from "./timeout.ts";
+import type { StorageResponse } from "../storage/classify-response.ts";
+import { CLOSED, describeNetworkError, type Failure } from "./errors.ts";
+import { duration, TimeoutError } from "./timeout.ts";
 
 /** Below the 65 s after which Ceph's gateway closes an idle connection (measured, facts.md). */
 const KEEP_ALIVE_MS = 60_000;
@@ -20,15 +20,15 @@ export interface WireRequest {
 }
 
 /** An answer with its body, which ends early where it is longer than was asked for. */
-export interface Reply extends Answer {
+export interface HttpResponse extends StorageResponse {
   readonly body: Buffer;
   readonly whole: boolean;
 }
 
 /** Kept connections to the storage: one request, one reply. */
-export interface Wire {
+export interface HttpClient {
   /** Rejects only with the signal's reason. */
-  send(request: WireRequest, signal: AbortSignal): Promise<Reply | Failure>;
+  send(request: WireRequest, signal: AbortSignal): Promise<HttpResponse | Failure>;
   /** Requests that were written to a connection. */
   sent(): number;
   /** Ends every connection, open or opening; what is under way ends as a failure. */
@@ -45,7 +45,7 @@ interface WireOptions {
   readonly lookup?: LookupFunction;
 }
 
-export function createWire({ connections, connectLimit, answerLimit, lookup }: WireOptions): Wire {
+export function createHttpClient({ connections, connectLimit, answerLimit, lookup }: WireOptions): HttpClient {
   const opening = new Set<AbortController>();
   let agent: Promise<Agent> | null = null;
   let closed = false;
@@ -128,12 +128,12 @@ function exchange(
   signal: AbortSignal,
   limit: number,
   count: () => void,
-): Promise<Reply | Failure> {
+): Promise<HttpResponse | Failure> {
   return new Promise((resolve, reject) => {
     let running: Dispatcher.DispatchController | null = null;
     let timer: NodeJS.Timeout | undefined;
     let settled = false;
-    let answer: Answer | null = null;
+    let answer: StorageResponse | null = null;
     const chunks: Buffer[] = [];
     let received = 0;
 
@@ -148,11 +148,11 @@ function exchange(
      * Settles first: the abort ends the connection and comes back as an error of its own. undici 7 then opens a spare
      * connection for the request that is no more, and keeps it for the next one: a reason to `close`.
      */
-    const cut = (report: () => void) => {
+    const abort = (report: () => void) => {
       settle(report);
       running?.abort(new Error("no longer needed"));
     };
-    const abandon = () => cut(() => reject(signal.reason));
+    const abandon = () => abort(() => reject(signal.reason));
 
     signal.addEventListener("abort", abandon, { once: true });
     agent.dispatch(
@@ -177,7 +177,7 @@ function exchange(
           count();
           running = controller;
           clearTimeout(timer);
-          timer = setTimeout(() => cut(() => resolve(explain(new TimeLimitReached(limit)))), limit);
+          timer = setTimeout(() => abort(() => resolve(describeNetworkError(new TimeoutError(limit)))), limit);
         },
         onResponseStart(_controller, status, headers) {
           // A 1xx comes here too; the answer that it announces takes its place.
@@ -188,14 +188,14 @@ function exchange(
           chunks.push(chunk);
           const head = answer;
           if (head === null || received <= maxBytes) return;
-          cut(() => resolve({ ...head, body: Buffer.concat(chunks), whole: false }));
+          abort(() => resolve({ ...head, body: Buffer.concat(chunks), whole: false }));
         },
         onResponseEnd() {
           const head = answer;
           if (head !== null) settle(() => resolve({ ...head, body: Buffer.concat(chunks), whole: true }));
         },
         onResponseError(_controller, error) {
-          settle(() => resolve(explain(error)));
+          settle(() => resolve(describeNetworkError(error)));
         },
       },
     );

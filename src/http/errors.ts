@@ -3,18 +3,18 @@ export interface Failure {
   readonly kind: "failure";
   /** For people; holds no part of the URL but the host. */
   readonly detail: string;
-  readonly lasting: boolean;
+  readonly permanent: boolean;
 }
 
 /** Says in words why there was no answer, from the codes of Node, OpenSSL and undici. */
-export function explain(error: Error): Failure {
+export function describeNetworkError(error: Error): Failure {
   const code = codeOf(error);
-  if (isCertificateFault(code)) return { kind: "failure", detail: `certificate: ${error.message}`, lasting: true };
+  if (isCertificateFault(code)) return { kind: "failure", detail: `certificate: ${error.message}`, permanent: true };
   if (code === "UND_ERR_DESTROYED" || code === "UND_ERR_CLOSED") return CLOSED;
-  return { kind: "failure", detail: words(code, error), lasting: false };
+  return { kind: "failure", detail: words(code, error), permanent: false };
 }
 
-export const CLOSED: Failure = { kind: "failure", detail: "the probe was closed", lasting: true };
+export const CLOSED: Failure = { kind: "failure", detail: "the probe was closed", permanent: true };
 
 function words(code: string, error: Error): string {
   // undici's parser errors have a name, but not always a code.

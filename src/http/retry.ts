@@ -1,9 +1,9 @@
 import type { Clock } from "../core/ports/ports.ts";
-import { pause } from "./rate-limit.ts";
-import { TimeLimitReached, within } from "./timeout.ts";
+import { backoff } from "./rate-limit.ts";
+import { TimeoutError, withTimeout } from "./timeout.ts";
 
 /** What one try came to, for good. */
-export interface Settled<T> {
+export interface Final<T> {
   readonly kind: "settled";
   readonly finding: T;
 }
@@ -16,7 +16,7 @@ export interface Transient<T> {
   readonly retryAfter: string | null;
 }
 
-export interface Patience {
+export interface RetryPolicy {
   readonly clock: Clock;
   /** At least 0, below 1; spreads the retries. */
   readonly random: () => number;
@@ -30,30 +30,30 @@ export interface Patience {
  * Tries again what may pass, while there are attempts and the time to wait for them. `timedOut` makes a finding of the
  * words for having run out of time. Throws what `once` throws, and the signal's reason.
  */
-export async function persist<T>(
-  patience: Patience,
-  once: (signal: AbortSignal) => Promise<Settled<T> | Transient<T>>,
+export async function retry<T>(
+  patience: RetryPolicy,
+  once: (signal: AbortSignal) => Promise<Final<T> | Transient<T>>,
   timedOut: (detail: string) => T,
   signal: AbortSignal,
 ): Promise<T> {
   try {
-    return await within(patience.total, signal, (inTime) => tryAgain(patience, once, inTime));
+    return await withTimeout(patience.total, signal, (inTime) => tryAgain(patience, once, inTime));
   } catch (error) {
-    if (error instanceof TimeLimitReached) return timedOut(error.message);
+    if (error instanceof TimeoutError) return timedOut(error.message);
     throw error;
   }
 }
 
 async function tryAgain<T>(
-  { clock, random, attempts, total }: Patience,
-  once: (signal: AbortSignal) => Promise<Settled<T> | Transient<T>>,
+  { clock, random, attempts, total }: RetryPolicy,
+  once: (signal: AbortSignal) => Promise<Final<T> | Transient<T>>,
   signal: AbortSignal,
 ): Promise<T> {
   const deadline = clock.now() + total;
   for (let attempt = 1; ; attempt += 1) {
     const outcome = await once(signal);
     if (outcome.kind === "settled" || attempt >= attempts) return outcome.finding;
-    const wait = pause(attempt, outcome.retryAfter, clock.now(), random);
+    const wait = backoff(attempt, outcome.retryAfter, clock.now(), random);
     if (clock.now() + wait > deadline) return outcome.finding;
     await clock.sleep(wait, signal);
   }

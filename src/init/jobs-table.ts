@@ -41,7 +41,9 @@ const LONG = ["multilineText", "richText"];
 const SELECT = ["singleSelect"];
 
 /** How a field is recognised: its types, and its names, the likeliest first. */
-const LOOKS: Readonly<Record<Exclude<FieldKey, "status">, { types: readonly string[]; names: readonly RegExp[] }>> = {
+const FIELD_MATCHERS: Readonly<
+  Record<Exclude<FieldKey, "status">, { types: readonly string[]; names: readonly RegExp[] }>
+> = {
   type: { types: [...SELECT, "singleLineText"], names: [/^type$/i, /\btype$/i, /^(kind|operation|task)\b/i] },
   externalId: {
     types: SHORT,
@@ -100,7 +102,7 @@ export function statusesOf({ choices }: FieldSchema): Statuses {
 function lookedUp(fields: readonly FieldSchema[]): Omit<Record<FieldKey, string | null>, "status"> {
   const taken = new Set<string>();
   const look = (key: Exclude<FieldKey, "status">): string | null => {
-    const { types, names } = LOOKS[key];
+    const { types, names } = FIELD_MATCHERS[key];
     for (const form of names) {
       const found = fields.find(({ id, name, type }) => types.includes(type) && form.test(name) && !taken.has(id));
       if (found === undefined) continue;

@@ -1,6 +1,6 @@
 import { fileNameOf } from "../core/domain/evidence.ts";
 import { isRecordId, type Job } from "../core/domain/job.ts";
-import { operationOf } from "../core/domain/target.ts";
+import { resolveOperation } from "../core/domain/target.ts";
 import { recordedOutput } from "../core/sweep/probe/calibrate.ts";
 
 /** What jobs of one kind have in common, as far as a sample of them tells. */
@@ -29,7 +29,7 @@ export function readSample(jobs: readonly Job[]): Sample {
   const groups = new Map<string, { isType: boolean; jobs: Job[] }>();
   for (const job of jobs) {
     // Nothing is configured yet, so every operation is unknown, and told by its name; without one the type is told.
-    const lookup = operationOf(job, []);
+    const lookup = resolveOperation(job, []);
     const name = lookup.kind === "unknown" ? lookup.named : null;
     if (name === null) continue;
     const group = groups.get(name) ?? { isType: name === job.type, jobs: [] };

@@ -24,7 +24,7 @@ const ROTATION_MS = 10_000;
  * without its end is closed by a line end, so that it spoils no further line. Neither file nor folder is for others to
  * read.
  */
-export async function openLines(path: string, rotation: Rotation): Promise<LineFile> {
+export async function openAppendFile(path: string, rotation: Rotation): Promise<LineFile> {
   await makeFolder(dirname(path));
   await rotate(path, rotation);
   let file = await openToAppend(path);
@@ -51,7 +51,7 @@ async function openToAppend(path: string): Promise<FileHandle> {
   try {
     const { size } = await file.stat();
     if (size === 0) await syncFolder(dirname(path));
-    else if (await isTorn(file, size)) await file.write("\n");
+    else if (await hasPartialLine(file, size)) await file.write("\n");
     return file;
   } catch (error) {
     await file.close();
@@ -81,7 +81,7 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-async function isTorn(file: FileHandle, size: number): Promise<boolean> {
+async function hasPartialLine(file: FileHandle, size: number): Promise<boolean> {
   const last = Buffer.alloc(1);
   await file.read(last, 0, 1, size - 1);
   return last.toString() !== "\n";
@@ -89,10 +89,10 @@ async function isTorn(file: FileHandle, size: number): Promise<boolean> {
 
 /** The files of a journal that may exist, oldest first. */
 export function filesOf(path: string, keep: number): readonly string[] {
-  return [...Array.from({ length: keep }, (_, n) => aside(path, keep - n)), path];
+  return [...Array.from({ length: keep }, (_, n) => rotatedPath(path, keep - n)), path];
 }
 
-function aside(path: string, n: number): string {
+function rotatedPath(path: string, n: number): string {
   return `${path}.${n}`;
 }
 
@@ -100,20 +100,20 @@ function aside(path: string, n: number): string {
 async function rotate(path: string, { maxBytes, keep }: Rotation): Promise<void> {
   if ((await sizeOf(path)) <= maxBytes) return;
   const lock = `${path}.rotating`;
-  if (!(await take(lock))) return;
+  if (!(await tryLock(lock))) return;
   try {
     if ((await sizeOf(path)) <= maxBytes) return;
-    for (let n = keep - 1; n >= 1; n -= 1) await moveIfThere(aside(path, n), aside(path, n + 1));
+    for (let n = keep - 1; n >= 1; n -= 1) await moveIfThere(rotatedPath(path, n), rotatedPath(path, n + 1));
     if (keep === 0) await rm(path, { force: true });
-    else await moveIfThere(path, aside(path, 1));
+    else await moveIfThere(path, rotatedPath(path, 1));
     // Fewer are kept than were once.
-    for (let n = keep + 1; await removeIfThere(aside(path, n)); n += 1);
+    for (let n = keep + 1; await removeIfThere(rotatedPath(path, n)); n += 1);
   } finally {
     await rm(lock, { force: true });
   }
 }
 
-async function take(lock: string): Promise<boolean> {
+async function tryLock(lock: string): Promise<boolean> {
   try {
     await (await open(lock, "wx", 0o600)).close();
     return true;

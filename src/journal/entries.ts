@@ -1,7 +1,7 @@
-import type { Announced, JournalJob, Judged, JudgedRun } from "../core/ports/journal.ts";
+import type { JournalJob, PendingWrite, RunRecord, VerdictRecord } from "../core/ports/journal.ts";
 
 /** The schema of each line (docs/history.md). What is added to it later is added as new keys. */
-export const JOURNAL_SCHEMA = "stuck-jobs/journal@1";
+export const JOURNAL_SCHEMA = "stuck-jobs/journal@2";
 
 /** Who wrote a line. */
 export interface LineOf {
@@ -14,10 +14,10 @@ export interface LineOf {
 }
 
 /** The line that announces the write of one record. */
-export function writeLine(write: number, announced: Announced, jobsTable: string, by: LineOf): object {
+export function writeLine(write: number, announced: PendingWrite, jobsTable: string, by: LineOf): object {
   const { job, target, fields, note, reason, detail, evidence, undoes } = announced;
   return {
-    ...head("write", by),
+    ...commonFields("write", by),
     write,
     role: target === null ? "job" : "target",
     table: target?.table ?? jobsTable,
@@ -34,25 +34,25 @@ export function writeLine(write: number, announced: Announced, jobsTable: string
 
 /** The line that announces that a job's webhook is sent again; a result line follows it as it does a write's. */
 export function webhookLine(write: number, job: JournalJob, by: LineOf): object {
-  return { ...head("webhook", by), write, job: jobIn(job) };
+  return { ...commonFields("webhook", by), write, job: jobIn(job) };
 }
 
 /** The line that tells what came of it. */
 export function resultLine(write: number, result: string, error: string | null, by: LineOf): object {
-  return { ...head("result", by), write, result, error };
+  return { ...commonFields("result", by), write, result, error };
 }
 
 /** The line that all verdicts of a run rest on. */
-export function runLine({ now, ...rest }: JudgedRun, by: LineOf): object {
-  return { ...head("run", by), now: iso(now), ...rest };
+export function runLine({ now, ...rest }: RunRecord, by: LineOf): object {
+  return { ...commonFields("run", by), now: iso(now), ...rest };
 }
 
 /** The line of one job that was judged. */
-export function verdictLine(judged: Judged, by: LineOf): object {
-  return { ...head("verdict", by), ...judged };
+export function verdictLine(judged: VerdictRecord, by: LineOf): object {
+  return { ...commonFields("verdict", by), ...judged };
 }
 
-function head(kind: string, { runId, version, command, base, at }: LineOf) {
+function commonFields(kind: string, { runId, version, command, base, at }: LineOf) {
   return { schema: JOURNAL_SCHEMA, kind, at: at.toISOString(), base, run: runId, command, version };
 }
 

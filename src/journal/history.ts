@@ -1,13 +1,13 @@
-import type { PastWebhook, PastWrite } from "../core/undo/change-sets.ts";
+import type { JournaledWebhook, JournaledWrite } from "../core/undo/change-sets.ts";
 import { readLines, type WebhookLine, type WriteLine } from "./read.ts";
 
 /** Results by which the base has certainly not carried a write out. */
-const NOT_DONE = ["refused", "gone", "held-up"];
+const NOT_DONE = ["refused", "deleted", "batch-rejected"];
 
 /** What a journal tells of a base, in the order in which it was announced. */
-export interface Past {
-  readonly writes: readonly PastWrite[];
-  readonly webhooks: readonly PastWebhook[];
+export interface JournalHistory {
+  readonly writes: readonly JournaledWrite[];
+  readonly webhooks: readonly JournaledWebhook[];
 }
 
 /**
@@ -16,7 +16,7 @@ export interface Past {
  *
  * @throws NoJournalError where there is none
  */
-export async function pastOf(paths: readonly string[], baseId: string): Promise<Past> {
+export async function readHistory(paths: readonly string[], baseId: string): Promise<JournalHistory> {
   const announced = new Map<string, { readonly line: WriteLine | WebhookLine; result: string | null }>();
   for await (const line of readLines(paths, ["write", "webhook", "result"])) {
     if (line.base !== undefined && line.base !== baseId) continue;
@@ -27,8 +27,8 @@ export async function pastOf(paths: readonly string[], baseId: string): Promise<
       if (known !== undefined) known.result = line.result;
     }
   }
-  const writes: PastWrite[] = [];
-  const webhooks: PastWebhook[] = [];
+  const writes: JournaledWrite[] = [];
+  const webhooks: JournaledWebhook[] = [];
   for (const { line, result } of announced.values()) {
     const { run, at: text, job: named } = line;
     const { id, externalId, operation, since } = named;
@@ -39,9 +39,9 @@ export async function pastOf(paths: readonly string[], baseId: string): Promise<
       continue;
     }
     const { role, table, record, fields, reason, detail, undoes } = line;
-    const maybeDone = result === null || !NOT_DONE.includes(result);
+    const possiblyApplied = result === null || !NOT_DONE.includes(result);
     const confirmed = result === "confirmed";
-    writes.push({ at, run, role, table, record, job, fields, reason, detail, undoes, maybeDone, confirmed });
+    writes.push({ at, run, role, table, record, job, fields, reason, detail, undoes, possiblyApplied, confirmed });
   }
   return { writes, webhooks };
 }

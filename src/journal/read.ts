@@ -2,6 +2,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import * as z from "zod";
 import { hasCode } from "./append-file.ts";
 import { JOURNAL_SCHEMA } from "./entries.ts";
+import { upgradeLine } from "./upgrade.ts";
 
 const file = z.object({ id: z.string().nullable(), filename: z.string(), size: z.number().nullable() });
 const cell = z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(file), z.object({ opaque: z.string() })]);
@@ -50,17 +51,17 @@ const run = head.extend({
     .object({ kind: z.enum(["missing-is-404", "missing-is-403", "failed"]), detail: z.string() })
     .nullable(),
   failedBefore: z.record(z.string(), z.number()),
-  held: z.array(z.string()),
+  blocked: z.array(z.string()),
   force: z.boolean(),
 });
 const verdict = head.extend({
   kind: z.literal("verdict"),
   job: z.looseObject({ id: z.string() }),
   operation: z.string().nullable(),
-  late: z.boolean(),
-  looks: z.array(z.array(z.unknown())),
-  consultation: z.unknown(),
-  decided: said,
+  reopened: z.boolean(),
+  probeGroups: z.array(z.array(z.unknown())),
+  providerReply: z.unknown(),
+  decision: said,
   verdict: said.extend({ detail: z.string() }),
   applied: z.boolean(),
   error: z.string().nullable(),
@@ -137,6 +138,6 @@ function parsed(text: string, kinds: readonly string[]): JournalLine | null {
   }
   const said = saysKind.safeParse(value);
   if (!said.success || !kinds.includes(said.data.kind)) return null;
-  const checked = line.safeParse(value);
+  const checked = line.safeParse(upgradeLine(value));
   return checked.success ? checked.data : null;
 }

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { JudgedRun } from "../core/ports/journal.ts";
+import type { RunRecord } from "../core/ports/journal.ts";
 import type { RecordedJob } from "../core/replay/replay.ts";
 import { type JournalLine, readLines } from "./read.ts";
 
@@ -10,20 +10,20 @@ const output = z.object({
   etag: z.string().nullable(),
   lastModified: z.string().nullable(),
 });
-const seen = { url: z.string(), detail: z.string() };
+const probeFields = { url: z.string(), detail: z.string() };
 const causes = ["forbidden", "unreachable", "suspect", "cached", "redirected", "unexpected"] as const;
 const sighting = z.discriminatedUnion("result", [
-  z.object({ result: z.literal("present"), output, ...seen }),
-  z.object({ result: z.literal("absent"), ...seen }),
-  z.object({ result: z.literal("unknown"), cause: z.enum(causes), ...seen }),
+  z.object({ result: z.literal("present"), output, ...probeFields }),
+  z.object({ result: z.literal("absent"), ...probeFields }),
+  z.object({ result: z.literal("unknown"), cause: z.enum(causes), ...probeFields }),
 ]);
-const told = { detail: z.string(), herd: z.string().nullable() };
+const replyFields = { detail: z.string(), worker: z.string().nullable() };
 const answer = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("running"), ...told }),
-  z.object({ kind: z.literal("succeeded"), urls: z.array(z.string()), ...told }),
-  z.object({ kind: z.literal("failed"), error: z.string(), ...told }),
-  z.object({ kind: z.literal("forgotten"), ...told }),
-  z.object({ kind: z.literal("unknown"), ...told }),
+  z.object({ kind: z.literal("running"), ...replyFields }),
+  z.object({ kind: z.literal("succeeded"), urls: z.array(z.string()), ...replyFields }),
+  z.object({ kind: z.literal("failed"), error: z.string(), ...replyFields }),
+  z.object({ kind: z.literal("forgotten"), ...replyFields }),
+  z.object({ kind: z.literal("unknown"), ...replyFields }),
 ]);
 const since = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("at"), at: z.number() }),
@@ -41,15 +41,15 @@ const recorded = z.object({
     status: z.string(),
     type: z.string().nullable(),
     externalId: z.string().nullable(),
-    ownId: z.string().nullable(),
+    applicationId: z.string().nullable(),
     since,
     payload,
     webhookUrl: z.string().nullable(),
     links: z.record(z.string(), z.array(z.string())),
   }),
-  late: z.boolean(),
-  looks: z.array(z.array(sighting)),
-  consultation: z.object({ provider: z.string(), url: z.string(), answer, looks: z.array(sighting) }).nullable(),
+  reopened: z.boolean(),
+  probeGroups: z.array(z.array(sighting)),
+  providerReply: z.object({ provider: z.string(), url: z.string(), answer, probes: z.array(sighting) }).nullable(),
 });
 
 /** A run of the journal, with all that it had judged. */
@@ -57,7 +57,7 @@ export interface RecordedRun {
   readonly run: string;
   readonly command: string;
   readonly at: string;
-  readonly restsOn: JudgedRun;
+  readonly contextFields: RunRecord;
   readonly jobs: readonly RecordedJob[];
 }
 
@@ -70,9 +70,9 @@ export async function recordedRuns(paths: readonly string[]): Promise<readonly R
   const runs = new Map<string, RecordedRun & { readonly jobs: RecordedJob[] }>();
   for await (const line of readLines(paths)) {
     if (line.kind === "run") {
-      const { run, command, at, now, calibration, failedBefore, held, force } = line;
-      const restsOn = { now: Date.parse(now), calibration, failedBefore, held, force };
-      runs.set(run, { run, command, at, restsOn, jobs: [] });
+      const { run, command, at, now, calibration, failedBefore, blocked, force } = line;
+      const contextFields = { now: Date.parse(now), calibration, failedBefore, blocked, force };
+      runs.set(run, { run, command, at, contextFields, jobs: [] });
     }
     if (line.kind === "verdict") runs.get(line.run)?.jobs.push(...jobOf(line));
   }
@@ -82,6 +82,6 @@ export async function recordedRuns(paths: readonly string[]): Promise<readonly R
 function jobOf(line: Extract<JournalLine, { kind: "verdict" }>): readonly RecordedJob[] {
   const checked = recorded.safeParse(line);
   if (!checked.success) return [];
-  const { operation, decided, verdict, applied } = line;
-  return [{ ...checked.data, operation, decided, verdict, applied }];
+  const { operation, decision, verdict, applied } = line;
+  return [{ ...checked.data, operation, decision, verdict, applied }];
 }

@@ -6,7 +6,7 @@ import { type LineOf, resultLine, runLine, verdictLine, webhookLine, writeLine }
 export interface JournalOptions extends Rotation {
   readonly path: string;
   /** Whether it was asked for: then nothing may be written that it does not hold. Else it is done without. */
-  readonly asked: boolean;
+  readonly required: boolean;
   readonly baseId: string;
   /** The name of the jobs' table. */
   readonly jobsTable: string;
@@ -14,7 +14,7 @@ export interface JournalOptions extends Rotation {
   readonly redact: (text: string) => string;
   readonly now: () => number;
   /** Told once, where the journal cannot be written and is done without; `begun`: some of it was written. */
-  readonly missed: (message: string, begun: boolean) => void;
+  readonly onUnavailable: (message: string, begun: boolean) => void;
 }
 
 /** Verdicts that are written between two turns of the event loop. */
@@ -22,31 +22,31 @@ const PORTION = 200;
 
 /** A journal in a file, which is opened for the first write that is announced: a run without one touches nothing. */
 export function createJournal(options: JournalOptions): Journal & { close(): Promise<void> } {
-  const { path, asked, baseId, jobsTable, redact, now, missed } = options;
+  const { path, required, baseId, jobsTable, redact, now, onUnavailable } = options;
   let opening: Promise<LineFile> | null = null;
   let broken = false;
   let count = 0;
   let announced = false;
 
   const open = () => {
-    opening ??= import("./append-file.ts").then(({ openLines }) => openLines(path, options));
+    opening ??= import("./append-file.ts").then(({ openAppendFile: openLines }) => openLines(path, options));
     return opening;
   };
 
   /** Does what concerns the file; without a journal that was not asked for the run goes on. */
-  async function attempt(work: (file: LineFile) => Promise<void>): Promise<void> {
+  async function withFile(work: (file: LineFile) => Promise<void>): Promise<void> {
     if (broken) return;
     try {
       await work(await open());
     } catch (error) {
       const message = `the journal ${path} cannot be written: ${error instanceof Error ? error.message : error}`;
-      if (asked) {
+      if (required) {
         throw new JournalError(message, "Nothing is written without it; name another file, or --journal none.", {
           cause: error,
         });
       }
       broken = true;
-      missed(message, announced);
+      onUnavailable(message, announced);
     }
   }
 
@@ -54,7 +54,7 @@ export function createJournal(options: JournalOptions): Journal & { close(): Pro
   const text = (line: object) => JSON.stringify(redacted(line, redact));
 
   async function announceLines(lines: readonly string[]): Promise<void> {
-    await attempt(async (file) => {
+    await withFile(async (file) => {
       await file.append(lines);
       await file.sync();
       announced = true;
@@ -62,7 +62,7 @@ export function createJournal(options: JournalOptions): Journal & { close(): Pro
   }
 
   return {
-    async announce(writes, by) {
+    async recordIntent(writes, by) {
       const first = count + 1;
       count += writes.length;
       await announceLines(writes.map((each, n) => text(writeLine(first + n, each, jobsTable, lineOf(by)))));
@@ -72,7 +72,7 @@ export function createJournal(options: JournalOptions): Journal & { close(): Pro
           const error = result !== undefined && "error" in result ? result.error : null;
           return text(resultLine(first + n, result?.kind ?? "unconfirmed", error, lineOf(by)));
         });
-        await attempt((file) => file.append(told));
+        await withFile((file) => file.append(told));
       };
     },
     async announceWebhook(job, by) {
@@ -80,12 +80,12 @@ export function createJournal(options: JournalOptions): Journal & { close(): Pro
       const write = count;
       await announceLines([text(webhookLine(write, job, lineOf(by)))]);
       return async ({ kind, detail }) => {
-        await attempt((file) => file.append([text(resultLine(write, kind, detail, lineOf(by)))]));
+        await withFile((file) => file.append([text(resultLine(write, kind, detail, lineOf(by)))]));
       };
     },
-    async judged(run, jobs, by) {
+    async recordVerdicts(run, jobs, by) {
       if (!announced) return;
-      await attempt(async (file) => {
+      await withFile(async (file) => {
         let lines = [text(runLine(run, lineOf(by)))];
         for (const job of jobs) {
           lines.push(text(verdictLine(job, lineOf(by))));

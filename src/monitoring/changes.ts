@@ -1,27 +1,27 @@
 import type { Instant } from "../core/domain/job.ts";
 import type { Entries, Entry, Report } from "../core/domain/report.ts";
-import type { Need, RunResult } from "./run-result.ts";
+import type { Dependency, RunResult } from "./run-result.ts";
 
 /** What could not be used, and since when. */
 interface Down {
-  readonly need: Need;
+  readonly need: Dependency;
   readonly since: Instant;
   readonly runs: number;
 }
 
 /** What was told already, so that it is told once and not in every run. */
-export interface Conditions {
+export interface AlertState {
   /** Operations that the brake holds. */
   readonly braked: readonly string[];
   /** Runs in a row in which nothing could be decided. */
   readonly undecidedRuns: number;
   readonly manyFailed: boolean;
-  readonly down: readonly Down[];
+  readonly outages: readonly Down[];
   /** Jobs whose file did not arrive. */
   readonly undelivered: readonly string[];
 }
 
-export const ALL_WELL: Conditions = { braked: [], undecidedRuns: 0, manyFailed: false, down: [], undelivered: [] };
+export const NO_ALERTS: AlertState = { braked: [], undecidedRuns: 0, manyFailed: false, outages: [], undelivered: [] };
 
 /** A single run without a decision is a hiccup of the storage. */
 export const UNDECIDED_RUNS = 3;
@@ -31,21 +31,21 @@ const MOST_UNDELIVERED = 1000;
 
 /** What there is to tell after a run, and what is then known to have been told. */
 export interface Changes {
-  readonly after: Conditions;
+  readonly after: AlertState;
   readonly messages: readonly string[];
 }
 
 /** Compares a run with what was told before. A run that was cut short tells what came, not what went. */
-export function changesSince(before: Conditions, result: RunResult, failuresOver: number): Changes {
+export function changesSince(before: AlertState, result: RunResult, failuresOver: number): Changes {
   const messages: string[] = [];
-  const tell = (message: string) => messages.push(message);
+  const emit = (message: string) => messages.push(message);
   return {
     after: {
-      down: downAfter(before, result, tell),
-      braked: brakedAfter(before, result, tell),
-      undecidedRuns: undecidedAfter(before, result, tell),
-      manyFailed: manyFailedAfter(before, result, failuresOver, tell),
-      undelivered: undeliveredAfter(before, result, tell),
+      outages: downAfter(before, result, emit),
+      braked: brakedAfter(before, result, emit),
+      undecidedRuns: undecidedAfter(before, result, emit),
+      manyFailed: manyFailedAfter(before, result, failuresOver, emit),
+      undelivered: undeliveredAfter(before, result, emit),
     },
     messages,
   };
@@ -53,21 +53,21 @@ export function changesSince(before: Conditions, result: RunResult, failuresOver
 
 type Tell = (message: string) => void;
 
-function downAfter({ down }: Conditions, { trouble, report, stopped, finishedAt }: RunResult, tell: Tell) {
-  const still = down.flatMap((each): readonly Down[] => {
+function downAfter({ outages }: AlertState, { trouble, report, stopped, finishedAt }: RunResult, emit: Tell) {
+  const still = outages.flatMap((each): readonly Down[] => {
     if (each.need === trouble?.need) return [{ ...each, runs: each.runs + 1 }];
     const answered = report !== null && !stopped && hasAnswered(each.need, report);
     if (!answered) return [each];
-    tell(`${named(each.need)} can be used again, after ${count(each.runs, "run")} since ${timeOf(each.since)}.`);
+    emit(`${named(each.need)} can be used again, after ${count(each.runs, "run")} since ${timeOf(each.since)}.`);
     return [];
   });
   if (trouble === null || still.some(({ need }) => need === trouble.need)) return still;
-  tell(`${named(trouble.need)} cannot be used: ${trouble.detail}`);
+  emit(`${named(trouble.need)} cannot be used: ${trouble.detail}`);
   return [...still, { need: trouble.need, since: finishedAt, runs: 1 }];
 }
 
 /** What shows that something can be used: the report itself, outputs that were looked at, a write. */
-function hasAnswered(need: Need, { entries }: Report): boolean {
+function hasAnswered(need: Dependency, { entries }: Report): boolean {
   switch (need) {
     case "Airtable":
       return true;
@@ -78,64 +78,64 @@ function hasAnswered(need: Need, { entries }: Report): boolean {
   }
 }
 
-function named(need: Need): string {
+function named(need: Dependency): string {
   return need === "Airtable" ? need : `The ${need}`;
 }
 
-function brakedAfter({ braked }: Conditions, result: RunResult, tell: Tell): readonly string[] {
+function brakedAfter({ braked }: AlertState, result: RunResult, emit: Tell): readonly string[] {
   const { report } = result;
   if (report === null) return braked;
   const held = report.brake ?? [];
   for (const { operation, wouldFail, stuck, detail } of held.filter((each) => !braked.includes(each.operation))) {
-    tell(
+    emit(
       `The brake holds ${operation}: ${wouldFail} of ${count(stuck, "stuck job")} would be failed, without proof that outputs can be seen: ${detail}. None of them is failed.`,
     );
   }
   const now = held.map(({ operation }) => operation);
   if (!isWhole(result)) return [...new Set([...braked, ...now])];
   const gone = braked.filter((operation) => !now.includes(operation));
-  if (gone.length > 0) tell(`The brake holds ${gone.join(", ")} no longer.`);
+  if (gone.length > 0) emit(`The brake holds ${gone.join(", ")} no longer.`);
   return now;
 }
 
 /** A run in which there was nothing to decide says nothing; nor does one whose trouble is told otherwise. */
-function undecidedAfter({ undecidedRuns }: Conditions, result: RunResult, tell: Tell): number {
+function undecidedAfter({ undecidedRuns }: AlertState, result: RunResult, emit: Tell): number {
   const entries: Entries = result.stopped || result.trouble !== null ? [] : (result.report?.entries ?? []);
   const probed = entries.flatMap((entry) =>
-    wasProbed(entry) && entry.verdict.reason !== "brake-held" ? [entry.verdict] : [],
+    wasProbed(entry) && entry.verdict.reason !== "brake-engaged" ? [entry.verdict] : [],
   );
   if (probed.length === 0) return undecidedRuns;
   if (probed.every(({ kind }) => kind === "unknown")) {
     if (undecidedRuns + 1 === UNDECIDED_RUNS) {
       const reasons = [...new Set(probed.map(({ reason }) => reason))].join(", ");
-      tell(
+      emit(
         `Nothing could be decided in ${UNDECIDED_RUNS} runs in a row: ${count(probed.length, "job")}, all unknown (${reasons}).`,
       );
     }
     return undecidedRuns + 1;
   }
-  if (undecidedRuns >= UNDECIDED_RUNS) tell(`Jobs can be decided again, after ${undecidedRuns} runs.`);
+  if (undecidedRuns >= UNDECIDED_RUNS) emit(`Jobs can be decided again, after ${undecidedRuns} runs.`);
   return 0;
 }
 
-function manyFailedAfter({ manyFailed }: Conditions, result: RunResult, failuresOver: number, tell: Tell): boolean {
+function manyFailedAfter({ manyFailed }: AlertState, result: RunResult, failuresOver: number, emit: Tell): boolean {
   const { report } = result;
   if (report === null) return manyFailed;
   const { failed } = report.summary;
   if (failed > failuresOver && !manyFailed) {
-    tell(`${count(failed, "job")} failed in one run, more than ${failuresOver}: ${byOperation(report)}.`);
+    emit(`${count(failed, "job")} failed in one run, more than ${failuresOver}: ${byOperation(report)}.`);
   }
   return failed > failuresOver || (manyFailed && !isWhole(result));
 }
 
-function undeliveredAfter({ undelivered }: Conditions, { report }: RunResult, tell: Tell): readonly string[] {
+function undeliveredAfter({ undelivered }: AlertState, { report }: RunResult, emit: Tell): readonly string[] {
   const fresh = (report?.entries ?? []).filter(
     ({ id, verdict }) => verdict.reason === "delivery-failed" && !undelivered.includes(id),
   );
   if (fresh.length > 0) {
     const shown = fresh.slice(0, 5).map(({ id, verdict }) => `${id} (${verdict.detail})`);
     const rest = fresh.length > shown.length ? [`and ${fresh.length - shown.length} more`] : [];
-    tell(`${count(fresh.length, "file")} did not arrive at the target: ${[...shown, ...rest].join(", ")}.`);
+    emit(`${count(fresh.length, "file")} did not arrive at the target: ${[...shown, ...rest].join(", ")}.`);
   }
   return [...undelivered, ...fresh.map(({ id }) => id)].slice(-MOST_UNDELIVERED);
 }
@@ -144,8 +144,8 @@ function isWhole({ report, trouble, stopped }: RunResult): boolean {
   return report !== null && trouble === null && !stopped && !report.truncated;
 }
 
-function wasProbed({ sightings, consultation }: Entry): boolean {
-  return sightings.length > 0 || consultation !== null;
+function wasProbed({ probes, providerReply }: Entry): boolean {
+  return probes.length > 0 || providerReply !== null;
 }
 
 function byOperation({ entries }: Report): string {

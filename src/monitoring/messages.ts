@@ -27,12 +27,12 @@ export function pingUrl(url: string, kind: "start" | "success" | number): string
  * @param summary one line, as a person is shown it
  */
 export function pingBody(summary: string, result: RunResult): string {
-  return cutToBytes(pingLines(summary, result));
+  return truncateBytes(pingLines(summary, result));
 }
 
 /** The body for several bases: the total, and those of the bases that have something to tell. */
 export function pingBodyOfAll(total: string, results: readonly { summary: string; result: RunResult }[]): string {
-  return cutToBytes(linesOfAll(total, results));
+  return truncateBytes(linesOfAll(total, results));
 }
 
 function* linesOfAll(total: string, results: Parameters<typeof pingBodyOfAll>[1]): Iterable<string> {
@@ -56,7 +56,7 @@ function* pingLines(summary: string, { report, trouble, runId, exitCode }: RunRe
   }
 }
 
-function cutToBytes(lines: Iterable<string>): string {
+function truncateBytes(lines: Iterable<string>): string {
   const note = "… cut off here\n";
   let room = MOST_BYTES - Buffer.byteLength(note);
   const shown: string[] = [];
@@ -76,7 +76,7 @@ export function chatBodies(pending: readonly Pending[], { baseId, runId }: RunRe
   const head = `stuck-jobs, base ${baseId}, run ${runId}:`;
   const lines = pending.map(({ at, text }) => {
     const late = now - at > 60_000 ? `${new Date(at).toISOString().slice(0, 16)}Z: ` : "";
-    return harmless(`• ${late}${text}`).slice(0, MOST_CHARACTERS - head.length - 1);
+    return escapeMentions(`• ${late}${text}`).slice(0, MOST_CHARACTERS - head.length - 1);
   });
   const texts: string[] = [];
   for (const line of lines) {
@@ -88,6 +88,6 @@ export function chatBodies(pending: readonly Pending[], { baseId, runId }: RunRe
 }
 
 /** Names and words from the base must not call people (`<!channel>`, `@everyone`) or make links. */
-function harmless(text: string): string {
+function escapeMentions(text: string): string {
   return text.replaceAll("\n", " ").replaceAll("<", "‹").replaceAll(">", "›").replaceAll("@", "@\u200b");
 }

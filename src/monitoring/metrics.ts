@@ -88,7 +88,7 @@ export function renderMetrics(result: RunResult, before: string): string {
 export function renderAllMetrics(results: readonly RunResult[], before: string): string {
   const old = samplesIn(before);
   const swept = new Set(results.map(({ baseId }) => baseId));
-  const beside = new Set(results.flatMap((result) => result.beside).filter((id) => !swept.has(id)));
+  const beside = new Set(results.flatMap((result) => result.otherBases).filter((id) => !swept.has(id)));
   return METRICS.map((metric) => {
     const { name, type, help } = metric;
     const values = new Map<string, number>();

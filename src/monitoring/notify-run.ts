@@ -2,13 +2,13 @@ import { isDeepStrictEqual } from "node:util";
 import type { Env } from "../config/env/environment.ts";
 import type { WatchingSettings } from "../config/resolve/monitoring.ts";
 import type { Clock } from "../core/ports/ports.ts";
-import { readWhole, replaceFile } from "./atomic-file.ts";
+import { readFileOrEmpty, replaceFile } from "./atomic-file.ts";
 import { changesSince } from "./changes.ts";
 import { chatBodies, pingBody, pingUrl } from "./messages.ts";
 import { renderAllMetrics } from "./metrics.ts";
-import { DEFAULT_PATIENCE, type Letter, type Sent, send } from "./post.ts";
+import { DEFAULT_POST_POLICY, type Message, type Sent, send } from "./post.ts";
 import type { RunResult } from "./run-result.ts";
-import { NOTHING_TOLD, readState, type State, stateFileOf, writeState } from "./state.ts";
+import { EMPTY_STATE, readState, type State, stateFileOf, writeState } from "./state.ts";
 
 /** What watching needs of the program around it. */
 export interface Surroundings {
@@ -29,13 +29,13 @@ export interface Watch {
 }
 
 /** Tells those who watch that a run begins, in its shadow. */
-export function watchRun(settings: WatchingSettings, surroundings: Surroundings): Watch {
+export function monitorRun(settings: WatchingSettings, surroundings: Surroundings): Watch {
   const start = settings.pingUrl === null ? null : pingStart(settings.pingUrl, surroundings);
   return {
     async finished(result, summary) {
       const { metricsFile, pingUrl: url, notifyUrl } = settings;
       await Promise.all([
-        metricsFile === null ? null : keepMetrics(metricsFile, [result], surroundings),
+        metricsFile === null ? null : writeMetrics(metricsFile, [result], surroundings),
         url === null || start === null
           ? null
           : pingEnd(url, start, result.exitCode, pingBody(summary, result), surroundings),
@@ -46,14 +46,14 @@ export function watchRun(settings: WatchingSettings, surroundings: Surroundings)
 }
 
 /** Writes the metrics of one base, or of several, into a file. */
-export async function keepMetrics(
+export async function writeMetrics(
   path: string,
   results: readonly RunResult[],
   { warn }: Pick<Surroundings, "warn">,
 ): Promise<void> {
   try {
     // node_exporter runs as another user.
-    await replaceFile(path, renderAllMetrics(results, await readWhole(path)), 0o644);
+    await replaceFile(path, renderAllMetrics(results, await readFileOrEmpty(path)), 0o644);
   } catch (error) {
     warn(`the metrics could not be written: ${wordsOf(error)}`);
   }
@@ -111,7 +111,7 @@ function ping(
   cut?: AbortSignal,
 ): Promise<Sent> {
   const letter = { url: pingUrl(url, kind), body: redact(body), contentType: "text/plain; charset=utf-8" };
-  return send(letter, { ...DEFAULT_PATIENCE, clock, signal, ...(cut === undefined ? {} : { cut }) });
+  return send(letter, { ...DEFAULT_POST_POLICY, clock, signal, ...(cut === undefined ? {} : { cut }) });
 }
 
 /**
@@ -138,8 +138,8 @@ export async function notify(
   const bodies = chatBodies(pending, result, clock.now());
   let taken = true;
   for (const body of bodies) {
-    const letter: Letter = { url, body, contentType: "application/json" };
-    const sent = await send(letter, { ...DEFAULT_PATIENCE, clock, signal });
+    const letter: Message = { url, body, contentType: "application/json" };
+    const sent = await send(letter, { ...DEFAULT_POST_POLICY, clock, signal });
     if (sent.kind === "failed") {
       taken = false;
       warn(`the notification was not taken, the next run tries again: ${sent.detail}`);
@@ -158,7 +158,7 @@ const MOST_PENDING = 50;
 /** The state file as far as it can be used: without it messages come again, but they come. */
 function openMemory(path: string) {
   let trouble: string | null = null;
-  let kept: State = NOTHING_TOLD;
+  let kept: State = EMPTY_STATE;
   return {
     async read(): Promise<State> {
       try {

@@ -1,6 +1,6 @@
 import type { WatchingSettings } from "../config/resolve/monitoring.ts";
 import { pingBodyOfAll } from "./messages.ts";
-import { keepMetrics, notify, pingEnd, pingStart, type Start, type Surroundings } from "./notify-run.ts";
+import { notify, pingEnd, pingStart, type Start, type Surroundings, writeMetrics } from "./notify-run.ts";
 import type { RunResult } from "./run-result.ts";
 
 /** What came of one base. */
@@ -22,7 +22,7 @@ export interface WatchAll {
 }
 
 /** One ping for all, the metrics of all in their files, and the changes of each base as of a run of its own. */
-export function watchAll(pingUrl: string | null, surroundings: Surroundings): WatchAll {
+export function monitorRuns(pingUrl: string | null, surroundings: Surroundings): WatchAll {
   let start: Start | null = null;
   return {
     begun() {
@@ -48,7 +48,7 @@ async function keepAllMetrics(results: readonly BaseResult[], surroundings: Surr
     if (watching.metricsFile === null) continue;
     files.set(watching.metricsFile, [...(files.get(watching.metricsFile) ?? []), result]);
   }
-  await Promise.all([...files].map(([file, its]) => keepMetrics(file, its, surroundings)));
+  await Promise.all([...files].map(([file, its]) => writeMetrics(file, its, surroundings)));
 }
 
 /** One after the other, as chats have limits too. Who takes nothing is not tried for the further bases: it would take minutes. */

@@ -4,7 +4,7 @@ import type { Duration } from "../core/domain/job.ts";
 import type { Clock } from "../core/ports/ports.ts";
 
 /** Something to be posted. The URL is a secret: whoever has it can post too. */
-export interface Letter {
+export interface Message {
   readonly url: string;
   readonly body: string;
   readonly contentType: string;
@@ -14,7 +14,7 @@ export interface Letter {
 export type Sent = { readonly kind: "sent" } | { readonly kind: "failed"; readonly detail: string };
 
 /** How long and how often it is tried. */
-export interface Patience {
+export interface PostPolicy {
   readonly clock: Clock;
   /** After this signal nothing is tried again; what is under way goes on. */
   readonly signal: AbortSignal;
@@ -27,13 +27,13 @@ export interface Patience {
 }
 
 /** Three attempts of ten seconds. */
-export const DEFAULT_PATIENCE: Pick<Patience, "limit" | "pauses"> = { limit: 10_000, pauses: [1_000, 3_000] };
+export const DEFAULT_POST_POLICY: Pick<PostPolicy, "limit" | "pauses"> = { limit: 10_000, pauses: [1_000, 3_000] };
 
 /**
  * Posts a letter; tries again what may go better another time. Never throws. Redirects are not followed: an address
  * that answers with one is wrong, and a POST may not be repeated elsewhere.
  */
-export async function send(letter: Letter, { clock, signal, cut, limit, pauses }: Patience): Promise<Sent> {
+export async function send(letter: Message, { clock, signal, cut, limit, pauses }: PostPolicy): Promise<Sent> {
   let answer = await post(letter, limit, cut);
   for (const pause of pauses) {
     if (answer.kind === "sent" || answer.lasting || signal.aborted) break;
@@ -53,7 +53,7 @@ type Answer =
   | { readonly kind: "sent" }
   | { readonly kind: "failed"; readonly detail: string; readonly lasting: boolean };
 
-function post({ url, body, contentType }: Letter, limit: Duration, cut?: AbortSignal): Promise<Answer> {
+function post({ url, body, contentType }: Message, limit: Duration, cut?: AbortSignal): Promise<Answer> {
   const payload = Buffer.from(body);
   const timer = AbortSignal.timeout(limit);
   return new Promise((resolve) => {

@@ -6,7 +6,7 @@ export interface RunResult {
   readonly runId: string;
   readonly baseId: string;
   /** The ids of bases that are configured beside it. */
-  readonly beside: readonly string[];
+  readonly otherBases: readonly string[];
   readonly version: string;
   /** Names of the operations that are configured. */
   readonly operations: readonly string[];
@@ -16,16 +16,16 @@ export interface RunResult {
   /** Null where the listing was not finished: then nothing is known of the jobs. */
   readonly report: Report | null;
   /** What cannot be used just now, in its own words. */
-  readonly trouble: Trouble | null;
+  readonly trouble: Outage | null;
   /** Whether SIGINT or SIGTERM cut the run short. */
   readonly stopped: boolean;
   readonly exitCode: number;
 }
 
 /** What a run cannot do without. */
-export type Need = "Airtable" | "storage" | "journal";
+export type Dependency = "Airtable" | "storage" | "journal";
 
-export interface Trouble {
-  readonly need: Need;
+export interface Outage {
+  readonly need: Dependency;
   readonly detail: string;
 }

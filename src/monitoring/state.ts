@@ -1,18 +1,18 @@
 import { dirname, join } from "node:path";
 import * as z from "zod";
 import type { Env } from "../config/env/environment.ts";
-import { stateFolderOf } from "../config/env/state-folder.ts";
-import { privateFolder, readWhole, replaceFile } from "./atomic-file.ts";
-import { ALL_WELL, type Conditions } from "./changes.ts";
+import { stateDirectory } from "../config/env/state-folder.ts";
+import { privateFolder, readFileOrEmpty, replaceFile } from "./atomic-file.ts";
+import { type AlertState, NO_ALERTS } from "./changes.ts";
 import type { Pending } from "./messages.ts";
 
 /** What is kept from run to run: what was told, and what could not be told yet. */
 export interface State {
-  readonly conditions: Conditions;
+  readonly conditions: AlertState;
   readonly pending: readonly Pending[];
 }
 
-export const NOTHING_TOLD: State = { conditions: ALL_WELL, pending: [] };
+export const EMPTY_STATE: State = { conditions: NO_ALERTS, pending: [] };
 
 const schema = z.object({
   schema: z.literal("stuck-jobs/watching@1"),
@@ -20,7 +20,7 @@ const schema = z.object({
     braked: z.array(z.string()),
     undecidedRuns: z.int().min(0),
     manyFailed: z.boolean(),
-    down: z.array(
+    outages: z.array(
       z.object({ need: z.enum(["Airtable", "storage", "journal"]), since: z.number(), runs: z.int().min(1) }),
     ),
     undelivered: z.array(z.string()),
@@ -30,17 +30,17 @@ const schema = z.object({
 
 /** The file of a base. */
 export function stateFileOf(baseId: string, env: Env): string {
-  return join(stateFolderOf(env), `${baseId}.json`);
+  return join(stateDirectory(env), `${baseId}.json`);
 }
 
 /** Reads the state. A file that is missing or broken is none: then what is wrong is told again rather than not at all. */
 export async function readState(path: string): Promise<State> {
-  const text = await readWhole(path);
+  const text = await readFileOrEmpty(path);
   try {
     const { conditions, pending } = schema.parse(JSON.parse(text));
     return { conditions, pending };
   } catch (error) {
-    if (error instanceof SyntaxError || error instanceof z.ZodError) return NOTHING_TOLD;
+    if (error instanceof SyntaxError || error instanceof z.ZodError) return EMPTY_STATE;
     throw error;
   }
 }

@@ -1,14 +1,14 @@
 import { setMaxListeners } from "node:events";
 import pLimit from "p-limit";
 import type { Clock } from "../core/ports/ports.ts";
-import { createWire, type Reply, type WireRequest } from "../http/client.ts";
-import { persist, type Settled, type Transient } from "../http/retry.ts";
-import { untilAborted } from "../http/timeout.ts";
+import { createHttpClient, type HttpResponse, type WireRequest } from "../http/client.ts";
+import { type Final, retry, type Transient } from "../http/retry.ts";
+import { abortable } from "../http/timeout.ts";
 import { header, isRedirect } from "../storage/classify-response.ts";
-import { whither } from "../storage/redirects.ts";
+import { redirectTarget } from "../storage/redirects.ts";
 
 /** What a provider is asked. `body` is sent as JSON. */
-export interface Question {
+export interface ProviderRequest {
   readonly method: "GET" | "POST";
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
@@ -20,14 +20,14 @@ export interface Question {
 }
 
 /** An answer in JSON, of whatever status, or none that says anything. `detail` is for people and holds no secret. */
-export type Answered =
+export type ProviderResponse =
   | { readonly kind: "json"; readonly status: number; readonly body: unknown; readonly detail: string }
   | { readonly kind: "nothing"; readonly detail: string };
 
 /** Asks a provider over kept connections. */
-export interface Exchange {
+export interface ProviderClient {
   /** Never throws but for the signal's reason. */
-  ask(question: Question, signal: AbortSignal): Promise<Answered>;
+  ask(question: ProviderRequest, signal: AbortSignal): Promise<ProviderResponse>;
   /** Requests that were sent, repeats included. */
   requests(): number;
   close(): Promise<void>;
@@ -50,28 +50,31 @@ const DEFAULT_MAX_BYTES = 1024 * 1024;
 /** What a server says when another time may be better; NCA's 500 may mean that a state was just being written. */
 const TRANSIENT = [408, 425, 429, 500, 502, 503, 504];
 
-export function createExchange({ concurrency, clock, random, timeouts }: ExchangeOptions): Exchange {
+export function createExchange({ concurrency, clock, random, timeouts }: ExchangeOptions): ProviderClient {
   const { connect, answer, total } = timeouts ?? DEFAULT_TIMEOUTS;
   const slot = pLimit(concurrency);
-  const wire = createWire({ connections: concurrency, connectLimit: connect, answerLimit: answer });
+  const wire = createHttpClient({ connections: concurrency, connectLimit: connect, answerLimit: answer });
   return {
     async ask(question, signal) {
       signal.throwIfAborted();
       // One signal serves all questions of a sweep; above ten listeners Node 20 prints a warning, which cron mails.
       setMaxListeners(0, signal);
       const patience = { clock, random, attempts: question.attempts ?? DEFAULT_ATTEMPTS, total };
-      const work = () => persist<Answered>(patience, (inTime) => askOnce(question, inTime), nothing, signal);
-      return await untilAborted(slot(work), signal);
+      const work = () => retry<ProviderResponse>(patience, (inTime) => askOnce(question, inTime), noAnswer, signal);
+      return await abortable(slot(work), signal);
     },
     requests: wire.sent,
     close: wire.close,
   };
 
-  async function askOnce(question: Question, signal: AbortSignal): Promise<Settled<Answered> | Transient<Answered>> {
+  async function askOnce(
+    question: ProviderRequest,
+    signal: AbortSignal,
+  ): Promise<Final<ProviderResponse> | Transient<ProviderResponse>> {
     const reply = await wire.send(requestOf(question), signal);
     if (reply.kind === "failure") {
-      const finding = nothing(reply.detail);
-      return reply.lasting ? { kind: "settled", finding } : { kind: "transient", finding, retryAfter: null };
+      const finding = noAnswer(reply.detail);
+      return reply.permanent ? { kind: "settled", finding } : { kind: "transient", finding, retryAfter: null };
     }
     const finding = read(reply, question.url);
     if (!TRANSIENT.includes(reply.status)) return { kind: "settled", finding };
@@ -79,28 +82,28 @@ export function createExchange({ concurrency, clock, random, timeouts }: Exchang
   }
 }
 
-function requestOf({ method, url, headers, body, maxBytes = DEFAULT_MAX_BYTES }: Question): WireRequest {
+function requestOf({ method, url, headers, body, maxBytes = DEFAULT_MAX_BYTES }: ProviderRequest): WireRequest {
   const accepting = { accept: "application/json", ...headers };
   if (body === undefined) return { method, url, headers: accepting, maxBytes };
   const typed = { "content-type": "application/json", ...accepting };
   return { method, url, headers: typed, body: JSON.stringify(body), maxBytes };
 }
 
-function nothing(detail: string): Answered {
+function noAnswer(detail: string): ProviderResponse {
   return { kind: "nothing", detail };
 }
 
 /** Redirects are not followed: what is sent along holds a key, which is for nobody else. */
-function read(reply: Reply, url: URL): Answered {
+function read(reply: HttpResponse, url: URL): ProviderResponse {
   const detail = `HTTP ${reply.status}`;
-  if (isRedirect(reply)) return nothing(`${detail}${whither(url, reply)}, which is not followed`);
-  if (!reply.whole) return nothing(`${detail}, longer than is read of an answer`);
+  if (isRedirect(reply)) return noAnswer(`${detail}${redirectTarget(url, reply)}, which is not followed`);
+  if (!reply.whole) return noAnswer(`${detail}, longer than is read of an answer`);
   try {
     return { kind: "json", status: reply.status, body: JSON.parse(reply.body.toString("utf8")), detail };
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     const type = (header(reply, "content-type") ?? "").split(";", 1).join().trim();
     const what = /^[\w.+-]+\/[\w.+-]+$/.test(type) && !/json/.test(type) ? ` but ${type}` : "";
-    return nothing(`${detail}, no JSON${what}`);
+    return noAnswer(`${detail}, no JSON${what}`);
   }
 }

@@ -8,7 +8,7 @@ const QUERY = /(\bhttps?:\/\/[^\s?"'<>]+)\?[^\s"'<>]+/g;
  * A provider's own reason as a text for people: without what signs a URL, without control characters but line ends,
  * and not too long. Null where it gave none; what is no text is given as JSON.
  */
-export function reasonOf(given: unknown): string | null {
+export function toErrorText(given: unknown): string | null {
   if (given === null || given === undefined || given === false || given === 0) return null;
   const text = typeof given === "string" ? given : JSON.stringify(given);
   const plain = text
@@ -26,7 +26,7 @@ export function quoted(word: string): string {
 }
 
 /** The text where it is a URL of http or https; null for all else. */
-export function urlIn(value: unknown): string | null {
+export function asUrl(value: unknown): string | null {
   if (typeof value !== "string" || !URL.canParse(value)) return null;
   return /^https?:$/.test(new URL(value).protocol) ? value : null;
 }

@@ -1,7 +1,7 @@
 import type { ProviderAnswer, ProviderStatus } from "../core/ports/ports.ts";
-import { type Answered, createExchange, type ExchangeOptions, type Question } from "./client.ts";
-import { quoted, reasonOf, urlIn } from "./error-text.ts";
-import { isObject, valueAt } from "./json-pointer.ts";
+import { createExchange, type ExchangeOptions, type ProviderRequest, type ProviderResponse } from "./client.ts";
+import { asUrl, quoted, toErrorText } from "./error-text.ts";
+import { isObject, resolvePointer } from "./json-pointer.ts";
 
 /** A provider as the configuration describes it. Templates hold `{externalId}`; pointers are JSON pointers (RFC 6901). */
 export interface HttpProviderOptions extends ExchangeOptions {
@@ -25,7 +25,7 @@ export interface HttpProviderOptions extends ExchangeOptions {
 }
 
 /** Asks what the configuration describes: one request a job, and a second where outputs lie elsewhere. */
-export function createHttpProvider(options: HttpProviderOptions): ProviderStatus & { close(): Promise<void> } {
+export function createGenericProvider(options: HttpProviderOptions): ProviderStatus & { close(): Promise<void> } {
   const exchange = createExchange(options);
   return {
     async ask(externalId, signal) {
@@ -34,7 +34,7 @@ export function createHttpProvider(options: HttpProviderOptions): ProviderStatus
       const { result } = options;
       if (answer.kind !== "succeeded" || result === undefined) return answer;
       const url = urlFrom(result.url, externalId);
-      const question: Question = { method: "GET", url, headers: options.headers };
+      const question: ProviderRequest = { method: "GET", url, headers: options.headers };
       return readResult(await exchange.ask(question, signal), result.failedStatus, answer.detail, options);
     },
     requests: exchange.requests,
@@ -42,9 +42,9 @@ export function createHttpProvider(options: HttpProviderOptions): ProviderStatus
   };
 }
 
-function questionOf({ method, url, headers, body }: HttpProviderOptions, externalId: string): Question {
+function questionOf({ method, url, headers, body }: HttpProviderOptions, externalId: string): ProviderRequest {
   const question = { method, url: urlFrom(url, externalId), headers };
-  return body === undefined ? question : { ...question, body: filled(body, externalId) };
+  return body === undefined ? question : { ...question, body: fillTemplate(body, externalId) };
 }
 
 function urlFrom(template: string, externalId: string): URL {
@@ -52,37 +52,37 @@ function urlFrom(template: string, externalId: string): URL {
 }
 
 /** A body with the external id in its texts. Keys are left as they are. */
-function filled(template: unknown, externalId: string): unknown {
+function fillTemplate(template: unknown, externalId: string): unknown {
   if (typeof template === "string") return template.replaceAll("{externalId}", externalId);
-  if (Array.isArray(template)) return template.map((each: unknown) => filled(each, externalId));
+  if (Array.isArray(template)) return template.map((each: unknown) => fillTemplate(each, externalId));
   if (!isObject(template)) return template;
-  return Object.fromEntries(Object.entries(template).map(([key, value]) => [key, filled(value, externalId)]));
+  return Object.fromEntries(Object.entries(template).map(([key, value]) => [key, fillTemplate(value, externalId)]));
 }
 
-function readState(answered: Answered, options: HttpProviderOptions): ProviderAnswer {
+function readState(answered: ProviderResponse, options: HttpProviderOptions): ProviderAnswer {
   const refusal = refusalOf(answered, options.forgottenStatus);
   if (refusal !== null || answered.kind === "nothing") return refusal ?? unknown(answered.detail);
   const { body, detail } = answered;
-  const found = valueAt(body, options.state);
+  const found = resolvePointer(body, options.state);
   if (typeof found !== "string" && typeof found !== "number" && typeof found !== "boolean") {
     return unknown(`${detail}, without a state`);
   }
   const state = String(found);
   const { running, succeeded, failed } = options.states;
   const reason = reasonAt(body, options.error);
-  if (running.includes(state)) return { kind: "running", detail: state, herd: null };
+  if (running.includes(state)) return { kind: "running", detail: state, worker: null };
   if (failed.includes(state)) return failure(reason, state);
   if (!succeeded.includes(state)) return unknown(`state ${quoted(state)}, which is not known`);
-  const urls = options.result === undefined ? urlsAt(body, options.output) : [];
+  const urls = options.result === undefined ? readUrls(body, options.output) : [];
   if (urls === null) return unknown(`${state}, with an output that is no URL`);
   // fal calls a job COMPLETED that came to an error: done, with a reason in words and without an output, is not done well.
   const words = firstAt(body, options.error);
   if (urls.length === 0 && typeof words === "string") return failure(reason, `${state}, with an error`);
-  return { kind: "succeeded", urls, detail: state, herd: null };
+  return { kind: "succeeded", urls, detail: state, worker: null };
 }
 
 function readResult(
-  answered: Answered,
+  answered: ProviderResponse,
   failedStatus: readonly number[],
   state: string,
   options: HttpProviderOptions,
@@ -98,27 +98,27 @@ function readResult(
   if (refusal !== null || answered.kind === "nothing") {
     return { ...(refusal ?? unknown(answered.detail)), detail: `${state}, but its result answers ${answered.detail}` };
   }
-  const urls = urlsAt(answered.body, options.output);
+  const urls = readUrls(answered.body, options.output);
   return urls === null
     ? unknown(`${state}, with an output that is no URL`)
-    : { kind: "succeeded", urls, detail: state, herd: null };
+    : { kind: "succeeded", urls, detail: state, worker: null };
 }
 
 /** What a status other than a good one says; null for a good one, and where there was no answer at all. */
-function refusalOf(answered: Answered, forgottenStatus: readonly number[]): ProviderAnswer | null {
+function refusalOf(answered: ProviderResponse, forgottenStatus: readonly number[]): ProviderAnswer | null {
   if (answered.kind === "nothing" || (answered.status >= 200 && answered.status < 300)) return null;
   const { status, detail } = answered;
-  return forgottenStatus.includes(status) ? { kind: "forgotten", detail, herd: null } : unknown(detail);
+  return forgottenStatus.includes(status) ? { kind: "forgotten", detail, worker: null } : unknown(detail);
 }
 
 /** The outputs at the pointers, each a URL, a list of them, or objects that hold one; null where one is anything else. */
-function urlsAt(body: unknown, pointers: readonly string[] = []): readonly string[] | null {
+function readUrls(body: unknown, pointers: readonly string[] = []): readonly string[] | null {
   const urls: string[] = [];
   for (const pointer of pointers) {
-    const found = valueAt(body, pointer);
+    const found = resolvePointer(body, pointer);
     if (found === undefined || found === null) continue;
     for (const each of Array.isArray(found) ? found : [found]) {
-      const url = urlIn(isObject(each) ? each.url : each);
+      const url = asUrl(isObject(each) ? each.url : each);
       if (url === null) return null;
       if (!urls.includes(url)) urls.push(url);
     }
@@ -128,17 +128,17 @@ function urlsAt(body: unknown, pointers: readonly string[] = []): readonly strin
 
 /** The first reason that is there. */
 function firstAt(body: unknown, pointers: readonly string[] = []): unknown {
-  return pointers.map((pointer) => valueAt(body, pointer)).find((found) => reasonOf(found) !== null);
+  return pointers.map((pointer) => resolvePointer(body, pointer)).find((found) => toErrorText(found) !== null);
 }
 
 function reasonAt(body: unknown, pointers: readonly string[] | undefined): string | null {
-  return reasonOf(firstAt(body, pointers));
+  return toErrorText(firstAt(body, pointers));
 }
 
 function failure(reason: string | null, detail: string): ProviderAnswer {
-  return { kind: "failed", error: reason ?? "failed, without a reason", detail, herd: null };
+  return { kind: "failed", error: reason ?? "failed, without a reason", detail, worker: null };
 }
 
 function unknown(detail: string): ProviderAnswer {
-  return { kind: "unknown", detail, herd: null };
+  return { kind: "unknown", detail, worker: null };
 }

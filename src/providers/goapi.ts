@@ -1,8 +1,8 @@
 import * as z from "zod";
 import type { ProviderAnswer, ProviderStatus } from "../core/ports/ports.ts";
-import { type Answered, createExchange, type ExchangeOptions } from "./client.ts";
-import { quoted, reasonOf, urlIn } from "./error-text.ts";
-import { isObject, valueAt } from "./json-pointer.ts";
+import { createExchange, type ExchangeOptions, type ProviderResponse } from "./client.ts";
+import { asUrl, quoted, toErrorText } from "./error-text.ts";
+import { isObject, resolvePointer } from "./json-pointer.ts";
 
 export interface GoapiOptions extends ExchangeOptions {
   /** With or without a slash at its end. */
@@ -39,10 +39,10 @@ export function createGoapi(options: GoapiOptions): ProviderStatus & { close(): 
   };
 }
 
-function read(answered: Answered, externalId: string): ProviderAnswer {
+function read(answered: ProviderResponse, externalId: string): ProviderAnswer {
   const { detail } = answered;
   if (answered.kind === "nothing") return unknown(detail);
-  if (answered.status === 404 && isObject(answered.body)) return { kind: "forgotten", detail, herd: null };
+  if (answered.status === 404 && isObject(answered.body)) return { kind: "forgotten", detail, worker: null };
   if (answered.status === 401) return unknown(`${detail}, GOAPI_API_KEY is refused`);
   const checked = answered.status === 200 ? answer.safeParse(answered.body) : null;
   if (checked === null || !checked.success) return unknown(`${detail}, in another form than GoAPI's`);
@@ -52,14 +52,14 @@ function read(answered: Answered, externalId: string): ProviderAnswer {
 
 function readTask({ status, output, error }: Task): ProviderAnswer {
   const state = status.toLowerCase();
-  const reason = reasonOf(error?.message) ?? reasonOf(error?.raw_message);
-  if (AT_WORK.includes(state)) return { kind: "running", detail: state, herd: null };
+  const reason = toErrorText(error?.message) ?? toErrorText(error?.raw_message);
+  if (AT_WORK.includes(state)) return { kind: "running", detail: state, worker: null };
   if (state === "failed")
-    return { kind: "failed", error: reason ?? "failed, without a reason", detail: state, herd: null };
+    return { kind: "failed", error: reason ?? "failed, without a reason", detail: state, worker: null };
   if (state !== "completed") return unknown(`state ${quoted(status)}, which is not known`);
   const urls = outputsOf(output);
   if (urls.length === 0 && reason !== null) return unknown("completed, with an error and without an output");
-  return { kind: "succeeded", urls, detail: state, herd: null };
+  return { kind: "succeeded", urls, detail: state, worker: null };
 }
 
 /**
@@ -67,12 +67,12 @@ function readTask({ status, output, error }: Task): ProviderAnswer {
  * of the model's maker.
  */
 function outputsOf(output: unknown): readonly string[] {
-  const at = (pointer: string) => urlIn(valueAt(output, pointer));
+  const at = (pointer: string) => asUrl(resolvePointer(output, pointer));
   for (const pointer of ["/video_url", "/audio_url"]) {
     const url = at(pointer);
     if (url !== null) return [url];
   }
-  const works = valueAt(output, "/works");
+  const works = resolvePointer(output, "/works");
   const resources = (Array.isArray(works) ? works : []).flatMap((_, index) => {
     const url =
       at(`/works/${index}/video/resource_without_watermark`) ??
@@ -87,5 +87,5 @@ function outputsOf(output: unknown): readonly string[] {
 }
 
 function unknown(detail: string): ProviderAnswer {
-  return { kind: "unknown", detail, herd: null };
+  return { kind: "unknown", detail, worker: null };
 }

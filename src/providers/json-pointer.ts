@@ -12,7 +12,7 @@ export function isObject(value: unknown): value is JsonObject {
  * What a JSON pointer (RFC 6901) leads to in a document; undefined where there is nothing. Only what the document
  * itself holds is found: never what its objects inherit.
  */
-export function valueAt(document: unknown, pointer: string): unknown {
+export function resolvePointer(document: unknown, pointer: string): unknown {
   const steps = pointer.split("/").slice(1);
   return steps.reduce<unknown>((value, step) => member(value, unescaped(step)), document);
 }

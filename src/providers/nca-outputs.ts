@@ -1,4 +1,4 @@
-import { urlIn } from "./error-text.ts";
+import { asUrl } from "./error-text.ts";
 import { isObject } from "./json-pointer.ts";
 
 /**
@@ -8,16 +8,16 @@ import { isObject } from "./json-pointer.ts";
  */
 export function outputsOf(response: unknown): readonly string[] | null {
   if (response === null || response === undefined) return [];
-  if (typeof response === "string") return urlIn(response) === null ? [] : [response];
+  if (typeof response === "string") return asUrl(response) === null ? [] : [response];
   if (Array.isArray(response)) {
-    const urls = response.map((entry: unknown) => (isObject(entry) ? urlIn(entry.file_url) : urlIn(entry)));
+    const urls = response.map((entry: unknown) => (isObject(entry) ? asUrl(entry.file_url) : asUrl(entry)));
     return urls.every((url) => url !== null) ? urls : null;
   }
   if (!isObject(response)) return null;
-  const named = urlIn(response.file_url) ?? urlIn(response.url);
+  const named = asUrl(response.file_url) ?? asUrl(response.url);
   if (named !== null) return [named];
   return Object.entries(response).flatMap(([key, value]) => {
-    const url = key.endsWith("_url") ? urlIn(value) : null;
+    const url = key.endsWith("_url") ? asUrl(value) : null;
     return url === null ? [] : [url];
   });
 }

@@ -1,8 +1,8 @@
 import * as z from "zod";
 import type { ProviderAnswer, ProviderStatus } from "../core/ports/ports.ts";
-import { untilAborted } from "../http/timeout.ts";
-import { type Answered, createExchange, type ExchangeOptions } from "./client.ts";
-import { quoted, reasonOf } from "./error-text.ts";
+import { abortable } from "../http/timeout.ts";
+import { createExchange, type ExchangeOptions, type ProviderResponse } from "./client.ts";
+import { quoted, toErrorText } from "./error-text.ts";
 import { outputsOf } from "./nca-outputs.ts";
 
 export interface NcaOptions extends ExchangeOptions {
@@ -30,7 +30,7 @@ const list = envelope.extend({ response: z.record(z.string(), z.string()) });
 const id = z.union([z.string(), z.number()]).nullish();
 
 /** What is kept of a job (`log_job_status`): `response` is the body of its webhook, once it is done. */
-const kept = z.object({
+const jobRecord = z.object({
   job_status: z.string(),
   job_id: z.string().nullish(),
   queue_id: id,
@@ -44,7 +44,7 @@ const kept = z.object({
     })
     .nullish(),
 });
-type Kept = z.output<typeof kept>;
+type NcaJob = z.output<typeof jobRecord>;
 
 const notFound = z.object({ message: z.union([z.string(), z.object({ error: z.string() })]) });
 
@@ -62,9 +62,9 @@ export function createNca(options: NcaOptions): ProviderStatus & { close(): Prom
     async ask(externalId, signal) {
       signal.throwIfAborted();
       listing ??= listStates(signal);
-      const states = await untilAborted(listing, signal);
+      const states = await abortable(listing, signal);
       const state = states.get(externalId);
-      if (state !== undefined && AT_WORK.includes(state)) return { kind: "running", detail: state, herd: null };
+      if (state !== undefined && AT_WORK.includes(state)) return { kind: "running", detail: state, worker: null };
       return read(await post("job/status", { job_id: externalId }, signal), externalId);
     },
     requests: exchange.requests,
@@ -89,47 +89,49 @@ export function createNca(options: NcaOptions): ProviderStatus & { close(): Prom
     body: Readonly<Record<string, unknown>>,
     signal: AbortSignal,
     limits: { readonly maxBytes?: number; readonly attempts?: number } = {},
-  ): Promise<Answered> {
+  ): Promise<ProviderResponse> {
     const url = new URL(`${baseUrl.replace(/\/+$/, "")}/v1/toolkit/${route}`);
     return exchange.ask({ method: "POST", url, headers: { "x-api-key": apiKey }, body, ...limits }, signal);
   }
 }
 
-function read(answered: Answered, externalId: string): ProviderAnswer {
+function read(answered: ProviderResponse, externalId: string): ProviderAnswer {
   if (answered.kind === "nothing") return unknown(answered.detail);
   const { status, body, detail } = answered;
   if (status === 404) {
-    return saysNotFound(body) ? { kind: "forgotten", detail: `${detail}, job not found`, herd: null } : unknown(detail);
+    return saysNotFound(body)
+      ? { kind: "forgotten", detail: `${detail}, job not found`, worker: null }
+      : unknown(detail);
   }
   if (status === 401) return unknown(`${detail}, NCA_API_KEY is refused`);
   const outer = status === 200 ? envelope.safeParse(body) : null;
   if (outer === null || !outer.success || outer.data.code !== 200) return unknown(detail);
-  const job = kept.safeParse(outer.data.response);
+  const job = jobRecord.safeParse(outer.data.response);
   if (!job.success) return unknown(`${detail}, in another form than NCA's`);
   return isOf(job.data, externalId) ? readJob(job.data) : unknown(`${detail}, of another job`);
 }
 
-function readJob(job: Kept): ProviderAnswer {
+function readJob(job: NcaJob): ProviderAnswer {
   const { job_status: state, response } = job;
-  const herd = herdOf(job);
-  if (AT_WORK.includes(state)) return { kind: "running", detail: state, herd };
-  if (state !== "done" && state !== "failed") return unknown(`state ${quoted(state)}, which is not known`, herd);
+  const worker = workerName(job);
+  if (AT_WORK.includes(state)) return { kind: "running", detail: state, worker };
+  if (state !== "done" && state !== "failed") return unknown(`state ${quoted(state)}, which is not known`, worker);
   const detail = response?.code === undefined ? state : `${state}, code ${response.code}`;
   if (response === null || response === undefined) {
     // Only a job that could not be started at all is "failed"; of one that is "done" the code has to tell.
     return state === "failed"
-      ? { kind: "failed", error: "failed, without a reason", detail, herd }
-      : unknown(detail, herd);
+      ? { kind: "failed", error: "failed, without a reason", detail, worker }
+      : unknown(detail, worker);
   }
   if (response.code >= 400 && response.code < 600) {
-    return { kind: "failed", error: reasonOf(response.message) ?? "failed, without a reason", detail, herd };
+    return { kind: "failed", error: toErrorText(response.message) ?? "failed, without a reason", detail, worker };
   }
   const urls = state === "done" && response.code === 200 ? outputsOf(response.response) : null;
-  return urls === null ? unknown(detail, herd) : { kind: "succeeded", urls, detail, herd };
+  return urls === null ? unknown(detail, worker) : { kind: "succeeded", urls, detail, worker };
 }
 
-function unknown(detail: string, herd: string | null = null): ProviderAnswer {
-  return { kind: "unknown", detail, herd };
+function unknown(detail: string, worker: string | null = null): ProviderAnswer {
+  return { kind: "unknown", detail, worker };
 }
 
 /** A 404 that NCA itself gave, and not a proxy, or a version that lacks the route. */
@@ -140,12 +142,12 @@ function saysNotFound(body: unknown): boolean {
   return (typeof message === "string" ? message : message.error) === "Job not found";
 }
 
-function isOf({ job_id: outer, response }: Kept, externalId: string): boolean {
+function isOf({ job_id: outer, response }: NcaJob, externalId: string): boolean {
   return [outer, response?.job_id].every((each) => each === null || each === undefined || each === externalId);
 }
 
 /** Workers are processes with a queue each; either number alone may be that of another machine's. */
-function herdOf({ process_id: process, queue_id: queue }: Kept): string | null {
+function workerName({ process_id: process, queue_id: queue }: NcaJob): string | null {
   if (queue === null || queue === undefined) return null;
   return process === null || process === undefined ? `queue ${queue}` : `queue ${queue} of process ${process}`;
 }

@@ -21,14 +21,14 @@ export interface Bucket {
   /** In the order in which a listing names them. */
   keys(): readonly string[];
   /** Who may not list is told 403 for what is missing; Spaces' default is "restricted". */
-  listing: "open" | "restricted";
+  visibility: "open" | "restricted";
 }
 
 /** Content is zeros, and no more of them are made than this. */
 const MAX_BODY_BYTES = 65_536;
 
 /** What one request is answered from. */
-interface Visit {
+interface BucketRequest {
   readonly request: Request;
   readonly bucketName: string;
   /** Sent with every answer. */
@@ -36,11 +36,11 @@ interface Visit {
 }
 
 /** An empty bucket that answers under `/{name}/{key}`. */
-export function createBucket({ name, listing }: { name: string; listing: "open" | "restricted" }): Bucket {
+export function createBucket({ name, visibility }: { name: string; visibility: "open" | "restricted" }): Bucket {
   const objects = new Map<string, StoredObject>();
   let count = 0;
   const bucket: Bucket = {
-    listing,
+    visibility,
     handle(request, now) {
       count += 1;
       const common = { "x-amz-request-id": requestId(count, now), date: new Date(now).toUTCString() };
@@ -55,7 +55,7 @@ export function createBucket({ name, listing }: { name: string; listing: "open" 
   return bucket;
 }
 
-function answer(bucket: Bucket, visit: Visit): Reply {
+function answer(bucket: Bucket, visit: BucketRequest): Reply {
   const { method, path } = visit.request;
   if (method !== "HEAD" && method !== "GET") return refusal(405, "MethodNotAllowed", visit);
   const place = locate(path);
@@ -65,7 +65,7 @@ function answer(bucket: Bucket, visit: Visit): Reply {
   if (place.key === "") return list(bucket, visit);
   const object = bucket.get(place.key);
   if (object !== undefined) return download(place.key, object, visit);
-  return bucket.listing === "open" ? refusal(404, "NoSuchKey", visit) : refusal(403, "AccessDenied", visit);
+  return bucket.visibility === "open" ? refusal(404, "NoSuchKey", visit) : refusal(403, "AccessDenied", visit);
 }
 
 /** Splits at the first slash after the bucket only: `/x` and `//x` are different keys. Null for a bad escape. */
@@ -79,7 +79,7 @@ function locate(path: string): { readonly bucket: string; readonly key: string }
   }
 }
 
-function download(key: string, object: StoredObject, visit: Visit): Reply {
+function download(key: string, object: StoredObject, visit: BucketRequest): Reply {
   const range = rangeOf(visit.request.headers.range, object.bytes);
   if (range === "unsatisfiable") {
     return withHeaders(refusal(416, "InvalidRange", visit), { "content-range": `bytes */${object.bytes}` });
@@ -116,8 +116,8 @@ function rangeOf(header: string | undefined, bytes: number): Range | "unsatisfia
 const MAX_KEYS = 1000;
 
 /** ListObjectsV2, which the gateway speaks beside the first version. The token is the last key of the page before. */
-function list(bucket: Bucket, visit: Visit): Reply {
-  if (bucket.listing === "restricted") return refusal(403, "AccessDenied", visit);
+function list(bucket: Bucket, visit: BucketRequest): Reply {
+  if (bucket.visibility === "restricted") return refusal(403, "AccessDenied", visit);
   const { query } = visit.request;
   const wanted = query.get("max-keys") ?? String(MAX_KEYS);
   if (!/^\d+$/.test(wanted)) return refusal(400, "InvalidArgument", visit);
@@ -160,14 +160,14 @@ function element(name: string, text: string): string {
   return `<${name}>${escaped(text)}</${name}>`;
 }
 
-function refusal(status: number, code: string, visit: Visit): Reply {
+function refusal(status: number, code: string, visit: BucketRequest): Reply {
   const where = `<BucketName>${escaped(visit.bucketName)}</BucketName>`;
   const id = visit.common["x-amz-request-id"];
   return xml(status, `<Error><Code>${code}</Code>${where}<RequestId>${id}</RequestId></Error>`, visit);
 }
 
 /** To a HEAD the gateway tells length and type of the text that it leaves out (measured on RGW 16.2). */
-function xml(status: number, content: string, { request, common }: Visit): Reply {
+function xml(status: number, content: string, { request, common }: BucketRequest): Reply {
   const body = `<?xml version="1.0" encoding="UTF-8"?>${content}`;
   const headers = {
     "content-length": String(Buffer.byteLength(body)),

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { type Base, createBase } from "./airtable/fake-airtable.ts";
+import { createBase, type FakeAirtable } from "./airtable/fake-airtable.ts";
 import { AIRTABLE_LIMIT } from "./airtable/rate-limit.ts";
 import { parseSchema } from "./airtable/schema.ts";
 import { type Chaos, type ChaosRules, createChaos } from "./chaos.ts";
@@ -62,7 +62,7 @@ export async function startSandbox({ stateFile, lateWebhook, port, chaos: wanted
   const { rules, log } = wanted ?? CALM;
   const chaos = createChaos(rules, log);
   const limit = { ...AIRTABLE_LIMIT, perSecond: rules.requestsPerSecond ?? AIRTABLE_LIMIT.perSecond };
-  const bucket = createBucket({ name: BUCKET, listing: "restricted" });
+  const bucket = createBucket({ name: BUCKET, visibility: "restricted" });
   const base = createBase({
     schema: parseSchema(schemaJson),
     baseId: BASE_ID,
@@ -187,7 +187,7 @@ function isReset({ method, body }: Request, stateFile: string): boolean {
 }
 
 /** What Airtable does on its own: fetches what was attached, and drops what it cannot get. */
-function fetchLater(base: Base, bucket: Bucket, storageUrl: string, chaos: Chaos, changed: () => void) {
+function fetchLater(base: FakeAirtable, bucket: Bucket, storageUrl: string, chaos: Chaos, changed: () => void) {
   let timer: NodeJS.Timeout | null = null;
   const now = () => {
     timer = null;
@@ -215,7 +215,7 @@ function listsJobs({ method, path }: Request): boolean {
 }
 
 /** The application's own handler: it delivers the file and completes the job. */
-function deliver(base: Base, { jobId, jobFields, targetTable, targetId, targetFields }: SeedWebhook): void {
+function deliver(base: FakeAirtable, { jobId, jobFields, targetTable, targetId, targetFields }: SeedWebhook): void {
   if (base.record("Jobs", jobId)?.fields.Status !== "processing") return;
   base.edit(targetTable, targetId, targetFields);
   base.edit("Jobs", jobId, jobFields);

@@ -18,22 +18,22 @@ export interface GuardOptions {
 }
 
 /** Keeps us from being sent by a provider to where nobody meant us to look. */
-export interface Guard {
+export interface HostAllowList {
   /** Why a URL is not to be asked for, in words for people; null for one that may be. Throws what `resolve` throws. */
   refusalOf(url: URL): Promise<string | null>;
   /** Leads connections to the addresses that were checked, and to no others, whatever the name means by then. */
   readonly lookup: LookupFunction;
 }
 
-export function createGuard({ outputHosts, allowPrivate, resolve = allAddresses }: GuardOptions): Guard {
+export function createGuard({ outputHosts, allowPrivate, resolve = allAddresses }: GuardOptions): HostAllowList {
   const checked = new Map<string, readonly Address[]>();
 
   return {
     async refusalOf(url) {
-      const host = bare(url.hostname);
+      const host = normalizeHost(url.hostname);
       if (!/^https?:$/.test(url.protocol)) return "not a URL of http or https";
       if (url.username !== "" || url.password !== "") return "a URL with user or password";
-      if (!outputHosts.some((allowed) => isUnder(host, bare(allowed)))) {
+      if (!outputHosts.some((allowed) => isSubdomainOf(host, normalizeHost(allowed)))) {
         return `${url.host} is not one of the provider's outputHosts`;
       }
       const addresses = isIP(host) === 0 ? await resolve(host) : [{ address: host, family: isIP(host) }];
@@ -47,7 +47,7 @@ export function createGuard({ outputHosts, allowPrivate, resolve = allAddresses 
     },
 
     lookup(host, options, callback) {
-      const [first, ...others] = checked.get(bare(host)) ?? [];
+      const [first, ...others] = checked.get(normalizeHost(host)) ?? [];
       if (first === undefined) callback(new Error(`${host} was not checked`), "", 0);
       else if (options.all) callback(null, [first, ...others]);
       else callback(null, first.address, first.family);
@@ -60,11 +60,11 @@ async function allAddresses(host: string): Promise<readonly Address[]> {
 }
 
 /** Without the brackets of an IPv6 address, and the dot that ends a full name. */
-function bare(host: string): string {
+function normalizeHost(host: string): string {
   return host.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "");
 }
 
 /** The host itself, or one under it. An address is nobody's subdomain. */
-function isUnder(host: string, allowed: string): boolean {
+function isSubdomainOf(host: string, allowed: string): boolean {
   return host === allowed || (isIP(host) === 0 && host.endsWith(`.${allowed}`));
 }

@@ -1,10 +1,10 @@
-import { toOrigin } from "./redirects.ts";
+import { withoutCdn } from "./redirects.ts";
 
 /** How a URL names the bucket: as the first segment of its path, or in its host. */
 export type Addressing = "path" | "virtual";
 
 /** The place where outputs lie, as S3's protocol sees it. */
-export interface Place {
+export interface BucketLocation {
   /** The bucket itself, which is what a listing asks for. Ends with a slash. */
   readonly bucket: URL;
   /** What every key begins with, percent-decoded: `""`, or a folder with its slash. */
@@ -33,8 +33,8 @@ const PROVIDERS: readonly RegExp[] = [
  * bucket is part of every key: in `https://phi-bucket.nyc3.digitaloceanspaces.com/phi-bucket`, which is how NCA names
  * its outputs, keys begin with `phi-bucket/`.
  */
-export function placeOf(baseUrl: string, addressing: Addressing | null): Place {
-  const base = toOrigin(new URL(baseUrl));
+export function parseBucketUrl(baseUrl: string, addressing: Addressing | null): BucketLocation {
+  const base = withoutCdn(new URL(baseUrl));
   const found = PROVIDERS.map((form) => form.exec(base.hostname)).find((match) => match !== null);
   // Of the trailing slashes one joins the file name, as `locate` does; further ones are part of the key.
   const path = `${base.pathname.replace(/\/$/, "")}/`.slice(1);
@@ -43,7 +43,7 @@ export function placeOf(baseUrl: string, addressing: Addressing | null): Place {
   return {
     bucket: new URL(`/${bucket}`, base),
     // An escape that is none is left as it is: the server will say what it thinks of it.
-    keyPrefix: decoded(path.slice(bucket.length)) ?? path.slice(bucket.length),
+    keyPrefix: safeDecode(path.slice(bucket.length)) ?? path.slice(bucket.length),
     region: regionOf(base.hostname, found),
   };
 }
@@ -54,7 +54,7 @@ function regionOf(hostname: string, host: RegExpExecArray | undefined): string {
 }
 
 /** Percent-decoded; null where that is not possible. */
-export function decoded(text: string): string | null {
+export function safeDecode(text: string): string | null {
   try {
     return decodeURIComponent(text);
   } catch (error) {

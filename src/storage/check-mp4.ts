@@ -1,11 +1,11 @@
 import type { Output } from "../core/domain/evidence.ts";
 import type { MediaCheck } from "../core/ports/ports.ts";
-import type { Reply } from "../http/client.ts";
-import type { Settled, Transient } from "../http/retry.ts";
+import type { HttpResponse } from "../http/client.ts";
+import type { Final, Transient } from "../http/retry.ts";
 import { header, isRedirect } from "./classify-response.ts";
 import { type Box, readBox } from "./mp4.ts";
 import { follow } from "./redirects.ts";
-import type { Ask, Range } from "./requests.ts";
+import type { BucketRequests, Range } from "./requests.ts";
 
 /** A file has about five; only one that is fragmented, which is made to be cut off anywhere, has more than these. */
 const MAX_BOXES = 64;
@@ -13,16 +13,16 @@ const MAX_BOXES = 64;
 /** The longest head of a box: its 64-bit size included. */
 const HEAD_BYTES = 16;
 
-type Attempt = Settled<MediaCheck> | Transient<MediaCheck>;
+type Attempt = Final<MediaCheck> | Transient<MediaCheck>;
 
 /** Bytes of the object, or what ends the check. */
-type Part = { readonly kind: "part"; readonly bytes: Buffer } | Attempt;
+type RangeResult = { readonly kind: "part"; readonly bytes: Buffer } | Attempt;
 
 /**
  * Walks the boxes at the top of an MP4 file with a request of a few bytes for each: whole if the last one ends within
  * the object, and `ftyp` and `moov` were among them. A worker that died leaves no `moov`, or an `mdat` without its end.
  */
-export async function checkOnce(ask: Ask, url: URL, output: Output, signal: AbortSignal): Promise<Attempt> {
+export async function checkMp4(ask: BucketRequests, url: URL, output: Output, signal: AbortSignal): Promise<Attempt> {
   const boxes: Box[] = [];
   for (let at = 0; at < output.bytes; ) {
     if (boxes.length === MAX_BOXES) return unknown(`more than ${MAX_BOXES} boxes: a fragmented file`);
@@ -41,11 +41,17 @@ export async function checkOnce(ask: Ask, url: URL, output: Output, signal: Abor
   return { kind: "settled", finding: { kind: "sound" } };
 }
 
-async function read(ask: Ask, url: URL, range: Range, output: Output, signal: AbortSignal): Promise<Part> {
+async function read(
+  ask: BucketRequests,
+  url: URL,
+  range: Range,
+  output: Output,
+  signal: AbortSignal,
+): Promise<RangeResult> {
   let at = url;
   for (let followed = 0; ; followed += 1) {
-    const reply = await ask.part(at, range, signal);
-    if (reply.kind === "failure") return reply.lasting ? unknown(reply.detail) : transient(reply.detail, null);
+    const reply = await ask.range(at, range, signal);
+    if (reply.kind === "failure") return reply.permanent ? unknown(reply.detail) : transient(reply.detail, null);
     if (!isRedirect(reply)) return readPart(reply, range, output);
     const next = follow(at, reply, followed);
     if (next.kind === "settled") return unknown(next.finding.detail);
@@ -53,7 +59,7 @@ async function read(ask: Ask, url: URL, range: Range, output: Output, signal: Ab
   }
 }
 
-function readPart(reply: Reply, range: Range, output: Output): Part {
+function readPart(reply: HttpResponse, range: Range, output: Output): RangeResult {
   const detail = `HTTP ${reply.status}`;
   if ([429, 500, 502, 503, 504].includes(reply.status)) return transient(detail, header(reply, "retry-after"));
   if (reply.status === 200) return unknown("the server does not read in parts");

@@ -1,29 +1,29 @@
-import type { Output, Sighting, UnknownCause } from "../core/domain/evidence.ts";
+import type { Output, ProbeResult, UnknownCause } from "../core/domain/evidence.ts";
 import type { Failure } from "../http/errors.ts";
-import type { Settled, Transient } from "../http/retry.ts";
+import type { Final, Transient } from "../http/retry.ts";
 
 /** An answer's status and headers; their names are in lower case. */
-export interface Answer {
+export interface StorageResponse {
   readonly kind: "answer";
   readonly status: number;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
 /** What an answer says, apart from the URL that was asked for. */
-export type Finding =
+export type ProbeOutcome =
   | { readonly result: "present"; readonly detail: string; readonly output: Omit<Output, "url"> }
   | { readonly result: "absent"; readonly detail: string }
   | { readonly result: "unknown"; readonly detail: string; readonly cause: UnknownCause };
 
-export type Reading =
-  | Settled<Finding>
-  | Transient<Finding>
+export type Classification =
+  | Final<ProbeOutcome>
+  | Transient<ProbeOutcome>
   | { readonly kind: "redirect" }
   /** There, but how large was not told: a ranged GET may tell. */
   | { readonly kind: "sizeless" };
 
 /** Reads the answer to a HEAD. Only a 404 that no cache gave is absence. */
-export function read(answer: Answer): Reading {
+export function classify(answer: StorageResponse): Classification {
   if (isRedirect(answer)) return { kind: "redirect" };
   const detail = `HTTP ${answer.status}`;
   switch (answer.status) {
@@ -53,36 +53,36 @@ export function read(answer: Answer): Reading {
   }
 }
 
-export function readFailure({ detail, lasting }: Failure): Settled<Finding> | Transient<Finding> {
+export function readFailure({ detail, permanent }: Failure): Final<ProbeOutcome> | Transient<ProbeOutcome> {
   const settled = unknown("unreachable", detail);
-  return lasting ? settled : { kind: "transient", finding: settled.finding, retryAfter: null };
+  return permanent ? settled : { kind: "transient", finding: settled.finding, retryAfter: null };
 }
 
 /** Reads what came back of `GET bytes=0-0` after `head` had told no size. */
 export function readMeasured(
-  head: Answer,
-  reply: Answer | Failure | Settled<Finding>,
-): Settled<Finding> | Transient<Finding> {
+  head: StorageResponse,
+  reply: StorageResponse | Failure | Final<ProbeOutcome>,
+): Final<ProbeOutcome> | Transient<ProbeOutcome> {
   if (reply.kind === "settled") return reply;
   if (reply.kind === "failure") return readFailure(reply);
-  const reading = read(reply);
+  const reading = classify(reply);
   if (reading.kind === "transient") return reading;
   const bytes = measured(reply);
   return bytes === null ? unknown("suspect", `HTTP ${head.status}, size not told`) : object(head, bytes);
 }
 
 /** After a redirect a "no" speaks of another place (S3: a wrong region): it says nothing of the one that was asked. */
-export function afterRedirect({ finding }: Settled<Finding>, host: string): Settled<Finding> {
+export function afterRedirect({ finding }: Final<ProbeOutcome>, host: string): Final<ProbeOutcome> {
   const isNo = finding.result === "absent" || (finding.result === "unknown" && finding.cause === "forbidden");
   return isNo ? unknown("redirected", `${finding.detail} after a redirect to ${host}`) : { kind: "settled", finding };
 }
 
 /** Whether the answer leads elsewhere. 300 and 304 to 306 do not. */
-export function isRedirect({ status }: Answer): boolean {
+export function isRedirect({ status }: StorageResponse): boolean {
   return [301, 302, 303, 307, 308].includes(status);
 }
 
-export function unknown(cause: UnknownCause, detail: string): Settled<Finding> {
+export function unknown(cause: UnknownCause, detail: string): Final<ProbeOutcome> {
   return { kind: "settled", finding: { result: "unknown", cause, detail } };
 }
 
@@ -90,7 +90,7 @@ export function unknown(cause: UnknownCause, detail: string): Settled<Finding> {
  * What was found, with where. Written out, since a sweep may hold 50,000 of these: V8 gives each object that is spread
  * into another a shape of its own, which takes more than what is in it.
  */
-export function sighted(url: string, finding: Finding, detail = finding.detail): Sighting {
+export function toProbeResult(url: string, finding: ProbeOutcome, detail = finding.detail): ProbeResult {
   switch (finding.result) {
     case "present": {
       const { bytes, contentType, etag, lastModified } = finding.output;
@@ -104,19 +104,19 @@ export function sighted(url: string, finding: Finding, detail = finding.detail):
 }
 
 /** The first value of a header, or null. */
-export function header(answer: Answer, name: string): string | null {
+export function header(answer: StorageResponse, name: string): string | null {
   const value = answer.headers[name];
   return (typeof value === "string" ? value : value?.[0]) ?? null;
 }
 
-function readObject(answer: Answer): Reading {
+function readObject(answer: StorageResponse): Classification {
   const bytes = answer.status === 206 ? rangeTotal(answer) : contentLength(answer);
   if (isMarkup(mediaType(answer)) || bytes !== null) return object(answer, bytes ?? 0);
   return { kind: "sizeless" };
 }
 
 /** What is there: an output, or something that cannot be one. NCA sets no content type, so none is demanded. */
-function object(answer: Answer, bytes: number): Settled<Finding> {
+function object(answer: StorageResponse, bytes: number): Final<ProbeOutcome> {
   const detail = `HTTP ${answer.status}`;
   const type = mediaType(answer);
   if (isMarkup(type)) return unknown("suspect", `${detail}, ${type}`);
@@ -135,12 +135,12 @@ function isMarkup(type: string): boolean {
   return /^(text\/html|application\/xhtml\+xml|application\/xml|text\/xml|application\/json)$/.test(type);
 }
 
-function mediaType(answer: Answer): string {
+function mediaType(answer: StorageResponse): string {
   return (header(answer, "content-type") ?? "").split(";", 1).join().trim().toLowerCase();
 }
 
 /** A CDN keeps a 404 for minutes; Cloudflare, CloudFront and Varnish each tell in their own header. */
-function isFromCache(answer: Answer): boolean {
+function isFromCache(answer: StorageResponse): boolean {
   const age = header(answer, "age");
   return (
     (age !== null && Number(age) !== 0) ||
@@ -150,7 +150,7 @@ function isFromCache(answer: Answer): boolean {
 }
 
 /** The whole size as a ranged GET tells it; a server that ignores ranges answers 200 with the whole length. */
-function measured(answer: Answer): number | null {
+function measured(answer: StorageResponse): number | null {
   switch (answer.status) {
     case 206:
     case 416: // An empty object has no first byte: `bytes */0`.
@@ -162,11 +162,11 @@ function measured(answer: Answer): number | null {
   }
 }
 
-function rangeTotal(answer: Answer): number | null {
+function rangeTotal(answer: StorageResponse): number | null {
   return size(/^bytes (?:\d+-\d+|\*)\/(\d+)$/.exec(header(answer, "content-range") ?? "")?.[1] ?? null);
 }
 
-function contentLength(answer: Answer): number | null {
+function contentLength(answer: StorageResponse): number | null {
   return size(header(answer, "content-length"));
 }
 

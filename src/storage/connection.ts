@@ -1,14 +1,14 @@
 import pLimit, { type LimitFunction } from "p-limit";
 import type { Clock } from "../core/ports/ports.ts";
-import { createWire, type Wire } from "../http/client.ts";
-import { createPace } from "../http/rate-limit.ts";
+import { createHttpClient, type HttpClient } from "../http/client.ts";
+import { createRateLimiter } from "../http/rate-limit.ts";
 
 /** The way to one storage: how many looks at the same time, at which pace, over which connections. */
-export interface Lane {
-  readonly slot: LimitFunction;
+export interface StorageConnection {
+  readonly limiter: LimitFunction;
   /** Waits until a request may go. */
   readonly turn: (signal: AbortSignal) => Promise<void>;
-  readonly wire: Wire;
+  readonly wire: HttpClient;
 }
 
 export interface LaneOptions {
@@ -21,19 +21,19 @@ export interface LaneOptions {
 }
 
 /** Opens a lane. Nothing is connected before the first look. */
-export function openLane({ concurrency, requestsPerSecond, clock, timeouts }: LaneOptions): Lane {
+export function openConnection({ concurrency, requestsPerSecond, clock, timeouts }: LaneOptions): StorageConnection {
   return {
-    slot: pLimit(concurrency),
-    turn: createPace(clock, requestsPerSecond, concurrency),
-    wire: createWire({ connections: concurrency, connectLimit: timeouts.connect, answerLimit: timeouts.answer }),
+    limiter: pLimit(concurrency),
+    turn: createRateLimiter(clock, requestsPerSecond, concurrency),
+    wire: createHttpClient({ connections: concurrency, connectLimit: timeouts.connect, answerLimit: timeouts.answer }),
   };
 }
 
 /** The same lane for one of several that use it: counts what is its own, and leaves the lane open at its end. */
-export function sharing({ slot, turn, wire }: Lane): Lane {
+export function shareConnection({ limiter, turn, wire }: StorageConnection): StorageConnection {
   let sent = 0;
   return {
-    slot,
+    limiter,
     turn,
     wire: {
       send: (request, signal) =>

@@ -1,16 +1,16 @@
 import { setMaxListeners } from "node:events";
 import pLimit from "p-limit";
-import type { Sighting } from "../core/domain/evidence.ts";
+import type { ProbeResult } from "../core/domain/evidence.ts";
 import type { Clock } from "../core/ports/ports.ts";
-import { createWire } from "../http/client.ts";
-import { explain, type Failure } from "../http/errors.ts";
-import { type Patience, persist, type Settled } from "../http/retry.ts";
-import { untilAborted } from "../http/timeout.ts";
+import { createHttpClient } from "../http/client.ts";
+import { describeNetworkError, type Failure } from "../http/errors.ts";
+import { type Final, type RetryPolicy, retry } from "../http/retry.ts";
+import { abortable } from "../http/timeout.ts";
 import { createGuard, type GuardOptions } from "./allowed-hosts.ts";
-import { type Answer, type Finding, sighted, unknown } from "./classify-response.ts";
-import { lookOnce } from "./head.ts";
+import { type ProbeOutcome, type StorageResponse, toProbeResult, unknown } from "./classify-response.ts";
+import { probeOnce } from "./head.ts";
 
-export interface AbroadOptions extends GuardOptions {
+export interface ExternalProbeOptions extends GuardOptions {
   readonly concurrency: number;
   readonly clock: Clock;
   /** At least 0, below 1; spreads the retries. */
@@ -22,7 +22,7 @@ export interface AbroadOptions extends GuardOptions {
 /** Looks at outputs where a provider says that they are. */
 export interface AbroadProbe {
   /** Never throws but for the signal's reason. */
-  look(url: string, signal: AbortSignal): Promise<Sighting>;
+  probe(url: string, signal: AbortSignal): Promise<ProbeResult>;
   /** Requests sent so far, redirects and repeats included. */
   requests(): number;
   close(): Promise<void>;
@@ -36,12 +36,12 @@ const MAX_BYTES = 4096;
 /** What a HEAD is refused with by servers that answer a GET: links that are signed for it, and routes without HEAD. */
 const HEAD_REFUSED = [400, 401, 403, 405, 501];
 
-export function createAbroadProbe(options: AbroadOptions): AbroadProbe {
+export function createExternalProbe(options: ExternalProbeOptions): AbroadProbe {
   const { clock, random, concurrency, timeouts = DEFAULT_TIMEOUTS } = options;
-  const patience: Patience = { clock, random, attempts: ATTEMPTS, total: timeouts.total };
+  const patience: RetryPolicy = { clock, random, attempts: ATTEMPTS, total: timeouts.total };
   const slot = pLimit(concurrency);
   const guard = createGuard(options);
-  const wire = createWire({
+  const wire = createHttpClient({
     connections: concurrency,
     connectLimit: timeouts.connect,
     answerLimit: timeouts.answer,
@@ -49,19 +49,19 @@ export function createAbroadProbe(options: AbroadOptions): AbroadProbe {
   });
 
   return {
-    async look(url, signal) {
+    async probe(url, signal) {
       signal.throwIfAborted();
-      if (!URL.canParse(url)) return sighted(url, unknown("unexpected", "not a URL").finding);
+      if (!URL.canParse(url)) return toProbeResult(url, unknown("unexpected", "not a URL").finding);
       // One signal serves all looks of a sweep; above ten listeners Node 20 prints a warning, which cron mails.
       setMaxListeners(0, signal);
       const work = () =>
-        persist<Finding>(
+        retry<ProbeOutcome>(
           patience,
-          (inTime) => lookOnce({ object, link: (at) => object("GET", at, inTime) }, new URL(url), inTime),
+          (inTime) => probeOnce({ object, link: (at) => object("GET", at, inTime) }, new URL(url), inTime),
           (detail) => unknown("unreachable", detail).finding,
           signal,
         );
-      return sighted(url, await untilAborted(slot(work), signal));
+      return toProbeResult(url, await abortable(slot(work), signal));
     },
     requests: wire.sent,
     close: wire.close,
@@ -72,7 +72,7 @@ export function createAbroadProbe(options: AbroadOptions): AbroadProbe {
     method: "HEAD" | "GET",
     url: URL,
     signal: AbortSignal,
-  ): Promise<Answer | Failure | Settled<Finding>> {
+  ): Promise<StorageResponse | Failure | Final<ProbeOutcome>> {
     const refusal = await refusalOf(url);
     if (refusal !== null) return refusal;
     const head = method === "HEAD" ? await wire.send({ method, url, headers: {}, maxBytes: MAX_BYTES }, signal) : null;
@@ -80,12 +80,12 @@ export function createAbroadProbe(options: AbroadOptions): AbroadProbe {
     return await wire.send({ method: "GET", url, headers: { range: "bytes=0-0" }, maxBytes: MAX_BYTES }, signal);
   }
 
-  async function refusalOf(url: URL): Promise<Failure | Settled<Finding> | null> {
+  async function refusalOf(url: URL): Promise<Failure | Final<ProbeOutcome> | null> {
     try {
       const refusal = await guard.refusalOf(url);
       return refusal === null ? null : unknown("unexpected", refusal);
     } catch (error) {
-      if (error instanceof Error) return explain(error);
+      if (error instanceof Error) return describeNetworkError(error);
       throw error;
     }
   }

@@ -1,11 +1,11 @@
 import { setMaxListeners } from "node:events";
 import type { Clock, Listing, MediaCheck, OutputProbe } from "../core/ports/ports.ts";
-import { type Patience, persist, type Settled, type Transient } from "../http/retry.ts";
-import { untilAborted } from "../http/timeout.ts";
-import { type Addressing, placeOf } from "./bucket-url.ts";
-import { type Finding, sighted, unknown } from "./classify-response.ts";
-import { type Lane, openLane } from "./connection.ts";
-import { isHttp, toOrigin } from "./redirects.ts";
+import { type Final, type RetryPolicy, retry, type Transient } from "../http/retry.ts";
+import { abortable } from "../http/timeout.ts";
+import { type Addressing, parseBucketUrl } from "./bucket-url.ts";
+import { type ProbeOutcome, toProbeResult, unknown } from "./classify-response.ts";
+import { openConnection, type StorageConnection } from "./connection.ts";
+import { isHttp, withoutCdn } from "./redirects.ts";
 import { createAsk, signs } from "./requests.ts";
 import { type Credentials, createSigner } from "./signer.ts";
 
@@ -29,7 +29,7 @@ export interface ProbeOptions {
   readonly attempts?: number;
   readonly requestsPerSecond?: number;
   /** The way there, where others go it as well: it says how many at a time, how fast, and how long one waits. */
-  readonly lane?: Lane | null;
+  readonly lane?: StorageConnection | null;
 }
 
 export const DEFAULT_TIMEOUTS = { connect: 5_000, answer: 10_000, total: 20_000 };
@@ -46,15 +46,15 @@ const DEFAULT_REQUESTS_PER_SECOND = 200;
 export function createProbe(options: ProbeOptions): OutputProbe & { close(): Promise<void> } {
   const { clock, random, concurrency } = options;
   const timeouts = options.timeouts ?? DEFAULT_TIMEOUTS;
-  const patience: Patience = {
+  const patience: RetryPolicy = {
     clock,
     random,
     attempts: options.attempts ?? DEFAULT_ATTEMPTS,
     total: timeouts.total,
   };
   const requestsPerSecond = options.requestsPerSecond ?? DEFAULT_REQUESTS_PER_SECOND;
-  const { slot, turn, wire } = options.lane ?? openLane({ concurrency, requestsPerSecond, clock, timeouts });
-  const place = placeOf(options.baseUrl, options.addressing ?? null);
+  const { limiter, turn, wire } = options.lane ?? openConnection({ concurrency, requestsPerSecond, clock, timeouts });
+  const place = parseBucketUrl(options.baseUrl, options.addressing ?? null);
   const credentials = options.credentials ?? null;
   const signer = credentials === null ? null : createSigner(credentials, place, clock);
   const ask = createAsk(wire, turn, place, signer);
@@ -63,26 +63,26 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
     signed: signer !== null,
 
     /** One trailing slash is ours to join with; a further one is part of the key, as `//x` and `/x` are two keys. */
-    locate: (fileName) => `${options.baseUrl.replace(/\/$/, "")}/${encodeURIComponent(fileName)}`,
+    urlFor: (fileName) => `${options.baseUrl.replace(/\/$/, "")}/${encodeURIComponent(fileName)}`,
 
-    async look(url, signal) {
+    async probe(url, signal) {
       signal.throwIfAborted();
       const asked = parse(url);
-      if (asked === null) return sighted(url, unknown("unexpected", NOT_A_KEY).finding);
-      const origin = toOrigin(asked);
-      const finding = await settle<Finding>(
-        async (inTime) => (await import("./head.ts")).lookOnce(ask, origin, inTime),
+      if (asked === null) return toProbeResult(url, unknown("unexpected", NOT_A_KEY).finding);
+      const origin = withoutCdn(asked);
+      const finding = await runLimited<ProbeOutcome>(
+        async (inTime) => (await import("./head.ts")).probeOnce(ask, origin, inTime),
         (detail) => unknown("unreachable", detail).finding,
         signal,
       );
       const detail = origin.host === asked.host ? finding.detail : `${finding.detail} (origin)`;
-      return sighted(url, finding, detail);
+      return toProbeResult(url, finding, detail);
     },
 
     async list(prefix, signal) {
       signal.throwIfAborted();
-      return await settle<Listing>(
-        async (inTime) => (await import("./list-objects.ts")).listOnce(ask, place, prefix, inTime),
+      return await runLimited<Listing>(
+        async (inTime) => (await import("./list-objects.ts")).listObjects(ask, place, prefix, inTime),
         (detail) => ({ kind: "unknown", detail }),
         signal,
       );
@@ -90,18 +90,18 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
 
     async attachmentUrl(url) {
       const asked = parse(url);
-      const origin = asked === null ? null : toOrigin(asked);
+      const origin = asked === null ? null : withoutCdn(asked);
       if (signer === null || origin === null || !signs(place, origin)) return url;
-      return await signer.link(origin, options.attachmentUrlTtl ?? DEFAULT_ATTACHMENT_URL_TTL);
+      return await signer.presign(origin, options.attachmentUrlTtl ?? DEFAULT_ATTACHMENT_URL_TTL);
     },
 
     async checkMedia(output, signal) {
       signal.throwIfAborted();
       const asked = parse(output.url);
       if (asked === null) return { kind: "unknown", detail: NOT_A_KEY };
-      const url = toOrigin(asked);
-      return await settle<MediaCheck>(
-        async (inTime) => (await import("./check-mp4.ts")).checkOnce(ask, url, output, inTime),
+      const url = withoutCdn(asked);
+      return await runLimited<MediaCheck>(
+        async (inTime) => (await import("./check-mp4.ts")).checkMp4(ask, url, output, inTime),
         (detail) => ({ kind: "unknown", detail }),
         signal,
       );
@@ -112,15 +112,15 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
   };
 
   /** Waits for its turn among those that may go on at once, and tries until something is found or time is up. */
-  function settle<T>(
-    once: (signal: AbortSignal) => Promise<Settled<T> | Transient<T>>,
+  function runLimited<T>(
+    once: (signal: AbortSignal) => Promise<Final<T> | Transient<T>>,
     timedOut: (detail: string) => T,
     signal: AbortSignal,
   ): Promise<T> {
     // One signal serves all looks of a sweep; above ten listeners Node 20 prints a warning, which cron mails.
     setMaxListeners(0, signal);
-    return untilAborted(
-      slot(() => persist(patience, once, timedOut, signal)),
+    return abortable(
+      limiter(() => retry(patience, once, timedOut, signal)),
       signal,
     );
   }

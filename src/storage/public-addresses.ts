@@ -35,9 +35,9 @@ const global = new BlockList();
 global.addSubnet("2000::", 3, "ipv6");
 
 /** `::ffff:0:0/96` is an IPv4 address in another form, `64:ff9b::/96` what NAT64 makes of one. */
-const EMBEDDING = new BlockList();
-EMBEDDING.addSubnet("::ffff:0:0", 96, "ipv6");
-EMBEDDING.addSubnet("64:ff9b::", 96, "ipv6");
+const IPV4_EMBEDDED = new BlockList();
+IPV4_EMBEDDED.addSubnet("::ffff:0:0", 96, "ipv6");
+IPV4_EMBEDDED.addSubnet("64:ff9b::", 96, "ipv6");
 
 /** Whether an IP address is one of the public internet. False for what is no address. */
 export function isPublicAddress(address: string): boolean {
@@ -50,7 +50,7 @@ export function isPublicAddress(address: string): boolean {
 }
 
 function embeddedIn(address: string): string | null {
-  if (!EMBEDDING.check(address, "ipv6")) return null;
+  if (!IPV4_EMBEDDED.check(address, "ipv6")) return null;
   // URLs write IPv6 in one form only, the last 32 bits as two groups of hexadecimal digits.
   const groups = new URL(`http://[${address}]`).hostname.slice(1, -1).split(":");
   const [high = "", low = ""] = groups.slice(-2);

@@ -1,5 +1,5 @@
-import type { Settled } from "../http/retry.ts";
-import { type Answer, type Finding, header, unknown } from "./classify-response.ts";
+import type { Final } from "../http/retry.ts";
+import { header, type ProbeOutcome, type StorageResponse, unknown } from "./classify-response.ts";
 
 const MAX_REDIRECTS = 3;
 
@@ -17,12 +17,16 @@ const PROVIDERS = [
  * Where a redirect leads, or what it says when it is not to be followed: past three of them, out of the host or its
  * provider, or from https to http. `followed` counts the redirects that were followed before.
  */
-export function follow(from: URL, answer: Answer, followed: number): { kind: "hop"; to: URL } | Settled<Finding> {
+export function follow(
+  from: URL,
+  answer: StorageResponse,
+  followed: number,
+): { kind: "hop"; to: URL } | Final<ProbeOutcome> {
   const detail = `HTTP ${answer.status}`;
   const location = header(answer, "location");
   if (location === null) return unknown("redirected", `${detail} without a location${region(answer)}`);
   if (!URL.canParse(location, from.href)) return unknown("redirected", `${detail} to an unreadable location`);
-  const to = toOrigin(new URL(location, from.href));
+  const to = withoutCdn(new URL(location, from.href));
   // Only the host is told: a location may carry signatures and passwords.
   if (!isHttp(to)) return unknown("redirected", `${detail} to a URL that is not http or https`);
   if (followed >= MAX_REDIRECTS) return unknown("redirected", `${detail} after ${followed} redirects, to ${to.host}`);
@@ -36,13 +40,13 @@ export function follow(from: URL, answer: Answer, followed: number): { kind: "ho
  * Where a redirect that is not followed leads, for people: " to host", or nothing. Only the host is told, as a location
  * may carry signatures and passwords.
  */
-export function whither(from: URL, answer: Answer): string {
+export function redirectTarget(from: URL, answer: StorageResponse): string {
   const location = header(answer, "location");
   return location !== null && URL.canParse(location, from.href) ? ` to ${new URL(location, from.href).host}` : "";
 }
 
 /** A CDN host caches a 404 for minutes, its bucket's own host does not: Spaces names it without `cdn`. */
-export function toOrigin(url: URL): URL {
+export function withoutCdn(url: URL): URL {
   const origin = new URL(url);
   origin.hostname = url.hostname.replace(/^(.+)\.cdn\.digitaloceanspaces\.com$/, "$1.digitaloceanspaces.com");
   return origin;
@@ -58,7 +62,7 @@ function isSamePlace(from: URL, to: URL): boolean {
 }
 
 /** S3 answers a wrong region with a 301 that has no location but names the region. */
-function region(answer: Answer): string {
+function region(answer: StorageResponse): string {
   const name = header(answer, "x-amz-bucket-region") ?? "";
   return /^[a-z0-9-]{1,40}$/i.test(name) ? `, x-amz-bucket-region ${name}` : "";
 }

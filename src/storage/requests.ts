@@ -1,9 +1,9 @@
-import type { Reply, Wire } from "../http/client.ts";
+import type { HttpClient, HttpResponse } from "../http/client.ts";
 import type { Failure } from "../http/errors.ts";
-import type { Settled } from "../http/retry.ts";
-import type { Place } from "./bucket-url.ts";
-import { type Answer, type Finding, header, isRedirect, read, unknown } from "./classify-response.ts";
-import { codeOf } from "./s3-errors.ts";
+import type { Final } from "../http/retry.ts";
+import type { BucketLocation } from "./bucket-url.ts";
+import { classify, header, isRedirect, type ProbeOutcome, type StorageResponse, unknown } from "./classify-response.ts";
+import { readErrorCode } from "./s3-errors.ts";
 import type { Signer } from "./signer.ts";
 
 /** An error's text is short; more is not read of one. */
@@ -16,26 +16,30 @@ export interface Range {
 }
 
 /** One request to the place, signed where there are credentials. Throws the signal's reason and StorageConfigError. */
-export interface Ask {
+export interface BucketRequests {
   /** All that is told of an object, or its first byte. A finding where the status alone would say too much. */
-  object(method: "HEAD" | "GET", url: URL, signal: AbortSignal): Promise<Answer | Failure | Settled<Finding>>;
+  object(
+    method: "HEAD" | "GET",
+    url: URL,
+    signal: AbortSignal,
+  ): Promise<StorageResponse | Failure | Final<ProbeOutcome>>;
   /** What a signed link leads to. It is signed for GET and refuses HEAD; its 403 may as well mean that it expired. */
-  link(url: URL, signal: AbortSignal): Promise<Answer | Failure | Settled<Finding>>;
+  link(url: URL, signal: AbortSignal): Promise<StorageResponse | Failure | Final<ProbeOutcome>>;
   /** A part of an object. */
-  part(url: URL, range: Range, signal: AbortSignal): Promise<Reply | Failure>;
+  range(url: URL, range: Range, signal: AbortSignal): Promise<HttpResponse | Failure>;
   /** A text of at most `maxBytes`. */
-  text(url: URL, maxBytes: number, signal: AbortSignal): Promise<Reply | Failure>;
+  text(url: URL, maxBytes: number, signal: AbortSignal): Promise<HttpResponse | Failure>;
 }
 
 const FIRST_BYTE: Range = { first: 0, last: 0 };
 
 /** `turn` waits until a request may go. `signer` is null where nothing is signed. */
 export function createAsk(
-  wire: Wire,
+  wire: HttpClient,
   turn: (signal: AbortSignal) => Promise<void>,
-  place: Place,
+  place: BucketLocation,
   signer: Signer | null,
-): Ask {
+): BucketRequests {
   /** Whether the bucket has been seen: a 404 is that of a key, and not of the bucket. */
   let bucketSeen = false;
 
@@ -44,14 +48,14 @@ export function createAsk(
       const reply = await send(method, url, method === "GET" ? FIRST_BYTE : null, MAX_ERROR_BYTES, signal);
       if (reply.kind === "failure" || signerFor(url) === null) return reply;
       if (reply.status === 200 || reply.status === 206) bucketSeen = true;
-      return method === "HEAD" && isDoubtful(reply) ? await askWhy(url, reply, signal) : reply;
+      return method === "HEAD" && needsErrorCode(reply) ? await fetchErrorCode(url, reply, signal) : reply;
     },
     async link(url, signal) {
       const reply = await send("GET", url, FIRST_BYTE, MAX_ERROR_BYTES, signal);
       if (reply.kind === "failure" || ![401, 403].includes(reply.status)) return reply;
       return unknown("unexpected", `HTTP ${reply.status} to a signed link`);
     },
-    part: (url, range, signal) => send("GET", url, range, MAX_ERROR_BYTES + range.last - range.first, signal),
+    range: (url, range, signal) => send("GET", url, range, MAX_ERROR_BYTES + range.last - range.first, signal),
     text: (url, maxBytes, signal) => send("GET", url, null, maxBytes, signal),
   };
 
@@ -61,7 +65,7 @@ export function createAsk(
     range: Range | null,
     maxBytes: number,
     signal: AbortSignal,
-  ): Promise<Reply | Failure> {
+  ): Promise<HttpResponse | Failure> {
     await turn(signal);
     const headers = range === null ? {} : { range: `bytes=${range.first}-${range.last}` };
     const ours = signerFor(url);
@@ -69,7 +73,7 @@ export function createAsk(
     const signed = await ours.request(method, url);
     const request = { method, url: signed.url, headers: { ...signed.headers, ...headers }, maxBytes };
     const reply = await wire.send(request, signal);
-    if (reply.kind === "answer" && reply.status >= 300) await codeOf(reply, url);
+    if (reply.kind === "answer" && reply.status >= 300) await readErrorCode(reply, url);
     return reply;
   }
 
@@ -78,12 +82,16 @@ export function createAsk(
   }
 
   /** A HEAD's "no" has no body (measured on Ceph's gateway): only a GET tells whether it speaks of us or of the object. */
-  async function askWhy(url: URL, head: Answer, signal: AbortSignal): Promise<Answer | Failure | Settled<Finding>> {
+  async function fetchErrorCode(
+    url: URL,
+    head: StorageResponse,
+    signal: AbortSignal,
+  ): Promise<StorageResponse | Failure | Final<ProbeOutcome>> {
     const reply = await send("GET", url, FIRST_BYTE, MAX_ERROR_BYTES, signal);
     if (reply.kind === "failure") return reply;
-    const reading = read(reply);
-    if (reading.kind === "transient" || (reading.kind === "settled" && isPlain(reading.finding))) return reply;
-    const code = (await codeOf(reply, url)) ?? "without a code";
+    const reading = classify(reply);
+    if (reading.kind === "transient" || (reading.kind === "settled" && isConclusive(reading.finding))) return reply;
+    const code = (await readErrorCode(reply, url)) ?? "without a code";
     const detail = `HTTP ${reply.status} ${code}`;
     if (reply.status !== head.status) return unknown("unexpected", `HTTP ${head.status}, then ${detail}`);
     if (reply.status === 404 && code === "NoSuchKey") {
@@ -94,14 +102,14 @@ export function createAsk(
     return unknown(reply.status === 403 && code === "AccessDenied" ? "forbidden" : "unexpected", detail);
   }
 
-  function isDoubtful(head: Answer): boolean {
+  function needsErrorCode(head: StorageResponse): boolean {
     if (head.status === 404) return !bucketSeen;
     return [400, 401, 403].includes(head.status) || (isRedirect(head) && header(head, "location") === null);
   }
 }
 
 /** Whether the URL is for our credentials: only the place's own host is shown them, and not with a link of its own. */
-export function signs({ bucket }: Place, url: URL): boolean {
+export function signs({ bucket }: BucketLocation, url: URL): boolean {
   return url.origin === bucket.origin && !isPresigned(url);
 }
 
@@ -111,7 +119,7 @@ export function isPresigned(url: URL): boolean {
 }
 
 /** What needs no code to be understood. */
-function isPlain(finding: Finding): boolean {
+function isConclusive(finding: ProbeOutcome): boolean {
   return (
     finding.result === "present" || (finding.result === "unknown" && ["cached", "suspect"].includes(finding.cause))
   );

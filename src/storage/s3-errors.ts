@@ -1,7 +1,7 @@
 import { StorageConfigError } from "../core/ports/ports.ts";
-import type { Reply } from "../http/client.ts";
+import type { HttpResponse } from "../http/client.ts";
 import { header } from "./classify-response.ts";
-import { readRefusal } from "./s3-xml.ts";
+import { parseError } from "./s3-xml.ts";
 
 const KEY = "The storage does not know this access key. Check the access key id, and that it is one of this provider.";
 const SECRET = "The secret does not belong to this access key. Check the secret access key.";
@@ -15,7 +15,7 @@ const ACCOUNT = "The storage has closed the account of this access key. Ask the 
  * Codes that speak of how was asked and not of what was asked for: no answer to such a request says anything of an
  * object. From S3's list of error codes, Ceph's, and Cloudflare R2's.
  */
-export const OUR_FAULTS: Readonly<Record<string, string>> = {
+export const CONFIG_ERROR_CODES: Readonly<Record<string, string>> = {
   InvalidAccessKeyId: KEY,
   InvalidSecurity: KEY,
   Unauthorized: KEY,
@@ -45,13 +45,13 @@ export const OUR_FAULTS: Readonly<Record<string, string>> = {
  *
  * @throws StorageConfigError where the fault is in the credentials, the clock, the region or the bucket's name
  */
-export async function codeOf(reply: Reply, url: URL): Promise<string | null> {
-  const refusal = reply.whole ? await readRefusal(reply.body.toString("utf8")) : null;
+export async function readErrorCode(reply: HttpResponse, url: URL): Promise<string | null> {
+  const refusal = reply.whole ? await parseError(reply.body.toString("utf8")) : null;
   if (refusal === null) return null;
   const { code } = refusal;
-  if (!Object.hasOwn(OUR_FAULTS, code)) return code;
+  if (!Object.hasOwn(CONFIG_ERROR_CODES, code)) return code;
   const region = refusal.region ?? header(reply, "x-amz-bucket-region");
-  const named = region !== null && OUR_FAULTS[code] === REGION ? ` The storage names ${region}.` : "";
+  const named = region !== null && CONFIG_ERROR_CODES[code] === REGION ? ` The storage names ${region}.` : "";
   const message = `${url.host} refused a signed request: HTTP ${reply.status} ${code}`;
-  throw new StorageConfigError(code, message, `${OUR_FAULTS[code]}${named}`);
+  throw new StorageConfigError(code, message, `${CONFIG_ERROR_CODES[code]}${named}`);
 }

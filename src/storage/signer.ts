@@ -1,5 +1,5 @@
 import type { Clock } from "../core/ports/ports.ts";
-import { decoded, type Place } from "./bucket-url.ts";
+import { type BucketLocation, safeDecode } from "./bucket-url.ts";
 
 /** A key to the place where outputs lie. */
 export interface Credentials {
@@ -16,10 +16,10 @@ export interface Signer {
   /** The request's URL, in the spelling that was signed, and the headers to send with it. */
   request(method: "HEAD" | "GET", url: URL): Promise<{ url: URL; headers: Record<string, string> }>;
   /** A URL that lets whoever has it GET the object for `ttl` ms. */
-  link(url: URL, ttl: number): Promise<string>;
+  presign(url: URL, ttl: number): Promise<string>;
 }
 
-export function createSigner(credentials: Credentials, place: Place, clock: Clock): Signer {
+export function createSigner(credentials: Credentials, place: BucketLocation, clock: Clock): Signer {
   const region = credentials.region ?? place.region;
   // Keys derived for the day, which the library keeps here.
   const cache = new Map<string, ArrayBuffer>();
@@ -45,11 +45,11 @@ export function createSigner(credentials: Credentials, place: Place, clock: Cloc
 
   return {
     async request(method, url) {
-      const signed = await sign(method, spelledOut(url), false);
+      const signed = await sign(method, canonicalUrl(url), false);
       return { url: signed.url, headers: Object.fromEntries(signed.headers) };
     },
-    async link(url, ttl) {
-      const asked = spelledOut(url);
+    async presign(url, ttl) {
+      const asked = canonicalUrl(url);
       asked.searchParams.set("X-Amz-Expires", String(Math.floor(ttl / 1000)));
       return (await sign("GET", asked, true)).url.href;
     },
@@ -61,9 +61,9 @@ export function createSigner(credentials: Credentials, place: Place, clock: Cloc
  * read `%2F`, or `+`, `'` and `(` that stand there as they are. A key with a dot for a part of it is left alone, as a
  * URL would lose that part.
  */
-function spelledOut(url: URL): URL {
+function canonicalUrl(url: URL): URL {
   const spelled = new URL(url);
-  const parts = decoded(url.pathname)?.split("/") ?? [];
+  const parts = safeDecode(url.pathname)?.split("/") ?? [];
   if (parts.length === 0 || parts.includes(".") || parts.includes("..")) return spelled;
   spelled.pathname = parts.map((part) => encodeURIComponent(part).replace(/[!'()*]/g, percentEncoded)).join("/");
   return spelled;

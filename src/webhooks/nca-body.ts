@@ -1,5 +1,5 @@
 import { isRecordId } from "../core/domain/job.ts";
-import type { Replay } from "../core/ports/ports.ts";
+import type { WebhookResend } from "../core/ports/ports.ts";
 
 /** The body of NCA's success webhook, with its keys in NCA's order. */
 export interface NcaBody {
@@ -30,7 +30,7 @@ export function ncaBody({
   externalId,
   outputs,
   operation,
-}: Replay): NcaBody | { readonly problem: string } {
+}: WebhookResend): NcaBody | { readonly problem: string } {
   const { webhookEndpoint: endpoint } = operation;
   if (endpoint === null) return { problem: `operation ${operation.name} has no webhookEndpoint` };
   const response = responseOf(endpoint, outputs);

@@ -1,11 +1,11 @@
 import { createHmac } from "node:crypto";
-import type { ReplayAnswer, WebhookReplay } from "../core/ports/ports.ts";
-import { createWire, type Reply } from "../http/client.ts";
+import type { ResendResult, WebhookSender } from "../core/ports/ports.ts";
+import { createHttpClient, type HttpResponse } from "../http/client.ts";
 import { isRedirect } from "../storage/classify-response.ts";
-import { whither } from "../storage/redirects.ts";
+import { redirectTarget } from "../storage/redirects.ts";
 import { ncaBody } from "./nca-body.ts";
 
-export interface ReplayOptions {
+export interface ResendOptions {
   /** `host` or `host:port`, in lower case: the only ones that are sent to. */
   readonly allowHosts: readonly string[];
   /** HMAC-SHA256 over the body's bytes, in hexadecimal after `prefix`; null where nothing is signed. */
@@ -21,13 +21,13 @@ const DEFAULT_TIMEOUTS = { connect: 5_000, answer: 15_000 };
 const MAX_BYTES = 65_536;
 
 /** Sends NCA's success webhooks again, each once: what may have arrived is never repeated. */
-export function createWebhookReplay(options: ReplayOptions): WebhookReplay & { close(): Promise<void> } {
+export function createWebhookSender(options: ResendOptions): WebhookSender & { close(): Promise<void> } {
   const { allowHosts, signature, timeouts = DEFAULT_TIMEOUTS } = options;
-  const wire = createWire({ connections: 1, connectLimit: timeouts.connect, answerLimit: timeouts.answer });
+  const wire = createHttpClient({ connections: 1, connectLimit: timeouts.connect, answerLimit: timeouts.answer });
   return {
     async post(request, signal) {
       signal.throwIfAborted();
-      const url = destination(request.webhookUrl, allowHosts);
+      const url = checkDestination(request.webhookUrl, allowHosts);
       if ("refusal" in url) return { kind: "refused", detail: url.refusal };
       const made = ncaBody(request);
       if ("problem" in made) return { kind: "refused", detail: made.problem };
@@ -54,7 +54,7 @@ export function createWebhookReplay(options: ReplayOptions): WebhookReplay & { c
 }
 
 /** Where a webhook goes, or why nowhere. The URL is a text of the base, not the operator's: so its host must be listed. */
-function destination(webhookUrl: string, allowHosts: readonly string[]): URL | { readonly refusal: string } {
+function checkDestination(webhookUrl: string, allowHosts: readonly string[]): URL | { readonly refusal: string } {
   const url = URL.canParse(webhookUrl) ? new URL(webhookUrl) : null;
   if (url === null || !/^https?:$/.test(url.protocol)) {
     return { refusal: "the job's webhook URL is none of http or https" };
@@ -70,12 +70,12 @@ function sign(body: string, secret: string): string {
 }
 
 /** A handler that answers 5xx, or a proxy before it, may have done a part of the work, or be at it still. */
-function read(reply: Reply, url: URL): ReplayAnswer {
+function read(reply: HttpResponse, url: URL): ResendResult {
   const detail = `HTTP ${reply.status}`;
   if (reply.status >= 200 && reply.status < 300) return { kind: "accepted", detail };
   if (reply.status >= 500) return { kind: "unknown", detail };
   return {
     kind: "refused",
-    detail: isRedirect(reply) ? `${detail}${whither(url, reply)}, which is not followed` : detail,
+    detail: isRedirect(reply) ? `${detail}${redirectTarget(url, reply)}, which is not followed` : detail,
   };
 }

@@ -6,7 +6,7 @@ const BASE = { name: "shop", id: "appTest0000000001", others: [] };
 const REPORTS = [
   reportOf([]),
   reportOf([entry(1, { verdict: verdict("output-found") })]),
-  reportOf([entry(1, { verdict: verdict("output-not-yet", 'two\nlines and "quotes"') }), entry(2), entry(3)]),
+  reportOf([entry(1, { verdict: verdict("output-pending", 'two\nlines and "quotes"') }), entry(2), entry(3)]),
 ];
 
 /** Printed as JSON.stringify would print it: indented by two, in the same places. */

@@ -18,7 +18,7 @@ const REPORT = reportOf(
     entry(2, { verdict: verdict("late-output"), applied: true, operation: "動画結合", age: 2 * HOUR }),
     entry(3, { verdict: verdict("output-absent"), applied: true, age: 49 * HOUR, operation: "concatenate" }),
     entry(4, { verdict: verdict("output-absent"), error: "HTTP 422 INVALID_MULTIPLE_CHOICE_OPTIONS" }),
-    entry(5, { verdict: verdict("brake-held"), operation: "add_music" }),
+    entry(5, { verdict: verdict("brake-engaged"), operation: "add_music" }),
     entry(6, { verdict: verdict("output-under-another-name"), age: null }),
     entry(7, { verdict: verdict("operation-unknown"), operation: null, type: "ナレーション🎙️", target: null }),
     entry(8, { verdict: verdict("target-missing"), type: "\u001b[2Jred\n\u202eevil", operation: null, target: null }),

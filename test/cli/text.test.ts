@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { inWords, sizeInWords } from "../../src/cli/terminal/format.ts";
+import { formatDuration, sizeInWords } from "../../src/cli/terminal/format.ts";
 import { progressLine } from "../../src/cli/terminal/progress.ts";
 import { redact } from "../../src/cli/terminal/redact.ts";
 import { parseDuration } from "../../src/config/duration.ts";
-import { nearest } from "../../src/config/suggest.ts";
+import { suggestSpelling } from "../../src/config/suggest.ts";
 
 describe("words for people", () => {
   it.each([
@@ -16,7 +16,7 @@ describe("words for people", () => {
     [86_405_000, "1d"],
     [null, "?"],
   ])("says %s ms as %s", (age, words) => {
-    expect(inWords(age)).toBe(words);
+    expect(formatDuration(age)).toBe(words);
   });
   it.each([
     [0, "0 B"],
@@ -85,7 +85,7 @@ describe("the redactor", () => {
 
 describe("suggestions", () => {
   it("finds the nearest word, or none", () => {
-    expect(nearest("combin", ["combine", "concatenate"])).toBe("combine");
-    expect(nearest("xyz", ["combine", "concatenate"])).toBeNull();
+    expect(suggestSpelling("combin", ["combine", "concatenate"])).toBe("combine");
+    expect(suggestSpelling("xyz", ["combine", "concatenate"])).toBeNull();
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Operation } from "../../src/core/domain/job.ts";
-import type { Replay, ReplayAnswer } from "../../src/core/ports/ports.ts";
+import type { ResendResult, WebhookResend } from "../../src/core/ports/ports.ts";
 import { sweep } from "../../src/core/sweep/sweep.ts";
 import { COMBINE, job, MINUTE, POLICY, SEGMENT } from "../support/builders.ts";
 import { FakeBase, FakeBucket, runOf, stillClock } from "../support/fakes.ts";
@@ -9,21 +9,21 @@ import { MemoryJournal } from "../support/journal.ts";
 const JOB = "recJob00000000001";
 const WEBHOOK = "https://app.example/hook?operation=combine";
 
-function world(handler: (base: FakeBase, replay: Replay) => ReplayAnswer, webhookUrl: string | null = WEBHOOK) {
+function world(handler: (base: FakeBase, replay: WebhookResend) => ResendResult, webhookUrl: string | null = WEBHOOK) {
   const base = new FakeBase([job({ id: JOB, externalId: "x1", webhookUrl })]);
   base.target("Segments", SEGMENT);
   const bucket = new FakeBucket();
   bucket.objects.set("x1_output_0.mp4", 10);
-  const posted: Replay[] = [];
+  const posted: WebhookResend[] = [];
   const webhooks = {
-    post: async (replay: Replay) => {
+    post: async (replay: WebhookResend) => {
       posted.push(replay);
       return handler(base, replay);
     },
     requests: () => posted.length,
   };
   const swept = async (over: Partial<Operation> = {}, run: Partial<Parameters<typeof runOf>[2]> = {}) => {
-    const policy = { ...POLICY, operations: [{ ...COMBINE, via: "webhook" as const, ...over }] };
+    const policy = { ...POLICY, operations: [{ ...COMBINE, completeVia: "webhook" as const, ...over }] };
     const { report } = await sweep(runOf(base, bucket, { policy, webhooks, ...run }));
     return [...report.entries][0];
   };
@@ -31,7 +31,7 @@ function world(handler: (base: FakeBase, replay: Replay) => ReplayAnswer, webhoo
 }
 
 /** The application's handler, as it completes a job. */
-function completes(base: FakeBase): ReplayAnswer {
+function completes(base: FakeBase): ResendResult {
   base.edit(JOB, { status: "completed" });
   return { kind: "accepted", detail: "HTTP 200" };
 }
@@ -49,10 +49,10 @@ describe("a webhook that is sent again", () => {
 
   it("is asked for on the command line, whatever the operation says, and the other way round", async () => {
     const byFlag = world(completes);
-    await byFlag.swept({ via: "direct" }, { via: "webhook" });
+    await byFlag.swept({ completeVia: "direct" }, { via: "webhook" });
     expect(byFlag.posted).toHaveLength(1);
     const direct = world(completes);
-    await direct.swept({ via: "webhook" }, { via: "direct" });
+    await direct.swept({ completeVia: "webhook" }, { via: "direct" });
     expect(direct.posted).toHaveLength(0);
     expect(direct.base.log).toContain("updateJobs");
   });
@@ -148,7 +148,7 @@ describe("a webhook that is sent again", () => {
     const clock = stillClock();
     const posted: string[] = [];
     const webhooks = {
-      async post({ externalId }: Replay): Promise<ReplayAnswer> {
+      async post({ externalId }: WebhookResend): Promise<ResendResult> {
         clock.at += 6_000;
         posted.push(externalId);
         base.edit(`recJob0000000000${externalId.slice(1)}`, { status: "completed" });
@@ -158,7 +158,7 @@ describe("a webhook that is sent again", () => {
       },
       requests: () => posted.length,
     };
-    const policy = { ...POLICY, operations: [{ ...COMBINE, via: "webhook" as const }] };
+    const policy = { ...POLICY, operations: [{ ...COMBINE, completeVia: "webhook" as const }] };
     await sweep(runOf(base, bucket, { policy, webhooks, clock }));
     expect(posted).toEqual(["x1", "x2"]);
     expect(base.jobs.get("recJob00000000003")?.status).toBe("failed");

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Sighting } from "../../src/core/domain/evidence.ts";
+import type { ProbeResult } from "../../src/core/domain/evidence.ts";
 import type { Job, Operation } from "../../src/core/domain/job.ts";
 import type { ProviderAnswer } from "../../src/core/ports/ports.ts";
 import type { Provider } from "../../src/core/sweep/context.ts";
@@ -38,7 +38,7 @@ function jobIn(base: FakeBase) {
 /** A provider with one answer, whose outputs are there if they say "there". */
 function provider(answer: ProviderAnswer): { providers: ReadonlyMap<string, Provider>; asked: string[] } {
   const asked: string[] = [];
-  const look = async (url: string): Promise<Sighting> => {
+  const look = async (url: string): Promise<ProbeResult> => {
     if (!url.includes("there")) return { result: "absent", url, detail: "HTTP 404" };
     const output = { url, bytes: 5, contentType: null, etag: null, lastModified: null };
     return { result: "present", url, detail: "HTTP 200", output };
@@ -54,7 +54,7 @@ function provider(answer: ProviderAnswer): { providers: ReadonlyMap<string, Prov
   return { providers: new Map([["nca", nca]]), asked };
 }
 
-const SAID = { detail: "done", herd: null };
+const SAID = { detail: "done", worker: null };
 
 describe("an output in several files", () => {
   const outputs = [0, 1, 2].map((n) => ({ ...named(`{externalId}_output_${n}.mp4`), all: true }));
@@ -135,9 +135,9 @@ describe("before a job is failed", () => {
     const { base, bucket } = worldOf(OLD);
     const otherNames = ["{externalId}_captioned.mp4"];
     const clock = { at: NOW, now: () => clock.at, sleep: async () => undefined };
-    const look = bucket.look.bind(bucket);
+    const look = bucket.probe.bind(bucket);
     let last = 0;
-    bucket.look = async (url) => {
+    bucket.probe = async (url) => {
       const sighting = await look(url);
       if (!url.endsWith("_captioned.mp4")) return sighting;
       last += 1;
@@ -151,7 +151,7 @@ describe("before a job is failed", () => {
     bucket.objects.delete("x1_captioned.mp4");
     clock.at += HOUR;
     last = 0;
-    bucket.look = async (url) => {
+    bucket.probe = async (url) => {
       if (url.endsWith("_captioned.mp4") && last++ === 0) clock.at += 11_000;
       return await look(url);
     };
@@ -253,7 +253,7 @@ describe("the brake on what a provider says", () => {
     const base = new FakeBase(jobs);
     for (let n = 0; n < 8; n += 1) base.target("Segments", `recSegment000000${n}`);
     const status = { ask: async (id: string) => answers(Number(id.slice(1))), requests: () => 0 };
-    const look = async (url: string): Promise<Sighting> => ({ result: "absent", url, detail: "HTTP 404" });
+    const look = async (url: string): Promise<ProbeResult> => ({ result: "absent", url, detail: "HTTP 404" });
     const nca: Provider = { url: "https://nca.example", status, look, requests: () => 0 };
     const policy = { ...POLICY, operations: [{ ...COMBINE, provider: "nca" }] };
     return sweep(runOf(base, new FakeBucket(), { policy, providers: new Map([["nca", nca]]) }));

@@ -50,13 +50,13 @@ describe("the token", () => {
   });
 
   it("whose scopes are not told may or may not write: that is said, and nothing is tried", async () => {
-    const { code, of } = await examinedWorld({ access: { ...FULL_ACCESS, told: false } });
+    const { code, of } = await examinedWorld({ access: { ...FULL_ACCESS, revealsScopes: false } });
     expect(code).toBe(0);
     expect(of("writing")).toMatchObject([{ level: "warn", detail: expect.stringContaining("not known") }]);
   });
 
   it("whose scopes are not told has written when this tool's notes of the last day say so", async () => {
-    const world = await openWorld({ access: { ...FULL_ACCESS, told: false } });
+    const world = await openWorld({ access: { ...FULL_ACCESS, revealsScopes: false } });
     const at = new Date(Date.now() - 5 * MINUTE).toISOString();
     const Notes = `Completed via polling at ${at}: found x.mp4 (HTTP 200, 9 bytes) [stuck-jobs 0.1.0, run r-1]`;
     world.job("recJob00000000001", { Status: "completed", Type: "combine", Notes });

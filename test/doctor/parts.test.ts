@@ -66,7 +66,7 @@ describe("a provider that is asked for a job that nobody has", () => {
   });
 
   it("is warned of when it knows a job that does not exist", async () => {
-    const answer: ProviderAnswer = { kind: "running", detail: "queued", herd: null };
+    const answer: ProviderAnswer = { kind: "running", detail: "queued", worker: null };
     const provider: Provider = {
       url: "https://nca.example.com",
       status: { ask: async () => answer, requests: () => 1 },

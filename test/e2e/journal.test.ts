@@ -18,13 +18,15 @@ describe("the journal of a run", () => {
     const cwd = folder();
     await stuckJobs(["recover", "--sandbox"], { cwd });
     const lines = linesOf(join(cwd, JOURNAL));
-    expect(new Set(lines.map(({ schema }) => schema))).toEqual(new Set(["stuck-jobs/journal@1"]));
+    expect(new Set(lines.map(({ schema }) => schema))).toEqual(new Set(["stuck-jobs/journal@2"]));
     expect(new Set(lines.map(({ kind }) => kind))).toEqual(new Set(["write", "result", "run", "verdict"]));
-    const target = lines.find(({ kind, role }) => kind === "write" && role === "target");
+    const target = lines.find(
+      ({ kind, role, fields }) => role === "target" && kind === "write" && "Voiceover + Video" in fields,
+    );
     expect(target).toMatchObject({
       fields: { Status: { after: "combined" }, "Voiceover + Video": { before: [], after: [{ id: null }] } },
       reason: "output-found",
-      evidence: { sightings: [{ result: "present", detail: "HTTP 200" }] },
+      evidence: { probes: [{ result: "present", detail: "HTTP 200" }] },
     });
     const own = lines.find(({ kind, role, record }) => kind === "write" && role === "job" && record === target.job.id);
     expect(own.fields.status).toEqual({ before: "processing", after: "completed" });

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import type { Base } from "../../src/sandbox/airtable/fake-airtable.ts";
+import type { FakeAirtable } from "../../src/sandbox/airtable/fake-airtable.ts";
 import { createBase } from "../../src/sandbox/airtable/fake-airtable.ts";
 import { createBucket } from "../../src/sandbox/fake-bucket.ts";
 import type { Reply, Request } from "../../src/sandbox/http.ts";
@@ -45,7 +45,7 @@ export async function openManyBases(count: number, options: ManyBasesOptions = {
   const bases = ids.map((baseId) =>
     createBase({ schema, baseId, token: TOKEN, random: Math.random, ...(limited ? {} : { limit: null }) }),
   );
-  const bucket = createBucket({ name: "outputs", listing: "open" });
+  const bucket = createBucket({ name: "outputs", visibility: "open" });
   const arrivals: Arrival[] = [];
   const probes: string[] = [];
   const baseAt = await listen(0, async (request) => {
@@ -121,7 +121,7 @@ export function mostInASecond(arrivals: readonly Arrival[]): number {
   );
 }
 
-function baseOf(bases: readonly Base[], n: number): Base {
+function baseOf(bases: readonly FakeAirtable[], n: number): FakeAirtable {
   const base = bases[n];
   if (base === undefined) throw new Error(`no base ${n}`);
   return base;

@@ -32,8 +32,8 @@ it("shows the jobs that a longer failAfter would have spared", async () => {
   writeFileSync(join(cwd, "new.yaml"), "thresholds: { failAfter: 20h }\n");
   const { differences } = await replay("--config", "new.yaml");
   expect(verdicts(differences).sort()).toEqual([
-    "recCombineLost001 wait output-not-yet",
-    "recConcatLost0001 wait output-not-yet",
+    "recCombineLost001 wait output-pending",
+    "recConcatLost0001 wait output-pending",
   ]);
   expect(differences[0].before).toMatchObject({ kind: "fail", reason: "output-absent" });
 });

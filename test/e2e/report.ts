@@ -56,7 +56,7 @@ const head = z.strictObject({
     errors: z.int(),
   }),
   requests: z.strictObject({ airtable: z.int(), storage: z.int(), provider: z.int() }),
-  herds: z.array(z.object({ cause: z.string(), name: z.string(), since: z.string().nullable(), jobs: z.int() })),
+  incidents: z.array(z.object({ cause: z.string(), name: z.string(), since: z.string().nullable(), jobs: z.int() })),
   brake: z.object({ operations: z.array(z.object({ operation: z.string() })) }).nullable(),
 });
 

@@ -13,7 +13,7 @@ describe("the sandbox's story", () => {
     expect([code, stderr]).toEqual([0, ""]);
     const expected = stuckJson.jobs
       .filter(({ expect }) => expect !== "-")
-      .map(({ id, expect }) => `${id} ${expect.replace("output-not-yet", "output-not-visible")}`)
+      .map(({ id, expect }) => `${id} ${expect.replace("output-pending", "output-not-visible")}`)
       .sort();
     expect(verdictsIn(reportIn(stdout))).toEqual(expected);
   });

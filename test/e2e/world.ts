@@ -1,6 +1,6 @@
 import { onTestFinished } from "vitest";
 import type { Json } from "../../src/sandbox/airtable/cells.ts";
-import { type Base, createBase } from "../../src/sandbox/airtable/fake-airtable.ts";
+import { createBase, type FakeAirtable } from "../../src/sandbox/airtable/fake-airtable.ts";
 import type { Access } from "../../src/sandbox/airtable/permissions.ts";
 import { type BaseSchema, parseSchema } from "../../src/sandbox/airtable/schema.ts";
 import { type Bucket, createBucket } from "../../src/sandbox/fake-bucket.ts";
@@ -18,7 +18,7 @@ export function realSchema(): BaseSchema {
 }
 
 export interface World {
-  readonly base: Base;
+  readonly base: FakeAirtable;
   readonly bucket: Bucket;
   /** The base's requests, in their order. */
   readonly requests: Request[];
@@ -45,7 +45,7 @@ export interface WorldOptions {
 
 /** A base with the real schema and no limit, and a bucket, on loopback ports. */
 export async function openWorld(options: WorldOptions = {}): Promise<World> {
-  const { schema = realSchema(), listing = "restricted", access } = options;
+  const { schema = realSchema(), listing: visibility = "restricted", access } = options;
   const base = createBase({
     schema,
     baseId: BASE_ID,
@@ -54,7 +54,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     limit: null,
     ...(access === undefined ? {} : { access }),
   });
-  const bucket = createBucket({ name: "outputs", listing });
+  const bucket = createBucket({ name: "outputs", visibility });
   const requests: Request[] = [];
   const baseAt = await listen(0, async (request) => {
     requests.push(request);

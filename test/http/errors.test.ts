@@ -16,7 +16,7 @@ describe("an answer that may pass", () => {
       const place = await serve((_request, response) => response.writeHead(status).end("SlowDown"));
       const clock = testClock();
       const probe = probeOf(place.url, { clock });
-      expect(await probe.look(probe.locate("a"), never())).toMatchObject({
+      expect(await probe.probe(probe.urlFor("a"), never())).toMatchObject({
         result: "unknown",
         cause: "unreachable",
         detail: `HTTP ${status}`,
@@ -34,13 +34,13 @@ describe("an answer that may pass", () => {
       response.writeHead(count < 3 ? 503 : 404).end();
     });
     const probe = probeOf(place.url);
-    expect(await probe.look(probe.locate("a"), never())).toMatchObject({ result: "absent" });
+    expect(await probe.probe(probe.urlFor("a"), never())).toMatchObject({ result: "absent" });
   });
 
   test("is not asked for again when one attempt is all", async () => {
     const place = await serve((_request, response) => response.writeHead(503).end());
     const probe = probeOf(place.url, { attempts: 1 });
-    await probe.look(probe.locate("a"), never());
+    await probe.probe(probe.urlFor("a"), never());
     expect(place.requests).toHaveLength(1);
   });
 
@@ -56,7 +56,7 @@ describe("an answer that may pass", () => {
     });
     const clock = testClock(Date.UTC(2026, 0, 2));
     const probe = probeOf(place.url, { clock });
-    expect(await probe.look(probe.locate("a"), never())).toMatchObject({ result: "present" });
+    expect(await probe.probe(probe.urlFor("a"), never())).toMatchObject({ result: "present" });
     expect(clock.slept).toEqual([7_000]);
   });
 
@@ -64,7 +64,7 @@ describe("an answer that may pass", () => {
     const place = await serve((_request, response) => response.writeHead(429, { "retry-after": "11" }).end());
     const clock = testClock();
     const probe = probeOf(place.url, { clock });
-    expect(await probe.look(probe.locate("a"), never())).toMatchObject({ cause: "unreachable", detail: "HTTP 429" });
+    expect(await probe.probe(probe.urlFor("a"), never())).toMatchObject({ cause: "unreachable", detail: "HTTP 429" });
     expect(clock.slept).toEqual([]);
     expect(place.requests).toHaveLength(1);
   });
@@ -73,7 +73,7 @@ describe("an answer that may pass", () => {
     const place = await serve((_request, response) => response.writeHead(503, { "retry-after": "later" }).end());
     const clock = testClock();
     const probe = probeOf(place.url, { clock, attempts: 2 });
-    await probe.look(probe.locate("a"), never());
+    await probe.probe(probe.urlFor("a"), never());
     expect(clock.slept).toEqual([187.5]);
   });
 });
@@ -81,7 +81,7 @@ describe("an answer that may pass", () => {
 describe("no answer", () => {
   test("is told as a refused connection, which is no request", async () => {
     const probe = probeOf(`http://127.0.0.1:${await closedPort()}`);
-    expect(await probe.look(probe.locate("a?b"), never())).toMatchObject({
+    expect(await probe.probe(probe.urlFor("a?b"), never())).toMatchObject({
       result: "unknown",
       cause: "unreachable",
       detail: "connection refused (ECONNREFUSED)",
@@ -96,7 +96,9 @@ describe("no answer", () => {
       { address: "127.0.0.2", family: 4 },
     ]);
     const probe = probeOf(`http://two.invalid:${port}`, { attempts: 1 });
-    expect(await probe.look(probe.locate("a"), never())).toMatchObject({ detail: "connection refused (ECONNREFUSED)" });
+    expect(await probe.probe(probe.urlFor("a"), never())).toMatchObject({
+      detail: "connection refused (ECONNREFUSED)",
+    });
   });
 
   test.each([
@@ -105,7 +107,7 @@ describe("no answer", () => {
   ])("is told as a name that is not found: %s", async (code, detail) => {
     const lookup = answerLookups(Object.assign(new Error("getaddrinfo"), { code }), []);
     const probe = probeOf("http://nowhere.invalid");
-    expect(await probe.look(probe.locate("a"), never())).toMatchObject({ cause: "unreachable", detail });
+    expect(await probe.probe(probe.urlFor("a"), never())).toMatchObject({ cause: "unreachable", detail });
     expect(lookup).toHaveBeenCalledTimes(3);
     expect(probe.requests()).toBe(0);
   });
@@ -113,7 +115,7 @@ describe("no answer", () => {
   test("is told as a reset, and counted: the request had been sent", async () => {
     const place = await serveRaw((socket) => socket.resetAndDestroy());
     const probe = probeOf(place.url);
-    expect(await probe.look(probe.locate("a"), never())).toMatchObject({
+    expect(await probe.probe(probe.urlFor("a"), never())).toMatchObject({
       cause: "unreachable",
       detail: "connection reset",
     });
@@ -128,7 +130,7 @@ describe("no answer", () => {
   ])("is told as closed where the server %s", async (_name, text) => {
     const place = await serveRaw((socket) => socket.end(text));
     const probe = probeOf(place.url);
-    expect(await probe.look(probe.locate("a"), never())).toMatchObject({
+    expect(await probe.probe(probe.urlFor("a"), never())).toMatchObject({
       result: "unknown",
       cause: "unreachable",
       detail: "connection closed before the answer was whole",
@@ -140,7 +142,7 @@ describe("no answer", () => {
   test("is told as no HTTP where the server speaks something else", async () => {
     const place = await serveRaw((socket) => socket.end("220 mail.example ESMTP\r\n"));
     const probe = probeOf(place.url);
-    expect(await probe.look(probe.locate("a"), never())).toMatchObject({
+    expect(await probe.probe(probe.urlFor("a"), never())).toMatchObject({
       result: "unknown",
       cause: "unreachable",
       detail: "not an HTTP answer",
@@ -155,7 +157,7 @@ describe("no answer", () => {
       else socket.end("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
     });
     const probe = probeOf(place.url);
-    expect(await probe.look(probe.locate("a"), never())).toMatchObject({ result: "present", output: { bytes: 5 } });
+    expect(await probe.probe(probe.urlFor("a"), never())).toMatchObject({ result: "present", output: { bytes: 5 } });
   });
 });
 
@@ -163,7 +165,7 @@ describe("a server that hangs", () => {
   test("is given up after the time an answer may take, as often as a look is tried", async () => {
     const place = await serveRaw(() => {});
     const probe = probeOf(place.url, { timeouts: { connect: 5_000, answer: 50, total: 10_000 } });
-    expect(await probe.look(probe.locate("a"), never())).toMatchObject({
+    expect(await probe.probe(probe.urlFor("a"), never())).toMatchObject({
       result: "unknown",
       cause: "unreachable",
       detail: "timed out after 50 ms",
@@ -180,7 +182,7 @@ describe("a server that hangs", () => {
       else response.writeHead(206, { "content-length": 1, "content-range": "bytes 0-0/9" }).flushHeaders();
     });
     const probe = probeOf(place.url, { attempts: 1, timeouts: { connect: 5_000, answer: 100, total: 10_000 } });
-    expect(await probe.look(probe.locate("a"), never())).toMatchObject({
+    expect(await probe.probe(probe.urlFor("a"), never())).toMatchObject({
       result: "unknown",
       cause: "unreachable",
       detail: "timed out after 100 ms",
@@ -194,7 +196,7 @@ describe("a server that hangs", () => {
       socket.on("close", () => clearInterval(drip));
     });
     const probe = probeOf(place.url, { attempts: 1, timeouts: { connect: 5_000, answer: 100, total: 10_000 } });
-    expect(await probe.look(probe.locate("a"), never())).toMatchObject({ detail: "timed out after 100 ms" });
+    expect(await probe.probe(probe.urlFor("a"), never())).toMatchObject({ detail: "timed out after 100 ms" });
   });
 
   test("is given up after the time the whole look may take, retries included", async () => {
@@ -204,7 +206,7 @@ describe("a server that hangs", () => {
       if (count === 1) response.writeHead(503).end();
     });
     const probe = probeOf(place.url, { timeouts: { connect: 5_000, answer: 5_000, total: 200 } });
-    expect(await probe.look(probe.locate("a"), never())).toMatchObject({
+    expect(await probe.probe(probe.urlFor("a"), never())).toMatchObject({
       result: "unknown",
       cause: "unreachable",
       detail: "timed out after 200 ms",
@@ -218,7 +220,7 @@ describe("a server that hangs", () => {
     const probe = probeOf(`https://127.0.0.1:${place.port}`, {
       timeouts: { connect: 50, answer: 5_000, total: 10_000 },
     });
-    expect(await probe.look(probe.locate("a"), never())).toMatchObject({
+    expect(await probe.probe(probe.urlFor("a"), never())).toMatchObject({
       result: "unknown",
       cause: "unreachable",
       detail: "connection timed out after 50 ms",
@@ -236,7 +238,7 @@ describe("TLS", () => {
       const { key, cert } = selfSigned();
       const place = await listen(createTlsServer({ key, cert }));
       const probe = probeOf(`https://127.0.0.1:${place.port}`);
-      const sighting = await probe.look(probe.locate("a"), never());
+      const sighting = await probe.probe(probe.urlFor("a"), never());
       expect(sighting).toMatchObject({ result: "unknown", cause: "unreachable" });
       expect(sighting.detail).toMatch(/^certificate: self.signed certificate/);
       expect(place.sockets).toHaveLength(1);
@@ -247,7 +249,7 @@ describe("TLS", () => {
   test("spoken to a server without it is unreachable", async () => {
     const place = await serve((_request, response) => response.end());
     const probe = probeOf(`https://127.0.0.1:${place.port}`);
-    expect(await probe.look(probe.locate("a"), never())).toMatchObject({ result: "unknown", cause: "unreachable" });
+    expect(await probe.probe(probe.urlFor("a"), never())).toMatchObject({ result: "unknown", cause: "unreachable" });
     expect(probe.requests()).toBe(0);
   });
 });

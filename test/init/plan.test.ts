@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
-import { drawPlan } from "../../src/cli/commands/init-plan.ts";
+import { buildPlan } from "../../src/cli/commands/init-plan.ts";
 import { openUnconfigured } from "../../src/cli/run/adapters.ts";
-import { type Interview, silentInterview } from "../../src/cli/terminal/prompts.ts";
+import { defaultPrompter, type Prompter } from "../../src/cli/terminal/prompts.ts";
 import { configurationKeys } from "../../src/config/docs/reference.ts";
 import { readEnvironment } from "../../src/config/env/environment.ts";
 import { type Settings, settle } from "../../src/config/settings.ts";
@@ -18,13 +18,13 @@ import { HOUR } from "../support/builders.ts";
 const EXTERNAL = "0b8a3f52-6d0e-4f0e-9d59-0e3f3f1f3c11";
 
 interface Answers {
-  readonly interview?: Interview;
+  readonly interview?: Prompter;
   readonly table?: string;
   readonly storageUrl?: string;
 }
 
 /** The file that init would write for a base, asked over HTTP, and what it says. */
-async function drawn(world: World, { interview = silentInterview(), table, storageUrl }: Answers = {}) {
+async function drawn(world: World, { interview = defaultPrompter(), table, storageUrl }: Answers = {}) {
   const {
     AIRTABLE_API_KEY: token = "",
     AIRTABLE_BASE_ID: baseId = "",
@@ -32,7 +32,7 @@ async function drawn(world: World, { interview = silentInterview(), table, stora
   } = world.env;
   const base = openUnconfigured({ baseId, token, endpointUrl, requestsPerSecond: 1_000 });
   try {
-    const plan = await drawPlan({
+    const plan = await buildPlan({
       base,
       baseId,
       table: table ?? null,
@@ -257,9 +257,9 @@ describe("where the schema may not be read", () => {
 
   it("asks for the names, with the preset's as proposals", async () => {
     const asked: string[] = [];
-    const answering: Interview = {
-      ...silentInterview(),
-      asks: true,
+    const answering: Prompter = {
+      ...defaultPrompter(),
+      interactive: true,
       text: async (question, proposed) => {
         asked.push(question);
         return question.includes("table") ? "Work" : (proposed ?? "");

@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { Announced } from "../../src/core/ports/journal.ts";
+import type { PendingWrite } from "../../src/core/ports/journal.ts";
 import { JournalError } from "../../src/core/ports/journal.ts";
 import { createJournal, type JournalOptions } from "../../src/journal/write.ts";
 import { NOW } from "../support/builders.ts";
@@ -15,7 +15,7 @@ function folder(): string {
   return path;
 }
 
-function announced(over: Partial<Announced> = {}): Announced {
+function announced(over: Partial<PendingWrite> = {}): PendingWrite {
   return {
     job: { id: "recJob00000000001", externalId: "x", operation: "combine", since: NOW, age: 600_000 },
     target: null,
@@ -23,7 +23,7 @@ function announced(over: Partial<Announced> = {}): Announced {
     note: "Completed",
     reason: "output-found",
     detail: "",
-    evidence: { sightings: [], provider: null, calibration: null },
+    evidence: { probes: [], provider: null, calibration: null },
     undoes: null,
     ...over,
   };
@@ -33,14 +33,14 @@ function journalAt(path: string, over: Partial<JournalOptions> = {}) {
   const missed: string[] = [];
   const journal = createJournal({
     path,
-    asked: false,
+    required: false,
     baseId: "appOne",
     jobsTable: "Jobs",
     maxBytes: 10_000_000,
     keep: 2,
     redact: (text) => text.replaceAll("s3cret", "[redacted]"),
     now: () => NOW,
-    missed: (message, begun) => missed.push(`${begun} ${message}`),
+    onUnavailable: (message, begun) => missed.push(`${begun} ${message}`),
     ...over,
   });
   onTestFinished(() => journal.close());
@@ -55,7 +55,7 @@ describe("the journal's file", () => {
   it("is not touched before the first write is announced", async () => {
     const path = join(folder(), "state", "journal.ndjson");
     const { journal } = journalAt(path);
-    await journal.judged({ now: NOW, calibration: null, failedBefore: {}, held: [], force: false }, [], BY);
+    await journal.recordVerdicts({ now: NOW, calibration: null, failedBefore: {}, blocked: [], force: false }, [], BY);
     await journal.close();
     expect(existsSync(join(path, ".."))).toBe(false);
   });
@@ -63,7 +63,10 @@ describe("the journal's file", () => {
   it("holds a write before it is made, and its result after", async () => {
     const path = join(folder(), "journal.ndjson");
     const { journal } = journalAt(path);
-    const settle = await journal.announce([announced(), announced({ target: { table: "Segments", id: "recS" } })], BY);
+    const settle = await journal.recordIntent(
+      [announced(), announced({ target: { table: "Segments", id: "recS" } })],
+      BY,
+    );
     expect(linesOf(path).map((line) => JSON.parse(line))).toMatchObject([
       { kind: "write", write: 1, role: "job", table: "Jobs", record: "recJob00000000001", run: "run-1" },
       { kind: "write", write: 2, role: "target", table: "Segments", record: "recS" },
@@ -84,7 +87,7 @@ describe("the journal's file", () => {
 
   it("is for its owner alone, and so is its folder", async () => {
     const path = join(folder(), "state", "journal.ndjson");
-    await journalAt(path).journal.announce([announced()], BY);
+    await journalAt(path).journal.recordIntent([announced()], BY);
     expect([statSync(path), statSync(join(path, ".."))].map(({ mode }) => (mode & 0o777).toString(8))).toEqual([
       "600",
       "700",
@@ -94,7 +97,7 @@ describe("the journal's file", () => {
   it("closes the torn last line of a writer that died", async () => {
     const path = join(folder(), "journal.ndjson");
     appendFileSync(path, '{"kind":"write","torn');
-    await journalAt(path).journal.announce([announced()], BY);
+    await journalAt(path).journal.recordIntent([announced()], BY);
     const [torn, whole = ""] = linesOf(path);
     expect(torn).toBe('{"kind":"write","torn');
     expect(JSON.parse(whole)).toMatchObject({ kind: "write", write: 1 });
@@ -105,7 +108,7 @@ describe("the journal's file", () => {
     const writers = [journalAt(path).journal, journalAt(path).journal];
     const long = announced({ detail: "d".repeat(20_000) });
     await Promise.all(
-      Array.from({ length: 40 }, (_, n) => writers[n % 2]?.announce([long, long], { ...BY, runId: `run-${n}` })),
+      Array.from({ length: 40 }, (_, n) => writers[n % 2]?.recordIntent([long, long], { ...BY, runId: `run-${n}` })),
     );
     expect(linesOf(path).map((line) => JSON.parse(line).kind)).toEqual(Array(80).fill("write"));
   });
@@ -114,7 +117,7 @@ describe("the journal's file", () => {
     const path = join(folder(), "journal.ndjson");
     for (let n = 0; n < 5; n += 1) {
       const { journal } = journalAt(path, { maxBytes: 10 });
-      await journal.announce([announced()], { ...BY, runId: `run-${n}` });
+      await journal.recordIntent([announced()], { ...BY, runId: `run-${n}` });
       await journal.close();
     }
     const runs = [path, `${path}.1`, `${path}.2`].map((each) => linesOf(each).map((line) => JSON.parse(line).run));
@@ -126,7 +129,7 @@ describe("the journal's file", () => {
     const path = join(folder(), "journal.ndjson");
     appendFileSync(path, `${"x".repeat(100)}\n`);
     appendFileSync(`${path}.rotating`, "");
-    await journalAt(path, { maxBytes: 10 }).journal.announce([announced()], BY);
+    await journalAt(path, { maxBytes: 10 }).journal.recordIntent([announced()], BY);
     expect(linesOf(path)).toHaveLength(2);
   });
 
@@ -134,7 +137,7 @@ describe("the journal's file", () => {
     const path = join(folder(), "journal.ndjson");
     for (const n of [1, 2, 3, 4]) appendFileSync(`${path}.${n}`, `${n}\n`);
     appendFileSync(path, `${"x".repeat(100)}\n`);
-    await journalAt(path, { maxBytes: 10, keep: 2 }).journal.announce([announced()], BY);
+    await journalAt(path, { maxBytes: 10, keep: 2 }).journal.recordIntent([announced()], BY);
     expect(linesOf(`${path}.2`)).toEqual(["1"]);
     expect([3, 4].filter((n) => existsSync(`${path}.${n}`))).toEqual([]);
   });
@@ -142,12 +145,12 @@ describe("the journal's file", () => {
   it("is begun anew where it was taken away under a run", async () => {
     const path = join(folder(), "journal.ndjson");
     const { journal } = journalAt(path);
-    await journal.announce([announced()], BY);
-    await journalAt(path, { maxBytes: 10, keep: 0 }).journal.announce([announced()], { ...BY, runId: "run-2" });
-    const settle = await journal.announce([announced()], BY);
+    await journal.recordIntent([announced()], BY);
+    await journalAt(path, { maxBytes: 10, keep: 0 }).journal.recordIntent([announced()], { ...BY, runId: "run-2" });
+    const settle = await journal.recordIntent([announced()], BY);
     rmSync(path);
     await settle([{ id: "a", kind: "confirmed" }]);
-    await journal.announce([announced()], BY);
+    await journal.recordIntent([announced()], BY);
     expect(linesOf(path).map((line) => JSON.parse(line))).toMatchObject([
       { kind: "result", write: 2 },
       { kind: "write", write: 3 },
@@ -156,7 +159,7 @@ describe("the journal's file", () => {
 
   it("holds no secret", async () => {
     const path = join(folder(), "journal.ndjson");
-    await journalAt(path).journal.announce([announced({ note: "see https://b/?k=s3cret" })], BY);
+    await journalAt(path).journal.recordIntent([announced({ note: "see https://b/?k=s3cret" })], BY);
     expect(readFileSync(path, "utf8")).toContain("k=[redacted]");
   });
 
@@ -164,16 +167,16 @@ describe("the journal's file", () => {
     const file = join(folder(), "file");
     appendFileSync(file, "");
     const { journal, missed } = journalAt(join(file, "journal.ndjson"));
-    const settle = await journal.announce([announced()], BY);
+    const settle = await journal.recordIntent([announced()], BY);
     await settle([{ id: "a", kind: "confirmed" }]);
-    await journal.announce([announced()], BY);
+    await journal.recordIntent([announced()], BY);
     expect(missed).toEqual([expect.stringMatching(/^false the journal .* cannot be written: /)]);
   });
 
   it("refuses the write where it was asked for and cannot be written", async () => {
     const file = join(folder(), "file");
     appendFileSync(file, "");
-    const { journal } = journalAt(join(file, "journal.ndjson"), { asked: true });
-    await expect(journal.announce([announced()], BY)).rejects.toBeInstanceOf(JournalError);
+    const { journal } = journalAt(join(file, "journal.ndjson"), { required: true });
+    await expect(journal.recordIntent([announced()], BY)).rejects.toBeInstanceOf(JournalError);
   });
 });

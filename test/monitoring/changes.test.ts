@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { ALL_WELL, changesSince } from "../../src/monitoring/changes.ts";
+import { changesSince, NO_ALERTS } from "../../src/monitoring/changes.ts";
 import type { RunResult } from "../../src/monitoring/run-result.ts";
 import { entry, held, reportOf, resultOf, verdict } from "../support/reports.ts";
 
 /** What each of several runs in a row tells. */
 function told(runs: readonly RunResult[], failuresOver = 5): readonly (readonly string[])[] {
-  let conditions = ALL_WELL;
+  let conditions = NO_ALERTS;
   return runs.map((result) => {
     const { after, messages } = changesSince(conditions, result, failuresOver);
     conditions = after;
@@ -67,7 +67,7 @@ describe("runs without a decision", () => {
     expect(told([UNKNOWN, UNKNOWN, WELL, UNKNOWN]).map(({ length }) => length)).toEqual([0, 0, 0, 0]);
   });
   it("are not those whose jobs the brake holds", () => {
-    const braked = resultOf([entry(1, { verdict: verdict("brake-held") })]);
+    const braked = resultOf([entry(1, { verdict: verdict("brake-engaged") })]);
     expect(told([braked, braked, braked, braked]).flat()).toEqual([]);
   });
 });

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { WatchingSettings } from "../../src/config/resolve/monitoring.ts";
-import { watchRun } from "../../src/monitoring/notify-run.ts";
+import { monitorRun } from "../../src/monitoring/notify-run.ts";
 import type { RunResult } from "../../src/monitoring/run-result.ts";
 import { stateFileOf } from "../../src/monitoring/state.ts";
 import { systemClock } from "../../src/system/clock.ts";
@@ -23,7 +23,7 @@ async function tell(
 ) {
   const warnings: string[] = [];
   for (const result of runs) {
-    const watch = watchRun(
+    const watch = monitorRun(
       { ...NOBODY, ...settings },
       {
         env: { STATE_DIRECTORY: state },

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { type Letter, send } from "../../src/monitoring/post.ts";
+import { type Message, send } from "../../src/monitoring/post.ts";
 import { closedPort, never, serve, serveRaw, testClock } from "../support/servers.ts";
 import { receive } from "./receiver.ts";
 
-const letterTo = (url: string): Letter => ({ url, body: "three jobs, ✓", contentType: "text/plain" });
+const letterTo = (url: string): Message => ({ url, body: "three jobs, ✓", contentType: "text/plain" });
 
 function patience(limit = 5_000) {
   return { clock: testClock(), signal: never(), limit, pauses: [1_000, 3_000] };

@@ -4,7 +4,7 @@ import { parse } from "yaml";
 import { readEnvironment } from "../../src/config/env/environment.ts";
 import { isObject } from "../../src/config/objects.ts";
 import { settle } from "../../src/config/settings.ts";
-import { createHttpProvider } from "../../src/providers/generic.ts";
+import { createGenericProvider } from "../../src/providers/generic.ts";
 import { send } from "../support/nca.ts";
 import { never, serve } from "../support/servers.ts";
 import { closing, ID, means } from "./support.ts";
@@ -46,7 +46,7 @@ async function askExample(name: string, answers: Readonly<Record<string, readonl
     url: local(provider.url),
     result: result && { ...result, url: local(result.url) },
   };
-  return { answer: await closing(createHttpProvider(options)).ask(ID, never()), keys };
+  return { answer: await closing(createGenericProvider(options)).ask(ID, never()), keys };
 }
 
 describe("the examples of docs/providers.md", () => {

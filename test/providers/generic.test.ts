@@ -1,8 +1,8 @@
 import type { RequestListener } from "node:http";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createHttpProvider, type HttpProviderOptions } from "../../src/providers/generic.ts";
-import { valueAt } from "../../src/providers/json-pointer.ts";
+import { createGenericProvider, type HttpProviderOptions } from "../../src/providers/generic.ts";
+import { resolvePointer } from "../../src/providers/json-pointer.ts";
 import { bodyOf, send } from "../support/nca.ts";
 import { never, serve } from "../support/servers.ts";
 import { closing, ID, means } from "./support.ts";
@@ -24,7 +24,7 @@ async function askOf(answer: RequestListener, over: Partial<HttpProviderOptions>
   const server = await serve(answer);
   const { path = "/v1/{externalId}", ...options } = over;
   const url = server.url + path;
-  const provider = closing(createHttpProvider({ ...means(), ...DESCRIBED, url, ...options }));
+  const provider = closing(createGenericProvider({ ...means(), ...DESCRIBED, url, ...options }));
   return { answer: await provider.ask(ID, never()), server };
 }
 
@@ -50,8 +50,8 @@ describe("the question", () => {
     });
     const url = `${server.url}/q?id={externalId}`;
     const body = { ids: ["{externalId}", "a-{externalId}"], "{externalId}": 1, all: true };
-    await closing(createHttpProvider({ ...means(), ...DESCRIBED, method: "POST", url, body })).ask("a.b", never());
-    await closing(createHttpProvider({ ...means(), ...DESCRIBED, url })).ask("a/b?c", never());
+    await closing(createGenericProvider({ ...means(), ...DESCRIBED, method: "POST", url, body })).ask("a.b", never());
+    await closing(createGenericProvider({ ...means(), ...DESCRIBED, url })).ask("a/b?c", never());
     expect(server.requests).toEqual(["POST /q?id=a.b", "GET /q?id=a%2Fb%3Fc"]);
     expect(seen.slice(0, 2)).toEqual([{ ids: ["a.b", "a-a.b"], "{externalId}": 1, all: true }, "application/json"]);
   });
@@ -59,8 +59,8 @@ describe("the question", () => {
 
 describe("the state", () => {
   it.each<[string, unknown, object]>([
-    ["at work", { status: "busy", output: A }, { kind: "running", detail: "busy", herd: null }],
-    ["done well", { status: "ok", output: A }, { kind: "succeeded", urls: [A], detail: "ok", herd: null }],
+    ["at work", { status: "busy", output: A }, { kind: "running", detail: "busy", worker: null }],
+    ["done well", { status: "ok", output: A }, { kind: "succeeded", urls: [A], detail: "ok", worker: null }],
     ["a number", { status: 1, output: A }, { kind: "succeeded", urls: [A] }],
     ["a truth value", { status: true, output: A }, { kind: "succeeded", urls: [A] }],
     ["failed, with words", { status: "bad", error: "out of memory" }, { kind: "failed", error: "out of memory" }],
@@ -149,7 +149,7 @@ describe("done, with an error", () => {
 
 describe("a job that is not there", () => {
   it.each([404, 410])("is forgotten with %i", async (status) => {
-    const expected = { kind: "forgotten", detail: `HTTP ${status}`, herd: null };
+    const expected = { kind: "forgotten", detail: `HTTP ${status}`, worker: null };
     expect(await answerOf({ detail: "no such job" }, {}, status)).toEqual(expected);
   });
   it("is forgotten with what the configuration says, and no more", async () => {
@@ -172,14 +172,14 @@ describe("a result that lies elsewhere", () => {
     });
     const url = `${server.url}/v1/{externalId}`;
     const options = { ...means(), ...DESCRIBED, ...over, url: `${url}/status`, result: { url, failedStatus: [422] } };
-    return { answer: await closing(createHttpProvider(options)).ask(ID, never()), server };
+    return { answer: await closing(createGenericProvider(options)).ask(ID, never()), server };
   }
 
   it("is asked for only once the state is a good one", async () => {
     expect((await withResult({ status: "busy" }, 200, {})).server.requests).toEqual([`GET /v1/${ID}/status`]);
     const { server, answer } = await withResult({ status: "ok" }, 200, { output: { url: A } });
     expect(server.requests).toEqual([`GET /v1/${ID}/status`, `GET /v1/${ID}`]);
-    expect(answer).toEqual({ kind: "succeeded", urls: [A], detail: "ok", herd: null });
+    expect(answer).toEqual({ kind: "succeeded", urls: [A], detail: "ok", worker: null });
   });
   it("is not asked for where the state came with an error", async () => {
     const { server, answer } = await withResult({ status: "ok", error: "Request timed out" }, 200, {});
@@ -221,7 +221,7 @@ describe("a JSON pointer", () => {
     ["/__proto__", undefined],
     ["/none/at/all", undefined],
   ])("%j leads where the RFC says", (pointer, expected) => {
-    expect(valueAt(document, pointer)).toEqual(expected);
+    expect(resolvePointer(document, pointer)).toEqual(expected);
   });
 
   it("finds every key, whatever its characters", () => {
@@ -229,7 +229,7 @@ describe("a JSON pointer", () => {
       fc.property(fc.array(fc.string(), { minLength: 1, maxLength: 4 }), fc.jsonValue(), (keys, value) => {
         const nested = keys.reduceRight<unknown>((inner, key) => Object.fromEntries([[key, inner]]), value);
         const pointer = keys.map((key) => `/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
-        expect(valueAt(nested, pointer)).toEqual(value);
+        expect(resolvePointer(nested, pointer)).toEqual(value);
       }),
     );
   });

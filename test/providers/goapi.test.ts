@@ -35,7 +35,7 @@ describe("what GoAPI says of a task", () => {
   });
 
   it.each(["pending", "processing", "staged", "Processing"])("%s is at work", async (status) => {
-    expect(await answerOf(task({ status, output: null }))).toMatchObject({ kind: "running", herd: null });
+    expect(await answerOf(task({ status, output: null }))).toMatchObject({ kind: "running", worker: null });
   });
 
   it("reads what its real webhooks hold", async () => {
@@ -79,7 +79,7 @@ describe("what GoAPI says of a task", () => {
 
   it("is forgotten where it knows no such task", async () => {
     const { answer } = await askOf(404, { code: 404, data: null, message: "task not found" });
-    expect(answer).toEqual({ kind: "forgotten", detail: "HTTP 404", herd: null });
+    expect(answer).toEqual({ kind: "forgotten", detail: "HTTP 404", worker: null });
   });
 });
 

@@ -25,13 +25,13 @@ function routes({ asked }: FakeNca): readonly string[] {
 describe("what NCA says of a job", () => {
   it.each(["queued", "running", "submitted"])("%s is at work, as the list of all jobs tells", async (state) => {
     const { server, answer } = await askOf({ job_status: state, response: null });
-    expect(answer).toEqual({ kind: "running", detail: state, herd: null });
+    expect(answer).toEqual({ kind: "running", detail: state, worker: null });
     expect(server.asked).toEqual([{ route: "/v1/toolkit/jobs/status", body: { since_seconds: 86_400 } }]);
   });
 
   it("done with code 200 is done well, with the URL that it names", async () => {
     const { server, answer } = await askOf(doneJob(200, URL_OF_IT));
-    expect(answer).toEqual({ kind: "succeeded", urls: [URL_OF_IT], detail: "done, code 200", herd: WORKER });
+    expect(answer).toEqual({ kind: "succeeded", urls: [URL_OF_IT], detail: "done, code 200", worker: WORKER });
     expect(server.asked[1]).toEqual({ route: "/v1/toolkit/job/status", body: { job_id: ID } });
   });
 
@@ -41,7 +41,7 @@ describe("what NCA says of a job", () => {
       kind: "failed",
       error: "ffmpeg: Invalid data found when processing input",
       detail: "done, code 500",
-      herd: WORKER,
+      worker: WORKER,
     });
   });
 
@@ -103,7 +103,7 @@ describe("what NCA says of a job", () => {
 describe("a job that NCA does not know", () => {
   it("is forgotten, not failed", async () => {
     const { answer } = await askOf(null);
-    expect(answer).toEqual({ kind: "forgotten", detail: "HTTP 404, job not found", herd: null });
+    expect(answer).toEqual({ kind: "forgotten", detail: "HTTP 404, job not found", worker: null });
   });
 
   it("is forgotten after a restart that lost the folder of the jobs", async () => {
@@ -217,7 +217,7 @@ describe("how often NCA is asked", () => {
     server.jobs.set("half-written", "");
     server.jobs.set(ID, { job_status: "running", response: null });
     const answer = await ncaAt(server.url).ask(ID, never());
-    expect(answer).toEqual({ kind: "running", detail: "running", herd: WORKER });
+    expect(answer).toEqual({ kind: "running", detail: "running", worker: WORKER });
     expect(routes(server)).toEqual(["jobs/status", "job/status"]);
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createBucket } from "../../src/sandbox/fake-bucket.ts";
 import type { Request } from "../../src/sandbox/http.ts";
-import { read } from "../../src/storage/classify-response.ts";
+import { classify } from "../../src/storage/classify-response.ts";
 import { NOW } from "../support/builders.ts";
 
 const CLIP = { bytes: 8_412_377, contentType: "binary/octet-stream", lastModified: NOW - 60_000 };
@@ -12,8 +12,8 @@ function request(method: string, target: string, headers: Readonly<Record<string
   return { method, path, query: new URLSearchParams(query), headers, body: "" };
 }
 
-function bucketOf(listing: "open" | "restricted") {
-  const bucket = createBucket({ name: "clips", listing });
+function bucketOf(visibility: "open" | "restricted") {
+  const bucket = createBucket({ name: "clips", visibility });
   bucket.put("clip.mp4", CLIP);
   bucket.put("note", NOTE);
   bucket.put("empty", { ...NOTE, bytes: 0 });
@@ -86,7 +86,7 @@ describe("what is not in the bucket", () => {
 
   it("is told otherwise as soon as the listing is opened", () => {
     const { bucket, ask } = bucketOf("restricted");
-    bucket.listing = "open";
+    bucket.visibility = "open";
     expect(ask("HEAD", "/clips/missing.mp4").status).toBe(404);
   });
 
@@ -147,7 +147,7 @@ describe("the bucket itself", () => {
     const { ask } = bucketOf("restricted");
     const finding = (key: string) => {
       const { status, headers } = ask("HEAD", `/clips/${key}`);
-      const reading = read({ kind: "answer", status, headers });
+      const reading = classify({ kind: "answer", status, headers });
       return reading.kind === "settled" ? reading.finding : reading.kind;
     };
     expect(finding("clip.mp4")).toMatchObject({ result: "present", output: { bytes: 8_412_377 } });

@@ -8,8 +8,8 @@ import { type Bucket, createBucket } from "../../src/sandbox/fake-bucket.ts";
 import schemaJson from "../../src/sandbox/seed/base-schema.json" with { type: "json" };
 import stuckJson from "../../src/sandbox/seed/stuck.json" with { type: "json" };
 import { type FieldsJson, type Seed, seed } from "../../src/sandbox/seed.ts";
-import { read, sighted } from "../../src/storage/classify-response.ts";
-import { jobOf, targetOf } from "../../src/stores/airtable/parse-records.ts";
+import { classify, toProbeResult } from "../../src/storage/classify-response.ts";
+import { parseJob, parseTarget } from "../../src/stores/airtable/parse-records.ts";
 import { HOUR, MINUTE, NOW } from "../support/builders.ts";
 import { FakeBase, runOf } from "../support/fakes.ts";
 
@@ -135,7 +135,7 @@ describe("the seed's bucket", () => {
   });
 
   it("holds the very file that one target has already", () => {
-    const target = targetOf(
+    const target = parseTarget(
       { ...find("recSegment0000013"), createdTime: null },
       { attachments: new Map([["Voiceover + Video", "Voiceover + Video"]]), cells: new Map() },
     );
@@ -147,16 +147,16 @@ describe("the seed's bucket", () => {
 /** The sweep's probe over the sandbox's bucket, without the network between. */
 function probeOf(bucket: Bucket): OutputProbe {
   return {
-    locate: (fileName) => `${STORAGE_URL}/${fileName}`,
-    async look(url) {
+    urlFor: (fileName) => `${STORAGE_URL}/${fileName}`,
+    async probe(url) {
       const path = new URL(url).pathname;
       const { status, headers } = bucket.handle(
         { method: "HEAD", path, query: new URLSearchParams(), headers: {}, body: "" },
         NOW,
       );
-      const reading = read({ kind: "answer", status, headers });
+      const reading = classify({ kind: "answer", status, headers });
       if (reading.kind !== "settled") throw new Error(`HTTP ${status} from the sandbox's bucket`);
-      return sighted(url, reading.finding);
+      return toProbeResult(url, reading.finding);
     },
     signed: false,
     list: async () => ({ kind: "refused", detail: "HTTP 403" }),
@@ -185,20 +185,20 @@ function settings() {
   return settle({ path: null, content: {} }, environment, {});
 }
 
-function world(listing: "open" | "restricted") {
+function world(visibility: "open" | "restricted") {
   const { jobs, operations, thresholds, brake } = settings();
   const links = new Map(operations.flatMap(({ target }) => target.links.map((name) => [name, name] as const)));
-  const base = new FakeBase(records("Jobs").map((record) => jobOf(record, { ...jobs.fields, links })));
+  const base = new FakeBase(records("Jobs").map((record) => parseJob(record, { ...jobs.fields, links })));
   for (const { table, ...record } of all().filter(({ table }) => table !== "Jobs")) {
     const names = operations.map(({ attachment }) => attachment);
-    const { attachments } = targetOf(record, {
+    const { attachments } = parseTarget(record, {
       attachments: new Map(names.map((name) => [name, name])),
       cells: new Map(),
     });
     base.target(table, record.id, Object.fromEntries(Object.keys(attachments).map((name) => [name, []])));
     for (const files of Object.values(attachments)) base.files(record.id, files);
   }
-  const bucket = createBucket({ name: "phi-bucket", listing });
+  const bucket = createBucket({ name: "phi-bucket", visibility });
   for (const { key, object } of SEED.objects) bucket.put(key, object);
   const policy = { ...runOf(base, probeOf(bucket)).policy, operations, thresholds };
   return { base, run: runOf(base, probeOf(bucket), { policy, brake }) };
@@ -207,7 +207,7 @@ function world(listing: "open" | "restricted") {
 /** Where nobody may list, what is missing cannot be told from what is private. */
 function expected(listing: "open" | "restricted" = "open"): Record<string, string> {
   const inListing = (text: string) =>
-    listing === "open" ? text : text.replace("output-not-yet", "output-not-visible");
+    listing === "open" ? text : text.replace("output-pending", "output-not-visible");
   const shown = stuckJson.jobs.filter(({ expect }) => expect !== "-");
   return Object.fromEntries(shown.map((job) => [job.id, inListing(job.expect)]));
 }
@@ -243,7 +243,7 @@ const VERDICTS = [
   "recover/output-found",
   "recover/superseded",
   "fail/output-absent",
-  "wait/output-not-yet",
+  "wait/output-pending",
   "skip/no-external-id",
   "skip/external-id-invalid",
   "skip/payload-unreadable",

@@ -1,9 +1,9 @@
-import { COMPLETED_MARK, FAILED_MARK } from "../../src/core/domain/notes.ts";
+import { COMPLETED_PREFIX, FAILED_PREFIX } from "../../src/core/domain/notes.ts";
 import type { Event } from "./events.ts";
 import { type Cells, type JobNow, PLACE, payloadFor, type World } from "./world.ts";
 
 /** Carries out what another hand does. Nobody can do anything to a record that is gone. */
-export function happen(event: Event, world: World): void {
+export function applyEvent(event: Event, world: World): void {
   world.watch();
   world.tell(`${event.kind} ${"job" in event ? event.job.id : "fileName" in event ? event.fileName : ""}`);
   if (event.kind === "output") world.put(event.fileName, event.at);
@@ -94,7 +94,7 @@ function count({ id }: JobNow, world: World): void {
 
 /** The tool's line is the last, and its error is in the cell: set to failed by hand now, it looks as it did before. */
 function looksFailedByPolling({ notes, error }: JobNow): boolean {
-  return notes.lastIndexOf(FAILED_MARK) > notes.lastIndexOf(COMPLETED_MARK) && error.includes("Set to failed by");
+  return notes.lastIndexOf(FAILED_PREFIX) > notes.lastIndexOf(COMPLETED_PREFIX) && error.includes("Set to failed by");
 }
 
 /** Six requests at once: one more than the base takes in a second. */

@@ -1,4 +1,4 @@
-import { COMPLETED_MARK, FAILED_MARK, UNDONE_MARK } from "../../src/core/domain/notes.ts";
+import { COMPLETED_PREFIX, FAILED_PREFIX, UNDONE_MARK } from "../../src/core/domain/notes.ts";
 import { isObject } from "../../src/stores/airtable/client.ts";
 import { HOUR, MINUTE, SECOND } from "../support/builders.ts";
 import type { Read, Scene, Written } from "./recorder.ts";
@@ -19,7 +19,7 @@ const SLOWEST = 20 * SECOND;
 const JOB_FIELDS = ["Status", "Response Payload", "Error Details", "Notes"];
 
 /** What is wrong with the write of one record, going by what its runner was told and by what is true. */
-export function brokenByWrite(
+export function checkWriteInvariants(
   table: string,
   written: Written,
   scene: Scene,
@@ -115,20 +115,20 @@ function brokenByFail(job: JobNow, broken: readonly string[], scene: Scene) {
   if (world.clock.now() - begun <= due - SLACK) more.push("fails a young job");
   if (Math.abs(known.skew) > 5 * MINUTE + SLOWEST) more.push("fails a job by a clock that is wrong");
   const names = namesOf(job);
-  const oldest = Math.min(...names.map((name) => known.looks.get(name)?.at ?? Number.NEGATIVE_INFINITY));
+  const oldest = Math.min(...names.map((name) => known.probeGroups.get(name)?.at ?? Number.NEGATIVE_INFINITY));
   if (scene.sentAt - oldest > LOOK_FRESH) more.push("fails a job on an old look");
   const since = (name: string) => objects.get(name)?.since ?? Number.POSITIVE_INFINITY;
   const strange = strangeNamesOf(job).some((name) => {
-    const at = Math.max(known.listings.get(job.externalId) ?? 0, known.looks.get(name)?.at ?? 0);
+    const at = Math.max(known.listings.get(job.externalId) ?? 0, known.probeGroups.get(name)?.at ?? 0);
     return since(name) <= at;
   });
   const [captioned = ""] = strangeNamesOf(job);
-  const wide = saidFailed || known.listings.has(job.externalId) || known.looks.has(captioned);
+  const wide = saidFailed || known.listings.has(job.externalId) || known.probeGroups.has(captioned);
   if (!wide) more.push("does not look for other names");
   // Who is shut out for less than the moment between two sights of another output cannot know it.
   const between = (at: number) => known.sights.some((each) => each < at) && known.sights.some((each) => each > at);
   const own = [...names, ...strangeNamesOf(job)];
-  const shutOut = [...known.looks].some(([name, { at, blind }]) => blind && own.includes(name) && between(at));
+  const shutOut = [...known.probeGroups].some(([name, { at, blind }]) => blind && own.includes(name) && between(at));
   const exists = !shutOut && (names.some((name) => since(name) <= oldest) || strange);
   if (!exists) return { broken: [...broken, ...more], wronglyFails: false };
   // A place that never held an output answers as one that lost them all. Without proof only a handful may stand failed
@@ -157,7 +157,7 @@ function brokenByTarget(table: string, { id, fields }: Written, read: Read, scen
   const job = readJobs.find((each) => {
     const open = each.status === "processing" || (each.status === "failed" && each.author === "polling");
     // What the tool has delivered once and Airtable dropped is told by the record, whatever its external id is now.
-    const delivered = each.status === "completed" && each.notes.includes(COMPLETED_MARK);
+    const delivered = each.status === "completed" && each.notes.includes(COMPLETED_PREFIX);
     const called = (file: string) =>
       delivered ? each.response.includes(`/${file}"`) : namesFor(each, world).includes(file);
     return each.targetId === id && (open || delivered) && files.some(called);
@@ -203,9 +203,9 @@ function brokenByAge(job: JobNow, { world, known }: Scene): readonly string[] {
       },
     ];
   });
-  const seen = newer.find(({ names }) => names.some((name) => known.looks.get(name)?.seen));
+  const seen = newer.find(({ names }) => names.some((name) => known.probeGroups.get(name)?.seen));
   if (seen !== undefined) return [`delivers the file of a job that ${seen.id} supersedes`];
-  const open = newer.find((each) => each.known && each.names.some((name) => !known.looks.has(name)));
+  const open = newer.find((each) => each.known && each.names.some((name) => !known.probeGroups.has(name)));
   return open === undefined || known.limited ? [] : [`delivers a file while nothing is known of the newer ${open.id}`];
 }
 
@@ -227,7 +227,7 @@ function entriesOf(cell: unknown): readonly Readonly<Record<string, unknown>>[] 
 
 /** When polling closed the job last, or that was taken back, by its notes. */
 export function lastMark(notes: string): number | null {
-  const marks = [COMPLETED_MARK, FAILED_MARK, UNDONE_MARK].map((mark) => {
+  const marks = [COMPLETED_PREFIX, FAILED_PREFIX, UNDONE_MARK].map((mark) => {
     const index = notes.lastIndexOf(mark);
     return index < 0 ? 0 : Date.parse(notes.slice(index + mark.length, index + mark.length + 24));
   });

@@ -1,4 +1,4 @@
-import type { Sighting } from "../../src/core/domain/evidence.ts";
+import type { ProbeResult } from "../../src/core/domain/evidence.ts";
 import type { OutputProbe } from "../../src/core/ports/ports.ts";
 import type { ApiAnswer, ApiRequest } from "../../src/stores/airtable/client.ts";
 import { isObject } from "../../src/stores/airtable/client.ts";
@@ -156,7 +156,7 @@ export function probeOf(line: Line): OutputProbe {
   const faulty = () => line.troubled && !world.calm && random.chance(scenario.trouble.storage);
   const there = (url: string) => (url.startsWith(`${PLACE}/`) ? world.objects.get(fileIn(url)) : undefined);
 
-  async function look(url: string, signal: AbortSignal): Promise<Sighting> {
+  async function probe(url: string, signal: AbortSignal): Promise<ProbeResult> {
     await pulse();
     requests += 1;
     await clock.sleep(random.whole(5, 80), signal);
@@ -189,8 +189,8 @@ export function probeOf(line: Line): OutputProbe {
 
   return {
     signed: scenario.bucket === "signed",
-    locate: (fileName) => `${place}/${fileName}`,
-    look,
+    urlFor: (fileName) => `${place}/${fileName}`,
+    probe,
     async list(prefix, signal) {
       await pulse();
       requests += 1;
@@ -200,7 +200,7 @@ export function probeOf(line: Line): OutputProbe {
       const all = place === PLACE ? [...world.objects.keys()] : [];
       const names = all.filter((each) => each.startsWith(prefix));
       witness.listed(name, prefix);
-      return { kind: "listed", names, whole: true };
+      return { kind: "listed", names, complete: true };
     },
     attachmentUrl: async (url) => (scenario.bucket === "signed" ? `${url}?X-Amz-Signature=secret` : url),
     checkMedia: async () => ({ kind: "sound" }),

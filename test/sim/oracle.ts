@@ -1,4 +1,4 @@
-import { COMPLETED_MARK } from "../../src/core/domain/notes.ts";
+import { COMPLETED_PREFIX } from "../../src/core/domain/notes.ts";
 import { HOUR, MINUTE } from "../support/builders.ts";
 import { lastMark } from "./invariants.ts";
 import { type Cells, filesIn, type JobNow, jobIn, namesOf, strangeNamesOf, type World } from "./world.ts";
@@ -77,7 +77,7 @@ export function undelivered(world: World): readonly string[] {
     const told = job.notes.includes("Delivery failed via polling at ") || job.notes.includes("superseded by job");
     const target = world.base.record(world.tableOf(job), job.targetId);
     const files = filesIn(target?.fields[world.fieldOf(job)]);
-    if (told || target === undefined || files.length > 0 || !job.notes.includes(COMPLETED_MARK)) return [];
+    if (told || target === undefined || files.length > 0 || !job.notes.includes(COMPLETED_PREFIX)) return [];
     return [`${id} is completed, its target is empty, and nobody says so`];
   });
 }

@@ -1,10 +1,10 @@
-import { COMPLETED_MARK, FAILED_MARK } from "../../src/core/domain/notes.ts";
+import { COMPLETED_PREFIX, FAILED_PREFIX } from "../../src/core/domain/notes.ts";
 import type { Command, Report } from "../../src/core/domain/report.ts";
 import type { Reply } from "../../src/sandbox/http.ts";
 import type { ApiRequest } from "../../src/stores/airtable/client.ts";
 import { isObject } from "../../src/stores/airtable/client.ts";
 import { BYSTANDERS } from "./bystanders.ts";
-import { brokenByPost, brokenByWrite } from "./invariants.ts";
+import { brokenByPost, checkWriteInvariants } from "./invariants.ts";
 import { filesIn, type World } from "./world.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -28,7 +28,7 @@ export interface Knowledge {
   /** Records that a listing told it of. */
   readonly listed: Set<string>;
   /** By file name, the last look that was answered. */
-  readonly looks: Map<string, { readonly at: number; readonly seen: boolean; readonly blind: boolean }>;
+  readonly probeGroups: Map<string, { readonly at: number; readonly seen: boolean; readonly blind: boolean }>;
   /** When it saw an output: it was not shut out then. */
   readonly sights: number[];
   /** By external id. */
@@ -85,7 +85,7 @@ export class Witness {
       ...runner,
       reads: new Map(),
       listed: new Set(),
-      looks: new Map(),
+      probeGroups: new Map(),
       sights: [],
       listings: new Map(),
       failedByProvider: new Set(),
@@ -96,11 +96,11 @@ export class Witness {
   }
 
   looked(runner: string, fileName: string, { there, blind }: { there: boolean; blind: boolean }): void {
-    const { looks, sights } = this.#known(runner);
+    const { probeGroups, sights } = this.#known(runner);
     const { clock } = this.#world;
     const seen = there && !blind;
     if (seen) sights.push(clock.now());
-    looks.set(fileName, { at: clock.now(), seen, blind });
+    probeGroups.set(fileName, { at: clock.now(), seen, blind });
   }
 
   listed(runner: string, externalId: string): void {
@@ -156,7 +156,7 @@ export class Witness {
       wronglyFailed: (operation) => this.#standing(operation, failing),
     };
     const complaints = writes.flatMap((written) => {
-      const { broken, wronglyFails } = brokenByWrite(table, written, scene);
+      const { broken, wronglyFails } = checkWriteInvariants(table, written, scene);
       if (wronglyFails) failing.add(written.id);
       const about = `${table} ${written.id} ${JSON.stringify(written.fields).slice(0, 200)}`;
       return broken.map((what) => `${runner} ${what}: ${about}`);
@@ -203,7 +203,7 @@ export class Witness {
     }
     const lines = this.#world.job(id)?.notes.split("\n") ?? [];
     const most = 1 + (this.#world.reopenings.get(id) ?? 0);
-    for (const mark of [COMPLETED_MARK, FAILED_MARK]) {
+    for (const mark of [COMPLETED_PREFIX, FAILED_PREFIX]) {
       const count = lines.filter((line) => line.startsWith(mark)).length;
       if (count > most) this.violations.push(`${runner} notes the same twice: ${id} ${mark}`);
     }

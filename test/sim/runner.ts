@@ -2,7 +2,7 @@ import { setMaxListeners } from "node:events";
 import type { Command, Report } from "../../src/core/domain/report.ts";
 import type { Journal } from "../../src/core/ports/journal.ts";
 import { isFault, isUpstreamError } from "../../src/core/ports/ports.ts";
-import type { Run } from "../../src/core/sweep/context.ts";
+import type { SweepContext } from "../../src/core/sweep/context.ts";
 import { roomIn } from "../../src/core/sweep/room.ts";
 import { sweep } from "../../src/core/sweep/sweep.ts";
 import { createRequests } from "../../src/stores/airtable/requests.ts";
@@ -79,8 +79,8 @@ export function startSweep(world: World, witness: Witness, random: Random, optio
     cancels.push(clock.after(options.stopAt, stop));
   }
   const endsAt = clock.now() + DEADLINE;
-  const [listing, begin, reads, writes] = limits.map(({ signal }) => signal);
-  if (!listing || !begin || !reads || !writes) throw new Error("unreachable");
+  const [listing, start, reads, writes] = limits.map(({ signal }) => signal);
+  if (!listing || !start || !reads || !writes) throw new Error("unreachable");
 
   const line = { world, witness, random, name: options.name, troubled: options.troubled, pulse };
   let next = clock.now();
@@ -90,7 +90,7 @@ export function startSweep(world: World, witness: Witness, random: Random, optio
       const at = Math.max(next, clock.now());
       next = at + 260;
       await living.sleep(at - clock.now(), signal);
-      return { left() {}, answered() {} };
+      return { sent() {}, done() {} };
     },
     clock: living,
     random: random.next,
@@ -109,7 +109,7 @@ export function startSweep(world: World, witness: Witness, random: Random, optio
     },
     operations,
   });
-  const run: Run = {
+  const run: SweepContext = {
     command: options.command,
     dryRun: options.dryRun,
     force: false,
@@ -124,16 +124,16 @@ export function startSweep(world: World, witness: Witness, random: Random, optio
     concurrency: 4,
     requestsPerSecond: 4,
     store,
-    providers: new Map(provider === null ? [] : [[provider, providerOf(line, probe.look)]]),
+    providers: new Map(provider === null ? [] : [[provider, providerOf(line, probe.probe)]]),
     webhooks: webhooksOf(line),
     via: null,
     probe,
     journal: journalOf(world, pulse),
-    room: roomIn(spillToList(), undefined, 2),
+    cache: roomIn(spillToList(), undefined, 2),
     clock: living,
     random: random.next,
-    limits: { listing, begin, reads, writes },
-    observer: { listed() {}, probed() {}, async settled() {}, warn() {} },
+    limits: { listing, start, reads, writes },
+    observer: { listed() {}, probed() {}, async jobDone() {}, warn() {} },
     lateOutputs: true,
     otherNames: ["{externalId}_captioned.mp4"],
     confirm: null,
@@ -158,9 +158,9 @@ export function startSweep(world: World, witness: Witness, random: Random, optio
 /** The machine's disk: it outlasts a kill, which may come before a line, after it, and after the write. */
 function journalOf(world: World, pulse: () => Promise<void>): Journal {
   return {
-    async announce(writes, by) {
+    async recordIntent(writes, by) {
       await pulse();
-      const settle = await world.journal.announce(writes, by);
+      const settle = await world.journal.recordIntent(writes, by);
       await pulse();
       return async (results) => {
         await pulse();
@@ -168,7 +168,7 @@ function journalOf(world: World, pulse: () => Promise<void>): Journal {
       };
     },
     announceWebhook: (job, by) => world.journal.announceWebhook(job, by),
-    judged: async () => undefined,
+    recordVerdicts: async () => undefined,
   };
 }
 

@@ -66,19 +66,19 @@ export function fileNameFor(operation: SimJob["operation"], externalId: string, 
 /** The world that a seed stands for. */
 export function scenarioOf(random: Random): Scenario {
   const crowd = random.chance(0.004);
-  const herd = crowd || random.chance(0.25);
-  const trickle = herd && random.chance(0.5);
-  const count = crowd ? random.whole(101, 130) : herd ? random.whole(7, 16) : random.whole(1, 6);
-  const wrongBucket = random.chance(herd ? 0.5 : 0.08);
+  const worker = crowd || random.chance(0.25);
+  const trickle = worker && random.chance(0.5);
+  const count = crowd ? random.whole(101, 130) : worker ? random.whole(7, 16) : random.whole(1, 6);
+  const wrongBucket = random.chance(worker ? 0.5 : 0.08);
   // One that tells what is missing is where a wrong name does the most harm.
   const bucket = random.pick(["open", "closed", wrongBucket ? "open" : "closed", "signed"] as const);
   const blind = random.chance(0.25) ? blindness(random) : null;
   // Where a 403 comes and goes, what is due to be failed must not be taken for missing.
   const refusing = bucket === "closed" && random.chance(0.4) ? 0.5 : 0;
-  const ageOf = trickle ? trickling : herd || (refusing > 0 && random.chance(0.7)) ? longDue : anyAge;
-  const jobs = jobsOf(count, { herd, ageOf, random });
+  const ageOf = trickle ? trickling : worker || (refusing > 0 && random.chance(0.7)) ? longDue : anyAge;
+  const jobs = jobsOf(count, { worker, ageOf, random });
   const { outputs, events } = fatesOf(jobs, {
-    dead: herd && !trickle && !wrongBucket && random.chance(0.5),
+    dead: worker && !trickle && !wrongBucket && random.chance(0.5),
     bucket,
     random,
   });
@@ -110,14 +110,14 @@ export function scenarioOf(random: Random): Scenario {
 
 function jobsOf(
   count: number,
-  { herd, ageOf, random }: { herd: boolean; ageOf: (random: Random) => number; random: Random },
+  { worker, ageOf, random }: { worker: boolean; ageOf: (random: Random) => number; random: Random },
 ): readonly SimJob[] {
   const herdOperation = random.pick(["combine", "concatenate"] as const);
   const jobs: SimJob[] = [];
   for (let n = 0; n < count; n += 1) {
-    const operation = herd ? herdOperation : random.pick(["combine", "concatenate"] as const);
+    const operation = worker ? herdOperation : random.pick(["combine", "concatenate"] as const);
     const [before] = jobs.slice(-1);
-    const shared = before?.operation === operation && !herd && random.chance(0.4);
+    const shared = before?.operation === operation && !worker && random.chance(0.4);
     jobs.push({
       id: recordId("Job", n),
       operation,

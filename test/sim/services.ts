@@ -1,7 +1,7 @@
-import type { ProviderAnswer, WebhookReplay } from "../../src/core/ports/ports.ts";
+import type { ProviderAnswer, WebhookSender } from "../../src/core/ports/ports.ts";
 import type { Provider } from "../../src/core/sweep/context.ts";
 import { SECOND } from "../support/builders.ts";
-import { happen } from "./external-actors.ts";
+import { applyEvent } from "./external-actors.ts";
 import type { Line } from "./network.ts";
 import { fileIn, namesOf, PLACE, strangeNamesOf } from "./world.ts";
 
@@ -12,7 +12,7 @@ export function providerOf(line: Line, look: Provider["look"]): Provider {
   let requests = 0;
 
   function truthOf(externalId: string): ProviderAnswer {
-    const said = { detail: "HTTP 200", herd: null };
+    const said = { detail: "HTTP 200", worker: null };
     const candidates = (["combine", "concatenate"] as const).flatMap((operation) => [
       ...namesOf({ operation, externalId }),
       ...strangeNamesOf({ externalId }),
@@ -35,7 +35,7 @@ export function providerOf(line: Line, look: Provider["look"]): Provider {
         await clock.sleep(random.whole(5, 300), signal);
         const faulty = line.troubled && !world.calm && random.chance(scenario.trouble.storage);
         const answer: ProviderAnswer = faulty
-          ? { kind: "unknown", detail: "HTTP 503", herd: null }
+          ? { kind: "unknown", detail: "HTTP 503", worker: null }
           : truthOf(externalId);
         const { kind } = answer;
         witness.asked(name, externalId, kind === "failed" || kind === "running" ? kind : "other");
@@ -50,7 +50,7 @@ export function providerOf(line: Line, look: Provider["look"]): Provider {
 }
 
 /** The way to the application's handler, which may be slow, may die at work, and may not be heard. */
-export function webhooksOf(line: Line): WebhookReplay {
+export function webhooksOf(line: Line): WebhookSender {
   const { world, witness, random, name, pulse } = line;
   const { clock, scenario } = world;
   let requests = 0;
@@ -71,7 +71,7 @@ export function webhooksOf(line: Line): WebhookReplay {
       if (job !== undefined && fault !== "dies") {
         const at = clock.now();
         const event = { kind: "webhook-success", at, job, fileName } as const;
-        clock.after(fault === "late" ? random.whole(0, 20 * SECOND) : 0, () => happen(event, world));
+        clock.after(fault === "late" ? random.whole(0, 20 * SECOND) : 0, () => applyEvent(event, world));
       }
       await clock.sleep(random.whole(10, 400), signal);
       await pulse();

@@ -1,4 +1,4 @@
-import { deedsOf, type PastWrite } from "../../src/core/undo/change-sets.ts";
+import { buildChangeSets, type JournaledWrite } from "../../src/core/undo/change-sets.ts";
 import { type Undone, undo } from "../../src/core/undo/undo.ts";
 import { createRequests } from "../../src/stores/airtable/requests.ts";
 import { createStore } from "../../src/stores/airtable/store.ts";
@@ -11,7 +11,7 @@ import { BASE_ID, filesIn, type World } from "./world.ts";
 /** Takes one run of the history back in the calm world, now and then by an undo that dies first, and says what is wrong. */
 export async function undoOne(world: World, random: Random): Promise<readonly string[]> {
   const writes = world.journal.past();
-  const runs = [...new Set(writes.filter(({ maybeDone }) => maybeDone).map(({ run }) => run))];
+  const runs = [...new Set(writes.filter(({ possiblyApplied }) => possiblyApplied).map(({ run }) => run))];
   const [first, ...rest] = runs;
   if (first === undefined) return [];
   const run = random.pick([first, ...rest]);
@@ -38,7 +38,7 @@ export async function undoOne(world: World, random: Random): Promise<readonly st
 async function takeBack(
   world: World,
   run: string,
-  writes: readonly PastWrite[],
+  writes: readonly JournaledWrite[],
   random: Random,
   killAt: number | null,
 ): Promise<readonly Undone[]> {
@@ -52,7 +52,7 @@ async function takeBack(
     exchange: Object.assign(exchange, { close() {} }),
     async turn() {
       await clock.sleep(260);
-      return { left() {}, answered() {} };
+      return { sent() {}, done() {} };
     },
     clock,
     random: random.next,
@@ -64,11 +64,11 @@ async function takeBack(
     operations: [COMBINE, CONCATENATE],
   });
   const never = new AbortController().signal;
-  const { records } = await undo(deedsOf(writes, run, null), {
+  const { records } = await undo(buildChangeSets(writes, run, null), {
     store,
     clock,
     random: random.next,
-    limits: { listing: never, begin: never, reads: never, writes: never },
+    limits: { listing: never, start: never, reads: never, writes: never },
     signature: { runId: `undo-${random.whole(1, 1e9)}`, version: "0.0.0" },
     dryRun: false,
     completedStatus: "completed",
@@ -93,8 +93,8 @@ function snapshot(world: World): ReadonlyMap<string, string> {
   );
 }
 
-function untold(writes: readonly PastWrite[], run: string, told: readonly Undone[]): readonly string[] {
-  const own = writes.filter((write) => write.run === run && write.maybeDone);
+function untold(writes: readonly JournaledWrite[], run: string, told: readonly Undone[]): readonly string[] {
+  const own = writes.filter((write) => write.run === run && write.possiblyApplied);
   return [...new Set(own.map(({ record }) => record))].flatMap((id) =>
     told.some((undone) => undone.id === id) ? [] : [`nothing is said of ${id}`],
   );
@@ -104,7 +104,7 @@ function untold(writes: readonly PastWrite[], run: string, told: readonly Undone
 function wrong(
   { id, outcome, detail }: Undone,
   run: string,
-  writes: readonly PastWrite[],
+  writes: readonly JournaledWrite[],
   before: ReadonlyMap<string, string>,
   after: ReadonlyMap<string, string>,
 ): readonly string[] {
@@ -113,7 +113,7 @@ function wrong(
     return before.get(id) === after.get(id) ? [] : [`${id} is ${outcome}, and was written`];
   }
   const fields: Readonly<Record<string, unknown>> = JSON.parse(after.get(id) ?? "{}");
-  const own = writes.filter((write) => write.run === run && write.record === id && write.maybeDone);
+  const own = writes.filter((write) => write.run === run && write.record === id && write.possiblyApplied);
   const names = new Map([
     ["status", "Status"],
     ["responsePayload", "Response Payload"],

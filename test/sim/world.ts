@@ -1,5 +1,5 @@
 import type { Json } from "../../src/sandbox/airtable/cells.ts";
-import type { Base } from "../../src/sandbox/airtable/fake-airtable.ts";
+import type { FakeAirtable } from "../../src/sandbox/airtable/fake-airtable.ts";
 import { createBase } from "../../src/sandbox/airtable/fake-airtable.ts";
 import { parseSchema } from "../../src/sandbox/airtable/schema.ts";
 import schemaJson from "../../src/sandbox/seed/base-schema.json" with { type: "json" };
@@ -8,7 +8,7 @@ import { HOUR } from "../support/builders.ts";
 import { MemoryJournal } from "../support/journal.ts";
 import { BYSTANDERS } from "./bystanders.ts";
 import { SimClock } from "./clock.ts";
-import { happen } from "./external-actors.ts";
+import { applyEvent } from "./external-actors.ts";
 import type { Random } from "./random.ts";
 import { CALM, otherTarget, type Scenario, type SimJob, START } from "./scenario.ts";
 
@@ -33,7 +33,7 @@ const SCHEMA = parseSchema({
 /** The base, the bucket, and all hands but the tool's. */
 export class World {
   readonly clock = new SimClock(START);
-  readonly base: Base;
+  readonly base: FakeAirtable;
   /** File names, with the moment since when the object is there, and its size. */
   readonly objects = new Map<string, { readonly since: number; readonly bytes: number }>();
   readonly scenario: Scenario;
@@ -66,7 +66,7 @@ export class World {
       if (output !== null) this.put(output, START - HOUR);
     }
     for (const job of scenario.jobs) this.#addJob(job);
-    for (const event of scenario.events) this.clock.after(event.at - START, () => happen(event, this));
+    for (const event of scenario.events) this.clock.after(event.at - START, () => applyEvent(event, this));
   }
 
   tell(what: string): void {

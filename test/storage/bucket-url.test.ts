@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { placeOf } from "../../src/storage/bucket-url.ts";
+import { parseBucketUrl } from "../../src/storage/bucket-url.ts";
 
 const R2 = "0123456789abcdef0123456789abcdef.r2.cloudflarestorage.com";
 
 function told(baseUrl: string, addressing: "path" | "virtual" | null = null) {
-  const { bucket, keyPrefix, region } = placeOf(baseUrl, addressing);
+  const { bucket, keyPrefix, region } = parseBucketUrl(baseUrl, addressing);
   return [bucket.href, keyPrefix, region];
 }
 

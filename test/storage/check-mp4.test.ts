@@ -253,7 +253,7 @@ describe("where the file lies", () => {
     const s3 = await serveS3();
     s3.objects.set("a.mp4", file);
     const probe = probeOf(`${s3.url}/clips`, { credentials: CREDENTIALS, clock: testClock(NOW) });
-    const seen = await probe.look(probe.locate("a.mp4"), never());
+    const seen = await probe.probe(probe.urlFor("a.mp4"), never());
     if (seen.result !== "present") throw new Error(seen.detail);
     expect(await probe.checkMedia(seen.output, never())).toEqual({ kind: "sound" });
     expect(new Set(s3.judgements)).toEqual(new Set(["right"]));

@@ -7,7 +7,7 @@ type Headers = Record<string, string | number>;
 async function lookAt(status: number, headers: Headers = {}) {
   const place = await serve((_request, response) => response.writeHead(status, headers).end());
   const probe = probeOf(place.url);
-  const sighting = await probe.look(probe.locate("a.mp4"), never());
+  const sighting = await probe.probe(probe.urlFor("a.mp4"), never());
   expect(probe.requests()).toBe(place.requests.length);
   return { sighting, requests: place.requests, url: `${place.url}/a.mp4` };
 }
@@ -97,7 +97,7 @@ describe("an object whose size a HEAD does not tell", () => {
       response.writeHead(status, headers).end(body);
     });
     const probe = probeOf(place.url, { attempts: 2 });
-    const sighting = await probe.look(probe.locate("a.mp4"), never());
+    const sighting = await probe.probe(probe.urlFor("a.mp4"), never());
     expect(probe.requests()).toBe(place.requests.length);
     return { sighting, ranges, requests: place.requests };
   }
@@ -118,7 +118,7 @@ describe("an object whose size a HEAD does not tell", () => {
       else response.writeHead(200, { "content-length": 1_000_000 }).write(Buffer.alloc(10_000));
     });
     const probe = probeOf(place.url);
-    expect(await probe.look(probe.locate("a.mp4"), never())).toMatchObject({
+    expect(await probe.probe(probe.urlFor("a.mp4"), never())).toMatchObject({
       result: "present",
       output: { bytes: 1_000_000 },
     });

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type Address, createGuard } from "../../src/storage/allowed-hosts.ts";
-import { type AbroadOptions, createAbroadProbe } from "../../src/storage/external-probe.ts";
+import { createExternalProbe, type ExternalProbeOptions } from "../../src/storage/external-probe.ts";
 import { means } from "../providers/support.ts";
 import { closedPort, never, serve } from "../support/servers.ts";
 
@@ -18,9 +18,9 @@ function names(table: Readonly<Record<string, readonly string[]>>) {
 
 const FILES = names({ "files.example": ["127.0.0.1"] }).resolve;
 
-function probe(over: Partial<AbroadOptions> = {}) {
+function probe(over: Partial<ExternalProbeOptions> = {}) {
   const options = { outputHosts: ["files.example"], allowPrivate: true, resolve: FILES };
-  const made = createAbroadProbe({ ...means(), ...options, ...over });
+  const made = createExternalProbe({ ...means(), ...options, ...over });
   onTestFinished(() => made.close());
   return made;
 }
@@ -94,7 +94,7 @@ describe("a look abroad", () => {
       response.writeHead(200, { "content-length": 7, "content-type": "video/mp4", etag: '"e"' }).end();
     });
     const url = `http://files.example:${server.port}/a.mp4?v=1`;
-    expect(await probe().look(url, never())).toMatchObject({
+    expect(await probe().probe(url, never())).toMatchObject({
       result: "present",
       url,
       output: { url, bytes: 7, contentType: "video/mp4", etag: '"e"' },
@@ -107,7 +107,7 @@ describe("a look abroad", () => {
       if (request.method === "HEAD") response.writeHead(status).end();
       else response.writeHead(206, { "content-range": "bytes 0-0/1234", "content-length": 1 }).end("x");
     });
-    const look = await probe().look(`http://files.example:${server.port}/a.mp4`, never());
+    const look = await probe().probe(`http://files.example:${server.port}/a.mp4`, never());
     expect(look).toMatchObject({ result: "present", output: { bytes: 1234 } });
   });
 
@@ -116,13 +116,13 @@ describe("a look abroad", () => {
       response.writeHead(206, { "content-range": "bytes 0-0/9", "content-length": 1 }).end("x");
     });
     const url = `http://files.example:${server.port}/a.mp4?X-Amz-Signature=abc`;
-    expect(await probe().look(url, never())).toMatchObject({ result: "present" });
+    expect(await probe().probe(url, never())).toMatchObject({ result: "present" });
     expect(server.requests).toEqual(["GET /a.mp4?X-Amz-Signature=abc"]);
   });
 
   it("says absent only for a plain 404", async () => {
     const server = await serve((_request, response) => response.writeHead(404).end());
-    expect(await probe().look(`http://files.example:${server.port}/a`, never())).toMatchObject({ result: "absent" });
+    expect(await probe().probe(`http://files.example:${server.port}/a`, never())).toMatchObject({ result: "absent" });
   });
 
   it.each<[string, number, Record<string, string>, string]>([
@@ -134,21 +134,21 @@ describe("a look abroad", () => {
     ["a rate limit", 429, {}, "unreachable"],
   ])("is unknown for %s", async (_, status, headers, cause) => {
     const server = await serve((_request, response) => response.writeHead(status, headers).end());
-    const look = await probe().look(`http://files.example:${server.port}/a`, never());
+    const look = await probe().probe(`http://files.example:${server.port}/a`, never());
     expect(look).toMatchObject({ result: "unknown", cause });
   });
 
   it("is unknown where nobody answers, and where the host is not known", async () => {
     const port = await closedPort();
-    expect(await probe().look(`http://files.example:${port}/a`, never())).toMatchObject({ cause: "unreachable" });
-    const gone = await probe().look("http://gone.files.example/a", never());
+    expect(await probe().probe(`http://files.example:${port}/a`, never())).toMatchObject({ cause: "unreachable" });
+    const gone = await probe().probe("http://gone.files.example/a", never());
     expect(gone).toMatchObject({ cause: "unreachable", detail: "host not found (ENOTFOUND)" });
   });
 
   it("is unknown after the time that it is given", async () => {
     const server = await serve(() => {});
     const timeouts = { connect: 5_000, answer: 50, total: 5_000 };
-    const look = await probe({ timeouts }).look(`http://files.example:${server.port}/a`, never());
+    const look = await probe({ timeouts }).probe(`http://files.example:${server.port}/a`, never());
     expect(look).toMatchObject({ result: "unknown", cause: "unreachable", detail: "timed out after 50 ms" });
   });
 
@@ -156,7 +156,7 @@ describe("a look abroad", () => {
     const server = await serve((_request, response) => response.writeHead(200, { "content-length": 7 }).end());
     const strict = probe({ allowPrivate: false });
     for (const host of ["files.example", "127.0.0.1", "localhost"]) {
-      const look = await strict.look(`http://${host}:${server.port}/a`, never());
+      const look = await strict.probe(`http://${host}:${server.port}/a`, never());
       expect(look).toMatchObject({ result: "unknown", cause: "unexpected" });
     }
     expect([server.requests, server.sockets.length, strict.requests()]).toEqual([[], 0, 0]);
@@ -170,7 +170,7 @@ describe("a look abroad", () => {
       asked.push(host);
       return (answers.shift() ?? ["127.0.0.2"]).map((address) => ({ address, family: 4 }));
     };
-    const look = await probe({ resolve }).look(`http://files.example:${checked.port}/a`, never());
+    const look = await probe({ resolve }).probe(`http://files.example:${checked.port}/a`, never());
     expect(look).toMatchObject({ result: "present" });
     expect(asked).toEqual(["files.example"]);
     expect(checked.sockets[0]?.localAddress).toBe("127.0.0.1");
@@ -181,7 +181,7 @@ describe("a look abroad", () => {
     const server = await serve((_request, response) => {
       response.writeHead(302, { location: `${inner.url}/latest/meta-data?token=x` }).end();
     });
-    const look = await probe().look(`http://files.example:${server.port}/a`, never());
+    const look = await probe().probe(`http://files.example:${server.port}/a`, never());
     expect(look).toMatchObject({
       result: "unknown",
       cause: "redirected",
@@ -191,12 +191,12 @@ describe("a look abroad", () => {
   });
 
   it("takes a text that is no URL for what it is", async () => {
-    expect(await probe().look("not a url", never())).toMatchObject({ result: "unknown", detail: "not a URL" });
+    expect(await probe().probe("not a url", never())).toMatchObject({ result: "unknown", detail: "not a URL" });
   });
 
   it("ends with the signal's reason when it is told to stop", async () => {
     const stop = new AbortController();
     const server = await serve(() => stop.abort(new Error("stop")));
-    await expect(probe().look(`http://files.example:${server.port}/a`, stop.signal)).rejects.toThrow("stop");
+    await expect(probe().probe(`http://files.example:${server.port}/a`, stop.signal)).rejects.toThrow("stop");
   });
 });

@@ -29,28 +29,28 @@ async function listWhen(status: number, body: string, headers: Record<string, st
 describe("a listing", () => {
   test("names the files that begin with the prefix, in one request", async () => {
     const { found, requests } = await listWhen(200, listing(["id.mp4", "id_output_0.mp4"]));
-    expect(found).toEqual({ kind: "listed", names: ["id.mp4", "id_output_0.mp4"], whole: true });
+    expect(found).toEqual({ kind: "listed", names: ["id.mp4", "id_output_0.mp4"], complete: true });
     expect(requests).toEqual(["GET /b/?list-type=2&max-keys=1000&prefix=id"]);
   });
 
   test("of nothing is empty and whole", async () => {
-    expect((await listWhen(200, listing([]))).found).toEqual({ kind: "listed", names: [], whole: true });
+    expect((await listWhen(200, listing([]))).found).toEqual({ kind: "listed", names: [], complete: true });
   });
 
   test.each([["true"], ["maybe"], [null]])("is not whole when the server says of truncation: %s", async (truncated) => {
-    expect((await listWhen(200, listing(["id"], truncated))).found).toMatchObject({ kind: "listed", whole: false });
+    expect((await listWhen(200, listing(["id"], truncated))).found).toMatchObject({ kind: "listed", complete: false });
   });
 
   test("names files as `locate` takes them: without the folder in which they lie", async () => {
     const body = listing(["c/d/id.mp4", "c/d/id/x", "id.mp4"]);
     const { found, requests } = await listWhen(200, body, {}, "/b/c/d");
-    expect(found).toEqual({ kind: "listed", names: ["id.mp4", "id/x"], whole: true });
+    expect(found).toEqual({ kind: "listed", names: ["id.mp4", "id/x"], complete: true });
     expect(requests).toEqual(["GET /b/?list-type=2&max-keys=1000&prefix=c%2Fd%2Fid"]);
   });
 
   test("leaves out what a server that knows no prefix lists besides", async () => {
     const { found } = await listWhen(200, listing(["another.mp4", "id.mp4"]));
-    expect(found).toEqual({ kind: "listed", names: ["id.mp4"], whole: true });
+    expect(found).toEqual({ kind: "listed", names: ["id.mp4"], complete: true });
   });
 
   test("reads what XML makes of a name", async () => {
@@ -65,12 +65,12 @@ describe("a listing", () => {
   test("of a thousand long names is read", async () => {
     const keys = Array.from({ length: 1000 }, (_, n) => `id${n}${"&amp;".repeat(250)}`);
     const { found } = await listWhen(200, listing(keys, "true"));
-    expect(found).toMatchObject({ kind: "listed", whole: false });
+    expect(found).toMatchObject({ kind: "listed", complete: false });
     expect(found.kind === "listed" && found.names).toHaveLength(1000);
   });
 
   test("is asked of the sandbox's bucket in the words that it understands", async () => {
-    const bucket = createBucket({ name: "clips", listing: "open" });
+    const bucket = createBucket({ name: "clips", visibility: "open" });
     for (const key of ["x/id.mp4", "x/id_captioned.mp4", "id.mp4"]) {
       bucket.put(key, { bytes: 1, contentType: "binary/octet-stream", lastModified: NOW });
     }
@@ -80,9 +80,9 @@ describe("a listing", () => {
     expect(await probe.list("id", never())).toEqual({
       kind: "listed",
       names: ["id.mp4", "id_captioned.mp4"],
-      whole: true,
+      complete: true,
     });
-    bucket.listing = "restricted";
+    bucket.visibility = "restricted";
     expect(await probe.list("id", never())).toEqual({ kind: "refused", detail: "HTTP 403 AccessDenied" });
   });
 });

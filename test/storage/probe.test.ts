@@ -27,13 +27,13 @@ describe("where an output lies", () => {
     ["https://h", "ä b+c?d#e%.mp4", "https://h/%C3%A4%20b%2Bc%3Fd%23e%25.mp4"],
     ["https://h", "../x", "https://h/..%2Fx"],
   ])("is below %s for %j", (baseUrl, name, url) => {
-    expect(probeOf(baseUrl).locate(name)).toBe(url);
+    expect(probeOf(baseUrl).urlFor(name)).toBe(url);
   });
 
   test("is asked for as located: a doubled slash is another key", async () => {
     const place = await serve((_request, response) => present(response));
     const probe = probeOf(`${place.url}//`);
-    await probe.look(probe.locate("ä b.mp4"), never());
+    await probe.probe(probe.urlFor("ä b.mp4"), never());
     expect(place.requests).toEqual(["HEAD //%C3%A4%20b.mp4"]);
   });
 });
@@ -51,7 +51,7 @@ describe("what cannot be asked for", () => {
     "http://h/.\\x",
   ])("is unexpected without a request: %j", async (url) => {
     const probe = probeOf("http://127.0.0.1:1");
-    expect(await probe.look(url, never())).toEqual({
+    expect(await probe.probe(url, never())).toEqual({
       result: "unknown",
       url,
       cause: "unexpected",
@@ -63,7 +63,7 @@ describe("what cannot be asked for", () => {
   test("does not take in a query that looks like a path", async () => {
     const place = await serve((_request, response) => present(response));
     const probe = probeOf(place.url);
-    expect(await probe.look(`${place.url}/x?from=/../y`, never())).toMatchObject({ result: "present" });
+    expect(await probe.probe(`${place.url}/x?from=/../y`, never())).toMatchObject({ result: "present" });
     expect(place.requests).toEqual(["HEAD /x?from=/../y"]);
   });
 });
@@ -75,7 +75,7 @@ test("a user and a password in the URL are neither sent nor told", async () => {
     response.writeHead(403).end();
   });
   const probe = probeOf(place.url);
-  const sighting = await probe.look(`http://user:password@127.0.0.1:${place.port}/x?token=secret`, never());
+  const sighting = await probe.probe(`http://user:password@127.0.0.1:${place.port}/x?token=secret`, never());
   expect(sighting.detail).toBe("HTTP 403");
   expect(sent).toEqual([undefined]);
 });
@@ -84,7 +84,7 @@ describe("connections", () => {
   test("are used again from look to look", async () => {
     const place = await serve((_request, response) => present(response));
     const probe = probeOf(place.url);
-    for (let n = 0; n < 20; n += 1) await probe.look(probe.locate(`${n}`), never());
+    for (let n = 0; n < 20; n += 1) await probe.probe(probe.urlFor(`${n}`), never());
     expect(place.requests).toHaveLength(20);
     // Two: undici takes a connection for busy until the turn after its answer.
     expect(place.sockets.length).toBeLessThanOrEqual(2);
@@ -93,7 +93,7 @@ describe("connections", () => {
   test("are used again after a 404 that announces a body, as Ceph answers a HEAD", async () => {
     const place = await serve((_request, response) => response.writeHead(404, { "content-length": 236 }).end());
     const probe = probeOf(place.url);
-    for (let n = 0; n < 5; n += 1) expect((await probe.look(probe.locate(`${n}`), never())).result).toBe("absent");
+    for (let n = 0; n < 5; n += 1) expect((await probe.probe(probe.urlFor(`${n}`), never())).result).toBe("absent");
     expect(place.sockets.length).toBeLessThanOrEqual(2);
   });
 
@@ -109,10 +109,8 @@ describe("connections", () => {
     });
     const probe = probeOf(place.url, { concurrency: 4 });
     const signal = never();
-    const sightings = await Promise.all(
-      Array.from({ length: 200 }, (_, n) => probe.look(probe.locate(`${n}`), signal)),
-    );
-    expect(sightings.every(({ result }) => result === "present")).toBe(true);
+    const probes = await Promise.all(Array.from({ length: 200 }, (_, n) => probe.probe(probe.urlFor(`${n}`), signal)));
+    expect(probes.every(({ result }) => result === "present")).toBe(true);
     expect(most).toBe(4);
     expect(place.sockets).toHaveLength(4);
     expect(probe.requests()).toBe(200);
@@ -122,15 +120,15 @@ describe("connections", () => {
   test("survive a server that sends a body with its answer to a HEAD", async () => {
     const place = await serveRaw((socket) => socket.write("HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nhello"));
     const probe = probeOf(place.url);
-    for (let n = 0; n < 5; n += 1) expect((await probe.look(probe.locate(`${n}`), never())).result).toBe("absent");
+    for (let n = 0; n < 5; n += 1) expect((await probe.probe(probe.urlFor(`${n}`), never())).result).toBe("absent");
   });
 
   test("that the server closed while idle cost no look", async () => {
     const place = await serve((_request, response) => present(response));
     const probe = probeOf(place.url);
-    await probe.look(probe.locate("a"), never());
+    await probe.probe(probe.urlFor("a"), never());
     for (const socket of place.sockets) socket.destroy();
-    expect(await probe.look(probe.locate("b"), never())).toMatchObject({ result: "present" });
+    expect(await probe.probe(probe.urlFor("b"), never())).toMatchObject({ result: "present" });
   });
 
   test("pass over the early hints that come before an answer", async () => {
@@ -138,7 +136,7 @@ describe("connections", () => {
       socket.write("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n"),
     );
     const probe = probeOf(place.url);
-    expect(await probe.look(probe.locate("a"), never())).toMatchObject({ result: "present", output: { bytes: 7 } });
+    expect(await probe.probe(probe.urlFor("a"), never())).toMatchObject({ result: "present", output: { bytes: 7 } });
   });
 });
 
@@ -147,7 +145,7 @@ describe("pace", () => {
     const place = await serve((_request, response) => response.writeHead(503).end());
     const clock = testClock();
     const probe = probeOf(place.url, { clock, requestsPerSecond: 2, random: () => 0 });
-    await probe.look(probe.locate("a"), never());
+    await probe.probe(probe.urlFor("a"), never());
     // 125 ms and 250 ms of backoff, each filled up to the 500 ms between two requests.
     expect(clock.slept).toEqual([125, 375, 250, 250]);
   });
@@ -156,9 +154,9 @@ describe("pace", () => {
     const place = await serve((_request, response) => present(response));
     const clock = testClock();
     const probe = probeOf(place.url, { clock, requestsPerSecond: 2 });
-    await probe.look(probe.locate("a"), never());
+    await probe.probe(probe.urlFor("a"), never());
     await clock.sleep(10_000);
-    await probe.look(probe.locate("b"), never());
+    await probe.probe(probe.urlFor("b"), never());
     expect(clock.slept).toEqual([10_000]);
   });
 
@@ -173,9 +171,9 @@ describe("pace", () => {
       },
     };
     const probe = probeOf(place.url, { clock, requestsPerSecond: 10, concurrency: 2 });
-    await probe.look(probe.locate("a"), never());
+    await probe.probe(probe.urlFor("a"), never());
     now -= 3_600_000;
-    await probe.look(probe.locate("b"), never());
+    await probe.probe(probe.urlFor("b"), never());
     expect(slept).toEqual([200]);
   });
 });
@@ -184,7 +182,7 @@ describe("an aborted look", () => {
   test("is not begun when the signal was aborted before", async () => {
     const place = await serve((_request, response) => present(response));
     const probe = probeOf(place.url);
-    await expect(probe.look(probe.locate("a"), AbortSignal.abort("stop"))).rejects.toBe("stop");
+    await expect(probe.probe(probe.urlFor("a"), AbortSignal.abort("stop"))).rejects.toBe("stop");
     expect(place.requests).toEqual([]);
   });
 
@@ -193,7 +191,7 @@ describe("an aborted look", () => {
     const place = await serveRaw(() => abort.abort(reason));
     const reason = new Error("deadline");
     const probe = probeOf(place.url);
-    await expect(probe.look(probe.locate("a"), abort.signal)).rejects.toBe(reason);
+    await expect(probe.probe(probe.urlFor("a"), abort.signal)).rejects.toBe(reason);
     await vi.waitFor(() => expect(place.sockets[0]?.destroyed).toBe(true));
     expect(place.requests).toHaveLength(1);
     expect(probe.requests()).toBe(1);
@@ -206,7 +204,7 @@ describe("an aborted look", () => {
       setImmediate(() => abort.abort("stop"));
     });
     const probe = probeOf(place.url, { clock: stoppedClock() });
-    await expect(probe.look(probe.locate("a"), abort.signal)).rejects.toBe("stop");
+    await expect(probe.probe(probe.urlFor("a"), abort.signal)).rejects.toBe("stop");
     expect(place.requests).toHaveLength(1);
   });
 
@@ -215,9 +213,9 @@ describe("an aborted look", () => {
     const place = await serve((_request, response) => held.push(response));
     const probe = probeOf(place.url, { concurrency: 1 });
     const abort = new AbortController();
-    const first = probe.look(probe.locate("first"), never());
-    const second = probe.look(probe.locate("second"), abort.signal);
-    const third = probe.look(probe.locate("third"), never());
+    const first = probe.probe(probe.urlFor("first"), never());
+    const second = probe.probe(probe.urlFor("second"), abort.signal);
+    const third = probe.probe(probe.urlFor("third"), never());
     abort.abort("stop");
     await expect(second).rejects.toBe("stop");
     for (const _ of [1, 2]) {
@@ -232,7 +230,7 @@ describe("an aborted look", () => {
     const abort = new AbortController();
     const place = await serveRaw(() => abort.abort("stop"));
     const probe = probeOf(`https://127.0.0.1:${place.port}`);
-    await expect(probe.look(probe.locate("a"), abort.signal)).rejects.toBe("stop");
+    await expect(probe.probe(probe.urlFor("a"), abort.signal)).rejects.toBe("stop");
     await probe.close();
     await vi.waitFor(() => expect(place.sockets.map((socket) => socket.destroyed)).toEqual([true]));
     expect(probe.requests()).toBe(0);
@@ -246,7 +244,7 @@ describe("an aborted look", () => {
     const signal = never();
     const added = vi.spyOn(signal, "addEventListener");
     const removed = vi.spyOn(signal, "removeEventListener");
-    await Promise.all(Array.from({ length: 50 }, (_, n) => probe.look(probe.locate(`${n}`), signal)));
+    await Promise.all(Array.from({ length: 50 }, (_, n) => probe.probe(probe.urlFor(`${n}`), signal)));
     await tick();
     process.off("warning", warnings);
     expect(warnings).not.toHaveBeenCalled();
@@ -258,7 +256,7 @@ describe("close", () => {
   test("ends idle connections", async () => {
     const place = await serve((_request, response) => present(response));
     const probe = probeOf(place.url);
-    await probe.look(probe.locate("a"), never());
+    await probe.probe(probe.urlFor("a"), never());
     await probe.close();
     await vi.waitFor(() => expect(place.sockets.map((socket) => socket.destroyed)).toEqual([true]));
   });
@@ -266,7 +264,7 @@ describe("close", () => {
   test("ends a look that is under way, as unreachable", async () => {
     const place = await serveRaw(() => void probe.close());
     const probe = probeOf(place.url);
-    expect(await probe.look(probe.locate("a"), never())).toMatchObject({
+    expect(await probe.probe(probe.urlFor("a"), never())).toMatchObject({
       cause: "unreachable",
       detail: "the probe was closed",
     });
@@ -278,7 +276,7 @@ describe("close", () => {
     const probe = probeOf(place.url);
     await probe.close();
     await probe.close();
-    expect(await probe.look(probe.locate("a"), never())).toMatchObject({ cause: "unreachable" });
+    expect(await probe.probe(probe.urlFor("a"), never())).toMatchObject({ cause: "unreachable" });
     expect(place.requests).toEqual([]);
   });
 });
@@ -293,9 +291,9 @@ test("undici is not loaded before the first look", async () => {
   const { createProbe } = await import("../../src/storage/probe.ts");
   const place = await serve((_request, response) => present(response));
   const probe = createProbe({ baseUrl: place.url, concurrency: 1, clock: testClock(), random: () => 0 });
-  probe.locate("a");
+  probe.urlFor("a");
   expect(loaded).not.toHaveBeenCalled();
-  await probe.look(probe.locate("a"), never());
+  await probe.probe(probe.urlFor("a"), never());
   expect(loaded).toHaveBeenCalledOnce();
   await probe.close();
   vi.doUnmock("undici");

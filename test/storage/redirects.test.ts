@@ -1,6 +1,6 @@
 import dns from "node:dns";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { follow, toOrigin } from "../../src/storage/redirects.ts";
+import { follow, withoutCdn } from "../../src/storage/redirects.ts";
 import { never, probeOf, serve } from "../support/servers.ts";
 
 afterEach(() => vi.restoreAllMocks());
@@ -15,7 +15,7 @@ async function lookAlong(routes: Record<string, string>, status = 302) {
     else response.writeHead(200, { "content-length": 5 }).end();
   });
   const probe = probeOf(place.url);
-  const sighting = await probe.look(probe.locate("a"), never());
+  const sighting = await probe.probe(probe.urlFor("a"), never());
   expect(probe.requests()).toBe(place.requests.length);
   return { sighting, place };
 }
@@ -96,7 +96,7 @@ test("a 301 without a location tells the bucket's region where S3 names it", asy
     response.writeHead(301, { "x-amz-bucket-region": "eu-west-1" }).end(),
   );
   const probe = probeOf(place.url);
-  expect(await probe.look(probe.locate("a"), never())).toMatchObject({
+  expect(await probe.probe(probe.urlFor("a"), never())).toMatchObject({
     result: "unknown",
     cause: "redirected",
     detail: "HTTP 301 without a location, x-amz-bucket-region eu-west-1",
@@ -158,7 +158,7 @@ describe("a CDN host of Spaces", () => {
     ["https://b.nyc3.digitaloceanspaces.com/x", "https://b.nyc3.digitaloceanspaces.com/x"],
     ["https://cdn.example/x.cdn.digitaloceanspaces.com", "https://cdn.example/x.cdn.digitaloceanspaces.com"],
   ])("is probed at its origin: %s", (url, origin) => {
-    expect(toOrigin(new URL(url)).href).toBe(origin);
+    expect(withoutCdn(new URL(url)).href).toBe(origin);
   });
 
   test("is asked for at the origin, while the sighting keeps the URL that was located", async () => {
@@ -172,8 +172,8 @@ describe("a CDN host of Spaces", () => {
       if (typeof callback === "function") callback(null, [{ address: "127.0.0.1", family: 4 }]);
     });
     const probe = probeOf(`http://b.nyc3.cdn.digitaloceanspaces.com:${place.port}`);
-    const url = probe.locate("a.mp4");
-    expect(await probe.look(url, never())).toMatchObject({
+    const url = probe.urlFor("a.mp4");
+    expect(await probe.probe(url, never())).toMatchObject({
       result: "present",
       url: `http://b.nyc3.cdn.digitaloceanspaces.com:${place.port}/a.mp4`,
       detail: "HTTP 200 (origin)",

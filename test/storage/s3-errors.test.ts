@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { StorageConfigError } from "../../src/core/ports/ports.ts";
 import type { ProbeOptions } from "../../src/storage/probe.ts";
-import { OUR_FAULTS } from "../../src/storage/s3-errors.ts";
+import { CONFIG_ERROR_CODES } from "../../src/storage/s3-errors.ts";
 import { MINUTE, NOW } from "../support/builders.ts";
 import { CREDENTIALS, KEY, type S3Options, serveS3 } from "../support/s3.ts";
 import { never, probeOf, serve, testClock } from "../support/servers.ts";
@@ -28,7 +28,7 @@ async function lookWhen(head: number, status: number, body: string, headers: Rec
     else response.writeHead(status, headers).end(body);
   });
   const probe = signing(`${place.url}/clips`);
-  const look = probe.look(probe.locate("a.mp4"), never());
+  const look = probe.probe(probe.urlFor("a.mp4"), never());
   return { look, place, probe };
 }
 
@@ -44,23 +44,23 @@ async function faultOf(work: Promise<unknown>): Promise<StorageConfigError> {
 describe("a signed 404", () => {
   test("is absence, once a GET has told that it is the key's and not the bucket's", async () => {
     const { s3, probe } = await bucket();
-    const url = probe.locate("b.mp4");
-    expect(await probe.look(url, never())).toEqual({ result: "absent", url, detail: "HTTP 404" });
-    expect(await probe.look(probe.locate("c.mp4"), never())).toMatchObject({ result: "absent" });
+    const url = probe.urlFor("b.mp4");
+    expect(await probe.probe(url, never())).toEqual({ result: "absent", url, detail: "HTTP 404" });
+    expect(await probe.probe(probe.urlFor("c.mp4"), never())).toMatchObject({ result: "absent" });
     expect(s3.served).toEqual(["HEAD b.mp4", "GET b.mp4 bytes=0-0", "HEAD c.mp4"]);
   });
 
   test("is absence at once where an object of the bucket was seen", async () => {
     const { s3, probe } = await bucket();
-    await probe.look(probe.locate("a.mp4"), never());
-    expect(await probe.look(probe.locate("b.mp4"), never())).toMatchObject({ result: "absent" });
+    await probe.probe(probe.urlFor("a.mp4"), never());
+    expect(await probe.probe(probe.urlFor("b.mp4"), never())).toMatchObject({ result: "absent" });
     expect(s3.served).toEqual(["HEAD a.mp4", "HEAD b.mp4"]);
   });
 
   test("of a bucket that is not there is a wrong configuration", async () => {
     const s3 = await serveS3();
     const probe = signing(`${s3.url}/clisp`);
-    const fault = await faultOf(probe.look(probe.locate("a.mp4"), never()));
+    const fault = await faultOf(probe.probe(probe.urlFor("a.mp4"), never()));
     expect(fault.code).toBe("NoSuchBucket");
     expect(fault.message).toBe(`127.0.0.1:${s3.port} refused a signed request: HTTP 404 NoSuchBucket`);
     expect(fault.hint).toMatch(/storage\.baseUrl/);
@@ -102,7 +102,7 @@ describe("a signed 404", () => {
 describe("a signed 403", () => {
   test("is forbidden, not absence, where the key may not list", async () => {
     const { s3, probe } = await bucket({ mayList: false });
-    expect(await probe.look(probe.locate("b.mp4"), never())).toMatchObject({
+    expect(await probe.probe(probe.urlFor("b.mp4"), never())).toMatchObject({
       result: "unknown",
       cause: "forbidden",
       detail: "HTTP 403 AccessDenied",
@@ -113,9 +113,9 @@ describe("a signed 403", () => {
   test("is asked for its reason every time: what was allowed a moment ago may have run out", async () => {
     let skew = 0;
     const { probe } = await bucket({ mayList: false, now: () => NOW + skew });
-    await probe.look(probe.locate("b.mp4"), never());
+    await probe.probe(probe.urlFor("b.mp4"), never());
     skew = 16 * MINUTE;
-    expect((await faultOf(probe.look(probe.locate("c.mp4"), never()))).code).toBe("RequestTimeTooSkewed");
+    expect((await faultOf(probe.probe(probe.urlFor("c.mp4"), never()))).code).toBe("RequestTimeTooSkewed");
   });
 
   test.each([
@@ -124,7 +124,7 @@ describe("a signed 403", () => {
     ["a token that is none", { ...CREDENTIALS, sessionToken: "stale" }, "InvalidToken"],
   ])("for %s is a wrong configuration, though the object is there", async (_, credentials, code) => {
     const { probe } = await bucket({}, { credentials });
-    const fault = await faultOf(probe.look(probe.locate("a.mp4"), never()));
+    const fault = await faultOf(probe.probe(probe.urlFor("a.mp4"), never()));
     expect(fault.code).toBe(code);
     expect(fault.message).toContain(`HTTP 403 ${code}`);
     expect(`${fault.message} ${fault.hint}`).not.toContain(credentials.secretAccessKey);
@@ -132,7 +132,7 @@ describe("a signed 403", () => {
 
   test.each([-16 * MINUTE, 16 * MINUTE])("for a clock that is %d ms off is a wrong configuration", async (skew) => {
     const { probe } = await bucket({ now: () => NOW + skew });
-    const fault = await faultOf(probe.look(probe.locate("a.mp4"), never()));
+    const fault = await faultOf(probe.probe(probe.urlFor("a.mp4"), never()));
     expect([fault.code, fault.hint]).toEqual(["RequestTimeTooSkewed", expect.stringContaining("clock")]);
   });
 
@@ -174,7 +174,7 @@ describe("what speaks of the request and not of the object", () => {
 
   test("is in the documentation, all of it", () => {
     const documented = readFileSync("docs/storage.md", "utf8");
-    expect(Object.keys(OUR_FAULTS).filter((code) => !documented.includes(`\`${code}\``))).toEqual([]);
+    expect(Object.keys(CONFIG_ERROR_CODES).filter((code) => !documented.includes(`\`${code}\``))).toEqual([]);
   });
 
   test.each([
@@ -204,7 +204,7 @@ describe("what speaks of the request and not of the object", () => {
   test("does not depend on how we fare without credentials: there it stays a 403", async () => {
     const place = await serve((_request, response) => response.writeHead(403).end(error("InvalidAccessKeyId")));
     const probe = probeOf(`${place.url}/clips`);
-    expect(await probe.look(probe.locate("a"), never())).toMatchObject({ cause: "forbidden", detail: "HTTP 403" });
+    expect(await probe.probe(probe.urlFor("a"), never())).toMatchObject({ cause: "forbidden", detail: "HTTP 403" });
     expect(await probe.list("a", never())).toEqual({ kind: "refused", detail: "HTTP 403 InvalidAccessKeyId" });
   });
 });
@@ -212,7 +212,7 @@ describe("what speaks of the request and not of the object", () => {
 describe("a signed listing", () => {
   test("names what the key's owner may see", async () => {
     const { s3, probe } = await bucket();
-    expect(await probe.list("a", never())).toEqual({ kind: "listed", names: ["a.mp4"], whole: true });
+    expect(await probe.list("a", never())).toEqual({ kind: "listed", names: ["a.mp4"], complete: true });
     expect(s3.judgements).toEqual(["right"]);
   });
 

@@ -2,7 +2,7 @@ import dns from "node:dns";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { redact } from "../../src/cli/terminal/redact.ts";
 import { fileNameOf } from "../../src/core/domain/evidence.ts";
-import { placeOf } from "../../src/storage/bucket-url.ts";
+import { parseBucketUrl } from "../../src/storage/bucket-url.ts";
 import type { ProbeOptions } from "../../src/storage/probe.ts";
 import { createSigner } from "../../src/storage/signer.ts";
 import { HOUR, MINUTE, NOW } from "../support/builders.ts";
@@ -32,7 +32,7 @@ describe("Amazon's own example", () => {
     sessionToken: null,
     region: "us-east-1",
   };
-  const place = placeOf("https://examplebucket.s3.amazonaws.com", null);
+  const place = parseBucketUrl("https://examplebucket.s3.amazonaws.com", null);
   const at = Date.UTC(2013, 4, 24);
   const key = { id: credentials.accessKeyId, secret: credentials.secretAccessKey, sessionToken: null };
   const link =
@@ -42,7 +42,7 @@ describe("Amazon's own example", () => {
 
   test("of a link is what the signer makes", async () => {
     const signer = createSigner(credentials, place, testClock(at));
-    const made = await signer.link(new URL("https://examplebucket.s3.amazonaws.com/test.txt"), 24 * HOUR);
+    const made = await signer.presign(new URL("https://examplebucket.s3.amazonaws.com/test.txt"), 24 * HOUR);
     expect(new URL(made).searchParams.get("X-Amz-Signature")).toBe(
       "aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404",
     );
@@ -76,7 +76,7 @@ describe("a signed look", () => {
     const { s3, probe } = await bucket();
     const url = `${s3.url}/clips/a.mp4`;
     expect(probe.signed).toBe(true);
-    expect(await probe.look(url, never())).toMatchObject({ result: "present", url, output: { url, bytes: 5 } });
+    expect(await probe.probe(url, never())).toMatchObject({ result: "present", url, output: { url, bytes: 5 } });
     expect(s3.judgements).toEqual(["right"]);
     expect(s3.served).toEqual(["HEAD a.mp4"]);
   });
@@ -85,7 +85,7 @@ describe("a signed look", () => {
     const s3 = await serveS3();
     const probe = probeOf(`${s3.url}/clips`);
     expect(probe.signed).toBe(false);
-    expect(await probe.look(probe.locate("a.mp4"), never())).toMatchObject({ cause: "forbidden", detail: "HTTP 403" });
+    expect(await probe.probe(probe.urlFor("a.mp4"), never())).toMatchObject({ cause: "forbidden", detail: "HTTP 403" });
     expect(s3.judgements).toEqual(["anonymous"]);
   });
 
@@ -94,7 +94,7 @@ describe("a signed look", () => {
     async (name) => {
       const { s3, probe } = await bucket();
       s3.objects.set(name, Buffer.from("hello"));
-      expect(await probe.look(probe.locate(name), never())).toMatchObject({ result: "present" });
+      expect(await probe.probe(probe.urlFor(name), never())).toMatchObject({ result: "present" });
       expect(s3.judgements).toEqual(["right"]);
     },
   );
@@ -104,10 +104,10 @@ describe("a signed look", () => {
     async (folder) => {
       const { s3 } = await bucket();
       const probe = signing(`${s3.url}${folder}`);
-      const key = decodeURIComponent(new URL(probe.locate("c d.mp4")).pathname).replace("/clips/", "");
+      const key = decodeURIComponent(new URL(probe.urlFor("c d.mp4")).pathname).replace("/clips/", "");
       s3.objects.set(key, Buffer.from("hello"));
-      expect(await probe.look(probe.locate("c d.mp4"), never())).toMatchObject({ result: "present" });
-      expect(await probe.list("c ", never())).toEqual({ kind: "listed", names: ["c d.mp4"], whole: true });
+      expect(await probe.probe(probe.urlFor("c d.mp4"), never())).toMatchObject({ result: "present" });
+      expect(await probe.list("c ", never())).toEqual({ kind: "listed", names: ["c d.mp4"], complete: true });
       expect(s3.judgements).toEqual(["right", "right"]);
     },
   );
@@ -116,8 +116,8 @@ describe("a signed look", () => {
     const { s3 } = await bucket();
     const probe = signing(`${s3.url}/clips/a+b`);
     s3.objects.set("a+b/c'(d)!*.mp4", Buffer.from("hello"));
-    const url = probe.locate("c'(d)!*.mp4");
-    await probe.look(url, never());
+    const url = probe.urlFor("c'(d)!*.mp4");
+    await probe.probe(url, never());
     expect(s3.requests).toEqual(["HEAD /clips/a%2Bb/c%27%28d%29%21%2A.mp4"]);
     const link = await probe.attachmentUrl(url);
     expect(link).toContain("/clips/a%2Bb/c%27%28d%29%21%2A.mp4?");
@@ -130,7 +130,7 @@ describe("a signed look", () => {
       { keys: [{ ...KEY, sessionToken }] },
       { credentials: { ...CREDENTIALS, sessionToken } },
     );
-    expect(await probe.look(probe.locate("a.mp4"), never())).toMatchObject({ result: "present" });
+    expect(await probe.probe(probe.urlFor("a.mp4"), never())).toMatchObject({ result: "present" });
     expect(s3.judgements).toEqual(["right"]);
   });
 
@@ -139,9 +139,9 @@ describe("a signed look", () => {
       { region: "eu-test-1" },
       { credentials: { ...CREDENTIALS, region: "eu-test-1" } },
     );
-    expect((await own.look(own.locate("a.mp4"), never())).result).toBe("present");
+    expect((await own.probe(own.urlFor("a.mp4"), never())).result).toBe("present");
     const { probe: none } = await bucket({ region: "us-east-1" });
-    expect((await none.look(none.locate("a.mp4"), never())).result).toBe("present");
+    expect((await none.probe(none.urlFor("a.mp4"), never())).result).toBe("present");
   });
 
   test("reaches a bucket that is named in the host", async () => {
@@ -154,8 +154,8 @@ describe("a signed look", () => {
     });
     s3.objects.set("x/a.mp4", Buffer.from("hello"));
     const probe = signing(`http://clips.s3.test:${s3.port}/x`, { addressing: "virtual" });
-    expect(await probe.look(probe.locate("a.mp4"), never())).toMatchObject({ result: "present" });
-    expect(await probe.list("a", never())).toEqual({ kind: "listed", names: ["a.mp4"], whole: true });
+    expect(await probe.probe(probe.urlFor("a.mp4"), never())).toMatchObject({ result: "present" });
+    expect(await probe.list("a", never())).toEqual({ kind: "listed", names: ["a.mp4"], complete: true });
     expect(s3.judgements).toEqual(["right", "right"]);
   });
 
@@ -167,7 +167,7 @@ describe("a signed look", () => {
       response.writeHead(503, { "retry-after": "5" }).end();
     });
     const probe = signing(`${place.url}/clips`, { clock, attempts: 2 });
-    await probe.look(probe.locate("a.mp4"), never());
+    await probe.probe(probe.urlFor("a.mp4"), never());
     expect(dates).toEqual(["20260301T120000Z", "20260301T120005Z"]);
   });
 
@@ -178,7 +178,7 @@ describe("a signed look", () => {
       seen.push(request.headers.authorization, request.headers["x-amz-date"], request.headers["x-amz-security-token"]);
       response.writeHead(404).end();
     });
-    expect(await probe.look(`${other.url}/clips/a.mp4`, never())).toMatchObject({ result: "absent" });
+    expect(await probe.probe(`${other.url}/clips/a.mp4`, never())).toMatchObject({ result: "absent" });
     expect(seen).toEqual([undefined, undefined, undefined]);
   });
 });
@@ -186,16 +186,16 @@ describe("a signed look", () => {
 describe("a link that is signed already", () => {
   test("is looked at with a GET of its first byte, without a signature of ours", async () => {
     const { s3, probe } = await bucket();
-    const link = await probe.attachmentUrl(probe.locate("a.mp4"));
-    expect(await probe.look(link, never())).toMatchObject({ result: "present", output: { url: link, bytes: 5 } });
+    const link = await probe.attachmentUrl(probe.urlFor("a.mp4"));
+    expect(await probe.probe(link, never())).toMatchObject({ result: "present", output: { url: link, bytes: 5 } });
     expect(s3.served).toEqual(["GET a.mp4 bytes=0-0"]);
-    expect(await probeOf(s3.url).look(link, never())).toMatchObject({ result: "present" });
+    expect(await probeOf(s3.url).probe(link, never())).toMatchObject({ result: "present" });
   });
 
   test("is no more to be understood when it has expired: its 403 is not one that calibration may read", async () => {
     const { probe } = await bucket({ now: () => NOW + 25 * HOUR });
-    const link = await probe.attachmentUrl(probe.locate("a.mp4"));
-    expect(await probe.look(link, never())).toMatchObject({
+    const link = await probe.attachmentUrl(probe.urlFor("a.mp4"));
+    expect(await probe.probe(link, never())).toMatchObject({
       result: "unknown",
       cause: "unexpected",
       detail: "HTTP 403 to a signed link",
@@ -206,7 +206,7 @@ describe("a link that is signed already", () => {
 describe("the link for an attachment", () => {
   test("lets someone without credentials GET the file, and nothing else", async () => {
     const { s3, probe } = await bucket();
-    const link = await probe.attachmentUrl(probe.locate("a.mp4"));
+    const link = await probe.attachmentUrl(probe.urlFor("a.mp4"));
     const fetched = await fetch(link);
     expect([fetched.status, await fetched.text()]).toEqual([200, "hello"]);
     expect((await fetch(link, { method: "HEAD" })).status).toBe(403);
@@ -223,7 +223,7 @@ describe("the link for an attachment", () => {
   ])("after %d ms of %s answers %d", async (later, attachmentUrlTtl, status) => {
     let now = NOW;
     const { probe } = await bucket({ now: () => now }, attachmentUrlTtl === undefined ? {} : { attachmentUrlTtl });
-    const link = await probe.attachmentUrl(probe.locate("a.mp4"));
+    const link = await probe.attachmentUrl(probe.urlFor("a.mp4"));
     now += later;
     expect((await fetch(link)).status).toBe(status);
   });
@@ -231,7 +231,7 @@ describe("the link for an attachment", () => {
   test.each(["ä b+c?d#e%.mp4", "a'(b)!*~.mp4"])("keeps the name %j, by which Airtable files it", async (name) => {
     const { s3, probe } = await bucket();
     s3.objects.set(name, Buffer.from("hello"));
-    const link = await probe.attachmentUrl(probe.locate(name));
+    const link = await probe.attachmentUrl(probe.urlFor(name));
     expect(fileNameOf(link)).toBe(name);
     expect((await fetch(link)).status).toBe(200);
   });
@@ -242,12 +242,12 @@ describe("the link for an attachment", () => {
       { keys: [{ ...KEY, sessionToken }] },
       { credentials: { ...CREDENTIALS, sessionToken } },
     );
-    expect((await fetch(await probe.attachmentUrl(probe.locate("a.mp4")))).status).toBe(200);
+    expect((await fetch(await probe.attachmentUrl(probe.urlFor("a.mp4")))).status).toBe(200);
   });
 
   test("is of the origin where outputs are named at a CDN", async () => {
     const probe = signing("https://clips.nyc3.cdn.digitaloceanspaces.com");
-    const link = new URL(await probe.attachmentUrl(probe.locate("a.mp4")));
+    const link = new URL(await probe.attachmentUrl(probe.urlFor("a.mp4")));
     expect(link.host).toBe("clips.nyc3.digitaloceanspaces.com");
     expect(link.searchParams.get("X-Amz-Credential")).toMatch(/\/20260301\/nyc3\/s3\/aws4_request$/);
   });
@@ -258,13 +258,13 @@ describe("the link for an attachment", () => {
     for (const url of ["https://elsewhere.example/a.mp4", "not a URL", `${s3.url}/clips/a.mp4?X-Amz-Signature=1`]) {
       expect(await probe.attachmentUrl(url)).toBe(url);
     }
-    expect(await open.attachmentUrl(open.locate("a.mp4"))).toBe(open.locate("a.mp4"));
+    expect(await open.attachmentUrl(open.urlFor("a.mp4"))).toBe(open.urlFor("a.mp4"));
   });
 
   test("leaves no part of itself in what is printed", async () => {
     const sessionToken = "FwoGZXIvYXdzEB4aD+/token==";
     const { probe } = await bucket({}, { credentials: { ...CREDENTIALS, sessionToken } });
-    const link = await probe.attachmentUrl(probe.locate("a.mp4"));
+    const link = await probe.attachmentUrl(probe.urlFor("a.mp4"));
     const query = new URL(link).searchParams;
     const texts = [
       link,
@@ -297,11 +297,11 @@ test("what signs is not loaded without credentials", async () => {
   const s3 = await serveS3();
   const options = { baseUrl: `${s3.url}/clips`, concurrency: 1, clock: testClock(NOW), random: () => 0 };
   const open = createProbe(options);
-  await open.look(open.locate("a.mp4"), never());
-  await open.attachmentUrl(open.locate("a.mp4"));
+  await open.probe(open.urlFor("a.mp4"), never());
+  await open.attachmentUrl(open.urlFor("a.mp4"));
   expect(loaded).not.toHaveBeenCalled();
   const signed = createProbe({ ...options, credentials: CREDENTIALS });
-  await signed.look(signed.locate("a.mp4"), never());
+  await signed.probe(signed.urlFor("a.mp4"), never());
   expect(loaded).toHaveBeenCalledOnce();
   await Promise.all([open.close(), signed.close()]);
   vi.doUnmock("aws4fetch");

@@ -34,7 +34,7 @@ export const COMBINE: Operation = {
   onExisting: "skip",
   check: null,
   provider: null,
-  via: "direct",
+  completeVia: "direct",
   fallback: "direct",
   webhookEndpoint: null,
   thresholds: THRESHOLDS,
@@ -50,7 +50,7 @@ export const CONCATENATE: Operation = {
   onExisting: "skip",
   check: null,
   provider: null,
-  via: "direct",
+  completeVia: "direct",
   fallback: "direct",
   webhookEndpoint: null,
   thresholds: THRESHOLDS,
@@ -61,7 +61,7 @@ export const POLICY: Policy = {
   operations: [COMBINE, CONCATENATE],
   thresholds: THRESHOLDS,
   mode: "recover",
-  failing: true,
+  failEnabled: true,
 };
 
 /** A stuck combine job of ten minutes, or what the test needs instead. */
@@ -73,7 +73,7 @@ export function job(over: Partial<Job> & { readonly age?: number } = {}): Job {
     type: "combine",
     externalId: "0b8a3f52-6d0e-4f0e-9d59-0e3f3f1f3c11",
     since: { kind: "at", at: NOW - age },
-    ownId: null,
+    applicationId: null,
     payload: { kind: "empty" },
     webhookUrl: null,
     links: { Segments: [SEGMENT] },

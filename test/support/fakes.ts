@@ -1,4 +1,4 @@
-import type { Output, Sighting, UnknownCause } from "../../src/core/domain/evidence.ts";
+import type { Output, ProbeResult, UnknownCause } from "../../src/core/domain/evidence.ts";
 import { fileNameOf } from "../../src/core/domain/evidence.ts";
 import type { Job } from "../../src/core/domain/job.ts";
 import type {
@@ -17,7 +17,7 @@ import type {
   WriteResult,
 } from "../../src/core/ports/ports.ts";
 import type { Spill } from "../../src/core/sweep/bulk.ts";
-import type { Run } from "../../src/core/sweep/context.ts";
+import type { SweepContext } from "../../src/core/sweep/context.ts";
 import { roomIn } from "../../src/core/sweep/room.ts";
 import { COMBINE, CONCATENATE, NOW, POLICY } from "./builders.ts";
 
@@ -135,16 +135,16 @@ export class FakeBase implements JobStore {
     return this.#answer("updateJobs", updates);
   }
 
-  async listCompleted(): Promise<{ jobs: readonly Job[]; whole: boolean }> {
+  async listCompleted(): Promise<{ jobs: readonly Job[]; complete: boolean }> {
     this.#begin("listCompleted");
-    return { jobs: [...this.jobs.values()].filter(({ status }) => status === "completed"), whole: true };
+    return { jobs: [...this.jobs.values()].filter(({ status }) => status === "completed"), complete: true };
   }
 
   requests(): number {
     return this.#requests;
   }
 
-  skew(): number | null {
+  clockSkewMs(): number | null {
     return this.skewMs;
   }
 
@@ -163,7 +163,11 @@ export class FakeBase implements JobStore {
 }
 
 function refusal(updates: readonly { id: string }[]): readonly WriteResult[] {
-  return updates.map(({ id }) => ({ id, kind: updates.length === 1 ? "refused" : "held-up", error: "HTTP 422" }));
+  return updates.map(({ id }) => ({
+    id,
+    kind: updates.length === 1 ? "refused" : "batch-rejected",
+    error: "HTTP 422",
+  }));
 }
 
 function isRevisited(
@@ -206,11 +210,11 @@ export class FakeBucket implements OutputProbe {
   /** Files that cannot be played, by name. */
   readonly broken = new Set<string>();
 
-  locate(fileName: string): string {
+  urlFor(fileName: string): string {
     return `https://bucket.example/${fileName}`;
   }
 
-  async look(url: string): Promise<Sighting> {
+  async probe(url: string): Promise<ProbeResult> {
     const name = fileNameOf(url);
     this.looked.push(name);
     const answer = this.objects.get(name) ?? this.missing;
@@ -224,7 +228,7 @@ export class FakeBucket implements OutputProbe {
     this.listed.push(prefix);
     if (this.listing !== "open") return { kind: this.listing, detail: this.listing };
     const there = [...this.objects].filter(([, answer]) => typeof answer === "number").map(([name]) => name);
-    return { kind: "listed", names: there.filter((name) => name.startsWith(prefix)), whole: true };
+    return { kind: "listed", names: there.filter((name) => name.startsWith(prefix)), complete: true };
   }
 
   async attachmentUrl(url: string): Promise<string> {
@@ -248,7 +252,7 @@ export function spillToList(): Spill {
 }
 
 /** A run of `recover` with no deadline, or what the test needs instead. */
-export function runOf(store: JobStore, probe: OutputProbe, over: Partial<Run> = {}): Run {
+export function runOf(store: JobStore, probe: OutputProbe, over: Partial<SweepContext> = {}): SweepContext {
   const never = new AbortController().signal;
   return {
     command: "recover",
@@ -271,11 +275,11 @@ export function runOf(store: JobStore, probe: OutputProbe, over: Partial<Run> = 
     via: null,
     journal: null,
     // Room for one only, so that every case is put away and fetched again all the time.
-    room: roomIn(spillToList(), undefined, 1),
+    cache: roomIn(spillToList(), undefined, 1),
     clock: stillClock(),
     random: () => 0.5,
-    limits: { listing: never, begin: never, reads: never, writes: never },
-    observer: { listed() {}, probed() {}, async settled() {}, warn() {} },
+    limits: { listing: never, start: never, reads: never, writes: never },
+    observer: { listed() {}, probed() {}, async jobDone() {}, warn() {} },
     lateOutputs: true,
     otherNames: [],
     confirm: null,

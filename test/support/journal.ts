@@ -1,23 +1,23 @@
-import type { Announced, Journal, Judged, JudgedRun } from "../../src/core/ports/journal.ts";
-import type { ReplayAnswer, WriteResult } from "../../src/core/ports/ports.ts";
-import type { PastWebhook, PastWrite } from "../../src/core/undo/change-sets.ts";
+import type { Journal, PendingWrite, RunRecord, VerdictRecord } from "../../src/core/ports/journal.ts";
+import type { ResendResult, WriteResult } from "../../src/core/ports/ports.ts";
+import type { JournaledWebhook, JournaledWrite } from "../../src/core/undo/change-sets.ts";
 
-const NOT_DONE: readonly WriteResult["kind"][] = ["refused", "gone", "held-up"];
+const NOT_DONE: readonly WriteResult["kind"][] = ["refused", "deleted", "batch-rejected"];
 
 /** A journal that outlasts its runs, as a file would: what it holds has been through JSON. */
 export class MemoryJournal implements Journal {
-  readonly judgements: { run: JudgedRun; jobs: readonly Judged[] }[] = [];
-  readonly webhooks: PastWebhook[] = [];
+  readonly judgements: { run: RunRecord; jobs: readonly VerdictRecord[] }[] = [];
+  readonly webhooks: JournaledWebhook[] = [];
   readonly #writes: {
-    readonly write: Omit<PastWrite, "maybeDone" | "confirmed">;
-    maybeDone: boolean;
+    readonly write: Omit<JournaledWrite, "possiblyApplied" | "confirmed">;
+    possiblyApplied: boolean;
     confirmed: boolean;
   }[] = [];
 
   /** When the writes are announced. */
   now: () => number = () => 0;
 
-  async announce(writes: readonly Announced[], { runId }: { readonly runId: string }) {
+  async recordIntent(writes: readonly PendingWrite[], { runId }: { readonly runId: string }) {
     const at = this.now();
     const own = writes.map((announced) => {
       const { job, target, fields, reason, detail, undoes } = kept(announced);
@@ -25,7 +25,7 @@ export class MemoryJournal implements Journal {
         target === null ? (["job", "Jobs", job.id] as const) : (["target", target.table, target.id] as const);
       return {
         write: { at, run: runId, role, table, record, job, fields, reason, detail, undoes },
-        maybeDone: true,
+        possiblyApplied: true,
         confirmed: false,
       };
     });
@@ -33,25 +33,25 @@ export class MemoryJournal implements Journal {
     return async (results: readonly WriteResult[]) => {
       for (const [n, each] of own.entries()) {
         const kind = results[n]?.kind;
-        if (kind !== undefined && NOT_DONE.includes(kind)) each.maybeDone = false;
+        if (kind !== undefined && NOT_DONE.includes(kind)) each.possiblyApplied = false;
         each.confirmed = kind === "confirmed";
       }
     };
   }
 
-  async announceWebhook(job: Announced["job"], { runId }: { readonly runId: string }) {
+  async announceWebhook(job: PendingWrite["job"], { runId }: { readonly runId: string }) {
     const webhook = { at: this.now(), run: runId, job };
     this.webhooks.push(webhook);
-    return async ({ kind }: ReplayAnswer) => {
+    return async ({ kind }: ResendResult) => {
       if (kind === "refused") this.webhooks.splice(this.webhooks.indexOf(webhook), 1);
     };
   }
 
-  async judged(run: JudgedRun, jobs: Iterable<Judged>) {
+  async recordVerdicts(run: RunRecord, jobs: Iterable<VerdictRecord>) {
     this.judgements.push({ run, jobs: [...jobs] });
   }
 
-  past(): readonly PastWrite[] {
+  past(): readonly JournaledWrite[] {
     return this.#writes.map(({ write, ...came }) => ({ ...write, ...came }));
   }
 }

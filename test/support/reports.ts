@@ -1,7 +1,7 @@
-import type { Output, Sighting } from "../../src/core/domain/evidence.ts";
+import type { Output, ProbeResult } from "../../src/core/domain/evidence.ts";
 import { type Entry, type Report, summarise } from "../../src/core/domain/report.ts";
 import { REASONS, type Verdict } from "../../src/core/domain/verdict.ts";
-import type { HeldOperation } from "../../src/core/sweep/decide/brake.ts";
+import type { BlockedOperation } from "../../src/core/sweep/decide/brake.ts";
 import type { RunResult } from "../../src/monitoring/run-result.ts";
 import { HOUR, MINUTE, NOW } from "./builders.ts";
 
@@ -35,7 +35,7 @@ export function outputAt(name: string, bytes = 8_400_000): Output {
   return { url, bytes, contentType: "video/mp4", etag: '"1"', lastModified: new Date(NOW - HOUR).toISOString() };
 }
 
-const MISSING: Sighting = { result: "absent", url: "https://b.example/x.mp4", detail: "HTTP 404" };
+const MISSING: ProbeResult = { result: "absent", url: "https://b.example/x.mp4", detail: "HTTP 404" };
 
 /** A job of a report: a combine job of ten minutes, probed once. */
 export function entry(n: number, changes: Partial<Entry> = {}): Entry {
@@ -47,11 +47,11 @@ export function entry(n: number, changes: Partial<Entry> = {}): Entry {
     operation: "combine",
     status: "processing",
     age: 10 * MINUTE,
-    verdict: verdict("output-not-yet"),
+    verdict: verdict("output-pending"),
     applied: false,
     target: { table: "Segments", id: `recSegment000${digits}`, field: "Voiceover + Video" },
-    sightings: [MISSING],
-    consultation: null,
+    probes: [MISSING],
+    providerReply: null,
     error: null,
     ...changes,
   };
@@ -69,13 +69,13 @@ export function reportOf(entries: readonly Entry[], changes: Partial<Report> = {
     summary: summarise(entries),
     requests: { airtable: 14, storage: 22, provider: 1 },
     brake: null,
-    herds: [],
+    incidents: [],
     entries,
     ...changes,
   };
 }
 
-export function held(operation: string, wouldFail = 9): HeldOperation {
+export function held(operation: string, wouldFail = 9): BlockedOperation {
   return {
     operation,
     stuck: 10,
@@ -93,7 +93,7 @@ export function resultOf(entries: readonly Entry[] = [], changes: Partial<RunRes
   return {
     runId: "00000000-0000-4000-8000-000000000001",
     baseId: "appTest0000000001",
-    beside: [],
+    otherBases: [],
     version: "1.2.3",
     operations: ["combine", "concatenate"],
     startedAt: NOW,

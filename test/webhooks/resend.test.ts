@@ -2,8 +2,8 @@ import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { IncomingMessage, RequestListener } from "node:http";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { Replay } from "../../src/core/ports/ports.ts";
-import { createWebhookReplay, type ReplayOptions } from "../../src/webhooks/resend.ts";
+import type { WebhookResend } from "../../src/core/ports/ports.ts";
+import { createWebhookSender, type ResendOptions } from "../../src/webhooks/resend.ts";
 import { COMBINE, CONCATENATE } from "../support/builders.ts";
 import { closedPort, never, serve, serveRaw } from "../support/servers.ts";
 
@@ -33,13 +33,13 @@ async function handler(answer: RequestListener = (_request, response) => respons
   return { ...server, received, host: `127.0.0.1:${server.port}` };
 }
 
-function replay(over: Partial<ReplayOptions> = {}) {
-  const made = createWebhookReplay({ allowHosts: [], signature: null, ...over });
+function replay(over: Partial<ResendOptions> = {}) {
+  const made = createWebhookSender({ allowHosts: [], signature: null, ...over });
   onTestFinished(() => made.close());
   return made;
 }
 
-function webhook(url: string, over: Partial<Replay> = {}): Replay {
+function webhook(url: string, over: Partial<WebhookResend> = {}): WebhookResend {
   const webhookUrl = `${url}/webhooks/nca-toolkit?job_id=${JOB}&operation=combine`;
   return { webhookUrl, externalId: ID, outputs: [OUTPUT], operation: compose, ...over };
 }
@@ -137,7 +137,7 @@ describe("nothing is sent", () => {
     expect(app.sockets).toEqual([]);
   });
 
-  it.each<[string, Partial<Replay>, string]>([
+  it.each<[string, Partial<WebhookResend>, string]>([
     [
       "for a URL with a password",
       { webhookUrl: "http://a:b@127.0.0.1/w" },

@@ -1,13 +1,13 @@
 import { Argument, type Command } from "commander";
 import { EXIT } from "../exit-codes.ts";
 import type { CommandReference } from "../help/reference.ts";
-import type { Surroundings } from "./sweep.ts";
+import type { CommandContext } from "./sweep.ts";
 
 const SHELLS = ["bash", "zsh", "fish"] as const;
 type Shell = (typeof SHELLS)[number];
 
 /** `stuck-jobs completion`: what a shell needs to complete commands, flags and their values. */
-export function addCompletion(program: Command, { terminal, exit }: Surroundings): void {
+export function addCompletion(program: Command, { terminal, exit }: CommandContext): void {
   program
     .command("completion")
     .summary("print a completion script for a shell")

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
-import { oneBase } from "../options.ts";
-import type { Surroundings } from "./sweep.ts";
+import { baseOption } from "../options.ts";
+import type { CommandContext } from "./sweep.ts";
 
 /** The flags of `stuck-jobs doctor`. */
 export interface DoctorFlags {
@@ -13,7 +13,7 @@ export interface DoctorFlags {
 }
 
 /** `stuck-jobs doctor`: what is wrong, before it hurts. */
-export function addDoctor(program: Command, { env, terminal, exit }: Surroundings): void {
+export function addDoctor(program: Command, { env, terminal, exit }: CommandContext): void {
   program
     .command("doctor")
     .summary("check configuration, token, base, storage and schedule; what is wrong, and what to do")
@@ -24,7 +24,7 @@ export function addDoctor(program: Command, { env, terminal, exit }: Surrounding
     .option("-q, --quiet", "print only what is not well")
     .option("--no-color", "no colours")
     .option("--config <file>", "read this configuration file")
-    .addOption(oneBase())
+    .addOption(baseOption())
     .option("--sandbox", "examine the embedded sandbox instead of a base")
     .addHelpText(
       "after",

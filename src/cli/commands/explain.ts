@@ -1,9 +1,9 @@
 import { type Command, Option } from "commander";
-import { type Flags, oneBase } from "../options.ts";
-import { logAsAsked, type Surroundings } from "./sweep.ts";
+import { baseOption, type Flags } from "../options.ts";
+import { type CommandContext, configureLog } from "./sweep.ts";
 
 /** `stuck-jobs explain`: why one job is treated as it is. */
-export function addExplain(program: Command, { env, terminal, exit }: Surroundings): void {
+export function addExplain(program: Command, { env, terminal, exit }: CommandContext): void {
   program
     .command("explain")
     .summary("all that is known of one job, the verdict, and what would change it")
@@ -14,7 +14,7 @@ export function addExplain(program: Command, { env, terminal, exit }: Surroundin
     .addOption(new Option("-o, --output <format>", "table (a page to read) or json").choices(["table", "json"]))
     .option("--no-color", "no colours")
     .option("--config <file>", "read this configuration file")
-    .addOption(oneBase())
+    .addOption(baseOption())
     .option("--sandbox", "look into the embedded sandbox instead of a base")
     .addHelpText(
       "after",
@@ -25,7 +25,7 @@ Examples:
   stuck-jobs explain recTwoTargets0001 --sandbox`,
     )
     .action(async (job: string, flags: Flags) => {
-      logAsAsked("explain", flags, terminal);
+      configureLog("explain", flags, terminal);
       const { runExplain } = await import("../run-explain.ts");
       exit(await runExplain(job, { command: "scan", flags, env, terminal }));
     });

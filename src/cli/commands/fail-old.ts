@@ -1,16 +1,16 @@
 import type { Command } from "commander";
-import { withSharedFlags, withWatchingFlags, withWritingFlags } from "../options.ts";
-import { type Surroundings, sweepAction } from "./sweep.ts";
+import { addMonitoringOptions, addSharedOptions, addWriteOptions } from "../options.ts";
+import { type CommandContext, sweepAction } from "./sweep.ts";
 
 /** `stuck-jobs fail-old`: the failing half alone, without an upper age. */
-export function addFailOld(program: Command, surroundings: Surroundings): void {
+export function addFailOld(program: Command, surroundings: CommandContext): void {
   const command = program
     .command("fail-old")
     .summary("fail jobs of any age whose output is proven absent")
     .description(
       "Only the failing half of `recover`, at any age past --fail-after, also beyond --max-age, after a fresh probe of each job. A job with an output is reported, never failed.",
     );
-  withWatchingFlags(withWritingFlags(withSharedFlags(command))).addHelpText(
+  addMonitoringOptions(addWriteOptions(addSharedOptions(command))).addHelpText(
     "after",
     `
 Examples:

@@ -1,6 +1,6 @@
 import { nca } from "../../config/presets/nca.ts";
 import { ConfigError } from "../../config/problems.ts";
-import { nearest } from "../../config/suggest.ts";
+import { suggestSpelling } from "../../config/suggest.ts";
 import { type Clock, UpstreamError } from "../../core/ports/ports.ts";
 import {
   asJobsTable,
@@ -16,17 +16,17 @@ import type { Plan } from "../../init/render-config.ts";
 import { readSample, type Sample } from "../../init/sample-usage.ts";
 import type { OpenBase } from "../../stores/airtable/base.ts";
 import type { TableSchema } from "../../stores/airtable/metadata.ts";
-import type { Interview } from "../terminal/prompts.ts";
+import type { Prompter } from "../terminal/prompts.ts";
 
 /** What a plan is drawn from. */
-export interface Drawing {
+export interface PlanInput {
   readonly base: Pick<OpenBase, "metadata" | "sample">;
   readonly baseId: string;
   /** --table. */
   readonly table: string | null;
   /** --storage-url, or the environment's. */
   readonly storageUrl: string | null;
-  readonly interview: Interview;
+  readonly interview: Prompter;
   readonly say: (text: string) => void;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -37,11 +37,11 @@ export interface Drawing {
  *
  * @throws UpstreamError, ConfigError for what cannot be found out, InterviewEnded
  */
-export async function drawPlan(drawing: Drawing): Promise<Plan> {
+export async function buildPlan(drawing: PlanInput): Promise<Plan> {
   const tables = await readTables(drawing);
   if (tables === null) return await askedPlan(drawing);
   const jobs = await chooseFields(await chooseTable(tables, drawing), tables, drawing);
-  const sample = await sampled(jobs, tables, drawing);
+  const sample = await takeSample(jobs, tables, drawing);
   const proposal = await chooseOperations(proposeOperations(jobs, tables, sample.usages), drawing);
   return {
     preset: proposal.known.size > 0 ? "nca" : "none",
@@ -58,12 +58,12 @@ const NEEDS_SCHEMA =
   "init reads the base's schema, for which the token needs the scope schema.bases:read: https://airtable.com/create/tokens. On a terminal it asks instead.";
 
 /** Null where the token may not read the schema, and somebody can be asked. */
-async function readTables({ base, interview, say, signal }: Drawing): Promise<readonly TableSchema[] | null> {
+async function readTables({ base, interview, say, signal }: PlanInput): Promise<readonly TableSchema[] | null> {
   try {
     return await base.metadata.tables(signal);
   } catch (error) {
     if (!(error instanceof UpstreamError) || error.code !== "auth") throw error;
-    if (!interview.asks) throw new UpstreamError("auth", error.message, NEEDS_SCHEMA, { cause: error });
+    if (!interview.interactive) throw new UpstreamError("auth", error.message, NEEDS_SCHEMA, { cause: error });
     say(`${error.message}\nWithout the scope schema.bases:read nothing can be looked up: the names are asked for.`);
     return null;
   }
@@ -72,13 +72,13 @@ async function readTables({ base, interview, say, signal }: Drawing): Promise<re
 /** A score below this has next to nothing of a table of jobs. */
 const LEAST_SCORE = 6;
 
-async function chooseTable(tables: readonly TableSchema[], { table, interview }: Drawing): Promise<TableSchema> {
+async function chooseTable(tables: readonly TableSchema[], { table, interview }: PlanInput): Promise<TableSchema> {
   const names = tables.map(({ name }) => name);
   const named = (name: string) => tables.find((each) => each.name === name || each.id === name);
   if (table !== null) {
     const found = named(table);
     if (found !== undefined) return found;
-    const guess = nearest(table, names);
+    const guess = suggestSpelling(table, names);
     const suggestion = guess === null ? "" : ` Did you mean ${guess}?`;
     throw new ConfigError([
       { path: "--table", message: `found "${table}"; the base has ${names.join(", ")}.${suggestion}` },
@@ -95,12 +95,12 @@ async function chooseTable(tables: readonly TableSchema[], { table, interview }:
 async function chooseFields(
   table: TableSchema,
   tables: readonly TableSchema[],
-  { interview, say }: Drawing,
+  { interview, say }: PlanInput,
 ): Promise<JobsTable> {
   const found = asJobsTable(table, tables);
   const proposed = found?.fields ?? NO_FIELDS;
   const whole = proposed.status !== null && proposed.externalId !== null;
-  if (!interview.asks) {
+  if (!interview.interactive) {
     if (found !== null && whole) return found;
     const what = proposed.status === null ? "a status: a single select with processing" : "an external id: a text";
     const message = `the table "${table.name}" has no field that looks like ${what}. Run init on a terminal, where it asks`;
@@ -145,7 +145,7 @@ const PRESET_STATUSES = {
 async function askFields(
   proposed: FieldNames,
   names: readonly string[] | null,
-  interview: Interview,
+  interview: Prompter,
 ): Promise<FieldNames> {
   const fields: Record<string, string | null> = {};
   for (const key of FIELD_KEYS) {
@@ -158,7 +158,7 @@ async function askFields(
   return { ...NO_FIELDS, ...fields };
 }
 
-async function askStatuses(proposed: Plan["statuses"], interview: Interview): Promise<Plan["statuses"]> {
+async function askStatuses(proposed: Plan["statuses"], interview: Prompter): Promise<Plan["statuses"]> {
   const stuck = await interview.text("Status of a job at work?", proposed.stuck.join(", "), "--table");
   return {
     stuck: stuck.split(",").map((each) => each.trim()),
@@ -170,10 +170,10 @@ async function askStatuses(proposed: Plan["statuses"], interview: Interview): Pr
 const MONTH = 30 * 86_400_000;
 
 /** One request; two where the last month has no jobs. */
-async function sampled(
+async function takeSample(
   jobs: JobsTable,
   tables: readonly TableSchema[],
-  { base, clock, signal }: Drawing,
+  { base, clock, signal }: PlanInput,
 ): Promise<Sample> {
   const fields = sampledFields(jobs, tables);
   if (fields === null) return readSample([]);
@@ -181,7 +181,7 @@ async function sampled(
   return readSample(recent.length > 0 ? recent : await base.sample(jobs.table.name, fields, null, signal));
 }
 
-async function chooseOperations(proposal: Proposal, { interview }: Drawing): Promise<Proposal> {
+async function chooseOperations(proposal: Proposal, { interview }: PlanInput): Promise<Proposal> {
   const refused: string[] = [];
   for (const [name, { target, attachment }] of proposal.known) {
     const question = `${name}: its file goes into ${target.table}, "${attachment}". Take it?`;
@@ -190,13 +190,13 @@ async function chooseOperations(proposal: Proposal, { interview }: Drawing): Pro
   return withoutKnown(proposal, refused);
 }
 
-async function chooseStorage(recorded: string | null, { known }: Proposal, drawing: Drawing): Promise<string> {
+async function chooseStorage(recorded: string | null, { known }: Proposal, drawing: PlanInput): Promise<string> {
   const proposed = drawing.storageUrl ?? recorded ?? (known.size > 0 ? nca.storage.baseUrl : null);
   return await drawing.interview.text("Where do the outputs lie?", proposed, "--storage-url");
 }
 
 /** Without the schema: the person tells the names, and the preset's operations are taken or not. */
-async function askedPlan(drawing: Drawing): Promise<Plan> {
+async function askedPlan(drawing: PlanInput): Promise<Plan> {
   const { interview, baseId } = drawing;
   const table = drawing.table ?? (await interview.text("Which table holds the jobs?", nca.jobs.table, "--table"));
   const fields = await askFields(PRESET_FIELDS, null, interview);

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Surroundings } from "./sweep.ts";
+import type { CommandContext } from "./sweep.ts";
 
 /** The flags of `stuck-jobs init`. */
 export interface InitFlags {
@@ -13,7 +13,7 @@ export interface InitFlags {
 }
 
 /** `stuck-jobs init`: a configuration from the base's own schema. */
-export function addInit(program: Command, { env, terminal, exit }: Surroundings): void {
+export function addInit(program: Command, { env, terminal, exit }: CommandContext): void {
   program
     .command("init")
     .summary("write a commented configuration from the base's schema, then run doctor and scan")

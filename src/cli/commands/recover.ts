@@ -1,16 +1,16 @@
 import type { Command } from "commander";
-import { withRecoveringFlags, withSharedFlags, withWatchingFlags, withWritingFlags } from "../options.ts";
-import { type Surroundings, sweepAction } from "./sweep.ts";
+import { addMonitoringOptions, addRecoverOptions, addSharedOptions, addWriteOptions } from "../options.ts";
+import { type CommandContext, sweepAction } from "./sweep.ts";
 
 /** `stuck-jobs recover`: the sweep that the scheduler runs. */
-export function addRecover(program: Command, surroundings: Surroundings): void {
+export function addRecover(program: Command, surroundings: CommandContext): void {
   const command = program
     .command("recover")
     .summary("complete jobs whose output exists, fail those whose output is proven absent")
     .description(
       "One full sweep: completes the jobs whose output exists, and fails those past --fail-after whose output is proven absent. This is what the scheduler runs.",
     );
-  withWatchingFlags(withRecoveringFlags(withWritingFlags(withSharedFlags(command)))).addHelpText(
+  addMonitoringOptions(addRecoverOptions(addWriteOptions(addSharedOptions(command)))).addHelpText(
     "after",
     `
 Examples:

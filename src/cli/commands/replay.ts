@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import type { Duration } from "../../core/domain/job.ts";
-import { duration, durationOrNone, oneBase } from "../options.ts";
-import type { Surroundings } from "./sweep.ts";
+import { baseOption, duration, durationOrNone } from "../options.ts";
+import type { CommandContext } from "./sweep.ts";
 
 /** The flags of `stuck-jobs replay`. */
 export interface ReplayFlags {
@@ -16,7 +16,7 @@ export interface ReplayFlags {
 }
 
 /** `stuck-jobs replay`: what other rules would have decided. */
-export function addReplay(program: Command, { env, terminal, exit }: Surroundings): void {
+export function addReplay(program: Command, { env, terminal, exit }: CommandContext): void {
   program
     .command("replay")
     .summary("judge what a journal recorded by another configuration, and show what would differ")
@@ -25,7 +25,7 @@ export function addReplay(program: Command, { env, terminal, exit }: Surrounding
     )
     .requiredOption("--journal <path>", "the journal to read, with the files that were set aside")
     .option("--config <file>", "the configuration to judge by (default: the one found from here)")
-    .addOption(oneBase())
+    .addOption(baseOption())
     .option("--run <id>", "only this run")
     .addOption(new Option("--older-than <dur>", "judge by this stuckAfter").argParser(duration))
     .addOption(new Option("--fail-after <dur>", "judge by this failAfter").argParser(duration))

@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { EXIT } from "../exit-codes.ts";
-import type { Surroundings } from "./sweep.ts";
+import type { CommandContext } from "./sweep.ts";
 
 /** `stuck-jobs sandbox`: the embedded base and bucket, on their own. */
-export function addSandbox(program: Command, { terminal, exit }: Surroundings): void {
+export function addSandbox(program: Command, { terminal, exit }: CommandContext): void {
   const sandbox = program
     .command("sandbox")
     .summary("the embedded base and bucket that --sandbox runs on")

@@ -1,16 +1,16 @@
 import type { Command } from "commander";
-import { withSharedFlags } from "../options.ts";
-import { type Surroundings, sweepAction } from "./sweep.ts";
+import { addSharedOptions } from "../options.ts";
+import { type CommandContext, sweepAction } from "./sweep.ts";
 
 /** `stuck-jobs scan`: shows, never writes. */
-export function addScan(program: Command, surroundings: Surroundings): void {
+export function addScan(program: Command, surroundings: CommandContext): void {
   const command = program
     .command("scan")
     .summary("list stuck jobs, the evidence for each, and what recover would do")
     .description(
       "Lists stuck jobs, gathers the evidence for each and shows what `recover` would do, and why. Never writes.",
     );
-  withSharedFlags(command)
+  addSharedOptions(command)
     .option("--exit-code", "exit with 10 when there are stuck jobs")
     .addHelpText(
       "after",

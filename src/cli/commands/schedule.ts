@@ -2,7 +2,7 @@ import { Argument, type Command, Option } from "commander";
 import type { Duration } from "../../core/domain/job.ts";
 import { TARGETS, type Target } from "../../schedule/schedule.ts";
 import { duration } from "../options.ts";
-import type { Surroundings } from "./sweep.ts";
+import type { CommandContext } from "./sweep.ts";
 
 interface PrintFlags {
   readonly every?: Duration;
@@ -12,7 +12,7 @@ interface PrintFlags {
 }
 
 /** `stuck-jobs schedule`: ready files for whatever is to run the sweep. */
-export function addSchedule(program: Command, { env, terminal, exit }: Surroundings): void {
+export function addSchedule(program: Command, { env, terminal, exit }: CommandContext): void {
   const schedule = program
     .command("schedule")
     .summary("files that let a scheduler run recover")

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import type { Duration } from "../../core/domain/job.ts";
-import { duration, oneBase, wholeNumber } from "../options.ts";
-import { logAsAsked, type Surroundings } from "./sweep.ts";
+import { baseOption, duration, wholeNumber } from "../options.ts";
+import { type CommandContext, configureLog } from "./sweep.ts";
 
 /** The flags of `stuck-jobs stats`. */
 export interface StatsFlags {
@@ -20,7 +20,7 @@ export interface StatsFlags {
 const WEEK: Duration = 7 * 86_400_000;
 
 /** `stuck-jobs stats`: how many webhooks are lost, and what came of it. */
-export function addStats(program: Command, { env, terminal, exit }: Surroundings): void {
+export function addStats(program: Command, { env, terminal, exit }: CommandContext): void {
   program
     .command("stats")
     .summary("how many webhooks were lost, what polling did about it, and how long jobs take")
@@ -41,7 +41,7 @@ export function addStats(program: Command, { env, terminal, exit }: Surroundings
     .option("--journal <path|none>", "what was written before, as this file tells (default: in the state folder)")
     .option("--no-color", "no colours")
     .option("--config <file>", "read this configuration file")
-    .addOption(oneBase())
+    .addOption(baseOption())
     .option("--sandbox", "count the jobs of the embedded sandbox instead of a base's")
     .addHelpText(
       "after",
@@ -53,7 +53,7 @@ Examples:
   stuck-jobs stats --sandbox --since 30d`,
     )
     .action(async (flags: StatsFlags) => {
-      logAsAsked("stats", flags, terminal);
+      configureLog("stats", flags, terminal);
       const { runStats } = await import("../run-stats.ts");
       exit(await runStats(flags, { env, terminal }));
     });

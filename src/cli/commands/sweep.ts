@@ -6,23 +6,23 @@ import type { Flags } from "../options.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
 /** What a command needs of the process around it, and where it leaves its exit code. */
-export interface Surroundings {
+export interface CommandContext {
   readonly env: Env;
   readonly terminal: Terminal;
   exit(code: ExitCode): void;
 }
 
 /** Runs a sweep as the command's action; the machinery is imported only now, so that --help stays quick. */
-export function sweepAction(command: Command, name: CommandName, { env, terminal, exit }: Surroundings): Command {
+export function sweepAction(command: Command, name: CommandName, { env, terminal, exit }: CommandContext): Command {
   return command.action(async (flags: Flags) => {
-    logAsAsked(name, flags, terminal);
+    configureLog(name, flags, terminal);
     const { runSweep } = await import("../run-sweep.ts");
     exit(await runSweep({ command: name, flags, env, terminal }));
   });
 }
 
 /** Has the log written as the flags say, for a command that has them. */
-export function logAsAsked(command: string, { logFormat, quiet, verbose }: Flags, terminal: Terminal): void {
+export function configureLog(command: string, { logFormat, quiet, verbose }: Flags, terminal: Terminal): void {
   terminal.logAs({
     command,
     format: logFormat ?? "text",

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
-import { duration, type Flags, oneBase } from "../options.ts";
-import { logAsAsked, type Surroundings } from "./sweep.ts";
+import { baseOption, duration, type Flags } from "../options.ts";
+import { type CommandContext, configureLog } from "./sweep.ts";
 
 /** The flags of `stuck-jobs undo`. */
 export interface UndoFlags extends Omit<Flags, "job" | "output"> {
@@ -9,7 +9,7 @@ export interface UndoFlags extends Omit<Flags, "job" | "output"> {
 }
 
 /** `stuck-jobs undo`: takes back what a run did. */
-export function addUndo(program: Command, { env, terminal, exit }: Surroundings): void {
+export function addUndo(program: Command, { env, terminal, exit }: CommandContext): void {
   program
     .command("undo")
     .summary("put back what a run changed, where the records still hold it")
@@ -25,7 +25,7 @@ export function addUndo(program: Command, { env, terminal, exit }: Surroundings)
     .option("-q, --quiet", "print errors only")
     .option("--no-color", "no colours")
     .option("--config <file>", "read this configuration file")
-    .addOption(oneBase())
+    .addOption(baseOption())
     .option("--sandbox", "run against the embedded sandbox instead of a base")
     .addHelpText(
       "after",
@@ -42,7 +42,7 @@ Examples:
     )
     .action(async (runId: string | undefined, flags: UndoFlags) => {
       const { job, output, ...rest } = flags;
-      logAsAsked("undo", rest, terminal);
+      configureLog("undo", rest, terminal);
       const { runUndo } = await import("../run-undo.ts");
       exit(
         await runUndo(

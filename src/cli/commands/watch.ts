@@ -1,10 +1,10 @@
 import { type Command, Option } from "commander";
-import { duration, withRecoveringFlags, withSharedFlags, withWatchingFlags } from "../options.ts";
+import { addMonitoringOptions, addRecoverOptions, addSharedOptions, duration } from "../options.ts";
 import type { WatchFlags } from "../run-watch.ts";
-import { logAsAsked, type Surroundings } from "./sweep.ts";
+import { type CommandContext, configureLog } from "./sweep.ts";
 
 /** `stuck-jobs watch`: the sweep of `recover` again and again, for platforms without a cron. */
-export function addWatch(program: Command, { env, terminal, exit }: Surroundings): void {
+export function addWatch(program: Command, { env, terminal, exit }: CommandContext): void {
   const command = program
     .command("watch")
     .summary("recover again and again in one process, where there is no cron")
@@ -15,7 +15,7 @@ export function addWatch(program: Command, { env, terminal, exit }: Surroundings
       new Option("--every <dur>", "the interval (default: POLLING_INTERVAL_MINUTES, or 2m)").argParser(duration),
     )
     .addOption(new Option("--jitter <dur>", "delay each sweep by a random time up to this").argParser(duration));
-  withWatchingFlags(withRecoveringFlags(withSharedFlags(command)))
+  addMonitoringOptions(addRecoverOptions(addSharedOptions(command)))
     .option("--force", "let the safety brake pass")
     .addHelpText(
       "after",
@@ -26,7 +26,7 @@ Examples:
   stuck-jobs watch --sandbox --every 10s     try it without a base`,
     )
     .action(async (flags: WatchFlags) => {
-      logAsAsked("watch", flags, terminal);
+      configureLog("watch", flags, terminal);
       const { runWatch } = await import("../run-watch.ts");
       exit(await runWatch(flags, { env, terminal }));
     });

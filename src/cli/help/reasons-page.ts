@@ -4,7 +4,9 @@ import { REASON_TEXTS, VERDICT_TITLES } from "./reasons.ts";
 export function reasonsPage(): string {
   const sections = Object.entries(REASON_TEXTS).map(([kind, reasons]) => {
     const title = Object.entries(VERDICT_TITLES).find(([name]) => name === kind)?.[1] ?? "";
-    const rows = Object.entries(reasons).map(([reason, { means, toDo }]) => `| \`${reason}\` | ${means} | ${toDo} |\n`);
+    const rows = Object.entries(reasons).map(
+      ([reason, { means, action }]) => `| \`${reason}\` | ${means} | ${action} |\n`,
+    );
     return `## ${kind}: ${title}\n\n| reason | meaning | what to do |\n|---|---|---|\n${rows.join("")}`;
   });
   return `${HEAD}\n${sections.join("\n")}`;

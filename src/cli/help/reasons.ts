@@ -3,7 +3,7 @@ import type { REASONS, VerdictKind } from "../../core/domain/verdict.ts";
 /** What a reason means, and what to do about it; in Markdown. */
 export interface ReasonText {
   readonly means: string;
-  readonly toDo: string;
+  readonly action: string;
 }
 
 /** The headings under which docs/reasons.md tells of the verdicts. */
@@ -23,180 +23,180 @@ export const REASON_TEXTS: {
     "output-found": {
       means:
         "One of the operation's output names answered 200, with bytes and a plausible type. The target gets the file, then the job becomes `completed`.",
-      toDo: "Nothing.",
+      action: "Nothing.",
     },
     "late-output": {
       means:
         "Polling had failed this job (this tool within `maxAge`, or the poller before it), and its output has turned up since.",
-      toDo: "Nothing. `lateOutputs: false` turns it off.",
+      action: "Nothing. `lateOutputs: false` turns it off.",
     },
     "delivery-retried": {
       means:
         "This tool completed the job within the last hour, but Airtable dropped the file: the field is empty, or the size differs. It is written once more.",
-      toDo: "Nothing, unless it comes back as `delivery-failed`.",
+      action: "Nothing, unless it comes back as `delivery-failed`.",
     },
     "provider-output": {
       means:
         "The output is not where the storage has it, but the provider says that it is done and names it, and it answers there.",
-      toDo: "Nothing; or set `outputs` to what the provider calls them.",
+      action: "Nothing; or set `outputs` to what the provider calls them.",
     },
     superseded: {
       means:
         "A newer stuck job has an output for the same target and field. That one was delivered, in this sweep or in one that was cut short; this job is completed, its file is not written.",
-      toDo: "Nothing. The file stays in the bucket.",
+      action: "Nothing. The file stays in the bucket.",
     },
   },
   fail: {
     "output-absent": {
       means:
         "Older than `failAfter`, and every name the output may have is answered as this bucket answers what is missing (see calibration in the README).",
-      toDo: "Run the work again. The error field tells what was probed.",
+      action: "Run the work again. The error field tells what was probed.",
     },
     "provider-failed": {
       means:
         "The provider says that the job failed. Its own reason is in the error field. It is failed at once, whatever its age.",
-      toDo: "Run the work again, after a look at the reason.",
+      action: "Run the work again, after a look at the reason.",
     },
   },
   wait: {
-    "output-not-yet": {
+    "output-pending": {
       means: "No output, but younger than `failAfter`.",
-      toDo: "Nothing.",
+      action: "Nothing.",
     },
     "output-not-visible": {
       means: 'The storage answers 403, which is "missing or private"; younger than `failAfter`.',
-      toDo: "Nothing; see `absence-unproven`.",
+      action: "Nothing; see `absence-unproven`.",
     },
     "output-incomplete": {
       means: "Of an output in several files (`all: true`) some are there; younger than `failAfter`.",
-      toDo: "Nothing: the others are being uploaded.",
+      action: "Nothing: the others are being uploaded.",
     },
     "provider-running": {
       means: "The provider says that the job is queued or at work, for no longer than `providerCap`.",
-      toDo: "Nothing.",
+      action: "Nothing.",
     },
-    "failing-off": {
+    "fail-disabled": {
       means: "Would be failed, but `--no-fail` was given.",
-      toDo: "Nothing.",
+      action: "Nothing.",
     },
     "fail-limit": {
       means: "Would be failed, but `brake.maxFails` were failed in this run already.",
-      toDo: "Nothing: the next run goes on.",
+      action: "Nothing: the next run goes on.",
     },
-    "newer-undecided": {
+    "newer-job-undecided": {
       means:
         "Has an output, but whether a newer job for the same target has one is not known, or that job could not be completed.",
-      toDo: "Nothing. If it stays, see what the newer job's own reason asks for.",
+      action: "Nothing. If it stays, see what the newer job's own reason asks for.",
     },
     "not-reached": {
       means: "The run ended before this job's turn: the deadline, or a signal.",
-      toDo: "Nothing: the next run goes on. If it stays, raise `--deadline`.",
+      action: "Nothing: the next run goes on. If it stays, raise `--deadline`.",
     },
   },
   skip: {
     "no-external-id": {
       means: "The job has no external id, so there is no name to look for.",
-      toDo: "Look at the worker's log, then set the status by hand.",
+      action: "Look at the worker's log, then set the status by hand.",
     },
     "external-id-invalid": {
       means:
         "The external id is not of the form `A-Z a-z 0-9 . _ -`, 1 to 128 characters. It would become part of an URL and of a formula.",
-      toDo: "Correct the id.",
+      action: "Correct the id.",
     },
     "payload-unreadable": {
       means: "The request payload is neither JSON nor a Python literal. It might name another operation or target.",
-      toDo: "Correct the payload.",
+      action: "Correct the payload.",
     },
     "output-name-incomplete": {
       means:
         "An output's name needs something that the record does not tell (`{payload.some_key}`, the count of `{n}`).",
-      toDo: "Correct the payload or the pattern.",
+      action: "Correct the payload or the pattern.",
     },
     "operation-unknown": {
       means: "The payload or the webhook URL names an operation that is not configured, or nothing names one.",
-      toDo: "Add the operation to the configuration.",
+      action: "Add the operation to the configuration.",
     },
     "target-missing": {
       means: "Neither a link field nor the payload names the record that is to get the file, or that record is gone.",
-      toDo: "Link the record.",
+      action: "Link the record.",
     },
     "target-ambiguous": {
       means: "Two sources name different records, or a link field holds several.",
-      toDo: "Leave only the right one.",
+      action: "Leave only the right one.",
     },
     "target-occupied": {
       means: "The target's field holds another file.",
-      toDo: "Empty the field, or set `onExisting` for the operation.",
+      action: "Empty the field, or set `onExisting` for the operation.",
     },
     "beyond-max-age": {
       means: "Older than `maxAge`. `recover` leaves it.",
-      toDo: "`stuck-jobs fail-old --dry-run`, or `recover --max-age none`.",
+      action: "`stuck-jobs fail-old --dry-run`, or `recover --max-age none`.",
     },
     "output-exists": {
       means: "`fail-old` found an output: the job is not failed.",
-      toDo: "`stuck-jobs recover --max-age none --job <id>`",
+      action: "`stuck-jobs recover --max-age none --job <id>`",
     },
     "changed-meanwhile": {
       means: "When it was read again, right before the write, it had changed: a webhook or a person was faster.",
-      toDo: "Nothing.",
+      action: "Nothing.",
     },
     "delivery-failed": {
       means: "Airtable dropped the file a second time. The job has an error note.",
-      toDo: "Attach the file by hand; check that Airtable can fetch its URL (public, at most 1 GB).",
+      action: "Attach the file by hand; check that Airtable can fetch its URL (public, at most 1 GB).",
     },
-    declined: {
+    "not-confirmed": {
       means: "Answered with no at `--confirm`.",
-      toDo: "Nothing.",
+      action: "Nothing.",
     },
   },
   unknown: {
     "age-unknown": {
       means: "The job has no date, one that cannot be read, or one in the future.",
-      toDo: "Look at the date field, or at the machine's clock.",
+      action: "Look at the date field, or at the machine's clock.",
     },
     "storage-unreachable": {
       means:
         "Time-outs, resets, 5xx, 429: no answer that says anything. When this is so for every job, the exit code is 5.",
-      toDo: "Look at the storage's status.",
+      action: "Look at the storage's status.",
     },
     "suspect-output": {
       means: "Something is there that cannot be the output: no bytes, HTML, XML.",
-      toDo: "Look at the object; run the work again.",
+      action: "Look at the object; run the work again.",
     },
     "output-incomplete": {
       means: "Of an output in several files some are there, and the others did not come within `failAfter`.",
-      toDo: "Look at the worker's log; attach by hand what is there, or run the work again.",
+      action: "Look at the worker's log; attach by hand what is there, or run the work again.",
     },
     "output-under-another-name": {
       means:
         "No configured name is there, but something else that begins with the external id, or that NCA would call so: it is named.",
-      toDo: "Add the name to the operation's `outputs`.",
+      action: "Add the name to the operation's `outputs`.",
     },
     "evidence-contradicts": {
       means: "The provider says that it is done, and its output cannot be seen.",
-      toDo: "Look at the provider; its results may be deleted by now.",
+      action: "Look at the provider; its results may be deleted by now.",
     },
     "provider-silent": {
       means: "Only the provider knows where this operation's outputs are, and it forgot the job or does not answer.",
-      toDo: "Look at the provider.",
+      action: "Look at the provider.",
     },
     "absence-unproven": {
       means: 'The storage answers 403, and calibration could not show that this means "missing".',
-      toDo: "Check the bucket and `storage.baseUrl`.",
+      action: "Check the bucket and `storage.baseUrl`.",
     },
     "answer-ambiguous": {
       means: "A redirect to elsewhere, a cached 404, an answer that calibration contradicts.",
-      toDo: "Probe the origin, not a CDN; check the region.",
+      action: "Probe the origin, not a CDN; check the region.",
     },
-    "brake-held": {
+    "brake-engaged": {
       means:
         "Too many jobs of the operation would be failed at once and no output of it could be seen anywhere. Exit code 6.",
-      toDo: "Check output names and bucket; `--force` if they truly died.",
+      action: "Check output names and bucket; `--force` if they truly died.",
     },
     "clock-skew": {
       means:
         "This machine's clock and Airtable's differ by more than 5 minutes: no age is certain enough to fail a job.",
-      toDo: "Set the clock.",
+      action: "Set the clock.",
     },
   },
 };
@@ -204,5 +204,5 @@ export const REASON_TEXTS: {
 /** What is to be said of a verdict's reason. */
 export function reasonText(kind: VerdictKind, reason: string): ReasonText {
   const texts: Readonly<Record<string, ReasonText>> = REASON_TEXTS[kind];
-  return texts[reason] ?? { means: reason, toDo: "" };
+  return texts[reason] ?? { means: reason, action: "" };
 }

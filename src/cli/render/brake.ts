@@ -1,5 +1,5 @@
 import type { Report } from "../../core/domain/report.ts";
-import type { HeldOperation } from "../../core/sweep/decide/brake.ts";
+import type { BlockedOperation } from "../../core/sweep/decide/brake.ts";
 
 /** What a person can do about fails that were held back. */
 export const BRAKE_HINT = "If they truly died: --force, or fail-old --job <id…> for the ones you know.";
@@ -9,6 +9,6 @@ export function brakeLines({ brake }: Report): readonly string[] {
   return brake === null ? [] : [...brake.map(heldLine), `       ${BRAKE_HINT}`];
 }
 
-function heldLine({ operation, wouldFail, stuck, limit, detail }: HeldOperation): string {
+function heldLine({ operation, wouldFail, stuck, limit, detail }: BlockedOperation): string {
   return `Brake: ${wouldFail} of ${stuck} stuck ${operation} jobs would be failed, at most ${limit} without proof: ${detail}.`;
 }

@@ -1,7 +1,7 @@
 import { type Entry, outputOf } from "../../core/domain/report.ts";
 import type { VerdictKind } from "../../core/domain/verdict.ts";
-import { inWords, sizeInWords } from "../terminal/format.ts";
-import { plain, widthOf } from "./text.ts";
+import { formatDuration, sizeInWords } from "../terminal/format.ts";
+import { displayWidth, plain } from "./text.ts";
 
 /** A column of the table of jobs. */
 export interface Column {
@@ -14,7 +14,7 @@ export interface Column {
 const COLUMNS: readonly Column[] = [
   { title: "job", cell: ({ id }) => plain(id), least: 17 },
   { title: "operation", cell: ({ operation, type }) => plain(operation ?? type ?? "–"), least: 9 },
-  { title: "age", cell: ({ age }) => inWords(age), least: 7 },
+  { title: "age", cell: ({ age }) => formatDuration(age), least: 7 },
   { title: "verdict", cell: verdictCell, least: 9 },
   { title: "reason", cell: ({ verdict }) => verdict.reason, least: 19 },
   { title: "output", cell: outputCell, least: 7 },
@@ -36,7 +36,7 @@ export function columnsFor(
   room: number,
 ): readonly { readonly column: Column; readonly width: number }[] {
   const widths = COLUMNS.map(({ title, cell }) =>
-    entries.reduce((most, entry) => Math.max(most, widthOf(cell(entry))), title.length),
+    entries.reduce((most, entry) => Math.max(most, displayWidth(cell(entry))), title.length),
   );
   const natural = new Map(COLUMNS.map((column, n) => [column, widths[n] ?? 0] as const));
   const leastOf = (column: Column) => {

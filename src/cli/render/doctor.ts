@@ -1,20 +1,20 @@
 import type { ChalkInstance } from "chalk";
 import Table from "cli-table3";
-import type { BaseName } from "../../config/settings.ts";
-import { type Finding, type Level, worstOf } from "../../doctor/check-result.ts";
-import { count } from "../terminal/format.ts";
+import type { BaseRef } from "../../config/settings.ts";
+import { type CheckResult, type Level, worstOf } from "../../doctor/check-result.ts";
+import { pluralize } from "../terminal/format.ts";
 import { VERSION } from "../version.ts";
 import { ofBase } from "./json.ts";
 import type { Canvas } from "./table.ts";
 
 /** What doctor found, and what it cost. */
 export interface Diagnosis {
-  readonly findings: readonly Finding[];
+  readonly findings: readonly CheckResult[];
   readonly requests: { readonly airtable: number; readonly storage: number; readonly provider: number };
 }
 
 /** For scripts: `stuck-jobs/doctor@1`, or of several bases `stuck-jobs/doctors@1`, which holds one for each. */
-export function renderDiagnosesJson(diagnoses: readonly (Diagnosis & { readonly base: BaseName | null })[]): string {
+export function renderDiagnosesJson(diagnoses: readonly (Diagnosis & { readonly base: BaseRef | null })[]): string {
   const [only, ...more] = diagnoses;
   const document =
     only !== undefined && more.length === 0
@@ -28,7 +28,7 @@ export function renderDiagnosesJson(diagnoses: readonly (Diagnosis & { readonly 
   return `${JSON.stringify(document, null, 2)}\n`;
 }
 
-function documentOf({ findings, requests, base }: Diagnosis & { readonly base: BaseName | null }) {
+function documentOf({ findings, requests, base }: Diagnosis & { readonly base: BaseRef | null }) {
   const checks = findings.map((finding) => {
     const { id, level, title, detail } = finding;
     return { id, level, title, detail, next: finding.level === "pass" ? null : finding.next };
@@ -72,12 +72,12 @@ const NO_LINES = Object.fromEntries(
     .map((name) => [name, ""]),
 );
 
-function titleOf({ level, title }: Finding, width: number, chalk: ChalkInstance): string {
+function titleOf({ level, title }: CheckResult, width: number, chalk: ChalkInstance): string {
   const paint = { pass: chalk.green, warn: chalk.yellow.bold, fail: chalk.red.bold };
   return paint[level](breakable(`${SYMBOL[level]} ${title}`, width));
 }
 
-function textOf(finding: Finding, width: number, chalk: ChalkInstance): string {
+function textOf(finding: CheckResult, width: number, chalk: ChalkInstance): string {
   const detail = breakable(finding.detail, width);
   if (finding.level === "pass") return chalk.dim(detail);
   return `${detail}\n${chalk.cyan(breakable(`→ ${finding.next}`, width))}`;
@@ -89,10 +89,10 @@ function breakable(text: string, width: number): string {
   return text.replace(parts, "$& ");
 }
 
-function summary(findings: readonly Finding[], { airtable, storage, provider }: Diagnosis["requests"]): string {
+function summary(findings: readonly CheckResult[], { airtable, storage, provider }: Diagnosis["requests"]): string {
   const of = (level: Level) => findings.filter((finding) => finding.level === level).length;
-  const outcome = `${of("pass")} passed, ${count(of("warn"), "warning")}, ${of("fail")} failed.`;
-  const asked = [count(airtable, "Airtable request"), count(storage, "probe")];
-  if (provider > 0) asked.push(count(provider, "provider request"));
+  const outcome = `${of("pass")} passed, ${pluralize(of("warn"), "warning")}, ${of("fail")} failed.`;
+  const asked = [pluralize(airtable, "Airtable request"), pluralize(storage, "probe")];
+  if (provider > 0) asked.push(pluralize(provider, "provider request"));
   return `${outcome} Nothing was changed.\n${asked.join(", ")}.`;
 }

@@ -1,8 +1,8 @@
-import type { Sighting } from "../../core/domain/evidence.ts";
+import type { ProbeResult } from "../../core/domain/evidence.ts";
 import type { Duration } from "../../core/domain/job.ts";
 import type { Explanation } from "../../core/explain/explain.ts";
 import { reasonText } from "../help/reasons.ts";
-import { inWords, sizeInWords } from "../terminal/format.ts";
+import { formatDuration, sizeInWords } from "../terminal/format.ts";
 import { jobObject } from "./json.ts";
 
 /** All that is known of one job, as a page to read. */
@@ -12,7 +12,10 @@ export function renderExplanation(explanation: Explanation): string {
     ["job", `${job.id}  status ${job.status || "(blank)"}, type ${job.type ?? "(blank)"}`],
     ["external id", job.externalId ?? "(none)"],
     ["operation", entry.operation ?? "(none)"],
-    ["since", job.since.kind === "at" ? `${iso(job.since.at)} (${inWords(now - job.since.at)} ago)` : job.since.kind],
+    [
+      "since",
+      job.since.kind === "at" ? `${iso(job.since.at)} (${formatDuration(now - job.since.at)} ago)` : job.since.kind,
+    ],
     ["payload", payloadLine(explanation)],
     ["webhook URL", job.webhookUrl ?? "(none)"],
     ["target", targetLine(explanation)],
@@ -33,7 +36,7 @@ export function renderExplanationJson(explanations: readonly Explanation[]): str
       ...(verdict === null ? { verdict: null, reason: null, detail: null } : {}),
       notStuck,
       rule: verdict === null ? null : reasonText(verdict.kind, verdict.reason).means,
-      toDo: verdict === null ? null : reasonText(verdict.kind, verdict.reason).toDo,
+      toDo: verdict === null ? null : reasonText(verdict.kind, verdict.reason).action,
       changes: changes(explanation),
       thresholds,
       calibration,
@@ -64,16 +67,16 @@ function targetLine({ entry: { target }, attachments }: Explanation): string {
   return `${target.table} ${target.id}, ${target.field}: ${holds}`;
 }
 
-function evidenceRows({ entry: { sightings, consultation }, listing, job }: Explanation): readonly [string, string][] {
-  const rows = sightingLines(sightings).map((line): [string, string] => ["storage", line]);
+function evidenceRows({ entry: { probes, providerReply }, listing, job }: Explanation): readonly [string, string][] {
+  const rows = sightingLines(probes).map((line): [string, string] => ["storage", line]);
   if (listing !== null) {
     const found =
       listing.kind === "listed" ? listing.names.join(", ") || "nothing" : `${listing.kind}: ${listing.detail}`;
     rows.push([`listing`, `${job.externalId}*: ${found}`]);
   }
-  if (consultation !== null) {
-    rows.push([consultation.provider, `${consultation.answer.kind}: ${consultation.answer.detail}`]);
-    rows.push(...consultation.looks.map((look): [string, string] => [consultation.provider, sightingLine(look)]));
+  if (providerReply !== null) {
+    rows.push([providerReply.provider, `${providerReply.answer.kind}: ${providerReply.answer.detail}`]);
+    rows.push(...providerReply.probes.map((look): [string, string] => [providerReply.provider, sightingLine(look)]));
   }
   return rows;
 }
@@ -81,9 +84,9 @@ function evidenceRows({ entry: { sightings, consultation }, listing, job }: Expl
 /** How many looks in a row with the same answer are shown before the rest is counted. */
 const ALIKE = 2;
 
-function sightingLines(sightings: readonly Sighting[]): readonly string[] {
-  const runs: Sighting[][] = [];
-  for (const sighting of sightings) {
+function sightingLines(probes: readonly ProbeResult[]): readonly string[] {
+  const runs: ProbeResult[][] = [];
+  for (const sighting of probes) {
     const before = runs.at(-1)?.at(-1);
     const isAlike = before !== undefined && before.result === sighting.result && before.detail === sighting.detail;
     if (isAlike && sighting.result !== "present") runs.at(-1)?.push(sighting);
@@ -97,7 +100,7 @@ function sightingLines(sightings: readonly Sighting[]): readonly string[] {
   });
 }
 
-function sightingLine(sighting: Sighting): string {
+function sightingLine(sighting: ProbeResult): string {
   const { result, url, detail } = sighting;
   if (sighting.result !== "present") return `${result.padEnd(8)} ${url}  ${detail}`;
   const { bytes, lastModified } = sighting.output;
@@ -111,11 +114,11 @@ function conclusion(
   notStuck: string | null,
 ): readonly string[] {
   if (verdict === null) return [`Not stuck: ${notStuck ?? "nothing is to be done"}.`, ...changes(explanation)];
-  const { means, toDo } = reasonText(verdict.kind, verdict.reason);
+  const { means, action } = reasonText(verdict.kind, verdict.reason);
   return [
     `Verdict: ${verdict.kind}, ${verdict.reason}${verdict.detail === "" ? "" : ` (${verdict.detail})`}`,
     `Rule:    ${means}`,
-    `To do:   ${toDo}`,
+    `To do:   ${action}`,
     ...changes(explanation),
   ];
 }
@@ -126,12 +129,12 @@ function changes({ job: { since }, verdict, closed, thresholds, now }: Explanati
   const at = (after: Duration | null) => (after === null ? Number.POSITIVE_INFINITY : since.at + after);
   const mayFail = verdict === null || verdict.kind === "wait" || verdict.kind === "unknown";
   const steps: [number, string][] = [
-    [at(thresholds.stuckAfter), `is stuck (stuckAfter ${inWords(thresholds.stuckAfter)})`],
+    [at(thresholds.stuckAfter), `is stuck (stuckAfter ${formatDuration(thresholds.stuckAfter)})`],
     [
       mayFail ? at(thresholds.failAfter) : 0,
-      `may be failed if its output is proven absent (failAfter ${inWords(thresholds.failAfter)})`,
+      `may be failed if its output is proven absent (failAfter ${formatDuration(thresholds.failAfter)})`,
     ],
-    [at(thresholds.maxAge), `is left to fail-old (maxAge ${inWords(thresholds.maxAge)})`],
+    [at(thresholds.maxAge), `is left to fail-old (maxAge ${formatDuration(thresholds.maxAge)})`],
   ];
   const open = verdict !== null || now <= at(thresholds.stuckAfter);
   return steps

@@ -1,14 +1,14 @@
-import type { BaseName } from "../../config/settings.ts";
+import type { BaseRef } from "../../config/settings.ts";
 import { type Entry, outputOf, type Report } from "../../core/domain/report.ts";
-import type { Consultation } from "../../core/sweep/probe/ask-provider.ts";
-import type { UsualDurations } from "../learned-durations.ts";
+import type { ProviderReply } from "../../core/sweep/probe/ask-provider.ts";
+import type { TypicalDurations } from "../learned-durations.ts";
 import { BRAKE_HINT } from "./brake.ts";
 
 /**
  * The report as the contract gives it: `stuck-jobs/report@1`, one document, in parts that are to be written one after
  * the other: whole it might be larger than memory should be. `base` is null where there is but one.
  */
-export function* renderJson(report: Report, usual: UsualDurations, base: BaseName | null): Iterable<string> {
+export function* renderJson(report: Report, usual: TypicalDurations, base: BaseRef | null): Iterable<string> {
   yield* document(report, usual, base, "");
   yield "\n";
 }
@@ -16,7 +16,7 @@ export function* renderJson(report: Report, usual: UsualDurations, base: BaseNam
 /** Several documents as the last but one key of another, whose further keys stand before and behind. */
 export function* renderJsonOfSeveral(
   before: object,
-  reports: readonly { readonly report: Report; readonly usual: UsualDurations; readonly base: BaseName | null }[],
+  reports: readonly { readonly report: Report; readonly usual: TypicalDurations; readonly base: BaseRef | null }[],
   after: object,
 ): Iterable<string> {
   yield opened(before, "");
@@ -29,7 +29,7 @@ export function* renderJsonOfSeveral(
 }
 
 /** As `JSON.stringify` prints it with an indent of two, further in by `margin`. */
-function* document(report: Report, usual: UsualDurations, base: BaseName | null, margin: string): Iterable<string> {
+function* document(report: Report, usual: TypicalDurations, base: BaseRef | null, margin: string): Iterable<string> {
   yield opened(head(report, base), margin);
   yield `,\n${margin}  "jobs": [`;
   const inner = `${margin}    `;
@@ -51,12 +51,12 @@ function indented(value: object, margin: string): string {
 }
 
 /** One job as a line of ndjson. */
-export function renderNdjsonJob(entry: Entry, usual: UsualDurations, base: BaseName | null): string {
+export function renderNdjsonJob(entry: Entry, usual: TypicalDurations, base: BaseRef | null): string {
   return `${JSON.stringify({ ...ofBase(base), ...jobObject(entry), ...usualOf(entry, usual) })}\n`;
 }
 
 /** How long jobs of its operation usually take, learned from so many; no key where it was not learned. */
-function usualOf({ operation }: Entry, usual: UsualDurations) {
+function usualOf({ operation }: Entry, usual: TypicalDurations) {
   const pace = usual.get(operation ?? "");
   if (pace === undefined) return {};
   const seconds = (duration: number) => Math.round(duration / 1000);
@@ -64,16 +64,16 @@ function usualOf({ operation }: Entry, usual: UsualDurations) {
 }
 
 /** The last line of ndjson: the report without its jobs. */
-export function renderNdjsonSummary(report: Report, base: BaseName | null): string {
+export function renderNdjsonSummary(report: Report, base: BaseRef | null): string {
   return `${JSON.stringify(head(report, base))}\n`;
 }
 
 /** The key that tells of which base something is. */
-export function ofBase(base: BaseName | null) {
+export function ofBase(base: BaseRef | null) {
   return base === null ? {} : { base: { name: base.name, id: base.id } };
 }
 
-function head(report: Report, base: BaseName | null) {
+function head(report: Report, base: BaseRef | null) {
   return {
     schema: "stuck-jobs/report@1",
     ...ofBase(base),
@@ -88,7 +88,7 @@ function head(report: Report, base: BaseName | null) {
     summary: report.summary,
     requests: report.requests,
     brake: report.brake === null ? null : { operations: report.brake, hint: BRAKE_HINT },
-    herds: report.herds.map((herd) => ({
+    incidents: report.incidents.map((herd) => ({
       ...herd,
       since: herd.since === null ? null : new Date(herd.since).toISOString(),
     })),
@@ -117,19 +117,19 @@ export function jobObject(entry: Entry) {
   };
 }
 
-function evidenceOf({ sightings, consultation }: Entry) {
-  const bySource = (source: string) => (look: Entry["sightings"][number]) => {
+function evidenceOf({ probes, providerReply }: Entry) {
+  const bySource = (source: string) => (look: Entry["probes"][number]) => {
     const { url, result, detail } = look;
     return { source, url, result, detail };
   };
-  if (consultation === null) return sightings.map(bySource("storage"));
-  const { provider, url, answer, looks } = consultation;
+  if (providerReply === null) return probes.map(bySource("storage"));
+  const { provider, url, answer, probes: looks } = providerReply;
   const said = { source: provider, url, result: RESULT[answer.kind], detail: answer.detail };
-  return [...sightings.map(bySource("storage")), said, ...looks.map(bySource(provider))];
+  return [...probes.map(bySource("storage")), said, ...looks.map(bySource(provider))];
 }
 
 /** What a provider's word means for the output. */
-const RESULT: Readonly<Record<Consultation["answer"]["kind"], "present" | "absent" | "unknown">> = {
+const RESULT: Readonly<Record<ProviderReply["answer"]["kind"], "present" | "absent" | "unknown">> = {
   succeeded: "present",
   failed: "absent",
   running: "unknown",

@@ -1,5 +1,5 @@
 import type { Report, Summary } from "../../core/domain/report.ts";
-import { count } from "../terminal/format.ts";
+import { pluralize } from "../terminal/format.ts";
 
 /**
  * The one plain line for cron and pipes, or nothing when there was nothing to do: cron mails whatever is printed, so
@@ -26,7 +26,7 @@ export function outcomeLine(report: Report): string {
   const { summary, truncated, brake } = report;
   const held = brake === null ? [] : [`brake held ${brake.map(({ operation }) => operation).join(", ")}`];
   const rest = truncated ? ["truncated: the rest is for the next run"] : [];
-  return `${count(summary.stuck, "stuck job")}: ${[...countsIn(summary, report), ...held, ...rest].join(", ")} (run ${report.runId})`;
+  return `${pluralize(summary.stuck, "stuck job")}: ${[...countsIn(summary, report), ...held, ...rest].join(", ")} (run ${report.runId})`;
 }
 
 /** What became of how many jobs. */

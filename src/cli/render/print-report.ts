@@ -1,7 +1,7 @@
 import type { Settings } from "../../config/settings.ts";
 import type { Report } from "../../core/domain/report.ts";
 import type { Invocation } from "../invocation.ts";
-import type { UsualDurations } from "../learned-durations.ts";
+import type { TypicalDurations } from "../learned-durations.ts";
 import type { OutputFormat } from "../options.ts";
 import { renderJson, renderNdjsonSummary } from "./json.ts";
 import { renderLine } from "./line.ts";
@@ -20,7 +20,7 @@ export async function printReport(
   format: Format,
   { flags, terminal, env }: Invocation,
   settings: Settings,
-  usual: UsualDurations,
+  usual: TypicalDurations,
 ): Promise<void> {
   switch (format) {
     case "json":
@@ -39,7 +39,7 @@ export async function tableOf(
   report: Report,
   { flags, terminal, env }: Pick<Invocation, "flags" | "terminal" | "env">,
   settings: Settings,
-  usual: UsualDurations,
+  usual: TypicalDurations,
 ): Promise<string> {
   // What serves people alone: cron and scripts are not made to load it.
   const [{ Chalk, supportsColor }, { renderTable }, { recordUrls, takesLinks }, { usualLines }] = await Promise.all([

@@ -1,5 +1,5 @@
 import type { Report } from "../../core/domain/report.ts";
-import { count } from "../terminal/format.ts";
+import { pluralize } from "../terminal/format.ts";
 import { brakeLines } from "./brake.ts";
 import { herdLine } from "./incidents.ts";
 import { plain } from "./text.ts";
@@ -15,17 +15,17 @@ export function summaryLine(report: Report): string {
     `${skipped} skipped`,
   ];
   if (unknown > 0) parts.push(`${unknown} unknown`);
-  if (errors > 0) parts.push(count(errors, "error"));
-  return `${count(report.summary.stuck, "stuck job")}: ${parts.join(", ")}.`;
+  if (errors > 0) parts.push(pluralize(errors, "error"));
+  return `${pluralize(report.summary.stuck, "stuck job")}: ${parts.join(", ")}.`;
 }
 
 /** What the run cost, and its name. */
 export function footer({ requests, entries, runId, startedAt, finishedAt }: Report): string {
   const seconds = ((finishedAt - startedAt) / 1000).toFixed(1);
   // A storage that lets nobody connect is sent nothing.
-  const inVain = requests.storage === 0 && entries.some(({ sightings }) => sightings.length > 0);
-  const probes = inVain ? "no probe got through" : count(requests.storage, "probe");
-  return `${count(requests.airtable, "Airtable request")}, ${probes}, ${seconds} s, run ${runId}`;
+  const inVain = requests.storage === 0 && entries.some(({ probes }) => probes.length > 0);
+  const probes = inVain ? "no probe got through" : pluralize(requests.storage, "probe");
+  return `${pluralize(requests.airtable, "Airtable request")}, ${probes}, ${seconds} s, run ${runId}`;
 }
 
 /** So many errors are told in full; mostly they are all the same. */
@@ -41,7 +41,7 @@ export function closing(report: Report, all: boolean): readonly string[] {
   if (errors.length > lines.length) {
     lines.push(`… and ${errors.length - lines.length} more could not be written: --all`);
   }
-  lines.push(...report.herds.map(herdLine).map(plain));
+  lines.push(...report.incidents.map(herdLine).map(plain));
   lines.push(...brakeLines(report));
   if (truncated) lines.push("Truncated: the rest is left to the next run.");
   const work = summary.recovered + summary.failed;

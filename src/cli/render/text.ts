@@ -9,7 +9,7 @@ export function plain(text: string): string {
 }
 
 /** The columns that a text takes on a terminal: two for a wide character, none for a combining one or a style. */
-export function widthOf(text: string): number {
+export function displayWidth(text: string): number {
   return stringWidth(text);
 }
 
@@ -17,10 +17,10 @@ const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 
 /** The text if it fits, else its beginning with an ellipsis; never half of a character. */
 export function cut(text: string, width: number): string {
-  if (widthOf(text) <= width) return text;
+  if (displayWidth(text) <= width) return text;
   let shown = "";
   for (const { segment } of graphemes.segment(text)) {
-    if (widthOf(shown) + widthOf(segment) > width - 1) break;
+    if (displayWidth(shown) + displayWidth(segment) > width - 1) break;
     shown += segment;
   }
   return `${shown}…`;
@@ -33,7 +33,7 @@ export function wrap(line: string, width: number): readonly string[] {
   let open = "";
   for (const word of line.split(/(?<=\S) /)) {
     const longer = open === "" ? word : `${open} ${word}`;
-    if (open !== "" && widthOf(longer) > width) {
+    if (open !== "" && displayWidth(longer) > width) {
       lines.push(open);
       open = `${" ".repeat(indent)}${word}`;
     } else open = longer;

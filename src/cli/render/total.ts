@@ -1,7 +1,7 @@
 import type { Report } from "../../core/domain/report.ts";
 import type { Invocation } from "../invocation.ts";
-import type { Ended, Total } from "../outcome.ts";
-import { count } from "../terminal/format.ts";
+import type { BaseOutcome, CombinedOutcome } from "../outcome.ts";
+import { pluralize } from "../terminal/format.ts";
 import { VERSION } from "../version.ts";
 import { ofBase, renderJsonOfSeveral } from "./json.ts";
 import { countsIn, isWorthALine, outcomeLine } from "./line.ts";
@@ -11,7 +11,11 @@ import { type Format, tableOf } from "./print-report.ts";
  * The sweeps of several bases, as they are printed at the end, in parts; of ndjson the last line, since the rest was
  * printed before.
  */
-export async function renderTotal(total: Total, format: Format, invocation: Invocation): Promise<Iterable<string>> {
+export async function renderTotal(
+  total: CombinedOutcome,
+  format: Format,
+  invocation: Invocation,
+): Promise<Iterable<string>> {
   switch (format) {
     case "json": {
       const reports = reportsOf(total).map(({ ended: { usual, base }, report }) => ({ report, usual, base }));
@@ -27,11 +31,11 @@ export async function renderTotal(total: Total, format: Format, invocation: Invo
 }
 
 /** All of them in one line, whatever it tells. */
-export function totalLine(total: Total): string {
+export function totalLine(total: CombinedOutcome): string {
   return `stuck-jobs ${total.command}: ${inWords(total)}`;
 }
 
-function head(total: Total) {
+function head(total: CombinedOutcome) {
   const { command, dryRun, startedAt, finishedAt, summary, requests } = total;
   return {
     schema: "stuck-jobs/reports@1",
@@ -46,14 +50,14 @@ function head(total: Total) {
   };
 }
 
-function faultsOf({ ended }: Total) {
+function faultsOf({ ended }: CombinedOutcome) {
   return ended.flatMap(({ base, fault, code }) =>
     fault === null ? [] : [{ ...ofBase(base), message: fault, exitCode: code }],
   );
 }
 
 /** For cron: a line for each base that is worth one, and the total; nothing where none is. */
-function lines(total: Total): string {
+function lines(total: CombinedOutcome): string {
   const told = reportsOf(total).filter(({ report }) => isWorthALine(report));
   if (told.length === 0) return "";
   const each = told.map(
@@ -63,7 +67,7 @@ function lines(total: Total): string {
 }
 
 /** For people: what is stuck in each base under its name, and the total. */
-async function tables(total: Total, invocation: Invocation): Promise<string> {
+async function tables(total: CombinedOutcome, invocation: Invocation): Promise<string> {
   const stuck = reportsOf(total).filter(({ report }) => report.entries.length > 0);
   const parts = await Promise.all(
     stuck.map(async ({ ended, report }) => {
@@ -72,16 +76,16 @@ async function tables(total: Total, invocation: Invocation): Promise<string> {
   );
   const { airtable, storage } = total.requests;
   const seconds = ((total.finishedAt - total.startedAt) / 1000).toFixed(1);
-  const cost = `${count(airtable, "Airtable request")}, ${count(storage, "probe")}, ${seconds} s`;
+  const cost = `${pluralize(airtable, "Airtable request")}, ${pluralize(storage, "probe")}, ${seconds} s`;
   return `${parts.join("")}${inWords(total)}.\n${cost}\n`;
 }
 
-function headingOf({ base: { name, id } }: Ended): string {
+function headingOf({ base: { name, id } }: BaseOutcome): string {
   return name === id ? id : `${name} (${id})`;
 }
 
 /** "50 bases: 3 stuck jobs: 2 recovered, 1 failed; 47 with nothing stuck, 1 not swept". */
-function inWords(total: Total): string {
+function inWords(total: CombinedOutcome): string {
   const reports = reportsOf(total);
   const quiet = reports.filter(({ report }) => report.entries.length === 0).length;
   const missing = total.ended.length - reports.length;
@@ -91,11 +95,11 @@ function inWords(total: Total): string {
   ].join(", ");
   const { summary } = total;
   const jobs =
-    summary.stuck === 0 ? [] : [`${count(summary.stuck, "stuck job")}: ${countsIn(summary, total).join(", ")}`];
-  return `${count(total.ended.length, "base")}: ${[...jobs, ...(rest === "" ? [] : [rest])].join("; ")}`;
+    summary.stuck === 0 ? [] : [`${pluralize(summary.stuck, "stuck job")}: ${countsIn(summary, total).join(", ")}`];
+  return `${pluralize(total.ended.length, "base")}: ${[...jobs, ...(rest === "" ? [] : [rest])].join("; ")}`;
 }
 
-function reportsOf({ ended }: Total): readonly { readonly ended: Ended; readonly report: Report }[] {
+function reportsOf({ ended }: CombinedOutcome): readonly { readonly ended: BaseOutcome; readonly report: Report }[] {
   return ended.flatMap((each) => {
     const report = each.outcome?.report ?? null;
     return report === null ? [] : [{ ended: each, report }];

@@ -3,7 +3,7 @@ import type { Instant } from "../../core/domain/job.ts";
 import type { JournalCell } from "../../core/ports/journal.ts";
 import { isFiles } from "../../core/undo/change-sets.ts";
 import type { Undone, UndoOutcome } from "../../core/undo/undo.ts";
-import { count, inWords } from "../terminal/format.ts";
+import { formatDuration, pluralize } from "../terminal/format.ts";
 
 /** What came of an undo, as data. */
 export interface UndoReport {
@@ -54,11 +54,13 @@ export function renderUndo(
     stuckAgain === 0
       ? []
       : [
-          `${count(stuckAgain, "job")} ${dryRun ? "would be" : stuckAgain === 1 ? "is" : "are"} stuck again and count${stuckAgain === 1 && !dryRun ? "s" : ""} anew from now: after ${inWords(thresholds.stuckAfter)} a sweep recovers`,
-          `what has an output, after ${inWords(thresholds.failAfter)} it fails what has none, unless the configuration or the job is changed.`,
+          `${pluralize(stuckAgain, "job")} ${dryRun ? "would be" : stuckAgain === 1 ? "is" : "are"} stuck again and count${stuckAgain === 1 && !dryRun ? "s" : ""} anew from now: after ${formatDuration(thresholds.stuckAfter)} a sweep recovers`,
+          `what has an output, after ${formatDuration(thresholds.failAfter)} it fails what has none, unless the configuration or the job is changed.`,
         ];
   const head = dryRun ? `Would undo run ${undoes}` : `Undid run ${undoes} (run ${runId})`;
-  return [...lines, "", `${head}: ${count(records.length, "record")}: ${summary.join(", ")}`, ...next, ""].join("\n");
+  return [...lines, "", `${head}: ${pluralize(records.length, "record")}: ${summary.join(", ")}`, ...next, ""].join(
+    "\n",
+  );
 }
 
 function changes(fields: Undone["fields"]): string {

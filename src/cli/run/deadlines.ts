@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import type { Duration } from "../../core/domain/job.ts";
-import type { Limits } from "../../core/sweep/context.ts";
-import type { Stop } from "./signals.ts";
+import type { Deadlines } from "../../core/sweep/context.ts";
+import type { Shutdown } from "./signals.ts";
 
 /** The part of the deadline after which nothing new is begun. */
 const BEGIN_SHARE = 0.8;
@@ -10,14 +10,14 @@ const BEGIN_SHARE = 0.8;
 const LISTING_SHARE = 0.5;
 
 /** The moments at which a run has to stop one thing after the other. */
-export interface RunLimits extends Limits {
+export interface RunLimits extends Deadlines {
   /** Milliseconds until the deadline; null without one. */
   remaining(): number | null;
   dispose(): void;
 }
 
 /** Arms the deadline (`null`: none). Being told to stop ends all but the write in flight. */
-export function armLimits(deadline: Duration | null, stop: Pick<Stop, "signal">): RunLimits {
+export function startDeadlines(deadline: Duration | null, stop: Pick<Shutdown, "signal">): RunLimits {
   const [listing, begin, reads, writes] = [0, 0, 0, 0].map(() => new AbortController());
   if (!listing || !begin || !reads || !writes) throw new Error("unreachable");
   // Each request listens; above ten listeners Node prints a warning, which cron mails.
@@ -40,7 +40,7 @@ export function armLimits(deadline: Duration | null, stop: Pick<Stop, "signal">)
   stop.signal.addEventListener("abort", onStop, { once: true });
   return {
     listing: listing.signal,
-    begin: begin.signal,
+    start: begin.signal,
     reads: reads.signal,
     writes: writes.signal,
     remaining: () => (endsAt === null ? null : Math.max(0, endsAt - Date.now())),

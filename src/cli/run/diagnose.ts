@@ -1,4 +1,4 @@
-import { examine, type World } from "../../doctor/run-checks.ts";
+import { type DoctorEnvironment, runChecks } from "../../doctor/run-checks.ts";
 import { systemClock } from "../../system/clock.ts";
 import { lockHolder, lockKey } from "../../system/lock.ts";
 import type { Diagnosis } from "../render/doctor.ts";
@@ -7,17 +7,17 @@ import { openBase, openProviders, openStorage } from "./adapters.ts";
 
 /** Examines what the configuration points at, over HTTP. */
 export async function diagnose(found: FoundConfiguration): Promise<Diagnosis> {
-  const patient = { nodeVersion: process.versions.node, found };
+  const input = { nodeVersion: process.versions.node, found };
   // A person watches, and may end the process at any time: there is nothing that must be finished.
   const never = new AbortController().signal;
   const { settings } = found;
   if (settings === null) {
-    return { findings: await examine({ ...patient, world: null }, never), requests: NO_REQUESTS };
+    return { findings: await runChecks({ ...input, world: null }, never), requests: NO_REQUESTS };
   }
   const base = openBase(settings, () => null);
   const storage = openStorage(settings);
   const providers = await openProviders(settings, storage);
-  const world: World = {
+  const world: DoctorEnvironment = {
     settings,
     interval: found.environment.intervalMinutes * 60_000,
     lock: found.hasBase ? await lockHolder(lockKey(settings.airtable)) : null,
@@ -28,7 +28,7 @@ export async function diagnose(found: FoundConfiguration): Promise<Diagnosis> {
     random: Math.random,
   };
   try {
-    const findings = await examine({ ...patient, world }, never);
+    const findings = await runChecks({ ...input, world }, never);
     const provider = [...world.providers.values()].reduce((sum, each) => sum + each.requests(), 0);
     return { findings, requests: { airtable: base.store.requests(), storage: storage.requests(), provider } };
   } finally {

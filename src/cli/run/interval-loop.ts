@@ -2,16 +2,16 @@ import type { Duration, Instant } from "../../core/domain/job.ts";
 import type { Clock } from "../../core/ports/ports.ts";
 
 /** When sweeps begin. Jitter is a random delay, up to this much, of each but the first. */
-export interface Rhythm {
+export interface Interval {
   readonly every: Duration;
   readonly jitter: Duration;
 }
 
 /** How a run went: what is in trouble is asked less often, until it goes well again; a run that was skipped says nothing. */
-export type Ending = "well" | "trouble" | "skipped";
+export type RunStatus = "well" | "trouble" | "skipped";
 
 /** What the loop needs of the world. */
-export interface Pacing {
+export interface LoopDeps {
   readonly clock: Clock;
   readonly random: () => number;
   /** Ends the loop: at once while it waits, else when the run is over. */
@@ -27,10 +27,10 @@ const MOST_BACKOFF = 10;
  * Runs one sweep after the other until the signal. They begin at multiples of `every` from the start on, so that
  * neither their length nor the jitter adds up; a beginning that a long run has missed is left out.
  */
-export async function keepWatch(
-  { every, jitter }: Rhythm,
-  { clock, random, signal, backingOff }: Pacing,
-  run: () => Promise<Ending>,
+export async function runAtInterval(
+  { every, jitter }: Interval,
+  { clock, random, signal, backingOff }: LoopDeps,
+  run: () => Promise<RunStatus>,
 ): Promise<void> {
   let slot = clock.now();
   let backoff = 1;

@@ -2,15 +2,15 @@ import type { Settings } from "../../config/settings.ts";
 import type { Entry, Report } from "../../core/domain/report.ts";
 import { nothingDecided } from "../exit-codes.ts";
 import type { Invocation } from "../invocation.ts";
-import type { UsualDurations } from "../learned-durations.ts";
+import type { TypicalDurations } from "../learned-durations.ts";
 import { brakeLines } from "../render/brake.ts";
 import { formatOf } from "../render/print-report.ts";
-import { inWords } from "../terminal/format.ts";
+import { formatDuration } from "../terminal/format.ts";
 import type { Fields } from "../terminal/log.ts";
 import type { Outcome } from "./sweep-once.ts";
 
 /** Tells on stderr what went wrong with a sweep. */
-export function tellTrouble({ report, fault }: Outcome, { storage }: Settings, { flags, terminal }: Invocation): void {
+export function logFailures({ report, fault }: Outcome, { storage }: Settings, { flags, terminal }: Invocation): void {
   if (fault !== null) terminal.log(`${fault.message}${fault.hint === null ? "" : `\n${fault.hint}`}`, "error");
   if (report === null) return;
   // The table has it below its rows.
@@ -22,7 +22,7 @@ export function tellTrouble({ report, fault }: Outcome, { storage }: Settings, {
 }
 
 /** Tells which of the jobs that were asked for no sweep has met. */
-export function tellUnmet(reports: readonly Report[], { flags, terminal }: Invocation): void {
+export function warnUnmatchedJobs(reports: readonly Report[], { flags, terminal }: Invocation): void {
   for (const name of flags.job ?? []) {
     const isMet = reports.some(({ entries }) =>
       entries.some(({ id, externalId }) => id === name || externalId === name),
@@ -32,16 +32,16 @@ export function tellUnmet(reports: readonly Report[], { flags, terminal }: Invoc
 }
 
 /** One decision with its evidence, and how long such jobs usually take where that is known. */
-export function decisionFields(entry: Entry, usual: UsualDurations): Fields {
-  const { id, externalId, operation, age, verdict, applied, error, sightings } = entry;
+export function decisionFields(entry: Entry, usual: TypicalDurations): Fields {
+  const { id, externalId, operation, age, verdict, applied, error, probes } = entry;
   const pace = usual.get(operation ?? "");
-  const evidence = sightings.map(({ detail }) => detail).join(", ");
+  const evidence = probes.map(({ detail }) => detail).join(", ");
   return {
     job: id,
     external: externalId,
     operation,
-    age: inWords(age),
-    ...(pace === undefined ? {} : { usual: inWords(pace.p50) }),
+    age: formatDuration(age),
+    ...(pace === undefined ? {} : { usual: formatDuration(pace.p50) }),
     verdict: verdict.kind,
     reason: verdict.reason,
     applied,

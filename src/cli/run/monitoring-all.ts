@@ -3,29 +3,29 @@ import type { BaseResult } from "../../monitoring/notify-runs.ts";
 import { systemClock } from "../../system/clock.ts";
 import { EXIT, exitCodeOfAll } from "../exit-codes.ts";
 import type { Invocation } from "../invocation.ts";
-import type { Ended, Total } from "../outcome.ts";
+import type { BaseOutcome, CombinedOutcome } from "../outcome.ts";
 import { summaryLine } from "../render/line.ts";
 import { totalLine } from "../render/total.ts";
-import { crash, resultOf } from "./monitoring.ts";
-import type { Stop } from "./signals.ts";
+import { crashOutcome, resultOf } from "./monitoring.ts";
+import type { Shutdown } from "./signals.ts";
 
 /** Those who watch, as the sweeps of several bases tell them. */
 export interface WatchingAll {
   /** A base is being swept. */
   begun(): void;
-  finished(total: Total): Promise<void>;
+  finished(total: CombinedOutcome): Promise<void>;
 }
 
 /** Null where nobody watches. What tells them is loaded only where somebody does. */
-export async function startWatchingAll(
+export async function startMonitoringAll(
   { command, env, terminal }: Invocation,
   bases: readonly [Settings, ...Settings[]],
-  stop: Stop,
+  stop: Shutdown,
 ): Promise<WatchingAll | null> {
   const { pingUrl } = bases[0].watching;
   const isWatched = bases.some(({ watching }) => watching.metricsFile !== null || watching.notifyUrl !== null);
   if (pingUrl === null && !isWatched) return null;
-  const { watchAll } = await import("../../monitoring/notify-runs.ts");
+  const { monitorRuns: watchAll } = await import("../../monitoring/notify-runs.ts");
   const watch = watchAll(pingUrl, {
     env,
     clock: systemClock,
@@ -39,7 +39,7 @@ export async function startWatchingAll(
       // A base that another run is at is that run's to tell of.
       const ended = total.ended.filter(({ code }) => code !== EXIT.locked);
       const results = ended.map((each): BaseResult => {
-        const outcome = each.outcome ?? crash(total.startedAt, total.finishedAt);
+        const outcome = each.outcome ?? crashOutcome(total.startedAt, total.finishedAt);
         const { report } = outcome;
         const name = each.base.name;
         return {
@@ -56,6 +56,6 @@ export async function startWatchingAll(
   };
 }
 
-function isTold({ outcome, fault }: Ended): boolean {
+function isTold({ outcome, fault }: BaseOutcome): boolean {
   return fault !== null || (outcome?.report?.entries.length ?? 0) > 0;
 }

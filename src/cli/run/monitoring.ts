@@ -2,14 +2,14 @@ import type { Settings } from "../../config/settings.ts";
 import type { Instant } from "../../core/domain/job.ts";
 import { JournalError } from "../../core/ports/journal.ts";
 import { UpstreamError } from "../../core/ports/ports.ts";
-import type { RunResult, Trouble } from "../../monitoring/run-result.ts";
+import type { Outage, RunResult } from "../../monitoring/run-result.ts";
 import { systemClock } from "../../system/clock.ts";
 import { newId } from "../../system/ids.ts";
 import { EXIT, nothingDecided } from "../exit-codes.ts";
 import type { Invocation } from "../invocation.ts";
 import { summaryLine } from "../render/line.ts";
 import { VERSION } from "../version.ts";
-import type { Stop } from "./signals.ts";
+import type { Shutdown } from "./signals.ts";
 import type { Outcome } from "./sweep-once.ts";
 
 /** Those who watch, as a run tells them. */
@@ -20,14 +20,14 @@ export interface Watching {
 }
 
 /** Tells those who watch that a run begins; null where nobody does. What tells them is loaded only then. */
-export async function startWatching(
+export async function startMonitoring(
   { command, env, terminal }: Invocation,
   settings: Settings,
-  stop: Stop,
+  stop: Shutdown,
 ): Promise<Watching | null> {
   const { watching } = settings;
   if (watching.metricsFile === null && watching.pingUrl === null && watching.notifyUrl === null) return null;
-  const { watchRun } = await import("../../monitoring/notify-run.ts");
+  const { monitorRun: watchRun } = await import("../../monitoring/notify-run.ts");
   const startedAt = systemClock.now();
   const watch = watchRun(watching, {
     env,
@@ -45,7 +45,7 @@ export async function startWatching(
     },
     async crashed(error) {
       await watch.finished(
-        resultOf(crash(startedAt, systemClock.now()), settings, stop),
+        resultOf(crashOutcome(startedAt, systemClock.now()), settings, stop),
         `stuck-jobs ${command}: a fault of the program: ${error}`,
       );
     },
@@ -53,7 +53,7 @@ export async function startWatching(
 }
 
 /** What came of a run that ended by a fault of the program. */
-export function crash(startedAt: Instant, finishedAt: Instant): Outcome {
+export function crashOutcome(startedAt: Instant, finishedAt: Instant): Outcome {
   return {
     runId: newId(),
     startedAt,
@@ -66,12 +66,12 @@ export function crash(startedAt: Instant, finishedAt: Instant): Outcome {
 }
 
 /** The run as those who watch are told of it. */
-export function resultOf(outcome: Outcome, settings: Settings, stop: Stop): RunResult {
+export function resultOf(outcome: Outcome, settings: Settings, stop: Shutdown): RunResult {
   const { runId, startedAt, finishedAt, requests, report, code } = outcome;
   return {
     runId,
     baseId: settings.airtable.baseId,
-    beside: settings.base?.others ?? [],
+    otherBases: settings.base?.others ?? [],
     version: VERSION,
     operations: settings.operations.map(({ name }) => name),
     startedAt,
@@ -84,7 +84,7 @@ export function resultOf(outcome: Outcome, settings: Settings, stop: Stop): RunR
   };
 }
 
-function troubleOf({ report, fault }: Outcome, { storage }: Settings): Trouble | null {
+function troubleOf({ report, fault }: Outcome, { storage }: Settings): Outage | null {
   if (fault instanceof JournalError) return { need: "journal", detail: fault.message };
   if (fault instanceof UpstreamError) return { need: "Airtable", detail: fault.message };
   if (fault !== null) return { need: "storage", detail: fault.message };

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import type { Env } from "../../config/env/environment.ts";
-import { stateFolderOf } from "../../config/env/state-folder.ts";
+import { stateDirectory } from "../../config/env/state-folder.ts";
 import type { Settings } from "../../config/settings.ts";
 import type { Journal } from "../../core/ports/journal.ts";
-import type { Past } from "../../journal/history.ts";
+import type { JournalHistory } from "../../journal/history.ts";
 import { createJournal } from "../../journal/write.ts";
 import { systemClock } from "../../system/clock.ts";
 import { type Invocation, mayWrite } from "../invocation.ts";
@@ -23,7 +23,7 @@ export function journalOf(
   const { place, maxBytes, keep } = settings.journal;
   return createJournal({
     path,
-    asked: place?.kind === "asked",
+    required: place?.kind === "asked",
     maxBytes,
     keep,
     baseId: settings.airtable.baseId,
@@ -31,13 +31,13 @@ export function journalOf(
     redact: (text) => terminal.redact(text),
     now: systemClock.now,
     // A container whose file system is read-only would be told so every two minutes.
-    missed: (message, begun) => terminal.log(`${message}; going on without`, begun ? "warn" : "info"),
+    onUnavailable: (message, begun) => terminal.log(`${message}; going on without`, begun ? "warn" : "info"),
   });
 }
 
 /** What the journal at `path` tells of the settings' base; null where there is none. */
-export async function readPast(path: string, { airtable, journal }: Settings): Promise<Past | null> {
-  const [{ filesOf }, { NoJournalError }, { pastOf }] = await Promise.all([
+export async function readPast(path: string, { airtable, journal }: Settings): Promise<JournalHistory | null> {
+  const [{ filesOf }, { NoJournalError }, { readHistory: pastOf }] = await Promise.all([
     import("../../journal/append-file.ts"),
     import("../../journal/read.ts"),
     import("../../journal/history.ts"),
@@ -53,5 +53,5 @@ export async function readPast(path: string, { airtable, journal }: Settings): P
 /** Where the journal of the settings is; null where it is off. */
 export function journalPathOf({ journal: { place }, airtable }: Settings, env: Env): string | null {
   if (place === null) return null;
-  return place.kind === "asked" ? place.path : join(stateFolderOf(env), `journal-${airtable.baseId}.ndjson`);
+  return place.kind === "asked" ? place.path : join(stateDirectory(env), `journal-${airtable.baseId}.ndjson`);
 }

@@ -1,9 +1,9 @@
 import type { Settings } from "../../config/settings.ts";
-import type { Observer, Run } from "../../core/sweep/context.ts";
+import type { Observer, SweepContext } from "../../core/sweep/context.ts";
 import { systemClock } from "../../system/clock.ts";
 import { newId } from "../../system/ids.ts";
 import type { Invocation } from "../invocation.ts";
-import { askPerson } from "../terminal/confirm.ts";
+import { promptConfirmation } from "../terminal/confirm.ts";
 import { VERSION } from "../version.ts";
 import { openBase, openProviders, openStorage, openWebhooks, type Shared } from "./adapters.ts";
 import type { RunLimits } from "./deadlines.ts";
@@ -15,16 +15,16 @@ export async function openRun(
   settings: Settings,
   limits: RunLimits,
   observer: Observer,
-  room: Run["room"],
+  cache: SweepContext["cache"],
   shared: Shared | null = null,
-): Promise<{ readonly run: Run; close(): Promise<void> }> {
+): Promise<{ readonly run: SweepContext; close(): Promise<void> }> {
   const base = openBase(settings, () => limits.remaining(), shared);
   const storage = openStorage(settings, shared);
   const providers = await openProviders(settings, storage);
   const webhooks = await openWebhooks(settings);
   const journal = openJournal(invocation, settings);
-  const run: Run = {
-    ...planOf(invocation, settings),
+  const run: SweepContext = {
+    ...sweepOptions(invocation, settings),
     store: base.store,
     probe: storage,
     providers: providers.providers,
@@ -32,7 +32,7 @@ export async function openRun(
     journal,
     limits,
     observer,
-    room,
+    cache,
   };
   return {
     run,
@@ -43,10 +43,10 @@ export async function openRun(
 }
 
 /** What flags and settings say of the sweep, without that which touches the world. */
-function planOf(
+function sweepOptions(
   { command, flags }: Invocation,
   settings: Settings,
-): Omit<Run, "store" | "probe" | "providers" | "webhooks" | "journal" | "limits" | "observer" | "room"> {
+): Omit<SweepContext, "store" | "probe" | "providers" | "webhooks" | "journal" | "limits" | "observer" | "cache"> {
   return {
     command,
     dryRun: flags.dryRun === true,
@@ -59,7 +59,7 @@ function planOf(
       operations: settings.operations,
       thresholds: settings.thresholds,
       mode: command === "fail-old" ? "fail" : "recover",
-      failing: flags.fail !== false,
+      failEnabled: flags.fail !== false,
     },
     brake: settings.brake,
     lateOutputs: settings.lateOutputs,
@@ -72,6 +72,6 @@ function planOf(
     requestsPerSecond: settings.airtable.requestsPerSecond,
     clock: systemClock,
     random: Math.random,
-    confirm: flags.confirm ? askPerson : null,
+    confirm: flags.confirm ? promptConfirmation : null,
   };
 }

@@ -1,27 +1,32 @@
 import type { Settings } from "../../config/settings.ts";
 import { acquireLock, lockKey } from "../../system/lock.ts";
 import { type Invocation, mayWrite } from "../invocation.ts";
-import type { UsualDurations } from "../learned-durations.ts";
+import type { TypicalDurations } from "../learned-durations.ts";
 import { renderNdjsonJob } from "../render/json.ts";
 import { type Format, printReport } from "../render/print-report.ts";
-import { decisionFields, tellTrouble, tellUnmet } from "./log-outcome.ts";
-import { startWatching } from "./monitoring.ts";
-import type { Stop } from "./signals.ts";
+import { decisionFields, logFailures, warnUnmatchedJobs } from "./log-outcome.ts";
+import { startMonitoring } from "./monitoring.ts";
+import type { Shutdown } from "./signals.ts";
 import { withRoom } from "./spill.ts";
-import { type Frame, type Outcome, openFrame, sweepOnce } from "./sweep-once.ts";
+import { type Outcome, openSweepFrame, type SweepFrame, sweepOnce } from "./sweep-once.ts";
 
 /** What came of a run; "locked" where there was none because another one is under way. */
-export type Ran = Outcome | "locked";
+export type RunResult = Outcome | "locked";
 
 /** One run from the lock to the last word: sweeps, prints the report, tells what went wrong, and tells who watches. */
-export async function runOnce(invocation: Invocation, settings: Settings, format: Format, stop: Stop): Promise<Ran> {
-  return await underLock(invocation, settings, () =>
-    withRoom(invocation.terminal, (room) => unlocked(invocation, settings, format, stop, room)),
+export async function runOnce(
+  invocation: Invocation,
+  settings: Settings,
+  format: Format,
+  stop: Shutdown,
+): Promise<RunResult> {
+  return await withLock(invocation, settings, () =>
+    withRoom(invocation.terminal, (room) => sweepLocked(invocation, settings, format, stop, room)),
   );
 }
 
 /** Works while no other run of this machine may write to the base; "locked" where one does. */
-export async function underLock<T>(
+export async function withLock<T>(
   invocation: Invocation,
   settings: Settings,
   work: () => Promise<T>,
@@ -41,24 +46,24 @@ export async function underLock<T>(
   }
 }
 
-async function unlocked(
+async function sweepLocked(
   invocation: Invocation,
   settings: Settings,
   format: Format,
-  stop: Stop,
-  room: Frame["room"],
+  stop: Shutdown,
+  room: SweepFrame["room"],
 ): Promise<Outcome> {
   const { terminal } = invocation;
-  const usual = await usualIn(invocation, settings, format);
-  const watching = await startWatching(invocation, settings, stop);
-  const frame = openFrame(invocation, settings, stop);
+  const usual = await loadTypicalDurations(invocation, settings, format);
+  const watching = await startMonitoring(invocation, settings, stop);
+  const frame = openSweepFrame(invocation, settings, stop);
   let outcome: Outcome;
   try {
     outcome = await sweepOnce(
       invocation,
       settings,
       {
-        async settled(entry) {
+        async jobDone(entry) {
           terminal.log("", "info", decisionFields(entry, usual));
           if (format === "ndjson") await terminal.outAll([renderNdjsonJob(entry, usual, settings.base)]);
         },
@@ -68,8 +73,8 @@ async function unlocked(
       { ...frame, room, shared: null },
     ).finally(frame.end);
     if (outcome.report !== null) await printReport(outcome.report, format, invocation, settings, usual);
-    tellTrouble(outcome, settings, invocation);
-    if (outcome.report !== null) tellUnmet([outcome.report], invocation);
+    logFailures(outcome, settings, invocation);
+    if (outcome.report !== null) warnUnmatchedJobs([outcome.report], invocation);
   } catch (error) {
     await watching?.crashed(error);
     throw error;
@@ -79,13 +84,13 @@ async function unlocked(
 }
 
 /** What is usual, for who looks at jobs, and of no weight in any verdict; a scheduled run is not made to load it. */
-export async function usualIn(
+export async function loadTypicalDurations(
   { command, flags, env, terminal }: Invocation,
   settings: Settings,
   format: Format,
-): Promise<UsualDurations> {
+): Promise<TypicalDurations> {
   if (command !== "scan" || (format === "line" && !flags.verbose)) return new Map();
-  const { paceFileOf, usualDurations } = await import("../learned-durations.ts");
+  const { durationsFile: paceFileOf, readTypicalDurations: usualDurations } = await import("../learned-durations.ts");
   const path = paceFileOf(settings, env);
   try {
     return await usualDurations(path);

@@ -1,20 +1,20 @@
-import type { BaseName, Settings } from "../../config/settings.ts";
+import type { BaseRef, Settings } from "../../config/settings.ts";
 import type { Entry } from "../../core/domain/report.ts";
 import { systemClock } from "../../system/clock.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { Invocation } from "../invocation.ts";
-import { type Ended, faultOf, type Total, totalOf } from "../outcome.ts";
+import { type BaseOutcome, type CombinedOutcome, faultOf, totalOf } from "../outcome.ts";
 import { renderNdjsonJob, renderNdjsonSummary } from "../render/json.ts";
 import type { Format } from "../render/print-report.ts";
 import { renderTotal } from "../render/total.ts";
-import { partsOf } from "../terminal/progress.ts";
-import { decisionFields, tellTrouble, tellUnmet } from "./log-outcome.ts";
-import { startWatchingAll, type WatchingAll } from "./monitoring-all.ts";
-import { underLock, usualIn } from "./run-base.ts";
-import { openCommons } from "./shared-connections.ts";
-import type { Stop } from "./signals.ts";
+import { splitProgress } from "../terminal/progress.ts";
+import { decisionFields, logFailures, warnUnmatchedJobs } from "./log-outcome.ts";
+import { startMonitoringAll, type WatchingAll } from "./monitoring-all.ts";
+import { loadTypicalDurations, withLock } from "./run-base.ts";
+import { openSharedConnections } from "./shared-connections.ts";
+import type { Shutdown } from "./signals.ts";
 import { withRoom } from "./spill.ts";
-import { type Frame, openFrame, sweepOnce } from "./sweep-once.ts";
+import { openSweepFrame, type SweepFrame, sweepOnce } from "./sweep-once.ts";
 
 /**
  * Sweeps several bases at once, each at its own pace and under its own lock, within one deadline. What befalls one of
@@ -24,8 +24,8 @@ export async function runMany(
   invocation: Invocation,
   bases: readonly [Settings, ...Settings[]],
   format: Format,
-  stop: Stop,
-): Promise<Total> {
+  stop: Shutdown,
+): Promise<CombinedOutcome> {
   return await withRoom(invocation.terminal, (room) => sweepAll(invocation, bases, format, stop, room));
 }
 
@@ -33,15 +33,15 @@ async function sweepAll(
   invocation: Invocation,
   bases: readonly [Settings, ...Settings[]],
   format: Format,
-  stop: Stop,
-  room: Frame["room"],
-): Promise<Total> {
+  stop: Shutdown,
+  room: SweepFrame["room"],
+): Promise<CombinedOutcome> {
   const startedAt = systemClock.now();
-  const commons = openCommons(bases);
-  const frame = openFrame(invocation, bases[0], stop);
-  const part = partsOf(frame.progress);
-  const watching = await startWatchingAll(invocation, bases, stop);
-  let ended: readonly Ended[];
+  const commons = openSharedConnections(bases);
+  const frame = openSweepFrame(invocation, bases[0], stop);
+  const part = splitProgress(frame.progress);
+  const watching = await startMonitoringAll(invocation, bases, stop);
+  let ended: readonly BaseOutcome[];
   try {
     ended = await Promise.all(
       bases.map((settings) => {
@@ -59,7 +59,7 @@ async function sweepAll(
   await terminal.outAll(await renderTotal(total, format, invocation));
   const reports = ended.flatMap(({ outcome }) => outcome?.report ?? []);
   // A job that was asked for may well be in a base that could not be listed.
-  if (reports.length === ended.length) tellUnmet(reports, invocation);
+  if (reports.length === ended.length) warnUnmatchedJobs(reports, invocation);
   await watching?.finished(total);
   return total;
 }
@@ -68,15 +68,15 @@ async function sweepOne(
   invocation: Invocation,
   settings: Settings,
   format: Format,
-  stop: Stop,
-  frame: Frame,
+  stop: Shutdown,
+  frame: SweepFrame,
   watching: WatchingAll | null,
-): Promise<Ended> {
+): Promise<BaseOutcome> {
   const base = baseOf(settings);
   const terminal = invocation.terminal.forBase(base.name);
   const own: Invocation = { ...invocation, terminal };
   try {
-    return await underName(own, { base, settings }, format, stop, frame, watching);
+    return await sweepNamed(own, { base, settings }, format, stop, frame, watching);
   } catch (error) {
     const words = error instanceof Error ? (error.stack ?? error.message) : String(error);
     terminal.log(`a fault of the program: ${words}`, "error");
@@ -86,35 +86,35 @@ async function sweepOne(
 }
 
 /** @throws what is a fault of the program */
-async function underName(
+async function sweepNamed(
   invocation: Invocation,
-  { base, settings }: Pick<Ended, "base" | "settings">,
+  { base, settings }: Pick<BaseOutcome, "base" | "settings">,
   format: Format,
-  stop: Stop,
-  frame: Frame,
+  stop: Shutdown,
+  frame: SweepFrame,
   watching: WatchingAll | null,
-): Promise<Ended> {
+): Promise<BaseOutcome> {
   const { terminal } = invocation;
-  const usual = await usualIn(invocation, settings, format);
+  const usual = await loadTypicalDurations(invocation, settings, format);
   const ended = { base, settings, usual };
   const listener = {
-    async settled(entry: Entry) {
+    async jobDone(entry: Entry) {
       terminal.log("", "info", decisionFields(entry, usual));
       if (format === "ndjson") await terminal.outAll([renderNdjsonJob(entry, usual, base)]);
     },
     warn: (message: string) => terminal.log(message, "warn"),
   };
-  const outcome = await underLock(invocation, settings, () => {
+  const outcome = await withLock(invocation, settings, () => {
     watching?.begun();
     return sweepOnce(invocation, settings, listener, stop, frame);
   });
   if (outcome === "locked") return { ...ended, outcome: null, code: EXIT.locked, fault: "another run is under way" };
   if (outcome.report !== null && format === "ndjson") terminal.out(renderNdjsonSummary(outcome.report, base));
-  tellTrouble(outcome, settings, invocation);
+  logFailures(outcome, settings, invocation);
   return { ...ended, outcome, code: outcome.code, fault: faultOf(outcome, settings) };
 }
 
 /** The settings of a list all have a name. */
-function baseOf({ base, airtable: { baseId } }: Settings): BaseName {
+function baseOf({ base, airtable: { baseId } }: Settings): BaseRef {
   return base ?? { name: baseId, id: baseId, others: [] };
 }

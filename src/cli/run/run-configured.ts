@@ -3,24 +3,24 @@ import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Invocation } from "../invocation.ts";
 import type { Format } from "../render/print-report.ts";
 import type { Configured } from "../settings/select-bases.ts";
-import type { Ending } from "./interval-loop.ts";
-import { type Ran, runOnce } from "./run-base.ts";
-import type { Stop } from "./signals.ts";
+import type { RunStatus } from "./interval-loop.ts";
+import { type RunResult, runOnce } from "./run-base.ts";
+import type { Shutdown } from "./signals.ts";
 
 /** How a run of the base, or of all bases, went. */
 export interface Run {
   readonly code: ExitCode;
-  readonly ending: Ending;
+  readonly ending: RunStatus;
 }
 
 /** Runs over the base that is configured, or over all of the list. */
 export async function runConfigured(
   invocation: Invocation,
-  { bases, many }: Configured,
+  { bases, isList }: Configured,
   format: Format,
-  stop: Stop,
+  stop: Shutdown,
 ): Promise<Run> {
-  if (!many) {
+  if (!isList) {
     const ran = await runOnce(invocation, bases[0], format, stop);
     return { code: ran === "locked" ? EXIT.locked : ran.code, ending: endingOf(ran) };
   }
@@ -37,7 +37,7 @@ export async function runConfigured(
   };
 }
 
-function endingOf(ran: Ran): Ending {
+function endingOf(ran: RunResult): RunStatus {
   if (ran === "locked") return "skipped";
   return ran.fault !== null || ran.code === EXIT.unavailable ? "trouble" : "well";
 }

@@ -2,7 +2,7 @@ import { setMaxListeners } from "node:events";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 
 /** Whether the process was told to stop. */
-export interface Stop {
+export interface Shutdown {
   /** Aborted by the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
   /** 130 or 143 after it, else null. */
@@ -11,7 +11,7 @@ export interface Stop {
 }
 
 /** Waits for SIGINT and SIGTERM until it is disposed of. A second one ends the process at once. */
-export function catchSignals(onSignal: (name: string) => void): Stop {
+export function handleSignals(onSignal: (name: string) => void): Shutdown {
   const controller = new AbortController();
   setMaxListeners(0, controller.signal);
   let code: ExitCode | null = null;

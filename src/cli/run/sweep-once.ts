@@ -1,16 +1,16 @@
 import type { Settings } from "../../config/settings.ts";
 import type { Instant } from "../../core/domain/job.ts";
 import type { Entry, Report } from "../../core/domain/report.ts";
-import { type Fault, isFault, UpstreamError } from "../../core/ports/ports.ts";
+import { isFault, UpstreamError, type UpstreamFailure } from "../../core/ports/ports.ts";
 import type { Room } from "../../core/sweep/room.ts";
 import { requestsOf, sweep } from "../../core/sweep/sweep.ts";
 import { EXIT, type ExitCode, exitCodeOf, exitCodeOfFault } from "../exit-codes.ts";
 import type { Invocation } from "../invocation.ts";
 import { type Progress, startProgress } from "../terminal/progress.ts";
 import type { Shared } from "./adapters.ts";
-import { armLimits, type RunLimits } from "./deadlines.ts";
+import { type RunLimits, startDeadlines } from "./deadlines.ts";
 import { openRun } from "./open-sweep.ts";
-import type { Stop } from "./signals.ts";
+import type { Shutdown } from "./signals.ts";
 
 /** What came of one sweep. */
 export interface Outcome {
@@ -21,18 +21,18 @@ export interface Outcome {
   /** Null where the listing was not finished: then nothing was decided, and nothing written. */
   readonly report: Report | null;
   /** What cut the sweep short. */
-  readonly fault: Fault | null;
+  readonly fault: UpstreamFailure | null;
   readonly code: ExitCode;
 }
 
 /** Who is told while the sweep is under way. */
 export interface Listener {
-  settled(entry: Entry): Promise<void>;
+  jobDone(entry: Entry): Promise<void>;
   warn(message: string): void;
 }
 
 /** What a sweep takes place in. */
-export interface Frame {
+export interface SweepFrame {
   readonly limits: RunLimits;
   readonly progress: Progress;
   /** Holds the cases, as long as the report is asked for them. */
@@ -42,10 +42,10 @@ export interface Frame {
 }
 
 /** The frame of one or more sweeps, to be ended after them. */
-export function openFrame({ flags, terminal }: Invocation, settings: Settings, stop: Stop) {
+export function openSweepFrame({ flags, terminal }: Invocation, settings: Settings, stop: Shutdown) {
   // A person who is asked takes the time they take.
   const deadline = flags.confirm && flags.deadline === undefined ? null : settings.deadline;
-  const limits = armLimits(deadline, stop);
+  const limits = startDeadlines(deadline, stop);
   const progress = startProgress(terminal, flags.quiet === true);
   return {
     limits,
@@ -62,8 +62,8 @@ export async function sweepOnce(
   invocation: Invocation,
   settings: Settings,
   listener: Listener,
-  stop: Stop,
-  { limits, progress, room, shared }: Frame,
+  stop: Shutdown,
+  { limits, progress, room, shared }: SweepFrame,
 ): Promise<Outcome> {
   const { run, close } = await openRun(invocation, settings, limits, { ...progress, ...listener }, room, shared);
   const { runId } = run.signature;

@@ -5,7 +5,7 @@ import { ConfigError, type Problem } from "../../config/problems.ts";
 import type { Settings } from "../../config/settings.ts";
 import type { Found } from "../../doctor/configuration.ts";
 import type { Sandbox } from "../../sandbox/server.ts";
-import { configured, listsBases } from "./select-bases.ts";
+import { listsBases, resolveConfigured } from "./select-bases.ts";
 
 /** The configuration, with everything that is wrong with it: nothing of it is thrown. */
 export interface FoundConfiguration extends Found {
@@ -15,7 +15,7 @@ export interface FoundConfiguration extends Found {
 }
 
 /** The problems that leave the storage and the providers to be looked at. */
-const OF_THE_BASE = /^(AIRTABLE_(API_KEY|TOKEN)(_FILE)?|airtable\.baseId)$/;
+const BASE_PROBLEM_PATHS = /^(AIRTABLE_(API_KEY|TOKEN)(_FILE)?|airtable\.baseId)$/;
 
 const [NO_TOKEN, NO_BASE] = ["", "appNone"];
 
@@ -40,7 +40,7 @@ export async function findConfiguration(
     path: file?.path ?? null,
     problems,
     settings,
-    hasBase: !problems.some(({ path }) => OF_THE_BASE.test(path)),
+    hasBase: !problems.some(({ path }) => BASE_PROBLEM_PATHS.test(path)),
     enabled: environment.pollingEnabled,
   }));
 }
@@ -78,20 +78,21 @@ async function settingsOf(
   problems: Problem[],
 ): Promise<readonly (Settings | null)[]> {
   try {
-    return (await configured(file, environment, named, {})).bases;
+    return (await resolveConfigured(file, environment, named, {})).bases;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     // Why a token could not be read says more than that there is none.
-    const told = problems.some(({ path }) => OF_THE_BASE.test(path));
+    const told = problems.some(({ path }) => BASE_PROBLEM_PATHS.test(path));
     problems.push(...error.problems.filter(({ path }) => !told || path !== "AIRTABLE_API_KEY"));
     if (!error.problems.every(({ path }) => isLacking(path, file))) return [null];
     const { token, baseId } = environment;
     const standIn = listsBases(file) ? baseId : (baseId ?? NO_BASE);
-    return (await configured(file, { ...environment, token: token ?? NO_TOKEN, baseId: standIn }, named, {})).bases;
+    return (await resolveConfigured(file, { ...environment, token: token ?? NO_TOKEN, baseId: standIn }, named, {}))
+      .bases;
   }
 }
 
 /** Whether it is the token or the base id that is not there. Beside a list of bases an id is one too many. */
 function isLacking(path: string, file: ConfigFile): boolean {
-  return OF_THE_BASE.test(path) && !(listsBases(file) && path === "airtable.baseId");
+  return BASE_PROBLEM_PATHS.test(path) && !(listsBases(file) && path === "airtable.baseId");
 }

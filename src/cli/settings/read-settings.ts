@@ -3,11 +3,11 @@ import { readStorageKeys } from "../../config/env/storage-credentials.ts";
 import { readConfigFile } from "../../config/file/read-config-file.ts";
 import { ConfigError } from "../../config/problems.ts";
 import type { Settings } from "../../config/settings.ts";
-import { nearest } from "../../config/suggest.ts";
+import { suggestSpelling } from "../../config/suggest.ts";
 import type { Sandbox } from "../../sandbox/server.ts";
 import type { Invocation } from "../invocation.ts";
 import { SANDBOX_JOURNAL } from "../sandbox.ts";
-import { type Configured, configured, theOne } from "./select-bases.ts";
+import { type Configured, requireSingleBase, resolveConfigured } from "./select-bases.ts";
 
 /**
  * What a run is given, from flags, environment and configuration file; "disabled" where the environment says that
@@ -18,7 +18,7 @@ import { type Configured, configured, theOne } from "./select-bases.ts";
  */
 export async function readSettings(invocation: Invocation, sandbox: Sandbox | null): Promise<Settings | "disabled"> {
   const found = await readBases(invocation, sandbox);
-  return found === "disabled" ? found : theOne(found);
+  return found === "disabled" ? found : requireSingleBase(found);
 }
 
 /** What a run is given, for the base or for each of several. */
@@ -27,13 +27,13 @@ export async function readBases(
   sandbox: Sandbox | null,
 ): Promise<Configured | "disabled"> {
   const environment = readEnvironment(sandbox === null ? env : { ...env, ...sandbox.env });
-  if (environment.token !== null) terminal.keepSecret(environment.token);
+  if (environment.token !== null) terminal.addSecret(environment.token);
   if (!environment.pollingEnabled && command !== "scan") return "disabled";
   const file =
     sandbox === null ? await readConfigFile(flags.config ?? null, process.cwd()) : { path: null, content: {} };
   // The sandbox's bucket is public; a key that is meant for another place must not be tried on it.
   const surroundings = sandbox === null ? environment : { ...environment, storageKeys: readStorageKeys({}) };
-  const found = await configured(file, surroundings, flags.base ?? null, {
+  const found = await resolveConfigured(file, surroundings, flags.base ?? null, {
     stuckAfter: flags.olderThan,
     failAfter: flags.failAfter,
     maxAge: flags.maxAge === "none" ? null : flags.maxAge,
@@ -48,7 +48,7 @@ export async function readBases(
       flagsOnly: sandbox !== null || !isScheduled({ command, flags }),
     },
   });
-  for (const { secrets } of found.bases) for (const secret of secrets) terminal.keepSecret(secret);
+  for (const { secrets } of found.bases) for (const secret of secrets) terminal.addSecret(secret);
   checkOperations(flags.operation ?? [], found.bases);
   return found;
 }
@@ -63,7 +63,7 @@ function checkOperations(named: readonly string[], bases: readonly Settings[]): 
   const problems = named
     .filter((name) => !known.includes(name))
     .map((name) => {
-      const guess = nearest(name, known);
+      const guess = suggestSpelling(name, known);
       const suggestion = guess === null ? "" : ` Did you mean ${guess}?`;
       return { path: "--operation", message: `found "${name}"; allowed: ${known.join(", ")}.${suggestion}` };
     });

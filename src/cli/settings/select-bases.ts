@@ -2,13 +2,13 @@ import type { Environment } from "../../config/env/environment.ts";
 import type { ConfigFile } from "../../config/file/read-config-file.ts";
 import { isObject } from "../../config/objects.ts";
 import { ConfigError } from "../../config/problems.ts";
-import { settleLate } from "../../config/resolve/resolve.ts";
+import { resolveSettingsLazy } from "../../config/resolve/resolve.ts";
 import type { Overrides, Settings } from "../../config/settings.ts";
 
 /** The bases to work on. `many`: a list of them, whose reports come as one; else it is the first, alone. */
 export interface Configured {
   readonly bases: readonly [Settings, ...Settings[]];
-  readonly many: boolean;
+  readonly isList: boolean;
 }
 
 /**
@@ -18,20 +18,20 @@ export interface Configured {
  * @param named of `--base`; null where it was not given
  * @throws ConfigError with everything that is wrong
  */
-export async function configured(
+export async function resolveConfigured(
   file: ConfigFile,
   environment: Environment,
   named: readonly string[] | null,
   overrides: Overrides,
 ): Promise<Configured> {
   if (!listsBases(file)) {
-    return { bases: [await settleLate(file, withBase(environment, named), overrides)], many: false };
+    return { bases: [await resolveSettingsLazy(file, withBase(environment, named), overrides)], isList: false };
   }
-  const { picked, settleBases } = await import("../../config/resolve/bases.ts");
+  const { selectBases: picked, resolveBases: settleBases } = await import("../../config/resolve/bases.ts");
   const [first, ...more] = picked(settleBases(file, environment, overrides), named, environment);
   if (first === undefined) throw new Error("a list of bases cannot be empty");
   const isPicked = named !== null || environment.baseId !== null;
-  return { bases: [first, ...more], many: !isPicked || more.length > 0 };
+  return { bases: [first, ...more], isList: !isPicked || more.length > 0 };
 }
 
 /** Whether a file lists several bases. */
@@ -44,7 +44,7 @@ export function listsBases({ content }: ConfigFile): boolean {
  *
  * @throws ConfigError where it is not told which
  */
-export function theOne({ bases: [only, ...others] }: Configured): Settings {
+export function requireSingleBase({ bases: [only, ...others] }: Configured): Settings {
   if (others.length === 0) return only;
   const names = [only, ...others].map(({ base }) => base?.name).join(", ");
   const message = `this is about one base, and ${others.length + 1} are configured; pick one of ${names}`;

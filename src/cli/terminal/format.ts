@@ -8,14 +8,14 @@ const STEPS: readonly (readonly [Duration, string])[] = [
 ];
 
 /** An age as people say it, in its two greatest units: "2h 5m", "45s". */
-export function inWords(duration: Duration | null): string {
+export function formatDuration(duration: Duration | null): string {
   if (duration === null) return "?";
   let rest = Math.max(0, duration);
   const parts: string[] = [];
   for (const [step, unit] of STEPS) {
-    const count = Math.floor(rest / step);
-    rest -= count * step;
-    if (count > 0) parts.push(`${count}${unit}`);
+    const pluralize = Math.floor(rest / step);
+    rest -= pluralize * step;
+    if (pluralize > 0) parts.push(`${pluralize}${unit}`);
     else if (parts.length > 0) break;
     if (parts.length === 2) break;
   }
@@ -36,6 +36,6 @@ export function sizeInWords(bytes: number): string {
 }
 
 /** "1 job", "3 jobs". */
-export function count(number: number, noun: string): string {
+export function pluralize(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }

@@ -1,4 +1,4 @@
-import { count, inWords } from "./format.ts";
+import { formatDuration, pluralize } from "./format.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Work that is over sooner needs no progress line. */
@@ -36,7 +36,7 @@ export function startProgress(terminal: Terminal, quiet: boolean): Progress & { 
 }
 
 /** The parts of one progress, for sweeps side by side. */
-export function partsOf(whole: Progress): () => Progress {
+export function splitProgress(whole: Progress): () => Progress {
   const sum = { listed: 0, probed: 0 };
   return () => {
     const own = { listed: 0, probed: 0 };
@@ -53,6 +53,7 @@ export function partsOf(whole: Progress): () => Progress {
 export function progressLine(done: number, found: number, elapsed: number): string {
   const perSecond = done / (elapsed / 1000);
   const rate = perSecond === 0 ? [] : [`${perSecond < 10 ? perSecond.toFixed(1) : Math.round(perSecond)}/s`];
-  const left = done === 0 || done >= found ? [] : [`${inWords(Math.ceil((found - done) / perSecond) * 1000)} left`];
-  return [`probed ${done} of ${count(found, "stuck job")}`, ...rate, ...left].join(", ");
+  const left =
+    done === 0 || done >= found ? [] : [`${formatDuration(Math.ceil((found - done) / perSecond) * 1000)} left`];
+  return [`probed ${done} of ${pluralize(found, "stuck job")}`, ...rate, ...left].join(", ");
 }

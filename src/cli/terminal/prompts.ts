@@ -2,9 +2,9 @@ import { createInterface } from "node:readline";
 import { ConfigError } from "../../config/problems.ts";
 
 /** Asks for what is not known. Each question has the flag that answers it without being asked. */
-export interface Interview {
+export interface Prompter {
   /** Whether somebody answers. */
-  readonly asks: boolean;
+  readonly interactive: boolean;
   /** Never blank; `proposed` is null where nothing can be proposed. */
   text(question: string, proposed: string | null, flag: string): Promise<string>;
   /** Null for "-", which is for what the base does not have. */
@@ -23,7 +23,7 @@ export class InterviewEnded extends Error {
 }
 
 /** Asks the person at the terminal; what they leave blank is as proposed, in brackets. */
-export function openInterview(say: (text: string) => void): Interview {
+export function openInterview(say: (text: string) => void): Prompter {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const answers: string[] = [];
   let ended = false;
@@ -51,7 +51,7 @@ export function openInterview(say: (text: string) => void): Interview {
     if (answer === undefined) throw new InterviewEnded();
     return answer.trim() || (proposed ?? "");
   };
-  const insisting = async (question: string, proposed: string | null, allowed: (answer: string) => boolean) => {
+  const askUntilValid = async (question: string, proposed: string | null, allowed: (answer: string) => boolean) => {
     for (;;) {
       const answer = await ask(question, proposed);
       if (allowed(answer)) return answer;
@@ -59,16 +59,16 @@ export function openInterview(say: (text: string) => void): Interview {
     }
   };
   return {
-    asks: true,
-    text: (question, proposed) => insisting(question, proposed, (answer) => answer !== ""),
+    interactive: true,
+    text: (question, proposed) => askUntilValid(question, proposed, (answer) => answer !== ""),
     async optional(question, proposed) {
       const answer = await ask(`${question} (- for none)`, proposed ?? "-");
       return answer === "-" ? null : answer;
     },
     choice: (question, options, proposed) =>
-      insisting(`${question} (${options.join(", ")})`, proposed, (answer) => options.includes(answer)),
+      askUntilValid(`${question} (${options.join(", ")})`, proposed, (answer) => options.includes(answer)),
     async yes(question, proposed) {
-      const answer = await insisting(question, proposed ? "Y/n" : "y/N", (given) =>
+      const answer = await askUntilValid(question, proposed ? "Y/n" : "y/N", (given) =>
         /^(y(es)?|no?|Y\/n|y\/N)$/i.test(given),
       );
       return answer === "Y/n" || answer === "y/N" ? proposed : /^y/i.test(answer);
@@ -78,7 +78,7 @@ export function openInterview(say: (text: string) => void): Interview {
 }
 
 /** Takes what is proposed. Throws ConfigError, with the flag that helps, where nothing can be. */
-export function silentInterview(): Interview {
+export function defaultPrompter(): Prompter {
   const proposedOr = async (
     question: string,
     proposed: string | null,
@@ -90,7 +90,7 @@ export function silentInterview(): Interview {
     throw new ConfigError([{ path: flag, message: `cannot be found out: ${question}${among} Say so with ${flag}` }]);
   };
   return {
-    asks: false,
+    interactive: false,
     text: (question, proposed, flag) => proposedOr(question, proposed, flag),
     optional: async (_, proposed) => proposed,
     choice: (question, options, proposed, flag) => proposedOr(question, proposed, flag, options),

@@ -15,6 +15,6 @@ export const SECRET_VARIABLES: readonly string[] = [
 const NO_SECRET = "patSandbox00000.sandbox";
 
 /** The secrets that the environment holds, as they stand there. */
-export function secretsIn(env: Readonly<Record<string, string | undefined>>): readonly string[] {
+export function readSecrets(env: Readonly<Record<string, string | undefined>>): readonly string[] {
   return SECRET_VARIABLES.flatMap((name) => env[name] ?? []).filter((secret) => secret !== NO_SECRET);
 }

@@ -22,7 +22,7 @@ export interface Terminal {
   readonly interactive: boolean;
   readonly columns: number;
   /** Adds a text that must never be shown. */
-  keepSecret(secret: string): void;
+  addSecret(secret: string): void;
   /** Takes out what must not be shown, for what leaves the program elsewhere. */
   redact(text: string): string;
   /** Resolves when what was written has left the process. */
@@ -92,7 +92,7 @@ export function processTerminal(process: NodeJS.Process): Terminal {
       const own = stdoutIsTerminal ? streams.stdout().columns : 0;
       return Math.max(40, own || Number(process.env.COLUMNS) || 100);
     },
-    keepSecret(secret) {
+    addSecret(secret) {
       if (secret.length >= 4) secrets.add(secret);
     },
     redact: (text) => redact(text, secrets),

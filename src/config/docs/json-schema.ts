@@ -45,7 +45,7 @@ export function editorSchema(): JsonSchema {
 export function fileSchema(): JsonSchema {
   const made = z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any", target: "draft-7" });
   const { $schema, ...rest } = jsonSchema.parse(made);
-  const root = withoutEmptyDefaults(changed(rest, [], loosen));
+  const root = withoutEmptyDefaults(changed(rest, [], relaxRequired));
   return { $schema, title: "Configuration of stuck-jobs", ...root };
 }
 
@@ -79,7 +79,7 @@ const NULL_MEANS: Readonly<Record<string, string>> = {
   "providers.goapi": "Keeps it off, whatever the environment says.",
 };
 
-function loosen(schema: JsonSchema, path: Path): JsonSchema {
+function relaxRequired(schema: JsonSchema, path: Path): JsonSchema {
   const at = path.join(".");
   const { required, ...rest } = schema;
   const loose = BROUGHT_ALONG.includes(at) || required === undefined ? rest : schema;

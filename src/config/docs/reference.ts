@@ -38,14 +38,14 @@ export function configurationKeys(): readonly Key[] {
 
 function keysOf(schema: JsonSchema, path: string): readonly Key[] {
   const named = Object.entries(schema.properties ?? {}).flatMap(([name, each]) =>
-    keyAndBelow(each, path === "" ? name : `${path}.${name}`),
+    collectKeys(each, path === "" ? name : `${path}.${name}`),
   );
   const { additionalProperties } = schema;
   const any = typeof additionalProperties === "object" && hasKeys(additionalProperties);
-  return any ? [...named, ...keyAndBelow(additionalProperties, `${path}.<name>`)] : named;
+  return any ? [...named, ...collectKeys(additionalProperties, `${path}.<name>`)] : named;
 }
 
-function keyAndBelow(schema: JsonSchema, path: string): readonly Key[] {
+function collectKeys(schema: JsonSchema, path: string): readonly Key[] {
   const [whole] = alternatives(schema).filter(hasKeys);
   const inList = alternatives(schema.items ?? {}).find(hasKeys);
   return [

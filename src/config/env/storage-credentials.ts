@@ -71,21 +71,23 @@ function readKey(env: Env, names: (typeof NAMES)[keyof typeof NAMES]): StorageKe
  * key, whole. AWS's are on many machines for other reasons: taken unasked, they would sign the requests to a public
  * bucket that knows nothing of them, and be refused.
  */
-export function settleCredentials(
+export function resolveCredentials(
   configured: Config["storage"]["credentials"],
   keys: StorageKeys,
 ): { readonly credentials: StorageCredentials | null; readonly problems: readonly Problem[] } {
   const found = candidates(configured, keys).find(
     ({ key }) => key.accessKeyId !== null || key.secretAccessKey !== null || key.problems.length > 0,
   );
-  if (found === undefined) return { credentials: null, problems: configured === undefined ? [] : [noKey(configured)] };
+  if (found === undefined)
+    return { credentials: null, problems: configured === undefined ? [] : [missingCredentials(configured)] };
   const { key, names } = found;
   const region = key.region ?? keys.own.region ?? configured?.region ?? null;
   const { accessKeyId, secretAccessKey, sessionToken, problems } = key;
   if (problems.length > 0) return { credentials: null, problems };
-  if (accessKeyId === null) return { credentials: null, problems: [half(names.accessKeyId, names.secretAccessKey)] };
+  if (accessKeyId === null)
+    return { credentials: null, problems: [missingHalf(names.accessKeyId, names.secretAccessKey)] };
   if (secretAccessKey === null) {
-    return { credentials: null, problems: [half(names.secretAccessKey, names.accessKeyId)] };
+    return { credentials: null, problems: [missingHalf(names.secretAccessKey, names.accessKeyId)] };
   }
   return { credentials: { accessKeyId, secretAccessKey, sessionToken, region }, problems: [] };
 }
@@ -122,11 +124,11 @@ function candidates(configured: Config["storage"]["credentials"], keys: StorageK
   ];
 }
 
-function half(missing: string, there: string): Problem {
+function missingHalf(missing: string, there: string): Problem {
   return { path: missing, message: `missing; ${there} is set, and a key needs both` };
 }
 
-function noKey({ from }: { readonly from?: "aws" | undefined }): Problem {
+function missingCredentials({ from }: { readonly from?: "aws" | undefined }): Problem {
   const names = from === "aws" ? NAMES.aws : NAMES.own;
   return {
     path: "storage.credentials",

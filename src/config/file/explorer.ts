@@ -13,7 +13,7 @@ export function openExplorer(): PublicExplorer {
  * file next to the original so that its relative imports still hold.
  */
 const loadTypeScript: Loader = async (path, content) => {
-  const { withoutTypes } = await import("./types.ts");
+  const { stripTypes: withoutTypes } = await import("./types.ts");
   const stripped = join(dirname(path), `.${basename(path)}.${process.pid}.mjs`);
   await writeFile(stripped, withoutTypes(content));
   try {

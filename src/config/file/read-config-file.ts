@@ -7,7 +7,7 @@ export interface ConfigFile {
   readonly path: string | null;
   readonly content: unknown;
   /** What one of several bases says, which is laid over the content; absent where there is but one. */
-  readonly own?: Readonly<Record<string, unknown>>;
+  readonly override?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -21,7 +21,7 @@ export async function readConfigFile(
   cwd: string,
   hint = "See the README for a smallest configuration that works.",
 ): Promise<ConfigFile> {
-  if (named === null && !mayBeConfigured(cwd)) return { path: null, content: {} };
+  if (named === null && !hasConfigFile(cwd)) return { path: null, content: {} };
   const { openExplorer } = await import("./explorer.ts");
   const explorer = openExplorer();
   try {
@@ -41,7 +41,7 @@ const PLACES = /^(\.stuck-jobsrc(\..+)?|stuck-jobs\.config\..+|package\.(json|ya
  * Whether there is anything that cosmiconfig could find, from a folder up to the root. Loading it with its parsers costs
  * more than the whole sweep of a base where nothing is stuck, and under cron there is mostly nothing to find.
  */
-function mayBeConfigured(folder: string): boolean {
+function hasConfigFile(folder: string): boolean {
   let names: readonly string[];
   try {
     names = readdirSync(folder);
@@ -51,5 +51,5 @@ function mayBeConfigured(folder: string): boolean {
   }
   if (names.some((name) => PLACES.test(name))) return true;
   const above = dirname(folder);
-  return above !== folder && mayBeConfigured(above);
+  return above !== folder && hasConfigFile(above);
 }

@@ -6,7 +6,7 @@ import { basesSchema } from "../schema/config.ts";
 import { BASE_ID } from "../schema/formats.ts";
 import { problemsOf } from "../schema/issues.ts";
 import { type Overrides, type Settings, settle } from "../settings.ts";
-import { nearest } from "../suggest.ts";
+import { suggestSpelling } from "../suggest.ts";
 import { hint } from "./resolve.ts";
 
 /**
@@ -14,22 +14,22 @@ import { hint } from "./resolve.ts";
  *
  * @throws ConfigError with everything that is wrong at once: under `bases[n]` what one of them brought in
  */
-export function settleBases(file: ConfigFile, environment: Environment, overrides: Overrides): readonly Settings[] {
+export function resolveBases(file: ConfigFile, environment: Environment, overrides: Overrides): readonly Settings[] {
   const { bases: list, ...rest } = isObject(file.content) ? file.content : {};
   const problems: Problem[] = [...problemsOfList(list), ...problemsAtTheTop(rest)];
   const items = Array.isArray(list) ? list.filter(isObject) : [];
   const shared: ConfigFile = { path: file.path, content: rest };
   const settled = items.map((item) => {
-    const { baseId, name, ...own } = item;
+    const { baseId, name, ...override } = item;
     const id = typeof baseId === "string" ? baseId : "";
     return {
       id,
       name: typeof name === "string" ? name : id,
-      ...attempt({ ...shared, own }, id, environment, overrides),
+      ...tryResolve({ ...shared, override }, id, environment, overrides),
     };
   });
   problems.push(
-    ...placed(
+    ...attributeProblems(
       settled.map(({ problems }) => problems),
       shared,
       environment,
@@ -48,7 +48,7 @@ export function settleBases(file: ConfigFile, environment: Environment, override
  *
  * @throws ConfigError where none is called so
  */
-export function picked(
+export function selectBases(
   bases: readonly Settings[],
   named: readonly string[] | null,
   { baseId }: Pick<Environment, "baseId">,
@@ -73,7 +73,7 @@ function isCalled({ base }: Settings, name: string): boolean {
 }
 
 function guess(name: string, bases: readonly Settings[]): string {
-  const found = nearest(
+  const found = suggestSpelling(
     name,
     bases.flatMap(({ base }) => (base === null ? [] : [base.name])),
   );
@@ -125,12 +125,12 @@ interface Attempt {
 }
 
 /** What is wrong with the id is told by the list: here a stand-in serves. */
-function attempt(file: ConfigFile, id: string, environment: Environment, overrides: Overrides): Attempt {
+function tryResolve(file: ConfigFile, id: string, environment: Environment, overrides: Overrides): Attempt {
   const baseId = BASE_ID.test(id) ? id : "appNone";
-  const { own = {}, ...rest } = file;
-  const { bases: _, $schema: __, ...laid } = own;
+  const { override = {}, ...rest } = file;
+  const { bases: _, $schema: __, ...laid } = override;
   try {
-    return { settings: settle({ ...rest, own: laid }, { ...environment, baseId }, overrides), problems: [] };
+    return { settings: settle({ ...rest, override: laid }, { ...environment, baseId }, overrides), problems: [] };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return { settings: null, problems: error.problems };
@@ -141,14 +141,14 @@ function attempt(file: ConfigFile, id: string, environment: Environment, overrid
  * Says of each problem where it comes from: once what is wrong in the part that all share, and else under the base.
  * Whatever the shared part lacks, each base may bring: missing it is that base's matter, unless it is everyone's.
  */
-function placed(
+function attributeProblems(
   perBase: readonly (readonly Problem[])[],
   shared: ConfigFile,
   environment: Environment,
   overrides: Overrides,
 ): readonly Problem[] {
   if (perBase.every((problems) => problems.length === 0)) return [];
-  const ofAll = attempt(shared, "", environment, overrides).problems;
+  const ofAll = tryResolve(shared, "", environment, overrides).problems;
   const isShared = (problem: Problem) =>
     ofAll.some((each) => isSame(each, problem)) &&
     (isAt(shared.content, problem.path) || perBase.every((problems) => problems.some((each) => isSame(each, problem))));

@@ -9,7 +9,7 @@ export interface JournalSettings {
 }
 
 /** The flag over the file. */
-export function settleJournal({ path, maxBytes, keep }: Config["journal"], flag: string | undefined): JournalSettings {
+export function resolveJournal({ path, maxBytes, keep }: Config["journal"], flag: string | undefined): JournalSettings {
   const named = flag ?? path;
   const place =
     named === "none"

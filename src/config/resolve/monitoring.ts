@@ -20,7 +20,7 @@ export interface WatchingOverrides {
 }
 
 /** Flags over environment over file. `problems` gets what is wrong, without the URLs: who has one can post to it. */
-export function settleWatching(
+export function resolveMonitoring(
   config: Config["watching"],
   environment: Pick<Environment, "metricsFile" | "secret">,
   flags: WatchingOverrides,

@@ -59,7 +59,7 @@ export function providersFromEnvironment(
 }
 
 /** The providers of a checked configuration. `problems` gets every key and variable that is missing. */
-export function settleProviders(
+export function resolveProviders(
   config: Config["providers"],
   operations: readonly Operation[],
   environment: Environment,

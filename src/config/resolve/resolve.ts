@@ -1,6 +1,6 @@
 import type { Thresholds } from "../../core/domain/job.ts";
 import type { Environment } from "../env/environment.ts";
-import { secretsOf, settleCredentials } from "../env/storage-credentials.ts";
+import { resolveCredentials, secretsOf } from "../env/storage-credentials.ts";
 import type { ConfigFile } from "../file/read-config-file.ts";
 import { isObject } from "../objects.ts";
 import { goapi } from "../presets/goapi.ts";
@@ -9,11 +9,11 @@ import { ConfigError, type Problem } from "../problems.ts";
 import type { Checked } from "../schema/check.ts";
 import type { Config } from "../schema/config.ts";
 import type { Overrides, Settings } from "../settings.ts";
-import { settleJournal } from "./journal.ts";
-import { settleWatching, watchingSecrets } from "./monitoring.ts";
+import { resolveJournal } from "./journal.ts";
+import { resolveMonitoring, watchingSecrets } from "./monitoring.ts";
 import { checkPresetAlone } from "./preset-alone.ts";
-import { providersFromEnvironment, readProviderKeys, settleProviders, withKnownProviders } from "./providers.ts";
-import { settleWebhooks } from "./webhooks.ts";
+import { providersFromEnvironment, readProviderKeys, resolveProviders, withKnownProviders } from "./providers.ts";
+import { resolveWebhooks } from "./webhooks.ts";
 
 /** What counts where neither flag, environment nor file says otherwise. */
 export const DEFAULT_THRESHOLDS: Thresholds = {
@@ -33,16 +33,20 @@ const HOUR = 3_600_000;
  *
  * @throws ConfigError with everything that is wrong at once
  */
-export async function settleLate(file: ConfigFile, environment: Environment, overrides: Overrides): Promise<Settings> {
-  const input = layDown(file, environment);
+export async function resolveSettingsLazy(
+  file: ConfigFile,
+  environment: Environment,
+  overrides: Overrides,
+): Promise<Settings> {
+  const input = mergeSources(file, environment);
   const config = checkPresetAlone(input);
   const checked: Checked =
     config === null ? (await import("../schema/check.ts")).checkBySchema(input) : { kind: "sound", config };
-  return settleChecked(checked, file, environment, overrides);
+  return buildSettings(checked, file, environment, overrides);
 }
 
 /** What was checked, with the environment and the flags. @throws ConfigError with everything that is wrong at once. */
-export function settleChecked(
+export function buildSettings(
   checked: Checked,
   file: ConfigFile,
   environment: Environment,
@@ -50,7 +54,8 @@ export function settleChecked(
 ): Settings {
   const problems: Problem[] = [];
   const keys = readProviderKeys(environment, problems);
-  if (checked.kind === "wrong") problems.push(...checked.problems.map((each) => fromVariable(each, environment)));
+  if (checked.kind === "wrong")
+    problems.push(...checked.problems.map((each) => attributeToVariable(each, environment)));
   const config = checked.kind === "sound" ? checked.config : null;
   const baseId = config === null ? environment.baseId : (config.airtable.baseId ?? null);
   if (environment.token === null) {
@@ -62,7 +67,7 @@ export function settleChecked(
   if (config !== null && baseId === null) {
     problems.push({ path: "airtable.baseId", message: "no base; set it in the configuration or AIRTABLE_BASE_ID" });
   }
-  const key = settleCredentials(config?.storage.credentials, environment.storageKeys);
+  const key = resolveCredentials(config?.storage.credentials, environment.storageKeys);
   problems.push(...key.problems);
   if (config === null || environment.token === null || baseId === null) throw new ConfigError(problems, hint(file));
 
@@ -71,14 +76,15 @@ export function settleChecked(
     ...operation,
     name,
     // What is said of all operations holds for those whose webhook can be made again.
-    via: overrides.via ?? operation.via ?? (operation.webhookEndpoint === null ? "direct" : config.webhooks.via),
+    completeVia:
+      overrides.via ?? operation.via ?? (operation.webhookEndpoint === null ? "direct" : config.webhooks.via),
     fallback: operation.fallback ?? config.webhooks.fallback,
     thresholds: thresholdsOf(config.thresholds, operation.thresholds, environment, overrides),
   }));
-  const { providers, secrets } = settleProviders(config.providers, named, environment, keys, problems);
+  const { providers, secrets } = resolveProviders(config.providers, named, environment, keys, problems);
   const operations = withKnownProviders(named, providers, problems);
-  const webhooks = settleWebhooks(config, operations, environment, problems);
-  const watching = settleWatching(config.watching, environment, overrides.watching ?? { flagsOnly: true }, problems);
+  const webhooks = resolveWebhooks(config, operations, environment, problems);
+  const watching = resolveMonitoring(config.watching, environment, overrides.watching ?? { flagsOnly: true }, problems);
   if (problems.length > 0) throw new ConfigError(problems, hint(file));
   return {
     airtable: {
@@ -101,7 +107,7 @@ export function settleChecked(
     providers,
     webhooks,
     watching,
-    journal: settleJournal(config.journal, overrides.journal),
+    journal: resolveJournal(config.journal, overrides.journal),
     secrets: [
       ...secrets,
       ...(webhooks.signature === null ? [] : [webhooks.signature.secret]),
@@ -114,7 +120,7 @@ export function settleChecked(
 }
 
 /** A value that came from a variable is told under the variable's name. */
-function fromVariable(problem: Problem, { baseId, endpointUrl, storageUrl }: Environment): Problem {
+function attributeToVariable(problem: Problem, { baseId, endpointUrl, storageUrl }: Environment): Problem {
   const variables: Readonly<Record<string, string | null>> = {
     "airtable.baseId": baseId === null ? null : "AIRTABLE_BASE_ID",
     "airtable.endpointUrl": endpointUrl === null ? null : "AIRTABLE_ENDPOINT_URL",
@@ -125,15 +131,15 @@ function fromVariable(problem: Problem, { baseId, endpointUrl, storageUrl }: Env
 }
 
 /** Lays the preset under the file, and the environment over it: what is to be checked. */
-export function layDown({ content, own = {} }: ConfigFile, environment: Environment): unknown {
+export function mergeSources({ content, override = {} }: ConfigFile, environment: Environment): unknown {
   if (!isObject(content)) return content;
   // What is wrong with the keys is told when they are settled.
   const keys = readProviderKeys(environment, []);
-  const known = { ...sectionOf(content, "providers"), ...sectionOf(own, "providers") };
+  const known = { ...sectionOf(content, "providers"), ...sectionOf(override, "providers") };
   const providers = providersFromEnvironment({ providers: known }, environment, keys);
   const hasGoapi = "goapi" in providers || isObject(known.goapi);
-  const preset = (own.preset ?? content.preset) === "none" ? {} : hasGoapi ? merge(nca, goapi) : nca;
-  const laid = merge(merge(preset, content), own);
+  const preset = (override.preset ?? content.preset) === "none" ? {} : hasGoapi ? merge(nca, goapi) : nca;
+  const laid = merge(merge(preset, content), override);
   const merged = {
     ...laid,
     ...without(laid, "providers", ["nca", "goapi"]),

@@ -11,14 +11,14 @@ export interface WebhookSettings {
 }
 
 /** `problems` gets a missing secret, and operations whose webhook could not be made or sent anywhere. */
-export function settleWebhooks(
+export function resolveWebhooks(
   config: Config,
   operations: readonly Operation[],
   environment: Environment,
   problems: Problem[],
 ): WebhookSettings {
   const { allowHosts, signature } = config.webhooks;
-  if (operations.some(({ via }) => via === "webhook") && allowHosts.length === 0) {
+  if (operations.some(({ completeVia }) => completeVia === "webhook") && allowHosts.length === 0) {
     problems.push({ path: "webhooks.allowHosts", message: "missing; a job is to be completed via its webhook" });
   }
   for (const [name, { via, webhookEndpoint }] of Object.entries(config.operations)) {

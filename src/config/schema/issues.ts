@@ -1,10 +1,10 @@
 import * as z from "zod";
 import type { Problem } from "../problems.ts";
-import { nearest } from "../suggest.ts";
+import { suggestSpelling } from "../suggest.ts";
 
 /** Words for what zod found, with the value that was there and, for an unknown key, the keys that are allowed. */
 export function problemsOf(error: z.ZodError, input: unknown, schema: z.ZodType): readonly Problem[] {
-  return error.issues.flatMap(meant).flatMap((issue) => {
+  return error.issues.flatMap(closestVariant).flatMap((issue) => {
     if (issue.code === "unrecognized_keys") {
       return issue.keys.map((key) => unknownKey(key, issue.path, allowedKeys(schema, issue.path, input)));
     }
@@ -19,17 +19,17 @@ export function problemsOf(error: z.ZodError, input: unknown, schema: z.ZodType)
 }
 
 /** Of the forms that a value may have, the one that was meant: whose kind of value was given. */
-function meant(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+function closestVariant(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
   if (issue.code !== "invalid_union") return [issue];
   const form = issue.errors.find(
     (issues) => !issues.some(({ code, path }) => code === "invalid_type" && path.length === 0),
   );
   if (form === undefined) return [issue];
-  return form.map((each) => ({ ...each, path: [...issue.path, ...each.path] })).flatMap(meant);
+  return form.map((each) => ({ ...each, path: [...issue.path, ...each.path] })).flatMap(closestVariant);
 }
 
 function unknownKey(key: string, path: readonly PropertyKey[], allowed: readonly string[]): Problem {
-  const guess = nearest(key, allowed);
+  const guess = suggestSpelling(key, allowed);
   const suggestion = guess === null ? "" : `, did you mean "${guess}"?`;
   return {
     path: [...path, key].join("."),
@@ -43,12 +43,12 @@ function allowedKeys(schema: z.ZodType, path: readonly PropertyKey[], input: unk
     const properties = member(at, "properties");
     at = member(properties, String(step)) ?? member(at, "additionalProperties") ?? member(at, "items");
   }
-  const properties = member(chosen(at, valueAt(input, path)), "properties");
+  const properties = member(matchingVariant(at, valueAt(input, path)), "properties");
   return typeof properties === "object" && properties !== null ? Object.keys(properties) : [];
 }
 
 /** Of the forms that a value may take, the one whose fixed words it has. */
-function chosen(schema: unknown, value: unknown): unknown {
+function matchingVariant(schema: unknown, value: unknown): unknown {
   const forms = member(schema, "oneOf");
   if (!Array.isArray(forms)) return schema;
   return forms.find((form: unknown) => {

@@ -24,7 +24,7 @@ export interface Output {
 }
 
 /** One look at one URL. `detail` is for people: "HTTP 200", "timed out after 10 s". */
-export type Sighting =
+export type ProbeResult =
   | { readonly result: "present"; readonly url: string; readonly detail: string; readonly output: Output }
   | { readonly result: "absent"; readonly url: string; readonly detail: string }
   | { readonly result: "unknown"; readonly url: string; readonly detail: string; readonly cause: UnknownCause };
@@ -39,10 +39,10 @@ export type Calibration =
   | { readonly kind: "failed"; readonly detail: string };
 
 /** The looks at the files of one alternative, which have to be there together; mostly one. */
-export type Look = readonly Sighting[];
+export type ProbeGroup = readonly ProbeResult[];
 
 /** What all looks for one job's output add up to. */
-export type Finding =
+export type StorageEvidence =
   /** `others` are the further files of an output that has several. */
   | { readonly kind: "present"; readonly output: Output; readonly others: readonly Output[] }
   /** Some files of an output that has several are there, and not all. */
@@ -53,7 +53,7 @@ export type Finding =
   | { readonly kind: "nowhere" };
 
 /** What a provider's answer comes to. `detail` is for people. */
-export type ProviderFinding = { readonly detail: string } & (
+export type ProviderEvidence = { readonly detail: string } & (
   | { readonly kind: "running" }
   /** `output` is null where what it named cannot be seen. */
   | { readonly kind: "succeeded"; readonly output: Output | null; readonly others: readonly Output[] }
@@ -64,20 +64,27 @@ export type ProviderFinding = { readonly detail: string } & (
 
 /** All that is known of one job's output. `provider` is null where none was asked. */
 export interface Evidence {
-  readonly storage: Finding;
-  readonly provider: ProviderFinding | null;
+  readonly storage: StorageEvidence;
+  readonly provider: ProviderEvidence | null;
 }
 
 /** The cause that is told when several looks failed for several reasons: the most telling first. */
-const TELLING: readonly UnknownCause[] = ["suspect", "unreachable", "redirected", "cached", "unexpected", "forbidden"];
+const CAUSE_PRIORITY: readonly UnknownCause[] = [
+  "suspect",
+  "unreachable",
+  "redirected",
+  "cached",
+  "unexpected",
+  "forbidden",
+];
 
 /**
  * Weighs the looks at all the names that an output may have. One alternative that is there is enough; absent takes
  * every one of them. Before calibration (`null`) a 404 counts as absent and a 403 as unknown, which only ever leads to
  * asking for it.
  */
-export function weigh(looks: readonly Look[], calibration: Calibration | null): Finding {
-  let partial: Finding | null = null;
+export function combine(looks: readonly ProbeGroup[], calibration: Calibration | null): StorageEvidence {
+  let partial: StorageEvidence | null = null;
   for (const look of looks) {
     const [output, ...others] = look.flatMap((sighting) => (sighting.result === "present" ? [sighting.output] : []));
     if (output === undefined) continue;
@@ -85,14 +92,14 @@ export function weigh(looks: readonly Look[], calibration: Calibration | null): 
     partial = { kind: "partial", there: others.length + 1, of: look.length };
   }
   if (partial !== null) return partial;
-  const sightings = looks.flat();
-  const causes = sightings.map((sighting) => causeOf(sighting, calibration)).filter((cause) => cause !== null);
-  const cause = TELLING.find((candidate) => causes.includes(candidate));
+  const probes = looks.flat();
+  const causes = probes.map((sighting) => causeOf(sighting, calibration)).filter((cause) => cause !== null);
+  const cause = CAUSE_PRIORITY.find((candidate) => causes.includes(candidate));
   if (cause !== undefined) return { kind: "unknown", cause };
-  return sightings.length === 0 ? { kind: "nowhere" } : { kind: "absent" };
+  return probes.length === 0 ? { kind: "nowhere" } : { kind: "absent" };
 }
 
-function causeOf(sighting: Sighting, calibration: Calibration | null): UnknownCause | null {
+function causeOf(sighting: ProbeResult, calibration: Calibration | null): UnknownCause | null {
   switch (sighting.result) {
     case "present":
       return null;

@@ -11,7 +11,7 @@ export type Duration = number;
 export const FUTURE_TOLERANCE: Duration = 60_000;
 
 /** From when a job's age counts: the record's `createdTime`, or the configured date field. */
-export type Since =
+export type StartTime =
   | { readonly kind: "at"; readonly at: Instant }
   | { readonly kind: "missing" }
   | { readonly kind: "unparsable"; readonly text: string };
@@ -23,8 +23,8 @@ export interface Job {
   readonly type: string | null;
   readonly externalId: string | null;
   /** The application's own name for it, where the configuration names the field. */
-  readonly ownId: string | null;
-  readonly since: Since;
+  readonly applicationId: string | null;
+  readonly since: StartTime;
   readonly payload: Payload;
   readonly webhookUrl: string | null;
   /** Record ids by link field. Only the fields that were read are there. */
@@ -37,10 +37,10 @@ export interface Job {
 }
 
 /** A job without the bulky texts, on which no verdict rests. */
-export type JobFacts = Omit<Job, "notes" | "responsePayload" | "error">;
+export type JobSummary = Omit<Job, "notes" | "responsePayload" | "error">;
 
 /** Leaves them behind. */
-export function factsOf({ notes: _, responsePayload: __, error: ___, ...facts }: Job): JobFacts {
+export function toSummary({ notes: _, responsePayload: __, error: ___, ...facts }: Job): JobSummary {
   return facts;
 }
 
@@ -85,7 +85,7 @@ export interface Operation {
   readonly onExisting: OnExisting;
   /** What an output must prove to be before it is delivered; null: nothing more than that it is there. */
   readonly check: "mp4" | null;
-  readonly via: Via;
+  readonly completeVia: Via;
   readonly fallback: Fallback;
   /** What the provider's webhook names as its endpoint, such as `/v1/ffmpeg/compose`; null where it is not known. */
   readonly webhookEndpoint: string | null;

@@ -1,5 +1,5 @@
-import type { Consultation } from "../sweep/probe/ask-provider.ts";
-import type { Output, Sighting } from "./evidence.ts";
+import type { ProviderReply } from "../sweep/probe/ask-provider.ts";
+import type { Output, ProbeResult } from "./evidence.ts";
 import { fileNameOf } from "./evidence.ts";
 import type { Duration, Instant } from "./job.ts";
 
@@ -10,10 +10,10 @@ export interface Signature {
 }
 
 /** Lines begin like this, so that a later sweep finds its own work by FIND() in the listing it makes anyway. */
-export const COMPLETED_MARK = "Completed via polling at ";
-export const FAILED_MARK = "Failed via polling at ";
-export const REDELIVERED_MARK = "Delivery retried via polling at ";
-export const UNDELIVERED_MARK = "Delivery failed via polling at ";
+export const COMPLETED_PREFIX = "Completed via polling at ";
+export const FAILED_PREFIX = "Failed via polling at ";
+export const REDELIVERED_PREFIX = "Delivery retried via polling at ";
+export const UNDELIVERED_PREFIX = "Delivery failed via polling at ";
 /** The error cell of a job that this tool failed says so, until another hand writes its own error. */
 export const FAILED_BY = "Set to failed by ";
 export const UNDONE_MARK = "Undone by stuck-jobs at ";
@@ -22,8 +22,8 @@ export const OLD_POLLER_FAILED_MARK = "Timed out via polling";
 
 /** What was gathered for a job, for people: what was probed and answered, and what its provider says. */
 export interface Gathered {
-  readonly sightings: readonly Sighting[];
-  readonly consultation: Consultation | null;
+  readonly probes: readonly ProbeResult[];
+  readonly providerReply: ProviderReply | null;
   /** The reason of the verdict that led to the write: the rule by which it was made. */
   readonly rule: string;
 }
@@ -36,42 +36,42 @@ export function completedLine(outputs: readonly Output[], gathered: Gathered, at
     if (output.etag !== null) seen.push(`ETag ${output.etag}`);
     return `${fileNameOf(output.url)} (${seen.join(", ")})`;
   });
-  return `${COMPLETED_MARK}${iso(at)}: found ${files.join(", ")}${said(gathered)}; rule ${gathered.rule} ${signed(by)}`;
+  return `${COMPLETED_PREFIX}${iso(at)}: found ${files.join(", ")}${providerClause(gathered)}; rule ${gathered.rule} ${signed(by)}`;
 }
 
-function sightingOf({ sightings, consultation }: Omit<Gathered, "rule">, { url }: Output): Sighting | undefined {
-  return [...sightings, ...(consultation?.looks ?? [])].find((each) => fileNameOf(each.url) === fileNameOf(url));
+function sightingOf({ probes, providerReply }: Omit<Gathered, "rule">, { url }: Output): ProbeResult | undefined {
+  return [...probes, ...(providerReply?.probes ?? [])].find((each) => fileNameOf(each.url) === fileNameOf(url));
 }
 
-function said({ consultation }: Pick<Gathered, "consultation">): string {
-  return consultation === null ? "" : `; ${consultation.provider}: ${consultation.answer.detail}`;
+function providerClause({ providerReply }: Pick<Gathered, "providerReply">): string {
+  return providerReply === null ? "" : `; ${providerReply.provider}: ${providerReply.answer.detail}`;
 }
 
 /** The line of a job whose target received the output of a newer job instead. */
 export function supersededLine(newer: string, at: Instant, by: Signature): string {
-  return `${COMPLETED_MARK}${iso(at)}: superseded by job ${newer}, whose output was delivered; this file was not ${signed(by)}`;
+  return `${COMPLETED_PREFIX}${iso(at)}: superseded by job ${newer}, whose output was delivered; this file was not ${signed(by)}`;
 }
 
 /** The line of a completed job whose file Airtable had dropped, and which was written once more. */
 export function redeliveredLine(output: Output, found: string, at: Instant, by: Signature): string {
-  return `${REDELIVERED_MARK}${iso(at)}: ${found}; wrote ${fileNameOf(output.url)} again ${signed(by)}`;
+  return `${REDELIVERED_PREFIX}${iso(at)}: ${found}; wrote ${fileNameOf(output.url)} again ${signed(by)}`;
 }
 
 /** The line, and the error, of a completed job whose file Airtable dropped twice. */
 export function undeliveredLine(fileName: string, found: string, at: Instant, by: Signature): string {
-  return `${UNDELIVERED_MARK}${iso(at)}: ${found}, twice; ${fileName} has to be attached by hand ${signed(by)}`;
+  return `${UNDELIVERED_PREFIX}${iso(at)}: ${found}, twice; ${fileName} has to be attached by hand ${signed(by)}`;
 }
 
 /** How large a file was when it was found, as the line of its completion tells; null where it does not. */
-export function bytesNoted(notes: string, fileName: string): number | null {
-  const line = notes.slice(notes.lastIndexOf(COMPLETED_MARK)).split("\n", 1)[0] ?? "";
+export function parseNotedSize(notes: string, fileName: string): number | null {
+  const line = notes.slice(notes.lastIndexOf(COMPLETED_PREFIX)).split("\n", 1)[0] ?? "";
   const [, bytes] = /^[^)]*?\b(\d+) bytes\b/.exec(line.split(` ${fileName} (`)[1] ?? "") ?? [];
   return bytes === undefined ? null : Number(bytes);
 }
 
 /** The line that a failed job gets. */
 export function failedLine(gathered: Gathered, at: Instant, by: Signature): string {
-  return `${FAILED_MARK}${iso(at)}: no output; ${answers(gathered)}${said(gathered)}; rule ${gathered.rule} ${signed(by)}`;
+  return `${FAILED_PREFIX}${iso(at)}: no output; ${formatProbes(gathered)}${providerClause(gathered)}; rule ${gathered.rule} ${signed(by)}`;
 }
 
 /** The line of a job that is put back as it was before `runId` wrote it. */
@@ -80,7 +80,7 @@ export function undoneLine(runId: string, at: Instant, by: Signature): string {
 }
 
 /** Whether the error field holds what `failureText` wrote. */
-export function isOurs(error: string): boolean {
+export function isOwnError(error: string): boolean {
   return /^Set to failed by stuck-jobs /m.test(error);
 }
 
@@ -96,16 +96,18 @@ export function failureText(
   at: Instant,
   by: Signature,
 ): string {
-  const { consultation } = gathered;
+  const { providerReply } = gathered;
   const reason =
-    consultation?.answer.kind === "failed" ? `${consultation.provider}: ${consultation.answer.error}` : null;
-  const probed = answers(gathered);
+    providerReply?.answer.kind === "failed" ? `${providerReply.provider}: ${providerReply.answer.error}` : null;
+  const probed = formatProbes(gathered);
   return [
     ...(reason === null ? [] : [reason]),
     `No output after ${Math.floor(age / 60_000)} minutes (processing since ${iso(since)}, checked ${iso(at)}).`,
     ...(probed === "" ? [] : [`Probed: ${probed}.`]),
     ...(calibration === null ? [] : [`What "missing" looks like there: ${calibration}.`]),
-    ...(consultation === null || reason !== null ? [] : [`${consultation.provider}: ${consultation.answer.detail}.`]),
+    ...(providerReply === null || reason !== null
+      ? []
+      : [`${providerReply.provider}: ${providerReply.answer.detail}.`]),
     `${FAILED_BY}${signed(by).slice(1, -1)}, rule ${gathered.rule}.`,
   ].join("\n");
 }
@@ -122,7 +124,7 @@ export function appendLine(notes: string, line: string): string {
 /** So many lines of our own a cell may hold; the oldest beyond are folded into one. */
 const MOST_LINES = 10;
 
-const MARKS = [COMPLETED_MARK, FAILED_MARK, REDELIVERED_MARK, UNDELIVERED_MARK, UNDONE_MARK];
+const MARKS = [COMPLETED_PREFIX, FAILED_PREFIX, REDELIVERED_PREFIX, UNDELIVERED_PREFIX, UNDONE_MARK];
 
 const SIGNATURE = / \[stuck-jobs [^\s\]]+, run [^\s\]]+\]$/;
 
@@ -155,8 +157,8 @@ function isOwnLine(line: string): boolean {
   return SIGNATURE.test(line) && MARKS.some((mark) => line.startsWith(mark));
 }
 
-function answers({ sightings }: Pick<Gathered, "sightings">): string {
-  return sightings.map((sighting) => `${fileNameOf(sighting.url)} → ${sighting.detail}`).join("; ");
+function formatProbes({ probes }: Pick<Gathered, "probes">): string {
+  return probes.map((sighting) => `${fileNameOf(sighting.url)} → ${sighting.detail}`).join("; ");
 }
 
 function signed(by: Signature): string {

@@ -13,7 +13,7 @@ export interface OutputPattern {
 }
 
 /** What placeholders are filled from. */
-export type Named = Pick<Job, "id" | "externalId" | "ownId" | "payload">;
+export type NameSource = Pick<Job, "id" | "externalId" | "applicationId" | "payload">;
 
 /** The names of a job's output: alternatives in the order of probing, each the files that have to be there together. */
 export type OutputNames =
@@ -22,14 +22,14 @@ export type OutputNames =
   | { readonly kind: "incomplete"; readonly placeholder: string };
 
 /** More files than any worker makes of one job, and few enough to probe. */
-const MOST_FILES = 100;
+const MAX_FILES = 100;
 
 /** The names that a job's output may have, in the order in which they are probed. */
-export function outputNames(operation: Operation, job: Named): OutputNames {
+export function outputNames(operation: Operation, job: NameSource): OutputNames {
   const sets: string[][] = [];
   let together: string[] | null = null;
   for (const entry of operation.outputs) {
-    const names = filesOf(entry, job);
+    const names = expandPattern(entry, job);
     if (typeof names === "string") return { kind: "incomplete", placeholder: names };
     if (!entry.all) {
       sets.push(...names.map((name) => [name]));
@@ -60,14 +60,14 @@ export function externalIdsIn({ outputs }: Operation, fileName: string): readonl
 const PLACEHOLDER = /\{([^}]*)\}/g;
 
 /** The names of one entry; the placeholder that cannot be filled, as a text, where there is one. */
-function filesOf(entry: OutputPattern, job: Named): readonly string[] | string {
+function expandPattern(entry: OutputPattern, job: NameSource): readonly string[] | string {
   const numbers = numbersOf(entry, job.payload);
   if (typeof numbers === "string") return numbers;
   const names: string[] = [];
   for (const n of numbers) {
     let missing: string | null = null;
     const name = entry.pattern.replace(PLACEHOLDER, (whole, key: string) => {
-      const value = key === "n" ? String(n) : filling(key, job);
+      const value = key === "n" ? String(n) : resolvePlaceholder(key, job);
       if (value === null) missing ??= whole;
       return value ?? "";
     });
@@ -80,14 +80,14 @@ function filesOf(entry: OutputPattern, job: Named): readonly string[] | string {
 function numbersOf({ pattern, count, from }: OutputPattern, payload: Payload): readonly number[] | string {
   if (!pattern.includes("{n}")) return [from];
   const number = typeof count === "string" ? Number(inPayload(payload, count)) : (count ?? 1);
-  if (!Number.isInteger(number) || number < 1 || number > MOST_FILES) return "{n}";
+  if (!Number.isInteger(number) || number < 1 || number > MAX_FILES) return "{n}";
   return Array.from({ length: number }, (_, index) => from + index);
 }
 
-function filling(key: string, { id, externalId, ownId, payload }: Named): string | null {
+function resolvePlaceholder(key: string, { id, externalId, applicationId, payload }: NameSource): string | null {
   const value = key.startsWith("payload.")
     ? inPayload(payload, key.slice("payload.".length))
-    : { externalId, recordId: id, jobId: ownId ?? id }[key];
+    : { externalId, recordId: id, jobId: applicationId ?? id }[key];
   // It becomes part of an URL, so it may hold no more than an external id may.
   return typeof value === "string" && isExternalId(value) ? value : null;
 }

@@ -40,7 +40,7 @@ export function parsePayload(text: string): Payload {
 }
 
 /** The string that the payload's top object holds at `key`, untrimmed; null if there is none or it is blank. */
-export function textAt(payload: Payload, key: string): string | null {
+export function getString(payload: Payload, key: string): string | null {
   if (payload.kind !== "read" || !Object.hasOwn(payload.value, key)) return null;
   const value = payload.value[key];
   return typeof value === "string" && value.trim() !== "" ? value : null;

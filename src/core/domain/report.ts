@@ -1,7 +1,7 @@
-import type { HeldOperation } from "../sweep/decide/brake.ts";
-import type { Consultation } from "../sweep/probe/ask-provider.ts";
-import type { Herd } from "../sweep/report/incidents.ts";
-import type { Output, Sighting } from "./evidence.ts";
+import type { BlockedOperation } from "../sweep/decide/brake.ts";
+import type { ProviderReply } from "../sweep/probe/ask-provider.ts";
+import type { Incident } from "../sweep/report/incidents.ts";
+import type { Output, ProbeResult } from "./evidence.ts";
 import type { Duration, Instant, Target } from "./job.ts";
 import type { Verdict, VerdictKind } from "./verdict.ts";
 
@@ -19,8 +19,8 @@ export interface Entry {
   /** Whether the base was changed accordingly. Never in a dry run. */
   readonly applied: boolean;
   readonly target: Target | null;
-  readonly sightings: readonly Sighting[];
-  readonly consultation: Consultation | null;
+  readonly probes: readonly ProbeResult[];
+  readonly providerReply: ProviderReply | null;
   /** Why a write did not come about, in the base's own words. */
   readonly error: string | null;
 }
@@ -62,9 +62,9 @@ export interface Report {
   readonly summary: Summary;
   readonly requests: { readonly airtable: number; readonly storage: number; readonly provider: number };
   /** The operations whose fails were held back; null when none were. */
-  readonly brake: readonly HeldOperation[] | null;
+  readonly brake: readonly BlockedOperation[] | null;
   /** What several of the jobs have in common. */
-  readonly herds: readonly Herd[];
+  readonly incidents: readonly Incident[];
   readonly entries: Entries;
 }
 

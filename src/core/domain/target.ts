@@ -1,5 +1,5 @@
 import { isRecordId, type Job, type Operation } from "./job.ts";
-import { textAt } from "./payload.ts";
+import { getString } from "./payload.ts";
 
 export type OperationLookup =
   | { readonly kind: "known"; readonly operation: Operation }
@@ -10,8 +10,8 @@ export type OperationLookup =
  * `types` hold its Type. A name that the configuration does not know ends the search: a guess by Type would probe
  * for another operation's output.
  */
-export function operationOf(job: Job, operations: readonly Operation[]): OperationLookup {
-  const named = textAt(job.payload, "operation") ?? queryValue(job.webhookUrl, "operation");
+export function resolveOperation(job: Job, operations: readonly Operation[]): OperationLookup {
+  const named = getString(job.payload, "operation") ?? queryValue(job.webhookUrl, "operation");
   const operation =
     named !== null
       ? operations.find((candidate) => candidate.name === named)
@@ -28,9 +28,9 @@ export type TargetLookup =
  * The target that a job names in its link fields and its payload. Every source that names one has to name the same;
  * the webhook URL's `target_id` has no say of its own but may contradict.
  */
-export function targetOf(job: Job, operation: Operation): TargetLookup {
+export function resolveTarget(job: Job, operation: Operation): TargetLookup {
   const linked = operation.target.links.flatMap((field) => job.links[field] ?? []);
-  const inPayload = operation.target.payloadKeys.map((key) => textAt(job.payload, key));
+  const inPayload = operation.target.payloadKeys.map((key) => getString(job.payload, key));
   const ids = [...new Set([...linked, ...inPayload].filter(isRecordId))];
   const [id] = ids;
   if (id === undefined) return { kind: "missing" };

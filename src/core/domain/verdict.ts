@@ -9,20 +9,20 @@ import {
   type Thresholds,
 } from "./job.ts";
 import { outputNames } from "./output-names.ts";
-import { operationOf, targetOf } from "./target.ts";
+import { resolveOperation, resolveTarget } from "./target.ts";
 
 /** The closed list of reasons. docs/reasons.md says of each what it means and what to do about it. */
 export const REASONS = {
   recover: ["output-found", "provider-output", "superseded", "late-output", "delivery-retried"],
   fail: ["output-absent", "provider-failed"],
   wait: [
-    "output-not-yet",
+    "output-pending",
     "output-not-visible",
     "output-incomplete",
     "provider-running",
-    "failing-off",
+    "fail-disabled",
     "fail-limit",
-    "newer-undecided",
+    "newer-job-undecided",
     "not-reached",
   ],
   skip: [
@@ -38,7 +38,7 @@ export const REASONS = {
     "output-exists",
     "changed-meanwhile",
     "delivery-failed",
-    "declined",
+    "not-confirmed",
   ],
   unknown: [
     "age-unknown",
@@ -50,7 +50,7 @@ export const REASONS = {
     "provider-silent",
     "absence-unproven",
     "answer-ambiguous",
-    "brake-held",
+    "brake-engaged",
     "clock-skew",
   ],
 } as const;
@@ -88,7 +88,7 @@ export interface Policy {
   /** `recover` delivers and fails, `fail` (fail-old) only fails, at any age past `failAfter`. */
   readonly mode: "recover" | "fail";
   /** False with `--no-fail`. */
-  readonly failing: boolean;
+  readonly failEnabled: boolean;
 }
 
 /** A status that may count as stuck once the job was sent off, which its external id tells. */
@@ -119,10 +119,10 @@ export type Triage =
 /** What can be said of a job without looking at the storage. Ages equal to a threshold are not past it. */
 export function triage(job: Job, policy: Policy, now: Instant): Triage {
   if (!policy.stuckStatuses.includes(job.status)) return { kind: "not-stuck" };
-  const lookup = operationOf(job, policy.operations);
+  const lookup = resolveOperation(job, policy.operations);
   const name = lookup.kind === "known" ? lookup.operation.name : null;
   const thresholds = lookup.kind === "known" ? lookup.operation.thresholds : policy.thresholds;
-  const age = ageOf(job, now);
+  const age = getAge(job, now);
   const settled = (verdict: Verdict): Triage => ({
     kind: "settled",
     verdict,
@@ -154,7 +154,7 @@ export function triage(job: Job, policy: Policy, now: Instant): Triage {
   if (policy.mode === "recover" && thresholds.maxAge !== null && age > thresholds.maxAge) {
     return skip("beyond-max-age", "left to fail-old, or to --max-age none");
   }
-  const target = targetOf(job, operation);
+  const target = resolveTarget(job, operation);
   switch (target.kind) {
     case "ambiguous":
       return skip("target-ambiguous", target.ids.join(" or "));
@@ -190,7 +190,7 @@ export function decide(candidate: Candidate, { storage, provider }: Evidence, po
   if (candidate.targetId === null && !there) return TARGET_MISSING;
   switch (storage.kind) {
     case "present":
-      return found("output-found", storage, "", policy);
+      return deliverable("output-found", storage, "", policy);
     case "partial": {
       const detail = `${storage.there} of ${storage.of} files are there`;
       return due
@@ -207,9 +207,9 @@ export function decide(candidate: Candidate, { storage, provider }: Evidence, po
   switch (provider?.kind) {
     case "succeeded":
       if (provider.output === null) return { kind: "unknown", reason: "evidence-contradicts", detail: provider.detail };
-      return found("provider-output", { ...provider, output: provider.output }, provider.detail, policy);
+      return deliverable("provider-output", { ...provider, output: provider.output }, provider.detail, policy);
     case "failed":
-      if (!policy.failing) return { kind: "wait", reason: "failing-off", detail: "--no-fail" };
+      if (!policy.failEnabled) return { kind: "wait", reason: "fail-disabled", detail: "--no-fail" };
       return { kind: "fail", reason: "provider-failed", detail: provider.error };
     case "running":
       if (candidate.age <= thresholds.providerCap) {
@@ -227,14 +227,14 @@ export function decide(candidate: Candidate, { storage, provider }: Evidence, po
       if (due) return { kind: "unknown", reason: "absence-unproven", detail: "" };
       return { kind: "wait", reason: "output-not-visible", detail: "missing or private" };
     case "absent":
-      if (!due) return { kind: "wait", reason: "output-not-yet", detail: "" };
-      if (!policy.failing) return { kind: "wait", reason: "failing-off", detail: "--no-fail" };
+      if (!due) return { kind: "wait", reason: "output-pending", detail: "" };
+      if (!policy.failEnabled) return { kind: "wait", reason: "fail-disabled", detail: "--no-fail" };
       return { kind: "fail", reason: "output-absent", detail: "" };
   }
 }
 
 /** An output is delivered by `recover`; `fail-old` only tells of it. */
-function found(
+function deliverable(
   reason: "output-found" | "provider-output",
   { output, others }: { readonly output: Output; readonly others: readonly Output[] },
   detail: string,
@@ -261,7 +261,7 @@ export const UNKNOWN_REASON: Readonly<Record<UnknownCause, (typeof REASONS.unkno
   unexpected: "answer-ambiguous",
 };
 
-function ageOf(job: Job, now: Instant): Duration | { readonly problem: string } {
+function getAge(job: Job, now: Instant): Duration | { readonly problem: string } {
   switch (job.since.kind) {
     case "missing":
       return { problem: "the job has no date" };

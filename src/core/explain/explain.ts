@@ -1,20 +1,20 @@
 import type { Calibration } from "../domain/evidence.ts";
-import { weigh } from "../domain/evidence.ts";
-import { factsOf, type Instant, isExternalId, isRecordId, type Job, type Thresholds } from "../domain/job.ts";
+import { combine } from "../domain/evidence.ts";
+import { type Instant, isExternalId, isRecordId, type Job, type Thresholds, toSummary } from "../domain/job.ts";
 import { outputNames } from "../domain/output-names.ts";
 import type { Entry } from "../domain/report.ts";
-import { operationOf, targetOf } from "../domain/target.ts";
+import { resolveOperation, resolveTarget } from "../domain/target.ts";
 import { type Candidate, triage, type Verdict } from "../domain/verdict.ts";
 import type { Attachment, Listing } from "../ports/ports.ts";
-import { applyRecoveries } from "../sweep/apply/write-recoveries.ts";
+import { writeRecoveries } from "../sweep/apply/write-recoveries.ts";
 import { serverNow } from "../sweep/clock-skew.ts";
-import type { Run } from "../sweep/context.ts";
-import { Case, entryOf } from "../sweep/item.ts";
-import { asItCounts, isFailedByPolling, policyOf } from "../sweep/list/finished-jobs.ts";
-import { consult } from "../sweep/probe/ask-provider.ts";
-import { calibrate, lyingHere, newestCompleted } from "../sweep/probe/calibrate.ts";
-import { objection } from "../sweep/probe/other-names.ts";
-import { lookAtAll, verdictOn } from "../sweep/probe/probe-outputs.ts";
+import type { SweepContext } from "../sweep/context.ts";
+import { SweepItem, toReportEntry } from "../sweep/item.ts";
+import { effectivePolicy, isReopenable, withEffectiveStart } from "../sweep/list/finished-jobs.ts";
+import { askProvider } from "../sweep/probe/ask-provider.ts";
+import { calibrate, findNewestCompleted, inSameBucket } from "../sweep/probe/calibrate.ts";
+import { findUnderOtherName } from "../sweep/probe/other-names.ts";
+import { decideItem, probeOutputs } from "../sweep/probe/probe-outputs.ts";
 
 /** All that is known of one job. */
 export interface Explanation {
@@ -24,7 +24,7 @@ export interface Explanation {
   readonly notStuck: string | null;
   /** Whether it is no stuck job at any age, as its status is. */
   readonly closed: boolean;
-  /** The evidence, gathered whether or not it is stuck; `sightings` hold every name, also those after the first hit. */
+  /** The evidence, gathered whether or not it is stuck; `probes` hold every name, also those after the first hit. */
   readonly entry: Entry;
   readonly thresholds: Thresholds;
   /** What "missing" looks like where its outputs lie; null where nothing was looked for. */
@@ -41,7 +41,7 @@ export interface Explanation {
  *
  * @throws UpstreamError, StorageConfigError as a sweep does
  */
-export async function explain(name: string, run: Run): Promise<readonly Explanation[]> {
+export async function explain(name: string, run: SweepContext): Promise<readonly Explanation[]> {
   const jobs = isRecordId(name)
     ? [...(await run.store.readJobs([name], run.limits.reads)).values()]
     : await run.store.findJobs([name], run.limits.reads);
@@ -51,27 +51,31 @@ export async function explain(name: string, run: Run): Promise<readonly Explanat
   return explanations;
 }
 
-async function explainJob(read: Job, run: Run): Promise<Explanation> {
+async function explainJob(read: Job, run: SweepContext): Promise<Explanation> {
   const now = serverNow(run);
-  const late = isFailedByPolling(read, run, now);
-  const job = asItCounts(read, { late });
-  const policy = policyOf({ late }, run);
+  const reopened = isReopenable(read, run, now);
+  const job = withEffectiveStart(read, { reopened });
+  const policy = effectivePolicy({ reopened }, run);
   const found = triage(job, policy, now);
   const candidate = found.kind === "candidate" ? found.candidate : candidateOf(job, run, now);
-  const item = caseOf(job, candidate, late, run, now);
-  const gathered = candidate === null ? null : await gather(item, candidate, now, run);
+  const item = caseOf(job, candidate, reopened, run, now);
+  const gathered = candidate === null ? null : await gatherEvidence(item, candidate, now, run);
   const attachments = item.target === null ? null : await attachmentsOf(item.target, run);
   const judged = await verdictFor(item, found, candidate, gathered?.calibration ?? null, run);
   // A sweep takes a fail of polling's back, or leaves it as it is.
-  const staysFailed = late && judged?.kind !== "recover";
+  const staysFailed = reopened && judged?.kind !== "recover";
   const verdict = staysFailed ? null : judged;
-  const stuckStatuses = policyOf({ late: false }, run).stuckStatuses;
+  const stuckStatuses = effectivePolicy({ reopened: false }, run).stuckStatuses;
   return {
     job,
     verdict,
-    notStuck: staysFailed ? whyStillFailed(judged) : found.kind === "not-stuck" ? whyNot(job, stuckStatuses) : null,
+    notStuck: staysFailed
+      ? whyStillFailed(judged)
+      : found.kind === "not-stuck"
+        ? describeNotStuck(job, stuckStatuses)
+        : null,
     closed: verdict === null && !stuckStatuses.includes(job.status),
-    entry: entryOf(item),
+    entry: toReportEntry(item),
     thresholds: candidate?.operation.thresholds ?? run.policy.thresholds,
     calibration: gathered?.calibration ?? null,
     listing: gathered?.listing ?? null,
@@ -81,19 +85,19 @@ async function explainJob(read: Job, run: Run): Promise<Explanation> {
 }
 
 /** A job that is not stuck has evidence too. Null where there is no name to look for. */
-function candidateOf(job: Job, run: Run, now: Instant): Candidate | null {
-  const lookup = operationOf(job, run.policy.operations);
+function candidateOf(job: Job, run: SweepContext, now: Instant): Candidate | null {
+  const lookup = resolveOperation(job, run.policy.operations);
   if (lookup.kind === "unknown" || job.externalId === null || !isExternalId(job.externalId)) return null;
   const names = outputNames(lookup.operation, job);
   if (names.kind === "incomplete") return null;
-  const target = targetOf(job, lookup.operation);
+  const target = resolveTarget(job, lookup.operation);
   const age = job.since.kind === "at" ? now - job.since.at : 0;
   const targetId = target.kind === "named" ? target.id : null;
   return { operation: lookup.operation, targetId, externalId: job.externalId, names: names.sets, age };
 }
 
-function caseOf(job: Job, candidate: Candidate | null, late: boolean, run: Run, now: Instant): Case {
-  const lookup = operationOf(job, run.policy.operations);
+function caseOf(job: Job, candidate: Candidate | null, reopened: boolean, run: SweepContext, now: Instant): SweepItem {
+  const lookup = resolveOperation(job, run.policy.operations);
   const operation = lookup.kind === "known" ? lookup.operation.name : null;
   const age = job.since.kind === "at" ? now - job.since.at : null;
   const target =
@@ -104,7 +108,15 @@ function caseOf(job: Job, candidate: Candidate | null, late: boolean, run: Run, 
           id: candidate.targetId,
           field: candidate.operation.attachment,
         };
-  return new Case(run.room.cases, { job: factsOf(job), operation, age, late, candidate, verdict: null, target });
+  return new SweepItem(run.cache.cases, {
+    job: toSummary(job),
+    operation,
+    age,
+    reopened,
+    candidate,
+    verdict: null,
+    target,
+  });
 }
 
 interface Gathered {
@@ -112,17 +124,22 @@ interface Gathered {
   readonly listing: Listing;
 }
 
-async function gather(item: Case, candidate: Candidate, now: Instant, run: Run): Promise<Gathered> {
+async function gatherEvidence(
+  item: SweepItem,
+  candidate: Candidate,
+  now: Instant,
+  run: SweepContext,
+): Promise<Gathered> {
   const { reads } = run.limits;
   item.probedAt = run.clock.now();
-  item.looks = await lookAtAll(candidate, run, "each");
-  item.consultation = await consult(candidate, weigh(item.looks, null), run);
+  item.probeGroups = await probeOutputs(candidate, run, "each");
+  item.providerReply = await askProvider(candidate, combine(item.probeGroups, null), run);
   const { operation } = candidate;
-  const seen = item.looks.flat().find(({ result }) => result === "present")?.url ?? null;
+  const seen = item.probeGroups.flat().find(({ result }) => result === "present")?.url ?? null;
   const known = async () => {
     if (seen !== null) return [seen];
-    const newest = await newestCompleted(run.store, run.probe, run.policy.operations, [operation.name], now, reads);
-    return lyingHere(newest, operation.name, run.probe);
+    const newest = await findNewestCompleted(run.store, run.probe, run.policy.operations, [operation.name], now, reads);
+    return inSameBucket(newest, operation.name, run.probe);
   };
   const { calibration } = await calibrate(run.probe, candidate, run.random, known, reads);
   return { calibration, listing: await run.probe.list(candidate.externalId, reads) };
@@ -130,37 +147,37 @@ async function gather(item: Case, candidate: Candidate, now: Instant, run: Run):
 
 /** As a sweep would have it: with calibration and objections, and with the guard read of a dry run. */
 async function verdictFor(
-  item: Case,
+  item: SweepItem,
   found: ReturnType<typeof triage>,
   candidate: Candidate | null,
   calibration: Calibration | null,
-  run: Run,
+  run: SweepContext,
 ): Promise<Verdict | null> {
   if (found.kind === "not-stuck") return null;
   if (found.kind === "settled" || candidate === null || calibration === null) {
     return found.kind === "settled" ? found.verdict : null;
   }
-  item.verdict = verdictOn(item, candidate, calibration, run);
+  item.verdict = decideItem(item, candidate, calibration, run);
   if (item.verdict.reason === "output-absent") {
-    item.verdict = (await objection({ item, candidate }, calibration, run)) ?? item.verdict;
+    item.verdict = (await findUnderOtherName({ item, candidate }, calibration, run)) ?? item.verdict;
   }
   if (item.verdict.kind === "recover") {
     const { output, others } = item.verdict;
-    await applyRecoveries([{ item, candidate, output, others, supersededBy: null }], { ...run, dryRun: true });
+    await writeRecoveries([{ item, candidate, output, others, supersededBy: null }], { ...run, dryRun: true });
   }
   return item.verdict;
 }
 
 async function attachmentsOf(
-  { table, id, field }: NonNullable<Case["target"]>,
-  run: Run,
+  { table, id, field }: NonNullable<SweepItem["target"]>,
+  run: SweepContext,
 ): Promise<readonly Attachment[] | null> {
   const records = await run.store.readTargets(table, [id], { attachments: [field], cells: [] }, run.limits.reads);
   const record = records.get(id);
   return record === undefined ? null : (record.attachments[field] ?? []);
 }
 
-function whyNot(job: Job, stuckStatuses: readonly string[]): string {
+function describeNotStuck(job: Job, stuckStatuses: readonly string[]): string {
   if (stuckStatuses.includes(job.status)) return "it is younger than stuckAfter, or was not sent off yet";
   return `its status is ${JSON.stringify(job.status)}; stuck are ${stuckStatuses.map((each) => JSON.stringify(each)).join(", ")}`;
 }

@@ -1,7 +1,7 @@
-import type { Calibration, Sighting } from "../domain/evidence.ts";
+import type { Calibration, ProbeResult } from "../domain/evidence.ts";
 import type { Duration, Instant } from "../domain/job.ts";
 import type { Signature } from "../domain/notes.ts";
-import type { ReplayAnswer, WriteResult } from "./ports.ts";
+import type { ResendResult, WriteResult } from "./ports.ts";
 
 /** A file as the journal names it. Its URL is never told: it opens the file to whoever reads along. */
 export interface JournalFile {
@@ -22,7 +22,7 @@ export interface Change {
 
 /** By what a write is justified. */
 export interface JournalEvidence {
-  readonly sightings: readonly Sighting[];
+  readonly probes: readonly ProbeResult[];
   /** What its provider was asked and said; null where none was asked. */
   readonly provider: { readonly name: string; readonly kind: string; readonly detail: string } | null;
   /** What "missing" looks like where its output would lie; null where it made no difference. */
@@ -40,7 +40,7 @@ export interface JournalJob {
 }
 
 /** One record of a write, told before it is sent. */
-export interface Announced {
+export interface PendingWrite {
   /** The job on whose account the record is written. */
   readonly job: JournalJob;
   /** Null: the job itself. Its fields are `status`, `responsePayload` and `error`; a target's are named as in the base. */
@@ -56,15 +56,15 @@ export interface Announced {
 }
 
 /** A job that was judged, with all that its verdict rests on, so that it can be judged again by other rules. */
-export interface Judged {
+export interface VerdictRecord {
   /** The job as it was listed, without its bulky texts. */
   readonly job: unknown;
   readonly operation: string | null;
-  readonly late: boolean;
-  readonly looks: unknown;
-  readonly consultation: unknown;
+  readonly reopened: boolean;
+  readonly probeGroups: unknown;
+  readonly providerReply: unknown;
   /** What triage and decide said of it, before it came to writing. */
-  readonly decided: { readonly kind: string; readonly reason: string };
+  readonly decision: { readonly kind: string; readonly reason: string };
   /** What became of it. */
   readonly verdict: { readonly kind: string; readonly reason: string; readonly detail: string };
   readonly applied: boolean;
@@ -72,14 +72,14 @@ export interface Judged {
 }
 
 /** What all verdicts of a run rest on. */
-export interface JudgedRun {
+export interface RunRecord {
   /** The server's time by which ages were counted. */
   readonly now: Instant;
   readonly calibration: Calibration | null;
   /** How many jobs of each operation polling had failed lately. */
   readonly failedBefore: Readonly<Record<string, number>>;
   /** The operations on which the brake came down. */
-  readonly held: readonly string[];
+  readonly blocked: readonly string[];
   readonly force: boolean;
 }
 
@@ -91,8 +91,8 @@ export interface Journal {
    *
    * @throws JournalError where a journal that was asked for cannot be written: then nothing may be
    */
-  announce(
-    writes: readonly Announced[],
+  recordIntent(
+    writes: readonly PendingWrite[],
     by: Signature & { readonly command: string },
   ): Promise<(results: readonly WriteResult[]) => Promise<void>>;
   /**
@@ -104,9 +104,13 @@ export interface Journal {
   announceWebhook(
     job: JournalJob,
     by: Signature & { readonly command: string },
-  ): Promise<(answer: ReplayAnswer) => Promise<void>>;
+  ): Promise<(answer: ResendResult) => Promise<void>>;
   /** Records what was judged, in a run that has announced something; does nothing in another. */
-  judged(run: JudgedRun, jobs: Iterable<Judged>, by: Signature & { readonly command: string }): Promise<void>;
+  recordVerdicts(
+    run: RunRecord,
+    jobs: Iterable<VerdictRecord>,
+    by: Signature & { readonly command: string },
+  ): Promise<void>;
 }
 
 /** A journal that was asked for cannot be written. `message` says what was tried and what came back. */

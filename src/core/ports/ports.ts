@@ -1,4 +1,4 @@
-import type { Output, Sighting } from "../domain/evidence.ts";
+import type { Output, ProbeResult } from "../domain/evidence.ts";
 import type { Instant, Job, Operation } from "../domain/job.ts";
 import { JournalError } from "./journal.ts";
 
@@ -87,8 +87,8 @@ export type WriteResult =
   | { readonly id: string; readonly kind: "confirmed" }
   | { readonly id: string; readonly kind: "refused"; readonly error: string }
   /** The base has no such record any more. */
-  | { readonly id: string; readonly kind: "gone"; readonly error: string }
-  | { readonly id: string; readonly kind: "held-up"; readonly error: string }
+  | { readonly id: string; readonly kind: "deleted"; readonly error: string }
+  | { readonly id: string; readonly kind: "batch-rejected"; readonly error: string }
   | { readonly id: string; readonly kind: "unconfirmed"; readonly error: string };
 
 /** The jobs and their targets. Every method throws `UpstreamError` when the base could not be asked. */
@@ -114,15 +114,15 @@ export interface JobStore {
   /** Writes at most ten jobs in one request. */
   updateJobs(updates: readonly JobUpdate[], signal: AbortSignal): Promise<readonly WriteResult[]>;
   /** Completed jobs with a recorded response that were created after `after`; `whole` when none was left out. */
-  listCompleted(after: Instant | null, signal: AbortSignal): Promise<{ jobs: readonly Job[]; whole: boolean }>;
+  listCompleted(after: Instant | null, signal: AbortSignal): Promise<{ jobs: readonly Job[]; complete: boolean }>;
   /** Requests that reached the base so far, repeated and refused ones included. */
   requests(): number;
   /** The server's clock minus ours in milliseconds, as of the last answer; null before one came. */
-  skew(): number | null;
+  clockSkewMs(): number | null;
 }
 
 /** A job of any status. `completedAt` is null where the configuration names no field for it, or that is blank. */
-export interface PastJob {
+export interface FinishedJob {
   readonly job: Job;
   readonly completedAt: Instant | null;
 }
@@ -133,13 +133,13 @@ export interface JobHistory {
   listSince(
     after: Instant,
     signal: AbortSignal,
-  ): AsyncIterable<{ readonly jobs: readonly PastJob[]; readonly last: boolean }>;
+  ): AsyncIterable<{ readonly jobs: readonly FinishedJob[]; readonly last: boolean }>;
 }
 
 /** The file names in the place that begin with a prefix. `detail` is for people. */
 export type Listing =
   /** Names as `locate` takes them. `whole`: these are all that there are. */
-  | { readonly kind: "listed"; readonly names: readonly string[]; readonly whole: boolean }
+  | { readonly kind: "listed"; readonly names: readonly string[]; readonly complete: boolean }
   /** This caller may not list, or the place does not speak S3's ListObjectsV2: it will not tell. */
   | { readonly kind: "refused"; readonly detail: string }
   /** There is no such place: its 404 to every name, a random one too, says nothing of any output. */
@@ -163,9 +163,9 @@ export interface OutputProbe {
   /** Whether requests are signed: then the place's 404 is the true one, and a 403 does not mean "missing". */
   readonly signed: boolean;
   /** The URL of an output by its file name: what is probed, written to the base and compared. */
-  locate(fileName: string): string;
+  urlFor(fileName: string): string;
   /** Looks once (with retries for what is transient). */
-  look(url: string, signal: AbortSignal): Promise<Sighting>;
+  probe(url: string, signal: AbortSignal): Promise<ProbeResult>;
   /** Asks once (with retries for what is transient) for the names that begin with `prefix`, at most 1,000 of them. */
   list(prefix: string, signal: AbortSignal): Promise<Listing>;
   /**
@@ -183,7 +183,7 @@ export interface OutputProbe {
  * What a provider says of one job. `detail` is for people and holds no secret; `herd` names what ran it (NCA: the
  * queue of a worker), so that jobs which died of one cause can be told together; null where that is not known.
  */
-export type ProviderAnswer = { readonly detail: string; readonly herd: string | null } & (
+export type ProviderAnswer = { readonly detail: string; readonly worker: string | null } & (
   | /** Queued or at work. */ { readonly kind: "running" }
   /** Done, and well; `urls` are the outputs as it names them, which may be none. */
   | { readonly kind: "succeeded"; readonly urls: readonly string[] }
@@ -204,7 +204,7 @@ export interface ProviderStatus {
 }
 
 /** A webhook that was lost, to be made again. */
-export interface Replay {
+export interface WebhookResend {
   /** The job's own, as the base holds it. */
   readonly webhookUrl: string;
   readonly externalId: string;
@@ -214,7 +214,7 @@ export interface Replay {
 }
 
 /** What came of sending a webhook again. `detail` is for people and holds no secret. */
-export type ReplayAnswer =
+export type ResendResult =
   /** The handler took it (2xx). Whether it completed the job, the base tells. */
   | { readonly kind: "accepted"; readonly detail: string }
   /** It was not sent, or the handler said no: nothing was done by it. */
@@ -223,9 +223,9 @@ export type ReplayAnswer =
   | { readonly kind: "unknown"; readonly detail: string };
 
 /** Sends a provider's success webhook to the application's own handler. */
-export interface WebhookReplay {
+export interface WebhookSender {
   /** Sends at most once, as a handler need not bear a second time. Never throws but for the signal's reason. */
-  post(request: Replay, signal: AbortSignal): Promise<ReplayAnswer>;
+  post(request: WebhookResend, signal: AbortSignal): Promise<ResendResult>;
   /** Requests sent so far. */
   requests(): number;
 }
@@ -280,9 +280,9 @@ export class StorageConfigError extends Error {
 }
 
 /** What cuts a sweep short that is no fault of the program. */
-export type Fault = UpstreamError | StorageConfigError | JournalError;
+export type UpstreamFailure = UpstreamError | StorageConfigError | JournalError;
 
 /** Whether an error means that base, storage or journal refused us, as opposed to a fault of the program. */
-export function isFault(error: unknown): error is Fault {
+export function isFault(error: unknown): error is UpstreamFailure {
   return isUpstreamError(error) || error instanceof StorageConfigError || error instanceof JournalError;
 }

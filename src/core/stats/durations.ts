@@ -2,12 +2,12 @@ import type { Duration } from "../domain/job.ts";
 import { percentile } from "./percentile.ts";
 
 /** How long an operation's jobs usually take. */
-export interface Pace {
+export interface DurationStats {
   readonly samples: number;
   readonly p50: Duration;
   readonly p99: Duration;
   /** Thresholds that would fit; null where there are too few samples to propose any. */
-  readonly proposal: { readonly stuckAfter: Duration; readonly failAfter: Duration } | null;
+  readonly suggestedThresholds: { readonly stuckAfter: Duration; readonly failAfter: Duration } | null;
 }
 
 /** From so many jobs on thresholds are proposed. */
@@ -16,7 +16,7 @@ export const ENOUGH_SAMPLES = 20;
 const [SECOND, MINUTE, HOUR] = [1_000, 60_000, 3_600_000];
 
 /** An operation's pace from the durations of jobs whose webhook came; null of none. */
-export function paceOf(durations: readonly Duration[]): Pace | null {
+export function durationStats(durations: readonly Duration[]): DurationStats | null {
   const [p50, p99] = [percentile(durations, 0.5), percentile(durations, 0.99)];
   if (p50 === null || p99 === null) return null;
   const enough = durations.length >= ENOUGH_SAMPLES;
@@ -24,7 +24,7 @@ export function paceOf(durations: readonly Duration[]): Pace | null {
     samples: durations.length,
     p50,
     p99,
-    proposal: enough
+    suggestedThresholds: enough
       ? { stuckAfter: rounded(Math.max(p99 * 1.5, MINUTE)), failAfter: rounded(Math.max(p99 * 6, HOUR)) }
       : null,
   };

@@ -1,12 +1,12 @@
 import type { Instant } from "../domain/job.ts";
-import { COMPLETED_MARK } from "../domain/notes.ts";
-import type { PastJob } from "../ports/ports.ts";
-import type { PastWebhook, PastWrite } from "../undo/change-sets.ts";
-import { type Ending, lastLine, type Statuses } from "./outcome.ts";
+import { COMPLETED_PREFIX } from "../domain/notes.ts";
+import type { FinishedJob } from "../ports/ports.ts";
+import type { JournaledWebhook, JournaledWrite } from "../undo/change-sets.ts";
+import { type JobOutcome, lastLine, type Statuses } from "./outcome.ts";
 
 /** What the journal tells that this tool did about one job. */
-export interface Rescue {
-  readonly job: PastWrite["job"];
+export interface JournaledOutcome {
+  readonly job: JournaledWrite["job"];
   /** The end that it brought the job to; null where it was taken back. */
   readonly ending: RescueEnding | null;
   /** Whether it had failed the job before it completed it, or another hand did. */
@@ -25,16 +25,16 @@ type RescueEnding = { readonly at: Instant; readonly run: string; readonly certa
 );
 
 /** What of a job's end the journal told, and not its record. */
-export type ByJournal = "completion" | "webhook" | "failure" | "late" | "moment" | "undone";
+export type JournalContribution = "completion" | "webhook" | "failure" | "late" | "moment" | "undone";
 
 /** What the journal tells of each job, by record id. Writes and webhooks come in the order in which they were announced. */
 export function rescuesOf(
-  writes: readonly PastWrite[],
-  webhooks: readonly PastWebhook[],
+  writes: readonly JournaledWrite[],
+  webhooks: readonly JournaledWebhook[],
   statuses: Statuses,
-): ReadonlyMap<string, Rescue> {
-  const deeds = new Map<string, { job: PastWrite["job"]; endings: RescueEnding[]; undone: string[] }>();
-  const deedOf = (job: PastWrite["job"]) => {
+): ReadonlyMap<string, JournaledOutcome> {
+  const deeds = new Map<string, { job: JournaledWrite["job"]; endings: RescueEnding[]; undone: string[] }>();
+  const deedOf = (job: JournaledWrite["job"]) => {
     const known = deeds.get(job.id) ?? { job, endings: [], undone: [] };
     // An undo does not tell of what kind the job is, nor from when it counts.
     if (known.job.since === null) known.job = job;
@@ -44,8 +44,8 @@ export function rescuesOf(
   for (const { at, run, job } of webhooks) {
     deedOf(job).endings.push({ kind: "completed", via: "webhook", at, run, certain: false });
   }
-  for (const { at, run, role, job, fields, reason, undoes, maybeDone, confirmed } of writes) {
-    if (role !== "job" || !maybeDone) continue;
+  for (const { at, run, role, job, fields, reason, undoes, possiblyApplied, confirmed } of writes) {
+    if (role !== "job" || !possiblyApplied) continue;
     const deed = deedOf(job);
     if (undoes !== null) {
       deed.undone.push(undoes);
@@ -70,11 +70,11 @@ export function rescuesOf(
  * A job's end as its record tells it, with what the journal knows and the record does not. The status is the base's
  * word: a journal never makes a job another than it is, it tells by whom, when and why it became so.
  */
-export function endingWith(
-  ending: Ending,
-  { job, completedAt }: PastJob,
-  rescue: Rescue | undefined,
-): { readonly ending: Ending; readonly told: readonly ByJournal[] } {
+export function mergeWithJournal(
+  ending: JobOutcome,
+  { job, completedAt }: FinishedJob,
+  rescue: JournaledOutcome | undefined,
+): { readonly ending: JobOutcome; readonly told: readonly JournalContribution[] } {
   if (rescue === undefined) return { ending, told: [] };
   const { ending: known, undone } = rescue;
   if (ending.kind === "failed") {
@@ -82,7 +82,7 @@ export function endingWith(
     return { ending: { kind: "failed", by: "polling", reason: known.reason }, told: ["failure"] };
   }
   if (ending.kind !== "completed") return { ending, told: [] };
-  const late: readonly ByJournal[] = rescue.failed && !ending.late ? ["late"] : [];
+  const late: readonly JournalContribution[] = rescue.failed && !ending.late ? ["late"] : [];
   const base = { ...ending, late: ending.late || rescue.failed };
   if (ending.by === "polling") {
     if (known?.kind !== "completed" && tracesOf(job).some((trace) => undone.some((run) => trace.includes(run)))) {
@@ -98,6 +98,6 @@ export function endingWith(
 }
 
 /** Where a completed job's record tells which run completed it. */
-function tracesOf({ notes, responsePayload }: PastJob["job"]): readonly string[] {
-  return [lastLine(notes, COMPLETED_MARK) ?? "", responsePayload];
+function tracesOf({ notes, responsePayload }: FinishedJob["job"]): readonly string[] {
+  return [lastLine(notes, COMPLETED_PREFIX) ?? "", responsePayload];
 }

@@ -1,7 +1,7 @@
 import type { Instant, Job } from "../domain/job.ts";
-import type { PastJob } from "../ports/ports.ts";
-import type { ByJournal, Rescue } from "./journal-outcomes.ts";
-import type { Ending } from "./outcome.ts";
+import type { FinishedJob } from "../ports/ports.ts";
+import type { JournalContribution, JournaledOutcome } from "./journal-outcomes.ts";
+import type { JobOutcome } from "./outcome.ts";
 
 /** What the journal told beside the base: numbers of jobs, but for `runs`. */
 export interface FromJournal {
@@ -29,7 +29,7 @@ export interface FromJournal {
 
 /** What a journal tells, and which of the jobs that the base did not list were looked for in it. */
 export interface StatsJournal {
-  readonly rescues: ReadonlyMap<string, Rescue>;
+  readonly rescues: ReadonlyMap<string, JournaledOutcome>;
   readonly runs: number;
   /** Ids of jobs that are proven to be gone. */
   readonly gone: ReadonlySet<string>;
@@ -39,8 +39,8 @@ export interface StatsJournal {
 
 /** Jobs of the window that the journal tells of and the base did not list: those to be looked for, the newest first. */
 export function notListed(
-  jobs: readonly PastJob[],
-  rescues: ReadonlyMap<string, Rescue>,
+  jobs: readonly FinishedJob[],
+  rescues: ReadonlyMap<string, JournaledOutcome>,
   { since, now }: { readonly since: Instant; readonly now: Instant },
 ): readonly string[] {
   const listed = new Set(jobs.map(({ job }) => job.id));
@@ -56,13 +56,13 @@ export function notListed(
 export function goneJobs({ rescues, gone }: StatsJournal): readonly {
   readonly job: Pick<Job, "id" | "since">;
   readonly operation: string;
-  readonly ending: Ending;
+  readonly ending: JobOutcome;
 }[] {
   return [...gone].flatMap((id) => {
     const rescue = rescues.get(id);
     if (rescue?.ending?.certain !== true || rescue.job.since === null) return [];
     const { job, ending, failed } = rescue;
-    const told: Ending =
+    const told: JobOutcome =
       ending.kind === "failed"
         ? { kind: "failed", by: "polling", reason: ending.reason }
         : { kind: "completed", by: "polling", late: failed, at: ending.at };
@@ -72,12 +72,12 @@ export function goneJobs({ rescues, gone }: StatsJournal): readonly {
 }
 
 /** Counts what the journal told, of the jobs that the base listed and of those that it did not. */
-export function fromJournal(
-  listed: readonly { readonly id: string; readonly byJournal: readonly ByJournal[] }[],
+export function journalTotals(
+  listed: readonly { readonly id: string; readonly byJournal: readonly JournalContribution[] }[],
   counted: number,
   { rescues, gone, runs, unchecked }: StatsJournal,
 ): FromJournal {
-  const count = (what: ByJournal) => listed.filter(({ byJournal }) => byJournal.includes(what)).length;
+  const count = (what: JournalContribution) => listed.filter(({ byJournal }) => byJournal.includes(what)).length;
   return {
     runs,
     completedByPolling: count("completion"),
@@ -93,6 +93,6 @@ export function fromJournal(
 }
 
 /** Whether all that was done about a job was taken back, and nothing was done since. */
-function isTakenBack(rescue: Rescue | undefined): boolean {
+function isTakenBack(rescue: JournaledOutcome | undefined): boolean {
   return rescue !== undefined && rescue.ending === null && rescue.undone.length > 0;
 }

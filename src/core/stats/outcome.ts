@@ -1,29 +1,29 @@
 import type { Duration, Instant, Job } from "../domain/job.ts";
 import {
-  COMPLETED_MARK,
-  FAILED_MARK,
-  isOurs,
+  COMPLETED_PREFIX,
+  FAILED_PREFIX,
+  isOwnError,
   OLD_POLLER_FAILED_MARK,
-  UNDELIVERED_MARK,
+  UNDELIVERED_PREFIX,
   UNDONE_MARK,
 } from "../domain/notes.ts";
-import { parsePayload, textAt } from "../domain/payload.ts";
-import type { PastJob } from "../ports/ports.ts";
+import { getString, parsePayload } from "../domain/payload.ts";
+import type { FinishedJob } from "../ports/ports.ts";
 
 /** Who brought a job to its end. "webhook" is everybody but polling: the base does not tell the others apart. */
-export type By = "webhook" | "polling";
+export type CompletedBy = "webhook" | "polling";
 
 /** How a job ended, or that it did not, as its record tells. Moments and durations are in milliseconds. */
-export type Ending =
+export type JobOutcome =
   | {
       readonly kind: "completed";
-      readonly by: By;
+      readonly by: CompletedBy;
       /** Polling had failed it before. */
       readonly late: boolean;
       /** When it was completed; null where nothing tells. */
       readonly at: Instant | null;
     }
-  | { readonly kind: "failed"; readonly by: By; readonly reason: string }
+  | { readonly kind: "failed"; readonly by: CompletedBy; readonly reason: string }
   | { readonly kind: "open" }
   | { readonly kind: "other"; readonly status: string };
 
@@ -35,51 +35,51 @@ export interface Statuses {
 }
 
 /** How a job ended. What was taken back by `undo` counts as if it had not been done. */
-export function endingOf({ job, completedAt }: PastJob, statuses: Statuses): Ending {
+export function classifyOutcome({ job, completedAt }: FinishedJob, statuses: Statuses): JobOutcome {
   if (job.status === statuses.completedStatus) return completion(job, completedAt);
   if (job.status === statuses.failedStatus) return failure(job);
   if (statuses.stuckStatuses.includes(job.status)) return { kind: "open" };
   return { kind: "other", status: job.status };
 }
 
-function completion(job: Job, completedAt: Instant | null): Ending {
-  const late = job.notes.includes(FAILED_MARK) || saysOldPoller(job);
+function completion(job: Job, completedAt: Instant | null): JobOutcome {
+  const late = job.notes.includes(FAILED_PREFIX) || isFromOldPoller(job);
   if (!completedByPolling(job)) return { kind: "completed", by: "webhook", late, at: completedAt };
-  return { kind: "completed", by: "polling", late, at: momentOf(job.notes, COMPLETED_MARK) };
+  return { kind: "completed", by: "polling", late, at: momentOf(job.notes, COMPLETED_PREFIX) };
 }
 
 function completedByPolling({ notes, responsePayload }: Job): boolean {
-  if (stands(notes, COMPLETED_MARK)) return true;
+  if (isLatestNote(notes, COMPLETED_PREFIX)) return true;
   // The poller before this tool wrote no such line, or one of another form; both write the payload.
-  return textAt(parsePayload(responsePayload), "completed_via")?.includes("polling") ?? false;
+  return getString(parsePayload(responsePayload), "completed_via")?.includes("polling") ?? false;
 }
 
-function failure(job: Job): Ending {
+function failure(job: Job): JobOutcome {
   const error = job.error ?? "";
-  const ours = stands(job.notes, FAILED_MARK) || isOurs(error);
-  if (job.notes.includes(UNDELIVERED_MARK))
+  const ours = isLatestNote(job.notes, FAILED_PREFIX) || isOwnError(error);
+  if (job.notes.includes(UNDELIVERED_PREFIX))
     return { kind: "failed", by: "polling", reason: "file dropped by Airtable" };
   if (ours) return { kind: "failed", by: "polling", reason: ruleOf(job) };
-  if (saysOldPoller(job)) return { kind: "failed", by: "polling", reason: "timed out (earlier poller)" };
-  return { kind: "failed", by: "webhook", reason: wordsOf(error) };
+  if (isFromOldPoller(job)) return { kind: "failed", by: "polling", reason: "timed out (earlier poller)" };
+  return { kind: "failed", by: "webhook", reason: normalizeError(error) };
 }
 
 /** By which rule polling failed it; the lines of early versions did not tell, but their errors begin differently. */
 function ruleOf({ notes, error }: Job): string {
-  const line = lastLine(notes, FAILED_MARK) ?? (error ?? "").trimEnd().split("\n").at(-1) ?? "";
+  const line = lastLine(notes, FAILED_PREFIX) ?? (error ?? "").trimEnd().split("\n").at(-1) ?? "";
   const [, rule] = /\brule ([a-z-]+)/.exec(line) ?? [];
   if (rule !== undefined) return rule;
   return error === null || error === "" || error.startsWith("No output after") ? "output-absent" : "provider-failed";
 }
 
-function saysOldPoller({ notes, error }: Job): boolean {
+function isFromOldPoller({ notes, error }: Job): boolean {
   return notes.includes(OLD_POLLER_FAILED_MARK) || (error ?? "").includes(OLD_POLLER_FAILED_MARK);
 }
 
 const MOST_WORDS = 80;
 
 /** The first line of an error, without what differs from job to job, so that equal reasons are counted together. */
-function wordsOf(error: string): string {
+function normalizeError(error: string): string {
   const [first = ""] = error.trim().split("\n", 1);
   const alike = first
     .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/gi, "…")
@@ -91,7 +91,7 @@ function wordsOf(error: string): string {
 }
 
 /** Whether a line of that kind is there and was not taken back afterwards. */
-function stands(notes: string, mark: string): boolean {
+function isLatestNote(notes: string, mark: string): boolean {
   const at = notes.lastIndexOf(mark);
   return at !== -1 && at > notes.lastIndexOf(UNDONE_MARK);
 }

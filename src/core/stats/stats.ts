@@ -1,12 +1,12 @@
 import type { Duration, Instant, Job } from "../domain/job.ts";
-import { operationOf } from "../domain/target.ts";
+import { resolveOperation } from "../domain/target.ts";
 import { type Policy, triage } from "../domain/verdict.ts";
-import type { PastJob } from "../ports/ports.ts";
-import { asItCounts } from "../sweep/list/finished-jobs.ts";
-import { type Pace, paceOf } from "./durations.ts";
-import { type ByJournal, endingWith, type Rescue } from "./journal-outcomes.ts";
-import { type FromJournal, fromJournal, goneJobs, type StatsJournal } from "./journal-totals.ts";
-import { durationOf, type Ending, endingOf, type Statuses } from "./outcome.ts";
+import type { FinishedJob } from "../ports/ports.ts";
+import { withEffectiveStart } from "../sweep/list/finished-jobs.ts";
+import { type DurationStats, durationStats } from "./durations.ts";
+import { type JournalContribution, type JournaledOutcome, mergeWithJournal } from "./journal-outcomes.ts";
+import { type FromJournal, goneJobs, journalTotals, type StatsJournal } from "./journal-totals.ts";
+import { classifyOutcome, durationOf, type JobOutcome, type Statuses } from "./outcome.ts";
 import { percentile } from "./percentile.ts";
 
 /** How many jobs ended how. */
@@ -26,7 +26,7 @@ export interface Counts {
 }
 
 /** Times from where a job's age counts to its completion by polling. */
-export interface Recovery {
+export interface RecoveryTimes {
   readonly durations: readonly Duration[];
   readonly p50: Duration | null;
   readonly p95: Duration | null;
@@ -43,8 +43,8 @@ export interface Trend {
 /** One kind of work. Its pace is null where no completion time is known. */
 export interface OperationStats extends Counts {
   readonly operation: string;
-  readonly recovery: Recovery;
-  readonly pace: Pace | null;
+  readonly recovery: RecoveryTimes;
+  readonly pace: DurationStats | null;
 }
 
 /** What was done, and was it needed. */
@@ -54,7 +54,7 @@ export interface Stats {
   readonly total: Counts;
   /** Completed after polling had failed them: outputs that came late. */
   readonly lateOutputs: number;
-  readonly recovery: Recovery;
+  readonly recovery: RecoveryTimes;
   readonly trend: Trend;
   readonly failures: readonly { readonly by: "polling" | "others"; readonly reason: string; readonly jobs: number }[];
   readonly otherStatuses: readonly { readonly status: string; readonly jobs: number }[];
@@ -82,13 +82,13 @@ export interface StatsPolicy extends Statuses {
 type Dated = Pick<Job, "id" | "since">;
 
 /** A job with its end. */
-interface Told {
+interface CountedJob {
   readonly job: Dated;
   readonly operation: string;
-  readonly ending: Ending;
+  readonly ending: JobOutcome;
   /** Meaningful of an open job only. */
   readonly stuck: boolean;
-  readonly byJournal: readonly ByJournal[];
+  readonly byJournal: readonly JournalContribution[];
 }
 
 const DAY = 86_400_000;
@@ -97,12 +97,12 @@ const DAY = 86_400_000;
  * Counts what became of jobs. Pure: the same jobs give the same numbers, in whatever order they come. Each job counts
  * once, by what the base says of it; `journal` tells what the base does not.
  */
-export function statsOf(jobs: readonly PastJob[], by: StatsPolicy, journal: StatsJournal | null = null): Stats {
-  const listed = jobs.map((past) => tell(past, by, journal?.rescues.get(past.job.id)));
+export function statsOf(jobs: readonly FinishedJob[], by: StatsPolicy, journal: StatsJournal | null = null): Stats {
+  const listed = jobs.map((past) => classify(past, by, journal?.rescues.get(past.job.id)));
   const gone = journal === null ? [] : goneJobs(journal).map((job) => ({ ...job, stuck: false, byJournal: [] }));
   const told = [...listed, ...gone];
   const operations = groupBy(told, ({ operation }) => operation);
-  const days = groupBy(told, ({ job }) => dayOf(beginOf(job, by)));
+  const days = groupBy(told, ({ job }) => dayOf(startOf(job, by)));
   const failures = told.flatMap(({ ending }) =>
     ending.kind === "failed" ? [`${ending.by === "polling" ? "polling" : "others"} ${ending.reason}`] : [],
   );
@@ -125,14 +125,14 @@ export function statsOf(jobs: readonly PastJob[], by: StatsPolicy, journal: Stat
         operation,
         ...countsOf(own),
         recovery: recoveryOf(own),
-        pace: paceOf(own.flatMap(usualDuration)),
+        pace: durationStats(own.flatMap(usualDuration)),
       }))
       .sort((a, b) => b.jobs - a.jobs || (a.operation < b.operation ? -1 : 1)),
     days: daysBetween(by.since, by.now).map((day) => ({ day, ...countsOf(days.get(day) ?? []) })),
     journal:
       journal === null
         ? null
-        : fromJournal(
+        : journalTotals(
             listed.map(({ job, byJournal }) => ({ id: job.id, byJournal })),
             gone.length,
             journal,
@@ -144,21 +144,21 @@ export function statsOf(jobs: readonly PastJob[], by: StatsPolicy, journal: Stat
   };
 }
 
-function tell(past: PastJob, by: StatsPolicy, rescue: Rescue | undefined): Told {
+function classify(past: FinishedJob, by: StatsPolicy, rescue: JournaledOutcome | undefined): CountedJob {
   const { job } = past;
-  const lookup = operationOf(job, by.policy.operations);
-  const { ending, told } = endingWith(endingOf(past, by), past, rescue);
+  const lookup = resolveOperation(job, by.policy.operations);
+  const { ending, told } = mergeWithJournal(classifyOutcome(past, by), past, rescue);
   return {
     job,
     operation: lookup.kind === "known" ? lookup.operation.name : (lookup.named ?? "(none)"),
     ending,
-    stuck: triage(asItCounts(job, { late: false }), by.policy, by.now).kind !== "not-stuck",
+    stuck: triage(withEffectiveStart(job, { reopened: false }), by.policy, by.now).kind !== "not-stuck",
     byJournal: told,
   };
 }
 
 /** A job without a readable date began, for the count of days, when the window did; one of the future, now. */
-function beginOf({ since }: Dated, by: Pick<StatsPolicy, "since" | "now">): Instant {
+function startOf({ since }: Dated, by: Pick<StatsPolicy, "since" | "now">): Instant {
   return since.kind === "at" ? Math.min(Math.max(since.at, by.since), by.now) : by.since;
 }
 
@@ -166,8 +166,8 @@ function ageOf({ since }: Dated, by: Pick<StatsPolicy, "since" | "now">): Durati
   return Math.max(0, by.now - (since.kind === "at" ? since.at : by.since));
 }
 
-function countsOf(told: readonly Told[]): Counts {
-  const count = (is: (ending: Ending, stuck: boolean) => boolean) =>
+function countsOf(told: readonly CountedJob[]): Counts {
+  const count = (is: (ending: JobOutcome, stuck: boolean) => boolean) =>
     told.filter(({ ending, stuck }) => is(ending, stuck)).length;
   const byWebhook = count((ending) => ending.kind === "completed" && ending.by === "webhook");
   const byPolling = count((ending) => ending.kind === "completed" && ending.by === "polling");
@@ -184,7 +184,7 @@ function countsOf(told: readonly Told[]): Counts {
   };
 }
 
-function recoveryOf(told: readonly Told[]): Recovery {
+function recoveryOf(told: readonly CountedJob[]): RecoveryTimes {
   const durations = told.flatMap(({ job, ending }) => {
     const known = ending.kind === "completed" && ending.by === "polling" ? durationOf(job, ending.at) : null;
     return known === null ? [] : [known];
@@ -200,7 +200,7 @@ function recoveryOf(told: readonly Told[]): Recovery {
  * How long a job took whose webhook came. A polled one tells nothing of that: it was found when it was looked for, and
  * thresholds that learn from what they themselves delay would grow without end.
  */
-function usualDuration({ job, ending }: Told): readonly Duration[] {
+function usualDuration({ job, ending }: CountedJob): readonly Duration[] {
   if (ending.kind !== "completed" || ending.by !== "webhook" || ending.late) return [];
   const duration = durationOf(job, ending.at);
   return duration === null ? [] : [duration];
@@ -212,10 +212,10 @@ const LEAST_FOR_TREND = 10;
 /** What chance exceeds one time in twenty, in standard deviations. */
 const BEYOND_CHANCE = 1.96;
 
-function trendOf(told: readonly Told[], by: StatsPolicy): Trend {
+function trendOf(told: readonly CountedJob[], by: StatsPolicy): Trend {
   const middle = (by.since + by.now) / 2;
   const [first, last] = [true, false].map((early) =>
-    countsOf(told.filter(({ job }) => beginOf(job, by) < middle === early)),
+    countsOf(told.filter(({ job }) => startOf(job, by) < middle === early)),
   );
   const shares = { first: first?.lost ?? null, last: last?.lost ?? null };
   if (first === undefined || last === undefined || shares.first === null || shares.last === null) {

@@ -1,15 +1,15 @@
 /** Tells those who wait that something happened; they look for themselves what. */
-export class Bell {
+export class Signal {
   #waiting: (() => void)[] = [];
 
-  ring(): void {
+  notify(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const resolve of waiting) resolve();
   }
 
   /** Resolves at the next ring. */
-  heard(): Promise<void> {
+  wait(): Promise<void> {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 }

@@ -1,5 +1,5 @@
 import type { Duration, Instant } from "../domain/job.ts";
-import type { Run } from "./context.ts";
+import type { SweepContext } from "./context.ts";
 
 /** The server's clock is believed where it differs from ours by more than its own resolution of a second. */
 const SKEW_NOTICED: Duration = 2_000;
@@ -12,8 +12,8 @@ export const SKEW_TOO_FAR: Duration = 300_000;
  * The time as Airtable has it. What is written to the base counts by this one, since runs on other machines read it:
  * by its own date they find the jobs of the last hour.
  */
-export function serverNow({ clock, store }: Pick<Run, "clock" | "store">): Instant {
-  const skew = store.skew() ?? 0;
+export function serverNow({ clock, store }: Pick<SweepContext, "clock" | "store">): Instant {
+  const skew = store.clockSkewMs() ?? 0;
   return clock.now() + (Math.abs(skew) > SKEW_NOTICED ? skew : 0);
 }
 

@@ -2,7 +2,7 @@
  * Works on the items in their order, `width` of them at a time. After a failure no further one is begun; those under
  * way are seen to their end before it is thrown.
  */
-export async function overlapping<T>(
+export async function forEachConcurrent<T>(
   items: readonly T[],
   width: number,
   work: (item: T, index: number) => Promise<void>,
@@ -24,18 +24,18 @@ export async function overlapping<T>(
 }
 
 /** Work that follows on work: each is begun when the one before is nearly done, so that two are under way at most. */
-export interface Relay {
+export interface Pipeline {
   /**
    * Begins `work`, and resolves when the next may be begun: when `work` calls `nearlyDone`, at the latest when it is
    * done, and never before the one before it is. Throws what any of them threw, when none is under way any more.
    */
-  begin(work: (nearlyDone: () => void) => Promise<void>): Promise<void>;
+  begin(work: (startNext: () => void) => Promise<void>): Promise<void>;
   /** Resolves when all is done. Throws what any of them threw. */
   done(): Promise<void>;
 }
 
 /** Nothing is under way at first. */
-export function createRelay(): Relay {
+export function createPipeline(): Pipeline {
   const failures: unknown[] = [];
   let before: Promise<void> = Promise.resolve();
   const done = async () => {

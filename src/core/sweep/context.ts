@@ -1,19 +1,19 @@
-import type { Sighting } from "../domain/evidence.ts";
+import type { ProbeResult } from "../domain/evidence.ts";
 import type { Via } from "../domain/job.ts";
 import type { Signature } from "../domain/notes.ts";
 import type { Command, Entry } from "../domain/report.ts";
 import type { Policy } from "../domain/verdict.ts";
 import type { Journal } from "../ports/journal.ts";
-import type { Clock, JobStore, OutputProbe, ProviderStatus, WebhookReplay } from "../ports/ports.ts";
+import type { Clock, JobStore, OutputProbe, ProviderStatus, WebhookSender } from "../ports/ports.ts";
 import type { BrakeSettings } from "./decide/brake.ts";
 import type { Room } from "./room.ts";
 
 /** When to stop. Each signal is aborted at its moment; SIGINT and SIGTERM abort all but `writes` at once. */
-export interface Limits {
+export interface Deadlines {
   /** From here on no further page is asked for: what is known by then needs time to be worked off. */
   readonly listing: AbortSignal;
   /** From here on nothing new is begun; what is in flight is finished. */
-  readonly begin: AbortSignal;
+  readonly start: AbortSignal;
   /** Cuts reads and probes short. */
   readonly reads: AbortSignal;
   /** Cuts writes short: the deadline itself, nothing else. */
@@ -26,12 +26,12 @@ export interface Observer {
   listed(found: number): void;
   probed(done: number): void;
   /** What became of one job, told at the end. The next is told when this is done. */
-  settled(entry: Entry): Promise<void>;
+  jobDone(entry: Entry): Promise<void>;
   warn(message: string): void;
 }
 
 /** The answer of a person who is asked about one job. */
-export type Consent = "yes" | "no";
+export type Confirmation = "yes" | "no";
 
 /** A provider that can be asked, and whose outputs can be looked at. */
 export interface Provider {
@@ -39,13 +39,13 @@ export interface Provider {
   readonly url: string;
   readonly status: ProviderStatus;
   /** Looks at an output that it named. Never throws but for the signal's reason. */
-  look(url: string, signal: AbortSignal): Promise<Sighting>;
+  look(url: string, signal: AbortSignal): Promise<ProbeResult>;
   /** Requests sent so far, to it and to where its outputs are. */
   requests(): number;
 }
 
 /** All that one sweep is given. */
-export interface Run {
+export interface SweepContext {
   readonly command: Command;
   readonly dryRun: boolean;
   readonly force: boolean;
@@ -73,16 +73,16 @@ export interface Run {
   /** By their names in the configuration. */
   readonly providers: ReadonlyMap<string, Provider>;
   /** Sends lost webhooks again; null where none are configured. */
-  readonly webhooks: WebhookReplay | null;
+  readonly webhooks: WebhookSender | null;
   /** Who completes recovered jobs, whatever the operation says; null leaves it to the operation. */
   readonly via: Via | null;
   /** What is written is told to it first; null where it is off. */
   readonly journal: Journal | null;
-  readonly room: Room;
+  readonly cache: Room;
   readonly clock: Clock;
   readonly random: () => number;
-  readonly limits: Limits;
+  readonly limits: Deadlines;
   readonly observer: Observer;
   /** Asks a person before a job is written; null without `--confirm`. */
-  readonly confirm: ((entry: Entry) => Promise<Consent>) | null;
+  readonly confirm: ((entry: Entry) => Promise<Confirmation>) | null;
 }

@@ -1,16 +1,16 @@
-import type { Look } from "../domain/evidence.ts";
-import type { Duration, Instant, JobFacts, Operation, Target } from "../domain/job.ts";
+import type { ProbeGroup } from "../domain/evidence.ts";
+import type { Duration, Instant, JobSummary, Operation, Target } from "../domain/job.ts";
 import type { Entry } from "../domain/report.ts";
 import type { Candidate, Verdict, VerdictKind } from "../domain/verdict.ts";
 import type { Bulk, Embodied } from "./bulk.ts";
-import type { Consultation } from "./probe/ask-provider.ts";
+import type { ProviderReply } from "./probe/ask-provider.ts";
 
 /** What of a case is put away while it is not looked at: a sweep may hold 50,000 of them. All of it survives JSON. */
-export interface CaseBody {
-  readonly job: JobFacts;
+export interface SweepItemData {
+  readonly job: JobSummary;
   readonly candidate: Omit<Candidate, "operation"> | null;
-  looks: readonly Look[];
-  consultation: Consultation | null;
+  probeGroups: readonly ProbeGroup[];
+  providerReply: ProviderReply | null;
   probedAt: Instant | null;
   /** Null where the verdict is short enough to be kept with the case. */
   verdict: Verdict | null;
@@ -18,11 +18,11 @@ export interface CaseBody {
 }
 
 /** What a case begins with. */
-export interface NewCase {
-  readonly job: JobFacts;
+export interface SweepItemInit {
+  readonly job: JobSummary;
   readonly operation: string | null;
   readonly age: Duration | null;
-  readonly late: boolean;
+  readonly reopened: boolean;
   readonly candidate: Candidate | null;
   readonly verdict: Verdict | null;
   readonly target: Target | null;
@@ -32,30 +32,30 @@ export interface NewCase {
  * A stuck job on its way through the sweep. What all cases are asked for time and again is a field; the rest is read
  * from its body, which may have to be fetched first: do not ask it of all of them more often than needed.
  */
-export class Case implements Embodied {
+export class SweepItem implements Embodied {
   place: number | null = null;
   readonly operation: string | null;
   readonly age: Duration | null;
   /** Whether polling failed it before: it is shown only if its output has turned up since. */
-  readonly late: boolean;
+  readonly reopened: boolean;
   applied = false;
   error: string | null = null;
   #kind: VerdictKind | null = null;
   #verdict: Verdict | null = null;
   readonly #by: Operation | null;
-  readonly #bulk: Bulk<CaseBody>;
+  readonly #bulk: Bulk<SweepItemData>;
 
-  constructor(bulk: Bulk<CaseBody>, { job, operation, age, late, candidate, verdict, target }: NewCase) {
+  constructor(bulk: Bulk<SweepItemData>, { job, operation, age, reopened, candidate, verdict, target }: SweepItemInit) {
     this.operation = operation;
     this.age = age;
-    this.late = late;
+    this.reopened = reopened;
     this.#by = candidate?.operation ?? null;
     this.#bulk = bulk;
     bulk.add(this, {
       job,
       candidate: candidate === null ? null : withoutOperation(candidate),
-      looks: [],
-      consultation: null,
+      probeGroups: [],
+      providerReply: null,
       probedAt: null,
       verdict: null,
       target,
@@ -64,7 +64,7 @@ export class Case implements Embodied {
   }
 
   /** The job as the listing told it. */
-  get job(): JobFacts {
+  get job(): JobSummary {
     return this.#bulk.of(this).job;
   }
 
@@ -74,21 +74,21 @@ export class Case implements Embodied {
     return candidate === null || this.#by === null ? null : { ...candidate, operation: this.#by };
   }
 
-  get looks(): readonly Look[] {
-    return this.#bulk.of(this).looks;
+  get probeGroups(): readonly ProbeGroup[] {
+    return this.#bulk.of(this).probeGroups;
   }
 
-  set looks(looks: readonly Look[]) {
-    this.#bulk.toChange(this).looks = looks;
+  set probeGroups(probeGroups: readonly ProbeGroup[]) {
+    this.#bulk.toChange(this).probeGroups = probeGroups;
   }
 
   /** What its provider was asked; null where none was. */
-  get consultation(): Consultation | null {
-    return this.#bulk.of(this).consultation;
+  get providerReply(): ProviderReply | null {
+    return this.#bulk.of(this).providerReply;
   }
 
-  set consultation(consultation: Consultation | null) {
-    this.#bulk.toChange(this).consultation = consultation;
+  set providerReply(providerReply: ProviderReply | null) {
+    this.#bulk.toChange(this).providerReply = providerReply;
   }
 
   /** When the storage was last asked, before it answered; null before. */
@@ -126,15 +126,15 @@ export class Case implements Embodied {
   }
 }
 
-function withoutOperation({ operation: _, ...candidate }: Candidate): CaseBody["candidate"] {
+function withoutOperation({ operation: _, ...candidate }: Candidate): SweepItemData["candidate"] {
   return candidate;
 }
 
 /** The row of the report that a case has become. */
-export function entryOf(item: Case): Entry {
-  const { operation, age, target, applied, consultation, error } = item;
+export function toReportEntry(item: SweepItem): Entry {
+  const { operation, age, target, applied, providerReply, error } = item;
   const { id, externalId, type, status } = item.job;
   const verdict = item.verdict ?? { kind: "wait", reason: "not-reached", detail: "left to the next run" };
-  const sightings = item.looks.flat();
-  return { id, externalId, type, status, operation, age, verdict, applied, target, sightings, consultation, error };
+  const probes = item.probeGroups.flat();
+  return { id, externalId, type, status, operation, age, verdict, applied, target, probes, providerReply, error };
 }

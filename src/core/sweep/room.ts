@@ -1,10 +1,10 @@
 import type { Job } from "../domain/job.ts";
 import { Bulk, type Embodied, type Spill } from "./bulk.ts";
-import type { CaseBody } from "./item.ts";
+import type { SweepItemData } from "./item.ts";
 
 /** Holds what sweeps find; several may share it. */
 export interface Room {
-  readonly cases: Bulk<CaseBody>;
+  readonly cases: Bulk<SweepItemData>;
   readonly jobs: Bulk<Job>;
 }
 
@@ -24,7 +24,7 @@ export function roomIn(spill: Spill | null, missed: (error: unknown) => void = (
 }
 
 /** A job that was listed, to be looked at later. */
-export class ListedJob implements Embodied {
+export class CachedJob implements Embodied {
   place: number | null = null;
   readonly #bulk: Bulk<Job>;
 

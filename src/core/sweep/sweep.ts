@@ -2,22 +2,22 @@ import type { Calibration } from "../domain/evidence.ts";
 import { FUTURE_TOLERANCE, type Instant, type Job } from "../domain/job.ts";
 import { type Report, summarise } from "../domain/report.ts";
 import { JournalError } from "../ports/journal.ts";
-import { type Fault, type JobQuery, StorageConfigError } from "../ports/ports.ts";
-import { Bell } from "./bell.ts";
+import { type JobQuery, StorageConfigError, type UpstreamFailure } from "../ports/ports.ts";
+import { Signal } from "./bell.ts";
 import { SKEW_TOO_FAR, SKEW_WARNED, serverNow, skewWarning } from "./clock-skew.ts";
-import type { Run } from "./context.ts";
-import type { HeldOperation } from "./decide/brake.ts";
-import type { Case } from "./item.ts";
-import { revisitOf } from "./list/finished-jobs.ts";
-import { Deck } from "./probe-queue.ts";
+import type { SweepContext } from "./context.ts";
+import type { BlockedOperation } from "./decide/brake.ts";
+import type { SweepItem } from "./item.ts";
+import { finishedJobsQuery } from "./list/finished-jobs.ts";
+import { ProbeQueue } from "./probe-queue.ts";
 import { CaseEntries } from "./report/entries.ts";
-import type { ListedJob } from "./room.ts";
-import type { Listing, WorkedOff, workOff } from "./work-off.ts";
+import type { CachedJob } from "./room.ts";
+import type { ApplyResult, Listing, workOff } from "./work-off.ts";
 
 /** What a sweep comes to. `fault` is what cut its writing short: the report holds what was done before. */
 export interface SweepResult {
   readonly report: Report;
-  readonly fault: Fault | null;
+  readonly fault: UpstreamFailure | null;
 }
 
 /**
@@ -27,21 +27,21 @@ export interface SweepResult {
  * @throws UpstreamError when the listing could not be finished, StorageConfigError when the storage refuses our
  * credentials, JournalError when the journal cannot be written: then nothing was written.
  */
-export async function sweep(run: Run): Promise<SweepResult> {
+export async function sweep(run: SweepContext): Promise<SweepResult> {
   const startedAt = run.clock.now();
-  const deck = new Deck(run.random);
-  const bell = new Bell();
-  const cases: Case[] = [];
+  const deck = new ProbeQueue(run.random);
+  const bell = new Signal();
+  const cases: SweepItem[] = [];
   let probed = 0;
   let over = false;
-  let news: Case[] = [];
-  const probing = probeWhatComes(deck, run, (item) => {
+  let news: SweepItem[] = [];
+  const probing = startProbing(deck, run, (item) => {
     news.push(item);
     run.observer.probed(++probed);
-    bell.ring();
+    bell.notify();
   }).finally(() => {
     over = true;
-    bell.ring();
+    bell.notify();
   });
   // A fault of the listing is told first; without this, one of the probing would be told as unhandled meanwhile.
   probing.catch(() => undefined);
@@ -52,12 +52,17 @@ export async function sweep(run: Run): Promise<SweepResult> {
     deck.close();
   }
 
-  const takeNews = () => {
+  const takeProbed = () => {
     const taken = news;
     news = [];
     return taken;
   };
-  const worked = await actOn(cases, listing, { bell, isOver: () => over, news: takeNews, end: probing }, run);
+  const worked = await applyVerdicts(
+    cases,
+    listing,
+    { bell, isOver: () => over, takeCompleted: takeProbed, end: probing },
+    run,
+  );
   const { brake, calibration, fault } = worked;
   let { truncated } = worked;
   const refused = fault instanceof StorageConfigError || fault instanceof JournalError;
@@ -66,29 +71,29 @@ export async function sweep(run: Run): Promise<SweepResult> {
   truncated ||= cases.some((item) => {
     return item.kind === null || (cutOff && item.kind === "unknown" && item.verdict?.reason === "storage-unreachable");
   });
-  if (writes(run)) truncated = leaveUnapplied(cases, truncated);
+  if (writes(run)) truncated = markNotReached(cases, truncated);
   const entries = new CaseEntries(cases);
-  for (const entry of entries) await run.observer.settled(entry);
-  if (writes(run)) await keepVerdicts(cases, { ...listing, calibration, brake }, run);
-  const herds = cases.length === 0 ? [] : (await import("./report/incidents.ts")).herdsIn(cases);
-  const report = reportOf(run, { startedAt, truncated, brake, herds, entries });
+  for (const entry of entries) await run.observer.jobDone(entry);
+  if (writes(run)) await journalVerdicts(cases, { ...listing, calibration, brake }, run);
+  const incidents = cases.length === 0 ? [] : (await import("./report/incidents.ts")).groupIncidents(cases);
+  const report = reportOf(run, { startedAt, truncated, brake, incidents, entries });
   return { report, fault };
 }
 
 // Most runs find nothing, and are not made to load what looks at what was found, decides and acts: most of the core.
 
-async function probeWhatComes(deck: Deck, run: Run, probed: (item: Case) => void): Promise<void> {
-  if (!(await deck.isFed())) return;
+async function startProbing(deck: ProbeQueue, run: SweepContext, probed: (item: SweepItem) => void): Promise<void> {
+  if (!(await deck.waitForFirst())) return;
   const { probeAll } = await import("./probe/probe-outputs.ts");
   await probeAll(deck, run, probed);
 }
 
-async function actOn(
-  cases: Case[],
+async function applyVerdicts(
+  cases: SweepItem[],
   listing: Listing,
   probing: Parameters<typeof workOff>[2],
-  run: Run,
-): Promise<WorkedOff> {
+  run: SweepContext,
+): Promise<ApplyResult> {
   if (cases.length > 0 || listing.deliveries.length > 0) {
     const { workOff } = await import("./work-off.ts");
     return await workOff(cases, listing, probing, run);
@@ -97,17 +102,17 @@ async function actOn(
   return { truncated: listing.truncated, brake: [], calibration: null, fault: null };
 }
 
-async function list(cases: Case[], deck: Deck, run: Run): Promise<Listing> {
+async function list(cases: SweepItem[], deck: ProbeQueue, run: SweepContext): Promise<Listing> {
   const asked = run.clock.now();
   let now: Instant | null = null;
   let truncated = false;
   let toProbe = 0;
-  const deliveries: ListedJob[] = [];
+  const deliveries: CachedJob[] = [];
   const failedBefore = new Map<string, number>();
   for await (const page of pagesFrom(asked, run)) {
     now ??= serverNow(run);
     if (page.length > 0) {
-      const { takePage } = await import("./list/classify.ts");
+      const { classifyPage: takePage } = await import("./list/classify.ts");
       const found = takePage(page, run, now);
       for (const name of found.failedBefore) failedBefore.set(name, (failedBefore.get(name) ?? 0) + 1);
       deliveries.push(...found.deliveries);
@@ -115,7 +120,7 @@ async function list(cases: Case[], deck: Deck, run: Run): Promise<Listing> {
       const open = found.cases.filter(({ kind }) => kind === null);
       toProbe += open.length;
       run.observer.listed(toProbe);
-      if (run.limit === null) deck.put(open);
+      if (run.limit === null) deck.add(open);
     }
     if (run.limits.listing.aborted) {
       truncated = true;
@@ -123,7 +128,7 @@ async function list(cases: Case[], deck: Deck, run: Run): Promise<Listing> {
     }
   }
   if (run.limit !== null) truncated = takeOldest(run.limit, cases, deck) || truncated;
-  const skewed = Math.abs(run.store.skew() ?? 0) > SKEW_TOO_FAR;
+  const skewed = Math.abs(run.store.clockSkewMs() ?? 0) > SKEW_TOO_FAR;
   return { now: now ?? asked, skewed, truncated, deliveries, failedBefore };
 }
 
@@ -131,10 +136,10 @@ async function list(cases: Case[], deck: Deck, run: Run): Promise<Listing> {
  * The pages of the listing. The first answer tells the server's time: where ours was far off, the wrong jobs were asked
  * for, and the listing begins anew by the server's.
  */
-async function* pagesFrom(asked: Instant, run: Run): AsyncIterable<readonly Job[]> {
+async function* pagesFrom(asked: Instant, run: SweepContext): AsyncIterable<readonly Job[]> {
   let first = true;
   for await (const page of run.store.list(queryAt(asked, run), run.limits.reads)) {
-    const skew = run.store.skew() ?? 0;
+    const skew = run.store.clockSkewMs() ?? 0;
     if (first && Math.abs(skew) > SKEW_WARNED) {
       run.observer.warn(skewWarning(skew));
       yield* run.store.list(queryAt(serverNow(run), run), run.limits.reads);
@@ -145,7 +150,7 @@ async function* pagesFrom(asked: Instant, run: Run): AsyncIterable<readonly Job[
   }
 }
 
-function queryAt(now: Instant, run: Run): JobQuery {
+function queryAt(now: Instant, run: SweepContext): JobQuery {
   const horizons = [run.policy.thresholds, ...run.policy.operations.map(({ thresholds }) => thresholds)].map(
     ({ stuckAfter, failAfter }) => (run.policy.mode === "fail" ? failAfter : stuckAfter),
   );
@@ -154,7 +159,7 @@ function queryAt(now: Instant, run: Run): JobQuery {
     before: now - Math.min(...horizons),
     future: now + FUTURE_TOLERANCE,
     ...(run.named === null ? {} : { named: run.named }),
-    revisit: revisitOf(run, now),
+    revisit: finishedJobsQuery(run, now),
   };
 }
 
@@ -162,23 +167,23 @@ function queryAt(now: Instant, run: Run): JobQuery {
  * Keeps the `limit` oldest of those that can be worked on, and fills up with those that cannot, and last with those
  * that polling had failed: most of them are none when they were probed.
  */
-function takeOldest(limit: number, cases: Case[], deck: Deck): boolean {
-  const byAge = (a: Case, b: Case) => (b.age ?? 0) - (a.age ?? 0);
-  const rank = ({ late, kind }: Case) => (late ? 2 : kind === null ? 0 : 1);
+function takeOldest(limit: number, cases: SweepItem[], deck: ProbeQueue): boolean {
+  const byAge = (a: SweepItem, b: SweepItem) => (b.age ?? 0) - (a.age ?? 0);
+  const rank = ({ reopened, kind }: SweepItem) => (reopened ? 2 : kind === null ? 0 : 1);
   const taken = [...cases].sort((a, b) => rank(a) - rank(b) || byAge(a, b)).slice(0, limit);
-  const truncated = taken.length < cases.filter(({ late }) => !late).length;
+  const truncated = taken.length < cases.filter(({ reopened }) => !reopened).length;
   cases.splice(0, cases.length, ...taken);
-  deck.put(taken.filter(({ kind }) => kind === null));
+  deck.add(taken.filter(({ kind }) => kind === null));
   return truncated;
 }
 
-function writes(run: Run): boolean {
+function writes(run: SweepContext): boolean {
   return run.command !== "scan" && !run.dryRun;
 }
 
 /** Lets the journal have what was judged, and by what: other rules can be tried on it afterwards. */
-async function keepVerdicts(
-  cases: readonly Case[],
+async function journalVerdicts(
+  cases: readonly SweepItem[],
   {
     now,
     failedBefore,
@@ -186,20 +191,20 @@ async function keepVerdicts(
     brake,
   }: Pick<Listing, "now" | "failedBefore"> & {
     readonly calibration: Calibration | null;
-    readonly brake: readonly HeldOperation[];
+    readonly brake: readonly BlockedOperation[];
   },
-  run: Run,
+  run: SweepContext,
 ): Promise<void> {
   const { journal, signature, command, force } = run;
   if (journal === null || !cases.some(({ applied, error }) => applied || error !== null)) return;
-  const held = brake.map(({ operation }) => operation);
-  const { judgedOf } = await import("./report/verdict-records.ts");
-  const restsOn = { now, calibration, failedBefore: Object.fromEntries(failedBefore), held, force };
-  await journal.judged(restsOn, judgedOf(cases, now, calibration, run), { ...signature, command });
+  const blocked = brake.map(({ operation }) => operation);
+  const { toVerdictRecords: judgedOf } = await import("./report/verdict-records.ts");
+  const restsOn = { now, calibration, failedBefore: Object.fromEntries(failedBefore), blocked, force };
+  await journal.recordVerdicts(restsOn, judgedOf(cases, now, calibration, run), { ...signature, command });
 }
 
 /** What was planned and not come to is left to the next run, and says so. */
-function leaveUnapplied(cases: readonly Case[], truncated: boolean): boolean {
+function markNotReached(cases: readonly SweepItem[], truncated: boolean): boolean {
   let left = truncated;
   for (const item of cases) {
     const planned = item.kind === "recover" || item.kind === "fail";
@@ -211,13 +216,15 @@ function leaveUnapplied(cases: readonly Case[], truncated: boolean): boolean {
 }
 
 function reportOf(
-  run: Run,
+  run: SweepContext,
   {
     startedAt,
     brake,
     entries,
     ...rest
-  }: Pick<Report, "startedAt" | "truncated" | "herds" | "entries"> & { readonly brake: readonly HeldOperation[] },
+  }: Pick<Report, "startedAt" | "truncated" | "incidents" | "entries"> & {
+    readonly brake: readonly BlockedOperation[];
+  },
 ): Report {
   return {
     command: run.command,
@@ -234,7 +241,7 @@ function reportOf(
 }
 
 /** What was asked so far. */
-export function requestsOf({ store, probe, providers }: Run): Report["requests"] {
+export function requestsOf({ store, probe, providers }: SweepContext): Report["requests"] {
   const provider = [...providers.values()].reduce((sum, each) => sum + each.requests(), 0);
   return { airtable: store.requests(), storage: probe.requests(), provider };
 }

@@ -1,13 +1,13 @@
 import type { Calibration } from "../domain/evidence.ts";
 import type { Instant } from "../domain/job.ts";
-import { type Fault, isFault } from "../ports/ports.ts";
-import { failDue } from "./apply/fail.ts";
+import { isFault, type UpstreamFailure } from "../ports/ports.ts";
+import { failExpiredJobs } from "./apply/fail.ts";
 import { type Probing, recover } from "./apply/recover.ts";
 import { verifyDeliveries } from "./apply/verify-deliveries.ts";
-import type { Run } from "./context.ts";
-import type { HeldOperation } from "./decide/brake.ts";
-import type { Case } from "./item.ts";
-import type { ListedJob } from "./room.ts";
+import type { SweepContext } from "./context.ts";
+import type { BlockedOperation } from "./decide/brake.ts";
+import type { SweepItem } from "./item.ts";
+import type { CachedJob } from "./room.ts";
 
 /** What a complete listing found, beside the cases. */
 export interface Listing {
@@ -16,17 +16,17 @@ export interface Listing {
   readonly skewed: boolean;
   readonly truncated: boolean;
   /** Jobs that this tool completed in the last hour. */
-  readonly deliveries: readonly ListedJob[];
+  readonly deliveries: readonly CachedJob[];
   /** How many jobs of each operation polling has failed within `maxAge`. */
   readonly failedBefore: ReadonlyMap<string, number>;
 }
 
 /** What came of acting on the cases. `fault` is what cut it short. */
-export interface WorkedOff {
+export interface ApplyResult {
   readonly truncated: boolean;
-  readonly brake: readonly HeldOperation[];
+  readonly brake: readonly BlockedOperation[];
   readonly calibration: Calibration | null;
-  readonly fault: Fault | null;
+  readonly fault: UpstreamFailure | null;
 }
 
 /**
@@ -34,12 +34,12 @@ export interface WorkedOff {
  * the cases those of deliveries, and takes out jobs that polling failed and whose output has not turned up since.
  */
 export async function workOff(
-  cases: Case[],
+  cases: SweepItem[],
   listing: Listing,
   probing: Probing & { readonly end: Promise<void> },
-  run: Run,
-): Promise<WorkedOff> {
-  let fault: Fault | null = null;
+  run: SweepContext,
+): Promise<ApplyResult> {
+  let fault: UpstreamFailure | null = null;
   try {
     try {
       fault = await recover(cases, probing, run);
@@ -48,20 +48,20 @@ export async function workOff(
       dropUnchanged(cases);
     }
     if (run.command === "recover") cases.push(...(await verifyDeliveries(listing.deliveries, cases, run)));
-    const { held: brake, calibration, truncated } = await failDue(cases, listing, run);
+    const { held: brake, calibration, truncated } = await failExpiredJobs(cases, listing, run);
     return { truncated: listing.truncated || truncated, brake, calibration, fault };
   } catch (error) {
     if (isFault(error)) fault = error;
-    else if (!run.limits.begin.aborted && !run.limits.writes.aborted) throw error;
+    else if (!run.limits.start.aborted && !run.limits.writes.aborted) throw error;
     return { truncated: true, brake: [], calibration: null, fault };
   }
 }
 
 /** A job that polling failed is a case again only if its output has turned up; else it stays as it is, and unsaid. */
-function dropUnchanged(cases: Case[]): void {
-  const kept = cases.flatMap((item): readonly Case[] => {
+function dropUnchanged(cases: SweepItem[]): void {
+  const kept = cases.flatMap((item): readonly SweepItem[] => {
     const turnedUp = item.kind === "recover" || item.applied || item.error !== null;
-    return item.late && !turnedUp ? [] : [item];
+    return item.reopened && !turnedUp ? [] : [item];
   });
   cases.splice(0, cases.length, ...kept);
 }

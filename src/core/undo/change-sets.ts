@@ -10,7 +10,7 @@ interface PastJobOf {
 }
 
 /** One record of a write, as the journal tells it. */
-export interface PastWrite {
+export interface JournaledWrite {
   readonly at: Instant;
   readonly run: string;
   readonly role: "job" | "target";
@@ -23,48 +23,52 @@ export interface PastWrite {
   /** The run that it took back; null where it was a sweep's. */
   readonly undoes: string | null;
   /** Whether the base may have carried it out: it confirmed it, or was never heard to refuse it. */
-  readonly maybeDone: boolean;
+  readonly possiblyApplied: boolean;
   /** Whether the base said that it carried it out. */
   readonly confirmed: boolean;
 }
 
 /** A lost webhook that was sent again, to the application's own handler; not one that the handler refused. */
-export interface PastWebhook {
+export interface JournaledWebhook {
   readonly at: Instant;
   readonly run: string;
   readonly job: PastJobOf;
 }
 
 /** What one run wrote to one record, in its order. */
-export interface PastRecord {
+export interface RecordWrites {
   readonly table: string;
   readonly id: string;
-  readonly writes: readonly Pick<PastWrite, "fields">[];
+  readonly writes: readonly Pick<JournaledWrite, "fields">[];
 }
 
 /** What one run did about one target, or one job without any: it is put back together. */
-export interface PastDeed {
+export interface ChangeSet {
   readonly run: string;
   /** The job whose output was delivered or missed, and those that were closed after it. */
-  readonly jobs: readonly (PastRecord & { readonly externalId: string | null })[];
-  readonly targets: readonly PastRecord[];
+  readonly jobs: readonly (RecordWrites & { readonly externalId: string | null })[];
+  readonly targets: readonly RecordWrites[];
   /** Jobs that other runs closed since, on account of the file that was delivered here; each with the last such run. */
-  readonly resting: readonly { readonly id: string; readonly run: string }[];
+  readonly dependents: readonly { readonly id: string; readonly run: string }[];
 }
 
 /** What a run did, deed by deed; `job` (a record id or an external id) restricts it to what was done about that one. */
-export function deedsOf(writes: readonly PastWrite[], run: string, job: string | null): readonly PastDeed[] {
-  const own = writes.filter((write) => write.run === run && write.undoes === null && write.maybeDone);
-  const leaders = new Map<string, PastWrite[]>();
+export function buildChangeSets(
+  writes: readonly JournaledWrite[],
+  run: string,
+  job: string | null,
+): readonly ChangeSet[] {
+  const own = writes.filter((write) => write.run === run && write.undoes === null && write.possiblyApplied);
+  const leaders = new Map<string, JournaledWrite[]>();
   for (const write of own) {
-    const leader = leaderOf(write);
+    const leader = owningJob(write);
     leaders.set(leader, [...(leaders.get(leader) ?? []), write]);
   }
-  const closed = closedAfter(writes, run);
-  const isMeant = ({ id, externalId }: PastWrite["job"]) => job === null || id === job || externalId === job;
-  return [...leaders].flatMap(([leader, all]): readonly PastDeed[] => {
+  const closed = findDependents(writes, run);
+  const isMeant = ({ id, externalId }: JournaledWrite["job"]) => job === null || id === job || externalId === job;
+  return [...leaders].flatMap(([leader, all]): readonly ChangeSet[] => {
     if (!all.some((write) => isMeant(write.job))) return [];
-    const records = (role: PastWrite["role"]) => {
+    const records = (role: JournaledWrite["role"]) => {
       const ids = [...new Set(all.filter((write) => write.role === role).map(({ record }) => record))];
       return ids.flatMap((id) => {
         const mine = all.filter((write) => write.role === role && write.record === id);
@@ -80,35 +84,38 @@ export function deedsOf(writes: readonly PastWrite[], run: string, job: string |
     if (jobs.length === 0 && target !== undefined && write !== undefined) {
       jobs.push({ table: "", id: write.job.id, writes: [], externalId: write.job.externalId });
     }
-    const resting = [...(closed.get(leader) ?? [])].map(([id, by]) => ({ id, run: by }));
-    return [{ run, jobs, targets, resting }];
+    const dependents = [...(closed.get(leader) ?? [])].map(([id, by]) => ({ id, run: by }));
+    return [{ run, jobs, targets, dependents }];
   });
 }
 
 /** By the newer job: those that other runs closed after it, unless that was taken back, each with the run. */
-function closedAfter(writes: readonly PastWrite[], run: string): ReadonlyMap<string, ReadonlyMap<string, string>> {
+function findDependents(
+  writes: readonly JournaledWrite[],
+  run: string,
+): ReadonlyMap<string, ReadonlyMap<string, string>> {
   const closed = new Map<string, Map<string, string>>();
   for (const write of writes) {
-    if (write.role !== "job" || !write.maybeDone || write.run === run) continue;
+    if (write.role !== "job" || !write.possiblyApplied || write.run === run) continue;
     if (write.undoes !== null) {
       for (const jobs of closed.values()) if (jobs.get(write.record) === write.undoes) jobs.delete(write.record);
       continue;
     }
-    const leader = leaderOf(write);
+    const leader = owningJob(write);
     if (leader !== write.record) closed.set(leader, (closed.get(leader) ?? new Map()).set(write.record, write.run));
   }
   return closed;
 }
 
 /** A job that was closed after a newer one goes with it: its completion rests on the same delivery. */
-function leaderOf({ job, reason, detail }: PastWrite): string {
+function owningJob({ job, reason, detail }: JournaledWrite): string {
   return (reason === "superseded" ? /^by (\S+)$/.exec(detail)?.[1] : undefined) ?? job.id;
 }
 
 /** The last run that wrote on account of a job, and was none that took something back. */
-export function lastRunOf(writes: readonly PastWrite[], job: string): string | null {
-  const last = writes.findLast(({ job: { id, externalId }, undoes, maybeDone }) => {
-    return (id === job || externalId === job) && undoes === null && maybeDone;
+export function lastRunOf(writes: readonly JournaledWrite[], job: string): string | null {
+  const last = writes.findLast(({ job: { id, externalId }, undoes, possiblyApplied }) => {
+    return (id === job || externalId === job) && undoes === null && possiblyApplied;
   });
   return last?.run ?? null;
 }
@@ -125,7 +132,7 @@ export type FieldNow =
  */
 export function fieldNow(
   name: string,
-  { writes }: Pick<PastRecord, "writes">,
+  { writes }: Pick<RecordWrites, "writes">,
   isNow: (cell: JournalCell) => boolean,
 ): FieldNow {
   const changes = writes.flatMap(({ fields }) => fields[name] ?? []);
@@ -142,7 +149,7 @@ export function fieldNow(
 }
 
 /** The names of the fields that a run wrote. */
-export function fieldNames({ writes }: Pick<PastRecord, "writes">): readonly string[] {
+export function fieldNames({ writes }: Pick<RecordWrites, "writes">): readonly string[] {
   return [...new Set(writes.flatMap(({ fields }) => Object.keys(fields)))];
 }
 

@@ -9,11 +9,11 @@ import type {
   TargetRecord,
   TargetUpdate,
 } from "../ports/ports.ts";
-import { cellOf, fileOf } from "../sweep/apply/journaled-writes.ts";
-import { fieldNames, fieldNow, isFiles, isSameCell, type PastRecord } from "./change-sets.ts";
+import { fileOf, readCell } from "../sweep/apply/journaled-writes.ts";
+import { fieldNames, fieldNow, isFiles, isSameCell, type RecordWrites } from "./change-sets.ts";
 
 /** How a record stands towards what a run wrote to it, and what putting it back takes. */
-export type Standing<Update> =
+export type RestorePlan<Update> =
   | {
       readonly kind: "restore";
       readonly update: Update;
@@ -30,17 +30,17 @@ const REDACTED = "[redacted]";
  * all of them, or nothing of it.
  */
 export function jobRestored(
-  past: PastRecord,
+  past: RecordWrites,
   now: Job | undefined,
   { run, redact, at, by }: { run: string; redact: (text: string) => string; at: Instant; by: Signature },
-): Standing<JobUpdate> {
+): RestorePlan<JobUpdate> {
   const names = fieldNames(past);
   if (now === undefined) return { kind: "not-ours-any-more", detail: "the job is gone" };
   if (names.length === 0) return { kind: "as-it-was", detail: "only its notes were written" };
   const cells: Readonly<Record<string, JournalCell>> = {
-    status: cellOf(now.status),
-    responsePayload: cellOf(redact(now.responsePayload)),
-    error: cellOf(redact(now.error ?? "")),
+    status: readCell(now.status),
+    responsePayload: readCell(redact(now.responsePayload)),
+    error: readCell(redact(now.error ?? "")),
   };
   const found = names.map((name) => ({
     name,
@@ -84,16 +84,16 @@ function isBefore(change: Change | undefined, now: JournalCell): boolean {
 
 /** A target is put back where each of its fields is as the run wrote it, or as it was before. */
 export function targetRestored(
-  past: PastRecord,
+  past: RecordWrites,
   now: TargetRecord | undefined,
   redact: (text: string) => string,
-): Standing<TargetUpdate> {
+): RestorePlan<TargetUpdate> {
   if (now === undefined) return { kind: "not-ours-any-more", detail: "the record is gone" };
   const fields: Record<string, Change> = {};
   const values: Record<string, CellValue> = {};
   for (const name of fieldNames(past)) {
     const held = now.attachments[name] ?? [];
-    const cell = isAttachment(name, past) ? held.map(fileOf) : redactedCell(cellOf(now.cells[name]), redact);
+    const cell = isAttachment(name, past) ? held.map(fileOf) : redactedCell(readCell(now.cells[name]), redact);
     const field = fieldNow(name, past, (each) => isSameCell(each, cell));
     if (field.kind === "as-before") continue;
     if (field.kind === "changed") return { kind: "not-ours-any-more", detail: `${name} was written since` };
@@ -118,14 +118,14 @@ export function targetRestored(
 }
 
 /** What of targets has to be read to tell how they stand. */
-export function targetFields(pasts: readonly PastRecord[]): TargetFields {
+export function targetFields(pasts: readonly RecordWrites[]): TargetFields {
   const names = (wanted: boolean) => [
     ...new Set(pasts.flatMap((past) => fieldNames(past).filter((name) => isAttachment(name, past) === wanted))),
   ];
   return { attachments: names(true), cells: names(false) };
 }
 
-function isAttachment(name: string, { writes }: Pick<PastRecord, "writes">): boolean {
+function isAttachment(name: string, { writes }: Pick<RecordWrites, "writes">): boolean {
   return writes.some(({ fields }) => fields[name] !== undefined && isFiles(fields[name].after));
 }
 

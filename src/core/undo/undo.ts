@@ -1,20 +1,20 @@
 import type { Instant, Job } from "../domain/job.ts";
-import type { Announced, Change } from "../ports/journal.ts";
+import type { Change, PendingWrite } from "../ports/journal.ts";
 import {
-  type Fault,
   isFault,
   type JobUpdate,
   type TargetRecord,
   type TargetUpdate,
+  type UpstreamFailure,
   type WriteResult,
 } from "../ports/ports.ts";
-import { batches, CHUNK, groupBy } from "../sweep/apply/batches.ts";
-import { journaled } from "../sweep/apply/journaled-writes.ts";
-import { FRESH_FOR } from "../sweep/apply/write-recoveries.ts";
+import { batches, groupBy, READ_BATCH } from "../sweep/apply/batches.ts";
+import { withJournal } from "../sweep/apply/journaled-writes.ts";
+import { MAX_READ_AGE_MS } from "../sweep/apply/write-recoveries.ts";
 import { serverNow } from "../sweep/clock-skew.ts";
-import type { Run } from "../sweep/context.ts";
-import type { PastDeed, PastRecord } from "./change-sets.ts";
-import { jobRestored, type Standing, targetFields, targetRestored } from "./restore.ts";
+import type { SweepContext } from "../sweep/context.ts";
+import type { ChangeSet, RecordWrites } from "./change-sets.ts";
+import { jobRestored, type RestorePlan, targetFields, targetRestored } from "./restore.ts";
 
 /** How often a portion is read and written when answers are lost; what became of the last try is read as well. */
 const ROUNDS = 4;
@@ -37,7 +37,7 @@ export interface Undone {
 
 /** All that an undo is given. */
 export type UndoRun = Pick<
-  Run,
+  SweepContext,
   "store" | "clock" | "random" | "limits" | "signature" | "dryRun" | "completedStatus" | "journal"
 > & {
   /** As texts were redacted for the journal, with which they are compared. */
@@ -50,15 +50,15 @@ export type UndoRun = Pick<
  * answer is read again. `fault` is what cut it short; what was not come to by then is told as such.
  */
 export async function undo(
-  deeds: readonly PastDeed[],
+  deeds: readonly ChangeSet[],
   run: UndoRun,
-): Promise<{ readonly records: readonly Undone[]; readonly fault: Fault | null }> {
-  const told: Told = { outcomes: new Map(), sent: new Map() };
-  let fault: Fault | null = null;
+): Promise<{ readonly records: readonly Undone[]; readonly fault: UpstreamFailure | null }> {
+  const told: UndoProgress = { outcomes: new Map(), sent: new Map() };
+  let fault: UpstreamFailure | null = null;
   try {
-    for (let start = 0; start < deeds.length; start += CHUNK) {
-      if (run.limits.begin.aborted) break;
-      await undoPortion(deeds.slice(start, start + CHUNK), told, run);
+    for (let start = 0; start < deeds.length; start += READ_BATCH) {
+      if (run.limits.start.aborted) break;
+      await undoPortion(deeds.slice(start, start + READ_BATCH), told, run);
     }
   } catch (error) {
     if (isFault(error)) fault = error;
@@ -70,37 +70,37 @@ export async function undo(
 }
 
 /** What is known by now: what became of records, and what was sent to put them back. */
-interface Told {
+interface UndoProgress {
   readonly outcomes: Map<string, Undone>;
-  readonly sent: Map<string, Standing<unknown>>;
+  readonly sent: Map<string, RestorePlan<unknown>>;
 }
 
 interface Item {
   readonly role: "job" | "target";
-  readonly deed: PastDeed;
-  readonly past: PastRecord;
+  readonly deed: ChangeSet;
+  readonly past: RecordWrites;
 }
 
 /** A record right after it was read. */
-interface JobNow extends Item {
+interface CurrentJob extends Item {
   readonly now: Job | undefined;
-  readonly standing: Standing<JobUpdate>;
+  readonly standing: RestorePlan<JobUpdate>;
 }
 
-interface TargetNow extends Item {
-  readonly standing: Standing<TargetUpdate>;
+interface CurrentTarget extends Item {
+  readonly standing: RestorePlan<TargetUpdate>;
 }
 
-interface DeedNow {
-  readonly deed: PastDeed;
-  readonly jobs: readonly JobNow[];
-  readonly targets: readonly TargetNow[];
+interface CurrentChangeSet {
+  readonly deed: ChangeSet;
+  readonly jobs: readonly CurrentJob[];
+  readonly targets: readonly CurrentTarget[];
   /** One that stands completed, and would be left without a file. */
-  readonly resting: PastDeed["resting"][number] | null;
+  readonly resting: ChangeSet["dependents"][number] | null;
 }
 
 /** The records that a deed is told by. A job that it only looks at is none of them. */
-function itemsOf(deed: PastDeed): readonly Item[] {
+function itemsOf(deed: ChangeSet): readonly Item[] {
   const jobs = deed.jobs.filter(({ writes }) => writes.length > 0);
   return [
     ...jobs.map((past): Item => ({ role: "job", deed, past })),
@@ -108,7 +108,7 @@ function itemsOf(deed: PastDeed): readonly Item[] {
   ];
 }
 
-async function undoPortion(portion: readonly PastDeed[], told: Told, run: UndoRun): Promise<void> {
+async function undoPortion(portion: readonly ChangeSet[], told: UndoProgress, run: UndoRun): Promise<void> {
   let pending = portion;
   let size = Number.POSITIVE_INFINITY;
   for (let round = 1; pending.length > 0; round += 1) {
@@ -116,23 +116,23 @@ async function undoPortion(portion: readonly PastDeed[], told: Told, run: UndoRu
     const { found, readAt } = await readDeeds(pending, run);
     for (const each of found) settle(each, told, run);
     if (run.dryRun || round > ROUNDS) return;
-    const send = async <T extends JobNow | TargetNow>(
+    const send = async <T extends CurrentJob | CurrentTarget>(
       items: readonly T[],
       write: (batch: readonly T[]) => Promise<readonly WriteResult[]>,
     ) => {
       for (const batch of batches(items, ({ past }) => past.id).flatMap((each) => inParts(each, size))) {
-        if (run.clock.now() - readAt > FRESH_FOR) return;
+        if (run.clock.now() - readAt > MAX_READ_AGE_MS) return;
         for (const item of batch) told.sent.set(keyOf(item), item.standing);
         const results = await write(batch);
         for (const [n, item] of batch.entries()) tellResult(told, item, results[n]);
-        if (results.some(({ kind }) => kind === "held-up")) size = 1;
+        if (results.some(({ kind }) => kind === "batch-rejected")) size = 1;
       }
     };
     await send(
       found.flatMap(({ jobs }) => jobs.filter((item) => isOpen(item, told))),
       (batch) => writeJobs(batch, run),
     );
-    const ready = found.filter((each) => jobsAreBack(each, told));
+    const ready = found.filter((each) => jobsRestored(each, told));
     const targets = ready.flatMap((each) => each.targets.filter((item) => isOpen(item, told)));
     for (const [table, group] of groupBy(targets, ({ past }) => past.table)) {
       await send(group, (batch) => writeTargets(table, batch, run));
@@ -144,10 +144,10 @@ async function undoPortion(portion: readonly PastDeed[], told: Told, run: UndoRu
 }
 
 async function readDeeds(
-  deeds: readonly PastDeed[],
+  deeds: readonly ChangeSet[],
   run: UndoRun,
-): Promise<{ readonly found: readonly DeedNow[]; readonly readAt: Instant }> {
-  const jobIds = [...new Set(deeds.flatMap(({ jobs, resting }) => [...jobs, ...resting].map(({ id }) => id)))];
+): Promise<{ readonly found: readonly CurrentChangeSet[]; readonly readAt: Instant }> {
+  const jobIds = [...new Set(deeds.flatMap(({ jobs, dependents }) => [...jobs, ...dependents].map(({ id }) => id)))];
   const jobs = new Map<string, Job>();
   const readAt = run.clock.now();
   for (const fifty of portionsOf(jobIds)) {
@@ -162,25 +162,25 @@ async function readDeeds(
     }
   }
   const line = { at: serverNow(run), by: run.signature, redact: run.redact };
-  const found = deeds.map((deed): DeedNow => {
+  const found = deeds.map((deed): CurrentChangeSet => {
     return {
       deed,
-      jobs: deed.jobs.map((past): JobNow => {
+      jobs: deed.jobs.map((past): CurrentJob => {
         const now = jobs.get(past.id);
         return { role: "job", deed, past, now, standing: jobRestored(past, now, { run: deed.run, ...line }) };
       }),
-      targets: deed.targets.map((past): TargetNow => {
+      targets: deed.targets.map((past): CurrentTarget => {
         const standing = targetRestored(past, targets.get(`${past.table} ${past.id}`), run.redact);
         return { role: "target", deed, past, standing };
       }),
-      resting: deed.resting.find(({ id }) => jobs.get(id)?.status === run.completedStatus) ?? null,
+      resting: deed.dependents.find(({ id }) => jobs.get(id)?.status === run.completedStatus) ?? null,
     };
   });
   return { found, readAt };
 }
 
 /** Tells what reading alone has settled. What is to be put back stays open, but in a dry run. */
-function settle({ jobs, targets, resting }: DeedNow, told: Told, run: UndoRun): void {
+function settle({ jobs, targets, resting }: CurrentChangeSet, told: UndoProgress, run: UndoRun): void {
   const lost = targets.find(({ standing }) => standing.kind === "cannot");
   if (lost === undefined && resting !== null && targets.some(({ standing }) => standing.kind === "restore")) {
     const detail = `${resting.id} stands completed and rests on this file: take run ${resting.run} back first`;
@@ -207,7 +207,7 @@ function settle({ jobs, targets, resting }: DeedNow, told: Told, run: UndoRun): 
   }
 }
 
-function tellStanding(told: Told, item: JobNow | TargetNow, run: UndoRun): void {
+function tellStanding(told: UndoProgress, item: CurrentJob | CurrentTarget, run: UndoRun): void {
   const { standing } = item;
   const sent = told.sent.get(keyOf(item));
   if (standing.kind === "restore") {
@@ -218,15 +218,15 @@ function tellStanding(told: Told, item: JobNow | TargetNow, run: UndoRun): void 
   } else tell(told, item, { outcome: standing.kind, detail: standing.detail });
 }
 
-function tellResult(told: Told, item: JobNow | TargetNow, result: WriteResult | undefined): void {
+function tellResult(told: UndoProgress, item: CurrentJob | CurrentTarget, result: WriteResult | undefined): void {
   if (result?.kind === "confirmed" && item.standing.kind === "restore") {
     tell(told, item, { ...item.standing, outcome: "restored" });
   } else if (result?.kind === "refused") tell(told, item, { outcome: "cannot", detail: result.error });
-  else if (result?.kind === "gone") tell(told, item, { outcome: "not-ours-any-more", detail: "the record is gone" });
+  else if (result?.kind === "deleted") tell(told, item, { outcome: "not-ours-any-more", detail: "the record is gone" });
 }
 
 function tell(
-  { outcomes }: Told,
+  { outcomes }: UndoProgress,
   item: Item,
   { outcome, detail, fields = {} }: { outcome: UndoOutcome; detail: string; fields?: Undone["fields"] },
 ): void {
@@ -236,7 +236,7 @@ function tell(
   outcomes.set(keyOf(item), { role, table: past.table, id: past.id, job, outcome, detail, fields });
 }
 
-function unsettled(item: Item, { outcomes, sent }: Told): Pick<Undone, "outcome" | "detail"> {
+function unsettled(item: Item, { outcomes, sent }: UndoProgress): Pick<Undone, "outcome" | "detail"> {
   if (sent.has(keyOf(item)))
     return { outcome: "cannot", detail: "it was written, and the base did not say that it took it" };
   const job = item.deed.jobs.find((past) => outcomes.get(keyOf({ ...item, role: "job", past }))?.outcome === "cannot");
@@ -244,32 +244,39 @@ function unsettled(item: Item, { outcomes, sent }: Told): Pick<Undone, "outcome"
 }
 
 /** Whether a record is to be written, and nothing is told of it yet. */
-function isOpen(item: JobNow | TargetNow, { outcomes }: Told): boolean {
+function isOpen(item: CurrentJob | CurrentTarget, { outcomes }: UndoProgress): boolean {
   return item.standing.kind === "restore" && !outcomes.has(keyOf(item));
 }
 
 /** Whether the jobs of a deed are all put back that were to be: only then its targets may be. */
-function jobsAreBack({ jobs }: DeedNow, { outcomes }: Told): boolean {
+function jobsRestored({ jobs }: CurrentChangeSet, { outcomes }: UndoProgress): boolean {
   return jobs.every((item) => item.standing.kind !== "restore" || outcomes.get(keyOf(item))?.outcome === "restored");
 }
 
-async function writeJobs(batch: readonly JobNow[], run: UndoRun): Promise<readonly WriteResult[]> {
+async function writeJobs(batch: readonly CurrentJob[], run: UndoRun): Promise<readonly WriteResult[]> {
   const updates = batch.flatMap(({ standing }) => (standing.kind === "restore" ? [standing.update] : []));
   const announced = () => batch.map((item) => announcedOf(item, null));
-  return await journaled(announced, () => run.store.updateJobs(updates, run.limits.writes), {
+  return await withJournal(announced, () => run.store.updateJobs(updates, run.limits.writes), {
     ...run,
     command: "undo",
   });
 }
 
-async function writeTargets(table: string, batch: readonly TargetNow[], run: UndoRun): Promise<readonly WriteResult[]> {
+async function writeTargets(
+  table: string,
+  batch: readonly CurrentTarget[],
+  run: UndoRun,
+): Promise<readonly WriteResult[]> {
   const updates = batch.flatMap(({ standing }) => (standing.kind === "restore" ? [standing.update] : []));
   const announced = () => batch.map((item) => announcedOf(item, { table, id: item.past.id }));
   const send = () => run.store.updateTargets(table, updates, run.limits.writes);
-  return await journaled(announced, send, { ...run, command: "undo" });
+  return await withJournal(announced, send, { ...run, command: "undo" });
 }
 
-function announcedOf({ deed, past, standing }: JobNow | TargetNow, target: Announced["target"]): Announced {
+function announcedOf(
+  { deed, past, standing }: CurrentJob | CurrentTarget,
+  target: PendingWrite["target"],
+): PendingWrite {
   const job = deed.jobs.find(({ id }) => id === past.id) ?? deed.jobs[0];
   const update = standing.kind === "restore" ? standing.update : null;
   return {
@@ -279,7 +286,7 @@ function announcedOf({ deed, past, standing }: JobNow | TargetNow, target: Annou
     note: update !== null && "notes" in update ? (update.notes?.split("\n").at(-1) ?? null) : null,
     reason: "undone",
     detail: standing.detail,
-    evidence: { sightings: [], provider: null, calibration: null },
+    evidence: { probes: [], provider: null, calibration: null },
     undoes: deed.run,
   };
 }
@@ -294,5 +301,7 @@ function inParts<T>(items: readonly T[], size: number): readonly (readonly T[])[
 
 /** As many records as are read in one request. */
 function portionsOf(ids: readonly string[]): readonly (readonly string[])[] {
-  return Array.from({ length: Math.ceil(ids.length / CHUNK) }, (_, n) => ids.slice(n * CHUNK, (n + 1) * CHUNK));
+  return Array.from({ length: Math.ceil(ids.length / READ_BATCH) }, (_, n) =>
+    ids.slice(n * READ_BATCH, (n + 1) * READ_BATCH),
+  );
 }

@@ -1,5 +1,5 @@
 /** An answer that is an error, in Airtable's shapes. */
-export class Refused extends Error {
+export class ApiError extends Error {
   readonly status: number;
   readonly body: unknown;
   constructor(status: number, type: string, message: string) {
@@ -11,6 +11,6 @@ export class Refused extends Error {
 }
 
 /** A 422, which is what most mistakes are answered with. */
-export function invalid(type: string, message: string): Refused {
-  return new Refused(422, type, message);
+export function invalid(type: string, message: string): ApiError {
+  return new ApiError(422, type, message);
 }

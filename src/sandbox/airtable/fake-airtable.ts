@@ -1,5 +1,5 @@
 import { decoded, type Reply, type Request } from "../http.ts";
-import { Refused } from "./api-error.ts";
+import { ApiError } from "./api-error.ts";
 import type { Json } from "./cells.ts";
 import { createIterators } from "./list-cursors.ts";
 import { list } from "./listing.ts";
@@ -11,9 +11,9 @@ import {
   updateOf,
   updatesOf,
 } from "./parameters.ts";
-import { type Access, bases, demand, FULL_ACCESS, forbidden, identity } from "./permissions.ts";
-import { AIRTABLE_LIMIT, createGate, type RateLimit } from "./rate-limit.ts";
-import { type ShownRecord, shown } from "./render-record.ts";
+import { type Access, bases, FULL_ACCESS, forbidden, identity, requireScope } from "./permissions.ts";
+import { AIRTABLE_LIMIT, createRateLimiter, type RateLimit } from "./rate-limit.ts";
+import { renderRecord, type ShownRecord } from "./render-record.ts";
 import type { BaseSchema, TableSchema } from "./schema.ts";
 import { type PendingAttachment, type Snapshot, type StoredRecord, Tables } from "./tables.ts";
 
@@ -30,7 +30,7 @@ export interface BaseOptions {
 }
 
 /** A base that behaves as Airtable's API does, as far as this tool asks it. What it does not know, it refuses. */
-export interface Base {
+export interface FakeAirtable {
   /** `now` in milliseconds since 1970. */
   handle(request: Request, now: number): Reply;
   /** Requests so far, refused ones included. */
@@ -57,10 +57,10 @@ export interface Base {
 const LONGEST_URL = 16_000;
 
 /** A base in memory. */
-export function createBase(options: BaseOptions): Base {
+export function createBase(options: BaseOptions): FakeAirtable {
   const { schema, baseId, token, random, limit = AIRTABLE_LIMIT, access = FULL_ACCESS } = options;
   const tables = new Tables(schema, random);
-  const open = limit === null ? () => true : createGate(limit);
+  const open = limit === null ? () => true : createRateLimiter(limit);
   const iterators = createIterators();
   let count = 0;
 
@@ -70,7 +70,7 @@ export function createBase(options: BaseOptions): Base {
       if (!open(now)) return replyOf(429, RATE_LIMITED, now);
       return replyOf(200, answer(request, now), now);
     } catch (error) {
-      if (error instanceof Refused) return replyOf(error.status, error.body, now);
+      if (error instanceof ApiError) return replyOf(error.status, error.body, now);
       throw error;
     }
   }
@@ -78,13 +78,13 @@ export function createBase(options: BaseOptions): Base {
   function answer(request: Request, now: number): unknown {
     const { path, query, headers } = request;
     if (headers.authorization !== `Bearer ${token}`) {
-      throw new Refused(401, "AUTHENTICATION_REQUIRED", "Authentication required");
+      throw new ApiError(401, "AUTHENTICATION_REQUIRED", "Authentication required");
     }
-    if (path.length + lengthOf(query) > LONGEST_URL) throw new Refused(414, "REQUEST_URI_TOO_LONG", "URL too long");
+    if (path.length + lengthOf(query) > LONGEST_URL) throw new ApiError(414, "REQUEST_URI_TOO_LONG", "URL too long");
     const [version, base, ...rest] = path.split("/").slice(1).map(decoded);
     if (version !== "v0" || rest.includes(null)) throw new UnknownPath();
     if (base === "meta" && request.method === "GET") return ofMeta(rest.join("/"), query);
-    demand(request.method === "PATCH" ? "data.records:write" : "data.records:read", access);
+    requireScope(request.method === "PATCH" ? "data.records:write" : "data.records:read", access);
     const [name, id, ...more] = rest;
     const table = base === baseId ? tables.find(name ?? "") : null;
     if (table === null) throw forbidden();
@@ -95,7 +95,7 @@ export function createBase(options: BaseOptions): Base {
   function ofMeta(what: string, query: URLSearchParams): unknown {
     refuseQuery(query);
     if (what === "whoami") return identity(access);
-    demand("schema.bases:read", access);
+    requireScope("schema.bases:read", access);
     if (what === "bases") return bases(baseId, access);
     if (what === `bases/${baseId}/tables`) return schema;
     throw forbidden();
@@ -123,7 +123,7 @@ export function createBase(options: BaseOptions): Base {
   function read(id: string): ShownRecord {
     for (const table of schema.tables) {
       const record = tables.of(table).get(id);
-      if (record !== undefined) return shown(table, record);
+      if (record !== undefined) return renderRecord(table, record);
     }
     throw noRecord(id);
   }
@@ -131,7 +131,7 @@ export function createBase(options: BaseOptions): Base {
   /** Everything is checked before anything is written. */
   function update(table: TableSchema, updates: readonly Update[]): readonly ShownRecord[] {
     const writes = updates.map(({ id, fields }) => tables.prepared(table, id, fields));
-    return writes.map((write) => shown(table, write()));
+    return writes.map((write) => renderRecord(table, write()));
   }
 
   function tableOf(name: string): TableSchema {
@@ -166,7 +166,7 @@ export function createBase(options: BaseOptions): Base {
 }
 
 /** Nothing that the sandbox knows. The bare word is one of Airtable's two shapes of a 404. */
-class UnknownPath extends Refused {
+class UnknownPath extends ApiError {
   override readonly body = { error: "NOT_FOUND" };
   constructor() {
     super(404, "NOT_FOUND", "Not found");
@@ -174,8 +174,8 @@ class UnknownPath extends Refused {
 }
 
 /** Of one record; in a batch a missing one is a 422. */
-function noRecord(id: string): Refused {
-  return new Refused(404, "MODEL_ID_NOT_FOUND", `no record ${id}`);
+function noRecord(id: string): ApiError {
+  return new ApiError(404, "MODEL_ID_NOT_FOUND", `no record ${id}`);
 }
 
 const RATE_LIMITED = {

@@ -1,5 +1,5 @@
 /** What a cell, or a part of a formula, can hold. */
-export type Value = string | number | boolean | Date | null | Wrong | readonly Value[];
+export type Value = string | number | boolean | Date | null | FormulaErrorValue | readonly Value[];
 
 /** A record as formulas see it. Blank cells are absent or null. */
 export interface FormulaRecord {
@@ -18,9 +18,9 @@ export class FormulaError extends Error {
 }
 
 /** Airtable's `#ERROR!`: it travels up through whatever uses it. */
-export class Wrong {}
+export class FormulaErrorValue {}
 
-export const WRONG = new Wrong();
+export const FORMULA_ERROR = new FormulaErrorValue();
 
 export function isTrue(value: Value): boolean {
   if (value === null || value === "" || value === 0 || value === false) return false;
@@ -29,30 +29,30 @@ export function isTrue(value: Value): boolean {
 
 /** As text; lists as their items with commas between them. */
 export function joined(value: Value): string {
-  if (value === null || value instanceof Wrong) return "";
+  if (value === null || value instanceof FormulaErrorValue) return "";
   if (value instanceof Date) return value.toISOString();
   return Array.isArray(value) ? value.map(joined).join(", ") : String(value);
 }
 
-export function numberOf(value: Value): number | Wrong {
+export function numberOf(value: Value): number | FormulaErrorValue {
   if (value === null || value === "") return 0;
-  if (value instanceof Wrong) return value;
+  if (value instanceof FormulaErrorValue) return value;
   if (value instanceof Date) return value.getTime();
   const number = typeof value === "string" || Array.isArray(value) ? Number(joined(value)) : Number(value);
-  return Number.isNaN(number) ? WRONG : number;
+  return Number.isNaN(number) ? FORMULA_ERROR : number;
 }
 
-export function dateOf(value: Value): Date | Wrong {
-  if (value instanceof Date || value instanceof Wrong) return value;
+export function dateOf(value: Value): Date | FormulaErrorValue {
+  if (value instanceof Date || value instanceof FormulaErrorValue) return value;
   const at = Date.parse(joined(value));
-  return Number.isNaN(at) ? WRONG : new Date(at);
+  return Number.isNaN(at) ? FORMULA_ERROR : new Date(at);
 }
 
 /** Below, at or above 0. A blank equals the empty text, and 0 where the other side is a number. */
 export function compare(left: Value, right: Value): number {
   if (typeof left === "number" || typeof right === "number" || left instanceof Date || right instanceof Date) {
     const [a, b] = [numberOf(left instanceof Date ? left.getTime() : left), numberOf(right)];
-    return a instanceof Wrong || b instanceof Wrong ? Number.NaN : a - b;
+    return a instanceof FormulaErrorValue || b instanceof FormulaErrorValue ? Number.NaN : a - b;
   }
   if (typeof left === "boolean" || typeof right === "boolean") return Number(isTrue(left)) - Number(isTrue(right));
   const [a, b] = [joined(left), joined(right)];

@@ -1,12 +1,12 @@
 import {
   compare,
   FormulaError,
+  FormulaErrorValue,
   type FormulaRecord,
   isTrue,
   joined,
   numberOf,
   type Value,
-  Wrong,
 } from "./formula-values.ts";
 import { FUNCTIONS } from "./functions.ts";
 import { type Expression, parseFormula } from "./parse-formula.ts";
@@ -25,7 +25,7 @@ export function compile(text: string, fieldNames: ReadonlySet<string>): (record:
   const evaluate = compiled(parseFormula(text), fieldNames);
   return (record) => {
     const value = evaluate(record);
-    return !(value instanceof Wrong) && isTrue(value);
+    return !(value instanceof FormulaErrorValue) && isTrue(value);
   };
 }
 
@@ -44,7 +44,7 @@ function compiled(expression: Expression, names: ReadonlySet<string>): Evaluate 
       const operand = compiled(expression.operand, names);
       return (record) => {
         const value = numberOf(operand(record));
-        return value instanceof Wrong ? value : -value;
+        return value instanceof FormulaErrorValue ? value : -value;
       };
     }
     case "binary": {
@@ -71,11 +71,11 @@ function compiled(expression: Expression, names: ReadonlySet<string>): Evaluate 
 
 function operator(name: string): (left: Value, right: Value) => Value {
   const both = (apply: (left: Value, right: Value) => Value) => (left: Value, right: Value) =>
-    left instanceof Wrong ? left : right instanceof Wrong ? right : apply(left, right);
+    left instanceof FormulaErrorValue ? left : right instanceof FormulaErrorValue ? right : apply(left, right);
   const numeric = (apply: (left: number, right: number) => number) =>
     both((left, right) => {
       const [a, b] = [numberOf(left), numberOf(right)];
-      return a instanceof Wrong ? a : b instanceof Wrong ? b : apply(a, b);
+      return a instanceof FormulaErrorValue ? a : b instanceof FormulaErrorValue ? b : apply(a, b);
     });
   switch (name) {
     case "=":

@@ -1,4 +1,13 @@
-import { dateOf, type FormulaRecord, isTrue, joined, numberOf, type Value, WRONG, Wrong } from "./formula-values.ts";
+import {
+  dateOf,
+  FORMULA_ERROR,
+  FormulaErrorValue,
+  type FormulaRecord,
+  isTrue,
+  joined,
+  numberOf,
+  type Value,
+} from "./formula-values.ts";
 
 /** A function of the formula language; its operands are evaluated when it asks for them. */
 export interface FormulaFunction {
@@ -17,11 +26,11 @@ export const FUNCTIONS: Readonly<Record<string, FormulaFunction>> = {
     most: 3,
     apply([condition, then, otherwise]) {
       const value = condition?.() ?? null;
-      if (value instanceof Wrong) return value;
+      if (value instanceof FormulaErrorValue) return value;
       return (isTrue(value) ? then?.() : otherwise?.()) ?? null;
     },
   },
-  ISERROR: { least: 1, most: 1, apply: ([operand]) => operand?.() instanceof Wrong },
+  ISERROR: { least: 1, most: 1, apply: ([operand]) => operand?.() instanceof FormulaErrorValue },
   TRUE: of(0, 0, () => true),
   FALSE: of(0, 0, () => false),
   BLANK: of(0, 0, () => null),
@@ -50,7 +59,7 @@ function of(least: number, most: number, apply: (...values: Value[]) => Value): 
     most,
     apply(operands) {
       const values = operands.map((operand) => operand());
-      return values.find((value) => value instanceof Wrong) ?? apply(...values);
+      return values.find((value) => value instanceof FormulaErrorValue) ?? apply(...values);
     },
   };
 }
@@ -59,7 +68,7 @@ function of(least: number, most: number, apply: (...values: Value[]) => Value): 
 function logical(operands: readonly (() => Value)[], ending: boolean): Value {
   for (const operand of operands) {
     const value = operand();
-    if (value instanceof Wrong) return value;
+    if (value instanceof FormulaErrorValue) return value;
     if (isTrue(value) === ending) return ending;
   }
   return !ending;
@@ -68,12 +77,14 @@ function logical(operands: readonly (() => Value)[], ending: boolean): Value {
 function dates(holds: (left: number, right: number) => boolean): FormulaFunction {
   return of(2, 2, (left = null, right = null) => {
     const [a, b] = [dateOf(left), dateOf(right)];
-    return a instanceof Wrong || b instanceof Wrong ? WRONG : holds(a.getTime(), b.getTime());
+    return a instanceof FormulaErrorValue || b instanceof FormulaErrorValue
+      ? FORMULA_ERROR
+      : holds(a.getTime(), b.getTime());
   });
 }
 
 /** 1-based; 0 where there is none. */
 function find(needle: string, haystack: string, start: Value): Value {
   const from = numberOf(start);
-  return from instanceof Wrong ? from : haystack.indexOf(needle, from - 1) + 1;
+  return from instanceof FormulaErrorValue ? from : haystack.indexOf(needle, from - 1) + 1;
 }

@@ -26,7 +26,7 @@ interface Listing {
 }
 
 /** How long a listing may take before its iterator is gone. */
-const LIFE = 300_000;
+const CURSOR_TTL_MS = 300_000;
 
 /** In memory. */
 export function createIterators(): Iterators {
@@ -45,7 +45,7 @@ export function createIterators(): Iterators {
 
   return {
     begin(table, ids, pageSize, now) {
-      for (const { key, bornAt } of listings.values()) if (now - bornAt > LIFE) listings.delete(key);
+      for (const { key, bornAt } of listings.values()) if (now - bornAt > CURSOR_TTL_MS) listings.delete(key);
       count += 1;
       const key = `itr${String(count).padStart(14, "0")}`;
       return pageOf({ key, table, ids, bornAt: now, positions: new Map() }, 0, pageSize);
@@ -54,7 +54,12 @@ export function createIterators(): Iterators {
       const [key = "", record = ""] = offset.split("/");
       const listing = listings.get(key);
       const start = listing?.positions.get(record);
-      if (listing === undefined || start === undefined || listing.table !== table || now - listing.bornAt > LIFE) {
+      if (
+        listing === undefined ||
+        start === undefined ||
+        listing.table !== table ||
+        now - listing.bornAt > CURSOR_TTL_MS
+      ) {
         throw invalid("LIST_RECORDS_ITERATOR_NOT_AVAILABLE", "The iterator is not available. Start over.");
       }
       return pageOf(listing, start, pageSize);

@@ -4,7 +4,7 @@ import { compile, FormulaError } from "./formula.ts";
 import { compare } from "./formula-values.ts";
 import type { Iterators } from "./list-cursors.ts";
 import type { ListParameters, SortKey } from "./parameters.ts";
-import { cellOf, formulaValue, formulaViews, type ShownRecord, shown } from "./render-record.ts";
+import { formulaValue, formulaViews, renderCell, renderRecord, type ShownRecord } from "./render-record.ts";
 import type { Field, TableSchema } from "./schema.ts";
 import type { StoredRecord, Tables } from "./tables.ts";
 
@@ -36,7 +36,7 @@ export function list(
   const showing = { byId: returnFieldsByFieldId, ...(only === undefined ? {} : { fields: only }) };
   const records = page.ids.flatMap((id) => {
     const record = tables.of(table).get(id);
-    return record === undefined ? [] : [shown(table, record, showing)];
+    return record === undefined ? [] : [renderRecord(table, record, showing)];
   });
   return page.offset === null ? { records } : { records, offset: page.offset };
 }
@@ -89,7 +89,7 @@ function orderOf(tables: Tables, table: TableSchema, sort: readonly SortKey[]): 
 function orderBy(field: Field, sign: 1 | -1): Order {
   const ranks = new Map(field.options?.choices?.map(({ name }, index) => [name, index]));
   const keyOf = (record: StoredRecord) => {
-    const cell = cellOf(field, record);
+    const cell = renderCell(field, record);
     if (cell === undefined || isBlank(cell)) return null;
     return (typeof cell === "string" ? ranks.get(cell) : undefined) ?? formulaValue(cell);
   };

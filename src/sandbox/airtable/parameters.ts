@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { invalid, type Refused } from "./api-error.ts";
+import { type ApiError, invalid } from "./api-error.ts";
 
 const sortKey = z.strictObject({ field: z.string(), direction: z.literal(["asc", "desc"]).optional() });
 
@@ -93,6 +93,6 @@ function checked<T>(schema: z.ZodType<T>, value: unknown): T {
   throw unknown(`Invalid request: ${z.prettifyError(result.error)}`);
 }
 
-function unknown(message: string): Refused {
+function unknown(message: string): ApiError {
   return invalid("INVALID_REQUEST_UNKNOWN", message);
 }

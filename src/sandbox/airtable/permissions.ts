@@ -1,4 +1,4 @@
-import { Refused } from "./api-error.ts";
+import { ApiError } from "./api-error.ts";
 
 const SCOPES = ["data.records:read", "data.records:write", "schema.bases:read"] as const;
 
@@ -8,26 +8,26 @@ export type Scope = (typeof SCOPES)[number];
 export interface Access {
   readonly scopes: readonly Scope[];
   /** Whether `whoami` tells the scopes: Airtable's does for OAuth tokens only (its API docs, get user info). */
-  readonly told: boolean;
+  readonly revealsScopes: boolean;
   /** What its owner may do in the base, as the list of bases names it. */
   readonly permissionLevel: "none" | "read" | "comment" | "edit" | "create";
 }
 
 /** May everything that the sandbox knows, and says so. */
-export const FULL_ACCESS: Access = { scopes: SCOPES, told: true, permissionLevel: "create" };
+export const FULL_ACCESS: Access = { scopes: SCOPES, revealsScopes: true, permissionLevel: "create" };
 
 /** @throws Refused in the words of a base that does not exist, which is how Airtable answers a missing scope */
-export function demand(scope: Scope, { scopes }: Access): void {
+export function requireScope(scope: Scope, { scopes }: Access): void {
   if (!scopes.includes(scope)) throw forbidden();
 }
 
-export function forbidden(): Refused {
-  return new Refused(403, "INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND", NOT_FOUND);
+export function forbidden(): ApiError {
+  return new ApiError(403, "INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND", NOT_FOUND);
 }
 
 /** The answer of `/v0/meta/whoami`, which takes no scope. */
-export function identity({ scopes, told }: Access): unknown {
-  return { id: "usrSandbox0000001", ...(told ? { scopes } : {}) };
+export function identity({ scopes, revealsScopes }: Access): unknown {
+  return { id: "usrSandbox0000001", ...(revealsScopes ? { scopes } : {}) };
 }
 
 /** The answer of `/v0/meta/bases`: those that the token may see. */

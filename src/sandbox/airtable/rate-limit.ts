@@ -8,7 +8,7 @@ export interface RateLimit {
 export const AIRTABLE_LIMIT: RateLimit = { perSecond: 5, penaltyMs: 30_000 };
 
 /** Tells of each request, by its moment, whether it is let through. */
-export function createGate({ perSecond, penaltyMs }: RateLimit): (now: number) => boolean {
+export function createRateLimiter({ perSecond, penaltyMs }: RateLimit): (now: number) => boolean {
   let recent: number[] = [];
   let closedUntil = Number.NEGATIVE_INFINITY;
   return (now) => {

@@ -18,17 +18,21 @@ export interface Showing {
 }
 
 /** Blank cells are left out, as Airtable does. */
-export function shown(table: TableSchema, record: StoredRecord, { fields, byId = false }: Showing = {}): ShownRecord {
+export function renderRecord(
+  table: TableSchema,
+  record: StoredRecord,
+  { fields, byId = false }: Showing = {},
+): ShownRecord {
   const cells: [string, Json][] = [];
   for (const field of fields ?? table.fields) {
-    const cell = cellOf(field, record);
+    const cell = renderCell(field, record);
     if (cell !== undefined && !isBlank(cell)) cells.push([byId ? field.id : field.name, cell]);
   }
   return { id: record.id, createdTime: record.createdTime, fields: Object.fromEntries(cells) };
 }
 
 /** A cell as it reads. Of the computed fields only the record's own id is computed; others are what was put there. */
-export function cellOf({ name, type }: Field, record: StoredRecord): Json | undefined {
+export function renderCell({ name, type }: Field, record: StoredRecord): Json | undefined {
   return type === "formula" && name === "Record ID" ? record.id : record.fields[name];
 }
 
@@ -40,7 +44,7 @@ export function formulaViews(table: TableSchema): (record: StoredRecord) => Form
   let current: StoredRecord | null = null;
   const fields: Record<string, Value | undefined> = {};
   for (const field of table.fields) {
-    const get = () => (current === null ? null : formulaValue(cellOf(field, current) ?? null));
+    const get = () => (current === null ? null : formulaValue(renderCell(field, current) ?? null));
     Object.defineProperty(fields, field.name, { get });
   }
   return (record) => {

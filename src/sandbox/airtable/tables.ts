@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { invalid, Refused } from "./api-error.ts";
+import { ApiError, invalid } from "./api-error.ts";
 import { cellFor, type Json, type StoredAttachment } from "./cells.ts";
 import type { BaseSchema, Field, TableSchema } from "./schema.ts";
 
@@ -99,7 +99,7 @@ export class Tables {
   /** Sets cells as they are, without asking whether Airtable would take them. */
   put(table: TableSchema, id: string, cells: Readonly<Record<string, Json>>): StoredRecord {
     const record = this.of(table).get(id);
-    if (record === undefined) throw new Refused(404, "NOT_FOUND", `no record ${id}`);
+    if (record === undefined) throw new ApiError(404, "NOT_FOUND", `no record ${id}`);
     const fields = Object.entries({ ...record.fields, ...cells }).filter(([, cell]) => cell !== null);
     const changed = { ...record, fields: Object.fromEntries(fields) };
     this.of(table).set(id, changed);

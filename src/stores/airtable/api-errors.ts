@@ -1,7 +1,7 @@
 import { type ApiAnswer, isObject, type JsonObject } from "./client.ts";
 
 /** Why the base did not do what it was asked. `words` are Airtable's own, `type` its code. */
-export interface Refusal {
+export interface ApiError {
   readonly kind: /** 401, 403: the token, its scopes, its access; or a base or table that does not exist, which answers alike. */
     | "forbidden"
     /** 404. */
@@ -9,27 +9,27 @@ export interface Refusal {
     /** Any other 4xx: understood and refused; asking again cannot help. */
     | "invalid"
     /** 429: asking again helps, later. */
-    | "limited"
+    | "rate-limited"
     /** 429 for a spent monthly quota: waiting does not help. */
     | "quota"
     /** 5xx, redirects and whatever else is no answer. */
-    | "faulty";
+    | "server-error";
   readonly type: string;
-  readonly words: string;
+  readonly message: string;
   readonly hint: string | null;
 }
 
 /** Reads a refusal. Error bodies as in facts: `error` is an object or a string, or `errors` is a list. */
-export function refusalOf({ status, body }: ApiAnswer): Refusal {
-  const { type, message } = said(body);
-  const words = [`HTTP ${status}`, type, message].filter((part) => part !== "").join(" ");
-  if (type === "PUBLIC_API_BILLING_LIMIT_EXCEEDED") return { kind: "quota", type, words, hint: HINTS.quota };
-  if (status === 401) return { kind: "forbidden", type, words, hint: HINTS.token };
-  if (status === 403) return { kind: "forbidden", type, words, hint: HINTS.access };
-  if (status === 404) return { kind: "missing", type, words, hint: HINTS.missing };
-  if (status === 429) return { kind: "limited", type, words, hint: null };
-  if (status === 408 || status < 400 || status >= 500) return { kind: "faulty", type, words, hint: null };
-  return { kind: "invalid", type, words, hint: null };
+export function classifyError({ status, body }: ApiAnswer): ApiError {
+  const { type, message: words } = parseErrorBody(body);
+  const message = [`HTTP ${status}`, type, words].filter((part) => part !== "").join(" ");
+  if (type === "PUBLIC_API_BILLING_LIMIT_EXCEEDED") return { kind: "quota", type, message, hint: HINTS.quota };
+  if (status === 401) return { kind: "forbidden", type, message, hint: HINTS.token };
+  if (status === 403) return { kind: "forbidden", type, message, hint: HINTS.access };
+  if (status === 404) return { kind: "missing", type, message, hint: HINTS.missing };
+  if (status === 429) return { kind: "rate-limited", type, message, hint: null };
+  if (status === 408 || status < 400 || status >= 500) return { kind: "server-error", type, message, hint: null };
+  return { kind: "invalid", type, message, hint: null };
 }
 
 const HINTS = {
@@ -40,7 +40,7 @@ const HINTS = {
   quota: "The workspace's monthly API calls are used up: run less often, or upgrade the plan.",
 } as const;
 
-function said(body: JsonObject | null): { type: string; message: string } {
+function parseErrorBody(body: JsonObject | null): { type: string; message: string } {
   const error = body?.error;
   if (typeof error === "string") return { type: error, message: "" };
   if (isObject(error)) return { type: textOf(error.type), message: textOf(error.message) };

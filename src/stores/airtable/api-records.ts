@@ -24,7 +24,7 @@ export interface JobFields {
 }
 
 /** Every field that a run reads or writes, so that one which was renamed is told before anything is written. */
-export function namesOf({ links, ...fields }: JobFields): readonly string[] {
+export function fieldNames({ links, ...fields }: JobFields): readonly string[] {
   const all = [...Object.values(fields), ...links.values()].filter((name): name is string => name !== null);
   return [...new Set(all)];
 }

@@ -1,13 +1,13 @@
 import type { Clock, JobHistory, JobStore } from "../../core/ports/ports.ts";
-import { createExchange, type ExchangeOptions } from "./client.ts";
+import { createApiClient, type ExchangeOptions } from "./client.ts";
 import { createMetadata, type Metadata } from "./metadata.ts";
-import { createPace, type Turn } from "./rate-limit.ts";
+import { type AcquireSlot, createRateLimiter } from "./rate-limit.ts";
 import { createRequests } from "./requests.ts";
-import { createSample, type SampleJobs } from "./sample-jobs.ts";
+import { createSample, type ReadSample } from "./sample-jobs.ts";
 import { createStore, type StoreOptions } from "./store.ts";
 
 /** What several bases of one token have in common. */
-export type Shared = Required<Pick<ExchangeOptions, "send">> & { readonly ceiling: Turn };
+export type SharedLimits = Required<Pick<ExchangeOptions, "send">> & { readonly ceiling: AcquireSlot };
 
 export interface BaseOptions extends StoreOptions {
   readonly endpointUrl: string;
@@ -19,22 +19,22 @@ export interface BaseOptions extends StoreOptions {
   /** Milliseconds until the deadline; null without one. */
   readonly remaining: () => number | null;
   /** Null where the base is the only one. */
-  readonly shared?: Shared | null;
+  readonly shared?: SharedLimits | null;
 }
 
 /** A base over HTTP. */
 export interface OpenBase {
   readonly store: JobStore & JobHistory;
   readonly metadata: Metadata;
-  readonly sample: SampleJobs;
+  readonly sample: ReadSample;
   close(): void;
 }
 
 /** Opens a base. Nothing is sent before the first question. */
 export function openBase(options: BaseOptions): OpenBase {
   const { clock, random, remaining, shared = null } = options;
-  const exchange = createExchange({ ...options, ...shared });
-  const turn = createPace(options.requestsPerSecond, clock, shared?.ceiling);
+  const exchange = createApiClient({ ...options, ...shared });
+  const turn = createRateLimiter(options.requestsPerSecond, clock, shared?.ceiling);
   const requests = createRequests({ exchange, turn, clock, random, remaining });
   return {
     store: createStore(requests, options),

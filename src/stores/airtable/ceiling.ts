@@ -1,5 +1,5 @@
 import type { Clock } from "../../core/ports/ports.ts";
-import { createPace, type Turn } from "./rate-limit.ts";
+import { type AcquireSlot, createRateLimiter } from "./rate-limit.ts";
 
 /**
  * Requests in a second to all bases of a token. Airtable allows 50 to all the tokens of one user (its API docs, rate
@@ -9,6 +9,6 @@ import { createPace, type Turn } from "./rate-limit.ts";
 const PER_SECOND = 40;
 
 /** The pace that several bases of one token keep to together, beneath which each has its own. */
-export function createCeiling(clock: Clock): Turn {
-  return createPace(PER_SECOND, clock);
+export function createTokenLimiter(clock: Clock): AcquireSlot {
+  return createRateLimiter(PER_SECOND, clock);
 }

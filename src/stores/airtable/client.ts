@@ -23,9 +23,9 @@ export interface JsonObject {
 }
 
 /** Asks the base one thing, once. Rejects with `ExchangeError`, or with the signal's reason. */
-export interface Exchange {
+export interface ApiClient {
   /** `left` is called when the request has left this process. */
-  (request: ApiRequest, signal: AbortSignal, left?: () => void): Promise<ApiAnswer>;
+  (request: ApiRequest, signal: AbortSignal, onSent?: () => void): Promise<ApiAnswer>;
   close(): void;
 }
 
@@ -55,7 +55,7 @@ interface Call {
   readonly send: Send;
   readonly limit: number;
   readonly signal: AbortSignal;
-  readonly left: () => void;
+  readonly onSent: () => void;
   /** Set as soon as the request went out: the client itself keeps neither answer nor fault as they were. */
   outcome: Promise<Raw> | null;
 }
@@ -65,7 +65,7 @@ interface Call {
  * the wire, since the client drops the server's own words for 401, 403, 429 and 500, hides the headers, and cannot
  * limit the time that a body takes (facts measured on airtable 0.12.2).
  */
-export function createExchange(options: ExchangeOptions): Exchange {
+export function createApiClient(options: ExchangeOptions): ApiClient {
   const { endpointUrl, baseId, token, limit = DEFAULT_LIMIT } = options;
   const { send, close } = options.send === undefined ? createSend(endpointUrl) : { send: options.send, close() {} };
   Reflect.set(globalThis, FETCH, clientFetch);
@@ -74,12 +74,12 @@ export function createExchange(options: ExchangeOptions): Exchange {
   const exchange = async (
     request: ApiRequest,
     signal: AbortSignal,
-    left: () => void = () => undefined,
+    onSent: () => void = () => undefined,
   ): Promise<ApiAnswer> => {
     client ??= openClient(endpointUrl, baseId, token);
     const makeRequest = await client;
     signal.throwIfAborted();
-    const call: Call = { send, limit, signal, left, outcome: null };
+    const call: Call = { send, limit, signal, onSent, outcome: null };
     begun = call;
     const told = makeRequest(request).catch(() => undefined);
     begun = null;
@@ -117,8 +117,8 @@ interface ClientInit {
 async function clientFetch(url: string, { method, headers, body }: ClientInit) {
   const call = begun;
   if (call === null) throw new Error("the airtable client is used outside of an exchange");
-  const { limit, signal, left } = call;
-  call.outcome = call.send({ url, method, headers, body: body ?? null, left }, limit, signal);
+  const { limit, signal, onSent } = call;
+  call.outcome = call.send({ url, method, headers, body: body ?? null, left: onSent }, limit, signal);
   const raw = await call.outcome;
   return { status: raw.status, headers: raw.headers, json: async () => JSON.parse(raw.text) };
 }

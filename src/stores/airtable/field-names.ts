@@ -2,7 +2,7 @@ import { UpstreamError } from "../../core/ports/ports.ts";
 import { isObject, type JsonObject } from "./client.ts";
 
 /** Gives the names that the base uses for what the configuration calls by name or id. */
-export interface Names {
+export interface FieldNameResolver {
   /** Reads the schema if the configuration uses field ids; else asks nothing. */
   resolve(signal: AbortSignal): Promise<(table: string, field: string) => string>;
 }
@@ -17,7 +17,7 @@ const FIELD_ID = /^fld[A-Za-z0-9]{14}$/;
 export function createNames(
   fields: readonly (readonly [table: string, field: string])[],
   readSchema: (signal: AbortSignal) => Promise<JsonObject>,
-): Names {
+): FieldNameResolver {
   let resolved: ReadonlyMap<string, string> | null = null;
   return {
     async resolve(signal) {
@@ -25,7 +25,7 @@ export function createNames(
         ? namesIn(await schema(readSchema, signal), fields)
         : new Map();
       const names = resolved;
-      return (table, field) => names.get(key(table, field)) ?? field;
+      return (table, field) => names.get(fieldKey(table, field)) ?? field;
     },
   };
 }
@@ -52,7 +52,7 @@ function namesIn(body: JsonObject, wanted: readonly (readonly [string, string])[
     if (name === null) {
       throw new UpstreamError("config", `The table "${table}" of the base has no field with the id ${field}`);
     }
-    names.set(key(table, field), name);
+    names.set(fieldKey(table, field), name);
   }
   return names;
 }
@@ -67,6 +67,6 @@ function itemsOf(value: unknown): readonly JsonObject[] {
   return Array.isArray(value) ? value.filter(isObject) : [];
 }
 
-function key(table: string, field: string): string {
+function fieldKey(table: string, field: string): string {
   return JSON.stringify([table, field]);
 }

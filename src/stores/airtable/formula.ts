@@ -2,7 +2,7 @@ import { isRecordId } from "../../core/domain/job.ts";
 import type { Revisit } from "../../core/ports/ports.ts";
 
 /** A text as a literal of Airtable's formula language. */
-export function text(value: string): string {
+export function quote(value: string): string {
   const escaped = value
     .replaceAll("\\", "\\\\")
     .replaceAll("'", "\\'")
@@ -18,8 +18,8 @@ export function field(name: string): string {
 }
 
 /** A moment, in milliseconds since 1970. */
-export function moment(at: number): string {
-  return text(new Date(at).toISOString());
+export function timestamp(at: number): string {
+  return quote(new Date(at).toISOString());
 }
 
 export function and(...terms: readonly string[]): string {
@@ -37,7 +37,7 @@ function joined(name: string, terms: readonly string[]): string {
 
 /** The records with one of these ids. */
 export function byIds(ids: readonly string[]): string {
-  return or(...ids.map((id) => `RECORD_ID()=${text(id)}`));
+  return or(...ids.map((id) => `RECORD_ID()=${quote(id)}`));
 }
 
 /** What the listing filters by; field names, not ids. `startedAt` is null where ages count from the record's creation. */
@@ -56,41 +56,41 @@ export interface ListingFormula {
 /** Stuck jobs, and the finished ones to look at again. It only spares what is certain not to be needed. */
 export function listing(wanted: ListingFormula): string {
   const stuck = [
-    or(...wanted.statuses.map((status) => `${field(wanted.status)}=${text(status)}`)),
+    or(...wanted.statuses.map((status) => `${field(wanted.status)}=${quote(status)}`)),
     ...oldEnough(wanted),
   ];
-  const branches = [and(...stuck), ...again(wanted)];
+  const branches = [and(...stuck), ...finishedJobsClause(wanted)];
   const all = or(...branches);
-  return wanted.named === null ? all : and(all, or(...wanted.named.flatMap((name) => names(wanted, name))));
+  return wanted.named === null ? all : and(all, or(...wanted.named.flatMap((name) => jobNameClause(wanted, name))));
 }
 
 /** A date field may be blank or hold no date, for which no comparison is true: the core judges those. */
 function oldEnough({ startedAt, before, future }: ListingFormula): readonly string[] {
   if (startedAt !== null) return [];
-  return [or(`IS_BEFORE(CREATED_TIME(),${moment(before)})`, `IS_AFTER(CREATED_TIME(),${moment(future)})`)];
+  return [or(`IS_BEFORE(CREATED_TIME(),${timestamp(before)})`, `IS_AFTER(CREATED_TIME(),${timestamp(future)})`)];
 }
 
-function again({ status, notes, revisit }: ListingFormula): readonly string[] {
+function finishedJobsClause({ status, notes, revisit }: ListingFormula): readonly string[] {
   if (revisit === null || notes === null) return [];
-  const marked = (marks: readonly string[]) => or(...marks.map((mark) => `FIND(${text(mark)},${field(notes)})>0`));
+  const marked = (marks: readonly string[]) => or(...marks.map((mark) => `FIND(${quote(mark)},${field(notes)})>0`));
   const { completed, failed } = revisit;
   return [
-    ...(completed === null ? [] : [and(`${field(status)}=${text(completed.status)}`, marked(completed.notes))]),
+    ...(completed === null ? [] : [and(`${field(status)}=${quote(completed.status)}`, marked(completed.notes))]),
     ...(failed === null
       ? []
       : [
           and(
-            `${field(status)}=${text(failed.status)}`,
+            `${field(status)}=${quote(failed.status)}`,
             or(
               marked(failed.notes),
-              and(`IS_AFTER(CREATED_TIME(),${moment(failed.undated.after)})`, marked(failed.undated.notes)),
+              and(`IS_AFTER(CREATED_TIME(),${timestamp(failed.undated.after)})`, marked(failed.undated.notes)),
             ),
           ),
         ]),
   ];
 }
 
-function names({ externalId }: ListingFormula, name: string): readonly string[] {
-  const byExternalId = `${field(externalId)}=${text(name)}`;
-  return isRecordId(name) ? [`RECORD_ID()=${text(name)}`, byExternalId] : [byExternalId];
+function jobNameClause({ externalId }: ListingFormula, name: string): readonly string[] {
+  const byExternalId = `${field(externalId)}=${quote(name)}`;
+  return isRecordId(name) ? [`RECORD_ID()=${quote(name)}`, byExternalId] : [byExternalId];
 }

@@ -12,10 +12,10 @@ export interface ListParameters {
 }
 
 /** Airtable's greatest page. */
-const PAGE = 100;
+const PAGE_SIZE = 100;
 
 /** An URL above 16,000 characters is refused; half of that leaves room for whatever stands between. */
-const LONGEST_QUERY = 8_000;
+const MAX_QUERY_LENGTH = 8_000;
 
 /** An iterator lives for some minutes; one that expires more often than this is another fault. */
 const RESTARTS = 3;
@@ -24,7 +24,7 @@ const RESTARTS = 3;
  * Streams the records that match, page by page. When the iterator expires the listing starts over, and what was
  * handed out before is not handed out again.
  */
-export async function* listAll(
+export async function* listRecords(
   requests: Requests,
   parameters: ListParameters,
   signal: AbortSignal,
@@ -89,8 +89,8 @@ export async function listPage(
 function requestFor({ table, fields, filterByFormula }: ListParameters, offset: string | null): ApiRequest {
   const path = `/${encodeURIComponent(table)}`;
   const shared = { ...(fields === undefined ? {} : { fields }), filterByFormula };
-  const query = { ...shared, pageSize: String(PAGE), ...(offset === null ? {} : { offset }) };
-  if (encodeURIComponent(JSON.stringify(query)).length < LONGEST_QUERY) return { method: "GET", path, query };
-  const body: JsonObject = { ...shared, pageSize: PAGE, ...(offset === null ? {} : { offset }) };
+  const query = { ...shared, pageSize: String(PAGE_SIZE), ...(offset === null ? {} : { offset }) };
+  if (encodeURIComponent(JSON.stringify(query)).length < MAX_QUERY_LENGTH) return { method: "GET", path, query };
+  const body: JsonObject = { ...shared, pageSize: PAGE_SIZE, ...(offset === null ? {} : { offset }) };
   return { method: "POST", path: `${path}/listRecords`, body };
 }

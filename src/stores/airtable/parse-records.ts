@@ -1,4 +1,4 @@
-import { isRecordId, type Job, type Since } from "../../core/domain/job.ts";
+import { isRecordId, type Job, type StartTime } from "../../core/domain/job.ts";
 import { parsePayload } from "../../core/domain/payload.ts";
 import type { Attachment, TargetRecord } from "../../core/ports/ports.ts";
 import type { ApiRecord, JobFields } from "./api-records.ts";
@@ -6,22 +6,22 @@ import { isObject } from "./client.ts";
 
 /** Jobs out of their records. */
 export function jobsOf(records: readonly ApiRecord[], names: JobFields): readonly Job[] {
-  return records.map((record) => jobOf(record, names));
+  return records.map((record) => parseJob(record, names));
 }
 
 /** A job out of its record. Blank cells are left out of answers. */
-export function jobOf({ id, createdTime, fields }: ApiRecord, names: JobFields): Job {
-  const cell = (name: string | null): string => (name === null ? "" : textIn(fields[name]));
+export function parseJob({ id, createdTime, fields }: ApiRecord, names: JobFields): Job {
+  const cell = (name: string | null): string => (name === null ? "" : parseText(fields[name]));
   return {
     id,
     status: cell(names.status),
     type: orNull(cell(names.type)),
     externalId: orNull(cell(names.externalId)),
-    ownId: orNull(cell(names.ownId).trim()),
-    since: names.startedAt === null ? sinceOf(createdTime ?? "") : sinceOf(cell(names.startedAt)),
+    applicationId: orNull(cell(names.ownId).trim()),
+    since: names.startedAt === null ? parseStartTime(createdTime ?? "") : parseStartTime(cell(names.startedAt)),
     payload: parsePayload(cell(names.requestPayload)),
     webhookUrl: orNull(cell(names.webhookUrl)),
-    links: Object.fromEntries([...names.links].map(([configured, name]) => [configured, linksIn(fields[name])])),
+    links: Object.fromEntries([...names.links].map(([configured, name]) => [configured, parseLinks(fields[name])])),
     notes: cell(names.notes),
     responsePayload: cell(names.responsePayload),
     error: names.error === null ? null : cell(names.error),
@@ -29,7 +29,7 @@ export function jobOf({ id, createdTime, fields }: ApiRecord, names: JobFields):
 }
 
 /** A target out of its record; the maps are of configured names to the base's. */
-export function targetOf(
+export function parseTarget(
   { id, fields }: ApiRecord,
   names: { readonly attachments: ReadonlyMap<string, string>; readonly cells: ReadonlyMap<string, string> },
 ): TargetRecord {
@@ -46,23 +46,23 @@ function attachmentOf(value: unknown): Attachment {
   if (!isObject(value)) return { id: null, filename: "", url: null, size: null };
   return {
     id: typeof value.id === "string" ? value.id : null,
-    filename: textIn(value.filename),
+    filename: parseText(value.filename),
     url: typeof value.url === "string" ? value.url : null,
     size: typeof value.size === "number" ? value.size : null,
   };
 }
 
 /** Lookups and multiple selects come as lists, select options of some clients as objects with a name. */
-function textIn(value: unknown): string {
+function parseText(value: unknown): string {
   if (typeof value === "string") return value;
   if (typeof value === "number" || typeof value === "boolean") return String(value);
-  if (Array.isArray(value)) return value.map(textIn).join(", ");
-  if (isObject(value)) return textIn(value.name);
+  if (Array.isArray(value)) return value.map(parseText).join(", ");
+  if (isObject(value)) return parseText(value.name);
   return "";
 }
 
 /** Links are a list of ids; a lookup of links, or a text field in their place, may be no such list. */
-function linksIn(value: unknown): readonly string[] {
+function parseLinks(value: unknown): readonly string[] {
   if (typeof value === "string") return isRecordId(value) ? [value] : [];
   return Array.isArray(value) ? value.filter(isRecordId) : [];
 }
@@ -75,7 +75,7 @@ function orNull(text: string): string | null {
 const INSTANT = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2}))?$/;
 
 /** From when a job's age counts. */
-export function sinceOf(text: string): Since {
+export function parseStartTime(text: string): StartTime {
   const trimmed = text.trim();
   if (trimmed === "") return { kind: "missing" };
   const at = INSTANT.test(trimmed) ? Date.parse(trimmed) : Number.NaN;
@@ -83,7 +83,7 @@ export function sinceOf(text: string): Since {
 }
 
 /** The moment in a date's or a last-modified field's cell, in milliseconds since 1970; null where it holds none. */
-export function instantIn(cell: unknown): number | null {
-  const since = sinceOf(textIn(cell));
+export function parseInstant(cell: unknown): number | null {
+  const since = parseStartTime(parseText(cell));
   return since.kind === "at" ? since.at : null;
 }

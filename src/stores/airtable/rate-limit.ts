@@ -2,15 +2,15 @@ import { setMaxListeners } from "node:events";
 import type { Clock } from "../../core/ports/ports.ts";
 
 /** A request that has its turn. Whoever sends it tells how it goes, since what counts is when it reaches the server. */
-export interface Departure {
+export interface Slot {
   /** The request has left this process. */
-  left(): void;
+  sent(): void;
   /** It is answered, or will not be. */
-  answered(): void;
+  done(): void;
 }
 
 /** Waits until the next request may go out; rejects with the signal's reason when it is aborted first. */
-export type Turn = (signal: AbortSignal) => Promise<Departure>;
+export type AcquireSlot = (signal: AbortSignal) => Promise<Slot>;
 
 /** Airtable counts in a sliding second, of its own clock; the milliseconds make up for rounding at both ends. */
 const WINDOW = 1_010;
@@ -26,13 +26,13 @@ const LIMIT = 5;
 const LONGEST_DELAY = { atLimit: 250, below: 60 };
 
 /** Lost time that may be made up for, in ms: so much earlier than evenly spaced a request may go. */
-const SLACK = 400;
+const BURST_ALLOWANCE_MS = 400;
 
 /**
  * Two that go at the same moment may find the server at work on the first of them, and the other is then counted later
  * than it came: no answer tells of that as long as all take alike. So far apart, in ms, they mostly do not meet.
  */
-const APART = 50;
+const MIN_GAP_MS = 50;
 
 /** How often to look again while it is not known when the earlier requests left, in ms. */
 const RECHECK = 10;
@@ -52,9 +52,9 @@ interface Sent {
  * @param ceiling what several paces have to keep to together; each has no more than one request waiting there, so that
  * first come, first served is a round of them all
  */
-export function createPace(perSecond: number, clock: Clock, ceiling: Turn | null = null): Turn {
+export function createRateLimiter(perSecond: number, clock: Clock, ceiling: AcquireSlot | null = null): AcquireSlot {
   const gap = 1000 / perSecond;
-  const apart = Math.min(APART, gap / 4);
+  const apart = Math.min(MIN_GAP_MS, gap / 4);
   const most = Math.ceil(perSecond);
   const longest = most < LIMIT ? LONGEST_DELAY.below : LONGEST_DELAY.atLimit;
   let recent: Sent[] = [];
@@ -71,22 +71,22 @@ export function createPace(perSecond: number, clock: Clock, ceiling: Turn | null
     return orAborted(mine, signal);
   };
 
-  async function waitForTurn(signal: AbortSignal): Promise<Departure> {
+  async function waitForTurn(signal: AbortSignal): Promise<Slot> {
     for (let wait = waitAt(clock.now()); wait > 0; wait = waitAt(clock.now())) await clock.sleep(wait, signal);
     signal.throwIfAborted();
     const above = ceiling === null ? null : await ceiling(signal);
     const now = clock.now();
-    due = Math.max(due, now - SLACK) + gap;
+    due = Math.max(due, now - BURST_ALLOWANCE_MS) + gap;
     latest = now;
     const sent: Sent = { leftAt: null, answeredAt: null };
     recent = [...recent, sent].slice(-most);
     return {
-      left() {
-        above?.left();
+      sent() {
+        above?.sent();
         sent.leftAt ??= clock.now();
       },
-      answered() {
-        above?.answered();
+      done() {
+        above?.done();
         sent.answeredAt ??= clock.now();
         sent.leftAt ??= sent.answeredAt;
         fastest = Math.min(fastest, Math.max(0, sent.answeredAt - sent.leftAt));
@@ -96,19 +96,19 @@ export function createPace(perSecond: number, clock: Clock, ceiling: Turn | null
 
   /** Milliseconds until the next may go, or until it is worth to look again. */
   function waitAt(now: number): number {
-    for (const sent of recent) setBack(sent, now);
+    for (const sent of recent) clampToNow(sent, now);
     due = Math.min(due, now + gap);
     latest = Math.min(latest, now);
     const even = Math.max(due, latest + apart) - now;
     const [first] = recent;
     if (first === undefined || recent.length < most) return even;
-    const window = reachedBy(first, now) + WINDOW - now;
+    const window = latestArrival(first, now) + WINDOW - now;
     const known = first.leftAt !== null && first.answeredAt !== null;
     return Math.max(even, known || window <= 0 ? window : Math.min(window, RECHECK));
   }
 
   /** When a request has reached the server at the latest, as far as can be told: answers that took longer than usual tell. */
-  function reachedBy({ leftAt, answeredAt }: Sent, now: number): number {
+  function latestArrival({ leftAt, answeredAt }: Sent, now: number): number {
     if (leftAt === null) return now;
     const usual = Number.isFinite(fastest) ? fastest : 0;
     const delay = Math.min(Math.max(0, (answeredAt ?? now) - leftAt - usual), longest);
@@ -117,7 +117,7 @@ export function createPace(perSecond: number, clock: Clock, ceiling: Turn | null
 }
 
 /** After a clock was set back what lies in its future counts as just now, and costs a second at most. */
-function setBack(sent: Sent, now: number): void {
+function clampToNow(sent: Sent, now: number): void {
   if (sent.leftAt !== null) sent.leftAt = Math.min(sent.leftAt, now);
   if (sent.answeredAt !== null) sent.answeredAt = Math.min(sent.answeredAt, now);
 }

@@ -1,11 +1,11 @@
 import { type Clock, UpstreamError } from "../../core/ports/ports.ts";
-import { type Refusal, refusalOf } from "./api-errors.ts";
-import type { ApiAnswer, ApiRequest, Exchange, JsonObject } from "./client.ts";
-import type { Turn } from "./rate-limit.ts";
+import { type ApiError, classifyError } from "./api-errors.ts";
+import type { ApiAnswer, ApiClient, ApiRequest, JsonObject } from "./client.ts";
+import type { AcquireSlot } from "./rate-limit.ts";
 import { ExchangeError } from "./transport.ts";
 
 /** What the base says to a write. `unconfirmed`: it may or may not have been carried out. */
-export type Written =
+export type WriteResponse =
   | { readonly kind: "accepted"; readonly body: JsonObject }
   | { readonly kind: "refused"; readonly type: string; readonly error: string }
   | { readonly kind: "unconfirmed"; readonly error: string };
@@ -15,7 +15,7 @@ export interface Requests {
   /** Repeats what is transient. Throws `UpstreamError`, `ReadRefused` (422) or the signal's reason. */
   read(request: ApiRequest, signal: AbortSignal): Promise<JsonObject>;
   /** Sends once: a write that is to be repeated has to rest on a new read. Throws `UpstreamError` (auth) only. */
-  write(request: ApiRequest, signal: AbortSignal): Promise<Written>;
+  write(request: ApiRequest, signal: AbortSignal): Promise<WriteResponse>;
   /** Requests that were sent so far. */
   sent(): number;
   /** The server's clock minus ours, in milliseconds, as of the last answer; null before one came. */
@@ -23,8 +23,8 @@ export interface Requests {
 }
 
 export interface RequestsOptions {
-  readonly exchange: Exchange;
-  readonly turn: Turn;
+  readonly exchange: ApiClient;
+  readonly turn: AcquireSlot;
   readonly clock: Clock;
   /** At least 0, below 1; spreads the retries. */
   readonly random: () => number;
@@ -35,21 +35,21 @@ export interface RequestsOptions {
 /** A read that the base understood and refused (422): `type` is Airtable's word for why. */
 export class ReadRefused extends Error {
   readonly type: string;
-  constructor({ type, words }: Refusal) {
-    super(`Airtable refused the request: ${words}`);
+  constructor({ type, message }: ApiError) {
+    super(`Airtable refused the request: ${message}`);
     this.name = "ReadRefused";
     this.type = type;
   }
 }
 
-const ATTEMPTS = 4;
-const FIRST_PAUSE = 500;
+const MAX_ATTEMPTS = 4;
+const FIRST_BACKOFF_MS = 500;
 
 /** "You will need to wait 30 seconds before subsequent requests will succeed" (Airtable's API docs, rate limits). */
-const PENALTY = 30_000;
+const DEFAULT_RETRY_AFTER_MS = 30_000;
 
 /** How often in a row a rate limit is waited out: a base that is busy all the time has to be told of. */
-const WAITS = 2;
+const MAX_RATE_LIMIT_WAITS = 2;
 
 export function createRequests({ exchange, turn, clock, random, remaining }: RequestsOptions): Requests {
   let sent = 0;
@@ -61,45 +61,45 @@ export function createRequests({ exchange, turn, clock, random, remaining }: Req
   async function read(request: ApiRequest, signal: AbortSignal): Promise<JsonObject> {
     let waits = 0;
     for (let attempt = 1; ; attempt += 1) {
-      await waitOutPenalty(signal);
+      await waitForRateLimit(signal);
       const reply = await ask(request, signal);
       if (reply.kind === "answer" && reply.body !== null && reply.status === 200) return reply.body;
-      const refusal = reply.kind === "answer" ? refusalOf(reply) : null;
+      const refusal = reply.kind === "answer" ? classifyError(reply) : null;
       switch (refusal?.kind) {
         case "forbidden":
-          throw new UpstreamError("auth", `Airtable refused ${nameOf(request)}: ${refusal.words}`, refusal.hint);
+          throw new UpstreamError("auth", `Airtable refused ${nameOf(request)}: ${refusal.message}`, refusal.hint);
         case "missing":
-          throw new UpstreamError("config", `Airtable knows no ${nameOf(request)}: ${refusal.words}`, refusal.hint);
+          throw new UpstreamError("config", `Airtable knows no ${nameOf(request)}: ${refusal.message}`, refusal.hint);
         case "invalid":
           throw new ReadRefused(refusal);
         case "quota":
-          throw new UpstreamError("unavailable", `Airtable: ${refusal.words}`, refusal.hint);
-        case "limited":
+          throw new UpstreamError("unavailable", `Airtable: ${refusal.message}`, refusal.hint);
+        case "rate-limited":
           waits += 1;
           attempt -= 1;
-          if (waits > WAITS)
+          if (waits > MAX_RATE_LIMIT_WAITS)
             throw new UpstreamError(
               "unavailable",
-              `Airtable kept refusing for its rate limit: ${refusal.words}`,
+              `Airtable kept refusing for its rate limit: ${refusal.message}`,
               SHARED,
             );
           break;
-        case "faulty":
+        case "server-error":
         case undefined: {
-          const what = reply.kind === "fault" ? reply.error.message : (refusal?.words ?? "no JSON object came back");
-          if (attempt === ATTEMPTS) {
+          const what = reply.kind === "fault" ? reply.error.message : (refusal?.message ?? "no JSON object came back");
+          if (attempt === MAX_ATTEMPTS) {
             throw new UpstreamError(
               "unavailable",
-              `Airtable could not be asked for ${nameOf(request)}: ${what} (tried ${ATTEMPTS} times)`,
+              `Airtable could not be asked for ${nameOf(request)}: ${what} (tried ${MAX_ATTEMPTS} times)`,
             );
           }
-          await clock.sleep(FIRST_PAUSE * 2 ** (attempt - 1) * (0.5 + random()), signal);
+          await clock.sleep(FIRST_BACKOFF_MS * 2 ** (attempt - 1) * (0.5 + random()), signal);
         }
       }
     }
   }
 
-  async function write(request: ApiRequest, signal: AbortSignal): Promise<Written> {
+  async function write(request: ApiRequest, signal: AbortSignal): Promise<WriteResponse> {
     if (blockedUntil > clock.now()) return { kind: "unconfirmed", error: "Airtable's rate limit" };
     let reply: Reply;
     try {
@@ -114,22 +114,26 @@ export function createRequests({ exchange, turn, clock, random, remaining }: Req
         ? { kind: "unconfirmed", error: "no JSON object came back" }
         : { kind: "accepted", body: reply.body };
     }
-    const refusal = refusalOf(reply);
+    const refusal = classifyError(reply);
     switch (refusal.kind) {
       case "forbidden":
-        throw new UpstreamError("auth", `Airtable refused to write ${nameOf(request)}: ${refusal.words}`, refusal.hint);
+        throw new UpstreamError(
+          "auth",
+          `Airtable refused to write ${nameOf(request)}: ${refusal.message}`,
+          refusal.hint,
+        );
       case "quota":
-        throw new UpstreamError("unavailable", `Airtable: ${refusal.words}`, refusal.hint);
+        throw new UpstreamError("unavailable", `Airtable: ${refusal.message}`, refusal.hint);
       case "invalid":
       case "missing":
-        return { kind: "refused", type: refusal.type, error: refusal.words };
-      case "limited":
-      case "faulty":
-        return { kind: "unconfirmed", error: refusal.words };
+        return { kind: "refused", type: refusal.type, error: refusal.message };
+      case "rate-limited":
+      case "server-error":
+        return { kind: "unconfirmed", error: refusal.message };
     }
   }
 
-  async function waitOutPenalty(signal: AbortSignal): Promise<void> {
+  async function waitForRateLimit(signal: AbortSignal): Promise<void> {
     const wait = blockedUntil - clock.now();
     if (wait <= 0) return;
     const left = remaining();
@@ -148,9 +152,9 @@ export function createRequests({ exchange, turn, clock, random, remaining }: Req
     const departure = await turn(signal);
     sent += 1;
     try {
-      const answer = await exchange(request, signal, departure.left);
+      const answer = await exchange(request, signal, departure.sent);
       const now = clock.now();
-      note(answer, now);
+      recordServerTime(answer, now);
       return { kind: "answer", ...answer };
     } catch (error) {
       if (!(error instanceof ExchangeError)) throw error;
@@ -158,15 +162,15 @@ export function createRequests({ exchange, turn, clock, random, remaining }: Req
       if (!error.sent) sent -= 1;
       return { kind: "fault", error };
     } finally {
-      departure.answered();
+      departure.done();
     }
   }
 
   /** The `Date` header has whole seconds, so the server's clock is half a second past it on average. */
-  function note({ status, headers }: ApiAnswer, now: number): void {
+  function recordServerTime({ status, headers }: ApiAnswer, now: number): void {
     const at = Date.parse(headers.date ?? "");
     if (!Number.isNaN(at)) skew = at + 500 - now;
-    if (status === 429) blockedUntil = now + (retryAfter(headers["retry-after"], now) ?? PENALTY);
+    if (status === 429) blockedUntil = now + (retryAfter(headers["retry-after"], now) ?? DEFAULT_RETRY_AFTER_MS);
   }
 }
 

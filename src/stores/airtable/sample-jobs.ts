@@ -1,12 +1,12 @@
 import type { Instant, Job } from "../../core/domain/job.ts";
 import { UpstreamError } from "../../core/ports/ports.ts";
-import { type JobFields, namesOf } from "./api-records.ts";
-import { moment } from "./formula.ts";
+import { fieldNames, type JobFields } from "./api-records.ts";
+import { timestamp } from "./formula.ts";
 import { listPage } from "./list-records.ts";
 import { ReadRefused, type Requests } from "./requests.ts";
 
 /** Reads some jobs of a table that is not configured yet. */
-export type SampleJobs = (
+export type ReadSample = (
   table: string,
   fields: JobFields,
   after: Instant | null,
@@ -14,11 +14,16 @@ export type SampleJobs = (
 ) => Promise<readonly Job[]>;
 
 /** At most 100 jobs that were created after `after`, of any status, with one request. Throws `UpstreamError`. */
-export function createSample(requests: Requests): SampleJobs {
+export function createSample(requests: Requests): ReadSample {
   return async (table, fields, after, signal) => {
-    const filterByFormula = after === null ? "TRUE()" : `IS_AFTER(CREATED_TIME(),${moment(after)})`;
+    const filterByFormula = after === null ? "TRUE()" : `IS_AFTER(CREATED_TIME(),${timestamp(after)})`;
     try {
-      const { records } = await listPage(requests, { table, fields: namesOf(fields), filterByFormula }, null, signal);
+      const { records } = await listPage(
+        requests,
+        { table, fields: fieldNames(fields), filterByFormula },
+        null,
+        signal,
+      );
       const { jobsOf } = await import("./parse-records.ts");
       return jobsOf(records, fields);
     } catch (error) {

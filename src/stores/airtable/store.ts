@@ -8,10 +8,10 @@ import {
   TableRefused,
   UpstreamError,
 } from "../../core/ports/ports.ts";
-import { type ApiRecord, type JobFields, namesOf } from "./api-records.ts";
+import { type ApiRecord, fieldNames, type JobFields } from "./api-records.ts";
 import { createNames } from "./field-names.ts";
-import { and, byIds, field, listing, moment, or, text } from "./formula.ts";
-import { listAll, listPage } from "./list-records.ts";
+import { and, byIds, field, listing, or, quote, timestamp } from "./formula.ts";
+import { listPage, listRecords } from "./list-records.ts";
 import { ReadRefused, type Requests } from "./requests.ts";
 import { writeRecords } from "./write-records.ts";
 
@@ -63,11 +63,12 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
       const fields = await jobFields(signal, firstLinks(operations));
       const parameters = {
         table: jobs.table,
-        fields: namesOf(fields),
+        fields: fieldNames(fields),
         filterByFormula: listing(listingFormula(fields, query)),
       };
       try {
-        for await (const { records } of listAll(requests, parameters, signal)) yield await jobsIn(records, fields);
+        for await (const { records } of listRecords(requests, parameters, signal))
+          yield await parseJobs(records, fields);
       } catch (error) {
         throw asConfigError(error, jobs.table);
       }
@@ -76,15 +77,15 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
     async readJobs(ids, signal) {
       const fields = await jobFields(signal, allLinks(operations));
       const records = await readByIds(requests, jobs.table, ids, undefined, signal);
-      return new Map((await jobsIn(records, fields)).map((job) => [job.id, job]));
+      return new Map((await parseJobs(records, fields)).map((job) => [job.id, job]));
     },
 
     async findJobs(externalIds, signal) {
       const fields = await jobFields(signal, []);
-      const filterByFormula = or(...externalIds.map((id) => `${field(fields.externalId)}=${text(id)}`));
-      const parameters = { table: jobs.table, fields: namesOf(fields), filterByFormula };
+      const filterByFormula = or(...externalIds.map((id) => `${field(fields.externalId)}=${quote(id)}`));
+      const parameters = { table: jobs.table, fields: fieldNames(fields), filterByFormula };
       const { records } = await listPage(requests, parameters, null, signal);
-      return await jobsIn(records, fields);
+      return await parseJobs(records, fields);
     },
 
     async readTargets(table, ids, { attachments, cells }, signal) {
@@ -94,7 +95,7 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
       const wanted = [...new Set([...fields.attachments.values(), ...fields.cells.values()])];
       try {
         const records = await readByIds(requests, table, ids, wanted, signal);
-        const { targetOf } = await import("./parse-records.ts");
+        const { parseTarget: targetOf } = await import("./parse-records.ts");
         return new Map(records.map((record) => [record.id, targetOf(record, fields)]));
       } catch (error) {
         throw error instanceof UpstreamError && error.code !== "unavailable" ? new TableRefused(table, error) : error;
@@ -114,21 +115,21 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
     async listCompleted(after, signal) {
       const fields = await jobFields(signal, []);
       const { responsePayload } = fields;
-      if (responsePayload === null) return { jobs: [], whole: true };
+      if (responsePayload === null) return { jobs: [], complete: true };
       const conditions = [
-        `${field(fields.status)}=${text(jobs.completedStatus)}`,
+        `${field(fields.status)}=${quote(jobs.completedStatus)}`,
         `${field(responsePayload)}!=''`,
-        ...(after === null ? [] : [`IS_AFTER(CREATED_TIME(),${moment(after)})`]),
+        ...(after === null ? [] : [`IS_AFTER(CREATED_TIME(),${timestamp(after)})`]),
       ];
-      const parameters = { table: jobs.table, fields: namesOf(fields), filterByFormula: and(...conditions) };
+      const parameters = { table: jobs.table, fields: fieldNames(fields), filterByFormula: and(...conditions) };
       const found: Job[] = [];
       let pages = 0;
-      for await (const { records, offset } of listAll(requests, parameters, signal)) {
-        found.push(...(await jobsIn(records, fields)));
+      for await (const { records, offset } of listRecords(requests, parameters, signal)) {
+        found.push(...(await parseJobs(records, fields)));
         pages += 1;
-        if (offset !== null && pages === COMPLETED_PAGES) return { jobs: found, whole: false };
+        if (offset !== null && pages === COMPLETED_PAGES) return { jobs: found, complete: false };
       }
-      return { jobs: found, whole: true };
+      return { jobs: found, complete: true };
     },
 
     async *listSince(after, signal) {
@@ -137,12 +138,12 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
       const finished = completedAt === null ? null : (await names.resolve(signal))(jobs.table, completedAt);
       const parameters = {
         table: jobs.table,
-        fields: [...new Set([...namesOf(fields), ...(finished === null ? [] : [finished])])],
-        filterByFormula: `IS_AFTER(CREATED_TIME(),${moment(after)})`,
+        fields: [...new Set([...fieldNames(fields), ...(finished === null ? [] : [finished])])],
+        filterByFormula: `IS_AFTER(CREATED_TIME(),${timestamp(after)})`,
       };
       try {
-        for await (const { records, offset } of listAll(requests, parameters, signal)) {
-          const { instantIn, jobOf } = await import("./parse-records.ts");
+        for await (const { records, offset } of listRecords(requests, parameters, signal)) {
+          const { parseInstant: instantIn, parseJob: jobOf } = await import("./parse-records.ts");
           const jobs = records.map((record) => ({
             job: jobOf(record, fields),
             completedAt: finished === null ? null : instantIn(record.fields[finished]),
@@ -155,12 +156,12 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
     },
 
     requests: requests.sent,
-    skew: requests.skew,
+    clockSkewMs: requests.skew,
   };
 }
 
 /** Most runs are answered with no record, and are not made to load what reads one. */
-async function jobsIn(records: readonly ApiRecord[], fields: JobFields): Promise<readonly Job[]> {
+async function parseJobs(records: readonly ApiRecord[], fields: JobFields): Promise<readonly Job[]> {
   if (records.length === 0) return [];
   const { jobsOf } = await import("./parse-records.ts");
   return jobsOf(records, fields);

@@ -37,9 +37,9 @@ export async function writeRecords(
       return updates.map(({ id }) => ({ id, ...written }));
     case "refused":
       if (updates.length === 1) {
-        const kind = written.type === "ROW_DOES_NOT_EXIST" ? "gone" : "refused";
+        const kind = written.type === "ROW_DOES_NOT_EXIST" ? "deleted" : "refused";
         return updates.map(({ id }) => ({ id, kind, error: written.error }));
       }
-      return updates.map(({ id }) => ({ id, kind: "held-up", error: written.error }));
+      return updates.map(({ id }) => ({ id, kind: "batch-rejected", error: written.error }));
   }
 }

@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { type Ending, keepWatch, type Rhythm } from "../../../src/cli/run/interval-loop.ts";
+import { type Interval, type RunStatus, runAtInterval } from "../../../src/cli/run/interval-loop.ts";
 
 const START = Date.UTC(2026, 0, 2);
 const [SECOND, MINUTE] = [1_000, 60_000];
 
 interface Story {
-  readonly rhythm?: Partial<Rhythm>;
+  readonly rhythm?: Partial<Interval>;
   readonly random?: () => number;
   /** How long each run takes, and how it ends. The watch is ended when there is no further one. */
-  readonly runs: readonly (readonly [duration: number, ending?: Ending])[];
+  readonly runs: readonly (readonly [duration: number, ending?: RunStatus])[];
   /** What the clock is set forward by after each wait. */
   readonly jumps?: readonly number[];
 }
@@ -29,7 +29,7 @@ async function watched({ rhythm, random = () => 0.5, runs, jumps = [] }: Story) 
       waits += 1;
     },
   };
-  await keepWatch(
+  await runAtInterval(
     { every: 2 * MINUTE, jitter: 0, ...rhythm },
     { clock, random, signal: stop.signal, backingOff: (wait) => told.push(wait / SECOND) },
     async () => {
@@ -93,7 +93,7 @@ describe("watching", () => {
       },
     };
     const pacing = { clock, random: () => 0, signal: stop.signal, backingOff() {} };
-    await keepWatch({ every: MINUTE, jitter: 0 }, pacing, async () => {
+    await runAtInterval({ every: MINUTE, jitter: 0 }, pacing, async () => {
       runs += 1;
       return "well";
     });
@@ -106,7 +106,7 @@ describe("watching", () => {
       signal: new AbortController().signal,
       backingOff() {},
     };
-    const broken = keepWatch({ every: MINUTE, jitter: 0 }, pacing, async () => {
+    const broken = runAtInterval({ every: MINUTE, jitter: 0 }, pacing, async () => {
       throw new Error("a fault");
     });
     await expect(broken).rejects.toThrow("a fault");

@@ -2,16 +2,16 @@ import { expect, it } from "vitest";
 import { runConfigured } from "../../../src/cli/run/run-configured.ts";
 import { processTerminal } from "../../../src/cli/terminal/terminal.ts";
 import { readEnvironment } from "../../../src/config/env/environment.ts";
-import { settleBases } from "../../../src/config/resolve/bases.ts";
+import { resolveBases } from "../../../src/config/resolve/bases.ts";
 import { never } from "../../support/servers.ts";
 
 it("a person is asked about the jobs of one base at a time", async () => {
   const content = { bases: [{ baseId: "appA" }, { baseId: "appB" }] };
-  const [first, ...more] = settleBases({ path: null, content }, readEnvironment({ AIRTABLE_API_KEY: "a-token" }), {});
+  const [first, ...more] = resolveBases({ path: null, content }, readEnvironment({ AIRTABLE_API_KEY: "a-token" }), {});
   if (first === undefined) throw new Error("there are two");
   const terminal = processTerminal(process);
   const invocation = { command: "recover", flags: { confirm: true, color: false }, env: {}, terminal } as const;
   const stop = { signal: never(), code: () => null, dispose() {} };
-  const running = runConfigured(invocation, { bases: [first, ...more], many: true }, "line", stop);
+  const running = runConfigured(invocation, { bases: [first, ...more], isList: true }, "line", stop);
   await expect(running).rejects.toThrow("--confirm: asks about the jobs of one base; pick it with --base");
 });

@@ -4,12 +4,12 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { type Env, readEnvironment } from "../../../src/config/env/environment.ts";
 import { ConfigError } from "../../../src/config/problems.ts";
-import { picked, settleBases } from "../../../src/config/resolve/bases.ts";
+import { resolveBases, selectBases } from "../../../src/config/resolve/bases.ts";
 
 const TOKEN = { AIRTABLE_API_KEY: "a-token" };
 
 function bases(content: Readonly<Record<string, unknown>>, env: Env = {}) {
-  return settleBases({ path: "x.yaml", content }, readEnvironment({ ...TOKEN, ...env }), {});
+  return resolveBases({ path: "x.yaml", content }, readEnvironment({ ...TOKEN, ...env }), {});
 }
 
 function problems(content: Readonly<Record<string, unknown>>, env: Env = {}): readonly string[] {
@@ -167,7 +167,7 @@ describe("what is wrong with a list of bases", () => {
 describe("picking among bases", () => {
   const all = bases({ bases: [A, B] });
   const ids = (named: readonly string[] | null, baseId: string | null) =>
-    picked(all, named, { baseId }).map(({ airtable }) => airtable.baseId);
+    selectBases(all, named, { baseId }).map(({ airtable }) => airtable.baseId);
 
   it("takes all, that of the environment, or those of the flag", () => {
     expect([ids(null, null), ids(null, "appB"), ids(["b"], "appA"), ids(["b", "appA"], null)]).toEqual([

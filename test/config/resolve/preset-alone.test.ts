@@ -4,14 +4,14 @@ import { readEnvironment } from "../../../src/config/env/environment.ts";
 import { nca } from "../../../src/config/presets/nca.ts";
 import { ConfigError } from "../../../src/config/problems.ts";
 import { checkPresetAlone } from "../../../src/config/resolve/preset-alone.ts";
-import { layDown, settleLate } from "../../../src/config/resolve/resolve.ts";
+import { mergeSources, resolveSettingsLazy } from "../../../src/config/resolve/resolve.ts";
 import { checkBySchema } from "../../../src/config/schema/check.ts";
 import { settle } from "../../../src/config/settings.ts";
 
 const TOKEN = { AIRTABLE_API_KEY: "a-token", AIRTABLE_BASE_ID: "appBase0000000001" };
 
 const laid = (env: Readonly<Record<string, string>>, content: unknown = {}) =>
-  layDown({ path: null, content }, readEnvironment(env));
+  mergeSources({ path: null, content }, readEnvironment(env));
 
 const PLAIN: readonly (readonly [string, Readonly<Record<string, string>>])[] = [
   ["nothing at all", {}],
@@ -37,7 +37,7 @@ describe("the preset with nothing but the environment's base, pace and places", 
 
   async function bothWays(environment: ReturnType<typeof readEnvironment>) {
     const file = { path: null, content: {} };
-    return { settings: [await settleLate(file, environment, {}), settle(file, environment, {})] };
+    return { settings: [await resolveSettingsLazy(file, environment, {}), settle(file, environment, {})] };
   }
 });
 
@@ -62,8 +62,8 @@ describe("all else is for the schema", () => {
   it("tells what is wrong as the schema does", async () => {
     const environment = readEnvironment({ ...TOKEN, AIRTABLE_BASE_ID: "base-1" });
     const file = { path: null, content: {} };
-    await expect(settleLate(file, environment, {})).rejects.toThrow(ConfigError);
-    await expect(settleLate(file, environment, {})).rejects.toThrow(/AIRTABLE_BASE_ID: found "base-1"/);
+    await expect(resolveSettingsLazy(file, environment, {})).rejects.toThrow(ConfigError);
+    await expect(resolveSettingsLazy(file, environment, {})).rejects.toThrow(/AIRTABLE_BASE_ID: found "base-1"/);
   });
 
   it("whatever the file says, the two never disagree", () => {

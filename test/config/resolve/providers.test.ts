@@ -200,18 +200,18 @@ describe("an operation's provider", () => {
 describe("webhooks", () => {
   const allowed = { webhooks: { allowHosts: ["App.example:8443"] } };
   it("are not sent unless asked for", () => {
-    expect(settings().operations.map(({ via, fallback }) => `${via}, ${fallback}`)).toEqual(
+    expect(settings().operations.map(({ completeVia, fallback }) => `${completeVia}, ${fallback}`)).toEqual(
       Array(4).fill("direct, direct"),
     );
   });
   it("are sent for all operations, or for one", () => {
     const all = settings({ webhooks: { ...allowed.webhooks, via: "webhook", fallback: "none" } });
     expect(all.webhooks).toEqual({ allowHosts: ["app.example:8443"], signature: null });
-    expect(new Set(all.operations.map(({ via, fallback }) => `${via}, ${fallback}`))).toEqual(
+    expect(new Set(all.operations.map(({ completeVia, fallback }) => `${completeVia}, ${fallback}`))).toEqual(
       new Set(["webhook, none"]),
     );
     const one = settings({ ...allowed, operations: { combine: { via: "webhook" } } });
-    expect(one.operations.map(({ via }) => via)).toEqual(["webhook", "direct", "direct", "direct"]);
+    expect(one.operations.map(({ completeVia }) => completeVia)).toEqual(["webhook", "direct", "direct", "direct"]);
   });
   it("name NCA's own endpoints in the preset", () => {
     expect(settings().operations.map(({ webhookEndpoint }) => webhookEndpoint)).toEqual([
@@ -230,7 +230,11 @@ describe("webhooks", () => {
   });
   it("are left out where all are to be sent and one has no endpoint", () => {
     const found = settings({ webhooks: { ...allowed.webhooks, via: "webhook" } }, GOAPI);
-    expect(found.operations.map(({ via }) => via)).toEqual([...Array(4).fill("webhook"), "direct", "direct"]);
+    expect(found.operations.map(({ completeVia }) => completeVia)).toEqual([
+      ...Array(4).fill("webhook"),
+      "direct",
+      "direct",
+    ]);
   });
   it("are signed with a secret of the environment, which is never shown", () => {
     const signature = { header: "x-signature", prefix: "sha256=" };

@@ -1,21 +1,21 @@
 import { describe, expect, it } from "vitest";
 import {
   type Calibration,
+  combine,
   fileNameOf,
-  type Sighting,
+  type ProbeResult,
   type UnknownCause,
-  weigh,
 } from "../../../src/core/domain/evidence.ts";
 
 const url = "https://b.example/x.mp4";
-const absent: Sighting = { result: "absent", url, detail: "HTTP 404" };
-const unknown = (cause: UnknownCause): Sighting => ({ result: "unknown", url, detail: "?", cause });
+const absent: ProbeResult = { result: "absent", url, detail: "HTTP 404" };
+const unknown = (cause: UnknownCause): ProbeResult => ({ result: "unknown", url, detail: "?", cause });
 const output = { url, bytes: 9, contentType: null, etag: null, lastModified: null };
-const present: Sighting = { result: "present", url, detail: "HTTP 200", output };
+const present: ProbeResult = { result: "present", url, detail: "HTTP 200", output };
 const calibration = (kind: Calibration["kind"]): Calibration => ({ kind, detail: "" });
 
 describe("weighing what was seen", () => {
-  it.each<[string, Sighting[], Calibration | null, unknown]>([
+  it.each<[string, ProbeResult[], Calibration | null, unknown]>([
     ["one present is enough", [absent, unknown("unreachable"), present], null, { kind: "present", output, others: [] }],
     ["absent takes every name", [absent, absent], null, { kind: "absent" }],
     [
@@ -53,16 +53,16 @@ describe("weighing what was seen", () => {
       null,
       { kind: "unknown", cause: "suspect" },
     ],
-  ])("%s", (_, sightings, given, expected) => {
+  ])("%s", (_, probes, given, expected) => {
     expect(
-      weigh(
-        sightings.map((sighting) => [sighting]),
+      combine(
+        probes.map((sighting) => [sighting]),
         given,
       ),
     ).toEqual(expected);
   });
 
-  it.each<[string, Sighting[][], unknown]>([
+  it.each<[string, ProbeResult[][], unknown]>([
     [
       "all files of an output that has several are one output",
       [[present, present]],
@@ -86,7 +86,7 @@ describe("weighing what was seen", () => {
       { kind: "unknown", cause: "unreachable" },
     ],
   ])("%s", (_, looks, expected) => {
-    expect(weigh(looks, null)).toEqual(expected);
+    expect(combine(looks, null)).toEqual(expected);
   });
 
   it("knows a file by the last part of its URL", () => {

@@ -60,7 +60,7 @@ describe("the names of an output", () => {
   });
 
   it("use the application's own id where the base has one", () => {
-    expect(outputNames({ ...COMBINE, outputs: [named("{jobId}.mp4")] }, { ...JOB, ownId: "J-7" })).toEqual({
+    expect(outputNames({ ...COMBINE, outputs: [named("{jobId}.mp4")] }, { ...JOB, applicationId: "J-7" })).toEqual({
       kind: "named",
       sets: [["J-7.mp4"]],
     });

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
-import { type Literal, type Payload, parsePayload, textAt } from "../../../src/core/domain/payload.ts";
+import { getString, type Literal, type Payload, parsePayload } from "../../../src/core/domain/payload.ts";
 
 // Read, not imported: an import would lose the keys named `__proto__`.
 const FILE = new URL("../../support/python-literals.json", import.meta.url);
@@ -211,8 +211,8 @@ describe("keys", () => {
     expect(value).toEqual(JSON.parse(text));
     expect(JSON.stringify(value)).toBe(JSON.stringify(JSON.parse(text)));
     expect({}).not.toHaveProperty("polluted");
-    expect(textAt(parsePayload(text), "polluted")).toBeNull();
-    expect(textAt(parsePayload(`{"__proto__": "x"}`), "__proto__")).toBe("x");
+    expect(getString(parsePayload(text), "polluted")).toBeNull();
+    expect(getString(parsePayload(`{"__proto__": "x"}`), "__proto__")).toBe("x");
   });
 });
 
@@ -321,7 +321,7 @@ describe("bounds", () => {
   it("a text of 1 MiB is read, one character more is not", () => {
     const text = `{"k": "${"x".repeat(MEBI - 9)}"}`;
     expect(text.length).toBe(MEBI);
-    expect(textAt(parsePayload(text), "k")).toHaveLength(MEBI - 9);
+    expect(getString(parsePayload(text), "k")).toHaveLength(MEBI - 9);
     expect(reasonOf(`${text} `)).toBe("longer than 1048576 characters");
   });
 
@@ -473,16 +473,16 @@ describe("textAt", () => {
     ["toString", null],
     ["__proto__", null],
   ])("%s", (key, text) => {
-    expect(textAt(payload, key)).toBe(text);
+    expect(getString(payload, key)).toBe(text);
   });
 
   it("finds nothing in the prototype of an object made elsewhere", () => {
-    expect(textAt({ kind: "read", value: {} }, "constructor")).toBeNull();
+    expect(getString({ kind: "read", value: {} }, "constructor")).toBeNull();
   });
 
   it("finds nothing in a payload that is empty or unreadable", () => {
-    expect(textAt(parsePayload(""), "id")).toBeNull();
-    expect(textAt(parsePayload("{'id': 'rec1'"), "id")).toBeNull();
+    expect(getString(parsePayload(""), "id")).toBeNull();
+    expect(getString(parsePayload("{'id': 'rec1'"), "id")).toBeNull();
   });
 });
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Evidence, Finding, ProviderFinding, UnknownCause } from "../../../src/core/domain/evidence.ts";
+import type { Evidence, ProviderEvidence, StorageEvidence, UnknownCause } from "../../../src/core/domain/evidence.ts";
 import type { Job } from "../../../src/core/domain/job.ts";
 import { type Candidate, decide, type Policy, REASONS, triage } from "../../../src/core/domain/verdict.ts";
 import {
@@ -17,8 +17,8 @@ import {
 } from "../../support/builders.ts";
 
 const OUTPUT = { url: "https://b.example/x.mp4", bytes: 9, contentType: null, etag: null, lastModified: null };
-const PRESENT: Finding = { kind: "present", output: OUTPUT, others: [] };
-const ABSENT: Finding = { kind: "absent" };
+const PRESENT: StorageEvidence = { kind: "present", output: OUTPUT, others: [] };
+const ABSENT: StorageEvidence = { kind: "absent" };
 
 function settled(given: Job, policy: Policy = POLICY) {
   const found = triage(given, policy, NOW);
@@ -109,14 +109,14 @@ describe("triage: what is said without a look at the storage", () => {
 describe("decide: what the evidence says", () => {
   const young = candidate({ age: HOUR });
   const due = candidate({ age: HOUR + 1 });
-  const unknown = (cause: UnknownCause): Finding => ({ kind: "unknown", cause });
+  const unknown = (cause: UnknownCause): StorageEvidence => ({ kind: "unknown", cause });
 
-  it.each<[string, Candidate, Finding, Partial<Policy>, string]>([
+  it.each<[string, Candidate, StorageEvidence, Partial<Policy>, string]>([
     ["an output is delivered", young, PRESENT, {}, "recover: output-found"],
     ["an output is delivered however old the job", due, PRESENT, {}, "recover: output-found"],
-    ["an absent output is waited for up to failAfter", young, ABSENT, {}, "wait: output-not-yet"],
+    ["an absent output is waited for up to failAfter", young, ABSENT, {}, "wait: output-pending"],
     ["past failAfter the job is failed", due, ABSENT, {}, "fail: output-absent"],
-    ["not with --no-fail", due, ABSENT, { failing: false }, "wait: failing-off"],
+    ["not with --no-fail", due, ABSENT, { failEnabled: false }, "wait: fail-disabled"],
     ["a time-out says nothing", due, unknown("unreachable"), {}, "unknown: storage-unreachable"],
     [
       "a time-out says nothing of a young job either",
@@ -144,22 +144,22 @@ describe("decide: what the evidence says", () => {
   });
 
   const FORBIDDEN = unknown("forbidden");
-  const RUNNING: ProviderFinding = { kind: "running", detail: "" };
-  const DONE: ProviderFinding = { kind: "succeeded", output: OUTPUT, others: [], detail: "" };
-  const DONE_UNSEEN: ProviderFinding = { kind: "succeeded", output: null, others: [], detail: "" };
-  const BROKEN: ProviderFinding = { kind: "failed", error: "ffmpeg died", detail: "" };
-  const SILENT: ProviderFinding = { kind: "silent", detail: "" };
-  const NOWHERE: Finding = { kind: "nowhere" };
+  const RUNNING: ProviderEvidence = { kind: "running", detail: "" };
+  const DONE: ProviderEvidence = { kind: "succeeded", output: OUTPUT, others: [], detail: "" };
+  const DONE_UNSEEN: ProviderEvidence = { kind: "succeeded", output: null, others: [], detail: "" };
+  const BROKEN: ProviderEvidence = { kind: "failed", error: "ffmpeg died", detail: "" };
+  const SILENT: ProviderEvidence = { kind: "silent", detail: "" };
+  const NOWHERE: StorageEvidence = { kind: "nowhere" };
   const old = candidate({ age: 6 * HOUR + 1 });
 
-  it.each<[string, Candidate, Finding, ProviderFinding, Partial<Policy>, string]>([
+  it.each<[string, Candidate, StorageEvidence, ProviderEvidence, Partial<Policy>, string]>([
     ["a provider at work is waited for past failAfter", due, ABSENT, RUNNING, {}, "wait: provider-running"],
     ["up to providerCap", candidate({ age: 6 * HOUR }), ABSENT, RUNNING, {}, "wait: provider-running"],
     ["past providerCap its word decides nothing", old, ABSENT, RUNNING, {}, "fail: output-absent"],
     ["a provider's failure is one at once", young, ABSENT, BROKEN, {}, "fail: provider-failed"],
     ["also where the storage says missing or private", young, FORBIDDEN, BROKEN, {}, "fail: provider-failed"],
     ["also where only the provider knows of outputs", young, NOWHERE, BROKEN, {}, "fail: provider-failed"],
-    ["not with --no-fail", young, ABSENT, BROKEN, { failing: false }, "wait: failing-off"],
+    ["not with --no-fail", young, ABSENT, BROKEN, { failEnabled: false }, "wait: fail-disabled"],
     ["not where the output is there", due, PRESENT, BROKEN, {}, "recover: output-found"],
     ["not where the storage does not answer", due, unknown("unreachable"), BROKEN, {}, "unknown: storage-unreachable"],
     ["not where something is there", due, unknown("suspect"), BROKEN, {}, "unknown: suspect-output"],
@@ -174,7 +174,7 @@ describe("decide: what the evidence says", () => {
       "unknown: evidence-contradicts",
     ],
     ["a provider that forgot decides nothing", due, ABSENT, SILENT, {}, "fail: output-absent"],
-    ["nor before failAfter", young, ABSENT, SILENT, {}, "wait: output-not-yet"],
+    ["nor before failAfter", young, ABSENT, SILENT, {}, "wait: output-pending"],
     ["nor where a 403 is unproven", due, FORBIDDEN, SILENT, {}, "unknown: absence-unproven"],
     ["where only it knew of outputs nothing is known", old, NOWHERE, SILENT, {}, "unknown: provider-silent"],
     ["nor when it claims to be at work for ever", old, NOWHERE, RUNNING, {}, "unknown: provider-silent"],
@@ -217,16 +217,16 @@ describe("decide: what the evidence says", () => {
 
   const anyEvidence: fc.Arbitrary<Evidence> = fc.record({
     storage: fc.oneof(
-      fc.constantFrom<Finding>(PRESENT, ABSENT, NOWHERE, { kind: "partial", there: 1, of: 2 }),
+      fc.constantFrom<StorageEvidence>(PRESENT, ABSENT, NOWHERE, { kind: "partial", there: 1, of: 2 }),
       fc
         .constantFrom<UnknownCause>("forbidden", "unreachable", "suspect", "cached", "redirected", "unexpected")
         .map(unknown),
     ),
-    provider: fc.constantFrom<ProviderFinding | null>(null, RUNNING, DONE, DONE_UNSEEN, BROKEN, SILENT),
+    provider: fc.constantFrom<ProviderEvidence | null>(null, RUNNING, DONE, DONE_UNSEEN, BROKEN, SILENT),
   });
 
   it("fails only what is absent and past failAfter, or failed by its provider, and recovers only what is there", () => {
-    const policy = fc.record({ failing: fc.boolean(), mode: fc.constantFrom<Policy["mode"]>("recover", "fail") });
+    const policy = fc.record({ failEnabled: fc.boolean(), mode: fc.constantFrom<Policy["mode"]>("recover", "fail") });
     fc.assert(
       fc.property(anyEvidence, policy, fc.integer({ min: 0, max: 48 * HOUR }), ({ storage, provider }, over, age) => {
         const verdict = decide(candidate({ age }), { storage, provider }, { ...POLICY, ...over });
@@ -234,7 +234,7 @@ describe("decide: what the evidence says", () => {
         if (verdict.kind === "fail") {
           const forbidden = storage.kind === "unknown" && storage.cause === "forbidden";
           const byProvider = provider?.kind === "failed" && (forbidden || storage.kind === "nowhere");
-          expect(over.failing).toBe(true);
+          expect(over.failEnabled).toBe(true);
           expect(byProvider || storage.kind === "absent").toBe(true);
           expect(provider?.kind === "failed" || age > HOUR).toBe(true);
           expect(provider?.kind).not.toBe("succeeded");

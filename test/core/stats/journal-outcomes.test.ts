@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { completedLine, FAILED_MARK } from "../../../src/core/domain/notes.ts";
+import { completedLine, FAILED_PREFIX } from "../../../src/core/domain/notes.ts";
 import { rescuesOf } from "../../../src/core/stats/journal-outcomes.ts";
 import { notListed } from "../../../src/core/stats/journal-totals.ts";
 import { statsOf } from "../../../src/core/stats/stats.ts";
-import type { PastWrite } from "../../../src/core/undo/change-sets.ts";
+import type { JournaledWrite } from "../../../src/core/undo/change-sets.ts";
 import { HOUR, job, MINUTE, NOW, POLICY } from "../../support/builders.ts";
 
 const BY = {
@@ -18,7 +18,7 @@ const JOB = job({}).id;
 const SINCE = NOW - 2 * HOUR;
 const OUTPUT = { url: "https://b.example/a.mp4", bytes: 5, contentType: null, etag: null, lastModified: null };
 
-function write(over: Partial<PastWrite> = {}, id = JOB): PastWrite {
+function write(over: Partial<JournaledWrite> = {}, id = JOB): JournaledWrite {
   return {
     at: NOW - HOUR,
     run: "r1",
@@ -30,7 +30,7 @@ function write(over: Partial<PastWrite> = {}, id = JOB): PastWrite {
     reason: "output-found",
     detail: "",
     undoes: null,
-    maybeDone: true,
+    possiblyApplied: true,
     confirmed: true,
     ...over,
   };
@@ -44,7 +44,7 @@ const FAILED = write({
 });
 const UNDONE = write({ at: NOW, run: "u1", undoes: "r1", fields: { status: { before: "completed", after: "" } } });
 
-function counted(writes: readonly PastWrite[], over: Parameters<typeof job>[0], gone: readonly string[] = []) {
+function counted(writes: readonly JournaledWrite[], over: Parameters<typeof job>[0], gone: readonly string[] = []) {
   const listed = gone.length > 0 ? [] : [{ job: job({ age: 2 * HOUR, ...over }), completedAt: NOW }];
   const rescues = rescuesOf(writes, [], BY);
   return statsOf(listed, BY, { rescues, runs: 1, gone: new Set(gone), unchecked: 0 });
@@ -52,7 +52,7 @@ function counted(writes: readonly PastWrite[], over: Parameters<typeof job>[0], 
 
 describe("what the journal tells of a job", () => {
   it("leaves the base's word where the record tells all of it", () => {
-    const notes = completedLine([OUTPUT], { sightings: [], consultation: null, rule: "output-found" }, NOW - HOUR, {
+    const notes = completedLine([OUTPUT], { probes: [], providerReply: null, rule: "output-found" }, NOW - HOUR, {
       runId: "r1",
       version: "1",
     });
@@ -88,7 +88,7 @@ describe("what the journal tells of a job", () => {
     expect(counted([{ ...FAILED, ...lost }], { status: "failed", error: "e" }).total).toMatchObject({
       failedByOthers: 1,
     });
-    expect(counted([write({ maybeDone: false })], { status: "completed" }).total).toMatchObject({ byWebhook: 1 });
+    expect(counted([write({ possiblyApplied: false })], { status: "completed" }).total).toMatchObject({ byWebhook: 1 });
   });
 
   it("counts a job that is gone as the base had confirmed it, under its operation and by its age", () => {
@@ -109,7 +109,10 @@ describe("what the journal tells of a job", () => {
   });
 
   it("keeps the reason that the record tells", () => {
-    const { total, failures } = counted([FAILED], { status: "failed", notes: `${FAILED_MARK}x rule provider-failed` });
+    const { total, failures } = counted([FAILED], {
+      status: "failed",
+      notes: `${FAILED_PREFIX}x rule provider-failed`,
+    });
     expect([total.failedByPolling, failures[0]?.reason]).toEqual([1, "provider-failed"]);
   });
 });

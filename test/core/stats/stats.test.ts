@@ -10,8 +10,8 @@ import {
   undeliveredLine,
   undoneLine,
 } from "../../../src/core/domain/notes.ts";
-import { paceOf } from "../../../src/core/stats/durations.ts";
-import { endingOf } from "../../../src/core/stats/outcome.ts";
+import { durationStats } from "../../../src/core/stats/durations.ts";
+import { classifyOutcome } from "../../../src/core/stats/outcome.ts";
 import { percentile } from "../../../src/core/stats/percentile.ts";
 import { statsOf } from "../../../src/core/stats/stats.ts";
 import { HOUR, job, MINUTE, NOW, POLICY, SECOND } from "../../support/builders.ts";
@@ -20,12 +20,12 @@ const STATUSES = { stuckStatuses: ["processing"], completedStatus: "completed", 
 const DAY = 24 * HOUR;
 const BY = { runId: "r1", version: "1.2.3" };
 const OUTPUT = { url: "https://b.example/a.mp4", bytes: 5, contentType: null, etag: null, lastModified: null };
-const GATHERED = { sightings: [], consultation: null, rule: "output-absent" };
+const GATHERED = { probes: [], providerReply: null, rule: "output-absent" };
 const POLLED = completedLine([OUTPUT], { ...GATHERED, rule: "output-found" }, NOW, BY);
 const FAILED = failedLine(GATHERED, NOW, BY);
 
 const ending = (over: Partial<Job>, completedAt: number | null = null) =>
-  endingOf({ job: job(over), completedAt }, STATUSES);
+  classifyOutcome({ job: job(over), completedAt }, STATUSES);
 
 describe("how a job ended", () => {
   const done = (over: Partial<Job>) => ending({ status: "completed", ...over });
@@ -62,16 +62,16 @@ describe("how a job ended", () => {
       NOW - HOUR,
       HOUR,
       {
-        sightings: [],
+        probes: [],
         rule,
-        consultation:
+        providerReply:
           answer === "unknown"
             ? null
             : {
                 provider: "nca",
                 url: "https://n.example",
-                answer: { kind: "failed", error: "no such codec", detail: "d", herd: null },
-                looks: [],
+                answer: { kind: "failed", error: "no such codec", detail: "d", worker: null },
+                probes: [],
               },
       },
       null,
@@ -201,7 +201,7 @@ describe("what became of the jobs", () => {
   it("learns the pace from jobs whose webhook came, not from those that waited for polling", () => {
     const hooked = past(HOUR, { status: "completed" }, 40 * SECOND);
     const [stats] = statsOf([hooked, recovered(HOUR, 30 * MINUTE)], BASIS).operations;
-    expect(stats?.pace).toEqual({ samples: 1, p50: 40 * SECOND, p99: 40 * SECOND, proposal: null });
+    expect(stats?.pace).toEqual({ samples: 1, p50: 40 * SECOND, p99: 40 * SECOND, suggestedThresholds: null });
     expect(statsOf([recovered(HOUR, 30 * MINUTE)], BASIS).operations[0]?.pace).toBeNull();
     expect(statsOf([past(HOUR, { status: "completed" }, -1)], BASIS).operations[0]?.pace).toBeNull();
   });
@@ -209,19 +209,25 @@ describe("what became of the jobs", () => {
 
 describe("the pace", () => {
   it("proposes thresholds from 20 jobs on: p99 x 1.5, and p99 x 6 but no less than an hour", () => {
-    expect(paceOf(Array(19).fill(MINUTE))?.proposal).toBeNull();
-    expect(paceOf(Array(20).fill(100 * SECOND))?.proposal).toEqual({ stuckAfter: 150 * SECOND, failAfter: HOUR });
-    expect(paceOf(Array(20).fill(31 * MINUTE))?.proposal).toEqual({ stuckAfter: 50 * MINUTE, failAfter: 3.5 * HOUR });
-    expect(paceOf([])).toBeNull();
+    expect(durationStats(Array(19).fill(MINUTE))?.suggestedThresholds).toBeNull();
+    expect(durationStats(Array(20).fill(100 * SECOND))?.suggestedThresholds).toEqual({
+      stuckAfter: 150 * SECOND,
+      failAfter: HOUR,
+    });
+    expect(durationStats(Array(20).fill(31 * MINUTE))?.suggestedThresholds).toEqual({
+      stuckAfter: 50 * MINUTE,
+      failAfter: 3.5 * HOUR,
+    });
+    expect(durationStats([])).toBeNull();
   });
 
   it("never proposes less than what it rests on", () => {
     const durations = fc.array(fc.integer({ min: 0, max: 7 * DAY }), { minLength: 20, maxLength: 60 });
     fc.assert(
       fc.property(durations, (all) => {
-        const pace = paceOf(all);
-        expect(pace?.proposal?.stuckAfter).toBeGreaterThanOrEqual((pace?.p99 ?? 0) * 1.5);
-        expect(pace?.proposal?.failAfter).toBeGreaterThanOrEqual(Math.max((pace?.p99 ?? 0) * 6, HOUR));
+        const pace = durationStats(all);
+        expect(pace?.suggestedThresholds?.stuckAfter).toBeGreaterThanOrEqual((pace?.p99 ?? 0) * 1.5);
+        expect(pace?.suggestedThresholds?.failAfter).toBeGreaterThanOrEqual(Math.max((pace?.p99 ?? 0) * 6, HOUR));
       }),
       { numRuns: 100 },
     );

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createRelay, overlapping } from "../../../src/core/sweep/concurrency.ts";
+import { createPipeline, forEachConcurrent } from "../../../src/core/sweep/concurrency.ts";
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -7,7 +7,7 @@ describe("overlapping work", () => {
   it("has no more under way than its width, and does all of it", async () => {
     let [underWay, most] = [0, 0];
     const done: number[] = [];
-    await overlapping([0, 1, 2, 3, 4, 5, 6], 3, async (item) => {
+    await forEachConcurrent([0, 1, 2, 3, 4, 5, 6], 3, async (item) => {
       underWay += 1;
       most = Math.max(most, underWay);
       await turn();
@@ -19,7 +19,7 @@ describe("overlapping work", () => {
 
   it("sees what is under way to its end after a failure, and begins nothing more", async () => {
     const done: number[] = [];
-    const work = overlapping([0, 1, 2, 3, 4], 2, async (item) => {
+    const work = forEachConcurrent([0, 1, 2, 3, 4], 2, async (item) => {
       if (item === 0) throw new Error("refused");
       await turn();
       await turn();
@@ -32,7 +32,7 @@ describe("overlapping work", () => {
 
 describe("a relay", () => {
   it("begins the next when the one before is nearly done, and never a third", async () => {
-    const relay = createRelay();
+    const relay = createPipeline();
     const told: string[] = [];
     const work = (name: string, after: number) => (nearlyDone: () => void) =>
       (async () => {
@@ -51,7 +51,7 @@ describe("a relay", () => {
   });
 
   it("throws what failed when nothing is under way any more", async () => {
-    const relay = createRelay();
+    const relay = createPipeline();
     let ended = false;
     await relay.begin(async (nearlyDone) => {
       nearlyDone();

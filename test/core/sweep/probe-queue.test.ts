@@ -1,16 +1,16 @@
 import { expect, it } from "vitest";
-import { factsOf } from "../../../src/core/domain/job.ts";
+import { toSummary } from "../../../src/core/domain/job.ts";
 import { Bulk } from "../../../src/core/sweep/bulk.ts";
-import { Case, type CaseBody } from "../../../src/core/sweep/item.ts";
-import { Deck } from "../../../src/core/sweep/probe-queue.ts";
+import { SweepItem, type SweepItemData } from "../../../src/core/sweep/item.ts";
+import { ProbeQueue } from "../../../src/core/sweep/probe-queue.ts";
 import { Random } from "../../sim/random.ts";
 import { job } from "../../support/builders.ts";
 
-const bulk = new Bulk<CaseBody>(null);
+const bulk = new Bulk<SweepItemData>(null);
 
-function caseOf(n: number): Case {
-  const about = { operation: "combine", age: n, late: false, candidate: null, verdict: null, target: null };
-  return new Case(bulk, { job: factsOf(job({ id: `rec${n}` })), ...about });
+function caseOf(n: number): SweepItem {
+  const about = { operation: "combine", age: n, reopened: false, candidate: null, verdict: null, target: null };
+  return new SweepItem(bulk, { job: toSummary(job({ id: `rec${n}` })), ...about });
 }
 
 /** What each of many runs comes to, where the time is enough for ten of a hundred. */
@@ -18,10 +18,10 @@ async function runsOf(count: number): Promise<readonly (readonly number[])[]> {
   const random = new Random(1);
   const runs: number[][] = [];
   for (let run = 0; run < count; run += 1) {
-    const deck = new Deck(random.next);
-    deck.put(Array.from({ length: 100 }, (_, n) => caseOf(n)));
+    const deck = new ProbeQueue(random.next);
+    deck.add(Array.from({ length: 100 }, (_, n) => caseOf(n)));
     const drawn: number[] = [];
-    while (drawn.length < 10) drawn.push((await deck.take())?.age ?? -1);
+    while (drawn.length < 10) drawn.push((await deck.next())?.age ?? -1);
     runs.push(drawn);
   }
   return runs;

@@ -279,7 +279,7 @@ describe("a sweep that recovers", () => {
     ]);
     bucket.objects.set("x1_output_0.mp4", 1).set("x2_output_0.mp4", look);
     const { report } = await sweep(runOf(base, bucket));
-    expect(verdicts(report.entries)).toEqual([`unknown: ${reason}`, "wait: newer-undecided"]);
+    expect(verdicts(report.entries)).toEqual([`unknown: ${reason}`, "wait: newer-job-undecided"]);
     expect(base.log).not.toContain("updateTargets");
   });
 
@@ -366,9 +366,9 @@ describe("a sweep that fails", () => {
     ]);
     bucket.missing = "forbidden";
     bucket.objects.set("x1_output_0.mp4", 1).set("x9_output_0.mp4", 1);
-    const look = bucket.look.bind(bucket);
+    const look = bucket.probe.bind(bucket);
     // The first look is at the job's own output, the second at a random key, the third at the known one.
-    bucket.look = async (url) => {
+    bucket.probe = async (url) => {
       const n = bucket.looked.length;
       const sighting = await look(url);
       if (n !== 0 && (closedAt === 0 || n <= closedAt)) return sighting;
@@ -410,8 +410,8 @@ describe("a sweep that fails", () => {
     const clock = runOf(base, bucket).clock;
     const slow = { ...runOf(base, bucket), clock: { ...clock, now: () => slowNow } };
     let slowNow = clock.now();
-    const look = bucket.look.bind(bucket);
-    bucket.look = async (url) => {
+    const look = bucket.probe.bind(bucket);
+    bucket.probe = async (url) => {
       const seen = await look(url);
       if (!url.includes("x1_")) {
         slowNow += 11_000;
@@ -459,8 +459,8 @@ describe("a sweep that fails", () => {
   it("looks again where the answer took so long that it may be old, before it fails a job on it", async () => {
     const { base, bucket } = worldOf([combine(1, { age: 2 * HOUR })]);
     const clock = stillClock();
-    const look = bucket.look.bind(bucket);
-    bucket.look = async (url) => {
+    const look = bucket.probe.bind(bucket);
+    bucket.probe = async (url) => {
       if (bucket.looked.length === 0) clock.at += 11_000;
       return await look(url);
     };
@@ -481,7 +481,7 @@ describe("a sweep that fails", () => {
     bucket.objects.set("x1_output_0.mp4", 1);
     base.skewMs = 2 * HOUR;
     const warnings: string[] = [];
-    const observer = { listed() {}, probed() {}, async settled() {}, warn: (text: string) => void warnings.push(text) };
+    const observer = { listed() {}, probed() {}, async jobDone() {}, warn: (text: string) => void warnings.push(text) };
     const { report } = await sweep(runOf(base, bucket, { observer }));
     expect(report.entries.map(({ age }) => age)).toEqual([2 * HOUR + 10 * MINUTE]);
     expect(base.asked.map(({ before }) => before)).toEqual([NOW - 5 * MINUTE, NOW + 2 * HOUR - 5 * MINUTE]);
@@ -552,9 +552,9 @@ describe("the safety brake", () => {
     base.target("Videos", "recVideo000000001");
     bucket.missing = "forbidden";
     bucket.objects.set("m.mp4", 1);
-    const look = bucket.look.bind(bucket);
+    const look = bucket.probe.bind(bucket);
     let looks = 0;
-    bucket.look = async (url) =>
+    bucket.probe = async (url) =>
       url.endsWith("/m.mp4") && looks++ > 0 ? await look("https://x.example/none") : await look(url);
     const { report } = await sweep(runOf(base, bucket));
     expect(report.summary).toMatchObject({ failed: 0, unknown: 6, recovered: 1 });
@@ -668,26 +668,26 @@ describe("jobs and targets that are read at once", () => {
 describe("a storage that hangs", () => {
   /** A bucket whose named files never answer; the others do at once. */
   function hanging(bucket: FakeBucket, names: readonly string[]) {
-    const look = bucket.look.bind(bucket);
+    const probe = bucket.probe.bind(bucket);
     return Object.assign(bucket, {
-      look: (url: string, signal?: AbortSignal) =>
+      probe: (url: string, signal?: AbortSignal) =>
         names.some((name) => url.endsWith(name))
           ? new Promise<never>((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)))
-          : look(url),
+          : probe(url),
     });
   }
 
   it("does not hold up what was found elsewhere", async () => {
     const { base, bucket } = worldOf([combine(1), combine(2)]);
     bucket.objects.set("x2_output_0.mp4", 1);
-    const [begin, reads] = [new AbortController(), new AbortController()];
+    const [start, reads] = [new AbortController(), new AbortController()];
     const never = new AbortController().signal;
     base.after = (request) => {
       // The other job is done by now, although the first still hangs: the deadline may come.
       if (request === "updateJobs") setImmediate(() => reads.abort(new Error("the deadline")));
       return undefined;
     };
-    const limits = { listing: never, begin: begin.signal, reads: reads.signal, writes: never };
+    const limits = { listing: never, start: start.signal, reads: reads.signal, writes: never };
     const { report } = await sweep(runOf(base, hanging(bucket, ["x1_output_0.mp4"]), { limits }));
     expect(verdicts(report.entries)).toEqual(["recover: output-found!", "unknown: storage-unreachable"]);
   });
@@ -705,7 +705,7 @@ describe("a limit", () => {
     const { base, bucket } = worldOf([...failed, combine(4), combine(5)]);
     bucket.objects.set("x4_output_0.mp4", 1);
     const { report } = await sweep(runOf(base, bucket, { limit: 2 }));
-    expect(verdicts(report.entries)).toEqual(["recover: output-found!", "wait: output-not-yet"]);
+    expect(verdicts(report.entries)).toEqual(["recover: output-found!", "wait: output-pending"]);
     expect(report.truncated).toBe(false);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { UpstreamError } from "../../../src/core/ports/ports.ts";
 import { sweep } from "../../../src/core/sweep/sweep.ts";
-import { deedsOf } from "../../../src/core/undo/change-sets.ts";
+import { buildChangeSets } from "../../../src/core/undo/change-sets.ts";
 import { undo as undoDeeds } from "../../../src/core/undo/undo.ts";
 import { COMBINE, CONCATENATE, HOUR, job, MINUTE, POLICY, SEGMENT } from "../../support/builders.ts";
 import { FakeBase, FakeBucket, runOf, stillClock } from "../../support/fakes.ts";
@@ -31,7 +31,7 @@ function world(
     recover: () => sweep(run()),
     async undo(over: Parameters<typeof runOf>[2] = {}, only: string | null = null) {
       const given = run({ signature: { runId: "undo-1", version: "0.0.0" }, ...over });
-      const { records, fault } = await undoDeeds(deedsOf(journal.past(), "run-1", only), {
+      const { records, fault } = await undoDeeds(buildChangeSets(journal.past(), "run-1", only), {
         ...given,
         redact: (text) => text,
       });
@@ -232,7 +232,7 @@ describe("undo", () => {
     expect([base.jobs.get(JOB)?.status, segment()?.[FIELD]]).toMatchObject(["completed", [{}]]);
 
     const second = { ...run({ signature: { runId: "undo-2", version: "0.0.0" } }), redact: (text: string) => text };
-    await undoDeeds(deedsOf(journal.past(), "run-2", null), second);
+    await undoDeeds(buildChangeSets(journal.past(), "run-2", null), second);
     expect(base.jobs.get(elder.id)?.status).toBe("processing");
     const third = await undo({ signature: { runId: "undo-3", version: "0.0.0" } });
     expect(third.told.map(([, outcome]) => outcome)).toEqual(["restored", "restored"]);
@@ -296,7 +296,7 @@ describe("undo", () => {
     }));
     base.edit(JOB, { error: "" });
     const { records } = await undoDeeds(
-      deedsOf(
+      buildChangeSets(
         past.filter(({ role }) => role === "job"),
         "run-1",
         null,

@@ -133,7 +133,7 @@ describe("who asks for what", () => {
       id: expect.stringMatching(/^usr/),
       scopes: ["data.records:read"],
     });
-    expect(whoami({ told: false })).toEqual({ id: expect.stringMatching(/^usr/) });
+    expect(whoami({ revealsScopes: false })).toEqual({ id: expect.stringMatching(/^usr/) });
   });
 
   it("the bases are told with what the token's owner may do there", () => {

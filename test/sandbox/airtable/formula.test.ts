@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { compile, FormulaError, type FormulaRecord } from "../../../src/sandbox/airtable/formula.ts";
-import { field, text } from "../../../src/stores/airtable/formula.ts";
+import { field, quote } from "../../../src/stores/airtable/formula.ts";
 
 const RECORD: FormulaRecord = {
   id: "recAAAAAAAAAAAAAA",
@@ -65,7 +65,7 @@ describe("what the client escapes", () => {
         const cells = new Map([[name, value]]);
         const record = { ...RECORD, fields: Object.fromEntries(cells) };
         const found = compile(
-          `AND(${field(name)}&''=${text(value)},LEN(${text(value)})=${value.length})`,
+          `AND(${field(name)}&''=${quote(value)},LEN(${quote(value)})=${value.length})`,
           new Set([name]),
         );
         expect(found(record)).toBe(true);
@@ -77,8 +77,8 @@ describe("what the client escapes", () => {
   it.each(["',TRUE(),'", "') OR TRUE() OR ('", "\\',TRUE(),\\'", "\\", "'", "\\\\'", "x'=''", "\n'\n"])(
     "cannot leave its literal: %j",
     (injected) => {
-      expect(matches(`{Status}=${text(injected)}`)).toBe(false);
-      expect(matches(`OR({Status}=${text(injected)},{Notes}=${text(injected)})`)).toBe(false);
+      expect(matches(`{Status}=${quote(injected)}`)).toBe(false);
+      expect(matches(`OR({Status}=${quote(injected)},{Notes}=${quote(injected)})`)).toBe(false);
     },
   );
 

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { createCeiling } from "../../../src/stores/airtable/ceiling.ts";
-import { createPace } from "../../../src/stores/airtable/rate-limit.ts";
+import { createTokenLimiter } from "../../../src/stores/airtable/ceiling.ts";
+import { createRateLimiter } from "../../../src/stores/airtable/rate-limit.ts";
 import { SimClock } from "../../sim/clock.ts";
 import { NOW } from "../../support/builders.ts";
 
@@ -12,20 +12,20 @@ interface Arrival {
 /** Bases that all want to send `each` requests at 5 a second, but the first, which wants ten times as many. */
 async function arrivals(bases: number, each: number): Promise<readonly Arrival[]> {
   const clock = new SimClock(NOW);
-  const ceiling = createCeiling(clock.seenBy(0));
+  const ceiling = createTokenLimiter(clock.seenBy(0));
   const { signal } = new AbortController();
   const reached: Arrival[] = [];
   let wanted = 0;
   for (let base = 0; base < bases; base += 1) {
-    const turn = createPace(5, clock.seenBy(0), ceiling);
+    const turn = createRateLimiter(5, clock.seenBy(0), ceiling);
     for (let n = 0; n < (base === 0 ? 10 * each : each); n += 1) {
       wanted += 1;
       turn(signal).then(async (departure) => {
-        departure.left();
+        departure.sent();
         await clock.sleep(40);
         reached.push({ base, at: clock.now() - NOW });
         await clock.sleep(40);
-        departure.answered();
+        departure.done();
       });
     }
   }

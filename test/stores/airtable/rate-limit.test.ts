@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createPace } from "../../../src/stores/airtable/rate-limit.ts";
+import { createRateLimiter } from "../../../src/stores/airtable/rate-limit.ts";
 import { SimClock } from "../../sim/clock.ts";
 import { NOW } from "../../support/builders.ts";
 
@@ -15,7 +15,7 @@ const FIXED: Journey = { leaving: 0, there: 40, back: 40 };
 /** Sends `count` requests as soon as each has its turn, and tells when each reached the server. */
 async function arrivals(perSecond: number, count: number, journey: (n: number) => Journey): Promise<readonly number[]> {
   const clock = new SimClock(NOW);
-  const turn = createPace(perSecond, clock.seenBy(0));
+  const turn = createRateLimiter(perSecond, clock.seenBy(0));
   const { signal } = new AbortController();
   const reached: number[] = [];
   let answered = 0;
@@ -23,11 +23,11 @@ async function arrivals(perSecond: number, count: number, journey: (n: number) =
     const { leaving, there, back } = journey(n);
     turn(signal).then(async (departure) => {
       await clock.sleep(leaving);
-      departure.left();
+      departure.sent();
       await clock.sleep(there);
       reached.push(clock.now() - NOW);
       await clock.sleep(back);
-      departure.answered();
+      departure.done();
       answered += 1;
     });
   }
@@ -70,13 +70,16 @@ describe("the pace of requests to a base", () => {
   it("goes on when a clock is set back", async () => {
     const clock = new SimClock(NOW);
     let skew = 0;
-    const turn = createPace(5, { now: () => clock.now() + skew, sleep: (ms, signal) => clock.sleep(ms, signal) });
+    const turn = createRateLimiter(5, {
+      now: () => clock.now() + skew,
+      sleep: (ms, signal) => clock.sleep(ms, signal),
+    });
     const { signal } = new AbortController();
     let granted = 0;
     for (let n = 0; n < 12; n += 1) {
       turn(signal).then((departure) => {
-        departure.left();
-        departure.answered();
+        departure.sent();
+        departure.done();
         granted += 1;
         if (granted === 6) skew = -3_600_000;
       });
@@ -87,14 +90,14 @@ describe("the pace of requests to a base", () => {
 
   it("leaves the turn of a request that is called off to the next", async () => {
     const clock = new SimClock(NOW);
-    const turn = createPace(1, clock.seenBy(0));
+    const turn = createRateLimiter(1, clock.seenBy(0));
     const [calledOff, others] = [new AbortController(), new AbortController()];
     const told: string[] = [];
     const ask = (name: string, { signal }: AbortController) =>
       turn(signal).then(
         (departure) => {
-          departure.left();
-          departure.answered();
+          departure.sent();
+          departure.done();
           told.push(`${name} ${clock.now() - NOW}`);
         },
         (reason: unknown) => told.push(`${name} ${reason}`),

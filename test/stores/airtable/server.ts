@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { onTestFinished } from "vitest";
 import type { JobStore } from "../../../src/core/ports/ports.ts";
-import { createExchange } from "../../../src/stores/airtable/client.ts";
+import { createApiClient } from "../../../src/stores/airtable/client.ts";
 import { createRequests, type Requests } from "../../../src/stores/airtable/requests.ts";
 import { createStore } from "../../../src/stores/airtable/store.ts";
 import { COMBINE, CONCATENATE, NOW } from "../../support/builders.ts";
@@ -81,7 +81,7 @@ export function clientOf(
   over: { readonly remaining?: () => number | null; readonly limit?: number } = {},
 ): Client {
   const clock = stillClock();
-  const exchange = createExchange({
+  const exchange = createApiClient({
     endpointUrl: url,
     baseId: "appTest0000000001",
     token: TOKEN,
@@ -91,7 +91,7 @@ export function clientOf(
     exchange,
     turn: async (signal) => {
       signal.throwIfAborted();
-      return { left() {}, answered() {} };
+      return { sent() {}, done() {} };
     },
     clock,
     random: () => 0.5,

@@ -111,7 +111,7 @@ describe("a listing", () => {
         id: idOf(1),
         status: "processing",
         type: "combine",
-        ownId: null,
+        applicationId: null,
         externalId: " 0b8a3f52 ",
         since: { kind: "at", at: Date.parse("2026-03-01T11:00:00.000Z") },
         payload: { kind: "read", value: { segment_id: "recdRdKs6y9dyf609", duration_override: null } },
@@ -133,15 +133,15 @@ describe("the completed jobs", () => {
       json(200, { records: [record(1)], offset: "itr/2" }),
       json(200, { records: [record(2)] }),
     );
-    const { jobs, whole } = await clientOf(base.url).store.listCompleted(null, never);
-    expect([jobs.map(({ id }) => id), whole]).toEqual([[idOf(1), idOf(2)], true]);
+    const { jobs, complete } = await clientOf(base.url).store.listCompleted(null, never);
+    expect([jobs.map(({ id }) => id), complete]).toEqual([[idOf(1), idOf(2)], true]);
   });
 
   it("are read on five pages at most, and said not to be all", async () => {
     const pages = [1, 2, 3, 4, 5].map((n) => json(200, { records: [record(n)], offset: `itr/${n}` }));
     const base = await scriptedBase(...pages);
-    const { jobs, whole } = await clientOf(base.url).store.listCompleted(null, never);
-    expect([jobs.length, whole, base.seen.length]).toEqual([5, false, 5]);
+    const { jobs, complete } = await clientOf(base.url).store.listCompleted(null, never);
+    expect([jobs.length, complete, base.seen.length]).toEqual([5, false, 5]);
   });
 });
 
@@ -151,7 +151,12 @@ describe("a write of several", () => {
   it("that is refused holds up each of them, since the answer does not say which is the bad one", async () => {
     const base = await scriptedBase(REFUSED);
     const results = await clientOf(base.url).store.updateJobs(updates, never);
-    expect(results.map(({ kind }) => kind)).toEqual(["held-up", "held-up", "held-up", "held-up"]);
+    expect(results.map(({ kind }) => kind)).toEqual([
+      "batch-rejected",
+      "batch-rejected",
+      "batch-rejected",
+      "batch-rejected",
+    ]);
     expect(base.seen).toHaveLength(1);
   });
 

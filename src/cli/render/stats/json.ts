@@ -1,6 +1,6 @@
 import type { Duration } from "../../../core/domain/job.ts";
-import type { Pace } from "../../../core/stats/durations.ts";
-import type { Recovery } from "../../../core/stats/stats.ts";
+import type { DurationStats } from "../../../core/stats/durations.ts";
+import type { RecoveryTimes } from "../../../core/stats/stats.ts";
 import { VERSION } from "../../version.ts";
 import type { StatsReport } from "./report.ts";
 
@@ -27,20 +27,20 @@ export function renderStatsJson({ stats, journalPath, truncated, requests }: Sta
   return `${JSON.stringify(document, null, 2)}\n`;
 }
 
-function recoveryObject({ durations, p50, p95 }: Recovery) {
+function recoveryObject({ durations, p50, p95 }: RecoveryTimes) {
   return { jobs: durations.length, p50Seconds: seconds(p50), p95Seconds: seconds(p95) };
 }
 
-function paceObject(pace: Pace | null) {
+function paceObject(pace: DurationStats | null) {
   if (pace === null) return null;
-  const { samples, p50, p99, proposal } = pace;
+  const { samples, p50, p99, suggestedThresholds } = pace;
   return {
     samples,
     p50Seconds: seconds(p50),
     p99Seconds: seconds(p99),
-    proposal: proposal && {
-      stuckAfterSeconds: seconds(proposal.stuckAfter),
-      failAfterSeconds: seconds(proposal.failAfter),
+    proposal: suggestedThresholds && {
+      stuckAfterSeconds: seconds(suggestedThresholds.stuckAfter),
+      failAfterSeconds: seconds(suggestedThresholds.failAfter),
     },
   };
 }

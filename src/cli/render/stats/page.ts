@@ -1,5 +1,5 @@
 import type { Counts } from "../../../core/stats/stats.ts";
-import { count, inWords } from "../../terminal/format.ts";
+import { formatDuration, pluralize } from "../../terminal/format.ts";
 import { VERSION } from "../../version.ts";
 import { chart, PATTERNS } from "./chart.ts";
 import { escapeHtml, table } from "./html.ts";
@@ -10,7 +10,7 @@ import { STYLE } from "./style.ts";
 export function renderStatsPage(report: StatsReport): string {
   const { stats, truncated, requests } = report;
   const title = "What became of the jobs";
-  const window = `${count(stats.total.jobs, "job")} created from ${moment(stats.since)} to ${moment(stats.until)} UTC`;
+  const window = `${pluralize(stats.total.jobs, "job")} created from ${moment(stats.since)} to ${moment(stats.until)} UTC`;
   const more = truncated ? ", not all that there are: see --max-pages" : "";
   return `<!doctype html>
 <html lang="en">
@@ -25,7 +25,7 @@ export function renderStatsPage(report: StatsReport): string {
 ${PATTERNS}
 <main>
 <h1>${title}</h1>
-<p class="soft">${escapeHtml(`${window}${more}. stuck-jobs ${VERSION}, ${count(requests, "Airtable request")}.`)}</p>
+<p class="soft">${escapeHtml(`${window}${more}. stuck-jobs ${VERSION}, ${pluralize(requests, "Airtable request")}.`)}</p>
 ${cards(report)}
 <p><strong>Trend of lost webhooks.</strong> ${escapeHtml(trendInWords(stats.trend))}.</p>
 <p><strong>Sources.</strong> ${escapeHtml(sourcesInWords(report))}.</p>
@@ -44,14 +44,18 @@ function sourcesInWords(report: StatsReport): string {
 
 function cards({ stats }: StatsReport): string {
   const { total, recovery, lateOutputs } = stats;
-  const recovered = recovery.durations.length === 0 ? "–" : inWords(recovery.p50);
+  const recovered = recovery.durations.length === 0 ? "–" : formatDuration(recovery.p50);
   const facts: readonly (readonly [string, string, string])[] = [
     [
       "Webhooks lost",
       inPercent(total.lost),
       `${total.byPolling} of ${total.byWebhook + total.byPolling} completed jobs`,
     ],
-    ["Median recovery", recovered, recovery.p95 === null ? "no times known" : `95 % within ${inWords(recovery.p95)}`],
+    [
+      "Median recovery",
+      recovered,
+      recovery.p95 === null ? "no times known" : `95 % within ${formatDuration(recovery.p95)}`,
+    ],
     ["Failed", String(total.failedByPolling + total.failedByOthers), `${total.failedByPolling} by polling`],
     ["Stuck now", String(total.stuck), `${total.working} more at work`],
     ["Late outputs", String(lateOutputs), "completed after polling had failed them"],
@@ -117,8 +121,8 @@ function openByAge({ stats: { open } }: StatsReport): string {
 function sections(report: StatsReport): string {
   const { operations, failures, otherStatuses } = report.stats;
   const work = operations.map((each) =>
-    [each.operation, ...cells(each), inWords(each.recovery.p50), inWords(each.recovery.p95)].map((cell) =>
-      cell === "?" ? "–" : cell,
+    [each.operation, ...cells(each), formatDuration(each.recovery.p50), formatDuration(each.recovery.p95)].map(
+      (cell) => (cell === "?" ? "–" : cell),
     ),
   );
   const failed = failures.map(({ reason, by, jobs }) => [reason, by, String(jobs)]);
@@ -164,9 +168,12 @@ function pace(report: StatsReport): string {
   if (why !== null) return `<p class="none">${escapeHtml(why)}.</p>`;
   const rows = report.stats.operations.flatMap(({ operation, pace }) => {
     if (pace === null) return [];
-    const { samples, p50, p99, proposal } = pace;
-    const proposed = proposal === null ? ["–", "–"] : [inWords(proposal.stuckAfter), inWords(proposal.failAfter)];
-    return [[operation, String(samples), inWords(p50), inWords(p99), ...proposed]];
+    const { samples, p50, p99, suggestedThresholds } = pace;
+    const proposed =
+      suggestedThresholds === null
+        ? ["–", "–"]
+        : [formatDuration(suggestedThresholds.stuckAfter), formatDuration(suggestedThresholds.failAfter)];
+    return [[operation, String(samples), formatDuration(p50), formatDuration(p99), ...proposed]];
   });
   const head = ["operation", "jobs", "p50", "p99", "proposed stuckAfter", "proposed failAfter"];
   return table("Jobs that their webhook completed; thresholds are proposed from 20 jobs on", head, rows);

@@ -1,6 +1,6 @@
 import type { Operation } from "../../../core/domain/job.ts";
 import type { Stats } from "../../../core/stats/stats.ts";
-import { count } from "../../terminal/format.ts";
+import { pluralize } from "../../terminal/format.ts";
 
 /** What `stats` found, and from how much of the base. */
 export interface StatsReport {
@@ -34,9 +34,9 @@ export function sources({ stats: { total, journal } }: StatsReport): readonly [s
     ...said(unconfirmed, "deleted and never confirmed (not counted)"),
     ...said(unchecked, "not looked for: see --max-pages (not counted)"),
   ];
-  const base = `${count(total.jobs - gone, "job")} from the base`;
+  const base = `${pluralize(total.jobs - gone, "job")} from the base`;
   const adds = told.length === 0 ? "adds nothing" : "tells of";
-  return [`${base}; the journal (${count(runs, "run")}) ${adds}`, ...told];
+  return [`${base}; the journal (${pluralize(runs, "run")}) ${adds}`, ...told];
 }
 
 /** A share from 0 to 1 as people read it: "12.5 %"; "–" where there is none. */

@@ -1,5 +1,5 @@
-import type { Counts, Recovery } from "../../../core/stats/stats.ts";
-import { count, inWords } from "../../terminal/format.ts";
+import type { Counts, RecoveryTimes } from "../../../core/stats/stats.ts";
+import { formatDuration, pluralize } from "../../terminal/format.ts";
 import type { Canvas } from "../table.ts";
 import { plain } from "../text.ts";
 import { inPercent, noPace, type StatsReport, sources, trendInWords } from "./report.ts";
@@ -12,7 +12,7 @@ export function renderStats(report: StatsReport, { chalk }: Canvas): string {
   const busy = days.filter(({ jobs }) => jobs > 0);
   const blocks = [
     [
-      `${count(total.jobs, "job")} since ${iso(stats.since)}${truncated ? " (not all: see --max-pages)" : ""}. ${count(requests, "Airtable request")}.`,
+      `${pluralize(total.jobs, "job")} since ${iso(stats.since)}${truncated ? " (not all: see --max-pages)" : ""}. ${pluralize(requests, "Airtable request")}.`,
     ],
     facts(report),
     [
@@ -78,8 +78,8 @@ function cells({ jobs, byWebhook, byPolling, lost, failedByPolling, failedByOthe
   return [jobs, byWebhook, byPolling, inPercent(lost), failed, stuck, working, other].map(String);
 }
 
-function words({ durations, p50, p95 }: Recovery): string {
-  return durations.length === 0 ? "–" : `${inWords(p50)} / ${inWords(p95)}`;
+function words({ durations, p50, p95 }: RecoveryTimes): string {
+  return durations.length === 0 ? "–" : `${formatDuration(p50)} / ${formatDuration(p95)}`;
 }
 
 function pace(report: StatsReport): readonly string[] {
@@ -88,11 +88,15 @@ function pace(report: StatsReport): readonly string[] {
   const rows = report.stats.operations.flatMap(({ operation, pace }) => {
     if (pace === null) return [];
     const now = report.operations.find(({ name }) => name === operation)?.thresholds;
-    const configured = now === undefined ? "–" : `${inWords(now.stuckAfter)} / ${inWords(now.failAfter)}`;
-    const { proposal } = pace;
+    const configured = now === undefined ? "–" : `${formatDuration(now.stuckAfter)} / ${formatDuration(now.failAfter)}`;
+    const { suggestedThresholds } = pace;
     const proposed =
-      proposal === null ? "(from 20 jobs on)" : `${inWords(proposal.stuckAfter)} / ${inWords(proposal.failAfter)}`;
-    return [[operation, String(pace.samples), inWords(pace.p50), inWords(pace.p99), configured, proposed]];
+      suggestedThresholds === null
+        ? "(from 20 jobs on)"
+        : `${formatDuration(suggestedThresholds.stuckAfter)} / ${formatDuration(suggestedThresholds.failAfter)}`;
+    return [
+      [operation, String(pace.samples), formatDuration(pace.p50), formatDuration(pace.p99), configured, proposed],
+    ];
   });
   return columns([["operation", "jobs", "p50", "p99", "stuckAfter/failAfter now", "proposed"], ...rows]);
 }

@@ -1,15 +1,15 @@
 /** Jobs and targets that are read in one request each before they are written. */
-export const CHUNK = 50;
+export const READ_BATCH = 50;
 
 /** Records that Airtable takes in one write. */
-export const BATCH = 10;
+export const WRITE_BATCH = 10;
 
 /** Batches of ten in which no record stands twice: Airtable refuses such a request whole. */
 export function batches<T>(items: readonly T[], idOf: (item: T) => string): readonly (readonly T[])[] {
   const result: { items: T[]; ids: Set<string> }[] = [];
   for (const item of items) {
     const id = idOf(item);
-    let batch = result.find(({ items, ids }) => items.length < BATCH && (id === "" || !ids.has(id)));
+    let batch = result.find(({ items, ids }) => items.length < WRITE_BATCH && (id === "" || !ids.has(id)));
     if (batch === undefined) {
       batch = { items: [], ids: new Set() };
       result.push(batch);
@@ -21,7 +21,7 @@ export function batches<T>(items: readonly T[], idOf: (item: T) => string): read
 }
 
 /** What a refused batch is taken apart into. */
-export function halves<T>(batch: readonly T[]): readonly (readonly T[])[] {
+export function splitInHalf<T>(batch: readonly T[]): readonly (readonly T[])[] {
   const middle = Math.ceil(batch.length / 2);
   return [batch.slice(0, middle), batch.slice(middle)];
 }
@@ -38,6 +38,8 @@ export function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Rea
 }
 
 /** The portions in which jobs are read and failed. */
-export function inTens<T>(items: readonly T[]): readonly (readonly T[])[] {
-  return Array.from({ length: Math.ceil(items.length / BATCH) }, (_, n) => items.slice(n * BATCH, (n + 1) * BATCH));
+export function chunkByTen<T>(items: readonly T[]): readonly (readonly T[])[] {
+  return Array.from({ length: Math.ceil(items.length / WRITE_BATCH) }, (_, n) =>
+    items.slice(n * WRITE_BATCH, (n + 1) * WRITE_BATCH),
+  );
 }

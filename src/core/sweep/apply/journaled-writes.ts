@@ -1,6 +1,6 @@
 import { type Calibration, fileNameOf } from "../../domain/evidence.ts";
 import type { Job } from "../../domain/job.ts";
-import type { Announced, Change, JournalCell, JournalFile, JournalJob } from "../../ports/journal.ts";
+import type { Change, JournalCell, JournalFile, JournalJob, PendingWrite } from "../../ports/journal.ts";
 import type {
   Attachment,
   AttachmentValue,
@@ -10,23 +10,23 @@ import type {
   TargetUpdate,
   WriteResult,
 } from "../../ports/ports.ts";
-import type { Run } from "../context.ts";
-import type { Case } from "../item.ts";
+import type { SweepContext } from "../context.ts";
+import type { SweepItem } from "../item.ts";
 
 /** What a write is told by. */
-export interface Told {
-  readonly item: Case;
+export interface WriteContext {
+  readonly item: SweepItem;
   readonly calibration: Calibration | null;
 }
 
 /** A job as it was just read, and what is to be written to it. */
-export interface JobWrite extends Told {
+export interface JobWrite extends WriteContext {
   readonly job: Job;
   readonly update: JobUpdate;
 }
 
 /** A target as it was just read, and what is to be written to it. */
-export interface TargetWrite extends Told {
+export interface TargetWrite extends WriteContext {
   readonly record: TargetRecord;
   readonly update: TargetUpdate;
   /** How large the files are that are handed over by URL, by their names. */
@@ -34,64 +34,67 @@ export interface TargetWrite extends Told {
 }
 
 /** Writes at most ten jobs in one request, once the journal has it. The results are in the order of `writes`. */
-export async function writeJobs(writes: readonly JobWrite[], run: Run): Promise<readonly WriteResult[]> {
+export async function writeJobs(writes: readonly JobWrite[], run: SweepContext): Promise<readonly WriteResult[]> {
   const updates = writes.map(({ update }) => update);
   const announced = () =>
     writes.map(({ job, update, ...told }) =>
-      announcedOf(told, { target: null, fields: changesOfJob(job, update), note: lineAdded(update) }),
+      toPendingWrite(told, { target: null, fields: changesOfJob(job, update), note: lineAdded(update) }),
     );
-  return await journaled(announced, () => run.store.updateJobs(updates, run.limits.writes), run);
+  return await withJournal(announced, () => run.store.updateJobs(updates, run.limits.writes), run);
 }
 
 /** Writes at most ten targets in one request, once the journal has it. The results are in the order of `writes`. */
 export async function writeTargets(
   table: string,
   writes: readonly TargetWrite[],
-  run: Run,
+  run: SweepContext,
 ): Promise<readonly WriteResult[]> {
   const updates = writes.map(({ update }) => update);
   const announced = () =>
     writes.map(({ record, update, sizes, ...told }) =>
-      announcedOf(told, {
+      toPendingWrite(told, {
         target: { table, id: update.id },
         fields: changesOfTarget(record, update, sizes),
         note: null,
       }),
     );
-  return await journaled(announced, () => run.store.updateTargets(table, updates, run.limits.writes), run);
+  return await withJournal(announced, () => run.store.updateTargets(table, updates, run.limits.writes), run);
 }
 
 /** Lets the journal have what is to be written, writes, and lets it have what came of it. */
-export async function journaled(
-  announced: () => readonly Announced[],
+export async function withJournal(
+  announced: () => readonly PendingWrite[],
   write: () => Promise<readonly WriteResult[]>,
-  { journal, signature, command }: Pick<Run, "journal" | "signature"> & { readonly command: string },
+  { journal, signature, command }: Pick<SweepContext, "journal" | "signature"> & { readonly command: string },
 ): Promise<readonly WriteResult[]> {
   if (journal === null) return await write();
-  const settle = await journal.announce(announced(), { ...signature, command });
+  const settle = await journal.recordIntent(announced(), { ...signature, command });
   const results = await write();
   await settle(results);
   return results;
 }
 
 /** A case's job as the journal names it. */
-export function journalJobOf({ job, operation, age }: Pick<Case, "job" | "operation" | "age">): JournalJob {
+export function journalJobOf({ job, operation, age }: Pick<SweepItem, "job" | "operation" | "age">): JournalJob {
   const since = job.since.kind === "at" ? job.since.at : null;
   return { id: job.id, externalId: job.externalId, operation, age, since };
 }
 
-function announcedOf({ item, calibration }: Told, rest: Pick<Announced, "target" | "fields" | "note">): Announced {
-  const { job, operation, age, looks, consultation, verdict } = item;
+function toPendingWrite(
+  { item, calibration }: WriteContext,
+  rest: Pick<PendingWrite, "target" | "fields" | "note">,
+): PendingWrite {
+  const { job, operation, age, probeGroups, providerReply, verdict } = item;
   const provider =
-    consultation === null
+    providerReply === null
       ? null
-      : { name: consultation.provider, kind: consultation.answer.kind, detail: consultation.answer.detail };
+      : { name: providerReply.provider, kind: providerReply.answer.kind, detail: providerReply.answer.detail };
   return {
     job: journalJobOf({ job, operation, age }),
     ...rest,
     reason: verdict?.reason ?? "",
     detail: verdict?.detail ?? "",
-    evidence: { sightings: looks.flat(), provider, calibration },
+    evidence: { probes: probeGroups.flat(), provider, calibration },
     undoes: null,
   };
 }
@@ -117,7 +120,7 @@ export function changesOfTarget(
 ): Readonly<Record<string, Change>> {
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => {
-      if (!isAttachments(value)) return [name, { before: cellOf(cells[name]), after: value }];
+      if (!isAttachments(value)) return [name, { before: readCell(cells[name]), after: value }];
       const held = attachments[name] ?? [];
       return [name, { before: held.map(fileOf), after: value.map((entry) => fileWritten(entry, held, sizes)) }];
     }),
@@ -147,7 +150,7 @@ function fileWritten(
 }
 
 /** What a cell that is no attachment held. */
-export function cellOf(value: unknown): JournalCell {
+export function readCell(value: unknown): JournalCell {
   if (value === undefined || value === null || value === "") return null;
   if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") return value;
   return { opaque: JSON.stringify(value) };

@@ -1,8 +1,8 @@
 import type { Job } from "../../domain/job.ts";
-import { COMPLETED_MARK } from "../../domain/notes.ts";
+import { COMPLETED_PREFIX } from "../../domain/notes.ts";
 import { externalIdsIn } from "../../domain/output-names.ts";
-import type { Run } from "../context.ts";
-import { CHUNK } from "./batches.ts";
+import type { SweepContext } from "../context.ts";
+import { READ_BATCH } from "./batches.ts";
 import type { TargetCheck } from "./preconditions.ts";
 import type { Recovery } from "./write-recoveries.ts";
 
@@ -14,7 +14,7 @@ interface Checked {
 }
 
 /** Another job's file in the target. */
-export interface Newer {
+export interface NewerFile {
   readonly file: string;
   readonly owner: Job;
   /**
@@ -25,7 +25,10 @@ export interface Newer {
 }
 
 /** Of the other files in the targets, those that belong to a newer job, or to one whose age is not known. */
-export async function findNewer(checked: readonly Checked[], run: Run): Promise<ReadonlyMap<Recovery, Newer>> {
+export async function findNewerFiles(
+  checked: readonly Checked[],
+  run: SweepContext,
+): Promise<ReadonlyMap<Recovery, NewerFile>> {
   const others = checked.flatMap(({ recovery, job, check }) => {
     const files = "files" in check ? check.files : [];
     return files.flatMap((file) => {
@@ -35,14 +38,14 @@ export async function findNewer(checked: readonly Checked[], run: Run): Promise<
   });
   const ids = [...new Set(others.map(({ externalId }) => externalId))];
   const jobs: Job[] = [];
-  for (let start = 0; start < ids.length; start += CHUNK) {
-    jobs.push(...(await run.store.findJobs(ids.slice(start, start + CHUNK), run.limits.reads)));
+  for (let start = 0; start < ids.length; start += READ_BATCH) {
+    jobs.push(...(await run.store.findJobs(ids.slice(start, start + READ_BATCH), run.limits.reads)));
   }
-  const found = new Map<Recovery, Newer>();
+  const found = new Map<Recovery, NewerFile>();
   for (const { recovery, job, file, externalId } of others) {
     const owner = jobs.find((each) => each.externalId === externalId && each.id !== job.id && !isOlder(each, job));
     if (owner === undefined || found.get(recovery)?.deliveredByUs) continue;
-    const deliveredByUs = owner.status === run.completedStatus && owner.notes.includes(COMPLETED_MARK);
+    const deliveredByUs = owner.status === run.completedStatus && owner.notes.includes(COMPLETED_PREFIX);
     found.set(recovery, { file, owner, deliveredByUs });
   }
   return found;

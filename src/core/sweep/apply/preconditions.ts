@@ -1,13 +1,13 @@
 import { fileNameOf, type Output } from "../../domain/evidence.ts";
-import type { Job, Operation, Since } from "../../domain/job.ts";
-import { operationOf, targetOf } from "../../domain/target.ts";
+import type { Job, Operation, StartTime } from "../../domain/job.ts";
+import { resolveOperation, resolveTarget } from "../../domain/target.ts";
 import type { Candidate, Policy } from "../../domain/verdict.ts";
 import type { Attachment, AttachmentValue, TargetRecord } from "../../ports/ports.ts";
 
 /** What a job that was just read again allows. */
 export type JobCheck =
   /** It is as it was when the verdict was given; its target is known for certain now. */
-  | { readonly kind: "as-judged"; readonly job: Job; readonly targetId: string | null }
+  | { readonly kind: "unchanged"; readonly job: Job; readonly targetId: string | null }
   /** This very run has changed it already: an answer was lost, the write was not. */
   | { readonly kind: "done" }
   | { readonly kind: "changed"; readonly detail: string };
@@ -31,18 +31,18 @@ export function checkJob(
   if (fresh.externalId !== judged.job.externalId) return { kind: "changed", detail: "its external id was changed" };
   if (!isSameMoment(fresh.since, judged.job.since)) return { kind: "changed", detail: "its date was changed" };
   const { operation, targetId } = judged.candidate;
-  const lookup = operationOf(fresh, policy.operations);
+  const lookup = resolveOperation(fresh, policy.operations);
   if (lookup.kind === "unknown" || lookup.operation.name !== operation.name) {
     return { kind: "changed", detail: "its operation was changed" };
   }
-  const target = targetOf(fresh, operation);
+  const target = resolveTarget(fresh, operation);
   const id = target.kind === "named" ? target.id : null;
   if (target.kind === "ambiguous") return { kind: "changed", detail: `its target is ${target.ids.join(" or ")}` };
   if (targetId !== null && id !== targetId) return { kind: "changed", detail: "its target was changed" };
-  return { kind: "as-judged", job: fresh, targetId: id };
+  return { kind: "unchanged", job: fresh, targetId: id };
 }
 
-function isSameMoment(one: Since, other: Since): boolean {
+function isSameMoment(one: StartTime, other: StartTime): boolean {
   return one.kind === "at" && other.kind === "at" && one.at === other.at;
 }
 
@@ -53,9 +53,9 @@ export type TargetCheck =
   /** As `write`, and what is there is lost: it must not be a newer job's. */
   | { readonly kind: "replace"; readonly value: AttachmentValue; readonly files: readonly string[] }
   /** The file is there already: the webhook, or an earlier run, came that far. */
-  | { readonly kind: "holds" }
+  | { readonly kind: "already-attached" }
   | { readonly kind: "occupied"; readonly detail: string; readonly files: readonly string[] }
-  | { readonly kind: "gone" };
+  | { readonly kind: "deleted" };
 
 /**
  * Whether the output may be put into the target's field. Airtable replaces an attachment's URL with its own, so this
@@ -66,10 +66,10 @@ export function checkTarget(
   operation: Operation,
   outputs: readonly Output[],
 ): TargetCheck {
-  if (record === undefined) return { kind: "gone" };
+  if (record === undefined) return { kind: "deleted" };
   const present = record.attachments[operation.attachment] ?? [];
   const held = (output: Output) => present.find((file) => isFileOf(file, output));
-  if (outputs.every((output) => held(output) !== undefined)) return { kind: "holds" };
+  if (outputs.every((output) => held(output) !== undefined)) return { kind: "already-attached" };
   const names = outputs.map(({ url }) => fileNameOf(url));
   // Of this name but another size: an earlier fetch that broke off, or a file rendered anew. It gives way to the output.
   const value: AttachmentValue = outputs.map((output) => {

@@ -1,108 +1,117 @@
 import type { Duration } from "../../domain/job.ts";
 import { TARGET_MISSING } from "../../domain/verdict.ts";
 import { TableRefused } from "../../ports/ports.ts";
-import type { Bell } from "../bell.ts";
-import { createRelay, type Relay } from "../concurrency.ts";
-import type { Run } from "../context.ts";
-import type { Case } from "../item.ts";
-import { withConsent } from "./ask-before-write.ts";
-import { BATCH, CHUNK } from "./batches.ts";
-import { applyByWebhook, isByWebhook } from "./resend-webhooks.ts";
-import { Rivals } from "./rivals.ts";
-import { succession } from "./same-target.ts";
-import { applyRecoveries, FRESH_FOR, type Recovery } from "./write-recoveries.ts";
+import type { Signal } from "../bell.ts";
+import { createPipeline, type Pipeline } from "../concurrency.ts";
+import type { SweepContext } from "../context.ts";
+import type { SweepItem } from "../item.ts";
+import { askBeforeWrite } from "./ask-before-write.ts";
+import { READ_BATCH, WRITE_BATCH } from "./batches.ts";
+import { resendWebhooks, usesWebhook } from "./resend-webhooks.ts";
+import { ItemsByTarget } from "./rivals.ts";
+import { resolveSameTarget } from "./same-target.ts";
+import { MAX_READ_AGE_MS, type Recovery, writeRecoveries } from "./write-recoveries.ts";
 
 /** How the probing stands that goes on meanwhile. */
 export interface Probing {
   /** Rung for each job that was probed, and at the end. */
-  readonly bell: Bell;
+  readonly bell: Signal;
   isOver(): boolean;
   /** What was probed since it was last called. */
-  news(): readonly Case[];
+  takeCompleted(): readonly SweepItem[];
 }
 
 /**
  * How long an output that was found waits for others to be written with. Full chunks save requests; but where the
  * storage hangs, what it did tell must not wait for what it does not.
  */
-const LONGEST_WAIT: Duration = 3_000;
+const MAX_BATCH_DELAY_MS: Duration = 3_000;
 
 /**
  * Recovers while the probing goes on: whenever a chunk is full, and what was found is waiting for long. The listing has
  * to be complete, since only then it is known which of several jobs for one target is the newest. Gives back the first
  * table that was refused, whose jobs could not be recovered.
  */
-export async function recover(cases: readonly Case[], probing: Probing, run: Run): Promise<TableRefused | null> {
-  const rivals = new Rivals();
+export async function recover(
+  cases: readonly SweepItem[],
+  probing: Probing,
+  run: SweepContext,
+): Promise<TableRefused | null> {
+  const rivals = new ItemsByTarget();
   for (const item of cases) rivals.add(item);
-  const progress: Progress = { open: new Open(chunkSize(run)), rivals, refused: new Map(), relay: createRelay() };
+  const progress: RecoveryState = {
+    open: new ReadyQueue(chunkSize(run)),
+    rivals,
+    refused: new Map(),
+    relay: createPipeline(),
+  };
   // A person is not asked while a progress line is drawn, and nothing is written in a scan.
-  while (!probing.isOver() && (run.confirm !== null || run.command === "scan")) await probing.bell.heard();
+  while (!probing.isOver() && (run.confirm !== null || run.command === "scan")) await probing.bell.wait();
   if (run.command === "scan") {
-    settleRivals(rivals);
+    decideSameTarget(rivals);
     // A scan spares the guard read, so a target that only a further link field could name stays unknown to it.
     for (const item of cases) if (item.kind === "recover" && item.target === null) item.verdict = TARGET_MISSING;
     return null;
   }
   const { open } = progress;
   let waitingSince = run.clock.now();
-  while (!probing.isOver() && !run.limits.begin.aborted) {
-    takeIn(probing.news(), progress);
+  while (!probing.isOver() && !run.limits.start.aborted) {
+    enqueueReady(probing.takeCompleted(), progress);
     const now = run.clock.now();
-    const late = now - waitingSince >= LONGEST_WAIT;
+    const late = now - waitingSince >= MAX_BATCH_DELAY_MS;
     const wasEmpty = open.isEmpty();
-    const begun = await beginAll(late, progress, run);
+    const begun = await startBatches(late, progress, run);
     if (wasEmpty || begun) waitingSince = now;
-    if (!begun) await nextFew(probing, run);
+    if (!begun) await waitForMore(probing, run);
   }
-  while (!probing.isOver()) await probing.bell.heard();
-  takeIn(probing.news(), progress);
-  await beginAll(true, progress, run);
+  while (!probing.isOver()) await probing.bell.wait();
+  enqueueReady(probing.takeCompleted(), progress);
+  await startBatches(true, progress, run);
   await progress.relay.done();
-  await conclude(progress, run);
+  await closeSuperseded(progress, run);
   const [refused = null] = progress.refused.values();
   return refused;
 }
 
 /** Waits for as many further probes as fill a chunk, for the end of the probing, or for the longest wait. */
-async function nextFew({ bell, isOver }: Probing, run: Run): Promise<void> {
+async function waitForMore({ bell, isOver }: Probing, run: SweepContext): Promise<void> {
   const timer = new AbortController();
   let late = false;
-  const wait = run.clock.sleep(LONGEST_WAIT, timer.signal).then(
+  const wait = run.clock.sleep(MAX_BATCH_DELAY_MS, timer.signal).then(
     () => {
       late = true;
-      bell.ring();
+      bell.notify();
     },
     () => undefined,
   );
-  for (let heard = 0; heard < chunkSize(run) && !isOver() && !late && !run.limits.begin.aborted; heard += 1)
-    await bell.heard();
+  for (let heard = 0; heard < chunkSize(run) && !isOver() && !late && !run.limits.start.aborted; heard += 1)
+    await bell.wait();
   timer.abort();
   await wait;
 }
 
 /** What was done so far; the tables that are refused hold up nobody else. */
-interface Progress {
+interface RecoveryState {
   /** What can be written and was not begun. */
-  readonly open: Open;
-  readonly rivals: Rivals;
+  readonly open: ReadyQueue;
+  readonly rivals: ItemsByTarget;
   readonly refused: Map<string, TableRefused>;
   /** The next chunk is read while the last writes of the one before it are under way. */
-  readonly relay: Relay;
+  readonly relay: Pipeline;
 }
 
 /** Those that wait for their turn, by the table of their target, so that each chunk costs two reads. */
-class Open {
+class ReadyQueue {
   readonly #full: number;
-  readonly #byTable = new Map<string, Set<Case>>();
-  readonly #begun = new Set<Case>();
+  readonly #byTable = new Map<string, Set<SweepItem>>();
+  readonly #begun = new Set<SweepItem>();
 
   /** @param full as many at most make a chunk */
   constructor(full: number) {
     this.#full = full;
   }
 
-  add(item: Case): void {
+  add(item: SweepItem): void {
     const { candidate } = item;
     if (candidate === null || this.#begun.has(item)) return;
     const { table } = candidate.operation.target;
@@ -115,10 +124,10 @@ class Open {
   }
 
   /** Takes out a full chunk or, with `late`, what there is; null where there is none. */
-  take(late: boolean): readonly Case[] | null {
+  take(late: boolean): readonly SweepItem[] | null {
     for (const [table, waiting] of this.#byTable) {
       if (!late && waiting.size < this.#full) continue;
-      const chunk: Case[] = [];
+      const chunk: SweepItem[] = [];
       for (const item of waiting) {
         if (chunk.length === this.#full) break;
         chunk.push(item);
@@ -133,15 +142,15 @@ class Open {
 }
 
 /** Lets those wait for their turn that can be written now that these were probed. */
-function takeIn(probed: readonly Case[], { open, rivals }: Progress): void {
+function enqueueReady(probed: readonly SweepItem[], { open, rivals }: RecoveryState): void {
   for (const group of new Set(probed.map((item) => rivals.of(item)))) {
-    const { winner } = succession(group);
-    if (winner !== null) open.add(winner);
+    const { newest } = resolveSameTarget(group);
+    if (newest !== null) open.add(newest);
   }
 }
 
 /** Whether there was any. */
-async function beginAll(late: boolean, progress: Progress, run: Run): Promise<boolean> {
+async function startBatches(late: boolean, progress: RecoveryState, run: SweepContext): Promise<boolean> {
   let any = false;
   for (let chunk = progress.open.take(late); chunk !== null; chunk = progress.open.take(late)) {
     any = true;
@@ -154,21 +163,21 @@ async function beginAll(late: boolean, progress: Progress, run: Run): Promise<bo
   return any;
 }
 
-function recoveryOf(item: Case, supersededBy: string | null): readonly Recovery[] {
+function recoveryOf(item: SweepItem, supersededBy: string | null): readonly Recovery[] {
   const { candidate, verdict } = item;
   if (candidate === null || verdict?.kind !== "recover") return [];
   return [{ item, candidate, output: verdict.output, others: verdict.others, supersededBy }];
 }
 
-async function begin(chunk: readonly Recovery[], progress: Progress, run: Run): Promise<void> {
-  if (run.limits.begin.aborted) return;
+async function begin(chunk: readonly Recovery[], progress: RecoveryState, run: SweepContext): Promise<void> {
+  if (run.limits.start.aborted) return;
   await progress.relay.begin((nearlyDone) => apply(chunk, progress, run, nearlyDone));
 }
 
 async function apply(
   chunk: readonly Recovery[],
-  { refused, rivals }: Progress,
-  run: Run,
+  { refused, rivals }: RecoveryState,
+  run: SweepContext,
   nearlyDone: () => void,
 ): Promise<void> {
   const [first] = chunk;
@@ -186,44 +195,46 @@ async function apply(
   }
 }
 
-async function applyChunk(chunk: readonly Recovery[], run: Run, nearlyDone: () => void): Promise<void> {
-  const agreed = await withConsent(chunk, run);
-  const byWebhook = agreed.filter((each) => isByWebhook(each, run));
-  const left = byWebhook.length === 0 ? [] : await applyByWebhook(byWebhook, run);
-  const direct = [...agreed.filter((each) => !isByWebhook(each, run)), ...left];
-  if (direct.length > 0 && !run.limits.begin.aborted) await applyRecoveries(direct, run, nearlyDone);
+async function applyChunk(chunk: readonly Recovery[], run: SweepContext, nearlyDone: () => void): Promise<void> {
+  const agreed = await askBeforeWrite(chunk, run);
+  const byWebhook = agreed.filter((each) => usesWebhook(each, run));
+  const left = byWebhook.length === 0 ? [] : await resendWebhooks(byWebhook, run);
+  const direct = [...agreed.filter((each) => !usesWebhook(each, run)), ...left];
+  if (direct.length > 0 && !run.limits.start.aborted) await writeRecoveries(direct, run, nearlyDone);
 }
 
 /** Gives the elder jobs of a target their verdicts, now that all is probed; gives back the winner of each. */
-function settleRivals(rivals: Rivals): readonly { readonly winner: Case; readonly superseded: readonly Case[] }[] {
-  const settled: { winner: Case; superseded: readonly Case[] }[] = [];
+function decideSameTarget(
+  rivals: ItemsByTarget,
+): readonly { readonly winner: SweepItem; readonly superseded: readonly SweepItem[] }[] {
+  const settled: { winner: SweepItem; superseded: readonly SweepItem[] }[] = [];
   for (const group of rivals.groups()) {
-    const { winner, superseded, blocked } = succession(group);
+    const { newest, superseded, blocked } = resolveSameTarget(group);
     for (const item of blocked?.items ?? []) {
       const detail = `whether ${blocked?.by.job.id}, which is newer, has an output is not known`;
-      item.verdict = { kind: "wait", reason: "newer-undecided", detail };
+      item.verdict = { kind: "wait", reason: "newer-job-undecided", detail };
     }
-    if (winner === null) continue;
+    if (newest === null) continue;
     for (const item of superseded) {
       if (item.verdict?.kind !== "recover") continue;
-      item.verdict = { ...item.verdict, reason: "superseded", detail: `by ${winner.job.id}` };
+      item.verdict = { ...item.verdict, reason: "superseded", detail: `by ${newest.job.id}` };
     }
-    if (superseded.length > 0) settled.push({ winner, superseded });
+    if (superseded.length > 0) settled.push({ winner: newest, superseded });
   }
   return settled;
 }
 
 /** What is left when all is probed: the elder jobs of a target, which follow the newest. */
-async function conclude({ rivals, ...progress }: Progress, run: Run): Promise<void> {
-  const open = new Open(chunkSize(run));
-  const winners = new Map<Case, string>();
-  for (const { winner, superseded } of settleRivals(rivals)) {
+async function closeSuperseded({ rivals, ...progress }: RecoveryState, run: SweepContext): Promise<void> {
+  const open = new ReadyQueue(chunkSize(run));
+  const winners = new Map<SweepItem, string>();
+  for (const { winner, superseded } of decideSameTarget(rivals)) {
     const { id } = winner.job;
     // One that turned out to be superseded itself was not delivered: the next sweep finds whose file is there.
     const reason = winner.verdict?.reason;
     const delivered = winner.kind === "recover" && reason !== "superseded" && (winner.applied || run.dryRun);
     for (const item of superseded) {
-      if (!delivered) item.verdict = { kind: "wait", reason: "newer-undecided", detail: `${id} first` };
+      if (!delivered) item.verdict = { kind: "wait", reason: "newer-job-undecided", detail: `${id} first` };
       else {
         winners.set(item, id);
         open.add(item);
@@ -244,9 +255,9 @@ async function conclude({ rivals, ...progress }: Progress, run: Run): Promise<vo
  * As many as can be written, at the pace of the base, before what was read of them is too old to be written on: else
  * they would be read again, which makes a slow base slower.
  */
-function chunkSize({ requestsPerSecond }: Run): number {
-  const requests = Math.floor((FRESH_FOR / 1000) * requestsPerSecond);
+function chunkSize({ requestsPerSecond }: SweepContext): number {
+  const requests = Math.floor((MAX_READ_AGE_MS / 1000) * requestsPerSecond);
   // One of them reads the targets, two read for the next chunk; ten jobs take two writes.
   const tens = Math.floor((requests - 3) / 2);
-  return Math.min(CHUNK, BATCH * Math.max(1, tens));
+  return Math.min(READ_BATCH, WRITE_BATCH * Math.max(1, tens));
 }

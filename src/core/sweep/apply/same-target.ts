@@ -1,14 +1,14 @@
 import type { Duration } from "../../domain/job.ts";
-import type { Case } from "../item.ts";
+import type { SweepItem } from "../item.ts";
 
 /** What becomes of the jobs for one field of one record. */
-export interface Succession {
+export interface SameTargetResult {
   /** The newest with an output, whose output is the one to deliver; null where there is none, or it is blocked. */
-  readonly winner: Case | null;
+  readonly newest: SweepItem | null;
   /** Elder ones with an output, to be closed after the winner. */
-  readonly superseded: readonly Case[];
+  readonly superseded: readonly SweepItem[];
   /** Those with an output of which `by`, which is newer, may yet turn out to have one. */
-  readonly blocked: { readonly items: readonly Case[]; readonly by: Case } | null;
+  readonly blocked: { readonly items: readonly SweepItem[]; readonly by: SweepItem } | null;
 }
 
 /**
@@ -18,14 +18,14 @@ export interface Succession {
  *
  * @param rivals all that are for it
  */
-export function succession(rivals: readonly Case[]): Succession {
+export function resolveSameTarget(rivals: readonly SweepItem[]): SameTargetResult {
   const found = rivals.filter(({ kind }) => kind === "recover");
-  const newest = found.reduce<Case | null>(newer, null);
-  const open = rivals.filter(isUndecided).reduce<Case | null>(newer, null);
-  if (newest !== null && open !== null && newer(newest, open) === open) {
-    return { winner: null, superseded: [], blocked: { items: found, by: open } };
+  const newest = found.reduce<SweepItem | null>(newerOf, null);
+  const open = rivals.filter(isUndecided).reduce<SweepItem | null>(newerOf, null);
+  if (newest !== null && open !== null && newerOf(newest, open) === open) {
+    return { newest: null, superseded: [], blocked: { items: found, by: open } };
   }
-  return { winner: newest, superseded: found.filter((item) => item !== newest), blocked: null };
+  return { newest: newest, superseded: found.filter((item) => item !== newest), blocked: null };
 }
 
 /**
@@ -33,12 +33,12 @@ export function succession(rivals: readonly Case[]): Succession {
  * Missing or private (403) is what a job looks like that has no output yet, and holds up nobody. A job that polling had
  * failed counts only if its output is there.
  */
-function isUndecided({ kind, verdict, late }: Case): boolean {
-  return kind === null || (kind === "unknown" && verdict?.reason !== "absence-unproven" && !late);
+function isUndecided({ kind, verdict, reopened }: SweepItem): boolean {
+  return kind === null || (kind === "unknown" && verdict?.reason !== "absence-unproven" && !reopened);
 }
 
 /** The newer by date; of two of the same moment the one with the greater id, so that every run picks the same. */
-function newer(one: Case | null, other: Case): Case {
+function newerOf(one: SweepItem | null, other: SweepItem): SweepItem {
   if (one === null) return other;
   const [first, second] = [ageOf(one), ageOf(other)];
   if (first === second) return one.job.id > other.job.id ? one : other;
@@ -46,6 +46,6 @@ function newer(one: Case | null, other: Case): Case {
 }
 
 /** Without a date it counts as older than all others. */
-function ageOf({ age }: Case): Duration {
+function ageOf({ age }: SweepItem): Duration {
   return age ?? Number.POSITIVE_INFINITY;
 }

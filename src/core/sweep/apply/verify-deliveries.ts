@@ -1,27 +1,27 @@
 import { fileNameOf, type Output } from "../../domain/evidence.ts";
-import { factsOf, type Instant, type Job, type Operation, type Target } from "../../domain/job.ts";
+import { type Instant, type Job, type Operation, type Target, toSummary } from "../../domain/job.ts";
 import {
   appendLine,
-  bytesNoted,
-  REDELIVERED_MARK,
+  parseNotedSize,
+  REDELIVERED_PREFIX,
   redeliveredLine,
-  UNDELIVERED_MARK,
+  UNDELIVERED_PREFIX,
   undeliveredLine,
 } from "../../domain/notes.ts";
-import { operationOf, targetOf } from "../../domain/target.ts";
+import { resolveOperation, resolveTarget } from "../../domain/target.ts";
 import type { Verdict } from "../../domain/verdict.ts";
 import type { JobUpdate, TargetRecord, WriteResult } from "../../ports/ports.ts";
 import { serverNow } from "../clock-skew.ts";
-import type { Run } from "../context.ts";
-import { Case } from "../item.ts";
+import type { SweepContext } from "../context.ts";
+import { SweepItem } from "../item.ts";
 import { recordedOutputs } from "../probe/calibrate.ts";
-import type { ListedJob } from "../room.ts";
-import { batches, CHUNK, halves } from "./batches.ts";
+import type { CachedJob } from "../room.ts";
+import { batches, READ_BATCH, splitInHalf } from "./batches.ts";
 import { type JobWrite, type TargetWrite, writeJobs, writeTargets } from "./journaled-writes.ts";
-import { FRESH_FOR, fetchable, sizesOf } from "./write-recoveries.ts";
+import { fileSizes, MAX_READ_AGE_MS, withSignedUrls } from "./write-recoveries.ts";
 
 /** A job that this tool completed, whose file is not in its target's field, or is there in another size. */
-interface Undelivered {
+interface MissingFile {
   readonly job: Job;
   readonly operation: Operation;
   readonly target: Target;
@@ -32,7 +32,7 @@ interface Undelivered {
   readonly found: string;
 }
 
-type Delivery = Omit<Undelivered, "found" | "record">;
+type Delivery = Omit<MissingFile, "found" | "record">;
 
 /**
  * Looks whether the files that were written in the last hour arrived. Airtable fetches an attachment after it has
@@ -40,27 +40,29 @@ type Delivery = Omit<Undelivered, "found" | "record">;
  * before, the job gets an error note instead. Returns the cases that came of it.
  */
 export async function verifyDeliveries(
-  completed: readonly ListedJob[],
+  completed: readonly CachedJob[],
   /** Of this sweep. What it has just delivered is for the next sweep to look at, whichever job it took the place of. */
-  swept: readonly Case[],
-  run: Run,
-): Promise<readonly Case[]> {
-  const cases: Case[] = [];
-  const justWritten = new Set(swept.flatMap(({ target, applied }) => (applied && target ? [cellOf(target)] : [])));
+  swept: readonly SweepItem[],
+  run: SweepContext,
+): Promise<readonly SweepItem[]> {
+  const cases: SweepItem[] = [];
+  const justWritten = new Set(swept.flatMap(({ target, applied }) => (applied && target ? [fieldKey(target)] : [])));
   const listed = completed.filter(
-    ({ job }) => !deliveryOf(job, run).some(({ target }) => justWritten.has(cellOf(target))),
+    ({ job }) => !recordedDelivery(job, run).some(({ target }) => justWritten.has(fieldKey(target))),
   );
-  for (let start = 0; start < listed.length && !run.limits.begin.aborted; start += CHUNK) {
-    const portion = listed.slice(start, start + CHUNK).map(({ job }) => job);
+  for (let start = 0; start < listed.length && !run.limits.start.aborted; start += READ_BATCH) {
+    const portion = listed.slice(start, start + READ_BATCH).map(({ job }) => job);
     const jobs = await withTargets(portion, run);
-    const undelivered = await undeliveredOf(jobs, run);
-    const repairs = (await Promise.all(undelivered.map((each) => repairOf(each, run)))).filter((each) => each !== null);
+    const undelivered = await findMissingFiles(jobs, run);
+    const repairs = (await Promise.all(undelivered.map((each) => planRepair(each, run)))).filter(
+      (each) => each !== null,
+    );
     cases.push(...repairs.map(({ item }) => item));
     if (run.dryRun) continue;
     for (const table of new Set(repairs.map(({ item }) => item.target?.table))) {
       const own = repairs.filter(({ item }) => item.target?.table === table);
       for (const batch of batches(own, ({ item }) => item.target?.id ?? "")) {
-        if (!run.limits.begin.aborted) await repair(batch, run);
+        if (!run.limits.start.aborted) await repair(batch, run);
       }
     }
   }
@@ -69,19 +71,19 @@ export async function verifyDeliveries(
 
 /** What is to be done about a file that did not arrive: written again, or, with `output: null`, told. */
 interface Repair {
-  readonly item: Case;
+  readonly item: SweepItem;
   readonly output: Output | null;
 }
 
 /** Null where the file cannot be seen now: Airtable could not fetch it either. */
-async function repairOf(undelivered: Undelivered, run: Run): Promise<Repair | null> {
-  if (undelivered.job.notes.includes(REDELIVERED_MARK)) {
+async function planRepair(undelivered: MissingFile, run: SweepContext): Promise<Repair | null> {
+  if (undelivered.job.notes.includes(REDELIVERED_PREFIX)) {
     const detail = `${undelivered.found}, twice`;
-    return { item: caseOf(undelivered, { kind: "skip", reason: "delivery-failed", detail }, run), output: null };
+    return { item: createItem(undelivered, { kind: "skip", reason: "delivery-failed", detail }, run), output: null };
   }
   const outputs: Output[] = [];
   for (const url of undelivered.urls) {
-    const sighting = await run.probe.look(url, run.limits.reads);
+    const sighting = await run.probe.probe(url, run.limits.reads);
     if (sighting.result !== "present") return null;
     outputs.push(sighting.output);
   }
@@ -89,7 +91,7 @@ async function repairOf(undelivered: Undelivered, run: Run): Promise<Repair | nu
   if (output === undefined) return null;
   const detail = undelivered.found;
   return {
-    item: caseOf(undelivered, { kind: "recover", reason: "delivery-retried", output, others, detail }, run),
+    item: createItem(undelivered, { kind: "recover", reason: "delivery-retried", output, others, detail }, run),
     output,
   };
 }
@@ -99,8 +101,8 @@ async function repairOf(undelivered: Undelivered, run: Run): Promise<Repair | nu
  * meanwhile, or takes too long, is left to the next sweep, which looks again. A batch that was refused for one of its
  * records is begun anew in halves.
  */
-async function repair(repairs: readonly Repair[], run: Run): Promise<void> {
-  const { undelivered: fresh, readAt } = await findUndelivered(
+async function repair(repairs: readonly Repair[], run: SweepContext): Promise<void> {
+  const { undelivered: fresh, readAt } = await rereadMissingFiles(
     repairs.map(({ item }) => item.job.id),
     run,
   );
@@ -109,56 +111,56 @@ async function repair(repairs: readonly Repair[], run: Run): Promise<void> {
     return delivery === undefined ? [] : [{ ...each, delivery }];
   });
   const again = due.filter(({ output }) => output !== null);
-  const written = await deliverAgain(again, readAt, run);
-  if (written === "held-up") {
-    for (const part of halves(repairs)) await repair(part, run);
+  const written = await redeliver(again, readAt, run);
+  if (written === "batch-rejected") {
+    for (const part of splitInHalf(repairs)) await repair(part, run);
     return;
   }
   const toNote = due.filter(({ output, item }) => output === null || written.has(item.job.id));
-  await note(toNote, readAt, run);
+  await writeNotes(toNote, readAt, run);
 }
 
 interface DueRepair extends Repair {
-  readonly delivery: Undelivered;
+  readonly delivery: MissingFile;
 }
 
 /** The ids of the jobs whose target was confirmed. */
-async function deliverAgain(
+async function redeliver(
   due: readonly DueRepair[],
   readAt: Instant,
-  run: Run,
-): Promise<ReadonlySet<string> | "held-up"> {
+  run: SweepContext,
+): Promise<ReadonlySet<string> | "batch-rejected"> {
   const [first] = due;
-  if (first === undefined || run.clock.now() - readAt > FRESH_FOR) return new Set();
+  if (first === undefined || run.clock.now() - readAt > MAX_READ_AGE_MS) return new Set();
   const writes: TargetWrite[] = [];
   for (const { item, delivery } of due) {
     const { target, urls, record } = delivery;
     const value = urls.map((url) => ({ url }));
-    const update = { id: target.id, fields: { [target.field]: await fetchable(value, run) } };
+    const update = { id: target.id, fields: { [target.field]: await withSignedUrls(value, run) } };
     const files = item.verdict?.kind === "recover" ? [item.verdict.output, ...item.verdict.others] : [];
-    writes.push({ item, calibration: null, record, update, sizes: sizesOf(files) });
+    writes.push({ item, calibration: null, record, update, sizes: fileSizes(files) });
   }
   const results = await writeTargets(first.delivery.target.table, writes, run);
-  if (results.some(({ kind }) => kind === "held-up")) return "held-up";
+  if (results.some(({ kind }) => kind === "batch-rejected")) return "batch-rejected";
   return new Set(due.flatMap(({ item }, n) => (settled(item, results[n]) ? [item.job.id] : [])));
 }
 
 /** Adds the line to the jobs; they are read once more where the targets took too long. */
-async function note(due: readonly DueRepair[], readAt: Instant, run: Run): Promise<void> {
+async function writeNotes(due: readonly DueRepair[], readAt: Instant, run: SweepContext): Promise<void> {
   let jobs: ReadonlyMap<string, Job> = new Map(due.map(({ delivery: { job } }) => [job.id, job]));
-  if (due.length > 0 && run.clock.now() - readAt > FRESH_FOR) {
+  if (due.length > 0 && run.clock.now() - readAt > MAX_READ_AGE_MS) {
     jobs = await run.store.readJobs([...jobs.keys()], run.limits.reads);
   }
   const writes = due.flatMap(({ item, output, delivery }): readonly JobWrite[] => {
     const job = jobs.get(delivery.job.id);
     const unchanged = job?.status === delivery.job.status && job.responsePayload === delivery.job.responsePayload;
     if (job === undefined || !unchanged) return [];
-    return [{ item, calibration: null, job, update: noteOf(job, output, delivery, run) }];
+    return [{ item, calibration: null, job, update: buildNote(job, output, delivery, run) }];
   });
   if (writes.length === 0) return;
   const results = await writeJobs(writes, run);
-  if (results.some(({ kind }) => kind === "held-up")) {
-    for (const part of halves(due)) await note(part, Number.NEGATIVE_INFINITY, run);
+  if (results.some(({ kind }) => kind === "batch-rejected")) {
+    for (const part of splitInHalf(due)) await writeNotes(part, Number.NEGATIVE_INFINITY, run);
     return;
   }
   for (const result of results) {
@@ -167,7 +169,7 @@ async function note(due: readonly DueRepair[], readAt: Instant, run: Run): Promi
   }
 }
 
-function noteOf(job: Job, output: Output | null, { found, urls }: Undelivered, run: Run): JobUpdate {
+function buildNote(job: Job, output: Output | null, { found, urls }: MissingFile, run: SweepContext): JobUpdate {
   const at = serverNow(run);
   if (output !== null) {
     return { id: job.id, notes: appendLine(job.notes, redeliveredLine(output, found, at, run.signature)) };
@@ -177,16 +179,16 @@ function noteOf(job: Job, output: Output | null, { found, urls }: Undelivered, r
 }
 
 /** Whether the write is confirmed. One whose answer was lost is neither that nor an error: the next sweep looks. */
-function settled(item: Case, result: WriteResult | undefined): boolean {
+function settled(item: SweepItem, result: WriteResult | undefined): boolean {
   if (result?.kind === "refused") item.error = result.error;
   return result?.kind === "confirmed";
 }
 
 /** The listing tells enough to look; only where a further link field names the target the jobs have to be read. */
-async function withTargets(listed: readonly Job[], run: Run): Promise<readonly Job[]> {
+async function withTargets(listed: readonly Job[], run: SweepContext): Promise<readonly Job[]> {
   const isNamed = (job: Job) => {
-    const lookup = operationOf(job, run.policy.operations);
-    return lookup.kind === "unknown" || targetOf(job, lookup.operation).kind !== "missing";
+    const lookup = resolveOperation(job, run.policy.operations);
+    return lookup.kind === "unknown" || resolveTarget(job, lookup.operation).kind !== "missing";
   };
   if (listed.every(isNamed)) return listed;
   const jobs = await run.store.readJobs(
@@ -196,18 +198,18 @@ async function withTargets(listed: readonly Job[], run: Run): Promise<readonly J
   return [...jobs.values()];
 }
 
-async function findUndelivered(
+async function rereadMissingFiles(
   ids: readonly string[],
-  run: Run,
-): Promise<{ readonly undelivered: readonly Undelivered[]; readonly readAt: Instant }> {
+  run: SweepContext,
+): Promise<{ readonly undelivered: readonly MissingFile[]; readonly readAt: Instant }> {
   const jobs = await run.store.readJobs(ids, run.limits.reads);
   const readAt = run.clock.now();
-  return { undelivered: await undeliveredOf([...jobs.values()], run), readAt };
+  return { undelivered: await findMissingFiles([...jobs.values()], run), readAt };
 }
 
-async function undeliveredOf(jobs: readonly Job[], run: Run): Promise<readonly Undelivered[]> {
-  const deliveries = newestOfEach(jobs.flatMap((job) => deliveryOf(job, run)));
-  const found: Undelivered[] = [];
+async function findMissingFiles(jobs: readonly Job[], run: SweepContext): Promise<readonly MissingFile[]> {
+  const deliveries = newestPerField(jobs.flatMap((job) => recordedDelivery(job, run)));
+  const found: MissingFile[] = [];
   for (const table of new Set(deliveries.map(({ target }) => target.table))) {
     const own = deliveries.filter(({ target }) => target.table === table);
     const attachments = [...new Set(own.map(({ target }) => target.field))];
@@ -215,7 +217,7 @@ async function undeliveredOf(jobs: readonly Job[], run: Run): Promise<readonly U
     const records = await run.store.readTargets(table, targetIds, { attachments, cells: [] }, run.limits.reads);
     for (const delivery of own) {
       const record = records.get(delivery.target.id);
-      const trouble = record === undefined ? null : troubleWith(delivery, record);
+      const trouble = record === undefined ? null : findDefect(delivery, record);
       if (record !== undefined && trouble !== null) found.push({ ...delivery, record, found: trouble });
     }
   }
@@ -223,32 +225,33 @@ async function undeliveredOf(jobs: readonly Job[], run: Run): Promise<readonly U
 }
 
 /** Of several jobs for one field, the newest: it is the one whose file belongs there. */
-function newestOfEach(deliveries: readonly Delivery[]): readonly Delivery[] {
+function newestPerField(deliveries: readonly Delivery[]): readonly Delivery[] {
   const newest = new Map<string, Delivery>();
   for (const delivery of deliveries) {
-    const other = newest.get(cellOf(delivery.target));
-    if (other === undefined || begun(other.job) < begun(delivery.job)) newest.set(cellOf(delivery.target), delivery);
+    const other = newest.get(fieldKey(delivery.target));
+    if (other === undefined || startedAt(other.job) < startedAt(delivery.job))
+      newest.set(fieldKey(delivery.target), delivery);
   }
   return [...newest.values()];
 }
 
-function begun({ since }: Job): Instant {
+function startedAt({ since }: Job): Instant {
   return since.kind === "at" ? since.at : Number.NEGATIVE_INFINITY;
 }
 
-function cellOf({ table, id, field }: Target): string {
+function fieldKey({ table, id, field }: Target): string {
   return `${table} ${id} ${field}`;
 }
 
 /** The delivery that a job's record tells of; none where another hand completed it, or no file was written for it. */
-function deliveryOf(job: Job, run: Run): readonly Delivery[] {
-  if (job.status !== run.completedStatus || job.notes.includes(UNDELIVERED_MARK)) return [];
+function recordedDelivery(job: Job, run: SweepContext): readonly Delivery[] {
+  if (job.status !== run.completedStatus || job.notes.includes(UNDELIVERED_PREFIX)) return [];
   if (!job.responsePayload.includes('"completed_via":"polling"') || job.notes.includes("superseded by job")) return [];
-  const lookup = operationOf(job, run.policy.operations);
+  const lookup = resolveOperation(job, run.policy.operations);
   const urls = recordedOutputs(job.responsePayload);
   if (lookup.kind === "unknown" || urls.length === 0) return [];
   const { operation } = lookup;
-  const target = targetOf(job, operation);
+  const target = resolveTarget(job, operation);
   if (target.kind !== "named") return [];
   return [
     { job, operation, urls, target: { table: operation.target.table, id: target.id, field: operation.attachment } },
@@ -256,20 +259,20 @@ function deliveryOf(job: Job, run: Run): readonly Delivery[] {
 }
 
 /** What is wrong with the field; null where the file is there, is still being fetched, or another one took its place. */
-function troubleWith({ job, target, urls }: Delivery, record: TargetRecord): string | null {
+function findDefect({ job, target, urls }: Delivery, record: TargetRecord): string | null {
   const files = record.attachments[target.field] ?? [];
   if (files.length === 0) return `${target.field} is empty`;
   for (const url of urls) {
     const name = fileNameOf(url);
     const file = files.find(({ filename }) => filename === name);
-    const expected = bytesNoted(job.notes, name);
+    const expected = parseNotedSize(job.notes, name);
     if (file === undefined || file.size === null || expected === null || file.size === expected) continue;
     return `${target.field} holds ${file.size} of ${expected} bytes`;
   }
   return null;
 }
 
-function caseOf({ job, operation, target }: Undelivered, verdict: Verdict, run: Run): Case {
-  const about = { operation: operation.name, age: null, late: false, candidate: null };
-  return new Case(run.room.cases, { job: factsOf(job), ...about, verdict, target });
+function createItem({ job, operation, target }: MissingFile, verdict: Verdict, run: SweepContext): SweepItem {
+  const about = { operation: operation.name, age: null, reopened: false, candidate: null };
+  return new SweepItem(run.cache.cases, { job: toSummary(job), ...about, verdict, target });
 }

@@ -9,7 +9,7 @@ export interface BrakeSettings {
 }
 
 /** One operation on which the brake came down. */
-export interface HeldOperation {
+export interface BlockedOperation {
   readonly operation: string;
   /** Stuck jobs of the operation in this sweep. */
   readonly stuck: number;
@@ -25,6 +25,6 @@ export interface HeldOperation {
 }
 
 /** Whether failing that many needs proof that the operation's outputs can be seen at all. */
-export function fairShare(stuck: number, settings: BrakeSettings): number {
+export function failLimit(stuck: number, settings: BrakeSettings): number {
   return Math.max(settings.minimum, Math.floor(stuck * settings.share));
 }

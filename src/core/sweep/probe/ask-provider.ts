@@ -1,25 +1,29 @@
-import type { Finding, Output, ProviderFinding, Sighting } from "../../domain/evidence.ts";
+import type { Output, ProbeResult, ProviderEvidence, StorageEvidence } from "../../domain/evidence.ts";
 import type { Candidate } from "../../domain/verdict.ts";
 import type { ProviderAnswer } from "../../ports/ports.ts";
-import type { Run } from "../context.ts";
+import type { SweepContext } from "../context.ts";
 
 /** What a provider was asked, and what it answered; `looks` at the outputs that it named. */
-export interface Consultation {
+export interface ProviderReply {
   readonly provider: string;
   /** Where it was asked. */
   readonly url: string;
   readonly answer: ProviderAnswer;
-  readonly looks: readonly Sighting[];
+  readonly probes: readonly ProbeResult[];
 }
 
 /** More outputs than any job has; an answer must not make us ask without end. */
-const MOST_OUTPUTS = 20;
+const MAX_OUTPUTS = 20;
 
 /**
  * Asks the operation's provider, where the storage does not settle it: only for what is missing, or may be. Null where
  * there is nobody to ask.
  */
-export async function consult(candidate: Candidate, storage: Finding, run: Run): Promise<Consultation | null> {
+export async function askProvider(
+  candidate: Candidate,
+  storage: StorageEvidence,
+  run: SweepContext,
+): Promise<ProviderReply | null> {
   const { operation, externalId } = candidate;
   const provider = operation.provider === null ? undefined : run.providers.get(operation.provider);
   const open =
@@ -28,16 +32,16 @@ export async function consult(candidate: Candidate, storage: Finding, run: Run):
     (storage.kind === "unknown" && storage.cause === "forbidden");
   if (provider === undefined || operation.provider === null || !open) return null;
   const answer = await provider.status.ask(externalId, run.limits.reads);
-  const urls = answer.kind === "succeeded" ? answer.urls.slice(0, MOST_OUTPUTS) : [];
-  const looks: Sighting[] = [];
-  for (const url of urls) looks.push(await provider.look(url, run.limits.reads));
-  return { provider: operation.provider, url: provider.url, answer, looks };
+  const urls = answer.kind === "succeeded" ? answer.urls.slice(0, MAX_OUTPUTS) : [];
+  const probes: ProbeResult[] = [];
+  for (const url of urls) probes.push(await provider.look(url, run.limits.reads));
+  return { provider: operation.provider, url: provider.url, answer, probes };
 }
 
 /** What an answer comes to; null where none was asked for. */
-export function findingOf(consultation: Consultation | null): ProviderFinding | null {
-  if (consultation === null) return null;
-  const { provider, answer, looks } = consultation;
+export function toProviderEvidence(providerReply: ProviderReply | null): ProviderEvidence | null {
+  if (providerReply === null) return null;
+  const { provider, answer, probes } = providerReply;
   const detail = `${provider}: ${answer.detail}`;
   switch (answer.kind) {
     case "running":
@@ -48,10 +52,10 @@ export function findingOf(consultation: Consultation | null): ProviderFinding | 
     case "unknown":
       return { kind: "silent", detail };
     case "succeeded": {
-      const there = looks.flatMap((look): readonly Output[] => (look.result === "present" ? [look.output] : []));
-      const [output = null, ...others] = there.length === looks.length ? there : [];
+      const there = probes.flatMap((look): readonly Output[] => (look.result === "present" ? [look.output] : []));
+      const [output = null, ...others] = there.length === probes.length ? there : [];
       if (output !== null) return { kind: "succeeded", output, others, detail };
-      const unseen = looks.find(({ result }) => result !== "present");
+      const unseen = probes.find(({ result }) => result !== "present");
       const why = unseen === undefined ? "it names no output" : `its output answers ${unseen.detail}`;
       return { kind: "succeeded", output, others, detail: `${detail}, but ${why}` };
     }

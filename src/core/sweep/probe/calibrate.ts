@@ -3,7 +3,7 @@ import { fileNameOf } from "../../domain/evidence.ts";
 import type { Instant, Job, Operation } from "../../domain/job.ts";
 import { outputNames } from "../../domain/output-names.ts";
 import { type LiteralObject, parsePayload } from "../../domain/payload.ts";
-import { operationOf } from "../../domain/target.ts";
+import { resolveOperation } from "../../domain/target.ts";
 import type { Candidate } from "../../domain/verdict.ts";
 import type { JobStore, OutputProbe } from "../../ports/ports.ts";
 
@@ -18,14 +18,14 @@ export interface KnownOutput {
 const DAY = 86_400_000;
 
 /** How far back to look, widening only while an operation is still without a known output. */
-const WINDOWS: readonly (number | null)[] = [DAY, 7 * DAY, null];
+const LOOKBACK_WINDOWS_MS: readonly (number | null)[] = [DAY, 7 * DAY, null];
 
 /**
  * The newest completed job with a recorded output, of each of the operations that have one: one list request as a
  * rule. A window that was too full to be read whole cannot say which job is the newest, and says nothing, but for the
  * last day's: what is in there is recent enough.
  */
-export async function newestCompleted(
+export async function findNewestCompleted(
   store: JobStore,
   probe: OutputProbe,
   operations: readonly Operation[],
@@ -34,31 +34,31 @@ export async function newestCompleted(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, KnownOutput>> {
   const found = new Map<string, KnownOutput>();
-  for (const window of WINDOWS) {
-    const { jobs, whole } = await store.listCompleted(window === null ? null : now - window, signal);
-    if (!whole && window !== DAY) break;
-    for (const [name, known] of newestByOperation(jobs, probe, operations)) {
+  for (const window of LOOKBACK_WINDOWS_MS) {
+    const { jobs, complete } = await store.listCompleted(window === null ? null : now - window, signal);
+    if (!complete && window !== DAY) break;
+    for (const [name, known] of findNewestByOperation(jobs, probe, operations)) {
       if (!found.has(name)) found.set(name, known);
     }
-    if (!whole || wanted.every((name) => found.has(name))) break;
+    if (!complete || wanted.every((name) => found.has(name))) break;
   }
   return found;
 }
 
-function newestByOperation(
+function findNewestByOperation(
   jobs: readonly Job[],
   probe: OutputProbe,
   operations: readonly Operation[],
 ): ReadonlyMap<string, KnownOutput> {
   const newest = new Map<string, { at: Instant; known: KnownOutput }>();
   for (const job of jobs) {
-    const lookup = operationOf(job, operations);
+    const lookup = resolveOperation(job, operations);
     if (lookup.kind === "unknown" || job.since.kind !== "at" || job.externalId === null) continue;
     const url = recordedOutput(job.responsePayload);
     if (url === null) continue;
     const { operation } = lookup;
     const names = outputNames(operation, job);
-    const expected = names.kind === "named" ? names.sets.flat().map((name) => probe.locate(name)) : [];
+    const expected = names.kind === "named" ? names.sets.flat().map((name) => probe.urlFor(name)) : [];
     const known = { operation: operation.name, url, matches: expected.includes(url) };
     const before = newest.get(operation.name);
     if (before === undefined || before.at < job.since.at) newest.set(operation.name, { at: job.since.at, known });
@@ -69,7 +69,7 @@ function newestByOperation(
 /** The output URL that a response payload holds, be it ours, the application's or the provider's own body. */
 export function recordedOutput(responsePayload: string): string | null {
   const payload = parsePayload(responsePayload);
-  return payload.kind === "read" ? urlIn(payload.value) : null;
+  return payload.kind === "read" ? findUrl(payload.value) : null;
 }
 
 /** All output URLs that a response payload of ours holds, or the one of another's. */
@@ -81,13 +81,13 @@ export function recordedOutputs(responsePayload: string): readonly string[] {
   return single === null ? [] : [single];
 }
 
-function urlIn(value: LiteralObject): string | null {
+function findUrl(value: LiteralObject): string | null {
   for (const key of ["output_url", "response", "file_url", "video_url", "url"]) {
     const found = Object.hasOwn(value, key) ? value[key] : undefined;
     if (typeof found === "string" && /^https?:\/\//.test(found)) return found;
     const first = Array.isArray(found) ? found[0] : found;
     if (typeof first === "object" && first !== null && !Array.isArray(first)) {
-      const nested = urlIn({ ...first });
+      const nested = findUrl({ ...first });
       if (nested !== null) return nested;
     }
   }
@@ -95,18 +95,18 @@ function urlIn(value: LiteralObject): string | null {
 }
 
 /** The URLs of known outputs that lie where the probe looks, those of the operation first. */
-export function lyingHere(
+export function inSameBucket(
   known: ReadonlyMap<string, KnownOutput>,
   operation: string,
   probe: OutputProbe,
 ): readonly string[] {
-  const here = [...known.values()].filter(({ url }) => url.startsWith(probe.locate("")));
+  const here = [...known.values()].filter(({ url }) => url.startsWith(probe.urlFor("")));
   const own = here.filter((each) => each.operation === operation);
   return [...own, ...here.filter((each) => each.operation !== operation)].map(({ url }) => url);
 }
 
 /** What the place's answers mean. */
-export interface Calibrated {
+export interface CalibrationResult {
   readonly calibration: Calibration;
   /** Where a 403 means "missing": the URL of the output that showed it by being there. */
   readonly control: string | null;
@@ -123,22 +123,23 @@ export async function calibrate(
   random: () => number,
   known: () => Promise<readonly string[]>,
   signal: AbortSignal,
-): Promise<Calibrated> {
-  const without = (calibration: Calibration): Calibrated => ({ calibration, control: null });
+): Promise<CalibrationResult> {
+  const without = (calibration: Calibration): CalibrationResult => ({ calibration, control: null });
   if (probe.signed) {
     return without({ kind: "missing-is-404", detail: "signed requests are told the truth: HTTP 404" });
   }
-  const nobody = randomId(random);
-  const stranger = await probe.look(
-    probe.locate(name.includes(externalId) ? name.replaceAll(externalId, nobody) : nobody),
+  const unusedId = randomId(random);
+  const randomKeyResult = await probe.probe(
+    probe.urlFor(name.includes(externalId) ? name.replaceAll(externalId, unusedId) : unusedId),
     signal,
   );
-  const told = `a random key answers ${stranger.detail}`;
-  if (stranger.result === "absent") return without({ kind: "missing-is-404", detail: told });
-  if (stranger.result === "present" || stranger.cause !== "forbidden") return without({ kind: "failed", detail: told });
+  const told = `a random key answers ${randomKeyResult.detail}`;
+  if (randomKeyResult.result === "absent") return without({ kind: "missing-is-404", detail: told });
+  if (randomKeyResult.result === "present" || randomKeyResult.cause !== "forbidden")
+    return without({ kind: "failed", detail: told });
   const seen: string[] = [];
-  for (const url of (await known()).slice(0, MOST_KNOWN)) {
-    const sighting = await probe.look(url, signal);
+  for (const url of (await known()).slice(0, MAX_KNOWN_PROBES)) {
+    const sighting = await probe.probe(url, signal);
     seen.push(`the known ${fileNameOf(url)} ${sighting.detail}`);
     if (sighting.result !== "present") continue;
     return { calibration: { kind: "missing-is-403", detail: `${told}, ${seen.join(", ")}` }, control: url };
@@ -148,7 +149,7 @@ export async function calibrate(
 }
 
 /** Known outputs that are looked at: one may have been cleared away since, all of them hardly. */
-const MOST_KNOWN = 3;
+const MAX_KNOWN_PROBES = 3;
 
 /** Looks like the ids that workers hand out (UUIDs), and is nobody's. */
 export function randomId(random: () => number): string {

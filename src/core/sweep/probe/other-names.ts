@@ -1,17 +1,17 @@
-import { type Calibration, fileNameOf, weigh } from "../../domain/evidence.ts";
+import { type Calibration, combine, fileNameOf } from "../../domain/evidence.ts";
 import { UNKNOWN_REASON, type Verdict } from "../../domain/verdict.ts";
-import type { Failure } from "../apply/write-failures.ts";
-import type { Run } from "../context.ts";
+import type { FailureCandidate } from "../apply/write-failures.ts";
+import type { SweepContext } from "../context.ts";
 
 /**
  * Looks for a job's output under names that the configuration does not have, before the job is failed for want of one:
  * in a listing where the place gives one, else under every name that the worker is known to use. Null where nothing
  * speaks against failing.
  */
-export async function objection(
-  { item, candidate }: Failure,
+export async function findUnderOtherName(
+  { item, candidate }: FailureCandidate,
   calibration: Calibration,
-  run: Run,
+  run: SweepContext,
 ): Promise<Verdict | null> {
   const { externalId } = candidate;
   const own = candidate.names.flat();
@@ -26,8 +26,8 @@ export async function objection(
       if (listing.names.some((name) => own.includes(name))) {
         return { kind: "skip", reason: "changed-meanwhile", detail: "its output has just turned up" };
       }
-      if (other !== undefined) return elsewhere(other);
-      if (listing.whole) return null;
+      if (other !== undefined) return otherNameVerdict(other);
+      if (listing.complete) return null;
       return { kind: "unknown", reason: "answer-ambiguous", detail: `too many names begin with ${externalId}` };
     }
     case "refused":
@@ -36,10 +36,10 @@ export async function objection(
   for (const pattern of run.otherNames) {
     const name = pattern.replaceAll("{externalId}", externalId);
     if (own.includes(name)) continue;
-    const sighting = await run.probe.look(run.probe.locate(name), run.limits.reads);
-    item.looks = [...item.looks, [sighting]];
-    const finding = weigh([[sighting]], calibration);
-    if (finding.kind === "present") return elsewhere(fileNameOf(finding.output.url));
+    const sighting = await run.probe.probe(run.probe.urlFor(name), run.limits.reads);
+    item.probeGroups = [...item.probeGroups, [sighting]];
+    const finding = combine([[sighting]], calibration);
+    if (finding.kind === "present") return otherNameVerdict(fileNameOf(finding.output.url));
     if (finding.kind === "unknown") {
       return { kind: "unknown", reason: UNKNOWN_REASON[finding.cause], detail: `${name}: ${sighting.detail}` };
     }
@@ -47,6 +47,6 @@ export async function objection(
   return null;
 }
 
-function elsewhere(name: string): Verdict {
+function otherNameVerdict(name: string): Verdict {
   return { kind: "unknown", reason: "output-under-another-name", detail: name };
 }

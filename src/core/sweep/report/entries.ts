@@ -1,11 +1,11 @@
 import type { Entries, Entry } from "../../domain/report.ts";
-import { type Case, entryOf } from "../item.ts";
+import { type SweepItem, toReportEntry } from "../item.ts";
 
 /** The rows that cases have become, each made when its turn comes. */
 export class CaseEntries implements Entries {
-  readonly #cases: readonly Case[];
+  readonly #cases: readonly SweepItem[];
 
-  constructor(cases: readonly Case[]) {
+  constructor(cases: readonly SweepItem[]) {
     this.#cases = cases;
   }
 
@@ -14,11 +14,11 @@ export class CaseEntries implements Entries {
   }
 
   *[Symbol.iterator](): Iterator<Entry> {
-    for (const item of this.#cases) yield entryOf(item);
+    for (const item of this.#cases) yield toReportEntry(item);
   }
 
   some(test: (entry: Entry) => boolean): boolean {
-    return this.#cases.some((item) => test(entryOf(item)));
+    return this.#cases.some((item) => test(toReportEntry(item)));
   }
 
   find(test: (entry: Entry) => boolean): Entry | undefined {
@@ -31,10 +31,10 @@ export class CaseEntries implements Entries {
   }
 
   map<T>(make: (entry: Entry) => T): readonly T[] {
-    return this.#cases.map((item) => make(entryOf(item)));
+    return this.#cases.map((item) => make(toReportEntry(item)));
   }
 
   flatMap<T>(make: (entry: Entry) => T | readonly T[]): readonly T[] {
-    return this.#cases.flatMap((item) => make(entryOf(item)));
+    return this.#cases.flatMap((item) => make(toReportEntry(item)));
   }
 }

@@ -1,10 +1,10 @@
-import type { Sighting } from "../../domain/evidence.ts";
+import type { ProbeResult } from "../../domain/evidence.ts";
 import type { Instant } from "../../domain/job.ts";
-import type { Case } from "../item.ts";
-import type { Consultation } from "../probe/ask-provider.ts";
+import type { SweepItem } from "../item.ts";
+import type { ProviderReply } from "../probe/ask-provider.ts";
 
 /** What several stuck jobs have in common. */
-export type HerdCause =
+export type IncidentCause =
   /** One worker ran them all: NCA keeps its queue in memory, and a restart loses it. */
   | "same-worker"
   /** They were made within one minute. */
@@ -15,8 +15,8 @@ export type HerdCause =
   | "provider-silent";
 
 /** Stuck jobs that share a cause, to be told in one line. */
-export interface Herd {
-  readonly cause: HerdCause;
+export interface Incident {
+  readonly cause: IncidentCause;
   /** The worker, operation or provider; "" for a minute. */
   readonly name: string;
   /** When the first of them began; null where no date is known. */
@@ -29,7 +29,7 @@ export interface Herd {
 }
 
 /** Fewer than this share a cause by chance. */
-const LEAST: Readonly<Record<HerdCause, number>> = {
+const MIN_GROUP_SIZE: Readonly<Record<IncidentCause, number>> = {
   "same-worker": 3,
   "same-minute": 5,
   "operation-without-output": 5,
@@ -39,21 +39,21 @@ const LEAST: Readonly<Record<HerdCause, number>> = {
 const MINUTE = 60_000;
 
 /** The herds among the cases, the largest first. A job may be in several: of one worker, and of one minute. */
-export function herdsIn(cases: Iterable<Case>): readonly Herd[] {
-  const groups: Readonly<Record<HerdCause, Map<string, Group>>> = {
+export function groupIncidents(cases: Iterable<SweepItem>): readonly Incident[] {
+  const groups: Readonly<Record<IncidentCause, Map<string, Group>>> = {
     "same-worker": new Map(),
     "same-minute": new Map(),
     "operation-without-output": new Map(),
     "provider-silent": new Map(),
   };
-  for (const { candidate, job, looks, consultation, operation } of cases) {
-    if (candidate === null || (looks.length === 0 && consultation === null)) continue;
+  for (const { candidate, job, probeGroups, providerReply, operation } of cases) {
+    if (candidate === null || (probeGroups.length === 0 && providerReply === null)) continue;
     const at = job.since.kind === "at" ? job.since.at : null;
-    const seen = seenOf(looks.flat(), consultation);
-    const worker = consultation?.answer.herd ?? null;
+    const seen = outputState(probeGroups.flat(), providerReply);
+    const worker = providerReply?.answer.worker ?? null;
     if (worker !== null) count(groups["same-worker"], worker, at, seen);
     else if (at !== null) count(groups["same-minute"], String(Math.floor(at / MINUTE)), at, seen);
-    if (consultation?.answer.kind === "unknown") count(groups["provider-silent"], consultation.provider, at, seen);
+    if (providerReply?.answer.kind === "unknown") count(groups["provider-silent"], providerReply.provider, at, seen);
     const due = candidate.age > candidate.operation.thresholds.failAfter;
     if (due && operation !== null) count(groups["operation-without-output"], operation, at, seen);
   }
@@ -84,18 +84,21 @@ function count(groups: Map<string, Group>, name: string, at: Instant | null, see
   if (at !== null) group.since = Math.min(group.since ?? at, at);
 }
 
-function herdsOf(cause: HerdCause, groups: Readonly<Record<HerdCause, ReadonlyMap<string, Group>>>): readonly Herd[] {
+function herdsOf(
+  cause: IncidentCause,
+  groups: Readonly<Record<IncidentCause, ReadonlyMap<string, Group>>>,
+): readonly Incident[] {
   return [...groups[cause]].flatMap(([name, { since, jobs, withOutput, withoutOutput }]) => {
-    if (jobs < LEAST[cause]) return [];
+    if (jobs < MIN_GROUP_SIZE[cause]) return [];
     return [{ cause, name, since, jobs, withOutput, withoutOutput, undecided: jobs - withOutput - withoutOutput }];
   });
 }
 
-function seenOf(sightings: readonly Sighting[], consultation: Consultation | null): Seen {
-  const all = [...sightings, ...(consultation?.looks ?? [])];
+function outputState(probes: readonly ProbeResult[], providerReply: ProviderReply | null): Seen {
+  const all = [...probes, ...(providerReply?.probes ?? [])];
   if (all.some(({ result }) => result === "present")) return "output";
-  if (consultation?.answer.kind === "failed") return "none";
-  const isNo = (each: Sighting) =>
+  if (providerReply?.answer.kind === "failed") return "none";
+  const isNo = (each: ProbeResult) =>
     each.result === "absent" || (each.result === "unknown" && each.cause === "forbidden");
-  return sightings.length > 0 && sightings.every(isNo) ? "none" : "undecided";
+  return probes.length > 0 && probes.every(isNo) ? "none" : "undecided";
 }

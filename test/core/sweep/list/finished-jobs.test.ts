@@ -213,7 +213,7 @@ describe("a job that polling had closed and that is open again", () => {
     const { base, bucket } = worldOf({ age: 30 * HOUR, notes: closed(59) });
     const { report } = await sweep(runOf(base, bucket));
     expect([...report.entries]).toMatchObject([
-      { age: 59 * MINUTE, verdict: { kind: "wait", reason: "output-not-yet" } },
+      { age: 59 * MINUTE, verdict: { kind: "wait", reason: "output-pending" } },
     ]);
     expect(base.jobs.get(ID)?.status).toBe("processing");
   });

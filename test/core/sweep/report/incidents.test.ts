@@ -1,66 +1,71 @@
 import { describe, expect, it } from "vitest";
 import { herdLine } from "../../../../src/cli/render/incidents.ts";
-import type { Sighting } from "../../../../src/core/domain/evidence.ts";
-import { factsOf } from "../../../../src/core/domain/job.ts";
+import type { ProbeResult } from "../../../../src/core/domain/evidence.ts";
+import { toSummary } from "../../../../src/core/domain/job.ts";
 import { Bulk } from "../../../../src/core/sweep/bulk.ts";
-import { Case, type CaseBody } from "../../../../src/core/sweep/item.ts";
-import { herdsIn } from "../../../../src/core/sweep/report/incidents.ts";
+import { SweepItem, type SweepItemData } from "../../../../src/core/sweep/item.ts";
+import { groupIncidents } from "../../../../src/core/sweep/report/incidents.ts";
 import { COMBINE, HOUR, job, NOW, SEGMENT } from "../../../support/builders.ts";
 
-const bulk = new Bulk<CaseBody>(null);
+const bulk = new Bulk<SweepItemData>(null);
 const url = "https://b.example/x.mp4";
-const THERE: Sighting = {
+const THERE: ProbeResult = {
   result: "present",
   url,
   detail: "HTTP 200",
   output: { url, bytes: 1, contentType: null, etag: null, lastModified: null },
 };
-const MISSING: Sighting = { result: "absent", url, detail: "HTTP 404" };
+const MISSING: ProbeResult = { result: "absent", url, detail: "HTTP 404" };
 
 function stuck(
   n: number,
-  seen: Sighting,
-  { herd = null, at = NOW - HOUR - n * 600_000 }: { herd?: string | null; at?: number } = {},
-): Case {
+  seen: ProbeResult,
+  { worker = null, at = NOW - HOUR - n * 600_000 }: { worker?: string | null; at?: number } = {},
+): SweepItem {
   const candidate = { operation: COMBINE, targetId: SEGMENT, externalId: "x", names: [["x.mp4"]], age: HOUR + 1 };
-  const answer = { kind: "forgotten", detail: "forgotten", herd } as const;
-  const facts = { ...factsOf(job({ id: `recJob${String(n).padStart(11, "0")}` })), since: { kind: "at", at } as const };
-  const about = { operation: "combine", age: HOUR, late: false, candidate, verdict: null, target: null };
-  const item = new Case(bulk, { job: facts, ...about });
-  item.looks = [[seen]];
-  item.consultation = herd === null ? null : { provider: "nca", url, answer, looks: [] };
+  const answer = { kind: "forgotten", detail: "forgotten", worker } as const;
+  const facts = {
+    ...toSummary(job({ id: `recJob${String(n).padStart(11, "0")}` })),
+    since: { kind: "at", at } as const,
+  };
+  const about = { operation: "combine", age: HOUR, reopened: false, candidate, verdict: null, target: null };
+  const item = new SweepItem(bulk, { job: facts, ...about });
+  item.probeGroups = [[seen]];
+  item.providerReply = worker === null ? null : { provider: "nca", url, answer, probes: [] };
   item.probedAt = NOW;
   return item;
 }
 
-function times(number: number, make: (n: number) => Case): Case[] {
+function times(number: number, make: (n: number) => SweepItem): SweepItem[] {
   return Array.from({ length: number }, (_, n) => make(n));
 }
 
-describe("herds", () => {
+describe("incidents", () => {
   it("are told in one line when one worker ran them", () => {
     const cases = [
-      ...times(12, (n) => stuck(n, THERE, { herd: "q1" })),
-      ...times(5, (n) => stuck(n, MISSING, { herd: "q1" })),
+      ...times(12, (n) => stuck(n, THERE, { worker: "q1" })),
+      ...times(5, (n) => stuck(n, MISSING, { worker: "q1" })),
     ];
-    expect(herdsIn(cases).map(herdLine)).toEqual(["17 jobs since 09:10 UTC, same worker: 12 have files, 5 do not"]);
+    expect(groupIncidents(cases).map(herdLine)).toEqual([
+      "17 jobs since 09:10 UTC, same worker: 12 have files, 5 do not",
+    ]);
   });
 
   it("are told when they were made in the same minute", () => {
     const cases = times(6, (n) => stuck(n, n < 2 ? THERE : MISSING, { at: NOW - HOUR + n * 1000 }));
-    expect(herdsIn(cases).map(herdLine)).toEqual([
+    expect(groupIncidents(cases).map(herdLine)).toEqual([
       "6 jobs since 11:00 UTC, made in the same minute: 2 have files, 4 do not",
     ]);
   });
 
   it("are told when an operation has no output at all", () => {
-    expect(herdsIn(times(5, (n) => stuck(n, MISSING))).map(({ cause, name }) => [cause, name])).toEqual([
+    expect(groupIncidents(times(5, (n) => stuck(n, MISSING))).map(({ cause, name }) => [cause, name])).toEqual([
       ["operation-without-output", "combine"],
     ]);
   });
 
   it("are not seen in a few, nor where jobs have nothing in common", () => {
-    expect(herdsIn(times(2, (n) => stuck(n, MISSING, { herd: "q1" })))).toEqual([]);
-    expect(herdsIn(times(9, (n) => stuck(n, n % 2 === 0 ? THERE : MISSING)))).toEqual([]);
+    expect(groupIncidents(times(2, (n) => stuck(n, MISSING, { worker: "q1" })))).toEqual([]);
+    expect(groupIncidents(times(9, (n) => stuck(n, n % 2 === 0 ? THERE : MISSING)))).toEqual([]);
   });
 });
