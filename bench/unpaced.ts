@@ -1,6 +1,6 @@
 import type { AcquireSlot } from "../src/stores/airtable/rate-limit.ts";
 
-/** Stands in for src/stores/airtable/rate-limit.ts in a build of the bench: everybody's turn is at once. */
-export function createPace(): AcquireSlot {
+/** Stands in for src/stores/airtable/rate-limit.ts in a build of the bench: every request goes at once. */
+export function createRateLimiter(): AcquireSlot {
   return async () => ({ sent() {}, done() {} });
 }

@@ -13,8 +13,8 @@ const shared = { bundle: true, platform: "node", format: "esm", target: "node20.
 const withoutPace = {
   name: "without-pace",
   setup({ onResolve }) {
-    onResolve({ filter: /^\.\/pace\.ts$/ }, ({ resolveDir }) =>
-      resolveDir.endsWith(join("src", "airtable")) ? { path: resolve("bench/unpaced.ts") } : undefined,
+    onResolve({ filter: /^\.\/rate-limit\.ts$/ }, ({ resolveDir }) =>
+      resolveDir.endsWith(join("stores", "airtable")) ? { path: resolve("bench/unpaced.ts") } : undefined,
     );
   },
 };

@@ -1,6 +1,5 @@
 import { explain } from "../core/explain/explain.ts";
 import { isFault } from "../core/ports/ports.ts";
-import { roomIn } from "../core/sweep/room.ts";
 import { EXIT, type ExitCode, exitCodeOfFault } from "./exit-codes.ts";
 import type { Invocation } from "./invocation.ts";
 import { renderExplanation, renderExplanationJson } from "./render/explain.ts";
@@ -25,7 +24,7 @@ export async function runExplain(name: string, invocation: Invocation): Promise<
       async jobDone() {},
       warn: (message: string) => terminal.log(message, "warn"),
     };
-    const { run, close } = await openRun(invocation, settings, limits, observer, roomIn(null));
+    const { run, close } = await openRun(invocation, settings, limits, observer);
     try {
       const explanations = await explain(name, run);
       if (explanations.length === 0) {

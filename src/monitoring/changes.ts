@@ -1,5 +1,5 @@
 import type { Instant } from "../core/domain/job.ts";
-import type { Entries, Entry, Report } from "../core/domain/report.ts";
+import type { Entry, Report } from "../core/domain/report.ts";
 import type { Dependency, RunResult } from "./run-result.ts";
 
 /** What could not be used, and since when. */
@@ -100,7 +100,7 @@ function brakedAfter({ braked }: AlertState, result: RunResult, emit: Tell): rea
 
 /** A run in which there was nothing to decide says nothing; nor does one whose trouble is told otherwise. */
 function undecidedAfter({ undecidedRuns }: AlertState, result: RunResult, emit: Tell): number {
-  const entries: Entries = result.stopped || result.trouble !== null ? [] : (result.report?.entries ?? []);
+  const entries: readonly Entry[] = result.stopped || result.trouble !== null ? [] : (result.report?.entries ?? []);
   const probed = entries.flatMap((entry) =>
     wasProbed(entry) && entry.verdict.reason !== "brake-engaged" ? [entry.verdict] : [],
   );

@@ -25,7 +25,7 @@ function world(handler: (base: FakeBase, replay: WebhookResend) => ResendResult,
   const swept = async (over: Partial<Operation> = {}, run: Partial<Parameters<typeof runOf>[2]> = {}) => {
     const policy = { ...POLICY, operations: [{ ...COMBINE, completeVia: "webhook" as const, ...over }] };
     const { report } = await sweep(runOf(base, bucket, { policy, webhooks, ...run }));
-    return [...report.entries][0];
+    return report.entries[0];
   };
   return { base, posted, swept };
 }

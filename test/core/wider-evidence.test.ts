@@ -104,7 +104,7 @@ describe("before a job is failed", () => {
     world.bucket.objects.set("x1_final_cut.mp4", 10);
     expect(await swept(world)).toEqual(["unknown: output-under-another-name"]);
     const { report } = await sweep(runOf(world.base, world.bucket));
-    expect([...report.entries][0]?.verdict.detail).toBe("x1_final_cut.mp4");
+    expect(report.entries[0]?.verdict.detail).toBe("x1_final_cut.mp4");
   });
 
   it("a listing without its id lets it go", async () => {

@@ -6,14 +6,7 @@ import { addSegment, openWorld } from "./world.ts";
 
 const MANY = 700;
 
-/** All but their ages, which grow from scan to scan. */
-function jobsIn(text: string): readonly unknown[] {
-  return reportIn(text).jobs.map(({ ageSeconds: _, ...job }) => job);
-}
-
-it("more jobs than memory should hold are swept alike with a temporary file and without", {
-  timeout: 60_000,
-}, async () => {
+it("a scan of 700 stuck jobs reports each of them with its verdict and its output", { timeout: 60_000 }, async () => {
   const world = await openWorld();
   for (let n = 0; n < MANY; n += 1) {
     const number = String(n).padStart(4, "0");
@@ -27,15 +20,9 @@ it("more jobs than memory should hold are swept alike with a temporary file and 
     world.job(`recJob0000000${number}`, fields, 20 * MINUTE + n * 1000);
     if (n % 3 > 0) world.output(`x${number}_output_0.mp4`, 1_000 + n);
   }
-  const scan = ["scan", "-o", "json"];
-  const [withFile, without] = await Promise.all([
-    stuckJobs(scan, { env: world.env }),
-    stuckJobs(scan, { env: { ...world.env, TMPDIR: "/nonexistent" } }),
-  ]);
-  expect([withFile.code, withFile.stderr]).toEqual([0, ""]);
-  expect(without.code).toBe(0);
-  expect(without.stderr).toMatch(/^stuck-jobs scan: warning: what memory has no room for cannot be put .*ENOENT.*\n$/);
-  const jobs = reportIn(withFile.stdout).jobs;
+  const { code, stdout, stderr } = await stuckJobs(["scan", "-o", "json"], { env: world.env });
+  expect([code, stderr]).toEqual([0, ""]);
+  const { jobs } = reportIn(stdout);
   expect(jobs).toHaveLength(MANY);
   for (const { externalId, verdict, output } of jobs) {
     const n = Number(externalId?.slice(1));
@@ -45,5 +32,4 @@ it("more jobs than memory should hold are swept alike with a temporary file and 
       n % 3 > 0 ? 1_000 + n : undefined,
     ]);
   }
-  expect(jobsIn(without.stdout)).toEqual(jobsIn(withFile.stdout));
 });

@@ -226,7 +226,7 @@ describe("a sweep over the seed", () => {
       expect(Object.fromEntries(verdicts)).toEqual(expected(listing));
       expect([fault, report.brake]).toEqual([null, null]);
       expect(
-        [...report.entries].every(({ verdict, applied }) => applied === ["recover", "fail"].includes(verdict.kind)),
+        report.entries.every(({ verdict, applied }) => applied === ["recover", "fail"].includes(verdict.kind)),
       ).toBe(true);
     },
   );

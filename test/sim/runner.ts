@@ -3,12 +3,10 @@ import type { Command, Report } from "../../src/core/domain/report.ts";
 import type { Journal } from "../../src/core/ports/journal.ts";
 import { isFault, isUpstreamError } from "../../src/core/ports/ports.ts";
 import type { SweepContext } from "../../src/core/sweep/context.ts";
-import { roomIn } from "../../src/core/sweep/room.ts";
 import { sweep } from "../../src/core/sweep/sweep.ts";
 import { createRequests } from "../../src/stores/airtable/requests.ts";
 import { createStore } from "../../src/stores/airtable/store.ts";
 import { COMBINE, CONCATENATE, POLICY, SECOND } from "../support/builders.ts";
-import { spillToList } from "../support/fakes.ts";
 import { exchangeOf, probeOf } from "./network.ts";
 import type { Random } from "./random.ts";
 import type { Witness } from "./recorder.ts";
@@ -98,7 +96,12 @@ export function startSweep(world: World, witness: Witness, random: Random, optio
   });
   const { onExisting, via } = world.scenario;
   const provider = world.scenario.provider ? "nca" : null;
-  const operations = [COMBINE, CONCATENATE].map((operation) => ({ ...operation, onExisting, via, provider }));
+  const operations = [COMBINE, CONCATENATE].map((operation) => ({
+    ...operation,
+    onExisting,
+    completeVia: via,
+    provider,
+  }));
   const probe = probeOf(line);
   const store = createStore(requests, {
     baseId: BASE_ID,
@@ -129,7 +132,6 @@ export function startSweep(world: World, witness: Witness, random: Random, optio
     via: null,
     probe,
     journal: journalOf(world, pulse),
-    cache: roomIn(spillToList(), undefined, 2),
     clock: living,
     random: random.next,
     limits: { listing, start, reads, writes },

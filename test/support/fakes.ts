@@ -16,9 +16,7 @@ import type {
   TargetUpdate,
   WriteResult,
 } from "../../src/core/ports/ports.ts";
-import type { Spill } from "../../src/core/sweep/bulk.ts";
 import type { SweepContext } from "../../src/core/sweep/context.ts";
-import { roomIn } from "../../src/core/sweep/room.ts";
 import { COMBINE, CONCATENATE, NOW, POLICY } from "./builders.ts";
 
 /** A clock that stands still unless it is slept on, with nothing else left to do. */
@@ -245,12 +243,6 @@ export class FakeBucket implements OutputProbe {
   }
 }
 
-/** A spill in memory. */
-export function spillToList(): Spill {
-  const texts: string[] = [];
-  return { put: (text) => texts.push(text) - 1, get: (place) => texts[place] ?? "" };
-}
-
 /** A run of `recover` with no deadline, or what the test needs instead. */
 export function runOf(store: JobStore, probe: OutputProbe, over: Partial<SweepContext> = {}): SweepContext {
   const never = new AbortController().signal;
@@ -274,8 +266,6 @@ export function runOf(store: JobStore, probe: OutputProbe, over: Partial<SweepCo
     webhooks: null,
     via: null,
     journal: null,
-    // Room for one only, so that every case is put away and fetched again all the time.
-    cache: roomIn(spillToList(), undefined, 1),
     clock: stillClock(),
     random: () => 0.5,
     limits: { listing: never, start: never, reads: never, writes: never },

@@ -1,4 +1,4 @@
-import type { Entries, Entry } from "../../core/domain/report.ts";
+import type { Entry } from "../../core/domain/report.ts";
 import type { VerdictKind } from "../../core/domain/verdict.ts";
 
 /** Jobs that are shown together; a job that could not be written is that before it is anything else. */
@@ -18,7 +18,7 @@ const ORDER: readonly GroupName[] = ["recover", "fail", "error", "unknown", "ski
 const MOST_SHOWN = 20;
 
 /** Sorts jobs into groups, the oldest first in each, and leaves out the tail of long ones unless `all` are wanted. */
-export function groupsOf(entries: Entries, all: boolean): readonly Group[] {
+export function groupsOf(entries: readonly Entry[], all: boolean): readonly Group[] {
   const groups = new Map<GroupName, { shown: Entry[]; count: number }>();
   for (const entry of entries) {
     const group = groups.get(nameOf(entry)) ?? { shown: [], count: 0 };

@@ -1,6 +1,6 @@
 import type { ChalkInstance } from "chalk";
 import Table, { type Cell } from "cli-table3";
-import type { Entries, Entry, Report } from "../../core/domain/report.ts";
+import type { Entry, Report } from "../../core/domain/report.ts";
 import { type Column, columnsFor, GAP } from "./columns.ts";
 import { type Group, groupsOf, nameOf } from "./groups.ts";
 import { closing, footer, summaryLine } from "./summary.ts";
@@ -31,7 +31,7 @@ export function renderTable(report: Report, canvas: JobsCanvas): string {
   return `${jobsTable(report.entries, canvas)}\n\n${rest.join("")}`;
 }
 
-function jobsTable(entries: Entries, canvas: JobsCanvas): string {
+function jobsTable(entries: readonly Entry[], canvas: JobsCanvas): string {
   const groups = groupsOf(entries, canvas.all);
   const columns = columnsFor(
     groups.flatMap(({ shown }) => shown),

@@ -15,7 +15,6 @@ export async function openRun(
   settings: Settings,
   limits: RunLimits,
   observer: Observer,
-  cache: SweepContext["cache"],
   shared: Shared | null = null,
 ): Promise<{ readonly run: SweepContext; close(): Promise<void> }> {
   const base = openBase(settings, () => limits.remaining(), shared);
@@ -32,7 +31,6 @@ export async function openRun(
     journal,
     limits,
     observer,
-    cache,
   };
   return {
     run,
@@ -46,7 +44,7 @@ export async function openRun(
 function sweepOptions(
   { command, flags }: Invocation,
   settings: Settings,
-): Omit<SweepContext, "store" | "probe" | "providers" | "webhooks" | "journal" | "limits" | "observer" | "cache"> {
+): Omit<SweepContext, "store" | "probe" | "providers" | "webhooks" | "journal" | "limits" | "observer"> {
   return {
     command,
     dryRun: flags.dryRun === true,

@@ -7,8 +7,7 @@ import { type Format, printReport } from "../render/print-report.ts";
 import { decisionFields, logFailures, warnUnmatchedJobs } from "./log-outcome.ts";
 import { startMonitoring } from "./monitoring.ts";
 import type { Shutdown } from "./signals.ts";
-import { withRoom } from "./spill.ts";
-import { type Outcome, openSweepFrame, type SweepFrame, sweepOnce } from "./sweep-once.ts";
+import { type Outcome, openSweepFrame, sweepOnce } from "./sweep-once.ts";
 
 /** What came of a run; "locked" where there was none because another one is under way. */
 export type RunResult = Outcome | "locked";
@@ -20,9 +19,7 @@ export async function runOnce(
   format: Format,
   stop: Shutdown,
 ): Promise<RunResult> {
-  return await withLock(invocation, settings, () =>
-    withRoom(invocation.terminal, (room) => sweepLocked(invocation, settings, format, stop, room)),
-  );
+  return await withLock(invocation, settings, () => sweepLocked(invocation, settings, format, stop));
 }
 
 /** Works while no other run of this machine may write to the base; "locked" where one does. */
@@ -51,7 +48,6 @@ async function sweepLocked(
   settings: Settings,
   format: Format,
   stop: Shutdown,
-  room: SweepFrame["room"],
 ): Promise<Outcome> {
   const { terminal } = invocation;
   const usual = await loadTypicalDurations(invocation, settings, format);
@@ -70,7 +66,7 @@ async function sweepLocked(
         warn: (message) => terminal.log(message, "warn"),
       },
       stop,
-      { ...frame, room, shared: null },
+      { ...frame, shared: null },
     ).finally(frame.end);
     if (outcome.report !== null) await printReport(outcome.report, format, invocation, settings, usual);
     logFailures(outcome, settings, invocation);

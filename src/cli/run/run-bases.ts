@@ -13,7 +13,6 @@ import { startMonitoringAll, type WatchingAll } from "./monitoring-all.ts";
 import { loadTypicalDurations, withLock } from "./run-base.ts";
 import { openSharedConnections } from "./shared-connections.ts";
 import type { Shutdown } from "./signals.ts";
-import { withRoom } from "./spill.ts";
 import { openSweepFrame, type SweepFrame, sweepOnce } from "./sweep-once.ts";
 
 /**
@@ -26,16 +25,6 @@ export async function runMany(
   format: Format,
   stop: Shutdown,
 ): Promise<CombinedOutcome> {
-  return await withRoom(invocation.terminal, (room) => sweepAll(invocation, bases, format, stop, room));
-}
-
-async function sweepAll(
-  invocation: Invocation,
-  bases: readonly [Settings, ...Settings[]],
-  format: Format,
-  stop: Shutdown,
-  room: SweepFrame["room"],
-): Promise<CombinedOutcome> {
   const startedAt = systemClock.now();
   const commons = openSharedConnections(bases);
   const frame = openSweepFrame(invocation, bases[0], stop);
@@ -45,7 +34,7 @@ async function sweepAll(
   try {
     ended = await Promise.all(
       bases.map((settings) => {
-        const own = { limits: frame.limits, progress: part(), room, shared: commons.of(settings) };
+        const own = { limits: frame.limits, progress: part(), shared: commons.of(settings) };
         return sweepOne(invocation, settings, format, stop, own, watching);
       }),
     );

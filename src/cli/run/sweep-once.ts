@@ -2,7 +2,6 @@ import type { Settings } from "../../config/settings.ts";
 import type { Instant } from "../../core/domain/job.ts";
 import type { Entry, Report } from "../../core/domain/report.ts";
 import { isFault, UpstreamError, type UpstreamFailure } from "../../core/ports/ports.ts";
-import type { Room } from "../../core/sweep/room.ts";
 import { requestsOf, sweep } from "../../core/sweep/sweep.ts";
 import { EXIT, type ExitCode, exitCodeOf, exitCodeOfFault } from "../exit-codes.ts";
 import type { Invocation } from "../invocation.ts";
@@ -35,8 +34,6 @@ export interface Listener {
 export interface SweepFrame {
   readonly limits: RunLimits;
   readonly progress: Progress;
-  /** Holds the cases, as long as the report is asked for them. */
-  readonly room: Room;
   /** What it shares with sweeps of other bases; null where it is the only one. */
   readonly shared: Shared | null;
 }
@@ -63,9 +60,9 @@ export async function sweepOnce(
   settings: Settings,
   listener: Listener,
   stop: Shutdown,
-  { limits, progress, room, shared }: SweepFrame,
+  { limits, progress, shared }: SweepFrame,
 ): Promise<Outcome> {
-  const { run, close } = await openRun(invocation, settings, limits, { ...progress, ...listener }, room, shared);
+  const { run, close } = await openRun(invocation, settings, limits, { ...progress, ...listener }, shared);
   const { runId } = run.signature;
   invocation.terminal.logAs({ runId });
   const startedAt = run.clock.now();

@@ -39,9 +39,11 @@ export interface Job {
 /** A job without the bulky texts, on which no verdict rests. */
 export type JobSummary = Omit<Job, "notes" | "responsePayload" | "error">;
 
-/** Leaves them behind. */
-export function toSummary({ notes: _, responsePayload: __, error: ___, ...facts }: Job): JobSummary {
-  return facts;
+/** Returns the job without `notes`, `responsePayload` and `error`. */
+export function toSummary(job: Job): JobSummary {
+  // Written out: a sweep may hold 50,000 of these, and V8 stores an object that a rest pattern made as a hash table.
+  const { id, status, type, externalId, applicationId, since, payload, webhookUrl, links } = job;
+  return { id, status, type, externalId, applicationId, since, payload, webhookUrl, links };
 }
 
 /**

@@ -25,19 +25,6 @@ export interface Entry {
   readonly error: string | null;
 }
 
-/**
- * The jobs of a report: a list, or what may be asked like one. There may be more of them than should be in memory at
- * once, so keep of them only what is needed.
- */
-export interface Entries extends Iterable<Entry> {
-  readonly length: number;
-  some(test: (entry: Entry) => boolean): boolean;
-  find(test: (entry: Entry) => boolean): Entry | undefined;
-  filter(test: (entry: Entry) => boolean): readonly Entry[];
-  map<T>(make: (entry: Entry) => T): readonly T[];
-  flatMap<T>(make: (entry: Entry) => T | readonly T[]): readonly T[];
-}
-
 /** Counts of what was done; in a dry run and in a scan, of what would be done. They add up to `stuck`. */
 export interface Summary {
   readonly stuck: number;
@@ -65,7 +52,7 @@ export interface Report {
   readonly brake: readonly BlockedOperation[] | null;
   /** What several of the jobs have in common. */
   readonly incidents: readonly Incident[];
-  readonly entries: Entries;
+  readonly entries: readonly Entry[];
 }
 
 const COUNTED_AS: Readonly<Record<VerdictKind, keyof Summary>> = {
@@ -77,7 +64,7 @@ const COUNTED_AS: Readonly<Record<VerdictKind, keyof Summary>> = {
 };
 
 /** Counts entries: one with an error counts as an error and as nothing else. */
-export function summarise(entries: Entries): Summary {
+export function summarise(entries: readonly Entry[]): Summary {
   const counts = { stuck: entries.length, recovered: 0, failed: 0, waiting: 0, skipped: 0, unknown: 0, errors: 0 };
   for (const entry of entries) counts[entry.error === null ? COUNTED_AS[entry.verdict.kind] : "errors"] += 1;
   return counts;

@@ -108,7 +108,7 @@ function caseOf(job: Job, candidate: Candidate | null, reopened: boolean, run: S
           id: candidate.targetId,
           field: candidate.operation.attachment,
         };
-  return new SweepItem(run.cache.cases, {
+  return new SweepItem({
     job: toSummary(job),
     operation,
     age,

@@ -6,7 +6,6 @@ import type { Policy } from "../domain/verdict.ts";
 import type { Journal } from "../ports/journal.ts";
 import type { Clock, JobStore, OutputProbe, ProviderStatus, WebhookSender } from "../ports/ports.ts";
 import type { BrakeSettings } from "./decide/brake.ts";
-import type { Room } from "./room.ts";
 
 /** When to stop. Each signal is aborted at its moment; SIGINT and SIGTERM abort all but `writes` at once. */
 export interface Deadlines {
@@ -78,7 +77,6 @@ export interface SweepContext {
   readonly via: Via | null;
   /** What is written is told to it first; null where it is off. */
   readonly journal: Journal | null;
-  readonly cache: Room;
   readonly clock: Clock;
   readonly random: () => number;
   readonly limits: Deadlines;

@@ -7,11 +7,9 @@ import { Signal } from "./bell.ts";
 import { SKEW_TOO_FAR, SKEW_WARNED, serverNow, skewWarning } from "./clock-skew.ts";
 import type { SweepContext } from "./context.ts";
 import type { BlockedOperation } from "./decide/brake.ts";
-import type { SweepItem } from "./item.ts";
+import { type SweepItem, toReportEntry } from "./item.ts";
 import { finishedJobsQuery } from "./list/finished-jobs.ts";
 import { ProbeQueue } from "./probe-queue.ts";
-import { CaseEntries } from "./report/entries.ts";
-import type { CachedJob } from "./room.ts";
 import type { ApplyResult, Listing, workOff } from "./work-off.ts";
 
 /** What a sweep comes to. `fault` is what cut its writing short: the report holds what was done before. */
@@ -72,7 +70,7 @@ export async function sweep(run: SweepContext): Promise<SweepResult> {
     return item.kind === null || (cutOff && item.kind === "unknown" && item.verdict?.reason === "storage-unreachable");
   });
   if (writes(run)) truncated = markNotReached(cases, truncated);
-  const entries = new CaseEntries(cases);
+  const entries = cases.map(toReportEntry);
   for (const entry of entries) await run.observer.jobDone(entry);
   if (writes(run)) await journalVerdicts(cases, { ...listing, calibration, brake }, run);
   const incidents = cases.length === 0 ? [] : (await import("./report/incidents.ts")).groupIncidents(cases);
@@ -107,7 +105,7 @@ async function list(cases: SweepItem[], deck: ProbeQueue, run: SweepContext): Pr
   let now: Instant | null = null;
   let truncated = false;
   let toProbe = 0;
-  const deliveries: CachedJob[] = [];
+  const deliveries: Job[] = [];
   const failedBefore = new Map<string, number>();
   for await (const page of pagesFrom(asked, run)) {
     now ??= serverNow(run);

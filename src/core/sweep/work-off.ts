@@ -1,5 +1,5 @@
 import type { Calibration } from "../domain/evidence.ts";
-import type { Instant } from "../domain/job.ts";
+import type { Instant, Job } from "../domain/job.ts";
 import { isFault, type UpstreamFailure } from "../ports/ports.ts";
 import { failExpiredJobs } from "./apply/fail.ts";
 import { type Probing, recover } from "./apply/recover.ts";
@@ -7,7 +7,6 @@ import { verifyDeliveries } from "./apply/verify-deliveries.ts";
 import type { SweepContext } from "./context.ts";
 import type { BlockedOperation } from "./decide/brake.ts";
 import type { SweepItem } from "./item.ts";
-import type { CachedJob } from "./room.ts";
 
 /** What a complete listing found, beside the cases. */
 export interface Listing {
@@ -16,7 +15,7 @@ export interface Listing {
   readonly skewed: boolean;
   readonly truncated: boolean;
   /** Jobs that this tool completed in the last hour. */
-  readonly deliveries: readonly CachedJob[];
+  readonly deliveries: readonly Job[];
   /** How many jobs of each operation polling has failed within `maxAge`. */
   readonly failedBefore: ReadonlyMap<string, number>;
 }

@@ -1,16 +1,13 @@
 import { expect, it } from "vitest";
 import { toSummary } from "../../../src/core/domain/job.ts";
-import { Bulk } from "../../../src/core/sweep/bulk.ts";
-import { SweepItem, type SweepItemData } from "../../../src/core/sweep/item.ts";
+import { SweepItem } from "../../../src/core/sweep/item.ts";
 import { ProbeQueue } from "../../../src/core/sweep/probe-queue.ts";
 import { Random } from "../../sim/random.ts";
 import { job } from "../../support/builders.ts";
 
-const bulk = new Bulk<SweepItemData>(null);
-
 function caseOf(n: number): SweepItem {
   const about = { operation: "combine", age: n, reopened: false, candidate: null, verdict: null, target: null };
-  return new SweepItem(bulk, { job: toSummary(job({ id: `rec${n}` })), ...about });
+  return new SweepItem({ job: toSummary(job({ id: `rec${n}` })), ...about });
 }
 
 /** What each of many runs comes to, where the time is enough for ten of a hundred. */

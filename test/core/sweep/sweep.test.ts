@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Job } from "../../../src/core/domain/job.ts";
-import type { Entries } from "../../../src/core/domain/report.ts";
+import type { Entry } from "../../../src/core/domain/report.ts";
 import { TableRefused, UpstreamError } from "../../../src/core/ports/ports.ts";
 import { sweep } from "../../../src/core/sweep/sweep.ts";
 import { COMBINE, HOUR, job, MINUTE, NOW, POLICY } from "../../support/builders.ts";
@@ -26,7 +26,7 @@ function worldOf(jobs: readonly Job[]) {
   return { base, bucket };
 }
 
-function verdicts(entries: Entries) {
+function verdicts(entries: readonly Entry[]) {
   return entries.map(({ verdict, applied }) => `${verdict.kind}: ${verdict.reason}${applied ? "!" : ""}`).toSorted();
 }
 

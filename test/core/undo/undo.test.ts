@@ -282,7 +282,7 @@ describe("undo", () => {
     await undo();
     expect(base.jobs.get(JOB)).toMatchObject({ status: "failed", error: failed?.error });
     const { report } = await sweep(run({ signature: { runId: "run-2", version: "0.0.0" } }));
-    expect([...report.entries]).toEqual([]);
+    expect(report.entries).toEqual([]);
     expect(segment()?.[FIELD]).toEqual([]);
   });
 

@@ -15,7 +15,6 @@ import { serverNow } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
 import { SweepItem } from "../item.ts";
 import { recordedOutputs } from "../probe/calibrate.ts";
-import type { CachedJob } from "../room.ts";
 import { batches, READ_BATCH, splitInHalf } from "./batches.ts";
 import { type JobWrite, type TargetWrite, writeJobs, writeTargets } from "./journaled-writes.ts";
 import { fileSizes, MAX_READ_AGE_MS, withSignedUrls } from "./write-recoveries.ts";
@@ -40,7 +39,7 @@ type Delivery = Omit<MissingFile, "found" | "record">;
  * before, the job gets an error note instead. Returns the cases that came of it.
  */
 export async function verifyDeliveries(
-  completed: readonly CachedJob[],
+  completed: readonly Job[],
   /** Of this sweep. What it has just delivered is for the next sweep to look at, whichever job it took the place of. */
   swept: readonly SweepItem[],
   run: SweepContext,
@@ -48,10 +47,10 @@ export async function verifyDeliveries(
   const cases: SweepItem[] = [];
   const justWritten = new Set(swept.flatMap(({ target, applied }) => (applied && target ? [fieldKey(target)] : [])));
   const listed = completed.filter(
-    ({ job }) => !recordedDelivery(job, run).some(({ target }) => justWritten.has(fieldKey(target))),
+    (job) => !recordedDelivery(job, run).some(({ target }) => justWritten.has(fieldKey(target))),
   );
   for (let start = 0; start < listed.length && !run.limits.start.aborted; start += READ_BATCH) {
-    const portion = listed.slice(start, start + READ_BATCH).map(({ job }) => job);
+    const portion = listed.slice(start, start + READ_BATCH);
     const jobs = await withTargets(portion, run);
     const undelivered = await findMissingFiles(jobs, run);
     const repairs = (await Promise.all(undelivered.map((each) => planRepair(each, run)))).filter(
@@ -79,7 +78,7 @@ interface Repair {
 async function planRepair(undelivered: MissingFile, run: SweepContext): Promise<Repair | null> {
   if (undelivered.job.notes.includes(REDELIVERED_PREFIX)) {
     const detail = `${undelivered.found}, twice`;
-    return { item: createItem(undelivered, { kind: "skip", reason: "delivery-failed", detail }, run), output: null };
+    return { item: createItem(undelivered, { kind: "skip", reason: "delivery-failed", detail }), output: null };
   }
   const outputs: Output[] = [];
   for (const url of undelivered.urls) {
@@ -91,7 +90,7 @@ async function planRepair(undelivered: MissingFile, run: SweepContext): Promise<
   if (output === undefined) return null;
   const detail = undelivered.found;
   return {
-    item: createItem(undelivered, { kind: "recover", reason: "delivery-retried", output, others, detail }, run),
+    item: createItem(undelivered, { kind: "recover", reason: "delivery-retried", output, others, detail }),
     output,
   };
 }
@@ -272,7 +271,7 @@ function findDefect({ job, target, urls }: Delivery, record: TargetRecord): stri
   return null;
 }
 
-function createItem({ job, operation, target }: MissingFile, verdict: Verdict, run: SweepContext): SweepItem {
+function createItem({ job, operation, target }: MissingFile, verdict: Verdict): SweepItem {
   const about = { operation: operation.name, age: null, reopened: false, candidate: null };
-  return new SweepItem(run.cache.cases, { job: toSummary(job), ...about, verdict, target });
+  return new SweepItem({ job: toSummary(job), ...about, verdict, target });
 }

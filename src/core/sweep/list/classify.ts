@@ -3,7 +3,6 @@ import { resolveOperation } from "../../domain/target.ts";
 import { type Candidate, type Policy, triage } from "../../domain/verdict.ts";
 import type { SweepContext } from "../context.ts";
 import { SweepItem } from "../item.ts";
-import { CachedJob } from "../room.ts";
 import {
   completedByPolling,
   effectivePolicy,
@@ -16,7 +15,7 @@ import {
 export interface ClassifiedPage {
   readonly cases: readonly SweepItem[];
   /** Jobs that this tool completed in the last hour. */
-  readonly deliveries: readonly CachedJob[];
+  readonly deliveries: readonly Job[];
   /** The operation of each job that polling has failed within `maxAge`. */
   readonly failedBefore: readonly string[];
 }
@@ -26,9 +25,7 @@ export function classifyPage(page: readonly Job[], run: SweepContext, now: Insta
   const policies: Policies = { late: effectivePolicy({ reopened: true }, run), stuck: run.policy };
   return {
     cases: page.flatMap((job) => createItem(job, policies, run, now)),
-    deliveries: page
-      .filter((job) => completedByPolling(job, run, now) !== null)
-      .map((job) => new CachedJob(run.cache.jobs, job)),
+    deliveries: page.filter((job) => completedByPolling(job, run, now) !== null),
     failedBefore: page.flatMap((job) => {
       const lookup = wasFailedByUs(job, run, now) ? resolveOperation(job, run.policy.operations) : null;
       return lookup?.kind === "known" ? [lookup.operation.name] : [];
@@ -50,7 +47,7 @@ function createItem(listed: Job, policies: Policies, run: SweepContext, now: Ins
   if (run.only !== null && (operation === null || !run.only.includes(operation))) return [];
   const candidate = found.kind === "settled" ? null : found.candidate;
   return [
-    new SweepItem(run.cache.cases, {
+    new SweepItem({
       job: toSummary(job),
       operation,
       age: found.kind === "settled" ? found.age : found.candidate.age,

@@ -39,7 +39,7 @@ describe("a delivery is looked at again", () => {
   it.each(["dropped", "cut short"] as const)("and written once more where Airtable %s the file", async (kept) => {
     const { base, bucket } = await completed(kept);
     const { report } = await sweep(runOf(base, bucket));
-    expect([...report.entries]).toMatchObject([
+    expect(report.entries).toMatchObject([
       { id: ID, verdict: { kind: "recover", reason: "delivery-retried" }, applied: true },
     ]);
     expect(fileIn(base)).toEqual([{ url: `https://bucket.example/${NAME}` }]);
@@ -50,7 +50,7 @@ describe("a delivery is looked at again", () => {
   it("and left alone where the file is there", async () => {
     const { base, bucket } = await completed("kept");
     const { report } = await sweep(runOf(base, bucket));
-    expect([...report.entries]).toEqual([]);
+    expect(report.entries).toEqual([]);
     expect(base.log).toEqual(["list", "readTargets"]);
   });
 
@@ -59,18 +59,18 @@ describe("a delivery is looked at again", () => {
     await sweep(runOf(base, bucket));
     base.files(SEGMENT, []);
     const { report } = await sweep(runOf(base, bucket));
-    expect([...report.entries]).toMatchObject([{ id: ID, verdict: { kind: "skip", reason: "delivery-failed" } }]);
+    expect(report.entries).toMatchObject([{ id: ID, verdict: { kind: "skip", reason: "delivery-failed" } }]);
     const notes = base.jobs.get(ID)?.notes;
     expect(notes?.split("\n").filter((line) => line.startsWith("Delivery failed via polling at "))).toHaveLength(1);
     const { report: third } = await sweep(runOf(base, bucket));
-    expect([...third.entries]).toEqual([]);
+    expect(third.entries).toEqual([]);
     expect(base.jobs.get(ID)?.notes).toBe(notes);
   });
 
   it("but not after an hour", async () => {
     const { base, bucket } = await completed("dropped");
     const { report } = await sweep(runOf(base, bucket, { clock: stillClock(NOW + 61 * MINUTE) }));
-    expect([...report.entries]).toEqual([]);
+    expect(report.entries).toEqual([]);
   });
 
   it("but not where the webhook completed the job", async () => {
@@ -80,7 +80,7 @@ describe("a delivery is looked at again", () => {
     });
     bucket.objects.set(NAME, 1000);
     const { report } = await sweep(runOf(base, bucket));
-    expect([...report.entries]).toEqual([]);
+    expect(report.entries).toEqual([]);
     expect(fileIn(base)).toBeUndefined();
   });
 
@@ -94,16 +94,16 @@ describe("a delivery is looked at again", () => {
       return undefined;
     };
     const { report } = await sweep(runOf(base, bucket));
-    expect([...report.entries]).toMatchObject([{ id: NEWER, verdict: { reason: "output-found" }, applied: true }]);
+    expect(report.entries).toMatchObject([{ id: NEWER, verdict: { reason: "output-found" }, applied: true }]);
     const { report: next } = await sweep(runOf(base, bucket));
-    expect([...next.entries]).toMatchObject([{ id: NEWER, verdict: { reason: "delivery-retried" }, applied: true }]);
+    expect(next.entries).toMatchObject([{ id: NEWER, verdict: { reason: "delivery-retried" }, applied: true }]);
     expect(fileIn(base)).toEqual([{ url: "https://bucket.example/newer_output_0.mp4" }]);
   });
 
   it("and only told in a dry run", async () => {
     const { base, bucket } = await completed("dropped");
     const { report } = await sweep(runOf(base, bucket, { dryRun: true }));
-    expect([...report.entries]).toMatchObject([{ verdict: { reason: "delivery-retried" }, applied: false }]);
+    expect(report.entries).toMatchObject([{ verdict: { reason: "delivery-retried" }, applied: false }]);
     expect(base.log.filter((request) => request.startsWith("update"))).toEqual([]);
   });
 });
@@ -122,7 +122,7 @@ describe("a job that polling failed", () => {
     const { base, bucket } = worldOf(over);
     bucket.objects.set(NAME, 1000);
     const { report } = await sweep(runOf(base, bucket));
-    expect([...report.entries]).toMatchObject([
+    expect(report.entries).toMatchObject([
       { id: ID, verdict: { kind: "recover", reason: "late-output" }, applied: true },
     ]);
     expect(base.jobs.get(ID)?.status).toBe("completed");
@@ -132,7 +132,7 @@ describe("a job that polling failed", () => {
   it("stays failed, and unsaid, while its output is missing", async () => {
     const { base, bucket } = worldOf({ ...OURS, age: 4 * HOUR });
     const { report } = await sweep(runOf(base, bucket));
-    expect([...report.entries]).toEqual([]);
+    expect(report.entries).toEqual([]);
     expect(base.jobs.get(ID)?.status).toBe("failed");
   });
 
@@ -212,9 +212,7 @@ describe("a job that polling had closed and that is open again", () => {
   it("counts from then on, not from its record's date", async () => {
     const { base, bucket } = worldOf({ age: 30 * HOUR, notes: closed(59) });
     const { report } = await sweep(runOf(base, bucket));
-    expect([...report.entries]).toMatchObject([
-      { age: 59 * MINUTE, verdict: { kind: "wait", reason: "output-pending" } },
-    ]);
+    expect(report.entries).toMatchObject([{ age: 59 * MINUTE, verdict: { kind: "wait", reason: "output-pending" } }]);
     expect(base.jobs.get(ID)?.status).toBe("processing");
   });
 

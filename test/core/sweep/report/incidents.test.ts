@@ -2,12 +2,10 @@ import { describe, expect, it } from "vitest";
 import { herdLine } from "../../../../src/cli/render/incidents.ts";
 import type { ProbeResult } from "../../../../src/core/domain/evidence.ts";
 import { toSummary } from "../../../../src/core/domain/job.ts";
-import { Bulk } from "../../../../src/core/sweep/bulk.ts";
-import { SweepItem, type SweepItemData } from "../../../../src/core/sweep/item.ts";
+import { SweepItem } from "../../../../src/core/sweep/item.ts";
 import { groupIncidents } from "../../../../src/core/sweep/report/incidents.ts";
 import { COMBINE, HOUR, job, NOW, SEGMENT } from "../../../support/builders.ts";
 
-const bulk = new Bulk<SweepItemData>(null);
 const url = "https://b.example/x.mp4";
 const THERE: ProbeResult = {
   result: "present",
@@ -29,7 +27,7 @@ function stuck(
     since: { kind: "at", at } as const,
   };
   const about = { operation: "combine", age: HOUR, reopened: false, candidate, verdict: null, target: null };
-  const item = new SweepItem(bulk, { job: facts, ...about });
+  const item = new SweepItem({ job: facts, ...about });
   item.probeGroups = [[seen]];
   item.providerReply = worker === null ? null : { provider: "nca", url, answer, probes: [] };
   item.probedAt = NOW;
