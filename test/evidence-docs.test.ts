@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { readEnvironment } from "../src/config/env/environment.ts";
-import { settle } from "../src/config/settings.ts";
+import { resolveSettings } from "../src/config/resolve/resolve.ts";
 import { REASONS } from "../src/core/domain/verdict.ts";
 
 const PAGE = readFileSync("docs/evidence.md", "utf8");
@@ -19,7 +19,7 @@ describe("docs/evidence.md", () => {
   it("shows a configuration that is accepted", () => {
     const [, yaml = ""] = /```yaml\n([\s\S]*?)```/.exec(PAGE) ?? [];
     const environment = readEnvironment({ AIRTABLE_API_KEY: "pat", AIRTABLE_BASE_ID: "appXXXXXXXXXXXXXX" });
-    const { operations } = settle({ path: null, content: parse(yaml) }, environment, {});
+    const { operations } = resolveSettings({ path: null, content: parse(yaml) }, environment, {});
     expect(operations.find(({ name }) => name === "split")?.outputs).toEqual([
       { pattern: "{externalId}_split_{n}.mp4", all: true, count: "clips", from: 1 },
     ]);

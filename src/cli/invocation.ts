@@ -1,4 +1,4 @@
-import type { Env } from "../config/env/environment.ts";
+import type { Env } from "../config/env/variables.ts";
 import type { Command } from "../core/domain/report.ts";
 import type { Flags } from "./options.ts";
 import type { Terminal } from "./terminal/terminal.ts";

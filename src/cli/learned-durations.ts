@@ -1,11 +1,11 @@
 import { dirname, join } from "node:path";
 import * as z from "zod";
-import type { Env } from "../config/env/environment.ts";
-import { stateDirectory } from "../config/env/state-folder.ts";
+import type { Env } from "../config/env/variables.ts";
 import type { Settings } from "../config/settings.ts";
 import type { DurationStats } from "../core/stats/durations.ts";
 import type { Stats } from "../core/stats/stats.ts";
 import { privateFolder, readFileOrEmpty, replaceFile } from "../monitoring/atomic-file.ts";
+import { stateDirectory } from "../system/folders.ts";
 
 const schema = z.object({
   schema: z.literal("stuck-jobs/pace@1"),

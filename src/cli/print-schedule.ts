@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
-import { type Env, readEnvironment } from "../config/env/environment.ts";
+import { readEnvironment } from "../config/env/environment.ts";
+import type { Env } from "../config/env/variables.ts";
 import { readConfigFile } from "../config/file/read-config-file.ts";
 import { ConfigError } from "../config/problems.ts";
 import type { Duration } from "../core/domain/job.ts";

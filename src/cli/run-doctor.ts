@@ -1,4 +1,4 @@
-import type { Env } from "../config/env/environment.ts";
+import type { Env } from "../config/env/variables.ts";
 import type { BaseRef } from "../config/settings.ts";
 import type { DoctorFlags } from "./commands/doctor.ts";
 import { type ExitCode, exitCodeOfFindings } from "./exit-codes.ts";

@@ -52,7 +52,7 @@ async function settingsOf(flags: ReplayFlags, env: Invocation["env"]): Promise<S
   const file = await readConfigFile(flags.config ?? null, process.cwd());
   const { token, baseId } = environment;
   const known = { ...environment, token: token ?? "none", baseId: listsBases(file) ? baseId : (baseId ?? "appNone") };
-  const found = await resolveConfigured(file, known, flags.base ?? null, {
+  const found = resolveConfigured(file, known, flags.base ?? null, {
     stuckAfter: flags.olderThan,
     failAfter: flags.failAfter,
     maxAge: flags.maxAge === "none" ? null : flags.maxAge,

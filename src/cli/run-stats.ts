@@ -1,5 +1,5 @@
 import { writeFile } from "node:fs/promises";
-import type { Env } from "../config/env/environment.ts";
+import type { Env } from "../config/env/variables.ts";
 import { ConfigError } from "../config/problems.ts";
 import type { Settings } from "../config/settings.ts";
 import { type FinishedJob, isFault, type JobStore } from "../core/ports/ports.ts";

@@ -1,25 +1,21 @@
 import type { Duration, Operation, Thresholds, Via } from "../core/domain/job.ts";
 import type { BrakeSettings } from "../core/sweep/decide/brake.ts";
-import type { Environment } from "./env/environment.ts";
 import type { StorageCredentials } from "./env/storage-credentials.ts";
-import type { ConfigFile } from "./file/read-config-file.ts";
 import type { JournalSettings } from "./resolve/journal.ts";
-import type { WatchingOverrides, WatchingSettings } from "./resolve/monitoring.ts";
+import type { MonitoringOverrides, MonitoringSettings } from "./resolve/monitoring.ts";
 import type { ProviderSettings } from "./resolve/providers.ts";
-import { buildSettings, mergeSources } from "./resolve/resolve.ts";
 import type { WebhookSettings } from "./resolve/webhooks.ts";
-import { checkBySchema } from "./schema/check.ts";
 import type { Config } from "./schema/config.ts";
 
-/** One of several bases that are configured. */
+/** One of several configured bases. */
 export interface BaseRef {
   readonly name: string;
   readonly id: string;
-  /** The ids of those beside it. */
+  /** The ids of the others. */
   readonly others: readonly string[];
 }
 
-/** What a run is given: flags over environment over file over preset, checked. Times are in milliseconds. */
+/** The settings of a run: preset, file, environment and flags, merged and checked. Times are in milliseconds. */
 export interface Settings {
   readonly airtable: {
     readonly baseId: string;
@@ -31,25 +27,25 @@ export interface Settings {
   readonly thresholds: Thresholds;
   readonly operations: readonly Operation[];
   readonly storage: Omit<Config["storage"], "addressing" | "credentials"> & {
-    /** Null: as the host tells. */
+    /** Null: derived from the host of baseUrl. */
     readonly addressing: "path" | "virtual" | null;
-    /** Null: nothing is signed. */
+    /** Null: requests are not signed. */
     readonly credentials: StorageCredentials | null;
   };
   readonly brake: BrakeSettings;
   readonly lateOutputs: boolean;
   readonly providers: readonly ProviderSettings[];
   readonly webhooks: WebhookSettings;
-  readonly watching: WatchingSettings;
+  readonly monitoring: MonitoringSettings;
   readonly journal: JournalSettings;
-  /** Texts that must never be shown. */
+  /** Texts that are redacted in everything that is printed or written. */
   readonly secrets: readonly string[];
   readonly deadline: Duration;
-  /** Null where the configuration knows of one base only. */
+  /** Null where the configuration has no list of bases. */
   readonly base: BaseRef | null;
 }
 
-/** What flags may say; absent where they are silent. */
+/** Settings that flags override; absent where a flag is not given. */
 export interface Overrides {
   readonly stuckAfter?: Duration | undefined;
   readonly failAfter?: Duration | undefined;
@@ -57,12 +53,7 @@ export interface Overrides {
   readonly concurrency?: number | undefined;
   readonly deadline?: Duration | undefined;
   readonly via?: Via | undefined;
-  readonly watching?: WatchingOverrides | undefined;
+  readonly monitoring?: MonitoringOverrides | undefined;
   /** A file, or "none". */
   readonly journal?: string | undefined;
-}
-
-/** @throws ConfigError with everything that is wrong at once. */
-export function settle(file: ConfigFile, environment: Environment, overrides: Overrides): Settings {
-  return buildSettings(checkBySchema(mergeSources(file, environment)), file, environment, overrides);
 }

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Env } from "../config/env/environment.ts";
-import type { WatchingSettings } from "../config/resolve/monitoring.ts";
+import type { Env } from "../config/env/variables.ts";
+import type { MonitoringSettings } from "../config/resolve/monitoring.ts";
 import type { Clock } from "../core/ports/ports.ts";
 import { readFileOrEmpty, replaceFile } from "./atomic-file.ts";
 import { changesSince } from "./changes.ts";
@@ -29,7 +29,7 @@ export interface Watch {
 }
 
 /** Tells those who watch that a run begins, in its shadow. */
-export function monitorRun(settings: WatchingSettings, surroundings: Surroundings): Watch {
+export function monitorRun(settings: MonitoringSettings, surroundings: Surroundings): Watch {
   const start = settings.pingUrl === null ? null : pingStart(settings.pingUrl, surroundings);
   return {
     async finished(result, summary) {

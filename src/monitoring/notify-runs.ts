@@ -1,11 +1,11 @@
-import type { WatchingSettings } from "../config/resolve/monitoring.ts";
+import type { MonitoringSettings } from "../config/resolve/monitoring.ts";
 import { pingBodyOfAll } from "./messages.ts";
 import { notify, pingEnd, pingStart, type Start, type Surroundings, writeMetrics } from "./notify-run.ts";
 import type { RunResult } from "./run-result.ts";
 
 /** What came of one base. */
 export interface BaseResult {
-  readonly watching: WatchingSettings;
+  readonly monitoring: MonitoringSettings;
   readonly result: RunResult;
   /** In one line. */
   readonly summary: string;
@@ -17,7 +17,7 @@ export interface BaseResult {
 export interface WatchAll {
   /** The first base is being swept; told as often as one likes. */
   begun(): void;
-  /** Tells them what came of all; `total` is one line. Never throws: watching must not make a run fail. */
+  /** Tells them what came of all; `total` is one line. Never throws: monitoring must not make a run fail. */
   finished(results: readonly BaseResult[], total: string, exitCode: number): Promise<void>;
 }
 
@@ -44,9 +44,9 @@ export function monitorRuns(pingUrl: string | null, surroundings: Surroundings):
 
 async function keepAllMetrics(results: readonly BaseResult[], surroundings: Surroundings): Promise<void> {
   const files = new Map<string, RunResult[]>();
-  for (const { watching, result } of results) {
-    if (watching.metricsFile === null) continue;
-    files.set(watching.metricsFile, [...(files.get(watching.metricsFile) ?? []), result]);
+  for (const { monitoring, result } of results) {
+    if (monitoring.metricsFile === null) continue;
+    files.set(monitoring.metricsFile, [...(files.get(monitoring.metricsFile) ?? []), result]);
   }
   await Promise.all([...files].map(([file, its]) => writeMetrics(file, its, surroundings)));
 }
@@ -54,8 +54,8 @@ async function keepAllMetrics(results: readonly BaseResult[], surroundings: Surr
 /** One after the other, as chats have limits too. Who takes nothing is not tried for the further bases: it would take minutes. */
 async function notifyAll(results: readonly BaseResult[], surroundings: Surroundings): Promise<void> {
   const deaf = new Set<string>();
-  for (const { watching, result } of results) {
-    const { notifyUrl: url, failuresOver } = watching;
+  for (const { monitoring, result } of results) {
+    const { notifyUrl: url, failuresOver } = monitoring;
     if (url === null) continue;
     const taken = await notify(deaf.has(url) ? null : url, failuresOver, result, surroundings);
     if (!taken) deaf.add(url);

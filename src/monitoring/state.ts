@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import * as z from "zod";
-import type { Env } from "../config/env/environment.ts";
-import { stateDirectory } from "../config/env/state-folder.ts";
+import type { Env } from "../config/env/variables.ts";
+import { stateDirectory } from "../system/folders.ts";
 import { privateFolder, readFileOrEmpty, replaceFile } from "./atomic-file.ts";
 import { type AlertState, NO_ALERTS } from "./changes.ts";
 import type { Pending } from "./messages.ts";
@@ -15,7 +15,7 @@ export interface State {
 export const EMPTY_STATE: State = { conditions: NO_ALERTS, pending: [] };
 
 const schema = z.object({
-  schema: z.literal("stuck-jobs/watching@1"),
+  schema: z.literal("stuck-jobs/monitoring@1"),
   conditions: z.object({
     braked: z.array(z.string()),
     undecidedRuns: z.int().min(0),
@@ -48,5 +48,5 @@ export async function readState(path: string): Promise<State> {
 /** Keeps the state for the next run. The folder is made if it is missing. */
 export async function writeState(path: string, state: State): Promise<void> {
   await privateFolder(dirname(path));
-  await replaceFile(path, `${JSON.stringify({ schema: "stuck-jobs/watching@1", ...state })}\n`, 0o600);
+  await replaceFile(path, `${JSON.stringify({ schema: "stuck-jobs/monitoring@1", ...state })}\n`, 0o600);
 }

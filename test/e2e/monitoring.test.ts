@@ -139,7 +139,7 @@ describe("a notification", () => {
     let down = true;
     const { env } = await oneJob({ instead: () => (down ? REFUSED : undefined) });
     const cwd = folder();
-    writeFileSync(join(cwd, ".stuck-jobsrc.yaml"), `watching: { notifyUrl: "${receiver.url}${SECRET}" }`);
+    writeFileSync(join(cwd, ".stuck-jobsrc.yaml"), `monitoring: { notifyUrl: "${receiver.url}${SECRET}" }`);
     const recover = () => stuckJobs(["recover"], { env, cwd });
     expect((await recover()).code).toBe(4);
     expect((await recover()).code).toBe(4);

@@ -7,7 +7,8 @@ import { openUnconfigured } from "../../src/cli/run/adapters.ts";
 import { defaultPrompter, type Prompter } from "../../src/cli/terminal/prompts.ts";
 import { configurationKeys } from "../../src/config/docs/reference.ts";
 import { readEnvironment } from "../../src/config/env/environment.ts";
-import { type Settings, settle } from "../../src/config/settings.ts";
+import { resolveSettings } from "../../src/config/resolve/resolve.ts";
+import type { Settings } from "../../src/config/settings.ts";
 import { renderFile } from "../../src/init/render-config.ts";
 import { FULL_ACCESS } from "../../src/sandbox/airtable/permissions.ts";
 import type { BaseSchema, Field } from "../../src/sandbox/airtable/schema.ts";
@@ -52,7 +53,7 @@ async function drawn(world: World, { interview = defaultPrompter(), table, stora
 
 function settled(content: unknown, world: World): Settings {
   const { STUCK_JOBS_STORAGE_URL: _, ...env } = world.env;
-  return settle({ path: null, content }, readEnvironment(env), {});
+  return resolveSettings({ path: null, content }, readEnvironment(env), {});
 }
 
 /** A world with a completed and a stuck job of a kind that nobody knows. */
@@ -90,8 +91,8 @@ describe("on the base of the preset", () => {
   it("is explained, line by line, and completed by editors", async () => {
     const { text } = await drawn(await openWorld());
     const schema = readFileSync("schema/stuck-jobsrc.schema.json", "utf8");
-    expect(text).toContain("externalId: External Job ID # The worker's name for the job");
-    expect(text).toContain("stuckAfter: 5m # A job of a stuck status");
+    expect(text).toContain("externalId: External Job ID # The worker's id for the job");
+    expect(text).toContain("stuckAfter: 5m # A job with one of the stuck statuses");
     expect(z.fromJSONSchema(JSON.parse(schema)).safeParse(parse(text)).error).toBeUndefined();
   });
 

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { WatchingSettings } from "../../src/config/resolve/monitoring.ts";
+import type { MonitoringSettings } from "../../src/config/resolve/monitoring.ts";
 import { monitorRun } from "../../src/monitoring/notify-run.ts";
 import type { RunResult } from "../../src/monitoring/run-result.ts";
 import { stateFileOf } from "../../src/monitoring/state.ts";
@@ -11,13 +11,13 @@ import { entry, held, reportOf, resultOf } from "../support/reports.ts";
 import { never, testClock } from "../support/servers.ts";
 import { receive } from "./receiver.ts";
 
-const NOBODY: WatchingSettings = { metricsFile: null, pingUrl: null, notifyUrl: null, failuresOver: 5 };
+const NOBODY: MonitoringSettings = { metricsFile: null, pingUrl: null, notifyUrl: null, failuresOver: 5 };
 const BRAKED = resultOf([], { report: reportOf([entry(1)], { brake: [held("combine")] }), exitCode: 6 });
 const WELL = resultOf([entry(1)]);
 
 /** Tells of some runs in a row, and gives what was warned of. */
 async function tell(
-  settings: Partial<WatchingSettings>,
+  settings: Partial<MonitoringSettings>,
   runs: readonly RunResult[],
   { state = folder(), clock = systemClock } = {},
 ) {
@@ -98,7 +98,7 @@ describe("a notification", () => {
   });
   it.each([
     ["nonsense", "{"],
-    ["another form", '{"schema":"stuck-jobs/watching@1","conditions":{}}'],
+    ["another form", '{"schema":"stuck-jobs/monitoring@1","conditions":{}}'],
     ["nothing", ""],
   ])("is sent though the state file holds %s", async (_, text) => {
     const receiver = await receive();

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { readEnvironment } from "../../src/config/env/environment.ts";
 import { isObject } from "../../src/config/objects.ts";
-import { settle } from "../../src/config/settings.ts";
+import { resolveSettings } from "../../src/config/resolve/resolve.ts";
 import { createGenericProvider } from "../../src/providers/generic.ts";
 import { send } from "../support/nca.ts";
 import { never, serve } from "../support/servers.ts";
@@ -24,7 +24,7 @@ const page = readFileSync("docs/providers.md", "utf8");
 const examples = [...page.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, text = ""]) => text);
 
 function settled(text: string) {
-  return settle({ path: "docs/providers.md", content: parse(text) }, readEnvironment(ENV), {});
+  return resolveSettings({ path: "docs/providers.md", content: parse(text) }, readEnvironment(ENV), {});
 }
 
 /** The example of a provider, asked at a server that answers by path in the vendor's own form. */

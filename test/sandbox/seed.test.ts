@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readStorageKeys } from "../../src/config/env/storage-credentials.ts";
-import { settle } from "../../src/config/settings.ts";
+import { resolveSettings } from "../../src/config/resolve/resolve.ts";
 import type { OutputProbe } from "../../src/core/ports/ports.ts";
 import { sweep } from "../../src/core/sweep/sweep.ts";
 import { parseSchema } from "../../src/sandbox/airtable/schema.ts";
@@ -182,7 +182,7 @@ function settings() {
     goapiBaseUrl: null,
     secret: () => null,
   };
-  return settle({ path: null, content: {} }, environment, {});
+  return resolveSettings({ path: null, content: {} }, environment, {});
 }
 
 function world(visibility: "open" | "restricted") {

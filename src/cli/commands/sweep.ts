@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Env } from "../../config/env/environment.ts";
+import type { Env } from "../../config/env/variables.ts";
 import type { Command as CommandName } from "../../core/domain/report.ts";
 import type { ExitCode } from "../exit-codes.ts";
 import type { Flags } from "../options.ts";

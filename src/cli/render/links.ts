@@ -1,4 +1,4 @@
-import type { Env } from "../../config/env/environment.ts";
+import type { Env } from "../../config/env/variables.ts";
 
 /**
  * Whether the terminal makes links of OSC 8 sequences: those that are known to, as the package supports-hyperlinks has

@@ -22,8 +22,8 @@ export async function startMonitoringAll(
   bases: readonly [Settings, ...Settings[]],
   stop: Shutdown,
 ): Promise<WatchingAll | null> {
-  const { pingUrl } = bases[0].watching;
-  const isWatched = bases.some(({ watching }) => watching.metricsFile !== null || watching.notifyUrl !== null);
+  const { pingUrl } = bases[0].monitoring;
+  const isWatched = bases.some(({ monitoring }) => monitoring.metricsFile !== null || monitoring.notifyUrl !== null);
   if (pingUrl === null && !isWatched) return null;
   const { monitorRuns: watchAll } = await import("../../monitoring/notify-runs.ts");
   const watch = watchAll(pingUrl, {
@@ -43,7 +43,7 @@ export async function startMonitoringAll(
         const { report } = outcome;
         const name = each.base.name;
         return {
-          watching: each.settings.watching,
+          monitoring: each.settings.monitoring,
           result: resultOf(outcome, each.settings, stop),
           summary:
             report === null ? `stuck-jobs ${command}: ${name}: ${each.fault}` : `${name}: ${summaryLine(report)}`,

@@ -25,11 +25,11 @@ export async function startMonitoring(
   settings: Settings,
   stop: Shutdown,
 ): Promise<Watching | null> {
-  const { watching } = settings;
-  if (watching.metricsFile === null && watching.pingUrl === null && watching.notifyUrl === null) return null;
+  const { monitoring } = settings;
+  if (monitoring.metricsFile === null && monitoring.pingUrl === null && monitoring.notifyUrl === null) return null;
   const { monitorRun: watchRun } = await import("../../monitoring/notify-run.ts");
   const startedAt = systemClock.now();
-  const watch = watchRun(watching, {
+  const watch = watchRun(monitoring, {
     env,
     clock: systemClock,
     signal: stop.signal,

@@ -1,11 +1,11 @@
 import { join } from "node:path";
-import type { Env } from "../../config/env/environment.ts";
-import { stateDirectory } from "../../config/env/state-folder.ts";
+import type { Env } from "../../config/env/variables.ts";
 import type { Settings } from "../../config/settings.ts";
 import type { Journal } from "../../core/ports/journal.ts";
 import type { JournalHistory } from "../../journal/history.ts";
 import { createJournal } from "../../journal/write.ts";
 import { systemClock } from "../../system/clock.ts";
+import { stateDirectory } from "../../system/folders.ts";
 import { type Invocation, mayWrite } from "../invocation.ts";
 
 /** The journal of a run that may write; null for another, and where it is off. Its file is opened for the first write. */

@@ -1,5 +1,6 @@
-import { type Env, type Environment, readEnvironment } from "../../config/env/environment.ts";
+import { type Environment, readEnvironment } from "../../config/env/environment.ts";
 import { readStorageKeys } from "../../config/env/storage-credentials.ts";
+import type { Env } from "../../config/env/variables.ts";
 import { type ConfigFile, readConfigFile } from "../../config/file/read-config-file.ts";
 import { ConfigError, type Problem } from "../../config/problems.ts";
 import type { Settings } from "../../config/settings.ts";
@@ -34,7 +35,7 @@ export async function findConfiguration(
   const read = environmentOf(sandbox === null ? env : { ...env, ...sandbox.env }, problems);
   const environment = sandbox === null ? read : { ...read, storageKeys: readStorageKeys({}) };
   const file = sandbox === null ? await fileOf(named.file, problems) : NO_FILE;
-  const found = file === null ? [null] : await settingsOf(file, environment, named.bases, problems);
+  const found = file === null ? [null] : settingsOf(file, environment, named.bases, problems);
   return found.map((settings) => ({
     environment,
     path: file?.path ?? null,
@@ -71,14 +72,14 @@ async function fileOf(named: string | null, problems: Problem[]): Promise<Config
 }
 
 /** Of the base, or of each of several; a null alone where too much is wrong to tell. */
-async function settingsOf(
+function settingsOf(
   file: ConfigFile,
   environment: Environment,
   named: readonly string[] | null,
   problems: Problem[],
-): Promise<readonly (Settings | null)[]> {
+): readonly (Settings | null)[] {
   try {
-    return (await resolveConfigured(file, environment, named, {})).bases;
+    return resolveConfigured(file, environment, named, {}).bases;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     // Why a token could not be read says more than that there is none.
@@ -87,8 +88,7 @@ async function settingsOf(
     if (!error.problems.every(({ path }) => isLacking(path, file))) return [null];
     const { token, baseId } = environment;
     const standIn = listsBases(file) ? baseId : (baseId ?? NO_BASE);
-    return (await resolveConfigured(file, { ...environment, token: token ?? NO_TOKEN, baseId: standIn }, named, {}))
-      .bases;
+    return resolveConfigured(file, { ...environment, token: token ?? NO_TOKEN, baseId: standIn }, named, {}).bases;
   }
 }
 

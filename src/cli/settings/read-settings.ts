@@ -33,7 +33,7 @@ export async function readBases(
     sandbox === null ? await readConfigFile(flags.config ?? null, process.cwd()) : { path: null, content: {} };
   // The sandbox's bucket is public; a key that is meant for another place must not be tried on it.
   const surroundings = sandbox === null ? environment : { ...environment, storageKeys: readStorageKeys({}) };
-  const found = await resolveConfigured(file, surroundings, flags.base ?? null, {
+  const found = resolveConfigured(file, surroundings, flags.base ?? null, {
     stuckAfter: flags.olderThan,
     failAfter: flags.failAfter,
     maxAge: flags.maxAge === "none" ? null : flags.maxAge,
@@ -41,7 +41,7 @@ export async function readBases(
     deadline: flags.deadline,
     via: flags.via,
     journal: flags.journal ?? (sandbox === null ? undefined : SANDBOX_JOURNAL),
-    watching: {
+    monitoring: {
       metricsFile: flags.metricsFile,
       pingUrl: flags.pingUrl,
       notifyUrl: flags.notifyUrl,

@@ -2,7 +2,8 @@ import type { Environment } from "../../config/env/environment.ts";
 import type { ConfigFile } from "../../config/file/read-config-file.ts";
 import { isObject } from "../../config/objects.ts";
 import { ConfigError } from "../../config/problems.ts";
-import { resolveSettingsLazy } from "../../config/resolve/resolve.ts";
+import { resolveBases, selectBases } from "../../config/resolve/bases.ts";
+import { resolveSettings } from "../../config/resolve/resolve.ts";
 import type { Overrides, Settings } from "../../config/settings.ts";
 
 /** The bases to work on. `many`: a list of them, whose reports come as one; else it is the first, alone. */
@@ -18,17 +19,16 @@ export interface Configured {
  * @param named of `--base`; null where it was not given
  * @throws ConfigError with everything that is wrong
  */
-export async function resolveConfigured(
+export function resolveConfigured(
   file: ConfigFile,
   environment: Environment,
   named: readonly string[] | null,
   overrides: Overrides,
-): Promise<Configured> {
+): Configured {
   if (!listsBases(file)) {
-    return { bases: [await resolveSettingsLazy(file, withBase(environment, named), overrides)], isList: false };
+    return { bases: [resolveSettings(file, withBase(environment, named), overrides)], isList: false };
   }
-  const { selectBases: picked, resolveBases: settleBases } = await import("../../config/resolve/bases.ts");
-  const [first, ...more] = picked(settleBases(file, environment, overrides), named, environment);
+  const [first, ...more] = selectBases(resolveBases(file, environment, overrides), named, environment);
   if (first === undefined) throw new Error("a list of bases cannot be empty");
   const isPicked = named !== null || environment.baseId !== null;
   return { bases: [first, ...more], isList: !isPicked || more.length > 0 };

@@ -1,5 +1,5 @@
 import { fstatSync } from "node:fs";
-import type { Env } from "../../config/env/environment.ts";
+import type { Env } from "../../config/env/variables.ts";
 
 /**
  * Whether a stream is connected to systemd's journal: JOURNAL_STREAM names it by device and inode, and is inherited by

@@ -1,6 +1,6 @@
 import { isObject } from "../objects.ts";
 import { nca } from "../presets/nca.ts";
-import { DURATION_PATTERN } from "../schema/config.ts";
+import { DURATION_PATTERN } from "../schema/thresholds.ts";
 import { fileSchema, type JsonSchema } from "./json-schema.ts";
 
 /** The variables of the environment that take a key's place. Those that have no key are in the page's own text. */
@@ -14,9 +14,9 @@ const VARIABLES: Readonly<Record<string, string>> = {
   "storage.credentials.secretAccessKey": "STUCK_JOBS_S3_SECRET_ACCESS_KEY",
   "storage.credentials.sessionToken": "STUCK_JOBS_S3_SESSION_TOKEN",
   "storage.credentials.region": "STUCK_JOBS_S3_REGION",
-  "watching.metricsFile": "STUCK_JOBS_METRICS_FILE",
-  "watching.pingUrl": "STUCK_JOBS_PING_URL",
-  "watching.notifyUrl": "STUCK_JOBS_NOTIFY_URL",
+  "monitoring.metricsFile": "STUCK_JOBS_METRICS_FILE",
+  "monitoring.pingUrl": "STUCK_JOBS_PING_URL",
+  "monitoring.notifyUrl": "STUCK_JOBS_NOTIFY_URL",
   "providers.nca.baseUrl": "NCA_BASE_URL",
   "providers.goapi.baseUrl": "GOAPI_BASE_URL",
 };

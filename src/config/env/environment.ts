@@ -1,11 +1,8 @@
 import { ConfigError, type Problem } from "../problems.ts";
 import { readStorageKeys, type StorageKeys } from "./storage-credentials.ts";
-import { readSecret, text } from "./variables.ts";
+import { type Env, readSecret, readVariable } from "./variables.ts";
 
-/** The process's environment, or a test's. */
-export type Env = Readonly<Record<string, string | undefined>>;
-
-/** What the environment says; null where it is silent. The names are the contract's. */
+/** The values of the environment's variables; null where one is not set. The names are part of the contract. */
 export interface Environment {
   readonly token: string | null;
   readonly baseId: string | null;
@@ -19,18 +16,22 @@ export interface Environment {
   readonly metricsFile: string | null;
   readonly ncaBaseUrl: string | null;
   readonly goapiBaseUrl: string | null;
-  /** A further secret: NAME, the file of NAME_FILE, or the credential NAME; `problems` gets what is wrong with it. */
+  /** Reads another secret: NAME, the file of NAME_FILE, or the credential NAME. Adds to `problems` if it cannot be read. */
   secret(name: string, problems: Problem[]): string | null;
 }
 
-/** What POLLING_INTERVAL_MINUTES is by default: the deadline and the schedule derive from it. */
+/** The default of POLLING_INTERVAL_MINUTES; the deadline and the schedule derive from it. */
 const DEFAULT_INTERVAL_MINUTES = 2;
 
-/** @throws ConfigError naming every variable that cannot be understood. */
+/**
+ * Reads the environment.
+ *
+ * @throws ConfigError with every variable that has no valid value
+ */
 export function readEnvironment(env: Env): Environment {
   const problems: Problem[] = [];
   const number = (name: string, isAllowed: (value: number) => boolean, allowed: string): number | null => {
-    const found = text(env, name);
+    const found = readVariable(env, name);
     if (found === null) return null;
     const value = Number(found);
     if (Number.isFinite(value) && isAllowed(value)) return value;
@@ -38,7 +39,7 @@ export function readEnvironment(env: Env): Environment {
     return null;
   };
   const flag = (name: string): boolean | null => {
-    const found = text(env, name)?.toLowerCase() ?? null;
+    const found = readVariable(env, name)?.toLowerCase() ?? null;
     if (found === null) return null;
     if (["true", "1", "yes", "on"].includes(found)) return true;
     if (["false", "0", "no", "off"].includes(found)) return false;
@@ -47,24 +48,24 @@ export function readEnvironment(env: Env): Environment {
   };
   const environment: Environment = {
     token: readSecret(env, "AIRTABLE_API_KEY", problems) ?? readSecret(env, "AIRTABLE_TOKEN", problems),
-    baseId: text(env, "AIRTABLE_BASE_ID"),
-    endpointUrl: text(env, "AIRTABLE_ENDPOINT_URL"),
+    baseId: readVariable(env, "AIRTABLE_BASE_ID"),
+    endpointUrl: readVariable(env, "AIRTABLE_ENDPOINT_URL"),
     requestsPerSecond: number("STUCK_JOBS_AIRTABLE_RPS", (n) => n > 0 && n <= 5, "a number above 0, at most 5"),
-    storageUrl: text(env, "STUCK_JOBS_STORAGE_URL"),
+    storageUrl: readVariable(env, "STUCK_JOBS_STORAGE_URL"),
     storageKeys: readStorageKeys(env),
     pollingEnabled: flag("POLLING_ENABLED") ?? true,
     maxAgeHours: number("POLLING_MAX_AGE_HOURS", (n) => n > 0, "a number of hours above 0"),
     intervalMinutes: number("POLLING_INTERVAL_MINUTES", (n) => n > 0, "a number above 0") ?? DEFAULT_INTERVAL_MINUTES,
-    metricsFile: text(env, "STUCK_JOBS_METRICS_FILE"),
-    ncaBaseUrl: text(env, "NCA_BASE_URL"),
-    goapiBaseUrl: text(env, "GOAPI_BASE_URL"),
+    metricsFile: readVariable(env, "STUCK_JOBS_METRICS_FILE"),
+    ncaBaseUrl: readVariable(env, "NCA_BASE_URL"),
+    goapiBaseUrl: readVariable(env, "GOAPI_BASE_URL"),
     secret: (name, found) => readSecret(env, name, found),
   };
-  // Anything else cannot stand in a header: most often a line break that was copied along.
+  // Such a character cannot be sent in a header; most often it is a line break that was copied along.
   if (environment.token !== null && !/^[\x21-\x7e]+$/.test(environment.token)) {
     problems.push({
       path: "AIRTABLE_API_KEY",
-      message: "holds a blank, a line break or another character no token has",
+      message: "found a space, a line break or another character that no token has",
     });
   }
   if (problems.length > 0) throw new ConfigError(problems);

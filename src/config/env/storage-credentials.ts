@@ -1,7 +1,6 @@
 import type { Problem } from "../problems.ts";
 import type { Config } from "../schema/config.ts";
-import type { Env } from "./environment.ts";
-import { readSecret, text } from "./variables.ts";
+import { type Env, readSecret, readVariable } from "./variables.ts";
 
 /** What one family of variables says of the key to the storage; null where it is silent. */
 export interface StorageKey {
@@ -61,7 +60,7 @@ function readKey(env: Env, names: (typeof NAMES)[keyof typeof NAMES]): StorageKe
     accessKeyId: readSecret(env, names.accessKeyId, problems),
     secretAccessKey: readSecret(env, names.secretAccessKey, problems),
     sessionToken: readSecret(env, names.sessionToken, problems),
-    region: text(env, names.region),
+    region: readVariable(env, names.region),
     problems,
   };
 }

@@ -1,15 +1,17 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Problem } from "../problems.ts";
-import type { Env } from "./environment.ts";
 
-/** A secret: NAME itself, the file that NAME_FILE names, or the systemd credential NAME. */
+/** The environment of the process, or of a test. */
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** Reads a secret: NAME itself, the file that NAME_FILE names, or the systemd credential NAME. */
 export function readSecret(env: Env, name: string, problems: Problem[]): string | null {
-  const direct = text(env, name);
+  const direct = readVariable(env, name);
   if (direct !== null) return direct;
-  const file = text(env, `${name}_FILE`);
+  const file = readVariable(env, `${name}_FILE`);
   if (file !== null) return readSecretFile(file, `${name}_FILE`, problems);
-  const credentials = text(env, "CREDENTIALS_DIRECTORY");
+  const credentials = readVariable(env, "CREDENTIALS_DIRECTORY");
   const credential = credentials === null ? null : join(credentials, name);
   return credential !== null && existsSync(credential) ? readSecretFile(credential, name, problems) : null;
 }
@@ -25,8 +27,8 @@ function readSecretFile(path: string, from: string, problems: Problem[]): string
   return null;
 }
 
-/** A variable without the spaces around it; null where it is not set, or blank. */
-export function text(env: Env, name: string): string | null {
+/** Returns a variable without surrounding spaces; null where it is not set, or blank. */
+export function readVariable(env: Env, name: string): string | null {
   const value = env[name]?.trim();
   return value === undefined || value === "" ? null : value;
 }

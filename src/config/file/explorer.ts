@@ -3,19 +3,20 @@ import { basename, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { cosmiconfig, type Loader, type PublicExplorer } from "cosmiconfig";
 
-/** Looks for the configuration under the name "stuck-jobs", from a folder up to the project's root. */
+/** Searches for the configuration under the name "stuck-jobs", from a folder up to the project's root. */
 export function openExplorer(): PublicExplorer {
   return cosmiconfig("stuck-jobs", { searchStrategy: "project", loaders: { ".ts": loadTypeScript } });
 }
 
 /**
- * cosmiconfig's own loader needs the `typescript` package beside the configuration. Types are stripped here, into a
- * file next to the original so that its relative imports still hold.
+ * Loads a TypeScript configuration. cosmiconfig's own loader needs the `typescript` package beside the configuration;
+ * here the types are stripped into a file next to the original, so that its relative imports resolve.
  */
 const loadTypeScript: Loader = async (path, content) => {
-  const { stripTypes: withoutTypes } = await import("./types.ts");
+  const { transform } = await import("sucrase");
+  const { code } = transform(content, { transforms: ["typescript"], disableESTransforms: true });
   const stripped = join(dirname(path), `.${basename(path)}.${process.pid}.mjs`);
-  await writeFile(stripped, withoutTypes(content));
+  await writeFile(stripped, code);
   try {
     const module: { default?: unknown } = await import(pathToFileURL(stripped).href);
     return module.default;

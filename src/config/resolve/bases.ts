@@ -3,11 +3,11 @@ import type { ConfigFile } from "../file/read-config-file.ts";
 import { isObject } from "../objects.ts";
 import { ConfigError, type Problem } from "../problems.ts";
 import { basesSchema } from "../schema/config.ts";
-import { BASE_ID } from "../schema/formats.ts";
+import { BASE_ID } from "../schema/fields.ts";
 import { problemsOf } from "../schema/issues.ts";
-import { type Overrides, type Settings, settle } from "../settings.ts";
+import type { Overrides, Settings } from "../settings.ts";
 import { suggestSpelling } from "../suggest.ts";
-import { hint } from "./resolve.ts";
+import { hint, resolveSettings } from "./resolve.ts";
 
 /**
  * The bases of a file that lists them, each with what it says laid over the rest of the file. A list of one is a list.
@@ -100,12 +100,12 @@ function problemsOfList(list: unknown): readonly Problem[] {
 
 /** What no single base can have. */
 function misplacedIn(item: Readonly<Record<string, unknown>>, n: number): readonly Problem[] {
-  const { airtable, watching } = item;
+  const { airtable, monitoring } = item;
   const wrong: readonly (readonly [boolean, string, string])[] = [
     [isObject(airtable) && "baseId" in airtable, "airtable.baseId", `belongs beside name: bases[${n}].baseId`],
     [
-      isObject(watching) && "pingUrl" in watching,
-      "watching.pingUrl",
+      isObject(monitoring) && "pingUrl" in monitoring,
+      "monitoring.pingUrl",
       "is one for the whole run: it belongs at the top",
     ],
     ["bases" in item, "bases", "a base holds no further ones"],
@@ -130,7 +130,10 @@ function tryResolve(file: ConfigFile, id: string, environment: Environment, over
   const { override = {}, ...rest } = file;
   const { bases: _, $schema: __, ...laid } = override;
   try {
-    return { settings: settle({ ...rest, override: laid }, { ...environment, baseId }, overrides), problems: [] };
+    return {
+      settings: resolveSettings({ ...rest, override: laid }, { ...environment, baseId }, overrides),
+      problems: [],
+    };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return { settings: null, problems: error.problems };

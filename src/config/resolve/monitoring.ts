@@ -3,7 +3,7 @@ import type { Problem } from "../problems.ts";
 import type { Config } from "../schema/config.ts";
 
 /** Who is told of a run. */
-export interface WatchingSettings {
+export interface MonitoringSettings {
   readonly metricsFile: string | null;
   readonly pingUrl: string | null;
   readonly notifyUrl: string | null;
@@ -11,7 +11,7 @@ export interface WatchingSettings {
 }
 
 /** What flags say of it. */
-export interface WatchingOverrides {
+export interface MonitoringOverrides {
   readonly metricsFile?: string | undefined;
   readonly pingUrl?: string | undefined;
   readonly notifyUrl?: string | undefined;
@@ -21,11 +21,11 @@ export interface WatchingOverrides {
 
 /** Flags over environment over file. `problems` gets what is wrong, without the URLs: who has one can post to it. */
 export function resolveMonitoring(
-  config: Config["watching"],
+  config: Config["monitoring"],
   environment: Pick<Environment, "metricsFile" | "secret">,
-  flags: WatchingOverrides,
+  flags: MonitoringOverrides,
   problems: Problem[],
-): WatchingSettings {
+): MonitoringSettings {
   const { failuresOver } = config;
   const file = flags.flagsOnly ? { metricsFile: null, pingUrl: null, notifyUrl: null } : config;
   const fromEnvironment = (name: string) => (flags.flagsOnly ? null : environment.secret(name, problems));
@@ -34,7 +34,7 @@ export function resolveMonitoring(
     const places = [
       [flag, flags[key] ?? null],
       [name, fromEnvironment(name)],
-      [`watching.${key}`, file[key]],
+      [`monitoring.${key}`, file[key]],
     ] as const;
     const [place, found] = places.find(([, value]) => value !== null) ?? [];
     if (found === undefined || found === null) return null;
@@ -53,7 +53,7 @@ export function resolveMonitoring(
 const LEAST_SECRET = 12;
 
 /** The URLs and, for messages of others that tell no more, their paths. */
-export function watchingSecrets({ pingUrl, notifyUrl }: WatchingSettings): readonly string[] {
+export function monitoringSecrets({ pingUrl, notifyUrl }: MonitoringSettings): readonly string[] {
   return [pingUrl, notifyUrl].flatMap((url) => {
     if (url === null || !URL.canParse(url)) return [];
     const { pathname } = new URL(url);

@@ -6,16 +6,15 @@ import { isObject } from "../objects.ts";
 import { goapi } from "../presets/goapi.ts";
 import { nca } from "../presets/nca.ts";
 import { ConfigError, type Problem } from "../problems.ts";
-import type { Checked } from "../schema/check.ts";
 import type { Config } from "../schema/config.ts";
+import { type Checked, checkConfig } from "../schema/issues.ts";
 import type { Overrides, Settings } from "../settings.ts";
 import { resolveJournal } from "./journal.ts";
-import { resolveMonitoring, watchingSecrets } from "./monitoring.ts";
-import { checkPresetAlone } from "./preset-alone.ts";
+import { monitoringSecrets, resolveMonitoring } from "./monitoring.ts";
 import { providersFromEnvironment, readProviderKeys, resolveProviders, withKnownProviders } from "./providers.ts";
 import { resolveWebhooks } from "./webhooks.ts";
 
-/** What counts where neither flag, environment nor file says otherwise. */
+/** The thresholds where neither flag, environment nor file sets one. */
 export const DEFAULT_THRESHOLDS: Thresholds = {
   stuckAfter: 300_000,
   failAfter: 3_600_000,
@@ -23,40 +22,26 @@ export const DEFAULT_THRESHOLDS: Thresholds = {
   providerCap: 21_600_000,
 };
 
-/** The part of the interval that a run may take: the next one must find the way clear. */
+/** A run may take this part of the interval, so that it ends before the next one begins. */
 const DEADLINE_SHARE = 0.75;
 
 const HOUR = 3_600_000;
 
 /**
- * What `settle` of settings.ts settles, with the schema loaded only where it takes one to tell what holds.
+ * Returns the settings of one base: flags override the environment, which overrides the file, which overrides the preset.
  *
- * @throws ConfigError with everything that is wrong at once
+ * @throws ConfigError with all problems at once
  */
-export async function resolveSettingsLazy(
-  file: ConfigFile,
-  environment: Environment,
-  overrides: Overrides,
-): Promise<Settings> {
-  const input = mergeSources(file, environment);
-  const config = checkPresetAlone(input);
-  const checked: Checked =
-    config === null ? (await import("../schema/check.ts")).checkBySchema(input) : { kind: "sound", config };
-  return buildSettings(checked, file, environment, overrides);
+export function resolveSettings(file: ConfigFile, environment: Environment, overrides: Overrides): Settings {
+  return buildSettings(checkConfig(mergeSources(file, environment)), file, environment, overrides);
 }
 
-/** What was checked, with the environment and the flags. @throws ConfigError with everything that is wrong at once. */
-export function buildSettings(
-  checked: Checked,
-  file: ConfigFile,
-  environment: Environment,
-  overrides: Overrides,
-): Settings {
+function buildSettings(checked: Checked, file: ConfigFile, environment: Environment, overrides: Overrides): Settings {
   const problems: Problem[] = [];
   const keys = readProviderKeys(environment, problems);
-  if (checked.kind === "wrong")
+  if (checked.kind === "invalid")
     problems.push(...checked.problems.map((each) => attributeToVariable(each, environment)));
-  const config = checked.kind === "sound" ? checked.config : null;
+  const config = checked.kind === "valid" ? checked.config : null;
   const baseId = config === null ? environment.baseId : (config.airtable.baseId ?? null);
   if (environment.token === null) {
     problems.push({
@@ -67,24 +52,29 @@ export function buildSettings(
   if (config !== null && baseId === null) {
     problems.push({ path: "airtable.baseId", message: "no base; set it in the configuration or AIRTABLE_BASE_ID" });
   }
-  const key = resolveCredentials(config?.storage.credentials, environment.storageKeys);
-  problems.push(...key.problems);
+  const signing = resolveCredentials(config?.storage.credentials, environment.storageKeys);
+  problems.push(...signing.problems);
   if (config === null || environment.token === null || baseId === null) throw new ConfigError(problems, hint(file));
 
   const thresholds = thresholdsOf(config.thresholds, {}, environment, overrides);
-  const named = Object.entries(config.operations).map(([name, operation]) => ({
+  const configured = Object.entries(config.operations).map(([name, operation]) => ({
     ...operation,
     name,
-    // What is said of all operations holds for those whose webhook can be made again.
+    // The general setting applies to operations whose webhook can be sent again.
     completeVia:
       overrides.via ?? operation.via ?? (operation.webhookEndpoint === null ? "direct" : config.webhooks.via),
     fallback: operation.fallback ?? config.webhooks.fallback,
     thresholds: thresholdsOf(config.thresholds, operation.thresholds, environment, overrides),
   }));
-  const { providers, secrets } = resolveProviders(config.providers, named, environment, keys, problems);
-  const operations = withKnownProviders(named, providers, problems);
+  const { providers, secrets } = resolveProviders(config.providers, configured, environment, keys, problems);
+  const operations = withKnownProviders(configured, providers, problems);
   const webhooks = resolveWebhooks(config, operations, environment, problems);
-  const watching = resolveMonitoring(config.watching, environment, overrides.watching ?? { flagsOnly: true }, problems);
+  const monitoring = resolveMonitoring(
+    config.monitoring,
+    environment,
+    overrides.monitoring ?? { flagsOnly: true },
+    problems,
+  );
   if (problems.length > 0) throw new ConfigError(problems, hint(file));
   return {
     airtable: {
@@ -100,26 +90,26 @@ export function buildSettings(
       ...config.storage,
       addressing: config.storage.addressing ?? null,
       concurrency: overrides.concurrency ?? config.storage.concurrency,
-      credentials: key.credentials,
+      credentials: signing.credentials,
     },
     brake: config.brake,
     lateOutputs: config.lateOutputs,
     providers,
     webhooks,
-    watching,
+    monitoring,
     journal: resolveJournal(config.journal, overrides.journal),
     secrets: [
       ...secrets,
       ...(webhooks.signature === null ? [] : [webhooks.signature.secret]),
-      ...secretsOf(key.credentials),
-      ...watchingSecrets(watching),
+      ...secretsOf(signing.credentials),
+      ...monitoringSecrets(monitoring),
     ],
     deadline: overrides.deadline ?? environment.intervalMinutes * 60_000 * DEADLINE_SHARE,
     base: null,
   };
 }
 
-/** A value that came from a variable is told under the variable's name. */
+/** Returns a problem under the name of the variable that the value came from. */
 function attributeToVariable(problem: Problem, { baseId, endpointUrl, storageUrl }: Environment): Problem {
   const variables: Readonly<Record<string, string | null>> = {
     "airtable.baseId": baseId === null ? null : "AIRTABLE_BASE_ID",
@@ -130,20 +120,20 @@ function attributeToVariable(problem: Problem, { baseId, endpointUrl, storageUrl
   return variable === null ? problem : { ...problem, path: variable };
 }
 
-/** Lays the preset under the file, and the environment over it: what is to be checked. */
+/** Merges preset, file and environment into the configuration that is checked. */
 export function mergeSources({ content, override = {} }: ConfigFile, environment: Environment): unknown {
   if (!isObject(content)) return content;
-  // What is wrong with the keys is told when they are settled.
+  // Problems of the keys are reported by buildSettings.
   const keys = readProviderKeys(environment, []);
   const known = { ...sectionOf(content, "providers"), ...sectionOf(override, "providers") };
   const providers = providersFromEnvironment({ providers: known }, environment, keys);
   const hasGoapi = "goapi" in providers || isObject(known.goapi);
   const preset = (override.preset ?? content.preset) === "none" ? {} : hasGoapi ? merge(nca, goapi) : nca;
-  const laid = merge(merge(preset, content), override);
+  const ofFile = merge(merge(preset, content), override);
   const merged = {
-    ...laid,
-    ...without(laid, "providers", ["nca", "goapi"]),
-    ...without(laid, "operations", hasGoapi ? [] : Object.keys(goapi.operations)),
+    ...ofFile,
+    ...withoutNulls(ofFile, "providers", ["nca", "goapi"]),
+    ...withoutNulls(ofFile, "operations", hasGoapi ? [] : Object.keys(goapi.operations)),
   };
   const { baseId, endpointUrl, requestsPerSecond, storageUrl } = environment;
   return merge(merged, {
@@ -166,8 +156,8 @@ function sectionOf(content: Readonly<Record<string, unknown>>, section: string):
   return isObject(found) ? found : {};
 }
 
-/** A section of the file without those of the names that are null: what is not there need not be taken out. */
-function without(
+/** Returns a section of the file without those of the names that are null: the preset has nothing to remove there. */
+function withoutNulls(
   content: Readonly<Record<string, unknown>>,
   section: string,
   names: readonly string[],
@@ -178,7 +168,7 @@ function without(
   return { [section]: Object.fromEntries(kept) };
 }
 
-/** Objects are merged key by key, all else is replaced; an operation set to null is taken out. */
+/** Merges objects key by key and replaces all other values; null removes an object. */
 function merge(
   under: Readonly<Record<string, unknown>>,
   over: Readonly<Record<string, unknown>>,
@@ -209,7 +199,7 @@ function thresholdsOf(
   };
 }
 
-/** Where the configuration came from, and how to go without one. */
+/** Returns the hint of a configuration error: where the configuration came from, and how to try without one. */
 export function hint({ path }: ConfigFile): string {
   const file = path === null ? "No configuration file was found; the preset nca was used." : `Configuration: ${path}`;
   return `${file} To try the tool without a base: stuck-jobs scan --sandbox`;

@@ -1,8 +1,24 @@
 import * as z from "zod";
 import type { Problem } from "../problems.ts";
 import { suggestSpelling } from "../suggest.ts";
+import { type Config, configSchema } from "./config.ts";
 
-/** Words for what zod found, with the value that was there and, for an unknown key, the keys that are allowed. */
+/** A configuration that was checked: complete, with its defaults, or what is wrong with it. */
+export type Checked =
+  | { readonly kind: "valid"; readonly config: Config }
+  | { readonly kind: "invalid"; readonly problems: readonly Problem[] };
+
+/** Checks a configuration after preset, file and environment were merged. */
+export function checkConfig(input: unknown): Checked {
+  const checked = configSchema.safeParse(input);
+  if (checked.success) return { kind: "valid", config: checked.data };
+  return { kind: "invalid", problems: problemsOf(checked.error, input, configSchema) };
+}
+
+/** Keys that were renamed, and their names today. */
+const RENAMED: Readonly<Record<string, string>> = { watching: "monitoring" };
+
+/** Returns zod's issues as problems: each with the value found and, for an unknown key, the keys that are allowed. */
 export function problemsOf(error: z.ZodError, input: unknown, schema: z.ZodType): readonly Problem[] {
   return error.issues.flatMap(closestVariant).flatMap((issue) => {
     if (issue.code === "unrecognized_keys") {
@@ -18,17 +34,19 @@ export function problemsOf(error: z.ZodError, input: unknown, schema: z.ZodType)
   });
 }
 
-/** Of the forms that a value may have, the one that was meant: whose kind of value was given. */
+/** Returns the issues of the union's variant whose type the value has, or else the issue itself. */
 function closestVariant(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
   if (issue.code !== "invalid_union") return [issue];
-  const form = issue.errors.find(
+  const variant = issue.errors.find(
     (issues) => !issues.some(({ code, path }) => code === "invalid_type" && path.length === 0),
   );
-  if (form === undefined) return [issue];
-  return form.map((each) => ({ ...each, path: [...issue.path, ...each.path] })).flatMap(closestVariant);
+  if (variant === undefined) return [issue];
+  return variant.map((each) => ({ ...each, path: [...issue.path, ...each.path] })).flatMap(closestVariant);
 }
 
 function unknownKey(key: string, path: readonly PropertyKey[], allowed: readonly string[]): Problem {
+  const renamed = path.length === 0 ? RENAMED[key] : undefined;
+  if (renamed !== undefined) return { path: key, message: `this key was renamed; write "${renamed}"` };
   const guess = suggestSpelling(key, allowed);
   const suggestion = guess === null ? "" : `, did you mean "${guess}"?`;
   return {
@@ -47,16 +65,16 @@ function allowedKeys(schema: z.ZodType, path: readonly PropertyKey[], input: unk
   return typeof properties === "object" && properties !== null ? Object.keys(properties) : [];
 }
 
-/** Of the forms that a value may take, the one whose fixed words it has. */
+/** Returns the variant of a union whose constants the value has; a schema that is no union, as it is. */
 function matchingVariant(schema: unknown, value: unknown): unknown {
-  const forms = member(schema, "oneOf");
-  if (!Array.isArray(forms)) return schema;
-  return forms.find((form: unknown) => {
-    const properties = member(form, "properties");
+  const variants = member(schema, "oneOf");
+  if (!Array.isArray(variants)) return schema;
+  return variants.find((variant: unknown) => {
+    const properties = member(variant, "properties");
     if (typeof properties !== "object" || properties === null) return false;
     return Object.entries(properties).every(([name, property]) => {
-      const word = member(property, "const");
-      return word === undefined || word === member(value, name);
+      const constant = member(property, "const");
+      return constant === undefined || constant === member(value, name);
     });
   });
 }
@@ -70,7 +88,7 @@ function member(value: unknown, key: string): unknown {
   return Object.entries(value).find(([name]) => name === key)?.[1];
 }
 
-/** What is below these keys must not be shown, whatever is wrong with it. */
+/** Whether the values under a path must not be shown. */
 function isSecret(path: readonly PropertyKey[]): boolean {
   return path.includes("credentials");
 }

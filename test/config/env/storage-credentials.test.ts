@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Env, readEnvironment } from "../../../src/config/env/environment.ts";
+import { readEnvironment } from "../../../src/config/env/environment.ts";
+import type { Env } from "../../../src/config/env/variables.ts";
 import { ConfigError } from "../../../src/config/problems.ts";
-import { settle } from "../../../src/config/settings.ts";
+import { resolveSettings } from "../../../src/config/resolve/resolve.ts";
 
 const BASE = { AIRTABLE_API_KEY: "a-token", AIRTABLE_BASE_ID: "appBase0000000001" };
 const OWN = { STUCK_JOBS_S3_ACCESS_KEY_ID: "own-id", STUCK_JOBS_S3_SECRET_ACCESS_KEY: "own-secret" };
@@ -14,7 +15,7 @@ const IN_FILE = { accessKeyId: "file-id", secretAccessKey: "file-secret" };
 
 function storage(env: Env, own: Record<string, unknown> = {}) {
   const content = { storage: { baseUrl: "https://clips.fra1.digitaloceanspaces.com", ...own } };
-  return settle({ path: "x.yaml", content }, readEnvironment({ ...BASE, ...env }), {}).storage;
+  return resolveSettings({ path: "x.yaml", content }, readEnvironment({ ...BASE, ...env }), {}).storage;
 }
 
 function problem(env: Env, own: Record<string, unknown> = {}): string {
@@ -126,7 +127,7 @@ describe("the key to the storage", () => {
 
   it("is not shown where what holds it is wrong", () => {
     const content = { storage: [{ credentials: IN_FILE }] };
-    const settled = () => settle({ path: "x.yaml", content }, readEnvironment(BASE), {});
+    const settled = () => resolveSettings({ path: "x.yaml", content }, readEnvironment(BASE), {});
     expect(settled).toThrow(/^storage: found/);
     expect(settled).not.toThrow(/file-secret/);
   });

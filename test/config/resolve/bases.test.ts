@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
-import { type Env, readEnvironment } from "../../../src/config/env/environment.ts";
+import { readEnvironment } from "../../../src/config/env/environment.ts";
+import type { Env } from "../../../src/config/env/variables.ts";
 import { ConfigError } from "../../../src/config/problems.ts";
 import { resolveBases, selectBases } from "../../../src/config/resolve/bases.ts";
 
@@ -103,7 +104,7 @@ describe("what is wrong with a list of bases", () => {
             baseId: "appA",
             name: "b",
             airtable: { baseId: "appD" },
-            watching: { pingUrl: "https://x.example" },
+            monitoring: { pingUrl: "https://x.example" },
             bases: [],
           },
         ],
@@ -113,7 +114,7 @@ describe("what is wrong with a list of bases", () => {
       'bases[3].baseId: found "appA", which is bases[0].baseId already',
       'bases[3].name: found "b", which is bases[1].name already',
       "bases[3].airtable.baseId: belongs beside name: bases[3].baseId",
-      "bases[3].watching.pingUrl: is one for the whole run: it belongs at the top",
+      "bases[3].monitoring.pingUrl: is one for the whole run: it belongs at the top",
       "bases[3].bases: a base holds no further ones",
       "airtable.baseId: stands beside bases, which name theirs: leave it out, or the list",
       'thresholds.failAfter: found 3; expected a number with its unit: "90s", "5m", "1h", "7d"',

@@ -2,17 +2,19 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { type Env, readEnvironment } from "../../../src/config/env/environment.ts";
+import { readEnvironment } from "../../../src/config/env/environment.ts";
+import type { Env } from "../../../src/config/env/variables.ts";
 import { readConfigFile } from "../../../src/config/file/read-config-file.ts";
 import { ConfigError } from "../../../src/config/problems.ts";
-import { type Overrides, settle } from "../../../src/config/settings.ts";
+import { resolveSettings } from "../../../src/config/resolve/resolve.ts";
+import type { Overrides } from "../../../src/config/settings.ts";
 
 const TOKEN = { AIRTABLE_API_KEY: "a-token", AIRTABLE_BASE_ID: "appBase0000000001" };
 const NCA = { NCA_BASE_URL: "https://nca.example", NCA_API_KEY: "nca-secret" };
 const GOAPI = { GOAPI_API_KEY: "goapi-secret" };
 
 function settings(content: unknown = {}, env: Env = {}, overrides: Overrides = {}) {
-  return settle({ path: "x.yaml", content }, readEnvironment({ ...TOKEN, ...env }), overrides);
+  return resolveSettings({ path: "x.yaml", content }, readEnvironment({ ...TOKEN, ...env }), overrides);
 }
 
 function problems(content: unknown, env: Env = {}, overrides: Overrides = {}): string {

@@ -2,15 +2,17 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Env, readEnvironment } from "../../src/config/env/environment.ts";
-import { readConfigFile } from "../../src/config/file/read-config-file.ts";
-import { ConfigError } from "../../src/config/problems.ts";
-import { type Overrides, settle } from "../../src/config/settings.ts";
+import { readEnvironment } from "../../../src/config/env/environment.ts";
+import type { Env } from "../../../src/config/env/variables.ts";
+import { readConfigFile } from "../../../src/config/file/read-config-file.ts";
+import { ConfigError } from "../../../src/config/problems.ts";
+import { resolveSettings } from "../../../src/config/resolve/resolve.ts";
+import type { Overrides } from "../../../src/config/settings.ts";
 
 const TOKEN = { AIRTABLE_API_KEY: "a-token", AIRTABLE_BASE_ID: "appBase0000000001" };
 
 function settings(content: unknown = {}, env: Env = {}, overrides: Overrides = {}) {
-  return settle({ path: "x.yaml", content }, readEnvironment({ ...TOKEN, ...env }), overrides);
+  return resolveSettings({ path: "x.yaml", content }, readEnvironment({ ...TOKEN, ...env }), overrides);
 }
 
 function problems(content: unknown, env: Env = {}): readonly string[] {
@@ -49,6 +51,13 @@ describe("the preset nca", () => {
     const found = settings({ operations: { combine: { set: {}, outputs: ["{externalId}.webm"] }, image_zoom: null } });
     expect(found.operations.map(({ name }) => name)).not.toContain("image_zoom");
     expect(found.operations[0]).toMatchObject({ set: {}, outputs: [{ pattern: "{externalId}.webm", all: false }] });
+  });
+});
+
+describe("a key that was renamed", () => {
+  it("is an error that names the new key", () => {
+    expect(problems({ watching: { failuresOver: 3 } })).toEqual(['watching: this key was renamed; write "monitoring"']);
+    expect(settings({ monitoring: { failuresOver: 3 } }).monitoring.failuresOver).toBe(3);
   });
 });
 
