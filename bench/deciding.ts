@@ -1,6 +1,7 @@
 import type { StorageEvidence } from "../src/core/domain/evidence.ts";
 import { parsePayload } from "../src/core/domain/payload.ts";
-import { type Candidate, decide } from "../src/core/domain/verdict.ts";
+import { decide } from "../src/core/sweep/decide/decide.ts";
+import type { Candidate } from "../src/core/sweep/decide/triage.ts";
 import { COMBINE, POLICY } from "../test/support/builders.ts";
 import { atLeast, type Effort, type Section } from "./result.ts";
 import { median } from "./run.ts";

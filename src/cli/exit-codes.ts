@@ -1,7 +1,6 @@
 import type { ProbeResult } from "../core/domain/evidence.ts";
 import type { Entry, Report } from "../core/domain/report.ts";
-import { JournalError } from "../core/ports/journal.ts";
-import { UpstreamError, type UpstreamFailure } from "../core/ports/ports.ts";
+import { JournalError, UpstreamError, type UpstreamFailure } from "../core/ports/errors.ts";
 import type { CheckResult, Subject } from "../doctor/check-result.ts";
 
 /** The exit codes of the contract; docs and scripts rely on them. */

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { DURATION_FORM, parseDuration } from "../config/duration.ts";
-import type { Duration, Via } from "../core/domain/job.ts";
+import type { Duration } from "../core/domain/job.ts";
+import type { Via } from "../core/domain/operation.ts";
 import { LOG_FORMATS, type LogFormat } from "./terminal/log.ts";
 
 export const OUTPUTS = ["table", "json", "ndjson"] as const;

@@ -1,5 +1,5 @@
 import { explain } from "../core/explain/explain.ts";
-import { isFault } from "../core/ports/ports.ts";
+import { isUpstreamFailure } from "../core/ports/errors.ts";
 import { EXIT, type ExitCode, exitCodeOfFault } from "./exit-codes.ts";
 import type { Invocation } from "./invocation.ts";
 import { renderExplanation, renderExplanationJson } from "./render/explain.ts";
@@ -40,7 +40,7 @@ export async function runExplain(name: string, invocation: Invocation): Promise<
     } catch (error) {
       const stopped = stop.code();
       if (stopped !== null) return stopped;
-      if (!isFault(error)) throw error;
+      if (!isUpstreamFailure(error)) throw error;
       terminal.log(`${error.message}${error.hint === null ? "" : `\n${error.hint}`}`, "error");
       return exitCodeOfFault(error);
     } finally {

@@ -6,7 +6,7 @@ import { readEnvironment } from "../config/env/environment.ts";
 import type { Env } from "../config/env/variables.ts";
 import { readConfigFile } from "../config/file/read-config-file.ts";
 import { ConfigError } from "../config/problems.ts";
-import { UpstreamError } from "../core/ports/ports.ts";
+import { UpstreamError } from "../core/ports/errors.ts";
 import { NEW_TOKEN } from "../doctor/token.ts";
 import { renderFile } from "../init/render-config.ts";
 import { systemClock } from "../system/clock.ts";

@@ -2,7 +2,8 @@ import { writeFile } from "node:fs/promises";
 import type { Env } from "../config/env/variables.ts";
 import { ConfigError } from "../config/problems.ts";
 import type { Settings } from "../config/settings.ts";
-import { type FinishedJob, isFault, type JobStore } from "../core/ports/ports.ts";
+import { isUpstreamFailure } from "../core/ports/errors.ts";
+import type { FinishedJob, JobStore } from "../core/ports/ports.ts";
 import { rescuesOf } from "../core/stats/journal-outcomes.ts";
 import { notListed, type StatsJournal } from "../core/stats/journal-totals.ts";
 import { type StatsPolicy, statsOf } from "../core/stats/stats.ts";
@@ -60,7 +61,7 @@ export async function runStats(flags: StatsFlags, { env, terminal }: Around): Pr
       terminal.log(`the file could not be written: ${error.message}`, "error");
       return EXIT.usage;
     }
-    if (!isFault(error)) throw error;
+    if (!isUpstreamFailure(error)) throw error;
     terminal.log(`${error.message}${error.hint === null ? "" : `\n${error.hint}`}`, "error");
     return exitCodeOfFault(error);
   } finally {

@@ -1,6 +1,6 @@
 import { ConfigError } from "../config/problems.ts";
 import type { Settings } from "../config/settings.ts";
-import type { UpstreamFailure } from "../core/ports/ports.ts";
+import type { UpstreamFailure } from "../core/ports/errors.ts";
 import { buildChangeSets, type ChangeSet, type JournaledWrite, lastRunOf } from "../core/undo/change-sets.ts";
 import { type Undone, undo } from "../core/undo/undo.ts";
 import { systemClock } from "../system/clock.ts";

@@ -1,4 +1,5 @@
-import type { Duration, Operation, Thresholds, Via } from "../core/domain/job.ts";
+import type { Duration } from "../core/domain/job.ts";
+import type { Operation, Thresholds, Via } from "../core/domain/operation.ts";
 import type { BrakeSettings } from "../core/sweep/decide/brake.ts";
 import type { StorageCredentials } from "./env/storage-credentials.ts";
 import type { JournalSettings } from "./resolve/journal.ts";

@@ -1,4 +1,4 @@
-import { UpstreamError } from "../core/ports/ports.ts";
+import { UpstreamError } from "../core/ports/errors.ts";
 
 /** What was asked for, or why it was not told; null where it was not asked, since an earlier answer settled it. */
 export type Answer<T> = { readonly kind: "told"; readonly value: T } | UpstreamError | null;

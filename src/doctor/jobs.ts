@@ -1,7 +1,8 @@
 import type { Settings } from "../config/settings.ts";
 import { FUTURE_TOLERANCE, type Instant, type Job } from "../core/domain/job.ts";
 import { COMPLETED_PREFIX, FAILED_PREFIX, OLD_POLLER_FAILED_MARK } from "../core/domain/notes.ts";
-import { type JobStore, UpstreamError } from "../core/ports/ports.ts";
+import { UpstreamError } from "../core/ports/errors.ts";
+import type { JobStore } from "../core/ports/ports.ts";
 import { type CheckResult, fail } from "./check-result.ts";
 import { unreachable } from "./token.ts";
 

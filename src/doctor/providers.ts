@@ -1,4 +1,4 @@
-import type { Provider } from "../core/sweep/context.ts";
+import type { Provider } from "../core/ports/ports.ts";
 import { type CheckResult, pass, warn } from "./check-result.ts";
 
 /** Asks each provider for a job that nobody has: "no such job" shows that it is there and takes the key. */

@@ -1,7 +1,7 @@
 import type { Settings } from "../config/settings.ts";
 import type { Duration } from "../core/domain/job.ts";
-import { type Clock, type JobStore, type OutputProbe, UpstreamError } from "../core/ports/ports.ts";
-import type { Provider } from "../core/sweep/context.ts";
+import { UpstreamError } from "../core/ports/errors.ts";
+import type { Clock, JobStore, OutputProbe, Provider } from "../core/ports/ports.ts";
 import { randomId } from "../core/sweep/probe/calibrate.ts";
 import type { Metadata } from "../stores/airtable/metadata.ts";
 import { valueOrNull } from "./answer.ts";

@@ -1,7 +1,9 @@
 import type { Settings } from "../config/settings.ts";
 import { type Calibration, fileNameOf, type ProbeResult } from "../core/domain/evidence.ts";
-import type { Instant, Operation } from "../core/domain/job.ts";
-import { type JobStore, type OutputProbe, StorageConfigError, UpstreamError } from "../core/ports/ports.ts";
+import type { Instant } from "../core/domain/job.ts";
+import type { Operation } from "../core/domain/operation.ts";
+import { StorageConfigError, UpstreamError } from "../core/ports/errors.ts";
+import type { JobStore, OutputProbe } from "../core/ports/ports.ts";
 import { calibrate, findNewestCompleted, type KnownOutput, randomId } from "../core/sweep/probe/calibrate.ts";
 import { parseBucketUrl } from "../storage/bucket-url.ts";
 import { type CheckResult, fail, pass, warn } from "./check-result.ts";

@@ -1,5 +1,5 @@
 import { suggestSpelling } from "../config/suggest.ts";
-import { UpstreamError } from "../core/ports/ports.ts";
+import { UpstreamError } from "../core/ports/errors.ts";
 import type { Identity, Metadata, TableSchema, VisibleBase } from "../stores/airtable/metadata.ts";
 import { type Answer, tryAsk, valueOrNull } from "./answer.ts";
 import { type Check, type CheckResult, fail, pass, warn } from "./check-result.ts";

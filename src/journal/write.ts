@@ -1,4 +1,5 @@
-import { type Journal, JournalError } from "../core/ports/journal.ts";
+import { JournalError } from "../core/ports/errors.ts";
+import type { Journal } from "../core/ports/journal.ts";
 import type { LineFile, Rotation } from "./append-file.ts";
 import { type LineOf, resultLine, runLine, verdictLine, webhookLine, writeLine } from "./entries.ts";
 

@@ -1,4 +1,5 @@
-import type { ProviderAnswer, ProviderStatus } from "../core/ports/ports.ts";
+import type { ProviderAnswer } from "../core/domain/evidence.ts";
+import type { ProviderStatus } from "../core/ports/ports.ts";
 import { createExchange, type ExchangeOptions, type ProviderRequest, type ProviderResponse } from "./client.ts";
 import { asUrl, quoted, toErrorText } from "./error-text.ts";
 import { isObject, resolvePointer } from "./json-pointer.ts";

@@ -1,5 +1,6 @@
 import * as z from "zod";
-import type { ProviderAnswer, ProviderStatus } from "../core/ports/ports.ts";
+import type { ProviderAnswer } from "../core/domain/evidence.ts";
+import type { ProviderStatus } from "../core/ports/ports.ts";
 import { createExchange, type ExchangeOptions, type ProviderResponse } from "./client.ts";
 import { asUrl, quoted, toErrorText } from "./error-text.ts";
 import { isObject, resolvePointer } from "./json-pointer.ts";

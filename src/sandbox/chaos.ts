@@ -48,7 +48,7 @@ export function createChaos({ rules }: ChaosRules, log: (line: string) => void):
     async pass(visited) {
       const { place, request } = visited;
       arrived += 1;
-      const fault = due(isFault, (rule) => fitsRequest(rule, place, request));
+      const fault = due(isUpstreamFailure, (rule) => fitsRequest(rule, place, request));
       if (fault === null) return visited.carryOut();
       const what = `${request.method} ${request.path}`;
       log(`chaos: ${fault.name}: ${fault.rule.do} on request ${arrived} (${place}): ${what}`);
@@ -104,7 +104,7 @@ function fitsRequest(rule: Fault, place: "base" | "bucket", { method, path }: Re
   return rule.path === undefined || rule.path.test(path);
 }
 
-function isFault(rule: Rule): rule is Fault {
+function isUpstreamFailure(rule: Rule): rule is Fault {
   return rule.do !== "drop-attachment";
 }
 

@@ -1,4 +1,4 @@
-import { StorageConfigError } from "../core/ports/ports.ts";
+import { StorageConfigError } from "../core/ports/errors.ts";
 import type { HttpResponse } from "../http/client.ts";
 import { header } from "./classify-response.ts";
 import { parseError } from "./s3-xml.ts";

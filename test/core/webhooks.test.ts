@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Operation } from "../../src/core/domain/job.ts";
+import type { Operation } from "../../src/core/domain/operation.ts";
 import type { ResendResult, WebhookResend } from "../../src/core/ports/ports.ts";
 import { sweep } from "../../src/core/sweep/sweep.ts";
 import { COMBINE, job, MINUTE, POLICY, SEGMENT } from "../support/builders.ts";

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { ProbeResult } from "../../src/core/domain/evidence.ts";
-import type { Job, Operation } from "../../src/core/domain/job.ts";
-import type { ProviderAnswer } from "../../src/core/ports/ports.ts";
-import type { Provider } from "../../src/core/sweep/context.ts";
+import type { ProbeResult, ProviderAnswer } from "../../src/core/domain/evidence.ts";
+import type { Job } from "../../src/core/domain/job.ts";
+import type { Operation } from "../../src/core/domain/operation.ts";
+import type { Provider } from "../../src/core/ports/ports.ts";
 import { sweep } from "../../src/core/sweep/sweep.ts";
 import { COMBINE, HOUR, job, MINUTE, NOW, named, POLICY, SEGMENT } from "../support/builders.ts";
 import { FakeBase, FakeBucket, runOf } from "../support/fakes.ts";

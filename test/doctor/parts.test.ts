@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
-import type { ProviderAnswer } from "../../src/core/ports/ports.ts";
-import type { Provider } from "../../src/core/sweep/context.ts";
+import type { ProviderAnswer } from "../../src/core/domain/evidence.ts";
+import type { Provider } from "../../src/core/ports/ports.ts";
 import { checkNode, OLDEST_NODE } from "../../src/doctor/machine.ts";
 import { checkProviders } from "../../src/doctor/providers.ts";
 import { openWorld } from "../e2e/world.ts";

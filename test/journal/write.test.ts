@@ -2,8 +2,8 @@ import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { JournalError } from "../../src/core/ports/errors.ts";
 import type { PendingWrite } from "../../src/core/ports/journal.ts";
-import { JournalError } from "../../src/core/ports/journal.ts";
 import { createJournal, type JournalOptions } from "../../src/journal/write.ts";
 import { NOW } from "../support/builders.ts";
 

@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import type { Command, Report } from "../../src/core/domain/report.ts";
+import { isUpstreamError, isUpstreamFailure } from "../../src/core/ports/errors.ts";
 import type { Journal } from "../../src/core/ports/journal.ts";
-import { isFault, isUpstreamError } from "../../src/core/ports/ports.ts";
 import type { SweepContext } from "../../src/core/sweep/context.ts";
 import { sweep } from "../../src/core/sweep/sweep.ts";
 import { createRequests } from "../../src/stores/airtable/requests.ts";
@@ -148,7 +148,7 @@ export function startSweep(world: World, witness: Witness, random: Random, optio
     (error: unknown): Ending => {
       // In this world the token and the configuration are right.
       const blamed = isUpstreamError(error) && error.code !== "unavailable";
-      if (!blamed && (isFault(error) || reads.aborted)) return { kind: "refused", message: String(error) };
+      if (!blamed && (isUpstreamFailure(error) || reads.aborted)) return { kind: "refused", message: String(error) };
       return { kind: "crashed", message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
     },
   );

@@ -1,4 +1,5 @@
-import { isExternalId, type OnExisting, type Via } from "../../src/core/domain/job.ts";
+import { isExternalId } from "../../src/core/domain/job.ts";
+import type { OnExisting, Via } from "../../src/core/domain/operation.ts";
 import { HOUR, MINUTE, SECOND } from "../support/builders.ts";
 import { type Event, interference, moment } from "./events.ts";
 import type { Random } from "./random.ts";

@@ -1,5 +1,5 @@
-import type { ProviderAnswer, WebhookSender } from "../../src/core/ports/ports.ts";
-import type { Provider } from "../../src/core/sweep/context.ts";
+import type { ProviderAnswer } from "../../src/core/domain/evidence.ts";
+import type { Provider, WebhookSender } from "../../src/core/ports/ports.ts";
 import { SECOND } from "../support/builders.ts";
 import { applyEvent } from "./external-actors.ts";
 import type { Line } from "./network.ts";

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Output } from "../../src/core/domain/evidence.ts";
-import { StorageConfigError } from "../../src/core/ports/ports.ts";
+import { StorageConfigError } from "../../src/core/ports/errors.ts";
 import { NOW } from "../support/builders.ts";
 import { CREDENTIALS, serveS3 } from "../support/s3.ts";
 import { closedPort, never, probeOf, serve, testClock } from "../support/servers.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { StorageConfigError } from "../../src/core/ports/ports.ts";
+import { StorageConfigError } from "../../src/core/ports/errors.ts";
 import type { ProbeOptions } from "../../src/storage/probe.ts";
 import { CONFIG_ERROR_CODES } from "../../src/storage/s3-errors.ts";
 import { MINUTE, NOW } from "../support/builders.ts";

@@ -1,6 +1,6 @@
-import type { Job, Operation, Thresholds } from "../../src/core/domain/job.ts";
-import type { OutputPattern } from "../../src/core/domain/output-names.ts";
-import type { Policy } from "../../src/core/domain/verdict.ts";
+import type { Job } from "../../src/core/domain/job.ts";
+import type { Operation, OutputPattern, Thresholds } from "../../src/core/domain/operation.ts";
+import type { Policy } from "../../src/core/sweep/decide/triage.ts";
 
 export const SECOND = 1_000;
 export const MINUTE = 60 * SECOND;

@@ -1,7 +1,7 @@
 import type { Output, ProbeResult } from "../../src/core/domain/evidence.ts";
+import type { BlockedOperation } from "../../src/core/domain/report.ts";
 import { type Entry, type Report, summarise } from "../../src/core/domain/report.ts";
 import { REASONS, type Verdict } from "../../src/core/domain/verdict.ts";
-import type { BlockedOperation } from "../../src/core/sweep/decide/brake.ts";
 import type { RunResult } from "../../src/monitoring/run-result.ts";
 import { HOUR, MINUTE, NOW } from "./builders.ts";
 

@@ -1,7 +1,8 @@
 import { nca } from "../../config/presets/nca.ts";
 import { ConfigError } from "../../config/problems.ts";
 import { suggestSpelling } from "../../config/suggest.ts";
-import { type Clock, UpstreamError } from "../../core/ports/ports.ts";
+import { UpstreamError } from "../../core/ports/errors.ts";
+import type { Clock } from "../../core/ports/ports.ts";
 import {
   asJobsTable,
   FIELD_KEYS,

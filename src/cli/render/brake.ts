@@ -1,5 +1,4 @@
-import type { Report } from "../../core/domain/report.ts";
-import type { BlockedOperation } from "../../core/sweep/decide/brake.ts";
+import type { BlockedOperation, Report } from "../../core/domain/report.ts";
 
 /** What a person can do about fails that were held back. */
 export const BRAKE_HINT = "If they truly died: --force, or fail-old --job <id…> for the ones you know.";

@@ -1,4 +1,4 @@
-import type { Incident } from "../../core/sweep/report/incidents.ts";
+import type { Incident } from "../../core/domain/report.ts";
 import { pluralize } from "../terminal/format.ts";
 
 /** One line on several jobs that share a cause: "17 jobs since 14:02, same worker: 12 have files, 5 do not". */

@@ -1,6 +1,6 @@
 import type { BaseRef } from "../../config/settings.ts";
+import type { ProviderReply } from "../../core/domain/evidence.ts";
 import { type Entry, outputOf, type Report } from "../../core/domain/report.ts";
-import type { ProviderReply } from "../../core/sweep/probe/ask-provider.ts";
 import type { TypicalDurations } from "../learned-durations.ts";
 import { BRAKE_HINT } from "./brake.ts";
 

@@ -1,8 +1,7 @@
 import { nca } from "../../config/presets/nca.ts";
 import type { ProviderSettings } from "../../config/resolve/providers.ts";
 import type { Settings } from "../../config/settings.ts";
-import type { OutputProbe, ProviderStatus, WebhookSender } from "../../core/ports/ports.ts";
-import type { Provider } from "../../core/sweep/context.ts";
+import type { OutputProbe, Provider, ProviderStatus, WebhookSender } from "../../core/ports/ports.ts";
 import type { StorageConnection } from "../../storage/connection.ts";
 import { createProbe } from "../../storage/probe.ts";
 import {

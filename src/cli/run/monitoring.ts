@@ -1,7 +1,6 @@
 import type { Settings } from "../../config/settings.ts";
 import type { Instant } from "../../core/domain/job.ts";
-import { JournalError } from "../../core/ports/journal.ts";
-import { UpstreamError } from "../../core/ports/ports.ts";
+import { JournalError, UpstreamError } from "../../core/ports/errors.ts";
 import type { Outage, RunResult } from "../../monitoring/run-result.ts";
 import { systemClock } from "../../system/clock.ts";
 import { newId } from "../../system/ids.ts";

@@ -1,7 +1,7 @@
 import type { Settings } from "../../config/settings.ts";
 import type { Instant } from "../../core/domain/job.ts";
 import type { Entry, Report } from "../../core/domain/report.ts";
-import { isFault, UpstreamError, type UpstreamFailure } from "../../core/ports/ports.ts";
+import { isUpstreamFailure, UpstreamError, type UpstreamFailure } from "../../core/ports/errors.ts";
 import { requestsOf, sweep } from "../../core/sweep/sweep.ts";
 import { EXIT, type ExitCode, exitCodeOf, exitCodeOfFault } from "../exit-codes.ts";
 import type { Invocation } from "../invocation.ts";
@@ -76,7 +76,7 @@ export async function sweepOnce(
     const stopped = stop.code();
     if (stopped !== null) return outcome(null, null, stopped);
     const fault = limits.reads.aborted ? outOfTime() : error;
-    if (!isFault(fault)) throw error;
+    if (!isUpstreamFailure(fault)) throw error;
     return outcome(null, fault, exitCodeOfFault(fault));
   } finally {
     await close();

@@ -1,4 +1,4 @@
-import type { Operation } from "../../core/domain/job.ts";
+import type { Operation } from "../../core/domain/operation.ts";
 import type { Environment } from "../env/environment.ts";
 import { isObject } from "../objects.ts";
 import type { Problem } from "../problems.ts";

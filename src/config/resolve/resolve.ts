@@ -1,4 +1,4 @@
-import type { Thresholds } from "../../core/domain/job.ts";
+import type { Thresholds } from "../../core/domain/operation.ts";
 import type { Environment } from "../env/environment.ts";
 import { resolveCredentials, secretsOf } from "../env/storage-credentials.ts";
 import type { ConfigFile } from "../file/read-config-file.ts";

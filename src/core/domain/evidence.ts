@@ -52,6 +52,31 @@ export type StorageEvidence =
   /** The operation has no names to look for: only its provider knows where its outputs are. */
   | { readonly kind: "nowhere" };
 
+/**
+ * What a provider says of one job. `detail` is for people and holds no secret; `herd` names what ran it (NCA: the
+ * queue of a worker), so that jobs which died of one cause can be told together; null where that is not known.
+ */
+export type ProviderAnswer = { readonly detail: string; readonly worker: string | null } & (
+  | /** Queued or at work. */ { readonly kind: "running" }
+  /** Done, and well; `urls` are the outputs as it names them, which may be none. */
+  | { readonly kind: "succeeded"; readonly urls: readonly string[] }
+  /** Done, and not well; `error` is its own reason. */
+  | { readonly kind: "failed"; readonly error: string }
+  /** It knows no such job: never had it, or forgot. */
+  | { readonly kind: "forgotten" }
+  /** No answer that says anything. */
+  | { readonly kind: "unknown" }
+);
+
+/** What a provider was asked, and what it answered; `looks` at the outputs that it named. */
+export interface ProviderReply {
+  readonly provider: string;
+  /** Where it was asked. */
+  readonly url: string;
+  readonly answer: ProviderAnswer;
+  readonly probes: readonly ProbeResult[];
+}
+
 /** What a provider's answer comes to. `detail` is for people. */
 export type ProviderEvidence = { readonly detail: string } & (
   | { readonly kind: "running" }

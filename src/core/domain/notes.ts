@@ -1,5 +1,4 @@
-import type { ProviderReply } from "../sweep/probe/ask-provider.ts";
-import type { Output, ProbeResult } from "./evidence.ts";
+import type { Output, ProbeResult, ProviderReply } from "./evidence.ts";
 import { fileNameOf } from "./evidence.ts";
 import type { Duration, Instant } from "./job.ts";
 

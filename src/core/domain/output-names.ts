@@ -1,16 +1,6 @@
-import { isExternalId, type Job, type Operation } from "./job.ts";
+import { isExternalId, type Job } from "./job.ts";
+import type { Operation, OutputPattern } from "./operation.ts";
 import type { Payload } from "./payload.ts";
-
-/** One entry of an operation's `outputs`: a file name with placeholders in braces. */
-export interface OutputPattern {
-  readonly pattern: string;
-  /** The entries that say so are one output in several files: only all of them together are the output. */
-  readonly all: boolean;
-  /** How many files a pattern with `{n}` stands for, or the payload's key that tells; null for a pattern without. */
-  readonly count: number | string | null;
-  /** The first `n`. */
-  readonly from: number;
-}
 
 /** What placeholders are filled from. */
 export type NameSource = Pick<Job, "id" | "externalId" | "applicationId" | "payload">;

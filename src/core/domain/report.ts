@@ -1,8 +1,6 @@
-import type { BlockedOperation } from "../sweep/decide/brake.ts";
-import type { ProviderReply } from "../sweep/probe/ask-provider.ts";
-import type { Incident } from "../sweep/report/incidents.ts";
-import type { Output, ProbeResult } from "./evidence.ts";
-import type { Duration, Instant, Target } from "./job.ts";
+import type { Output, ProbeResult, ProviderReply } from "./evidence.ts";
+import type { Duration, Instant } from "./job.ts";
+import type { Target } from "./target.ts";
 import type { Verdict, VerdictKind } from "./verdict.ts";
 
 export type Command = "scan" | "recover" | "fail-old";
@@ -34,6 +32,47 @@ export interface Summary {
   readonly skipped: number;
   readonly unknown: number;
   readonly errors: number;
+}
+
+/** One operation on which the brake came down. */
+export interface BlockedOperation {
+  readonly operation: string;
+  /** Stuck jobs of the operation in this sweep. */
+  readonly stuck: number;
+  /** How many of them would have been failed. */
+  readonly wouldFail: number;
+  /** Failed earlier by polling, within `maxAge`, and still without an output. */
+  readonly failedBefore: number;
+  /** How many fails need no positive control. */
+  readonly limit: number;
+  readonly reason: "no-positive-control" | "calibration-failed";
+  /** What was tried to prove that outputs of this operation can be seen. */
+  readonly detail: string;
+}
+
+/** What several stuck jobs have in common. */
+export type IncidentCause =
+  /** One worker ran them all: NCA keeps its queue in memory, and a restart loses it. */
+  | "same-worker"
+  /** They were made within one minute. */
+  | "same-minute"
+  /** Not one of the operation's stuck jobs that are past `failAfter` has an output. */
+  | "operation-without-output"
+  /** Their provider gave no answer for any of them. */
+  | "provider-silent";
+
+/** Stuck jobs that share a cause, to be told in one line. */
+export interface Incident {
+  readonly cause: IncidentCause;
+  /** The worker, operation or provider; "" for a minute. */
+  readonly name: string;
+  /** When the first of them began; null where no date is known. */
+  readonly since: Instant | null;
+  readonly jobs: number;
+  readonly withOutput: number;
+  readonly withoutOutput: number;
+  /** Those of which nothing is known. */
+  readonly undecided: number;
 }
 
 /** One run, as data. */

@@ -1,5 +1,13 @@
-import { isRecordId, type Job, type Operation } from "./job.ts";
+import { isRecordId, type Job } from "./job.ts";
+import type { Operation } from "./operation.ts";
 import { getString } from "./payload.ts";
+
+/** The record and field that receive an output. */
+export interface Target {
+  readonly table: string;
+  readonly id: string;
+  readonly field: string;
+}
 
 export type OperationLookup =
   | { readonly kind: "known"; readonly operation: Operation }

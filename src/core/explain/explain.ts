@@ -1,20 +1,23 @@
 import type { Calibration } from "../domain/evidence.ts";
 import { combine } from "../domain/evidence.ts";
-import { type Instant, isExternalId, isRecordId, type Job, type Thresholds, toSummary } from "../domain/job.ts";
+import { type Instant, isExternalId, isRecordId, type Job, toSummary } from "../domain/job.ts";
+import type { Thresholds } from "../domain/operation.ts";
 import { outputNames } from "../domain/output-names.ts";
 import type { Entry } from "../domain/report.ts";
 import { resolveOperation, resolveTarget } from "../domain/target.ts";
-import { type Candidate, triage, type Verdict } from "../domain/verdict.ts";
+import type { Verdict } from "../domain/verdict.ts";
 import type { Attachment, Listing } from "../ports/ports.ts";
 import { writeRecoveries } from "../sweep/apply/write-recoveries.ts";
 import { serverNow } from "../sweep/clock-skew.ts";
 import type { SweepContext } from "../sweep/context.ts";
-import { SweepItem, toReportEntry } from "../sweep/item.ts";
+import { type Candidate, triage } from "../sweep/decide/triage.ts";
+import { SweepItem } from "../sweep/item.ts";
 import { effectivePolicy, isReopenable, withEffectiveStart } from "../sweep/list/finished-jobs.ts";
 import { askProvider } from "../sweep/probe/ask-provider.ts";
 import { calibrate, findNewestCompleted, inSameBucket } from "../sweep/probe/calibrate.ts";
 import { findUnderOtherName } from "../sweep/probe/other-names.ts";
 import { decideItem, probeOutputs } from "../sweep/probe/probe-outputs.ts";
+import { toReportEntry } from "../sweep/report/entries.ts";
 
 /** All that is known of one job. */
 export interface Explanation {

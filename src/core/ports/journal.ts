@@ -112,13 +112,3 @@ export interface Journal {
     by: Signature & { readonly command: string },
   ): Promise<void>;
 }
-
-/** A journal that was asked for cannot be written. `message` says what was tried and what came back. */
-export class JournalError extends Error {
-  readonly hint: string;
-  constructor(message: string, hint: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = "JournalError";
-    this.hint = hint;
-  }
-}

@@ -1,6 +1,6 @@
-import type { Output, ProbeResult } from "../domain/evidence.ts";
-import type { Instant, Job, Operation } from "../domain/job.ts";
-import { JournalError } from "./journal.ts";
+import type { Output, ProbeResult, ProviderAnswer } from "../domain/evidence.ts";
+import type { Instant, Job } from "../domain/job.ts";
+import type { Operation } from "../domain/operation.ts";
 
 /** Time, as the sweep may know it. */
 export interface Clock {
@@ -179,27 +179,22 @@ export interface OutputProbe {
   requests(): number;
 }
 
-/**
- * What a provider says of one job. `detail` is for people and holds no secret; `herd` names what ran it (NCA: the
- * queue of a worker), so that jobs which died of one cause can be told together; null where that is not known.
- */
-export type ProviderAnswer = { readonly detail: string; readonly worker: string | null } & (
-  | /** Queued or at work. */ { readonly kind: "running" }
-  /** Done, and well; `urls` are the outputs as it names them, which may be none. */
-  | { readonly kind: "succeeded"; readonly urls: readonly string[] }
-  /** Done, and not well; `error` is its own reason. */
-  | { readonly kind: "failed"; readonly error: string }
-  /** It knows no such job: never had it, or forgot. */
-  | { readonly kind: "forgotten" }
-  /** No answer that says anything. */
-  | { readonly kind: "unknown" }
-);
-
 /** The service that was asked to do the work. */
 export interface ProviderStatus {
   /** Never throws but for the signal's reason. */
   ask(externalId: string, signal: AbortSignal): Promise<ProviderAnswer>;
   /** Requests sent so far, repeats included. */
+  requests(): number;
+}
+
+/** A provider that can be asked, and whose outputs can be looked at. */
+export interface Provider {
+  /** Where it is asked; for people. */
+  readonly url: string;
+  readonly status: ProviderStatus;
+  /** Looks at an output that it named. Never throws but for the signal's reason. */
+  look(url: string, signal: AbortSignal): Promise<ProbeResult>;
+  /** Requests sent so far, to it and to where its outputs are. */
   requests(): number;
 }
 
@@ -228,61 +223,4 @@ export interface WebhookSender {
   post(request: WebhookResend, signal: AbortSignal): Promise<ResendResult>;
   /** Requests sent so far. */
   requests(): number;
-}
-
-/** Why the base could not be asked. The exit code follows from it. */
-export type UpstreamErrorCode = "auth" | "config" | "unavailable";
-
-/**
- * The base refused or could not be reached; nothing that was asked for is known.
- * `message` says what was tried and what came back, `hint` what to do about it.
- */
-export class UpstreamError extends Error {
-  readonly code: UpstreamErrorCode;
-  readonly hint: string | null;
-  constructor(code: UpstreamErrorCode, message: string, hint: string | null = null, options?: ErrorOptions) {
-    super(message, options);
-    this.name = "UpstreamError";
-    this.code = code;
-    this.hint = hint;
-  }
-}
-
-/** One table of targets is refused; the jobs and the other tables may be open all the same. */
-export class TableRefused extends UpstreamError {
-  readonly table: string;
-  constructor(table: string, { code, message, hint }: UpstreamError) {
-    super(code, message, hint);
-    this.name = "TableRefused";
-    this.table = table;
-  }
-}
-
-/** Whether an error means that the base could not be asked, as opposed to a fault of the program. */
-export function isUpstreamError(error: unknown): error is UpstreamError {
-  return error instanceof UpstreamError;
-}
-
-/**
- * The storage refused our credentials, clock, region or bucket name: nothing that it says of an output can be trusted.
- * `code` is the server's own ("SignatureDoesNotMatch"), `message` says what was asked and holds no secret, `hint` says
- * what to do about it.
- */
-export class StorageConfigError extends Error {
-  readonly code: string;
-  readonly hint: string;
-  constructor(code: string, message: string, hint: string) {
-    super(message);
-    this.name = "StorageConfigError";
-    this.code = code;
-    this.hint = hint;
-  }
-}
-
-/** What cuts a sweep short that is no fault of the program. */
-export type UpstreamFailure = UpstreamError | StorageConfigError | JournalError;
-
-/** Whether an error means that base, storage or journal refused us, as opposed to a fault of the program. */
-export function isFault(error: unknown): error is UpstreamFailure {
-  return isUpstreamError(error) || error instanceof StorageConfigError || error instanceof JournalError;
 }

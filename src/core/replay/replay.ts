@@ -1,7 +1,7 @@
 import type { Duration } from "../domain/job.ts";
-import type { Policy } from "../domain/verdict.ts";
 import type { RunRecord, VerdictRecord } from "../ports/journal.ts";
 import { type BrakeSettings, failLimit } from "../sweep/decide/brake.ts";
+import type { Policy } from "../sweep/decide/triage.ts";
 import { effectivePolicy } from "../sweep/list/finished-jobs.ts";
 import { ageIn, type RecordedEvidence, type ReplayedVerdict, redecide } from "../sweep/report/verdict-records.ts";
 

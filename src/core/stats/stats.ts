@@ -1,7 +1,7 @@
 import type { Duration, Instant, Job } from "../domain/job.ts";
 import { resolveOperation } from "../domain/target.ts";
-import { type Policy, triage } from "../domain/verdict.ts";
 import type { FinishedJob } from "../ports/ports.ts";
+import { type Policy, triage } from "../sweep/decide/triage.ts";
 import { withEffectiveStart } from "../sweep/list/finished-jobs.ts";
 import { type DurationStats, durationStats } from "./durations.ts";
 import { type JournalContribution, type JournaledOutcome, mergeWithJournal } from "./journal-outcomes.ts";

@@ -1,11 +1,10 @@
-import type { ProbeResult } from "../domain/evidence.ts";
-import type { Via } from "../domain/job.ts";
 import type { Signature } from "../domain/notes.ts";
+import type { Via } from "../domain/operation.ts";
 import type { Command, Entry } from "../domain/report.ts";
-import type { Policy } from "../domain/verdict.ts";
 import type { Journal } from "../ports/journal.ts";
-import type { Clock, JobStore, OutputProbe, ProviderStatus, WebhookSender } from "../ports/ports.ts";
+import type { Clock, JobStore, OutputProbe, Provider, WebhookSender } from "../ports/ports.ts";
 import type { BrakeSettings } from "./decide/brake.ts";
+import type { Policy } from "./decide/triage.ts";
 
 /** When to stop. Each signal is aborted at its moment; SIGINT and SIGTERM abort all but `writes` at once. */
 export interface Deadlines {
@@ -31,17 +30,6 @@ export interface Observer {
 
 /** The answer of a person who is asked about one job. */
 export type Confirmation = "yes" | "no";
-
-/** A provider that can be asked, and whose outputs can be looked at. */
-export interface Provider {
-  /** Where it is asked; for people. */
-  readonly url: string;
-  readonly status: ProviderStatus;
-  /** Looks at an output that it named. Never throws but for the signal's reason. */
-  look(url: string, signal: AbortSignal): Promise<ProbeResult>;
-  /** Requests sent so far, to it and to where its outputs are. */
-  requests(): number;
-}
 
 /** All that one sweep is given. */
 export interface SweepContext {

@@ -1,8 +1,8 @@
-import type { ProbeGroup } from "../domain/evidence.ts";
-import type { Duration, Instant, JobSummary, Target } from "../domain/job.ts";
-import type { Entry } from "../domain/report.ts";
-import type { Candidate, Verdict, VerdictKind } from "../domain/verdict.ts";
-import type { ProviderReply } from "./probe/ask-provider.ts";
+import type { ProbeGroup, ProviderReply } from "../domain/evidence.ts";
+import type { Duration, Instant, JobSummary } from "../domain/job.ts";
+import type { Target } from "../domain/target.ts";
+import type { Verdict, VerdictKind } from "../domain/verdict.ts";
+import type { Candidate } from "./decide/triage.ts";
 
 /** What an item begins with. */
 export interface SweepItemInit {
@@ -49,13 +49,4 @@ export class SweepItem {
   get kind(): VerdictKind | null {
     return this.verdict?.kind ?? null;
   }
-}
-
-/** The row of the report that a case has become. */
-export function toReportEntry(item: SweepItem): Entry {
-  const { operation, age, target, applied, providerReply, error } = item;
-  const { id, externalId, type, status } = item.job;
-  const verdict = item.verdict ?? { kind: "wait", reason: "not-reached", detail: "left to the next run" };
-  const probes = item.probeGroups.flat();
-  return { id, externalId, type, status, operation, age, verdict, applied, target, probes, providerReply, error };
 }

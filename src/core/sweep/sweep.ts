@@ -1,15 +1,16 @@
 import type { Calibration } from "../domain/evidence.ts";
 import { FUTURE_TOLERANCE, type Instant, type Job } from "../domain/job.ts";
+import type { BlockedOperation } from "../domain/report.ts";
 import { type Report, summarise } from "../domain/report.ts";
-import { JournalError } from "../ports/journal.ts";
-import { type JobQuery, StorageConfigError, type UpstreamFailure } from "../ports/ports.ts";
+import { JournalError, StorageConfigError, type UpstreamFailure } from "../ports/errors.ts";
+import type { JobQuery } from "../ports/ports.ts";
 import { Signal } from "./bell.ts";
 import { SKEW_TOO_FAR, SKEW_WARNED, serverNow, skewWarning } from "./clock-skew.ts";
 import type { SweepContext } from "./context.ts";
-import type { BlockedOperation } from "./decide/brake.ts";
-import { type SweepItem, toReportEntry } from "./item.ts";
+import type { SweepItem } from "./item.ts";
 import { finishedJobsQuery } from "./list/finished-jobs.ts";
 import { ProbeQueue } from "./probe-queue.ts";
+import { toReportEntry } from "./report/entries.ts";
 import type { ApplyResult, Listing, workOff } from "./work-off.ts";
 
 /** What a sweep comes to. `fault` is what cut its writing short: the report holds what was done before. */

@@ -1,11 +1,11 @@
 import type { Calibration } from "../domain/evidence.ts";
 import type { Instant, Job } from "../domain/job.ts";
-import { isFault, type UpstreamFailure } from "../ports/ports.ts";
+import type { BlockedOperation } from "../domain/report.ts";
+import { isUpstreamFailure, type UpstreamFailure } from "../ports/errors.ts";
 import { failExpiredJobs } from "./apply/fail.ts";
 import { type Probing, recover } from "./apply/recover.ts";
 import { verifyDeliveries } from "./apply/verify-deliveries.ts";
 import type { SweepContext } from "./context.ts";
-import type { BlockedOperation } from "./decide/brake.ts";
 import type { SweepItem } from "./item.ts";
 
 /** What a complete listing found, beside the cases. */
@@ -50,7 +50,7 @@ export async function workOff(
     const { held: brake, calibration, truncated } = await failExpiredJobs(cases, listing, run);
     return { truncated: listing.truncated || truncated, brake, calibration, fault };
   } catch (error) {
-    if (isFault(error)) fault = error;
+    if (isUpstreamFailure(error)) fault = error;
     else if (!run.limits.start.aborted && !run.limits.writes.aborted) throw error;
     return { truncated: true, brake: [], calibration: null, fault };
   }

@@ -1,13 +1,7 @@
 import type { Instant, Job } from "../domain/job.ts";
+import { isUpstreamFailure, type UpstreamFailure } from "../ports/errors.ts";
 import type { Change, PendingWrite } from "../ports/journal.ts";
-import {
-  isFault,
-  type JobUpdate,
-  type TargetRecord,
-  type TargetUpdate,
-  type UpstreamFailure,
-  type WriteResult,
-} from "../ports/ports.ts";
+import type { JobUpdate, TargetRecord, TargetUpdate, WriteResult } from "../ports/ports.ts";
 import { batches, groupBy, READ_BATCH } from "../sweep/apply/batches.ts";
 import { withJournal } from "../sweep/apply/journaled-writes.ts";
 import { MAX_READ_AGE_MS } from "../sweep/apply/write-recoveries.ts";
@@ -61,7 +55,7 @@ export async function undo(
       await undoPortion(deeds.slice(start, start + READ_BATCH), told, run);
     }
   } catch (error) {
-    if (isFault(error)) fault = error;
+    if (isUpstreamFailure(error)) fault = error;
     else if (!run.limits.reads.aborted && !run.limits.writes.aborted) throw error;
   }
   const all = deeds.flatMap((deed) => itemsOf(deed));

@@ -1,4 +1,4 @@
-import { UpstreamError } from "../../core/ports/ports.ts";
+import { UpstreamError } from "../../core/ports/errors.ts";
 import { isObject, type JsonObject } from "./client.ts";
 
 /** Gives the names that the base uses for what the configuration calls by name or id. */

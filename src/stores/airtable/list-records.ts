@@ -1,4 +1,4 @@
-import { UpstreamError } from "../../core/ports/ports.ts";
+import { UpstreamError } from "../../core/ports/errors.ts";
 import { type ApiRecord, recordsIn } from "./api-records.ts";
 import type { ApiRequest, JsonObject } from "./client.ts";
 import { ReadRefused, type Requests } from "./requests.ts";

@@ -1,4 +1,4 @@
-import { UpstreamError } from "../../core/ports/ports.ts";
+import { UpstreamError } from "../../core/ports/errors.ts";
 import { isObject, type JsonObject } from "./client.ts";
 import { ReadRefused, type Requests } from "./requests.ts";
 

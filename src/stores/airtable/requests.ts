@@ -1,4 +1,5 @@
-import { type Clock, UpstreamError } from "../../core/ports/ports.ts";
+import { UpstreamError } from "../../core/ports/errors.ts";
+import type { Clock } from "../../core/ports/ports.ts";
 import { type ApiError, classifyError } from "./api-errors.ts";
 import type { ApiAnswer, ApiClient, ApiRequest, JsonObject } from "./client.ts";
 import type { AcquireSlot } from "./rate-limit.ts";

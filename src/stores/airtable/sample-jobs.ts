@@ -1,5 +1,5 @@
 import type { Instant, Job } from "../../core/domain/job.ts";
-import { UpstreamError } from "../../core/ports/ports.ts";
+import { UpstreamError } from "../../core/ports/errors.ts";
 import { fieldNames, type JobFields } from "./api-records.ts";
 import { timestamp } from "./formula.ts";
 import { listPage } from "./list-records.ts";

@@ -1,13 +1,7 @@
-import { isRecordId, type Job, type Operation } from "../../core/domain/job.ts";
-import {
-  type CellValue,
-  type JobHistory,
-  type JobQuery,
-  type JobStore,
-  type JobUpdate,
-  TableRefused,
-  UpstreamError,
-} from "../../core/ports/ports.ts";
+import { isRecordId, type Job } from "../../core/domain/job.ts";
+import type { Operation } from "../../core/domain/operation.ts";
+import { TableRefused, UpstreamError } from "../../core/ports/errors.ts";
+import type { CellValue, JobHistory, JobQuery, JobStore, JobUpdate } from "../../core/ports/ports.ts";
 import { type ApiRecord, fieldNames, type JobFields } from "./api-records.ts";
 import { createNames } from "./field-names.ts";
 import { and, byIds, field, listing, or, quote, timestamp } from "./formula.ts";

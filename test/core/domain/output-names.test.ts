@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { externalIdsIn, type OutputPattern, outputNames } from "../../../src/core/domain/output-names.ts";
+import type { OutputPattern } from "../../../src/core/domain/operation.ts";
+import { externalIdsIn, outputNames } from "../../../src/core/domain/output-names.ts";
 import { parsePayload } from "../../../src/core/domain/payload.ts";
 import { COMBINE, CONCATENATE, job, named } from "../../support/builders.ts";
 

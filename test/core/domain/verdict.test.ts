@@ -2,7 +2,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Evidence, ProviderEvidence, StorageEvidence, UnknownCause } from "../../../src/core/domain/evidence.ts";
 import type { Job } from "../../../src/core/domain/job.ts";
-import { type Candidate, decide, type Policy, REASONS, triage } from "../../../src/core/domain/verdict.ts";
+import { REASONS } from "../../../src/core/domain/verdict.ts";
+import { decide } from "../../../src/core/sweep/decide/decide.ts";
+import { type Candidate, type Policy, triage } from "../../../src/core/sweep/decide/triage.ts";
 import {
   COMBINE,
   CONCATENATE,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Job } from "../../../src/core/domain/job.ts";
 import type { Entry } from "../../../src/core/domain/report.ts";
-import { TableRefused, UpstreamError } from "../../../src/core/ports/ports.ts";
+import { TableRefused, UpstreamError } from "../../../src/core/ports/errors.ts";
 import { sweep } from "../../../src/core/sweep/sweep.ts";
 import { COMBINE, HOUR, job, MINUTE, NOW, POLICY } from "../../support/builders.ts";
 import { FakeBase, FakeBucket, runOf, stillClock } from "../../support/fakes.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { UpstreamError } from "../../../src/core/ports/ports.ts";
+import { UpstreamError } from "../../../src/core/ports/errors.ts";
 import { sweep } from "../../../src/core/sweep/sweep.ts";
 import { buildChangeSets } from "../../../src/core/undo/change-sets.ts";
 import { undo as undoDeeds } from "../../../src/core/undo/undo.ts";

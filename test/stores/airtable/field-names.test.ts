@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { UpstreamError } from "../../../src/core/ports/ports.ts";
+import { UpstreamError } from "../../../src/core/ports/errors.ts";
 import { createNames } from "../../../src/stores/airtable/field-names.ts";
 
 const never = new AbortController().signal;

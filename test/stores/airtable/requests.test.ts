@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { UpstreamError } from "../../../src/core/ports/ports.ts";
+import { UpstreamError } from "../../../src/core/ports/errors.ts";
 import { ReadRefused } from "../../../src/stores/airtable/requests.ts";
 import { closedPort } from "../../support/servers.ts";
 import { clientOf, json, raw, reset, scriptedBase, stalled, truncated } from "./server.ts";

@@ -1,4 +1,4 @@
-import type { Operation } from "../../../core/domain/job.ts";
+import type { Operation } from "../../../core/domain/operation.ts";
 import type { Stats } from "../../../core/stats/stats.ts";
 import { pluralize } from "../../terminal/format.ts";
 

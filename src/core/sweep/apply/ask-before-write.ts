@@ -1,5 +1,6 @@
 import type { SweepContext } from "../context.ts";
-import { type SweepItem, toReportEntry } from "../item.ts";
+import type { SweepItem } from "../item.ts";
+import { toReportEntry } from "../report/entries.ts";
 
 /** Asks a person about each, where one is to be asked. What is declined is settled; "quit" ends the run's writing. */
 export async function askBeforeWrite<T extends { readonly item: SweepItem }>(

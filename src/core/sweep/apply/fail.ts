@@ -1,8 +1,9 @@
 import type { Calibration } from "../../domain/evidence.ts";
 import type { Instant } from "../../domain/job.ts";
+import type { BlockedOperation } from "../../domain/report.ts";
 import type { Reason } from "../../domain/verdict.ts";
 import type { SweepContext } from "../context.ts";
-import { type BlockedOperation, failLimit } from "../decide/brake.ts";
+import { failLimit } from "../decide/brake.ts";
 import type { SweepItem } from "../item.ts";
 import { calibrate, findNewestCompleted, inSameBucket, type KnownOutput } from "../probe/calibrate.ts";
 import { findUnderOtherName } from "../probe/other-names.ts";

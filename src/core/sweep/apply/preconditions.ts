@@ -1,8 +1,9 @@
 import { fileNameOf, type Output } from "../../domain/evidence.ts";
-import type { Job, Operation, StartTime } from "../../domain/job.ts";
+import type { Job, StartTime } from "../../domain/job.ts";
+import type { Operation } from "../../domain/operation.ts";
 import { resolveOperation, resolveTarget } from "../../domain/target.ts";
-import type { Candidate, Policy } from "../../domain/verdict.ts";
 import type { Attachment, AttachmentValue, TargetRecord } from "../../ports/ports.ts";
+import type { Candidate, Policy } from "../decide/triage.ts";
 
 /** What a job that was just read again allows. */
 export type JobCheck =

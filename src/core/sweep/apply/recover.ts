@@ -1,6 +1,6 @@
 import type { Duration } from "../../domain/job.ts";
 import { TARGET_MISSING } from "../../domain/verdict.ts";
-import { TableRefused } from "../../ports/ports.ts";
+import { TableRefused } from "../../ports/errors.ts";
 import type { Signal } from "../bell.ts";
 import { createPipeline, type Pipeline } from "../concurrency.ts";
 import type { SweepContext } from "../context.ts";

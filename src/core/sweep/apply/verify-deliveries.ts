@@ -1,5 +1,5 @@
 import { fileNameOf, type Output } from "../../domain/evidence.ts";
-import { type Instant, type Job, type Operation, type Target, toSummary } from "../../domain/job.ts";
+import { type Instant, type Job, toSummary } from "../../domain/job.ts";
 import {
   appendLine,
   parseNotedSize,
@@ -8,7 +8,8 @@ import {
   UNDELIVERED_PREFIX,
   undeliveredLine,
 } from "../../domain/notes.ts";
-import { resolveOperation, resolveTarget } from "../../domain/target.ts";
+import type { Operation } from "../../domain/operation.ts";
+import { resolveOperation, resolveTarget, type Target } from "../../domain/target.ts";
 import type { Verdict } from "../../domain/verdict.ts";
 import type { JobUpdate, TargetRecord, WriteResult } from "../../ports/ports.ts";
 import { serverNow } from "../clock-skew.ts";

@@ -1,10 +1,10 @@
 import { type Calibration, fileNameOf } from "../../domain/evidence.ts";
 import type { Duration, Job } from "../../domain/job.ts";
 import { appendLine, failedLine, failureText } from "../../domain/notes.ts";
-import type { Candidate } from "../../domain/verdict.ts";
 import type { JobUpdate, WriteResult } from "../../ports/ports.ts";
 import { serverNow } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
+import type { Candidate } from "../decide/triage.ts";
 import type { SweepItem } from "../item.ts";
 import { withEffectiveStart } from "../list/finished-jobs.ts";
 import { findUnderOtherName } from "../probe/other-names.ts";

@@ -1,7 +1,8 @@
 import { fileNameOf, type Output } from "../../domain/evidence.ts";
-import type { Duration, Instant, Job, Operation } from "../../domain/job.ts";
+import type { Duration, Instant, Job } from "../../domain/job.ts";
 import { appendLine, completedLine, isOwnError, supersededLine } from "../../domain/notes.ts";
-import { type Candidate, TARGET_MISSING, type Verdict } from "../../domain/verdict.ts";
+import type { Operation } from "../../domain/operation.ts";
+import { TARGET_MISSING, type Verdict } from "../../domain/verdict.ts";
 import type {
   AttachmentValue,
   JobUpdate,
@@ -13,6 +14,7 @@ import type {
 import { serverNow } from "../clock-skew.ts";
 import { forEachConcurrent } from "../concurrency.ts";
 import type { SweepContext } from "../context.ts";
+import type { Candidate } from "../decide/triage.ts";
 import type { SweepItem } from "../item.ts";
 import { effectivePolicy, isReopenable, withEffectiveStart } from "../list/finished-jobs.ts";
 import { batches, groupBy, splitInHalf } from "./batches.ts";

@@ -8,22 +8,6 @@ export interface BrakeSettings {
   readonly maxFails: number;
 }
 
-/** One operation on which the brake came down. */
-export interface BlockedOperation {
-  readonly operation: string;
-  /** Stuck jobs of the operation in this sweep. */
-  readonly stuck: number;
-  /** How many of them would have been failed. */
-  readonly wouldFail: number;
-  /** Failed earlier by polling, within `maxAge`, and still without an output. */
-  readonly failedBefore: number;
-  /** How many fails need no positive control. */
-  readonly limit: number;
-  readonly reason: "no-positive-control" | "calibration-failed";
-  /** What was tried to prove that outputs of this operation can be seen. */
-  readonly detail: string;
-}
-
 /** Whether failing that many needs proof that the operation's outputs can be seen at all. */
 export function failLimit(stuck: number, settings: BrakeSettings): number {
   return Math.max(settings.minimum, Math.floor(stuck * settings.share));

@@ -1,7 +1,7 @@
-import { type Instant, type Job, type Target, toSummary } from "../../domain/job.ts";
-import { resolveOperation } from "../../domain/target.ts";
-import { type Candidate, type Policy, triage } from "../../domain/verdict.ts";
+import { type Instant, type Job, toSummary } from "../../domain/job.ts";
+import { resolveOperation, type Target } from "../../domain/target.ts";
 import type { SweepContext } from "../context.ts";
+import { type Candidate, type Policy, triage } from "../decide/triage.ts";
 import { SweepItem } from "../item.ts";
 import {
   completedByPolling,

@@ -1,8 +1,8 @@
 import { type Duration, type Instant, isExternalId, type Job } from "../../domain/job.ts";
 import { COMPLETED_PREFIX, FAILED_BY, FAILED_PREFIX, OLD_POLLER_FAILED_MARK, UNDONE_MARK } from "../../domain/notes.ts";
-import type { Policy } from "../../domain/verdict.ts";
 import type { Revisit } from "../../ports/ports.ts";
 import type { SweepContext } from "../context.ts";
+import type { Policy } from "../decide/triage.ts";
 import type { SweepItem } from "../item.ts";
 
 /** How long after its completion a job's delivery is looked at again: Airtable fetches attachments later. */

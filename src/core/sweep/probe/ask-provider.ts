@@ -1,16 +1,6 @@
-import type { Output, ProbeResult, ProviderEvidence, StorageEvidence } from "../../domain/evidence.ts";
-import type { Candidate } from "../../domain/verdict.ts";
-import type { ProviderAnswer } from "../../ports/ports.ts";
+import type { Output, ProbeResult, ProviderEvidence, ProviderReply, StorageEvidence } from "../../domain/evidence.ts";
 import type { SweepContext } from "../context.ts";
-
-/** What a provider was asked, and what it answered; `looks` at the outputs that it named. */
-export interface ProviderReply {
-  readonly provider: string;
-  /** Where it was asked. */
-  readonly url: string;
-  readonly answer: ProviderAnswer;
-  readonly probes: readonly ProbeResult[];
-}
+import type { Candidate } from "../decide/triage.ts";
 
 /** More outputs than any job has; an answer must not make us ask without end. */
 const MAX_OUTPUTS = 20;

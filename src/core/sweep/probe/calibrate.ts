@@ -1,11 +1,12 @@
 import type { Calibration } from "../../domain/evidence.ts";
 import { fileNameOf } from "../../domain/evidence.ts";
-import type { Instant, Job, Operation } from "../../domain/job.ts";
+import type { Instant, Job } from "../../domain/job.ts";
+import type { Operation } from "../../domain/operation.ts";
 import { outputNames } from "../../domain/output-names.ts";
 import { type LiteralObject, parsePayload } from "../../domain/payload.ts";
 import { resolveOperation } from "../../domain/target.ts";
-import type { Candidate } from "../../domain/verdict.ts";
 import type { JobStore, OutputProbe } from "../../ports/ports.ts";
+import type { Candidate } from "../decide/triage.ts";
 
 /** A completed job whose output is on record: proof, if it still answers 200, that outputs can be seen. */
 export interface KnownOutput {

@@ -1,6 +1,8 @@
 import { type Calibration, combine, type ProbeGroup, type ProbeResult } from "../../domain/evidence.ts";
-import { type Candidate, decide, type Verdict } from "../../domain/verdict.ts";
+import type { Verdict } from "../../domain/verdict.ts";
 import type { SweepContext } from "../context.ts";
+import { decide } from "../decide/decide.ts";
+import type { Candidate } from "../decide/triage.ts";
 import type { SweepItem } from "../item.ts";
 import type { ProbeQueue } from "../probe-queue.ts";
 import { askProvider, toProviderEvidence } from "./ask-provider.ts";

@@ -1,32 +1,7 @@
-import type { ProbeResult } from "../../domain/evidence.ts";
+import type { ProbeResult, ProviderReply } from "../../domain/evidence.ts";
 import type { Instant } from "../../domain/job.ts";
+import type { Incident, IncidentCause } from "../../domain/report.ts";
 import type { SweepItem } from "../item.ts";
-import type { ProviderReply } from "../probe/ask-provider.ts";
-
-/** What several stuck jobs have in common. */
-export type IncidentCause =
-  /** One worker ran them all: NCA keeps its queue in memory, and a restart loses it. */
-  | "same-worker"
-  /** They were made within one minute. */
-  | "same-minute"
-  /** Not one of the operation's stuck jobs that are past `failAfter` has an output. */
-  | "operation-without-output"
-  /** Their provider gave no answer for any of them. */
-  | "provider-silent";
-
-/** Stuck jobs that share a cause, to be told in one line. */
-export interface Incident {
-  readonly cause: IncidentCause;
-  /** The worker, operation or provider; "" for a minute. */
-  readonly name: string;
-  /** When the first of them began; null where no date is known. */
-  readonly since: Instant | null;
-  readonly jobs: number;
-  readonly withOutput: number;
-  readonly withoutOutput: number;
-  /** Those of which nothing is known. */
-  readonly undecided: number;
-}
 
 /** Fewer than this share a cause by chance. */
 const MIN_GROUP_SIZE: Readonly<Record<IncidentCause, number>> = {

@@ -1,12 +1,13 @@
-import type { Calibration, ProbeGroup } from "../../domain/evidence.ts";
+import type { Calibration, ProbeGroup, ProviderReply } from "../../domain/evidence.ts";
 import { combine, fileNameOf } from "../../domain/evidence.ts";
 import type { Duration, Instant, JobSummary } from "../../domain/job.ts";
-import { decide, type Policy, triage, type Verdict } from "../../domain/verdict.ts";
+import type { Verdict } from "../../domain/verdict.ts";
 import type { VerdictRecord } from "../../ports/journal.ts";
 import type { SweepContext } from "../context.ts";
+import { decide } from "../decide/decide.ts";
+import { type Policy, triage } from "../decide/triage.ts";
 import type { SweepItem } from "../item.ts";
 import { effectivePolicy } from "../list/finished-jobs.ts";
-import type { ProviderReply } from "../probe/ask-provider.ts";
 import { toProviderEvidence } from "../probe/ask-provider.ts";
 
 /** What was gathered for a job. */

@@ -1,0 +1,60 @@
+import type { Duration } from "./job.ts";
+
+/**
+ * When a job counts as stuck, may be failed, and is left to `fail-old`. `maxAge: null` is "none".
+ * `providerCap`: up to which age a provider is believed that a job is still at work.
+ */
+export interface Thresholds {
+  readonly stuckAfter: Duration;
+  readonly failAfter: Duration;
+  readonly maxAge: Duration | null;
+  readonly providerCap: Duration;
+}
+
+/** What to do when the target's attachment field already holds another file. */
+export type OnExisting = "skip" | "replace" | "append";
+
+/** Who writes a recovered job: this tool, or the application's own handler, to which its webhook is sent again. */
+export type Via = "direct" | "webhook";
+
+/** What to do when the handler did not complete the job: write directly, or leave it. */
+export type Fallback = "direct" | "none";
+
+/** One kind of work: how its output is named, and which record and field receives it. */
+export interface Operation {
+  readonly name: string;
+  /** Values of the job's Type that mean this operation when nothing else names one. */
+  readonly types: readonly string[];
+  /** What its output may be called, in the order of probing. Empty only with a provider. */
+  readonly outputs: readonly OutputPattern[];
+  /** The name of the provider that did the work; null where none is to be asked. */
+  readonly provider: string | null;
+  readonly target: {
+    readonly table: string;
+    /** The first is read with the listing; the others, which a base may lack, with the guard read. */
+    readonly links: readonly string[];
+    readonly payloadKeys: readonly string[];
+  };
+  readonly attachment: string;
+  /** Further fields of the target that are written with the attachment. */
+  readonly set: Readonly<Record<string, string | number | boolean>>;
+  readonly onExisting: OnExisting;
+  /** What an output must prove to be before it is delivered; null: nothing more than that it is there. */
+  readonly check: "mp4" | null;
+  readonly completeVia: Via;
+  readonly fallback: Fallback;
+  /** What the provider's webhook names as its endpoint, such as `/v1/ffmpeg/compose`; null where it is not known. */
+  readonly webhookEndpoint: string | null;
+  readonly thresholds: Thresholds;
+}
+
+/** One entry of an operation's `outputs`: a file name with placeholders in braces. */
+export interface OutputPattern {
+  readonly pattern: string;
+  /** The entries that say so are one output in several files: only all of them together are the output. */
+  readonly all: boolean;
+  /** How many files a pattern with `{n}` stands for, or the payload's key that tells; null for a pattern without. */
+  readonly count: number | string | null;
+  /** The first `n`. */
+  readonly from: number;
+}

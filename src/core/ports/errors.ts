@@ -1,0 +1,66 @@
+/** Why the base could not be asked. The exit code follows from it. */
+export type UpstreamErrorCode = "auth" | "config" | "unavailable";
+
+/**
+ * The base refused or could not be reached; nothing that was asked for is known.
+ * `message` says what was tried and what came back, `hint` what to do about it.
+ */
+export class UpstreamError extends Error {
+  readonly code: UpstreamErrorCode;
+  readonly hint: string | null;
+  constructor(code: UpstreamErrorCode, message: string, hint: string | null = null, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "UpstreamError";
+    this.code = code;
+    this.hint = hint;
+  }
+}
+
+/** One table of targets is refused; the jobs and the other tables may be open all the same. */
+export class TableRefused extends UpstreamError {
+  readonly table: string;
+  constructor(table: string, { code, message, hint }: UpstreamError) {
+    super(code, message, hint);
+    this.name = "TableRefused";
+    this.table = table;
+  }
+}
+
+/** Whether an error means that the base could not be asked, as opposed to a fault of the program. */
+export function isUpstreamError(error: unknown): error is UpstreamError {
+  return error instanceof UpstreamError;
+}
+
+/**
+ * The storage refused our credentials, clock, region or bucket name: nothing that it says of an output can be trusted.
+ * `code` is the server's own ("SignatureDoesNotMatch"), `message` says what was asked and holds no secret, `hint` says
+ * what to do about it.
+ */
+export class StorageConfigError extends Error {
+  readonly code: string;
+  readonly hint: string;
+  constructor(code: string, message: string, hint: string) {
+    super(message);
+    this.name = "StorageConfigError";
+    this.code = code;
+    this.hint = hint;
+  }
+}
+
+/** A journal that was asked for cannot be written. `message` says what was tried and what came back. */
+export class JournalError extends Error {
+  readonly hint: string;
+  constructor(message: string, hint: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "JournalError";
+    this.hint = hint;
+  }
+}
+
+/** What cuts a sweep short that is no fault of the program. */
+export type UpstreamFailure = UpstreamError | StorageConfigError | JournalError;
+
+/** Whether an error means that base, storage or journal refused us, as opposed to a fault of the program. */
+export function isUpstreamFailure(error: unknown): error is UpstreamFailure {
+  return isUpstreamError(error) || error instanceof StorageConfigError || error instanceof JournalError;
+}

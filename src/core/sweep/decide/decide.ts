@@ -1,0 +1,80 @@
+import type { Evidence, Output } from "../../domain/evidence.ts";
+import { TARGET_MISSING, UNKNOWN_REASON, type Verdict } from "../../domain/verdict.ts";
+import type { Candidate, Policy } from "./triage.ts";
+
+/**
+ * The verdict on a job whose evidence was gathered. The table, read aloud:
+ *
+ *     output there                               -> recover
+ *     some of its files there, not yet due       -> wait; due -> unknown
+ *     no answer that says anything               -> unknown
+ *     something there, not an output             -> unknown
+ *     missing or private, or absent, and the provider
+ *       says done, and its output is there       -> recover
+ *       says done, and no output is to be seen   -> unknown
+ *       says that it failed                      -> fail
+ *       is at work, no longer than providerCap   -> wait
+ *       forgot it, or says nothing, and the storage says
+ *         missing or private, not yet due        -> wait; due -> unknown
+ *         absent, not yet due                    -> wait; due -> fail
+ */
+export function decide(candidate: Candidate, { storage, provider }: Evidence, policy: Policy): Verdict {
+  const { thresholds } = candidate.operation;
+  const due = candidate.age > thresholds.failAfter;
+  const there = storage.kind === "present" || provider?.kind === "succeeded";
+  if (candidate.targetId === null && !there) return TARGET_MISSING;
+  switch (storage.kind) {
+    case "present":
+      return deliverable("output-found", storage, "", policy);
+    case "partial": {
+      const detail = `${storage.there} of ${storage.of} files are there`;
+      return due
+        ? { kind: "unknown", reason: "output-incomplete", detail }
+        : { kind: "wait", reason: "output-incomplete", detail };
+    }
+    case "unknown":
+      if (storage.cause !== "forbidden") return { kind: "unknown", reason: UNKNOWN_REASON[storage.cause], detail: "" };
+      break;
+    case "absent":
+    case "nowhere":
+      break;
+  }
+  switch (provider?.kind) {
+    case "succeeded":
+      if (provider.output === null) return { kind: "unknown", reason: "evidence-contradicts", detail: provider.detail };
+      return deliverable("provider-output", { ...provider, output: provider.output }, provider.detail, policy);
+    case "failed":
+      if (!policy.failEnabled) return { kind: "wait", reason: "fail-disabled", detail: "--no-fail" };
+      return { kind: "fail", reason: "provider-failed", detail: provider.error };
+    case "running":
+      if (candidate.age <= thresholds.providerCap) {
+        return { kind: "wait", reason: "provider-running", detail: provider.detail };
+      }
+      break;
+    case "silent":
+    case undefined:
+      break;
+  }
+  switch (storage.kind) {
+    case "nowhere":
+      return { kind: "unknown", reason: "provider-silent", detail: provider?.detail ?? "no provider was asked" };
+    case "unknown":
+      if (due) return { kind: "unknown", reason: "absence-unproven", detail: "" };
+      return { kind: "wait", reason: "output-not-visible", detail: "missing or private" };
+    case "absent":
+      if (!due) return { kind: "wait", reason: "output-pending", detail: "" };
+      if (!policy.failEnabled) return { kind: "wait", reason: "fail-disabled", detail: "--no-fail" };
+      return { kind: "fail", reason: "output-absent", detail: "" };
+  }
+}
+
+/** An output is delivered by `recover`; `fail-old` only tells of it. */
+function deliverable(
+  reason: "output-found" | "provider-output",
+  { output, others }: { readonly output: Output; readonly others: readonly Output[] },
+  detail: string,
+  policy: Policy,
+): Verdict {
+  if (policy.mode === "fail") return { kind: "skip", reason: "output-exists", detail: "recover delivers it", output };
+  return { kind: "recover", reason, output, others, detail };
+}
