@@ -3,7 +3,7 @@ import { build } from "esbuild";
 
 // `npm run docs:reasons`: writes docs/reasons.md out of src/cli/help/reasons.ts.
 const { outputFiles } = await build({
-  entryPoints: ["src/cli/help/reasons-page.ts"],
+  entryPoints: ["src/cli/help/reasons.ts"],
   bundle: true,
   write: false,
   format: "esm",

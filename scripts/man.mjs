@@ -2,6 +2,6 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { load } from "./register-ts-loader.mjs";
 
 // `npm run man`: writes man/stuck-jobs.1 anew. A test holds it equal to what the help says.
-const { currentManPage } = await load("src/cli/current-man-page.ts");
+const { currentManPage } = await load("src/cli/help/man-page.ts");
 await mkdir("man", { recursive: true });
 await writeFile("man/stuck-jobs.1", await currentManPage());

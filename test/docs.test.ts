@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { REASON_TEXTS } from "../src/cli/help/reasons.ts";
-import { reasonsPage } from "../src/cli/help/reasons-page.ts";
+import { REASON_TEXTS, reasonsPage } from "../src/cli/help/reasons.ts";
 import { REASONS } from "../src/core/domain/verdict.ts";
 import { CHECKS } from "../src/doctor/check-result.ts";
 

@@ -1,67 +1,62 @@
-import type { CommandContext } from "./commands/sweep.ts";
+import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
-import { readSecrets } from "./terminal/secret-variables.ts";
-import { processTerminal } from "./terminal/terminal.ts";
+import { logInternalError } from "./terminal/log.ts";
+import { readSecrets } from "./terminal/redact.ts";
+import { processTerminal, type Terminal } from "./terminal/terminal.ts";
 import { versionLine } from "./version.ts";
 
 /** Runs the program for this process: the one place that reads argv and sets the exit code. */
 export async function main(): Promise<void> {
   const terminal = processTerminal(process);
-  // Before anything can be printed: what commander says of wrong words may quote one.
+  // Before anything can be printed: what commander says of a wrong flag may quote a secret.
   for (const secret of readSecrets(process.env)) terminal.addSecret(secret);
-  let code: ExitCode = EXIT.done;
-  // Where a promise is never settled and nothing else is under way, Node ends in silence: not as if all were done.
+  // A promise that is never settled lets Node end in silence: that must not look like success.
   process.exitCode = EXIT.fault;
-  const fault = (error: unknown) => {
-    const words = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    terminal.log(`a fault of the program: ${words}`, "error");
-    return EXIT.fault;
-  };
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
-    process.on(event, (error: unknown) => process.exit(fault(error)));
+    process.on(event, (error: unknown) => {
+      logInternalError(error, terminal);
+      process.exit(EXIT.fault);
+    });
   }
-  const words = argumentsOf(process.argv);
-  // As commander would answer it, without loading it: this is what people, packagers and health checks call in passing.
+  const words = process.argv.slice(2);
+  // Packagers and health checks ask for this alone, and need not wait for commander.
   if (words.length === 1 && ["-V", "--version"].includes(words[0] ?? "")) {
     terminal.out(`${versionLine(process)}\n`);
     process.exitCode = EXIT.done;
-    return await terminal.flushed();
-  }
-  try {
-    const { createProgram } = await import("./program.ts");
-    const surroundings: CommandContext = {
-      env: process.env,
-      terminal,
-      exit: (given) => {
-        code = given;
-      },
-    };
-    const program = await createProgram(surroundings, words[0]);
-    await program.parseAsync(words, { from: "user" });
-  } catch (error) {
-    code = await explain(error, (message) => terminal.log(message, "error"), fault);
-  }
-  process.exitCode = code;
+  } else process.exitCode = await run(words.length === 0 ? ["--help"] : words, terminal);
   await terminal.flushed();
 }
 
-/** Without a word the program says what it can do. */
-function argumentsOf([, , ...given]: readonly string[]): readonly string[] {
-  return given.length === 0 ? ["--help"] : given;
+async function run(words: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  let code: ExitCode = EXIT.done;
+  const context: CommandContext = {
+    env: process.env,
+    terminal,
+    exit: (given) => {
+      code = given;
+    },
+  };
+  try {
+    const { createProgram } = await import("./program.ts");
+    const program = await createProgram(context, words);
+    await program.parseAsync(words, { from: "user" });
+    return code;
+  } catch (error) {
+    return await logFailure(error, terminal);
+  }
 }
 
-async function explain(
-  error: unknown,
-  log: (message: string) => void,
-  fault: (error: unknown) => ExitCode,
-): Promise<ExitCode> {
+async function logFailure(error: unknown, terminal: Terminal): Promise<ExitCode> {
   const { CommanderError } = await import("commander");
   // Commander has printed its message by then; its exit code for a usage error is 1, the contract's is 2.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   const { ConfigError } = await import("../config/problems.ts");
-  if (!(error instanceof ConfigError)) return fault(error);
+  if (!(error instanceof ConfigError)) {
+    logInternalError(error, terminal);
+    return EXIT.fault;
+  }
   const hint = error.hint === null ? "" : `\n${error.hint}`;
-  log(`the configuration is wrong; nothing was read or written.\n${indented(error.message)}${hint}`);
+  terminal.log(`the configuration is wrong; nothing was read or written.\n${indented(error.message)}${hint}`, "error");
   return EXIT.usage;
 }
 

@@ -1,33 +1,100 @@
 import { Command } from "commander";
-import type { CommandContext } from "./commands/sweep.ts";
+import type { CommandContext } from "./context.ts";
 import { exitCodesInShort } from "./help/topics.ts";
 import { versionLine } from "./version.ts";
 
-type Add = (program: Command, surroundings: CommandContext) => void;
+interface CommandModule {
+  readonly name: string;
+  /** Its line in the help of the program. */
+  readonly summary: string;
+  load(): Promise<(program: Command, context: CommandContext) => void>;
+}
 
-/** By their names, in the order of the help. */
-const COMMANDS: ReadonlyMap<string, () => Promise<Add>> = new Map([
-  ["scan", async () => (await import("./commands/scan.ts")).addScan],
-  ["recover", async () => (await import("./commands/recover.ts")).addRecover],
-  ["watch", async () => (await import("./commands/watch.ts")).addWatch],
-  ["fail-old", async () => (await import("./commands/fail-old.ts")).addFailOld],
-  ["undo", async () => (await import("./commands/undo.ts")).addUndo],
-  ["replay", async () => (await import("./commands/replay.ts")).addReplay],
-  ["explain", async () => (await import("./commands/explain.ts")).addExplain],
-  ["stats", async () => (await import("./commands/stats.ts")).addStats],
-  ["doctor", async () => (await import("./commands/doctor.ts")).addDoctor],
-  ["init", async () => (await import("./commands/init.ts")).addInit],
-  ["sandbox", async () => (await import("./commands/sandbox.ts")).addSandbox],
-  ["schedule", async () => (await import("./commands/schedule.ts")).addSchedule],
-  ["completion", async () => (await import("./commands/completion.ts")).addCompletion],
-]);
+/** In the order of the help. */
+const COMMANDS: readonly CommandModule[] = [
+  {
+    name: "scan",
+    summary: "list stuck jobs, the evidence for each, and what recover would do",
+    load: async () => (await import("./commands/scan.ts")).addScan,
+  },
+  {
+    name: "recover",
+    summary: "complete jobs whose output exists, fail those whose output is proven absent",
+    load: async () => (await import("./commands/recover.ts")).addRecover,
+  },
+  {
+    name: "watch",
+    summary: "run recover at an interval in one process, where there is no cron",
+    load: async () => (await import("./commands/watch.ts")).addWatch,
+  },
+  {
+    name: "fail-old",
+    summary: "fail jobs of any age whose output is proven absent",
+    load: async () => (await import("./commands/fail-old.ts")).addFailOld,
+  },
+  {
+    name: "undo",
+    summary: "revert what a run changed, where the records still hold it",
+    load: async () => (await import("./commands/undo.ts")).addUndo,
+  },
+  {
+    name: "replay",
+    summary: "re-evaluate a recorded run with another configuration and show the differences",
+    load: async () => (await import("./commands/replay.ts")).addReplay,
+  },
+  {
+    name: "explain",
+    summary: "show everything known about one job, its verdict, and what would change it",
+    load: async () => (await import("./commands/explain.ts")).addExplain,
+  },
+  {
+    name: "stats",
+    summary: "count lost webhooks and recoveries, and measure how long jobs take",
+    load: async () => (await import("./commands/stats.ts")).addStats,
+  },
+  {
+    name: "doctor",
+    summary: "check configuration, token, base, storage and schedule, and suggest fixes",
+    load: async () => (await import("./commands/doctor.ts")).addDoctor,
+  },
+  {
+    name: "init",
+    summary: "write a configuration from the base's schema, then run doctor and scan",
+    load: async () => (await import("./commands/init.ts")).addInit,
+  },
+  {
+    name: "sandbox",
+    summary: "serve or reset the embedded base and bucket that --sandbox runs on",
+    load: async () => (await import("./commands/sandbox.ts")).addSandbox,
+  },
+  {
+    name: "schedule",
+    summary: "print the files that let a scheduler run recover",
+    load: async () => (await import("./commands/schedule.ts")).addSchedule,
+  },
+  {
+    name: "completion",
+    summary: "print a completion script for a shell",
+    load: async () => (await import("./commands/completion.ts")).addCompletion,
+  },
+];
 
 /**
- * The program: flags and help. What the commands do is elsewhere. A command that is asked for by its name is loaded and
- * made alone: cron asks for one every two minutes.
+ * Creates the program with the commands that `words` call for: the one they name is loaded, the others are a name and
+ * a summary in the help. `completion` loads all, since it lists their flags.
  */
-export async function createProgram(surroundings: CommandContext, asked: string | null = null): Promise<Command> {
-  const { terminal } = surroundings;
+export async function createProgram(context: CommandContext, words: readonly string[]): Promise<Command> {
+  const requested = words.find((word) => COMMANDS.some(({ name }) => name === word));
+  return await buildProgram(context, (name) => requested === "completion" || requested === name);
+}
+
+/** Creates the program with every command loaded. */
+export async function createWholeProgram(context: CommandContext): Promise<Command> {
+  return await buildProgram(context, () => true);
+}
+
+async function buildProgram(context: CommandContext, isLoaded: (name: string) => boolean): Promise<Command> {
+  const { terminal } = context;
   const program = new Command("stuck-jobs")
     .summary("recover jobs whose webhook was lost")
     .description(
@@ -35,7 +102,8 @@ export async function createProgram(surroundings: CommandContext, asked: string 
     )
     .version(versionLine(process), "-V, --version", "print the version, with those of Node and the platform")
     .helpOption("-h, --help", "print this help")
-    .showHelpAfterError("(--help tells what is allowed)")
+    .showHelpAfterError("Run with --help for usage.")
+    .configureHelp({ subcommandTerm: (command) => command.name() })
     .exitOverride()
     .configureOutput({
       writeOut: (text) => terminal.out(text),
@@ -54,12 +122,11 @@ Examples:
 
 ${exitCodesInShort(100)}`,
     );
-  // What completes commands has to know them all.
-  const requested = asked === null || asked === "completion" ? undefined : COMMANDS.get(asked);
-  const loaders = await Promise.all(
-    (requested === undefined ? [...COMMANDS.values()] : [requested]).map((load) => load()),
-  );
-  for (const add of loaders) add(program, surroundings);
+  for (const { name, summary, load } of COMMANDS) {
+    if (isLoaded(name)) (await load())(program, context);
+    else program.command(name);
+    program.commands.at(-1)?.summary(summary);
+  }
   for (const command of program.commands) inheritSettings(command, program);
   return program;
 }

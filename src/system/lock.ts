@@ -1,8 +1,8 @@
+import { createHash } from "node:crypto";
 import { rmSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { digestOf } from "./ids.ts";
 
 /** Who holds the lock, as far as the holder told. */
 export interface Holder {
@@ -48,7 +48,7 @@ export async function lockHolder(key: string): Promise<Holder | null> {
 }
 
 function addressOf(key: string): string {
-  const name = `stuck-jobs-${digestOf(key)}`;
+  const name = `stuck-jobs-${createHash("sha256").update(key).digest("hex").slice(0, 16)}`;
   switch (process.platform) {
     case "linux":
       return `\0${name}`;

@@ -3,12 +3,12 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { flattened, referenceOf } from "../../src/cli/help/reference.ts";
-import { createProgram } from "../../src/cli/program.ts";
+import { createWholeProgram } from "../../src/cli/program.ts";
 import { processTerminal } from "../../src/cli/terminal/terminal.ts";
 import { folder, run } from "./cli.ts";
 
 const isHere = (shell: string) => spawnSync(shell, ["--version"]).error === undefined;
-const program = await createProgram({ env: {}, terminal: processTerminal(process), exit: () => {} });
+const program = await createWholeProgram({ env: {}, terminal: processTerminal(process), exit: () => {} });
 const commands = flattened(referenceOf(program));
 
 const scripts: Record<string, string> = {};

@@ -1,7 +1,10 @@
 import { Argument, type Command } from "commander";
+import type { CommandContext } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
-import type { CommandReference } from "../help/reference.ts";
-import type { CommandContext } from "./sweep.ts";
+import { bashCompletion } from "../help/completion/bash.ts";
+import { fishCompletion } from "../help/completion/fish.ts";
+import { zshCompletion } from "../help/completion/zsh.ts";
+import { type CommandReference, referenceOf } from "../help/reference.ts";
 
 const SHELLS = ["bash", "zsh", "fish"] as const;
 type Shell = (typeof SHELLS)[number];
@@ -10,7 +13,6 @@ type Shell = (typeof SHELLS)[number];
 export function addCompletion(program: Command, { terminal, exit }: CommandContext): void {
   program
     .command("completion")
-    .summary("print a completion script for a shell")
     .description("Prints a script that lets a shell complete the commands, the flags and their values.")
     .addArgument(new Argument("<shell>", "the shell").choices([...SHELLS]))
     .addHelpText(
@@ -21,20 +23,19 @@ Examples:
   source <(stuck-jobs completion zsh)        in ~/.zshrc, after compinit
   stuck-jobs completion fish > ~/.config/fish/completions/stuck-jobs.fish`,
     )
-    .action(async (shell: Shell) => {
-      const { referenceOf } = await import("../help/reference.ts");
-      terminal.out(await scriptFor(shell, referenceOf(program)));
+    .action((shell: Shell) => {
+      terminal.out(scriptFor(shell, referenceOf(program)));
       exit(EXIT.done);
     });
 }
 
-async function scriptFor(shell: Shell, program: CommandReference): Promise<string> {
+function scriptFor(shell: Shell, program: CommandReference): string {
   switch (shell) {
     case "bash":
-      return (await import("../help/completion/bash.ts")).bashCompletion(program);
+      return bashCompletion(program);
     case "zsh":
-      return (await import("../help/completion/zsh.ts")).zshCompletion(program);
+      return zshCompletion(program);
     case "fish":
-      return (await import("../help/completion/fish.ts")).fishCompletion(program);
+      return fishCompletion(program);
   }
 }

@@ -1,6 +1,13 @@
 import { type Command, Option } from "commander";
+import type { BaseRef } from "../../config/settings.ts";
+import type { CommandContext } from "../context.ts";
+import { type ExitCode, exitCodeOfFindings } from "../exit-codes.ts";
 import { baseOption } from "../options.ts";
-import type { CommandContext } from "./sweep.ts";
+import { type Diagnosis, renderDiagnosesJson, renderDiagnosis } from "../render/doctor.ts";
+import { chalkFor } from "../render/table.ts";
+import { diagnose } from "../run/diagnose.ts";
+import { openSandbox } from "../sandbox.ts";
+import { findConfiguration } from "../settings/find-configuration.ts";
 
 /** The flags of `stuck-jobs doctor`. */
 export interface DoctorFlags {
@@ -13,10 +20,9 @@ export interface DoctorFlags {
 }
 
 /** `stuck-jobs doctor`: what is wrong, before it hurts. */
-export function addDoctor(program: Command, { env, terminal, exit }: CommandContext): void {
+export function addDoctor(program: Command, context: CommandContext): void {
   program
     .command("doctor")
-    .summary("check configuration, token, base, storage and schedule; what is wrong, and what to do")
     .description(
       "Checks the configuration, the token with its scopes, every table, field and select option that is named, the storage and how it answers for what is missing, the providers, the clock, the lock, traces of other pollers, and what the schedule costs of Airtable's monthly calls. Changes nothing, and never writes to the base.",
     )
@@ -38,7 +44,33 @@ Examples:
   stuck-jobs doctor -o json | jq .worst   for scripts: "pass", "warn" or "fail"`,
     )
     .action(async (flags: DoctorFlags) => {
-      const { runDoctor } = await import("../run-doctor.ts");
-      exit(await runDoctor(flags, { env, terminal }));
+      context.exit(await runDoctor(flags, context));
     });
+}
+
+/** Runs doctor from flags to exit code. */
+export async function runDoctor(flags: DoctorFlags, { env, terminal }: CommandContext): Promise<ExitCode> {
+  const sandbox = flags.sandbox ? await openSandbox({ lateWebhook: false }) : null;
+  try {
+    const found = await findConfiguration(env, { file: flags.config ?? null, bases: flags.base ?? null }, sandbox);
+    for (const { environment, settings } of found) {
+      for (const secret of [environment.token, ...(settings?.secrets ?? [])]) {
+        if (secret !== null) terminal.addSecret(secret);
+      }
+    }
+    const diagnoses: (Diagnosis & { readonly base: BaseRef | null })[] = [];
+    for (const each of found) {
+      const diagnosis = { base: each.settings?.base ?? null, ...(await diagnose(each)) };
+      diagnoses.push(diagnosis);
+      if (flags.output === "json") continue;
+      const heading = found.length === 1 ? "" : `${diagnosis.base?.name} (${diagnosis.base?.id})\n\n`;
+      const canvas = { columns: terminal.columns, chalk: chalkFor(flags, { env, terminal }) };
+      const page = renderDiagnosis(diagnosis, flags.quiet === true, canvas);
+      terminal.out(page === "" ? "" : `${heading}${page}${found.length === 1 ? "" : "\n"}`);
+    }
+    if (flags.output === "json") terminal.out(renderDiagnosesJson(diagnoses));
+    return exitCodeOfFindings(diagnoses.flatMap(({ findings }) => findings));
+  } finally {
+    await sandbox?.close();
+  }
 }

@@ -1,12 +1,20 @@
 import { type Command, Option } from "commander";
+import { explain } from "../../core/explain/explain.ts";
+import { isUpstreamFailure } from "../../core/ports/errors.ts";
+import { type CommandContext, configureLog, type Invocation } from "../context.ts";
+import { EXIT, type ExitCode, exitCodeOfFault } from "../exit-codes.ts";
 import { baseOption, type Flags } from "../options.ts";
-import { type CommandContext, configureLog } from "./sweep.ts";
+import { renderExplanation, renderExplanationJson } from "../render/explain.ts";
+import { startDeadlines } from "../run/deadlines.ts";
+import { openRun } from "../run/open-sweep.ts";
+import { handleSignals } from "../run/signals.ts";
+import { openSandbox } from "../sandbox.ts";
+import { readSettings } from "../settings/read-settings.ts";
 
 /** `stuck-jobs explain`: why one job is treated as it is. */
 export function addExplain(program: Command, { env, terminal, exit }: CommandContext): void {
   program
     .command("explain")
-    .summary("all that is known of one job, the verdict, and what would change it")
     .description(
       "All that is known of one job: its record and target, each place where its output may be with the answer from there, its provider's word, the verdict with the rule behind it, and what would change it. Never writes.",
     )
@@ -26,7 +34,50 @@ Examples:
     )
     .action(async (job: string, flags: Flags) => {
       configureLog("explain", flags, terminal);
-      const { runExplain } = await import("../run-explain.ts");
       exit(await runExplain(job, { command: "scan", flags, env, terminal }));
     });
+}
+
+/** Runs explain from flags to exit code; a job that is not in the base is a wrong argument. */
+async function runExplain(name: string, invocation: Invocation): Promise<ExitCode> {
+  const sandbox = invocation.flags.sandbox ? await openSandbox({ lateWebhook: false }) : null;
+  try {
+    const settings = await readSettings(invocation, sandbox);
+    if (settings === "disabled") return EXIT.done;
+    const { terminal, flags } = invocation;
+    const stop = handleSignals((signal) => terminal.log(`${signal}: stopping`));
+    const limits = startDeadlines(settings.deadline, stop);
+    const observer = {
+      listed() {},
+      probed() {},
+      async jobDone() {},
+      warn: (message: string) => terminal.log(message, "warn"),
+    };
+    const { run, close } = await openRun(invocation, settings, limits, observer);
+    try {
+      const explanations = await explain(name, run);
+      if (explanations.length === 0) {
+        terminal.log(`no job of table "${settings.jobs.table}" has the record id or external id ${name}`, "error");
+        return EXIT.usage;
+      }
+      terminal.out(
+        flags.output === "json"
+          ? renderExplanationJson(explanations)
+          : explanations.map(renderExplanation).join(`\n${"-".repeat(72)}\n\n`),
+      );
+      return EXIT.done;
+    } catch (error) {
+      const stopped = stop.code();
+      if (stopped !== null) return stopped;
+      if (!isUpstreamFailure(error)) throw error;
+      terminal.log(`${error.message}${error.hint === null ? "" : `\n${error.hint}`}`, "error");
+      return exitCodeOfFault(error);
+    } finally {
+      limits.dispose();
+      stop.dispose();
+      await close();
+    }
+  } finally {
+    await sandbox?.close();
+  }
 }

@@ -1,12 +1,12 @@
 import type { Command } from "commander";
+import type { CommandContext } from "../context.ts";
 import { addMonitoringOptions, addSharedOptions, addWriteOptions } from "../options.ts";
-import { type CommandContext, sweepAction } from "./sweep.ts";
+import { sweepAction } from "./sweep.ts";
 
 /** `stuck-jobs fail-old`: the failing half alone, without an upper age. */
-export function addFailOld(program: Command, surroundings: CommandContext): void {
+export function addFailOld(program: Command, context: CommandContext): void {
   const command = program
     .command("fail-old")
-    .summary("fail jobs of any age whose output is proven absent")
     .description(
       "Only the failing half of `recover`, at any age past --fail-after, also beyond --max-age, after a fresh probe of each job. A job with an output is reported, never failed.",
     );
@@ -18,5 +18,5 @@ Examples:
   stuck-jobs fail-old --fail-after 7d        only what is over a week old
   stuck-jobs fail-old --job recXXXXXXXXXXXXXX`,
   );
-  sweepAction(command, "fail-old", surroundings);
+  sweepAction(command, "fail-old", context);
 }

@@ -1,5 +1,25 @@
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Command } from "commander";
-import type { CommandContext } from "./sweep.ts";
+import { configurationKeys } from "../../config/docs/reference.ts";
+import { readEnvironment } from "../../config/env/environment.ts";
+import { readConfigFile } from "../../config/file/read-config-file.ts";
+import { ConfigError } from "../../config/problems.ts";
+import { UpstreamError } from "../../core/ports/errors.ts";
+import { NEW_TOKEN } from "../../doctor/token.ts";
+import { renderFile } from "../../init/render-config.ts";
+import { systemClock } from "../../system/clock.ts";
+import type { CommandContext } from "../context.ts";
+import { EXIT, type ExitCode, exitCodeOfFault } from "../exit-codes.ts";
+import { type OpenBase, openUnconfigured } from "../run/adapters.ts";
+import { defaultPrompter, InterviewEnded, openInterview, type Prompter } from "../terminal/prompts.ts";
+import type { Terminal } from "../terminal/terminal.ts";
+import { VERSION } from "../version.ts";
+import { runDoctor } from "./doctor.ts";
+import { buildPlan } from "./init-plan.ts";
+import { runSweep } from "./sweep.ts";
 
 /** The flags of `stuck-jobs init`. */
 export interface InitFlags {
@@ -13,10 +33,9 @@ export interface InitFlags {
 }
 
 /** `stuck-jobs init`: a configuration from the base's own schema. */
-export function addInit(program: Command, { env, terminal, exit }: CommandContext): void {
+export function addInit(program: Command, context: CommandContext): void {
   program
     .command("init")
-    .summary("write a commented configuration from the base's schema, then run doctor and scan")
     .description(
       "Reads the base's schema and its latest jobs, finds the table, fields and statuses of the jobs, proposes an operation for each kind of work, and writes a commented configuration file. Then it runs doctor and scan with it. Asks on a terminal. Writes nothing but that file, and never over another.",
     )
@@ -38,7 +57,137 @@ Examples:
   stuck-jobs init --yes --dry-run  only shows what it would write`,
     )
     .action(async (flags: InitFlags) => {
-      const { runInit } = await import("../run-init.ts");
-      exit(await runInit(flags, { env, terminal }));
+      context.exit(await runInit(flags, context));
     });
+}
+
+/** Runs init from flags to exit code. */
+async function runInit(flags: InitFlags, context: CommandContext): Promise<ExitCode> {
+  const { terminal } = context;
+  const path = resolve(flags.output);
+  if (!flags.dryRun && existsSync(path)) {
+    terminal.log(`${flags.output} exists and is left as it is: --output names another file, --dry-run prints`, "error");
+    return EXIT.usage;
+  }
+  if (!flags.yes && process.stdin.isTTY !== true) {
+    throw new ConfigError([{ path: "init", message: "asks, which takes a terminal; --yes takes what is proposed" }]);
+  }
+  const say = (text: string) => terminal.log(text);
+  const interview = flags.yes ? defaultPrompter() : openInterview(say);
+  let text: string;
+  try {
+    text = await draw(path, flags, interview, context);
+  } catch (error) {
+    if (error instanceof InterviewEnded) {
+      terminal.log("nothing was written", "error");
+      return EXIT.interrupted;
+    }
+    if (!(error instanceof UpstreamError)) throw error;
+    terminal.log(`${error.message}${error.hint === null ? "" : `\n${error.hint}`}`, "error");
+    return exitCodeOfFault(error);
+  } finally {
+    interview.close();
+  }
+  if (flags.dryRun) {
+    terminal.out(text);
+    return EXIT.done;
+  }
+  // It may have come into being meanwhile: nothing is ever written over.
+  await writeFile(path, text, { flag: "wx" });
+  say(`Wrote ${flags.output}. It is examined now, and a scan shows what it finds.`);
+  await tellShadows(path, terminal);
+  return await tryOut(path, flags, context);
+}
+
+async function draw(
+  path: string,
+  flags: InitFlags,
+  interview: Prompter,
+  { env, terminal }: CommandContext,
+): Promise<string> {
+  const environment = readEnvironment(env);
+  const { token } = environment;
+  if (token === null) throw new ConfigError([{ path: "AIRTABLE_API_KEY", message: "no Airtable token" }], NEW_TOKEN);
+  terminal.addSecret(token);
+  const open = (baseId: string) =>
+    openUnconfigured({
+      baseId,
+      token,
+      endpointUrl: environment.endpointUrl ?? "https://api.airtable.com",
+      requestsPerSecond: environment.requestsPerSecond ?? 4,
+    });
+  const say = (text: string) => terminal.log(text);
+  const baseId = flags.base ?? environment.baseId ?? (await chooseBase(open("none"), interview, say));
+  const base = open(baseId);
+  try {
+    const plan = await buildPlan({
+      base,
+      baseId,
+      table: flags.table ?? null,
+      storageUrl: flags.storageUrl ?? environment.storageUrl,
+      interview,
+      say,
+      clock: systemClock,
+      signal: new AbortController().signal,
+    });
+    const lines = [
+      `Written by stuck-jobs init ${VERSION} for the base ${baseId}.`,
+      "Every key is in docs/configuration.md of the package; what is left out here is as there.",
+    ];
+    return renderFile(plan, { schema: schemaReference(path), lines }, configurationKeys());
+  } finally {
+    base.close();
+  }
+}
+
+/** The base that the token sees, or one of them. */
+async function chooseBase(base: OpenBase, interview: Prompter, say: (text: string) => void): Promise<string> {
+  try {
+    const bases = await base.metadata.bases(new AbortController().signal);
+    const [only, ...others] = bases;
+    if (only !== undefined && others.length === 0) return only.id;
+    for (const { id, name } of bases) say(`${id}  ${name}`);
+    return await interview.choice(
+      "Which base?",
+      bases.map(({ id }) => id),
+      null,
+      "--base",
+    );
+  } catch (error) {
+    if (!(error instanceof UpstreamError) || error.code !== "auth") throw error;
+    return await interview.text("The base's id, which begins with app?", null, "--base");
+  } finally {
+    base.close();
+  }
+}
+
+/** cosmiconfig takes the first of several files: the new one may not be it. */
+async function tellShadows(path: string, terminal: Terminal): Promise<void> {
+  const found = (await readConfigFile(null, process.cwd())).path;
+  if (found === null || found === path) return;
+  terminal.log(`a run from here takes ${relative("", found)} instead, unless --config names the new file`, "warn");
+}
+
+async function tryOut(path: string, { color }: InitFlags, context: CommandContext): Promise<ExitCode> {
+  const { env, terminal } = context;
+  const examined = await runDoctor({ config: path, color }, context);
+  if (examined !== EXIT.done) return examined;
+  return await runSweep({ command: "scan", flags: { config: path, color }, env, terminal });
+}
+
+/** Seen from the bundle in dist/, and from this file. */
+const SCHEMA_FILES = ["../schema/stuck-jobsrc.schema.json", "../../../schema/stuck-jobsrc.schema.json"];
+
+/**
+ * The JSON Schema in this installation of the package, as an editor takes it from a file at `path`: relative where it
+ * lies below, as in a project that has the package in its node_modules, else absolute. Null where it is missing.
+ */
+function schemaReference(path: string): string | null {
+  const file = SCHEMA_FILES.map((file) => fileURLToPath(new URL(file, import.meta.url))).find((file) =>
+    existsSync(file),
+  );
+  if (file === undefined) return null;
+  const below = relative(dirname(path), file);
+  if (!below.startsWith("..") && !isAbsolute(below)) return `./${below.split(sep).join("/")}`;
+  return sep === "/" ? file : pathToFileURL(file).href;
 }

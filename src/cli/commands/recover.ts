@@ -1,12 +1,12 @@
 import type { Command } from "commander";
+import type { CommandContext } from "../context.ts";
 import { addMonitoringOptions, addRecoverOptions, addSharedOptions, addWriteOptions } from "../options.ts";
-import { type CommandContext, sweepAction } from "./sweep.ts";
+import { sweepAction } from "./sweep.ts";
 
 /** `stuck-jobs recover`: the sweep that the scheduler runs. */
-export function addRecover(program: Command, surroundings: CommandContext): void {
+export function addRecover(program: Command, context: CommandContext): void {
   const command = program
     .command("recover")
-    .summary("complete jobs whose output exists, fail those whose output is proven absent")
     .description(
       "One full sweep: completes the jobs whose output exists, and fails those past --fail-after whose output is proven absent. This is what the scheduler runs.",
     );
@@ -19,5 +19,5 @@ Examples:
   stuck-jobs recover --limit 1               one job, to see that it works
   stuck-jobs recover --operation combine --confirm`,
   );
-  sweepAction(command, "recover", surroundings);
+  sweepAction(command, "recover", context);
 }

@@ -1,7 +1,18 @@
 import { type Command, Option } from "commander";
+import { readEnvironment } from "../../config/env/environment.ts";
+import { readConfigFile } from "../../config/file/read-config-file.ts";
+import { ConfigError } from "../../config/problems.ts";
+import type { Settings } from "../../config/settings.ts";
 import type { Duration } from "../../core/domain/job.ts";
+import { type Difference, replay } from "../../core/replay/replay.ts";
+import { filesOf } from "../../journal/append-file.ts";
+import { NoJournalError } from "../../journal/read.ts";
+import { recordedRuns } from "../../journal/recorded-runs.ts";
+import type { CommandContext } from "../context.ts";
+import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { baseOption, duration, durationOrNone } from "../options.ts";
-import type { CommandContext } from "./sweep.ts";
+import { listsBases, requireSingleBase, resolveConfigured } from "../settings/select-bases.ts";
+import { formatDuration, pluralize } from "../terminal/format.ts";
 
 /** The flags of `stuck-jobs replay`. */
 export interface ReplayFlags {
@@ -16,10 +27,9 @@ export interface ReplayFlags {
 }
 
 /** `stuck-jobs replay`: what other rules would have decided. */
-export function addReplay(program: Command, { env, terminal, exit }: CommandContext): void {
+export function addReplay(program: Command, context: CommandContext): void {
   program
     .command("replay")
-    .summary("judge what a journal recorded by another configuration, and show what would differ")
     .description(
       "Judges the jobs that a journal tells of anew, on the evidence of then, by this version and the configuration that is given, and shows the verdicts that would differ. Writes nothing, asks nobody, needs no token.",
     )
@@ -40,7 +50,78 @@ Examples:
   stuck-jobs replay --journal journal.ndjson --config new.yaml -o json | jq '.differences | length'`,
     )
     .action(async (flags: ReplayFlags) => {
-      const { runReplay } = await import("../run-replay.ts");
-      exit(await runReplay(flags, { env, terminal }));
+      context.exit(await runReplay(flags, context));
     });
+}
+
+/** More than are ever kept. */
+const MOST_FILES = 100;
+
+/** Runs replay from flags to exit code. */
+async function runReplay(flags: ReplayFlags, { env, terminal }: CommandContext): Promise<ExitCode> {
+  const settings = await settingsOf(flags, env);
+  const runs = (await runsIn(flags)).filter(({ run }) => flags.run === undefined || run === flags.run);
+  if (runs.length === 0) {
+    const what = flags.run === undefined ? "any run that wrote" : `a run ${flags.run}`;
+    throw new ConfigError([{ path: "--journal", message: `${flags.journal} does not tell of ${what}` }]);
+  }
+  const differences = runs.flatMap(({ run, command, at, contextFields, jobs }) => {
+    const policy = {
+      stuckStatuses: settings.jobs.stuckStatuses,
+      operations: settings.operations,
+      thresholds: settings.thresholds,
+      mode: command === "fail-old" ? ("fail" as const) : ("recover" as const),
+      failEnabled: true,
+    };
+    const rules = { policy, failedStatus: settings.jobs.failedStatus, brake: settings.brake };
+    return replay(contextFields, jobs, rules).map((difference) => ({ run, at, ...difference }));
+  });
+  const jobs = runs.reduce((sum, run) => sum + run.jobs.length, 0);
+  terminal.out(
+    flags.output === "json"
+      ? `${JSON.stringify({ schema: "stuck-jobs/replay@1", runs: runs.length, jobs, differences: differences.map(asJson) }, null, 2)}\n`
+      : page(differences, `${pluralize(runs.length, "run")}, ${pluralize(jobs, "verdict")}`),
+  );
+  return EXIT.done;
+}
+
+/** The rules, for which neither token nor base is needed. */
+async function settingsOf(flags: ReplayFlags, env: CommandContext["env"]): Promise<Settings> {
+  const environment = readEnvironment(env);
+  const file = await readConfigFile(flags.config ?? null, process.cwd());
+  const { token, baseId } = environment;
+  const known = { ...environment, token: token ?? "none", baseId: listsBases(file) ? baseId : (baseId ?? "appNone") };
+  const found = resolveConfigured(file, known, flags.base ?? null, {
+    stuckAfter: flags.olderThan,
+    failAfter: flags.failAfter,
+    maxAge: flags.maxAge === "none" ? null : flags.maxAge,
+  });
+  return requireSingleBase(found);
+}
+
+async function runsIn({ journal }: ReplayFlags) {
+  try {
+    return await recordedRuns(filesOf(journal, MOST_FILES));
+  } catch (error) {
+    if (!(error instanceof NoJournalError)) throw error;
+    throw new ConfigError([{ path: "--journal", message: error.message }]);
+  }
+}
+
+type Dated = Difference & { readonly run: string; readonly at: string };
+
+function asJson({ age, ...rest }: Dated) {
+  return { ...rest, ageSeconds: age === null ? null : Math.round(age / 1000) };
+}
+
+function page(differences: readonly Dated[], scope: string): string {
+  if (differences.length === 0) return `No verdict would differ (${scope}).\n`;
+  const said = ({ kind, reason }: { readonly kind: string; readonly reason: string }) => {
+    return kind === reason ? kind : `${kind} ${reason}`;
+  };
+  const lines = differences.map(({ at, id, operation, age, before, now }) => {
+    const why = now.detail === "" ? "" : `  (${now.detail})`;
+    return `${at.slice(0, 19)}Z  ${id}  ${operation ?? "–"}, ${formatDuration(age)}: ${said(before)} → ${said(now)}${why}`;
+  });
+  return `${lines.join("\n")}\n\n${pluralize(differences.length, "verdict")} would differ (${scope}).\n`;
 }

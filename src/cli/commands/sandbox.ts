@@ -1,20 +1,17 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import type { CommandContext } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
-import type { CommandContext } from "./sweep.ts";
+import { openSandbox, readChaosFile, resetSandbox, SANDBOX_STATE_FILE } from "../sandbox.ts";
 
 /** `stuck-jobs sandbox`: the embedded base and bucket, on their own. */
 export function addSandbox(program: Command, { terminal, exit }: CommandContext): void {
-  const sandbox = program
-    .command("sandbox")
-    .summary("the embedded base and bucket that --sandbox runs on")
-    .description("The embedded base and bucket that --sandbox runs on.");
+  const sandbox = program.command("sandbox").description("The embedded base and bucket that --sandbox runs on.");
   sandbox
     .command("serve")
     .description("Serves the sandbox and prints the environment that points any client at it, until interrupted.")
     .addOption(new Option("--port <n>", "port of the base; the bucket gets the next").argParser(port))
     .option("--chaos <file>", "faults to inject, as JSON or YAML (docs/sandbox.md)")
     .action(async ({ port, chaos }: { port?: number; chaos?: string }) => {
-      const { openSandbox, readChaosFile } = await import("../sandbox.ts");
       const rules = chaos === undefined ? null : await readChaosFile(chaos);
       const server = await openSandbox({
         lateWebhook: true,
@@ -38,7 +35,6 @@ export function addSandbox(program: Command, { terminal, exit }: CommandContext)
     .command("reset")
     .description("Forgets what was done to the sandbox in this folder: the story begins anew.")
     .action(async () => {
-      const { resetSandbox, SANDBOX_STATE_FILE } = await import("../sandbox.ts");
       const isServed = await resetSandbox();
       terminal.log(isServed ? "The sandbox that is served here begins anew." : `Removed ${SANDBOX_STATE_FILE}`);
       exit(EXIT.done);

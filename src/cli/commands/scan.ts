@@ -1,12 +1,12 @@
 import type { Command } from "commander";
+import type { CommandContext } from "../context.ts";
 import { addSharedOptions } from "../options.ts";
-import { type CommandContext, sweepAction } from "./sweep.ts";
+import { sweepAction } from "./sweep.ts";
 
 /** `stuck-jobs scan`: shows, never writes. */
-export function addScan(program: Command, surroundings: CommandContext): void {
+export function addScan(program: Command, context: CommandContext): void {
   const command = program
     .command("scan")
-    .summary("list stuck jobs, the evidence for each, and what recover would do")
     .description(
       "Lists stuck jobs, gathers the evidence for each and shows what `recover` would do, and why. Never writes.",
     );
@@ -21,5 +21,5 @@ Examples:
   stuck-jobs scan --job recXXXXXXXXXXXXXX -v one job, with the evidence
   stuck-jobs scan -o json | jq .summary      for scripts`,
     );
-  sweepAction(command, "scan", surroundings);
+  sweepAction(command, "scan", context);
 }

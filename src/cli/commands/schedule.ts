@@ -1,8 +1,19 @@
+import { existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { Argument, type Command, Option } from "commander";
+import { readEnvironment } from "../../config/env/environment.ts";
+import type { Env } from "../../config/env/variables.ts";
+import { readConfigFile } from "../../config/file/read-config-file.ts";
+import { ConfigError } from "../../config/problems.ts";
 import type { Duration } from "../../core/domain/job.ts";
-import { TARGETS, type Target } from "../../schedule/schedule.ts";
+import { INTERVALS_ALLOWED, type Interval, intervalOf } from "../../schedule/interval.ts";
+import { type ConfigPath, type RenderedFile, TARGETS, type Target } from "../../schedule/schedule.ts";
+import { RENDERERS } from "../../schedule/targets.ts";
+import type { CommandContext } from "../context.ts";
+import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { duration } from "../options.ts";
-import type { CommandContext } from "./sweep.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 
 interface PrintFlags {
   readonly every?: Duration;
@@ -12,10 +23,10 @@ interface PrintFlags {
 }
 
 /** `stuck-jobs schedule`: ready files for whatever is to run the sweep. */
-export function addSchedule(program: Command, { env, terminal, exit }: CommandContext): void {
+export function addSchedule(program: Command, context: CommandContext): void {
+  const { terminal, exit } = context;
   const schedule = program
     .command("schedule")
-    .summary("files that let a scheduler run recover")
     .description("Files that let a scheduler run `recover`, for this configuration and interval.");
   schedule
     .command("print")
@@ -40,7 +51,80 @@ Examples:
     )
     .action(async (target: Target, flags: PrintFlags) => {
       terminal.logAs({ command: "schedule" });
-      const { printSchedule } = await import("../print-schedule.ts");
-      exit(await printSchedule({ target, ...flags, env, terminal }));
+      exit(await printSchedule(target, flags, context));
     });
+}
+
+/**
+ * Renders the files of a scheduler, and prints them or writes them into a folder.
+ *
+ * @throws ConfigError for an interval that cron cannot keep and for a configuration file that cannot be read.
+ */
+async function printSchedule(
+  target: Target,
+  flags: PrintFlags,
+  { env, terminal }: Pick<CommandContext, "env" | "terminal">,
+): Promise<ExitCode> {
+  const { out, force = false } = flags;
+  const every = intervalFor(flags.every, env);
+  const config = await configFor(flags.config, terminal);
+  const files = RENDERERS[target]({ every, config, folders: programFolders(process) });
+  if (out !== undefined) return await write(files, out, force, terminal);
+  const texts = files.map(({ path, content }) => `# ==> ${path} <==\n${content}`);
+  terminal.out(texts.join("\n"));
+  return EXIT.done;
+}
+
+function intervalFor(flag: Duration | undefined, env: Env): Interval {
+  // Of the environment nothing else is read: a token file that is only readable elsewhere is no matter here.
+  const { intervalMinutes } = readEnvironment({ POLLING_INTERVAL_MINUTES: env.POLLING_INTERVAL_MINUTES });
+  const interval = intervalOf(flag ?? intervalMinutes * 60_000);
+  if (interval !== null) return interval;
+  const [path, found] =
+    flag === undefined ? ["POLLING_INTERVAL_MINUTES", `${intervalMinutes}`] : ["--every", `${flag / 60_000} minutes`];
+  throw new ConfigError([{ path, message: `found ${found}; expected ${INTERVALS_ALLOWED}` }]);
+}
+
+/** The file that was named, or the one that a run from here would find: a scheduler starts elsewhere. */
+async function configFor(named: string | undefined, terminal: Terminal): Promise<ConfigPath | null> {
+  const found = named ?? (await readConfigFile(null, process.cwd())).path;
+  if (found === null) return null;
+  const absolute = resolve(found);
+  // A line break would end the command in any of these files.
+  if (/[\r\n]/.test(absolute)) throw new ConfigError([{ path: "--config", message: "the path has a line break" }]);
+  if (!existsSync(absolute)) terminal.log(`${absolute} does not exist on this machine`, "warn");
+  return { absolute, relative: relative(process.cwd(), absolute) };
+}
+
+/** Where this very program and its Node lie. Under nvm and the like, cron would find neither. */
+function programFolders({ execPath, argv }: NodeJS.Process): readonly string[] {
+  const script = argv[1] ?? "";
+  return [...new Set([...(basename(script) === "stuck-jobs" ? [dirname(script)] : []), dirname(execPath)])];
+}
+
+/** Writes all files or, if one stands in the way, none. */
+async function write(
+  files: readonly RenderedFile[],
+  folder: string,
+  force: boolean,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const standing = await Promise.all(files.map(async ({ path }) => await contentOf(join(folder, path))));
+  const differing = files.filter(({ content }, n) => standing[n] !== null && standing[n] !== content);
+  if (differing.length > 0 && !force) {
+    for (const { path } of differing) terminal.log(`${join(folder, path)} exists and differs`, "error");
+    terminal.log("nothing was written: --force overwrites, another --out leaves it", "error");
+    return EXIT.usage;
+  }
+  for (const { path, content } of files) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), content);
+    terminal.out(`${join(folder, path)}\n`);
+  }
+  return EXIT.done;
+}
+
+/** The text of a file; null if there is none. */
+async function contentOf(path: string): Promise<string | null> {
+  return existsSync(path) ? await readFile(path, "utf8") : null;
 }

@@ -1,31 +1,42 @@
 import type { Command } from "commander";
-import type { Env } from "../../config/env/variables.ts";
+import { ConfigError } from "../../config/problems.ts";
 import type { Command as CommandName } from "../../core/domain/report.ts";
-import type { ExitCode } from "../exit-codes.ts";
+import { type CommandContext, configureLog, type Invocation } from "../context.ts";
+import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Flags } from "../options.ts";
-import type { Terminal } from "../terminal/terminal.ts";
+import { formatOf } from "../render/print-report.ts";
+import { runConfigured } from "../run/run-configured.ts";
+import { handleSignals } from "../run/signals.ts";
+import { openSandbox } from "../sandbox.ts";
+import { readBases } from "../settings/read-settings.ts";
 
-/** What a command needs of the process around it, and where it leaves its exit code. */
-export interface CommandContext {
-  readonly env: Env;
-  readonly terminal: Terminal;
-  exit(code: ExitCode): void;
-}
-
-/** Runs a sweep as the command's action; the machinery is imported only now, so that --help stays quick. */
+/** Makes a sweep the action of `scan`, `recover` or `fail-old`. */
 export function sweepAction(command: Command, name: CommandName, { env, terminal, exit }: CommandContext): Command {
   return command.action(async (flags: Flags) => {
     configureLog(name, flags, terminal);
-    const { runSweep } = await import("../run-sweep.ts");
     exit(await runSweep({ command: name, flags, env, terminal }));
   });
 }
 
-/** Has the log written as the flags say, for a command that has them. */
-export function configureLog(command: string, { logFormat, quiet, verbose }: Flags, terminal: Terminal): void {
-  terminal.logAs({
-    command,
-    format: logFormat ?? "text",
-    least: quiet ? "error" : verbose ? "info" : "notice",
-  });
+/** Runs scan, recover or fail-old from flags to exit code. */
+export async function runSweep(invocation: Invocation): Promise<ExitCode> {
+  const { command, flags, terminal } = invocation;
+  if (flags.confirm && process.stdin.isTTY !== true) {
+    throw new ConfigError([{ path: "--confirm", message: "needs a terminal: stdin is not a TTY" }]);
+  }
+  const sandbox = flags.sandbox
+    ? await openSandbox({ lateWebhook: command === "recover" && flags.dryRun !== true })
+    : null;
+  const stop = handleSignals((name) => terminal.log(`${name}: finishing the write in flight`));
+  try {
+    const found = await readBases(invocation, sandbox);
+    if (found === "disabled") {
+      terminal.log("disabled by POLLING_ENABLED=false");
+      return EXIT.done;
+    }
+    return (await runConfigured(invocation, found, formatOf(invocation), stop)).code;
+  } finally {
+    stop.dispose();
+    await sandbox?.close();
+  }
 }

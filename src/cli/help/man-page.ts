@@ -1,8 +1,17 @@
-import { type CommandReference, flattened, type OptionReference } from "./reference.ts";
+import { createWholeProgram } from "../program.ts";
+import { processTerminal } from "../terminal/terminal.ts";
+import { VERSION } from "../version.ts";
+import { type CommandReference, flattened, type OptionReference, referenceOf } from "./reference.ts";
 import { ENVIRONMENT_TOPICS, EXIT_TOPICS, FILE_TOPICS, type Topic } from "./topics.ts";
 
+/** Returns the man page of this version: the content of man/stuck-jobs.1. */
+export async function currentManPage(): Promise<string> {
+  const program = await createWholeProgram({ env: {}, terminal: processTerminal(process), exit: () => {} });
+  return manPage(referenceOf(program), VERSION);
+}
+
 /** The man page of section 1, in man(7)'s language, from what the help is made of. */
-export function manPage(program: CommandReference, version: string): string {
+function manPage(program: CommandReference, version: string): string {
   const commands = flattened(program).filter(({ path }) => path.length > 0 && path.at(-1) !== "help");
   const runnable = commands.filter(({ commands: below }) => below.length === 0);
   const lines = [

@@ -206,3 +206,21 @@ export function reasonText(kind: VerdictKind, reason: string): ReasonText {
   const texts: Readonly<Record<string, ReasonText>> = REASON_TEXTS[kind];
   return texts[reason] ?? { means: reason, action: "" };
 }
+
+/** docs/reasons.md, whole. */
+export function reasonsPage(): string {
+  const sections = Object.entries(REASON_TEXTS).map(([kind, reasons]) => {
+    const title = Object.entries(VERDICT_TITLES).find(([name]) => name === kind)?.[1] ?? "";
+    const rows = Object.entries(reasons).map(
+      ([reason, { means, action }]) => `| \`${reason}\` | ${means} | ${action} |\n`,
+    );
+    return `## ${kind}: ${title}\n\n| reason | meaning | what to do |\n|---|---|---|\n${rows.join("")}`;
+  });
+  return `${HEAD}\n${sections.join("\n")}`;
+}
+
+const HEAD = `# Reasons
+
+Every job in a report has a verdict and a reason. The list is closed: a script may rely on it. \`detail\` in the report
+adds the particulars. \`stuck-jobs explain <job>\` says for one job what is in this table, and the evidence with it.
+`;

@@ -2,7 +2,7 @@ import type { BaseRef } from "../../config/settings.ts";
 import type { ProviderReply } from "../../core/domain/evidence.ts";
 import { type Entry, outputOf, type Report } from "../../core/domain/report.ts";
 import type { TypicalDurations } from "../learned-durations.ts";
-import { BRAKE_HINT } from "./brake.ts";
+import { BRAKE_HINT } from "./summary.ts";
 
 /**
  * The report as the contract gives it: `stuck-jobs/report@1`, one document, in parts that are to be written one after

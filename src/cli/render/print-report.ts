@@ -1,10 +1,13 @@
 import type { Settings } from "../../config/settings.ts";
 import type { Report } from "../../core/domain/report.ts";
-import type { Invocation } from "../invocation.ts";
+import type { Invocation } from "../context.ts";
 import type { TypicalDurations } from "../learned-durations.ts";
 import type { OutputFormat } from "../options.ts";
 import { renderJson, renderNdjsonSummary } from "./json.ts";
 import { renderLine } from "./line.ts";
+import { recordUrls, takesLinks } from "./links.ts";
+import { usualLines } from "./summary.ts";
+import { chalkFor, renderTable } from "./table.ts";
 
 /** How a report is printed; "line" is for cron and pipes. */
 export type Format = OutputFormat | "line";
@@ -30,29 +33,21 @@ export async function printReport(
     case "line":
       return flags.quiet ? undefined : terminal.out(renderLine(report));
     case "table":
-      return flags.quiet ? undefined : terminal.out(await tableOf(report, { flags, terminal, env }, settings, usual));
+      return flags.quiet ? undefined : terminal.out(tableOf(report, { flags, terminal, env }, settings, usual));
   }
 }
 
 /** The report as a table, with what a person may want to know besides. */
-export async function tableOf(
+export function tableOf(
   report: Report,
   { flags, terminal, env }: Pick<Invocation, "flags" | "terminal" | "env">,
   settings: Settings,
   usual: TypicalDurations,
-): Promise<string> {
-  // What serves people alone: cron and scripts are not made to load it.
-  const [{ Chalk, supportsColor }, { renderTable }, { recordUrls, takesLinks }, { usualLines }] = await Promise.all([
-    import("chalk"),
-    import("./table.ts"),
-    import("./links.ts"),
-    import("./durations.ts"),
-  ]);
+): string {
   const styled = terminal.stdoutIsTerminal;
-  const level = flags.color && styled && !env.NO_COLOR && supportsColor ? supportsColor.level : 0;
   const table = renderTable(report, {
     columns: terminal.columns,
-    chalk: new Chalk({ level }),
+    chalk: chalkFor(flags, { env, terminal }),
     all: flags.all === true,
     urlOf: styled && takesLinks(env) ? recordUrls(settings.airtable.baseId, settings.jobs.table) : null,
   });

@@ -1,7 +1,6 @@
-import type { Report } from "../../core/domain/report.ts";
-import { pluralize } from "../terminal/format.ts";
-import { brakeLines } from "./brake.ts";
-import { herdLine } from "./incidents.ts";
+import type { BlockedOperation, Incident, Report } from "../../core/domain/report.ts";
+import type { TypicalDurations } from "../learned-durations.ts";
+import { formatDuration, pluralize } from "../terminal/format.ts";
 import { plain } from "./text.ts";
 
 /** What became of how many jobs. */
@@ -52,4 +51,50 @@ export function closing(report: Report, all: boolean): readonly string[] {
     lines.push("Older than maxAge: stuck-jobs fail-old --dry-run");
   }
   return lines;
+}
+
+/** What a person can do about fails that were held back. */
+export const BRAKE_HINT = "If they truly died: --force, or fail-old --job <id…> for the ones you know.";
+
+/** One line for each operation on which the brake came down, and one on how to proceed. */
+export function brakeLines({ brake }: Report): readonly string[] {
+  return brake === null ? [] : [...brake.map(heldLine), `       ${BRAKE_HINT}`];
+}
+
+function heldLine({ operation, wouldFail, stuck, limit, detail }: BlockedOperation): string {
+  return `Brake: ${wouldFail} of ${stuck} stuck ${operation} jobs would be failed, at most ${limit} without proof: ${detail}.`;
+}
+
+/** One line on several jobs that share a cause: "17 jobs since 14:02, same worker: 12 have files, 5 do not". */
+export function herdLine({ cause, name, since, jobs, withOutput, withoutOutput, undecided }: Incident): string {
+  const from = since === null ? "" : ` since ${new Date(since).toISOString().slice(11, 16)} UTC`;
+  switch (cause) {
+    case "same-worker":
+      return `${pluralize(jobs, "job")}${from}, same worker: ${files(withOutput, withoutOutput, undecided)}`;
+    case "same-minute":
+      return `${pluralize(jobs, "job")}${from}, made in the same minute: ${files(withOutput, withoutOutput, undecided)}`;
+    case "operation-without-output":
+      return `Not one of ${pluralize(jobs, `stuck ${name} job`)}${from} has an output: the worker died, or its output names changed`;
+    case "provider-silent":
+      return `${name} gave no answer for ${pluralize(jobs, "job")}`;
+  }
+}
+
+function files(withOutput: number, withoutOutput: number, undecided: number): string {
+  const parts = [`${withOutput} have files`, `${withoutOutput} do not`];
+  return undecided === 0 ? parts.join(", ") : [...parts, `${undecided} are not known`].join(", ");
+}
+
+/** A line for each operation of which it is known how long its jobs usually take, beside how old the stuck ones are. */
+export function usualLines({ entries }: Report, usual: TypicalDurations): readonly string[] {
+  return [...usual].flatMap(([operation, { p50 }]) => {
+    const ages = entries.flatMap((entry) => (entry.operation === operation && entry.age !== null ? [entry.age] : []));
+    if (ages.length === 0) return [];
+    const [least, most] = [ages.reduce((a, b) => Math.min(a, b)), ages.reduce((a, b) => Math.max(a, b))].map(
+      formatDuration,
+    );
+    return [
+      `${plain(operation)}: usually ${formatDuration(p50)}, now ${least === most ? most : `${least} to ${most}`}`,
+    ];
+  });
 }

@@ -1,6 +1,7 @@
-import type { ChalkInstance } from "chalk";
+import { Chalk, type ChalkInstance, supportsColor } from "chalk";
 import Table, { type Cell } from "cli-table3";
 import type { Entry, Report } from "../../core/domain/report.ts";
+import type { CommandContext } from "../context.ts";
 import { type Column, columnsFor, GAP } from "./columns.ts";
 import { type Group, groupsOf, nameOf } from "./groups.ts";
 import { closing, footer, summaryLine } from "./summary.ts";
@@ -12,6 +13,15 @@ export interface Canvas {
   readonly columns: number;
   /** The colours, which may be none. */
   readonly chalk: ChalkInstance;
+}
+
+/** Returns the colours for stdout: none without a terminal, with --no-color or NO_COLOR. */
+export function chalkFor(
+  { color }: { readonly color: boolean },
+  { env, terminal }: Pick<CommandContext, "env" | "terminal">,
+): ChalkInstance {
+  const level = color && terminal.stdoutIsTerminal && !env.NO_COLOR && supportsColor ? supportsColor.level : 0;
+  return new Chalk({ level });
 }
 
 /** How the jobs are to be shown on it. */

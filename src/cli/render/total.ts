@@ -1,5 +1,5 @@
 import type { Report } from "../../core/domain/report.ts";
-import type { Invocation } from "../invocation.ts";
+import type { Invocation } from "../context.ts";
 import type { BaseOutcome, CombinedOutcome } from "../outcome.ts";
 import { pluralize } from "../terminal/format.ts";
 import { VERSION } from "../version.ts";
@@ -11,11 +11,7 @@ import { type Format, tableOf } from "./print-report.ts";
  * The sweeps of several bases, as they are printed at the end, in parts; of ndjson the last line, since the rest was
  * printed before.
  */
-export async function renderTotal(
-  total: CombinedOutcome,
-  format: Format,
-  invocation: Invocation,
-): Promise<Iterable<string>> {
+export function renderTotal(total: CombinedOutcome, format: Format, invocation: Invocation): Iterable<string> {
   switch (format) {
     case "json": {
       const reports = reportsOf(total).map(({ ended: { usual, base }, report }) => ({ report, usual, base }));
@@ -26,7 +22,7 @@ export async function renderTotal(
     case "line":
       return invocation.flags.quiet ? [] : [lines(total)];
     case "table":
-      return invocation.flags.quiet ? [] : [await tables(total, invocation)];
+      return invocation.flags.quiet ? [] : [tables(total, invocation)];
   }
 }
 
@@ -67,13 +63,11 @@ function lines(total: CombinedOutcome): string {
 }
 
 /** For people: what is stuck in each base under its name, and the total. */
-async function tables(total: CombinedOutcome, invocation: Invocation): Promise<string> {
+function tables(total: CombinedOutcome, invocation: Invocation): string {
   const stuck = reportsOf(total).filter(({ report }) => report.entries.length > 0);
-  const parts = await Promise.all(
-    stuck.map(async ({ ended, report }) => {
-      return `${headingOf(ended)}\n\n${await tableOf(report, invocation, ended.settings, ended.usual)}\n`;
-    }),
-  );
+  const parts = stuck.map(({ ended, report }) => {
+    return `${headingOf(ended)}\n\n${tableOf(report, invocation, ended.settings, ended.usual)}\n`;
+  });
   const { airtable, storage } = total.requests;
   const seconds = ((total.finishedAt - total.startedAt) / 1000).toFixed(1);
   const cost = `${pluralize(airtable, "Airtable request")}, ${pluralize(storage, "probe")}, ${seconds} s`;

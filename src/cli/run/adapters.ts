@@ -2,7 +2,11 @@ import { nca } from "../../config/presets/nca.ts";
 import type { ProviderSettings } from "../../config/resolve/providers.ts";
 import type { Settings } from "../../config/settings.ts";
 import type { OutputProbe, Provider, ProviderStatus, WebhookSender } from "../../core/ports/ports.ts";
+import { createGenericProvider } from "../../providers/generic.ts";
+import { createGoapi } from "../../providers/goapi.ts";
+import { createNca } from "../../providers/nca.ts";
 import type { StorageConnection } from "../../storage/connection.ts";
+import { createExternalProbe } from "../../storage/external-probe.ts";
 import { createProbe } from "../../storage/probe.ts";
 import {
   type OpenBase,
@@ -10,21 +14,21 @@ import {
   type SharedLimits as SharedBase,
 } from "../../stores/airtable/base.ts";
 import { systemClock } from "../../system/clock.ts";
+import { createWebhookSender } from "../../webhooks/resend.ts";
 
-/** What is open, and is to be closed. */
 interface Closeable {
   close(): Promise<void>;
 }
 
 const SYSTEM = { clock: systemClock, random: Math.random };
 
-/** What one base of several shares with the others. */
+/** What the sweep of one base shares with those of other bases. */
 export interface Shared {
   readonly base: SharedBase;
   readonly lane: StorageConnection;
 }
 
-/** The base of the settings. `remaining` tells the milliseconds until the deadline, null without one. */
+/** Opens the base of the settings. `remaining` returns the milliseconds until the deadline, null without one. */
 export function openBase(
   { airtable, jobs, operations }: Settings,
   remaining: () => number | null,
@@ -35,35 +39,33 @@ export function openBase(
 
 export type { OpenBase };
 
-/** A base of which nothing is configured yet: its schema and samples of its records can be had, its jobs cannot. */
+/** Opens a base before it is configured: for its schema and sample records. */
 export function openUnconfigured(airtable: Settings["airtable"]): OpenBase {
   const jobs = { ...nca.jobs, fields: { ...nca.jobs.fields, ownId: null, startedAt: null, completedAt: null } };
   return openAirtable({ ...airtable, jobs, operations: [], ...SYSTEM, remaining: () => null });
 }
 
-/** The place where the outputs of the settings lie. */
+/** Opens the storage of the settings. */
 export function openStorage({ storage }: Settings, shared: Shared | null = null): OutputProbe & Closeable {
   return createProbe({ ...storage, ...SYSTEM, lane: shared?.lane ?? null });
 }
 
-/** The providers of the settings, by their names. What they say lies in the storage is looked at by its own probe. */
-export async function openProviders(
+/** Opens the providers of the settings, by name. Outputs they name in our storage are probed by the storage's own probe. */
+export function openProviders(
   { providers, storage }: Settings,
   probe: OutputProbe,
-): Promise<{ readonly providers: ReadonlyMap<string, Provider> } & Closeable> {
-  const opening = providers.map(async (settings) => {
-    const status = await openStatus(settings);
-    const { createExternalProbe: createAbroadProbe } = await import("../../storage/external-probe.ts");
-    const abroad = createAbroadProbe({ ...settings, ...SYSTEM });
+): { readonly providers: ReadonlyMap<string, Provider> } & Closeable {
+  const opened = providers.map((settings) => {
+    const status = openStatus(settings);
+    const external = createExternalProbe({ ...settings, ...SYSTEM });
     const provider: Provider = {
       url: settings.kind === "http" ? settings.url : settings.baseUrl,
       status,
-      look: (url, signal) => (isSameOrigin(storage.baseUrl, url) ? probe : abroad).probe(url, signal),
-      requests: () => status.requests() + abroad.requests(),
+      look: (url, signal) => (isSameOrigin(storage.baseUrl, url) ? probe : external).probe(url, signal),
+      requests: () => status.requests() + external.requests(),
     };
-    return { name: settings.name, provider, close: () => Promise.all([status.close(), abroad.close()]) };
+    return { name: settings.name, provider, close: () => Promise.all([status.close(), external.close()]) };
   });
-  const opened = await Promise.all(opening);
   return {
     providers: new Map(opened.map(({ name, provider }) => [name, provider])),
     async close() {
@@ -72,26 +74,23 @@ export async function openProviders(
   };
 }
 
-/** Sends webhooks of the settings again; null where no host is allowed to get one. */
-export async function openWebhooks({ webhooks }: Settings): Promise<(WebhookSender & Closeable) | null> {
-  if (webhooks.allowHosts.length === 0) return null;
-  const { createWebhookSender: createWebhookReplay } = await import("../../webhooks/resend.ts");
-  return createWebhookReplay(webhooks);
+/** Opens the sender for lost webhooks; null where no host is allowed. */
+export function openWebhooks({ webhooks }: Settings): (WebhookSender & Closeable) | null {
+  return webhooks.allowHosts.length === 0 ? null : createWebhookSender(webhooks);
 }
 
-/** Each is loaded only where it is configured: two of them bring zod along. */
-async function openStatus(settings: ProviderSettings): Promise<ProviderStatus & Closeable> {
+function openStatus(settings: ProviderSettings): ProviderStatus & Closeable {
   switch (settings.kind) {
     case "nca":
-      return (await import("../../providers/nca.ts")).createNca({ ...settings, ...SYSTEM });
+      return createNca({ ...settings, ...SYSTEM });
     case "goapi":
-      return (await import("../../providers/goapi.ts")).createGoapi({ ...settings, ...SYSTEM });
+      return createGoapi({ ...settings, ...SYSTEM });
     case "http":
-      return (await import("../../providers/generic.ts")).createGenericProvider({ ...settings, ...SYSTEM });
+      return createGenericProvider({ ...settings, ...SYSTEM });
   }
 }
 
-/** Whether the URL is one of the storage's own host, and holds no user that it does not have. */
+/** Returns whether the URL has the storage's origin, and no user info. */
 function isSameOrigin(baseUrl: string, url: string): boolean {
   if (!URL.canParse(url)) return false;
   const { origin, username, password } = new URL(url);

@@ -16,7 +16,7 @@ export async function diagnose(found: FoundConfiguration): Promise<Diagnosis> {
   }
   const base = openBase(settings, () => null);
   const storage = openStorage(settings);
-  const providers = await openProviders(settings, storage);
+  const providers = openProviders(settings, storage);
   const world: DoctorEnvironment = {
     settings,
     interval: found.environment.intervalMinutes * 60_000,

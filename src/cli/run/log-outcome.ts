@@ -1,10 +1,10 @@
 import type { Settings } from "../../config/settings.ts";
 import type { Entry, Report } from "../../core/domain/report.ts";
+import type { Invocation } from "../context.ts";
 import { nothingDecided } from "../exit-codes.ts";
-import type { Invocation } from "../invocation.ts";
 import type { TypicalDurations } from "../learned-durations.ts";
-import { brakeLines } from "../render/brake.ts";
 import { formatOf } from "../render/print-report.ts";
+import { brakeLines } from "../render/summary.ts";
 import { formatDuration } from "../terminal/format.ts";
 import type { Fields } from "../terminal/log.ts";
 import type { Outcome } from "./sweep-once.ts";

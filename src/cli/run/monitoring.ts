@@ -1,60 +1,105 @@
+import { randomUUID } from "node:crypto";
 import type { Settings } from "../../config/settings.ts";
 import type { Instant } from "../../core/domain/job.ts";
 import { JournalError, UpstreamError } from "../../core/ports/errors.ts";
+import { monitorRun } from "../../monitoring/notify-run.ts";
+import { type BaseResult, monitorRuns } from "../../monitoring/notify-runs.ts";
 import type { Outage, RunResult } from "../../monitoring/run-result.ts";
 import { systemClock } from "../../system/clock.ts";
-import { newId } from "../../system/ids.ts";
-import { EXIT, nothingDecided } from "../exit-codes.ts";
-import type { Invocation } from "../invocation.ts";
+import type { Invocation } from "../context.ts";
+import { EXIT, exitCodeOfAll, nothingDecided } from "../exit-codes.ts";
+import type { CombinedOutcome } from "../outcome.ts";
 import { summaryLine } from "../render/line.ts";
+import { totalLine } from "../render/total.ts";
 import { VERSION } from "../version.ts";
 import type { Shutdown } from "./signals.ts";
 import type { Outcome } from "./sweep-once.ts";
 
-/** Those who watch, as a run tells them. */
-export interface Watching {
+/** Reports one run to the configured monitoring: metrics file, pings, notifications. */
+export interface RunMonitor {
   finished(outcome: Outcome): Promise<void>;
-  /** After a fault of the program, which is thrown on. */
+  /** Reports an internal error, which the caller throws on. */
   crashed(error: unknown): Promise<void>;
 }
 
-/** Tells those who watch that a run begins; null where nobody does. What tells them is loaded only then. */
-export async function startMonitoring(
-  { command, env, terminal }: Invocation,
-  settings: Settings,
-  stop: Shutdown,
-): Promise<Watching | null> {
+/** Reports that a run of one base starts; null where no monitoring is configured. */
+export function startMonitoring(invocation: Invocation, settings: Settings, stop: Shutdown): RunMonitor | null {
   const { monitoring } = settings;
   if (monitoring.metricsFile === null && monitoring.pingUrl === null && monitoring.notifyUrl === null) return null;
-  const { monitorRun: watchRun } = await import("../../monitoring/notify-run.ts");
   const startedAt = systemClock.now();
-  const watch = watchRun(monitoring, {
-    env,
-    clock: systemClock,
-    signal: stop.signal,
-    redact: (text) => terminal.redact(text),
-    warn: (message) => terminal.log(message, "warn"),
-  });
+  const monitor = monitorRun(monitoring, monitorDeps(invocation, stop));
   return {
     async finished(outcome) {
       const { report, fault, code } = outcome;
-      const failed = fault === null ? `stopped, exit code ${code}` : fault.message;
-      const summary = report === null ? `stuck-jobs ${command}: ${failed}` : summaryLine(report);
-      await watch.finished(resultOf(outcome, settings, stop), summary);
+      const failure = fault === null ? `stopped, exit code ${code}` : fault.message;
+      const summary = report === null ? `stuck-jobs ${invocation.command}: ${failure}` : summaryLine(report);
+      await monitor.finished(resultOf(outcome, settings, stop), summary);
     },
     async crashed(error) {
-      await watch.finished(
+      await monitor.finished(
         resultOf(crashOutcome(startedAt, systemClock.now()), settings, stop),
-        `stuck-jobs ${command}: a fault of the program: ${error}`,
+        `stuck-jobs ${invocation.command}: internal error: ${error}`,
       );
     },
   };
 }
 
-/** What came of a run that ended by a fault of the program. */
-export function crashOutcome(startedAt: Instant, finishedAt: Instant): Outcome {
+/** Reports a run over several bases. */
+export interface RunsMonitor {
+  /** Called for each base whose sweep starts. */
+  begun(): void;
+  finished(total: CombinedOutcome): Promise<void>;
+}
+
+/** Prepares the report of a run over several bases; null where no monitoring is configured. */
+export function startMonitoringAll(
+  invocation: Invocation,
+  bases: readonly [Settings, ...Settings[]],
+  stop: Shutdown,
+): RunsMonitor | null {
+  const { pingUrl } = bases[0].monitoring;
+  const isMonitored = bases.some(({ monitoring }) => monitoring.metricsFile !== null || monitoring.notifyUrl !== null);
+  if (pingUrl === null && !isMonitored) return null;
+  const monitor = monitorRuns(pingUrl, monitorDeps(invocation, stop));
   return {
-    runId: newId(),
+    begun: monitor.begun,
+    async finished(total) {
+      // A base locked by another run is reported by that run.
+      const ended = total.ended.filter(({ code }) => code !== EXIT.locked);
+      const results = ended.map((each): BaseResult => {
+        const outcome = each.outcome ?? crashOutcome(total.startedAt, total.finishedAt);
+        const { report } = outcome;
+        const { name } = each.base;
+        return {
+          monitoring: each.settings.monitoring,
+          result: resultOf(outcome, each.settings, stop),
+          summary:
+            report === null
+              ? `stuck-jobs ${invocation.command}: ${name}: ${each.fault}`
+              : `${name}: ${summaryLine(report)}`,
+          isTold: each.fault !== null || (report?.entries.length ?? 0) > 0,
+        };
+      });
+      const code = exitCodeOfAll(ended.map((each) => each.code));
+      await monitor.finished(results, `${totalLine(total)}, exit code ${code}`, code);
+    },
+  };
+}
+
+function monitorDeps({ env, terminal }: Invocation, stop: Shutdown) {
+  return {
+    env,
+    clock: systemClock,
+    signal: stop.signal,
+    redact: (text: string) => terminal.redact(text),
+    warn: (message: string) => terminal.log(message, "warn"),
+  };
+}
+
+/** The outcome of a run that an internal error ended. */
+function crashOutcome(startedAt: Instant, finishedAt: Instant): Outcome {
+  return {
+    runId: randomUUID(),
     startedAt,
     finishedAt,
     requests: { airtable: 0, storage: 0, provider: 0 },
@@ -64,8 +109,7 @@ export function crashOutcome(startedAt: Instant, finishedAt: Instant): Outcome {
   };
 }
 
-/** The run as those who watch are told of it. */
-export function resultOf(outcome: Outcome, settings: Settings, stop: Shutdown): RunResult {
+function resultOf(outcome: Outcome, settings: Settings, stop: Shutdown): RunResult {
   const { runId, startedAt, finishedAt, requests, report, code } = outcome;
   return {
     runId,
@@ -77,13 +121,13 @@ export function resultOf(outcome: Outcome, settings: Settings, stop: Shutdown): 
     finishedAt,
     requests,
     report,
-    trouble: troubleOf(outcome, settings),
+    trouble: outageOf(outcome, settings),
     stopped: stop.code() !== null,
     exitCode: code,
   };
 }
 
-function troubleOf({ report, fault }: Outcome, { storage }: Settings): Outage | null {
+function outageOf({ report, fault }: Outcome, { storage }: Settings): Outage | null {
   if (fault instanceof JournalError) return { need: "journal", detail: fault.message };
   if (fault instanceof UpstreamError) return { need: "Airtable", detail: fault.message };
   if (fault !== null) return { need: "storage", detail: fault.message };

@@ -2,11 +2,13 @@ import { join } from "node:path";
 import type { Env } from "../../config/env/variables.ts";
 import type { Settings } from "../../config/settings.ts";
 import type { Journal } from "../../core/ports/journal.ts";
-import type { JournalHistory } from "../../journal/history.ts";
+import { filesOf } from "../../journal/append-file.ts";
+import { type JournalHistory, readHistory } from "../../journal/history.ts";
+import { NoJournalError } from "../../journal/read.ts";
 import { createJournal } from "../../journal/write.ts";
 import { systemClock } from "../../system/clock.ts";
 import { stateDirectory } from "../../system/folders.ts";
-import { type Invocation, mayWrite } from "../invocation.ts";
+import { type Invocation, mayWrite } from "../context.ts";
 
 /** The journal of a run that may write; null for another, and where it is off. Its file is opened for the first write. */
 export function openJournal(invocation: Invocation, settings: Settings): (Journal & { close(): Promise<void> }) | null {
@@ -37,13 +39,8 @@ export function journalOf(
 
 /** What the journal at `path` tells of the settings' base; null where there is none. */
 export async function readPast(path: string, { airtable, journal }: Settings): Promise<JournalHistory | null> {
-  const [{ filesOf }, { NoJournalError }, { readHistory: pastOf }] = await Promise.all([
-    import("../../journal/append-file.ts"),
-    import("../../journal/read.ts"),
-    import("../../journal/history.ts"),
-  ]);
   try {
-    return await pastOf(filesOf(path, journal.keep), airtable.baseId);
+    return await readHistory(filesOf(path, journal.keep), airtable.baseId);
   } catch (error) {
     if (error instanceof NoJournalError) return null;
     throw error;

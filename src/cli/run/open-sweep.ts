@@ -1,8 +1,8 @@
+import { randomUUID } from "node:crypto";
 import type { Settings } from "../../config/settings.ts";
 import type { Observer, SweepContext } from "../../core/sweep/context.ts";
 import { systemClock } from "../../system/clock.ts";
-import { newId } from "../../system/ids.ts";
-import type { Invocation } from "../invocation.ts";
+import type { Invocation } from "../context.ts";
 import { promptConfirmation } from "../terminal/confirm.ts";
 import { VERSION } from "../version.ts";
 import { openBase, openProviders, openStorage, openWebhooks, type Shared } from "./adapters.ts";
@@ -19,8 +19,8 @@ export async function openRun(
 ): Promise<{ readonly run: SweepContext; close(): Promise<void> }> {
   const base = openBase(settings, () => limits.remaining(), shared);
   const storage = openStorage(settings, shared);
-  const providers = await openProviders(settings, storage);
-  const webhooks = await openWebhooks(settings);
+  const providers = openProviders(settings, storage);
+  const webhooks = openWebhooks(settings);
   const journal = openJournal(invocation, settings);
   const run: SweepContext = {
     ...sweepOptions(invocation, settings),
@@ -65,7 +65,7 @@ function sweepOptions(
     completedStatus: settings.jobs.completedStatus,
     failedStatus: settings.jobs.failedStatus,
     via: flags.via ?? null,
-    signature: { runId: newId(), version: VERSION },
+    signature: { runId: randomUUID(), version: VERSION },
     concurrency: settings.storage.concurrency,
     requestsPerSecond: settings.airtable.requestsPerSecond,
     clock: systemClock,

@@ -1,39 +1,39 @@
 import type { Settings } from "../../config/settings.ts";
 import { acquireLock, lockKey } from "../../system/lock.ts";
-import { type Invocation, mayWrite } from "../invocation.ts";
-import type { TypicalDurations } from "../learned-durations.ts";
+import { type Invocation, mayWrite } from "../context.ts";
+import { durationsFile, readTypicalDurations, type TypicalDurations } from "../learned-durations.ts";
 import { renderNdjsonJob } from "../render/json.ts";
 import { type Format, printReport } from "../render/print-report.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 import { decisionFields, logFailures, warnUnmatchedJobs } from "./log-outcome.ts";
 import { startMonitoring } from "./monitoring.ts";
 import type { Shutdown } from "./signals.ts";
 import { type Outcome, openSweepFrame, sweepOnce } from "./sweep-once.ts";
 
-/** What came of a run; "locked" where there was none because another one is under way. */
+/** The outcome of a run; "locked" where another run holds the lock. */
 export type RunResult = Outcome | "locked";
 
-/** One run from the lock to the last word: sweeps, prints the report, tells what went wrong, and tells who watches. */
+/** Runs one sweep of one base: takes the lock, sweeps, prints the report, logs failures, reports to monitoring. */
 export async function runOnce(
   invocation: Invocation,
   settings: Settings,
   format: Format,
   stop: Shutdown,
 ): Promise<RunResult> {
-  return await withLock(invocation, settings, () => sweepLocked(invocation, settings, format, stop));
+  const run = () => sweepAndReport(invocation, settings, format, stop);
+  return mayWrite(invocation) ? await withLock(settings, invocation.terminal, run) : await run();
 }
 
-/** Works while no other run of this machine may write to the base; "locked" where one does. */
+/** Does the work while no other run on this machine may write to the base; returns "locked" where one does. */
 export async function withLock<T>(
-  invocation: Invocation,
-  settings: Settings,
+  { airtable }: Settings,
+  terminal: Terminal,
   work: () => Promise<T>,
 ): Promise<T | "locked"> {
-  if (!mayWrite(invocation)) return await work();
-  const { baseId } = settings.airtable;
-  const lock = await acquireLock(lockKey(settings.airtable), new Date());
+  const lock = await acquireLock(lockKey(airtable), new Date());
   if (lock.kind === "taken") {
     const who = lock.by.pid === null ? "another process" : `process ${lock.by.pid}, since ${lock.by.since}`;
-    invocation.terminal.log(`another run for base ${baseId} is under way: ${who}`, "warn");
+    terminal.log(`another run for base ${airtable.baseId} is under way: ${who}`, "warn");
     return "locked";
   }
   try {
@@ -43,7 +43,7 @@ export async function withLock<T>(
   }
 }
 
-async function sweepLocked(
+async function sweepAndReport(
   invocation: Invocation,
   settings: Settings,
   format: Format,
@@ -51,7 +51,7 @@ async function sweepLocked(
 ): Promise<Outcome> {
   const { terminal } = invocation;
   const usual = await loadTypicalDurations(invocation, settings, format);
-  const watching = await startMonitoring(invocation, settings, stop);
+  const monitor = startMonitoring(invocation, settings, stop);
   const frame = openSweepFrame(invocation, settings, stop);
   let outcome: Outcome;
   try {
@@ -72,27 +72,26 @@ async function sweepLocked(
     logFailures(outcome, settings, invocation);
     if (outcome.report !== null) warnUnmatchedJobs([outcome.report], invocation);
   } catch (error) {
-    await watching?.crashed(error);
+    await monitor?.crashed(error);
     throw error;
   }
-  await watching?.finished(outcome);
+  await monitor?.finished(outcome);
   return outcome;
 }
 
-/** What is usual, for who looks at jobs, and of no weight in any verdict; a scheduled run is not made to load it. */
+/** Returns the typical durations, which are shown for information only: none where nothing shows them. */
 export async function loadTypicalDurations(
   { command, flags, env, terminal }: Invocation,
   settings: Settings,
   format: Format,
 ): Promise<TypicalDurations> {
   if (command !== "scan" || (format === "line" && !flags.verbose)) return new Map();
-  const { durationsFile: paceFileOf, readTypicalDurations: usualDurations } = await import("../learned-durations.ts");
-  const path = paceFileOf(settings, env);
+  const path = durationsFile(settings, env);
   try {
-    return await usualDurations(path);
+    return await readTypicalDurations(path);
   } catch (error) {
     if (!(error instanceof Error && "syscall" in error)) throw error;
-    terminal.log(`what was learned cannot be read (${path}: ${error.message}); going on without`, "warn");
+    terminal.log(`cannot read the learned durations (${path}: ${error.message}); continuing without them`, "warn");
     return new Map();
   }
 }

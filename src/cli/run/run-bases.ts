@@ -1,23 +1,24 @@
 import type { BaseRef, Settings } from "../../config/settings.ts";
 import type { Entry } from "../../core/domain/report.ts";
 import { systemClock } from "../../system/clock.ts";
+import { type Invocation, mayWrite } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
-import type { Invocation } from "../invocation.ts";
 import { type BaseOutcome, type CombinedOutcome, faultOf, totalOf } from "../outcome.ts";
 import { renderNdjsonJob, renderNdjsonSummary } from "../render/json.ts";
 import type { Format } from "../render/print-report.ts";
 import { renderTotal } from "../render/total.ts";
+import { logInternalError } from "../terminal/log.ts";
 import { splitProgress } from "../terminal/progress.ts";
 import { decisionFields, logFailures, warnUnmatchedJobs } from "./log-outcome.ts";
-import { startMonitoringAll, type WatchingAll } from "./monitoring-all.ts";
+import { type RunsMonitor, startMonitoringAll } from "./monitoring.ts";
 import { loadTypicalDurations, withLock } from "./run-base.ts";
 import { openSharedConnections } from "./shared-connections.ts";
 import type { Shutdown } from "./signals.ts";
 import { openSweepFrame, type SweepFrame, sweepOnce } from "./sweep-once.ts";
 
 /**
- * Sweeps several bases at once, each at its own pace and under its own lock, within one deadline. What befalls one of
- * them is told under its name, and keeps no other from being swept.
+ * Sweeps several bases concurrently, each at its own rate and under its own lock, within one deadline. The failure of
+ * one is logged under its name and does not stop the others.
  */
 export async function runMany(
   invocation: Invocation,
@@ -26,30 +27,30 @@ export async function runMany(
   stop: Shutdown,
 ): Promise<CombinedOutcome> {
   const startedAt = systemClock.now();
-  const commons = openSharedConnections(bases);
+  const connections = openSharedConnections(bases);
   const frame = openSweepFrame(invocation, bases[0], stop);
   const part = splitProgress(frame.progress);
-  const watching = await startMonitoringAll(invocation, bases, stop);
+  const monitor = startMonitoringAll(invocation, bases, stop);
   let ended: readonly BaseOutcome[];
   try {
     ended = await Promise.all(
       bases.map((settings) => {
-        const own = { limits: frame.limits, progress: part(), shared: commons.of(settings) };
-        return sweepOne(invocation, settings, format, stop, own, watching);
+        const own = { limits: frame.limits, progress: part(), shared: connections.of(settings) };
+        return sweepOne(invocation, settings, format, stop, own, monitor);
       }),
     );
   } finally {
     frame.end();
-    await commons.close();
+    await connections.close();
   }
   const { command, flags, terminal } = invocation;
   const finishedAt = systemClock.now();
   const total = totalOf(ended, { command, dryRun: flags.dryRun === true, startedAt, finishedAt });
-  await terminal.outAll(await renderTotal(total, format, invocation));
+  await terminal.outAll(renderTotal(total, format, invocation));
   const reports = ended.flatMap(({ outcome }) => outcome?.report ?? []);
-  // A job that was asked for may well be in a base that could not be listed.
+  // A requested job may be in a base that could not be listed.
   if (reports.length === ended.length) warnUnmatchedJobs(reports, invocation);
-  await watching?.finished(total);
+  await monitor?.finished(total);
   return total;
 }
 
@@ -59,29 +60,27 @@ async function sweepOne(
   format: Format,
   stop: Shutdown,
   frame: SweepFrame,
-  watching: WatchingAll | null,
+  monitor: RunsMonitor | null,
 ): Promise<BaseOutcome> {
   const base = baseOf(settings);
   const terminal = invocation.terminal.forBase(base.name);
   const own: Invocation = { ...invocation, terminal };
   try {
-    return await sweepNamed(own, { base, settings }, format, stop, frame, watching);
+    return await sweepNamed(own, { base, settings }, format, stop, frame, monitor);
   } catch (error) {
-    const words = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    terminal.log(`a fault of the program: ${words}`, "error");
-    const fault = `a fault of the program: ${error}`;
+    logInternalError(error, terminal);
+    const fault = `internal error: ${error}`;
     return { base, settings, usual: new Map(), outcome: null, code: EXIT.fault, fault };
   }
 }
 
-/** @throws what is a fault of the program */
 async function sweepNamed(
   invocation: Invocation,
   { base, settings }: Pick<BaseOutcome, "base" | "settings">,
   format: Format,
   stop: Shutdown,
   frame: SweepFrame,
-  watching: WatchingAll | null,
+  monitor: RunsMonitor | null,
 ): Promise<BaseOutcome> {
   const { terminal } = invocation;
   const usual = await loadTypicalDurations(invocation, settings, format);
@@ -93,10 +92,11 @@ async function sweepNamed(
     },
     warn: (message: string) => terminal.log(message, "warn"),
   };
-  const outcome = await withLock(invocation, settings, () => {
-    watching?.begun();
+  const run = () => {
+    monitor?.begun();
     return sweepOnce(invocation, settings, listener, stop, frame);
-  });
+  };
+  const outcome = mayWrite(invocation) ? await withLock(settings, terminal, run) : await run();
   if (outcome === "locked") return { ...ended, outcome: null, code: EXIT.locked, fault: "another run is under way" };
   if (outcome.report !== null && format === "ndjson") terminal.out(renderNdjsonSummary(outcome.report, base));
   logFailures(outcome, settings, invocation);

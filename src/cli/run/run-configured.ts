@@ -1,6 +1,6 @@
 import { ConfigError } from "../../config/problems.ts";
+import type { Invocation } from "../context.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
-import type { Invocation } from "../invocation.ts";
 import type { Format } from "../render/print-report.ts";
 import type { Configured } from "../settings/select-bases.ts";
 import type { RunStatus } from "./interval-loop.ts";

@@ -5,7 +5,7 @@ import { ConfigError } from "../../config/problems.ts";
 import type { Settings } from "../../config/settings.ts";
 import { suggestSpelling } from "../../config/suggest.ts";
 import type { Sandbox } from "../../sandbox/server.ts";
-import type { Invocation } from "../invocation.ts";
+import type { Invocation } from "../context.ts";
 import { SANDBOX_JOURNAL } from "../sandbox.ts";
 import { type Configured, requireSingleBase, resolveConfigured } from "./select-bases.ts";
 

@@ -33,6 +33,12 @@ export const DEFAULT_STYLE: LogStyle = {
 /** Syslog's priorities, as sd-daemon(3) has them at the start of a line. */
 const PRIORITY: Readonly<Record<Level, number>> = { error: 3, warn: 4, notice: 5, info: 6 };
 
+/** Logs an error that the program does not know, with its stack. */
+export function logInternalError(error: unknown, terminal: { log(message: string, level: Level): void }): void {
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  terminal.log(`internal error: ${stack} (please report)`, "error");
+}
+
 /** Whether lines of this level are written. */
 export function isWritten(level: Level, { least }: Pick<LogStyle, "least">): boolean {
   return PRIORITY[level] <= PRIORITY[least];

@@ -1,7 +1,7 @@
-import { isatty } from "node:tty";
+import { fstatSync } from "node:fs";
+import type { Env } from "../../config/env/variables.ts";
 import { DEFAULT_STYLE, type Fields, isWritten, type Level, type LogStyle, renderLog } from "./log.ts";
 import { redact } from "./redact.ts";
-import { isJournal } from "./systemd-journal.ts";
 
 /** The streams a command talks through. Everything that leaves the program passes the redactor here. */
 export interface Terminal {
@@ -32,13 +32,19 @@ export interface Terminal {
 /** The process's own streams. */
 export function processTerminal(process: NodeJS.Process): Terminal {
   const secrets = new Set<string>();
-  const streams = openStreams(process);
-  const stdoutIsTerminal = isatty(STDOUT);
-  const interactive = isatty(STDERR) && !process.env.CI;
+  const { stdout, stderr } = process;
+  for (const stream of [stdout, stderr]) {
+    // A reader that went away (`| head`) must not cut short the writes to the base.
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+    });
+  }
+  const stdoutIsTerminal = stdout.isTTY === true;
+  const interactive = stderr.isTTY === true && !process.env.CI;
   let style: LogStyle = { ...DEFAULT_STYLE, systemd: isJournal(2, process.env) };
   let progressShown = false;
   const clearProgress = () => {
-    if (progressShown) streams.stderr().write("\r\u001b[K");
+    if (progressShown) stderr.write("\r\u001b[K");
     progressShown = false;
   };
   const write = (message: string, level: Level, fields: Fields, style: LogStyle) => {
@@ -49,19 +55,18 @@ export function processTerminal(process: NodeJS.Process): Terminal {
     // A person at a terminal has the run in the summary.
     const runId = interactive && style.format === "text" ? null : style.runId;
     const text = renderLog(level, redact(message, secrets), safe, { ...style, runId }, new Date());
-    streams.stderr().write(redact(text, secrets));
+    stderr.write(redact(text, secrets));
   };
   return {
     out(text) {
       clearProgress();
-      streams.stdout().write(redact(text, secrets));
+      stdout.write(redact(text, secrets));
     },
     async outAll(parts) {
       for (const part of parts) {
         this.out(part);
-        const stream = streams.stdout();
         // Called also where the reader went away, unlike a listener of "drain".
-        if (stream.writableNeedDrain) await new Promise<void>((resolve) => stream.write("", () => resolve()));
+        if (stdout.writableNeedDrain) await new Promise<void>((resolve) => stdout.write("", () => resolve()));
       }
     },
     log(message, level = "notice", fields = {}) {
@@ -82,14 +87,13 @@ export function processTerminal(process: NodeJS.Process): Terminal {
     },
     progress(line) {
       // A line that wraps could not be erased.
-      const stderr = streams.stderr();
       stderr.write(`\r\u001b[K${redact(line, secrets).slice(0, (stderr.columns || 80) - 1)}`);
       progressShown = true;
     },
     stdoutIsTerminal,
     interactive,
     get columns() {
-      const own = stdoutIsTerminal ? streams.stdout().columns : 0;
+      const own = stdoutIsTerminal ? stdout.columns : 0;
       return Math.max(40, own || Number(process.env.COLUMNS) || 100);
     },
     addSecret(secret) {
@@ -98,32 +102,25 @@ export function processTerminal(process: NodeJS.Process): Terminal {
     redact: (text) => redact(text, secrets),
     async flushed() {
       clearProgress();
-      for (const stream of streams.opened()) {
+      for (const stream of [stdout, stderr]) {
         await new Promise<void>((resolve) => stream.write("", () => resolve()));
       }
     },
   };
 }
 
-const [STDOUT, STDERR] = [1, 2];
-
-/** The streams, opened when they are first written to: a run that has nothing to say need not load Node's streams. */
-function openStreams(process: NodeJS.Process) {
-  const opened = new Set<NodeJS.WriteStream>();
-  const open = (stream: NodeJS.WriteStream): NodeJS.WriteStream => {
-    if (opened.has(stream)) return stream;
-    opened.add(stream);
-    // A reader that went away (`| head`) is no fault of the run, whose writes to the base must not be cut short by it.
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error;
-    });
-    return stream;
-  };
-  return { stdout: () => open(process.stdout), stderr: () => open(process.stderr), opened: () => [...opened] };
-}
-
 function mapTexts(fields: Fields, map: (text: string) => string): Fields {
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [name, typeof value === "string" ? map(value) : value]),
   );
+}
+
+/**
+ * Whether a stream is connected to systemd's journal: JOURNAL_STREAM names it by device and inode, and is inherited by
+ * processes whose streams were turned elsewhere, so that it has to be compared (systemd.exec(5)).
+ */
+function isJournal(fd: number, { JOURNAL_STREAM }: Env): boolean {
+  if (JOURNAL_STREAM === undefined || JOURNAL_STREAM === "") return false;
+  const { dev, ino } = fstatSync(fd, { bigint: true });
+  return JOURNAL_STREAM === `${dev}:${ino}`;
 }

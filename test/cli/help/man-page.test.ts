@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import packageJson from "../../../package.json" with { type: "json" };
-import { currentManPage } from "../../../src/cli/current-man-page.ts";
 import { EXIT } from "../../../src/cli/exit-codes.ts";
+import { currentManPage } from "../../../src/cli/help/man-page.ts";
 import { ENVIRONMENT_TOPICS, EXIT_TOPICS, exitCodesInShort } from "../../../src/cli/help/topics.ts";
 import { readEnvironment } from "../../../src/config/env/environment.ts";
 

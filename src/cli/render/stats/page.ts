@@ -2,9 +2,8 @@ import type { Counts } from "../../../core/stats/stats.ts";
 import { formatDuration, pluralize } from "../../terminal/format.ts";
 import { VERSION } from "../../version.ts";
 import { chart, PATTERNS } from "./chart.ts";
-import { escapeHtml, table } from "./html.ts";
+import { escapeHtml, STYLE, table } from "./html.ts";
 import { classed, inPercent, noPace, type StatsReport, sources, trendInWords } from "./report.ts";
-import { STYLE } from "./style.ts";
 
 /** The statistics as one page that loads nothing: HTML, style and plots in one file. */
 export function renderStatsPage(report: StatsReport): string {

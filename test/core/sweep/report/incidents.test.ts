@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { herdLine } from "../../../../src/cli/render/incidents.ts";
+import { herdLine } from "../../../../src/cli/render/summary.ts";
 import type { ProbeResult } from "../../../../src/core/domain/evidence.ts";
 import { toSummary } from "../../../../src/core/domain/job.ts";
 import { SweepItem } from "../../../../src/core/sweep/item.ts";
