@@ -7,16 +7,20 @@ type Labels = Readonly<Record<string, string>>;
 interface Sample {
   readonly labels: Labels;
   readonly value: number;
+  /** What follows the metric's name in the series of a histogram. */
+  readonly suffix?: "_bucket" | "_sum" | "_count";
 }
 
-/** One metric with what Prometheus shows of it. Counters go on from what the file held before. */
+/** One metric with what Prometheus shows of it. Counters and histograms go on from what the file held before. */
 interface Metric {
   readonly name: string;
-  readonly type: "counter" | "gauge";
+  readonly type: "counter" | "gauge" | "histogram";
   readonly help: string;
   /** Of this run. Null where it says nothing: then a gauge is left out, and a counter stays as it was. */
   readonly samples: (result: RunResult) => readonly Sample[];
 }
+
+const isRecovered = isOf("recover");
 
 /** The metrics in their order; docs/monitoring.md lists them. */
 export const METRICS: readonly Metric[] = [
@@ -38,9 +42,15 @@ export const METRICS: readonly Metric[] = [
       return perOperation(operations, (operation) => held.get(operation) ?? 0);
     },
   },
-  jobCounter("stuck_jobs_recovered_total", "Jobs recovered.", isOf("recover")),
+  jobCounter("stuck_jobs_recovered_total", "Jobs recovered.", isRecovered),
   jobCounter("stuck_jobs_failed_total", "Jobs failed.", isOf("fail")),
   jobCounter("stuck_jobs_errors_total", "Jobs that could not be written.", ({ error }) => error !== null),
+  {
+    name: "stuck_jobs_recovery_age_seconds",
+    type: "histogram",
+    help: "Age of jobs when they were recovered.",
+    samples: recoveryAges,
+  },
   {
     name: "stuck_jobs_requests_total",
     type: "counter",
@@ -72,6 +82,11 @@ export const METRICS: readonly Metric[] = [
   },
 ];
 
+const HISTOGRAM_SUFFIXES = ["_bucket", "_sum", "_count"] as const;
+
+/** Upper bounds in seconds, from the default of stuckAfter to that of maxAge. */
+const AGE_BUCKETS = [300, 600, 900, 1_800, 3_600, 7_200, 21_600, 86_400, Number.POSITIVE_INFINITY];
+
 /** The one gauge that a run which does not set it leaves as it was. */
 const KEPT = "stuck_jobs_last_success_timestamp_seconds";
 
@@ -92,14 +107,16 @@ export function renderAllMetrics(results: readonly RunResult[], before: string):
   return METRICS.map((metric) => {
     const { name, type, help } = metric;
     const values = new Map<string, number>();
-    const goesOn = [...(type === "counter" || name === KEPT ? swept : []), ...beside];
+    const goesOn = [...(type !== "gauge" || name === KEPT ? swept : []), ...beside];
+    const names = type === "histogram" ? HISTOGRAM_SUFFIXES.map((suffix) => `${name}${suffix}`) : [name];
+    const starts = names.flatMap((each) => goesOn.map((id) => `${each}{base=${quoted(id)}`));
     for (const [series, value] of old) {
-      if (goesOn.some((id) => series.startsWith(`${name}{base=${quoted(id)}`))) values.set(series, value);
+      if (starts.some((start) => series.startsWith(start))) values.set(series, value);
     }
     for (const result of results) {
-      for (const { labels, value } of metric.samples(result)) {
-        const series = seriesOf(name, { base: result.baseId, ...labels });
-        values.set(series, type === "counter" ? (values.get(series) ?? 0) + value : value);
+      for (const { labels, value, suffix = "" } of metric.samples(result)) {
+        const series = seriesOf(`${name}${suffix}`, { base: result.baseId, ...labels });
+        values.set(series, type === "gauge" ? value : (values.get(series) ?? 0) + value);
       }
     }
     if (values.size === 0) return "";
@@ -144,6 +161,25 @@ function countJobs({ report, operations }: RunResult, isCounted: (entry: Entry) 
   }
   const names = [...new Set([...operations, "none", ...counts.keys()])];
   return perOperation(names, (operation) => counts.get(operation) ?? 0);
+}
+
+/** The ages of the jobs that this run recovered, as increments of a histogram per operation. */
+function recoveryAges({ report, operations }: RunResult): readonly Sample[] {
+  if (report === null) return [];
+  const ages = new Map<string, number[]>(operations.map((operation) => [operation, []]));
+  for (const entry of report.entries) {
+    if (entry.age === null || !isRecovered(entry)) continue;
+    const operation = entry.operation ?? "none";
+    ages.set(operation, [...(ages.get(operation) ?? []), entry.age / 1000]);
+  }
+  return [...ages].flatMap(([operation, seconds]): Sample[] => [
+    ...AGE_BUCKETS.map((bound): Sample => {
+      const le = Number.isFinite(bound) ? String(bound) : "+Inf";
+      return { suffix: "_bucket", labels: { operation, le }, value: seconds.filter((each) => each <= bound).length };
+    }),
+    { suffix: "_sum", labels: { operation }, value: seconds.reduce((sum, each) => sum + each, 0) },
+    { suffix: "_count", labels: { operation }, value: seconds.length },
+  ]);
 }
 
 function perOperation(operations: readonly string[], measure: (operation: string) => number): readonly Sample[] {

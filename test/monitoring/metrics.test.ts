@@ -33,6 +33,11 @@ describe("the metrics of a run", () => {
     ["stuck_jobs_failed_total", 'operation="combine"', 1],
     ["stuck_jobs_failed_total", 'operation="concatenate"', 0],
     ["stuck_jobs_errors_total", 'operation="combine"', 1],
+    ["stuck_jobs_recovery_age_seconds_bucket", 'operation="combine",le="300"', 0],
+    ["stuck_jobs_recovery_age_seconds_bucket", 'operation="combine",le="600"', 1],
+    ["stuck_jobs_recovery_age_seconds_bucket", 'operation="combine",le="+Inf"', 1],
+    ["stuck_jobs_recovery_age_seconds_sum", 'operation="combine"', 600],
+    ["stuck_jobs_recovery_age_seconds_count", 'operation="combine"', 1],
     ["stuck_jobs_requests_total", 'upstream="airtable"', 14],
     ["stuck_jobs_requests_total", 'upstream="storage"', 22],
     ["stuck_jobs_runs_total", 'exit_code="0"', 1],
@@ -59,10 +64,14 @@ describe("the metrics of a run", () => {
     for (const line of lines) {
       const [, kind = "", name = ""] = /^# (HELP|TYPE) (\S+)/.exec(line) ?? [];
       if (kind === "HELP") current = name;
-      if (kind === "TYPE") expect(line).toBe(`# TYPE ${current} ${current.endsWith("_total") ? "counter" : "gauge"}`);
-      if (kind === "") expect(line).toMatch(new RegExp(`^${current}\\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\\} [0-9.]+$`));
+      const type = METRICS.find((metric) => metric.name === current)?.type;
+      if (kind === "TYPE") expect(line).toBe(`# TYPE ${current} ${type}`);
+      const suffix = type === "histogram" ? "_(bucket|sum|count)" : "";
+      if (kind === "")
+        expect(line).toMatch(new RegExp(`^${current}${suffix}\\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\\} [0-9.]+$`));
     }
     expect(names).toEqual(METRICS.map(({ name }) => name));
+    for (const { name, type } of METRICS) expect([name, name.endsWith("_total")]).toEqual([name, type === "counter"]);
   });
 
   it("quote the names of operations", () => {
@@ -79,6 +88,8 @@ describe("the metrics of the next run", () => {
     expect(valueIn(second, "stuck_jobs_recovered_total", 'operation="combine"')).toBe(2);
     expect(valueIn(second, "stuck_jobs_requests_total", 'upstream="airtable"')).toBe(28);
     expect(valueIn(second, "stuck_jobs_runs_total", 'exit_code="0"')).toBe(2);
+    expect(valueIn(second, "stuck_jobs_recovery_age_seconds_bucket", 'operation="combine",le="600"')).toBe(2);
+    expect(valueIn(second, "stuck_jobs_recovery_age_seconds_sum", 'operation="combine"')).toBe(1200);
     expect(valueIn(second, "stuck_jobs_found", 'operation="combine"')).toBe(5);
   });
   it("keep counters of operations and exit codes that did not occur", () => {
