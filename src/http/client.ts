@@ -1,203 +1,280 @@
-import type { LookupFunction } from "node:net";
-import type { Agent, buildConnector, Dispatcher } from "undici";
-import type { StorageResponse } from "../storage/classify-response.ts";
-import { CLOSED, describeNetworkError, type Failure } from "./errors.ts";
-import { duration, TimeoutError } from "./timeout.ts";
+import { isIP, type LookupFunction, type Socket } from "node:net";
+import { Agent, buildConnector, type Dispatcher } from "undici";
+import { CLOSED, describeNetworkError, type Failure, TransportError } from "./errors.ts";
+import {
+  normalizeHost,
+  openTunnel,
+  type ProxyEnvironment,
+  type ProxyServer,
+  portOf,
+  proxyError,
+  readProxies,
+} from "./proxy.ts";
+import type { HttpResponse, ResponseHead } from "./response.ts";
+import { TimeoutError, type Timeouts } from "./timeout.ts";
 
 /** Below the 65 s after which Ceph's gateway closes an idle connection (measured, facts.md). */
 const KEEP_ALIVE_MS = 60_000;
 
-export interface WireRequest {
-  readonly method: "HEAD" | "GET" | "POST";
+export interface HttpRequest {
+  readonly method: "HEAD" | "GET" | "POST" | "PATCH" | "PUT";
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  /** Of a POST. */
   readonly body?: string;
-  /** Where the body is longer, reading ends about here. */
+  /** The most that is read of the answer's body. A longer one is cut near there, and not `complete`. */
   readonly maxBytes: number;
-  /** Called when the request is written to a connection: from then on it may have arrived. */
+  /** Called when the request is written to a connection: from then on the server may have received it. */
   readonly onSent?: () => void;
 }
 
-/** An answer with its body, which ends early where it is longer than was asked for. */
-export interface HttpResponse extends StorageResponse {
-  readonly body: Buffer;
-  readonly whole: boolean;
-}
-
-/** Kept connections to the storage: one request, one reply. */
+/**
+ * The HTTP client of the program. It sends a request once: it follows no redirect and repeats nothing; what may be
+ * repeated is for `retry` and its callers.
+ */
 export interface HttpClient {
-  /** Rejects only with the signal's reason. */
-  send(request: WireRequest, signal: AbortSignal): Promise<HttpResponse | Failure>;
-  /** Requests that were written to a connection. */
+  /** Resolves with the answer or with why there is none; rejects only with the signal's reason. */
+  send(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse | Failure>;
+  /** Returns how many requests were written to a connection. */
   sent(): number;
-  /** Ends every connection, open or opening; what is under way ends as a failure. */
+  /** Ends every connection, open or opening; requests under way end as failures. */
   close(): Promise<void>;
 }
 
-interface WireOptions {
+export interface HttpClientOptions {
+  /** Connections to one host at the same time. */
   readonly connections: number;
-  /** From the look-up of the name to the end of the TLS handshake, ms. */
-  readonly connectLimit: number;
-  /** From the request to the end of the body, ms. */
-  readonly answerLimit: number;
-  /** Finds the addresses of a host's name, instead of the system; connections go to no others. */
+  readonly timeouts: Pick<Timeouts, "connect" | "answer">;
+  /** Names the proxies; absent: there are none. */
+  readonly env?: ProxyEnvironment;
+  /** Finds the addresses of a host instead of the system. Connections, also through a proxy, go to no others. */
   readonly lookup?: LookupFunction;
 }
 
-export function createHttpClient({ connections, connectLimit, answerLimit, lookup }: WireOptions): HttpClient {
+/** Creates a client. Nothing is connected before the first request. */
+export function createHttpClient({ connections, timeouts, env = {}, lookup }: HttpClientOptions): HttpClient {
   const opening = new Set<AbortController>();
-  let agent: Promise<Agent> | null = null;
+  const findProxy = readProxies(env);
+  const agentWith = (open: Open) =>
+    new Agent({
+      connections,
+      pipelining: 1,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      keepAliveMaxTimeout: KEEP_ALIVE_MS,
+      connect: connector(open, timeouts.connect, opening),
+    });
+  /** To the servers themselves, through a tunnel where there is a proxy. */
+  const direct = agentWith(opener(findProxy, lookup));
+  /** To proxies that forward plain HTTP. */
+  const forwarding = agentWith(openToProxy);
   let closed = false;
   let sent = 0;
 
   return {
     async send(request, signal) {
-      if (closed) return CLOSED;
-      agent ??= openAgent(connections, connectLimit, opening, lookup);
-      const dispatcher = await agent;
       signal.throwIfAborted();
-      return exchange(dispatcher, request, signal, answerLimit, () => {
+      if (closed) return describeNetworkError(new TransportError(CLOSED, { code: "UND_ERR_CLOSED", permanent: true }));
+      const onSent = () => {
         sent += 1;
         request.onSent?.();
-      });
+      };
+      try {
+        // A proxy that forwards would look the name up itself, past `lookup`.
+        const proxy = request.url.protocol === "http:" && lookup === undefined ? findProxy(request.url) : null;
+        const agent = proxy === null ? direct : forwarding;
+        return await exchange(agent, toDispatch(request, proxy), { ...request, onSent }, timeouts.answer, signal);
+      } catch (error) {
+        if (error instanceof TransportError) return describeNetworkError(error);
+        throw error;
+      }
     },
     sent: () => sent,
     async close() {
       closed = true;
       for (const connection of opening) connection.abort();
-      await (await agent)?.destroy();
+      await Promise.all([direct.destroy(), forwarding.destroy()]);
     },
   };
 }
 
-/** Importing undici costs about 129 ms of CPU: a sweep that finds nothing stuck never does. */
-async function openAgent(
-  connections: number,
-  limit: number,
-  opening: Set<AbortController>,
-  lookup: LookupFunction | undefined,
-): Promise<Agent> {
-  const { default: undici } = await import("undici");
-  return new undici.Agent({
-    connections,
-    pipelining: 1,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    keepAliveMaxTimeout: KEEP_ALIVE_MS,
-    connect: connector(undici.buildConnector, limit, opening, lookup),
-  });
-}
-
-/**
- * undici's own connector with two things that it lacks: a time limit that is exact (its timers tick in seconds),
- * and an end to connections that are still opening when the agent is destroyed.
- */
-function connector(
-  build: typeof buildConnector,
-  limit: number,
-  opening: Set<AbortController>,
-  lookup: LookupFunction | undefined,
-): buildConnector.connector {
-  return (options, callback) => {
-    const stop = new AbortController();
-    opening.add(stop);
-    const timer = setTimeout(() => stop.abort(), limit);
-    build({ timeout: 0, signal: stop.signal, ...(lookup === undefined ? {} : { lookup }) })(
-      options,
-      (...[error, socket]) => {
-        clearTimeout(timer);
-        opening.delete(stop);
-        if (error === null) callback(null, socket);
-        else callback(stop.signal.aborted ? new ConnectLimitReached(limit) : error, null);
-      },
-    );
+function toDispatch(
+  { method, url, headers, body }: HttpRequest,
+  proxy: ProxyServer | null,
+): Dispatcher.DispatchOptions {
+  const common = {
+    method,
+    ...(body === undefined ? {} : { body }),
+    // Without this undici ends the connection after a HEAD.
+    reset: false,
+    // Our own limit covers both; undici's timers tick in seconds.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  };
+  const path = url.pathname + url.search;
+  const sentHeaders = { "user-agent": "stuck-jobs", ...headers };
+  if (proxy === null) return { ...common, origin: url.origin, path, headers: sentHeaders };
+  const forProxy = proxy.authorization === null ? {} : { "proxy-authorization": proxy.authorization };
+  return {
+    ...common,
+    origin: proxy.url.origin,
+    path: url.origin + path,
+    headers: { host: url.host, ...sentHeaders, ...forProxy },
   };
 }
 
-class ConnectLimitReached extends Error {
-  constructor(limit: number) {
-    super(`connection timed out after ${duration(limit)}`);
-    this.name = "ConnectLimitReached";
-  }
-}
-
-/** Goes by `dispatch` and not `request`: only its `onRequestStart` tells a request sent from one that never was. */
+/** Goes by `dispatch` and not `request`: only `onRequestStart` says that a request was sent. */
 function exchange(
   agent: Agent,
-  { method, url, headers, body, maxBytes }: WireRequest,
-  signal: AbortSignal,
+  options: Dispatcher.DispatchOptions,
+  { maxBytes, onSent }: Pick<HttpRequest, "maxBytes"> & { readonly onSent: () => void },
   limit: number,
-  count: () => void,
+  signal: AbortSignal,
 ): Promise<HttpResponse | Failure> {
   return new Promise((resolve, reject) => {
     let running: Dispatcher.DispatchController | null = null;
     let timer: NodeJS.Timeout | undefined;
-    let settled = false;
-    let answer: StorageResponse | null = null;
+    let done = false;
+    let head: ResponseHead | null = null;
     const chunks: Buffer[] = [];
     let received = 0;
 
-    const settle = (report: () => void) => {
-      if (settled) return;
-      settled = true;
+    const finish = (report: () => void) => {
+      if (done) return;
+      done = true;
       clearTimeout(timer);
       signal.removeEventListener("abort", abandon);
       report();
     };
     /**
-     * Settles first: the abort ends the connection and comes back as an error of its own. undici 7 then opens a spare
+     * Reports first: the abort ends the connection and comes back as an error of its own. undici 7 then opens a spare
      * connection for the request that is no more, and keeps it for the next one: a reason to `close`.
      */
     const abort = (report: () => void) => {
-      settle(report);
+      finish(report);
       running?.abort(new Error("no longer needed"));
     };
     const abandon = () => abort(() => reject(signal.reason));
 
     signal.addEventListener("abort", abandon, { once: true });
-    agent.dispatch(
-      {
-        origin: url.origin,
-        path: url.pathname + url.search,
-        method,
-        headers: { "user-agent": "stuck-jobs", ...headers },
-        ...(body === undefined ? {} : { body }),
-        // undici ends the connection after a HEAD unless told not to.
-        reset: false,
-        // Our own limit covers both; undici's timers tick in seconds.
-        headersTimeout: 0,
-        bodyTimeout: 0,
+    agent.dispatch(options, {
+      onRequestStart(controller) {
+        if (done) {
+          controller.abort(new Error("no longer needed"));
+          return;
+        }
+        running = controller;
+        clearTimeout(timer);
+        timer = setTimeout(() => abort(() => resolve(describeNetworkError(new TimeoutError(limit), true))), limit);
+        onSent();
       },
-      {
-        onRequestStart(controller) {
-          if (settled) {
-            controller.abort(new Error("no longer needed"));
-            return;
-          }
-          count();
-          running = controller;
-          clearTimeout(timer);
-          timer = setTimeout(() => abort(() => resolve(describeNetworkError(new TimeoutError(limit)))), limit);
-        },
-        onResponseStart(_controller, status, headers) {
-          // A 1xx comes here too; the answer that it announces takes its place.
-          answer = { kind: "answer", status, headers };
-        },
-        onResponseData(_controller, chunk) {
-          received += chunk.length;
-          chunks.push(chunk);
-          const head = answer;
-          if (head === null || received <= maxBytes) return;
-          abort(() => resolve({ ...head, body: Buffer.concat(chunks), whole: false }));
-        },
-        onResponseEnd() {
-          const head = answer;
-          if (head !== null) settle(() => resolve({ ...head, body: Buffer.concat(chunks), whole: true }));
-        },
-        onResponseError(_controller, error) {
-          settle(() => resolve(describeNetworkError(error)));
-        },
+      onResponseStart(_controller, status, headers) {
+        // A 1xx comes here too; the answer that it announces takes its place.
+        head = { kind: "answer", status, headers };
+      },
+      onResponseData(_controller, chunk) {
+        received += chunk.length;
+        chunks.push(chunk);
+        const begun = head;
+        if (begun === null || received <= maxBytes) return;
+        abort(() => resolve({ ...begun, body: Buffer.concat(chunks), complete: false }));
+      },
+      onResponseEnd() {
+        const begun = head;
+        if (begun !== null) finish(() => resolve({ ...begun, body: Buffer.concat(chunks), complete: true }));
+      },
+      onResponseError(_controller, error) {
+        finish(() => resolve(describeNetworkError(error, running !== null)));
+      },
+    });
+  });
+}
+
+type ConnectOptions = buildConnector.Options;
+
+/** Opens one connection; `signal` ends it while it opens. */
+type Open = (options: ConnectOptions, signal: AbortSignal) => Promise<Socket>;
+
+/** What undici's own connector lacks: a limit that is exact, and an end to connections that are opening on `close`. */
+function connector(open: Open, limit: number, opening: Set<AbortController>): buildConnector.connector {
+  return (options, callback) => {
+    const stop = new AbortController();
+    opening.add(stop);
+    const timer = setTimeout(() => stop.abort(new TimeoutError(limit, "connection")), limit);
+    const finish = () => {
+      clearTimeout(timer);
+      opening.delete(stop);
+    };
+    open(options, stop.signal).then(
+      (socket) => {
+        finish();
+        callback(null, socket);
+      },
+      (error) => {
+        finish();
+        callback(stop.signal.aborted ? asError(stop.signal.reason) : asError(error), null);
       },
     );
+  };
+}
+
+function opener(findProxy: (url: URL) => ProxyServer | null, lookup: LookupFunction | undefined): Open {
+  return async (options, signal) => {
+    const target = new URL(`${options.protocol}//${options.host ?? options.hostname}`);
+    const proxy = findProxy(target);
+    if (proxy === null) return await connect(options, signal, lookup);
+    const addresses = lookup === undefined ? [target.hostname] : await resolve(target, lookup);
+    const socket = await openFirst(proxy, addresses, portOf(target), signal);
+    return options.protocol === "https:" ? await connect({ ...options, httpSocket: socket }, signal) : socket;
+  };
+}
+
+async function openToProxy(options: ConnectOptions, signal: AbortSignal): Promise<Socket> {
+  try {
+    return await connect(options, signal);
+  } catch (error) {
+    throw proxyError(new URL(`${options.protocol}//${options.host ?? options.hostname}`), asError(error));
+  }
+}
+
+/** Opens a tunnel to the first of the addresses to which the proxy connects. */
+async function openFirst(proxy: ProxyServer, addresses: readonly string[], port: number, signal: AbortSignal) {
+  let failure: unknown = new Error("host without an address");
+  for (const address of addresses) {
+    try {
+      return await openTunnel(proxy, `${isIP(address) === 6 ? `[${address}]` : address}:${port}`, signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+function resolve(target: URL, lookup: LookupFunction): Promise<readonly string[]> {
+  const host = normalizeHost(target.hostname);
+  if (isIP(host) !== 0) return Promise.resolve([host]);
+  return new Promise((done, fail) => {
+    lookup(host, { all: true }, (error, found) => {
+      if (error !== null) fail(error);
+      else done(typeof found === "string" ? [found] : found.map(({ address }) => address));
+    });
   });
+}
+
+/** Connects by undici's own connector: directly, or with TLS over the socket of a tunnel. */
+function connect(
+  options: ConnectOptions & { httpSocket?: Socket },
+  signal: AbortSignal,
+  lookup?: LookupFunction,
+): Promise<Socket> {
+  const open = buildConnector({ timeout: 0, signal, ...(lookup === undefined ? {} : { lookup }) });
+  return new Promise((done, fail) => {
+    open(options, (...[error, socket]) => {
+      if (error === null) done(socket);
+      else fail(error);
+    });
+  });
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
 }

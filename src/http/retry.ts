@@ -1,18 +1,17 @@
 import type { Clock } from "../core/ports/ports.ts";
-import { backoff } from "./rate-limit.ts";
 import { TimeoutError, withTimeout } from "./timeout.ts";
 
-/** What one try came to, for good. */
+/** The outcome of an attempt that another attempt would not change. */
 export interface Final<T> {
-  readonly kind: "settled";
-  readonly finding: T;
+  readonly kind: "final";
+  readonly value: T;
 }
 
-/** What one try came to, and another may change. The finding is what to report when it stays so. */
+/** The outcome of an attempt that another attempt may change. `value` is what to report if it does not. */
 export interface Transient<T> {
   readonly kind: "transient";
-  readonly finding: T;
-  /** The server's Retry-After. */
+  readonly value: T;
+  /** The server's Retry-After header. */
   readonly retryAfter: string | null;
 }
 
@@ -20,41 +19,58 @@ export interface RetryPolicy {
   readonly clock: Clock;
   /** At least 0, below 1; spreads the retries. */
   readonly random: () => number;
-  /** How often something is tried at most. */
+  /** How many attempts there are at most. */
   readonly attempts: number;
-  /** Milliseconds for all tries and the waits between them. */
+  /** Milliseconds for all attempts and the waits between them. */
   readonly total: number;
 }
 
 /**
- * Tries again what may pass, while there are attempts and the time to wait for them. `timedOut` makes a finding of the
- * words for having run out of time. Throws what `once` throws, and the signal's reason.
+ * Repeats `attempt` while its outcome is transient and attempts and time are left. `timedOut` makes a value of the
+ * words for having run out of time. Throws what `attempt` throws, and the signal's reason.
  */
 export async function retry<T>(
-  patience: RetryPolicy,
-  once: (signal: AbortSignal) => Promise<Final<T> | Transient<T>>,
+  { clock, random, attempts, total }: RetryPolicy,
+  attempt: (signal: AbortSignal) => Promise<Final<T> | Transient<T>>,
   timedOut: (detail: string) => T,
   signal: AbortSignal,
 ): Promise<T> {
   try {
-    return await withTimeout(patience.total, signal, (inTime) => tryAgain(patience, once, inTime));
+    return await withTimeout(total, signal, async (inTime) => {
+      const deadline = clock.now() + total;
+      for (let count = 1; ; count += 1) {
+        const outcome = await attempt(inTime);
+        if (outcome.kind === "final" || count >= attempts) return outcome.value;
+        const wait = backoff(count, outcome.retryAfter, clock.now(), random);
+        if (clock.now() + wait > deadline) return outcome.value;
+        await clock.sleep(wait, inTime);
+      }
+    });
   } catch (error) {
     if (error instanceof TimeoutError) return timedOut(error.message);
     throw error;
   }
 }
 
-async function tryAgain<T>(
-  { clock, random, attempts, total }: RetryPolicy,
-  once: (signal: AbortSignal) => Promise<Final<T> | Transient<T>>,
-  signal: AbortSignal,
-): Promise<T> {
-  const deadline = clock.now() + total;
-  for (let attempt = 1; ; attempt += 1) {
-    const outcome = await once(signal);
-    if (outcome.kind === "settled" || attempt >= attempts) return outcome.finding;
-    const wait = backoff(attempt, outcome.retryAfter, clock.now(), random);
-    if (clock.now() + wait > deadline) return outcome.finding;
-    await clock.sleep(wait, signal);
-  }
+/** The wait before the second attempt; it doubles with each further one. */
+const FIRST_WAIT_MS = 250;
+
+/**
+ * Returns how long to wait in ms after attempt number `attempt` (from 1): jittered, so that requests which failed
+ * together do not come back together, and never less than the server's Retry-After.
+ */
+function backoff(attempt: number, retryAfter: string | null, now: number, random: () => number): number {
+  const wait = FIRST_WAIT_MS * 2 ** (attempt - 1) * (0.5 + random() / 2);
+  return Math.max(wait, parseRetryAfter(retryAfter, now) ?? 0);
+}
+
+/**
+ * Returns how long a Retry-After header asks to wait, in ms from `now`: it holds seconds or an HTTP date (RFC 9110,
+ * 10.2.3). Null where there is none, or none that can be read.
+ */
+export function parseRetryAfter(value: string | null, now: number): number | null {
+  if (value === null) return null;
+  if (/^\d{1,10}$/.test(value)) return Number(value) * 1000;
+  const at = Date.parse(value);
+  return Number.isNaN(at) ? null : Math.max(0, at - now);
 }

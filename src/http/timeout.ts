@@ -1,14 +1,27 @@
-/** Work took longer than it was given. `message` is for people: "timed out after 10 s". */
+/** Milliseconds that one exchange may take. */
+export interface Timeouts {
+  /** From the lookup of the host name to the end of the TLS handshake, a proxy's part included. */
+  readonly connect: number;
+  /** From the request to the end of the answer's body. */
+  readonly answer: number;
+  /** For all attempts of one question and the waits between them. */
+  readonly total: number;
+}
+
+export const DEFAULT_TIMEOUTS: Timeouts = { connect: 5_000, answer: 10_000, total: 20_000 };
+
+/** Work that took longer than its limit. The message is for people: "timed out after 10 s". */
 export class TimeoutError extends Error {
-  constructor(ms: number) {
-    super(`timed out after ${duration(ms)}`);
-    this.name = "TimeLimitReached";
+  readonly code = "ETIMEDOUT";
+  constructor(ms: number, subject = "") {
+    super(`${subject}${subject === "" ? "" : " "}timed out after ${formatMs(ms)}`);
+    this.name = "TimeoutError";
   }
 }
 
 /**
- * Runs `work` under a signal that is aborted with `outer`, or with `TimeLimitReached` once `ms` have passed;
- * rejects with the reason at once, whether or not the work listens. Real time: it limits a real network.
+ * Runs `work` under a signal that is aborted with `outer`, or with a `TimeoutError` once `ms` have passed; rejects with
+ * the signal's reason at once, whether or not the work listens to it. Real time: it limits a real network.
  */
 export async function withTimeout<T>(
   ms: number,
@@ -29,7 +42,7 @@ export async function withTimeout<T>(
   }
 }
 
-/** Settles as `work` does, or rejects with the signal's reason as soon as it is aborted. */
+/** Resolves or rejects as `work` does, or rejects with the signal's reason as soon as it is aborted. */
 export function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const stop = () => reject(signal.reason);
@@ -39,7 +52,7 @@ export function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> 
   });
 }
 
-/** Milliseconds for people: "10 s", "1.5 s", "50 ms". */
-export function duration(ms: number): string {
+/** Formats milliseconds for people: "10 s", "1.5 s", "50 ms". */
+function formatMs(ms: number): string {
   return ms < 1000 ? `${ms} ms` : `${Number((ms / 1000).toFixed(1))} s`;
 }

@@ -1,11 +1,11 @@
 import { setMaxListeners } from "node:events";
 import pLimit from "p-limit";
 import type { Clock } from "../core/ports/ports.ts";
-import { createHttpClient, type HttpResponse, type WireRequest } from "../http/client.ts";
+import { createHttpClient, type HttpRequest } from "../http/client.ts";
+import type { ProxyEnvironment } from "../http/proxy.ts";
+import { type HttpResponse, header, isRedirect, redirectTarget } from "../http/response.ts";
 import { type Final, retry, type Transient } from "../http/retry.ts";
-import { abortable } from "../http/timeout.ts";
-import { header, isRedirect } from "../storage/classify-response.ts";
-import { redirectTarget } from "../storage/redirects.ts";
+import { abortable, DEFAULT_TIMEOUTS, type Timeouts } from "../http/timeout.ts";
 
 /** What a provider is asked. `body` is sent as JSON. */
 export interface ProviderRequest {
@@ -39,27 +39,27 @@ export interface ExchangeOptions {
   readonly clock: Clock;
   /** At least 0, below 1; spreads the retries. */
   readonly random: () => number;
-  /** Milliseconds: to connect, to the end of the answer, and for an answer with all its repeats. */
-  readonly timeouts?: { readonly connect: number; readonly answer: number; readonly total: number };
+  readonly timeouts?: Timeouts;
+  /** Names the proxies. */
+  readonly env?: ProxyEnvironment;
 }
 
-const DEFAULT_TIMEOUTS = { connect: 5_000, answer: 10_000, total: 20_000 };
 const DEFAULT_ATTEMPTS = 3;
 const DEFAULT_MAX_BYTES = 1024 * 1024;
 
 /** What a server says when another time may be better; NCA's 500 may mean that a state was just being written. */
 const TRANSIENT = [408, 425, 429, 500, 502, 503, 504];
 
-export function createExchange({ concurrency, clock, random, timeouts }: ExchangeOptions): ProviderClient {
-  const { connect, answer, total } = timeouts ?? DEFAULT_TIMEOUTS;
+export function createExchange(options: ExchangeOptions): ProviderClient {
+  const { concurrency, clock, random, timeouts = DEFAULT_TIMEOUTS, env = {} } = options;
   const slot = pLimit(concurrency);
-  const wire = createHttpClient({ connections: concurrency, connectLimit: connect, answerLimit: answer });
+  const wire = createHttpClient({ connections: concurrency, timeouts, env });
   return {
     async ask(question, signal) {
       signal.throwIfAborted();
       // One signal serves all questions of a sweep; above ten listeners Node 20 prints a warning, which cron mails.
       setMaxListeners(0, signal);
-      const patience = { clock, random, attempts: question.attempts ?? DEFAULT_ATTEMPTS, total };
+      const patience = { clock, random, attempts: question.attempts ?? DEFAULT_ATTEMPTS, total: timeouts.total };
       const work = () => retry<ProviderResponse>(patience, (inTime) => askOnce(question, inTime), noAnswer, signal);
       return await abortable(slot(work), signal);
     },
@@ -74,15 +74,17 @@ export function createExchange({ concurrency, clock, random, timeouts }: Exchang
     const reply = await wire.send(requestOf(question), signal);
     if (reply.kind === "failure") {
       const finding = noAnswer(reply.detail);
-      return reply.permanent ? { kind: "settled", finding } : { kind: "transient", finding, retryAfter: null };
+      return reply.permanent
+        ? { kind: "final", value: finding }
+        : { kind: "transient", value: finding, retryAfter: null };
     }
     const finding = read(reply, question.url);
-    if (!TRANSIENT.includes(reply.status)) return { kind: "settled", finding };
-    return { kind: "transient", finding, retryAfter: header(reply, "retry-after") };
+    if (!TRANSIENT.includes(reply.status)) return { kind: "final", value: finding };
+    return { kind: "transient", value: finding, retryAfter: header(reply, "retry-after") };
   }
 }
 
-function requestOf({ method, url, headers, body, maxBytes = DEFAULT_MAX_BYTES }: ProviderRequest): WireRequest {
+function requestOf({ method, url, headers, body, maxBytes = DEFAULT_MAX_BYTES }: ProviderRequest): HttpRequest {
   const accepting = { accept: "application/json", ...headers };
   if (body === undefined) return { method, url, headers: accepting, maxBytes };
   const typed = { "content-type": "application/json", ...accepting };
@@ -97,7 +99,7 @@ function noAnswer(detail: string): ProviderResponse {
 function read(reply: HttpResponse, url: URL): ProviderResponse {
   const detail = `HTTP ${reply.status}`;
   if (isRedirect(reply)) return noAnswer(`${detail}${redirectTarget(url, reply)}, which is not followed`);
-  if (!reply.whole) return noAnswer(`${detail}, longer than is read of an answer`);
+  if (!reply.complete) return noAnswer(`${detail}, longer than is read of an answer`);
   try {
     return { kind: "json", status: reply.status, body: JSON.parse(reply.body.toString("utf8")), detail };
   } catch (error) {

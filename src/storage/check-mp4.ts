@@ -1,8 +1,7 @@
 import type { Output } from "../core/domain/evidence.ts";
 import type { MediaCheck } from "../core/ports/ports.ts";
-import type { HttpResponse } from "../http/client.ts";
+import { type HttpResponse, header, isRedirect } from "../http/response.ts";
 import type { Final, Transient } from "../http/retry.ts";
-import { header, isRedirect } from "./classify-response.ts";
 import { type Box, readBox } from "./mp4.ts";
 import { follow } from "./redirects.ts";
 import type { BucketRequests, Range } from "./requests.ts";
@@ -38,7 +37,7 @@ export async function checkMp4(ask: BucketRequests, url: URL, output: Output, si
   const types = boxes.map(({ type }) => type);
   if (!types.includes("ftyp")) return broken("no ftyp: not an MP4 file");
   if (!types.includes("moov")) return broken("no moov: not finished");
-  return { kind: "settled", finding: { kind: "sound" } };
+  return { kind: "final", value: { kind: "sound" } };
 }
 
 async function read(
@@ -54,7 +53,7 @@ async function read(
     if (reply.kind === "failure") return reply.permanent ? unknown(reply.detail) : transient(reply.detail, null);
     if (!isRedirect(reply)) return readPart(reply, range, output);
     const next = follow(at, reply, followed);
-    if (next.kind === "settled") return unknown(next.finding.detail);
+    if (next.kind === "final") return unknown(next.value.detail);
     at = next.to;
   }
 }
@@ -80,13 +79,13 @@ function isSame(etag: string | null, before: string | null): boolean {
 }
 
 function broken(detail: string): Attempt {
-  return { kind: "settled", finding: { kind: "broken", detail } };
+  return { kind: "final", value: { kind: "broken", detail } };
 }
 
 function unknown(detail: string): Attempt {
-  return { kind: "settled", finding: { kind: "unknown", detail } };
+  return { kind: "final", value: { kind: "unknown", detail } };
 }
 
 function transient(detail: string, retryAfter: string | null): Attempt {
-  return { kind: "transient", finding: { kind: "unknown", detail }, retryAfter };
+  return { kind: "transient", value: { kind: "unknown", detail }, retryAfter };
 }

@@ -1,13 +1,7 @@
 import type { Output, ProbeResult, UnknownCause } from "../core/domain/evidence.ts";
 import type { Failure } from "../http/errors.ts";
+import { header, isRedirect, mediaType, type ResponseHead } from "../http/response.ts";
 import type { Final, Transient } from "../http/retry.ts";
-
-/** An answer's status and headers; their names are in lower case. */
-export interface StorageResponse {
-  readonly kind: "answer";
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-}
 
 /** What an answer says, apart from the URL that was asked for. */
 export type ProbeOutcome =
@@ -23,7 +17,7 @@ export type Classification =
   | { readonly kind: "sizeless" };
 
 /** Reads the answer to a HEAD. Only a 404 that no cache gave is absence. */
-export function classify(answer: StorageResponse): Classification {
+export function classify(answer: ResponseHead): Classification {
   if (isRedirect(answer)) return { kind: "redirect" };
   const detail = `HTTP ${answer.status}`;
   switch (answer.status) {
@@ -33,7 +27,7 @@ export function classify(answer: StorageResponse): Classification {
     case 404:
       return isFromCache(answer)
         ? unknown("cached", `${detail} from a cache`)
-        : { kind: "settled", finding: { result: "absent", detail } };
+        : { kind: "final", value: { result: "absent", detail } };
     case 401:
     case 403:
       // Calibration may turn a 403 into absence, so a cached one is as little to be trusted as a cached 404.
@@ -45,7 +39,7 @@ export function classify(answer: StorageResponse): Classification {
     case 504:
       return {
         kind: "transient",
-        finding: { result: "unknown", cause: "unreachable", detail },
+        value: { result: "unknown", cause: "unreachable", detail },
         retryAfter: header(answer, "retry-after"),
       };
     default:
@@ -54,16 +48,16 @@ export function classify(answer: StorageResponse): Classification {
 }
 
 export function readFailure({ detail, permanent }: Failure): Final<ProbeOutcome> | Transient<ProbeOutcome> {
-  const settled = unknown("unreachable", detail);
-  return permanent ? settled : { kind: "transient", finding: settled.finding, retryAfter: null };
+  const final = unknown("unreachable", detail);
+  return permanent ? final : { kind: "transient", value: final.value, retryAfter: null };
 }
 
 /** Reads what came back of `GET bytes=0-0` after `head` had told no size. */
 export function readMeasured(
-  head: StorageResponse,
-  reply: StorageResponse | Failure | Final<ProbeOutcome>,
+  head: ResponseHead,
+  reply: ResponseHead | Failure | Final<ProbeOutcome>,
 ): Final<ProbeOutcome> | Transient<ProbeOutcome> {
-  if (reply.kind === "settled") return reply;
+  if (reply.kind === "final") return reply;
   if (reply.kind === "failure") return readFailure(reply);
   const reading = classify(reply);
   if (reading.kind === "transient") return reading;
@@ -72,18 +66,15 @@ export function readMeasured(
 }
 
 /** After a redirect a "no" speaks of another place (S3: a wrong region): it says nothing of the one that was asked. */
-export function afterRedirect({ finding }: Final<ProbeOutcome>, host: string): Final<ProbeOutcome> {
+export function afterRedirect({ value: finding }: Final<ProbeOutcome>, host: string): Final<ProbeOutcome> {
   const isNo = finding.result === "absent" || (finding.result === "unknown" && finding.cause === "forbidden");
-  return isNo ? unknown("redirected", `${finding.detail} after a redirect to ${host}`) : { kind: "settled", finding };
-}
-
-/** Whether the answer leads elsewhere. 300 and 304 to 306 do not. */
-export function isRedirect({ status }: StorageResponse): boolean {
-  return [301, 302, 303, 307, 308].includes(status);
+  return isNo
+    ? unknown("redirected", `${finding.detail} after a redirect to ${host}`)
+    : { kind: "final", value: finding };
 }
 
 export function unknown(cause: UnknownCause, detail: string): Final<ProbeOutcome> {
-  return { kind: "settled", finding: { result: "unknown", cause, detail } };
+  return { kind: "final", value: { result: "unknown", cause, detail } };
 }
 
 /**
@@ -103,20 +94,14 @@ export function toProbeResult(url: string, finding: ProbeOutcome, detail = findi
   }
 }
 
-/** The first value of a header, or null. */
-export function header(answer: StorageResponse, name: string): string | null {
-  const value = answer.headers[name];
-  return (typeof value === "string" ? value : value?.[0]) ?? null;
-}
-
-function readObject(answer: StorageResponse): Classification {
+function readObject(answer: ResponseHead): Classification {
   const bytes = answer.status === 206 ? rangeTotal(answer) : contentLength(answer);
   if (isMarkup(mediaType(answer)) || bytes !== null) return object(answer, bytes ?? 0);
   return { kind: "sizeless" };
 }
 
 /** What is there: an output, or something that cannot be one. NCA sets no content type, so none is demanded. */
-function object(answer: StorageResponse, bytes: number): Final<ProbeOutcome> {
+function object(answer: ResponseHead, bytes: number): Final<ProbeOutcome> {
   const detail = `HTTP ${answer.status}`;
   const type = mediaType(answer);
   if (isMarkup(type)) return unknown("suspect", `${detail}, ${type}`);
@@ -127,7 +112,7 @@ function object(answer: StorageResponse, bytes: number): Final<ProbeOutcome> {
     etag: header(answer, "etag"),
     lastModified: isoTime(header(answer, "last-modified")),
   };
-  return { kind: "settled", finding: { result: "present", detail, output } };
+  return { kind: "final", value: { result: "present", detail, output } };
 }
 
 /** Pages, listings and error bodies that a server or a proxy gives with status 200. */
@@ -135,12 +120,8 @@ function isMarkup(type: string): boolean {
   return /^(text\/html|application\/xhtml\+xml|application\/xml|text\/xml|application\/json)$/.test(type);
 }
 
-function mediaType(answer: StorageResponse): string {
-  return (header(answer, "content-type") ?? "").split(";", 1).join().trim().toLowerCase();
-}
-
 /** A CDN keeps a 404 for minutes; Cloudflare, CloudFront and Varnish each tell in their own header. */
-function isFromCache(answer: StorageResponse): boolean {
+function isFromCache(answer: ResponseHead): boolean {
   const age = header(answer, "age");
   return (
     (age !== null && Number(age) !== 0) ||
@@ -150,7 +131,7 @@ function isFromCache(answer: StorageResponse): boolean {
 }
 
 /** The whole size as a ranged GET tells it; a server that ignores ranges answers 200 with the whole length. */
-function measured(answer: StorageResponse): number | null {
+function measured(answer: ResponseHead): number | null {
   switch (answer.status) {
     case 206:
     case 416: // An empty object has no first byte: `bytes */0`.
@@ -162,11 +143,11 @@ function measured(answer: StorageResponse): number | null {
   }
 }
 
-function rangeTotal(answer: StorageResponse): number | null {
+function rangeTotal(answer: ResponseHead): number | null {
   return size(/^bytes (?:\d+-\d+|\*)\/(\d+)$/.exec(header(answer, "content-range") ?? "")?.[1] ?? null);
 }
 
-function contentLength(answer: StorageResponse): number | null {
+function contentLength(answer: ResponseHead): number | null {
   return size(header(answer, "content-length"));
 }
 

@@ -1,7 +1,9 @@
 import pLimit, { type LimitFunction } from "p-limit";
 import type { Clock } from "../core/ports/ports.ts";
 import { createHttpClient, type HttpClient } from "../http/client.ts";
+import type { ProxyEnvironment } from "../http/proxy.ts";
 import { createRateLimiter } from "../http/rate-limit.ts";
+import type { Timeouts } from "../http/timeout.ts";
 
 /** The way to one storage: how many looks at the same time, at which pace, over which connections. */
 export interface StorageConnection {
@@ -16,16 +18,23 @@ export interface LaneOptions {
   readonly concurrency: number;
   readonly requestsPerSecond: number;
   readonly clock: Clock;
-  /** Milliseconds: to connect, and to the end of the answer. */
-  readonly timeouts: { readonly connect: number; readonly answer: number };
+  readonly timeouts: Pick<Timeouts, "connect" | "answer">;
+  /** Names the proxies. */
+  readonly env?: ProxyEnvironment;
 }
 
 /** Opens a lane. Nothing is connected before the first look. */
-export function openConnection({ concurrency, requestsPerSecond, clock, timeouts }: LaneOptions): StorageConnection {
+export function openConnection({
+  concurrency,
+  requestsPerSecond,
+  clock,
+  timeouts,
+  env = {},
+}: LaneOptions): StorageConnection {
   return {
     limiter: pLimit(concurrency),
     turn: createRateLimiter(clock, requestsPerSecond, concurrency),
-    wire: createHttpClient({ connections: concurrency, connectLimit: timeouts.connect, answerLimit: timeouts.answer }),
+    wire: createHttpClient({ connections: concurrency, timeouts, env }),
   };
 }
 

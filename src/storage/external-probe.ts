@@ -4,10 +4,12 @@ import type { ProbeResult } from "../core/domain/evidence.ts";
 import type { Clock } from "../core/ports/ports.ts";
 import { createHttpClient } from "../http/client.ts";
 import { describeNetworkError, type Failure } from "../http/errors.ts";
+import type { ProxyEnvironment } from "../http/proxy.ts";
+import type { ResponseHead } from "../http/response.ts";
 import { type Final, type RetryPolicy, retry } from "../http/retry.ts";
-import { abortable } from "../http/timeout.ts";
+import { abortable, DEFAULT_TIMEOUTS, type Timeouts } from "../http/timeout.ts";
 import { createGuard, type GuardOptions } from "./allowed-hosts.ts";
-import { type ProbeOutcome, type StorageResponse, toProbeResult, unknown } from "./classify-response.ts";
+import { type ProbeOutcome, toProbeResult, unknown } from "./classify-response.ts";
 import { probeOnce } from "./head.ts";
 
 export interface ExternalProbeOptions extends GuardOptions {
@@ -15,8 +17,9 @@ export interface ExternalProbeOptions extends GuardOptions {
   readonly clock: Clock;
   /** At least 0, below 1; spreads the retries. */
   readonly random: () => number;
-  /** Milliseconds: to connect, to the end of the answer, and for a look with all its redirects and repeats. */
-  readonly timeouts?: { readonly connect: number; readonly answer: number; readonly total: number };
+  readonly timeouts?: Timeouts;
+  /** Names the proxies. */
+  readonly env?: ProxyEnvironment;
 }
 
 /** Looks at outputs where a provider says that they are. */
@@ -28,7 +31,6 @@ export interface AbroadProbe {
   close(): Promise<void>;
 }
 
-const DEFAULT_TIMEOUTS = { connect: 5_000, answer: 10_000, total: 20_000 };
 const ATTEMPTS = 3;
 /** Of a GET for the first byte; a server that ignores ranges sends more. */
 const MAX_BYTES = 4096;
@@ -37,28 +39,23 @@ const MAX_BYTES = 4096;
 const HEAD_REFUSED = [400, 401, 403, 405, 501];
 
 export function createExternalProbe(options: ExternalProbeOptions): AbroadProbe {
-  const { clock, random, concurrency, timeouts = DEFAULT_TIMEOUTS } = options;
+  const { clock, random, concurrency, timeouts = DEFAULT_TIMEOUTS, env = {} } = options;
   const patience: RetryPolicy = { clock, random, attempts: ATTEMPTS, total: timeouts.total };
   const slot = pLimit(concurrency);
   const guard = createGuard(options);
-  const wire = createHttpClient({
-    connections: concurrency,
-    connectLimit: timeouts.connect,
-    answerLimit: timeouts.answer,
-    lookup: guard.lookup,
-  });
+  const wire = createHttpClient({ connections: concurrency, timeouts, env, lookup: guard.lookup });
 
   return {
     async probe(url, signal) {
       signal.throwIfAborted();
-      if (!URL.canParse(url)) return toProbeResult(url, unknown("unexpected", "not a URL").finding);
+      if (!URL.canParse(url)) return toProbeResult(url, unknown("unexpected", "not a URL").value);
       // One signal serves all looks of a sweep; above ten listeners Node 20 prints a warning, which cron mails.
       setMaxListeners(0, signal);
       const work = () =>
         retry<ProbeOutcome>(
           patience,
           (inTime) => probeOnce({ object, link: (at) => object("GET", at, inTime) }, new URL(url), inTime),
-          (detail) => unknown("unreachable", detail).finding,
+          (detail) => unknown("unreachable", detail).value,
           signal,
         );
       return toProbeResult(url, await abortable(slot(work), signal));
@@ -72,7 +69,7 @@ export function createExternalProbe(options: ExternalProbeOptions): AbroadProbe 
     method: "HEAD" | "GET",
     url: URL,
     signal: AbortSignal,
-  ): Promise<StorageResponse | Failure | Final<ProbeOutcome>> {
+  ): Promise<ResponseHead | Failure | Final<ProbeOutcome>> {
     const refusal = await refusalOf(url);
     if (refusal !== null) return refusal;
     const head = method === "HEAD" ? await wire.send({ method, url, headers: {}, maxBytes: MAX_BYTES }, signal) : null;

@@ -15,13 +15,13 @@ export async function probeOnce(
     const isLink = followed === 0 && isPresigned(at);
     const reply = isLink ? await ask.link(at, signal) : await ask.object("HEAD", at, signal);
     if (reply.kind === "failure") return readFailure(reply);
-    if (reply.kind === "settled") return afterRedirects(reply, at, followed);
+    if (reply.kind === "final") return afterRedirects(reply, at, followed);
     const reading = classify(reply);
     if (reading.kind === "transient") return reading;
-    if (reading.kind === "settled") return afterRedirects(reading, at, followed);
+    if (reading.kind === "final") return afterRedirects(reading, at, followed);
     if (reading.kind === "sizeless") return readMeasured(reply, await ask.object("GET", at, signal));
     const next = follow(at, reply, followed);
-    if (next.kind === "settled") return next;
+    if (next.kind === "final") return next;
     at = next.to;
   }
 }

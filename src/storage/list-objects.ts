@@ -1,8 +1,7 @@
 import type { Listing } from "../core/ports/ports.ts";
-import type { HttpResponse } from "../http/client.ts";
+import { type HttpResponse, header, isRedirect } from "../http/response.ts";
 import type { Final, Transient } from "../http/retry.ts";
 import type { BucketLocation } from "./bucket-url.ts";
-import { header, isRedirect } from "./classify-response.ts";
 import { follow } from "./redirects.ts";
 import type { BucketRequests } from "./requests.ts";
 import { hasRoot, parseError, parseListing } from "./s3-xml.ts";
@@ -28,7 +27,7 @@ export async function listObjects(
     if (reply.kind === "failure") return reply.permanent ? unknown(reply.detail) : transient(reply.detail, null);
     if (!isRedirect(reply)) return await readListing(reply, place, prefix);
     const next = follow(at, reply, followed);
-    if (next.kind === "settled") return unknown(next.finding.detail);
+    if (next.kind === "final") return unknown(next.value.detail);
     at = next.to;
   }
 }
@@ -69,7 +68,7 @@ async function readListing(reply: HttpResponse, place: BucketLocation, prefix: s
 
 /** A 200 that begins as no listing comes from a place that knows none; one that begins so and does not end was cut off. */
 async function readNames(reply: HttpResponse, { keyPrefix }: BucketLocation, prefix: string): Promise<Attempt> {
-  if (!reply.whole) return unknown(`HTTP 200, more than ${MAX_LISTING_BYTES} bytes`);
+  if (!reply.complete) return unknown(`HTTP 200, more than ${MAX_LISTING_BYTES} bytes`);
   const text = reply.body.toString("utf8");
   if (hasRoot("Error", text)) return transient(await withCode("HTTP 200", reply), null);
   if (!hasRoot("ListBucketResult", text)) return refused("HTTP 200, not a bucket's listing");
@@ -78,7 +77,7 @@ async function readNames(reply: HttpResponse, { keyPrefix }: BucketLocation, pre
   // A server that does not know prefixes lists all that it has.
   const keys = listing.keys.filter((key) => key.startsWith(keyPrefix + prefix));
   const names = keys.map((key) => key.slice(keyPrefix.length));
-  return { kind: "settled", finding: { kind: "listed", names, complete: listing.whole } };
+  return { kind: "final", value: { kind: "listed", names, complete: listing.whole } };
 }
 
 /** S3's codes for a bucket that does not exist; a HEAD's 404 has no body to tell it from a missing key. */
@@ -88,7 +87,7 @@ async function classifyRefusal(detail: string, reply: HttpResponse): Promise<Att
   const refusal = await parseError(reply.body.toString("utf8"));
   const told = await withCode(detail, reply);
   if (refusal === null || !NO_BUCKET.includes(refusal.code)) return refused(told);
-  return { kind: "settled", finding: { kind: "nowhere", detail: told } };
+  return { kind: "final", value: { kind: "nowhere", detail: told } };
 }
 
 async function withCode(detail: string, { body }: HttpResponse): Promise<string> {
@@ -97,13 +96,13 @@ async function withCode(detail: string, { body }: HttpResponse): Promise<string>
 }
 
 function refused(detail: string): Attempt {
-  return { kind: "settled", finding: { kind: "refused", detail } };
+  return { kind: "final", value: { kind: "refused", detail } };
 }
 
 function unknown(detail: string): Attempt {
-  return { kind: "settled", finding: { kind: "unknown", detail } };
+  return { kind: "final", value: { kind: "unknown", detail } };
 }
 
 function transient(detail: string, retryAfter: string | null): Attempt {
-  return { kind: "transient", finding: { kind: "unknown", detail }, retryAfter };
+  return { kind: "transient", value: { kind: "unknown", detail }, retryAfter };
 }

@@ -1,11 +1,13 @@
 import { setMaxListeners } from "node:events";
 import type { Clock, Listing, MediaCheck, OutputProbe } from "../core/ports/ports.ts";
+import type { ProxyEnvironment } from "../http/proxy.ts";
+import { isHttp } from "../http/response.ts";
 import { type Final, type RetryPolicy, retry, type Transient } from "../http/retry.ts";
-import { abortable } from "../http/timeout.ts";
+import { abortable, DEFAULT_TIMEOUTS, type Timeouts } from "../http/timeout.ts";
 import { type Addressing, parseBucketUrl } from "./bucket-url.ts";
 import { type ProbeOutcome, toProbeResult, unknown } from "./classify-response.ts";
 import { openConnection, type StorageConnection } from "./connection.ts";
-import { isHttp, withoutCdn } from "./redirects.ts";
+import { withoutCdn } from "./redirects.ts";
 import { createAsk, signs } from "./requests.ts";
 import { type Credentials, createSigner } from "./signer.ts";
 
@@ -23,8 +25,9 @@ export interface ProbeOptions {
   readonly clock: Clock;
   /** At least 0, below 1; spreads the retries. */
   readonly random: () => number;
-  /** Milliseconds: to connect, to the end of the answer, and for a look with all its redirects and retries. */
-  readonly timeouts?: { readonly connect: number; readonly answer: number; readonly total: number };
+  readonly timeouts?: Timeouts;
+  /** Names the proxies. */
+  readonly env?: ProxyEnvironment;
   /** How often a look is tried at most when what came back is transient. */
   readonly attempts?: number;
   readonly requestsPerSecond?: number;
@@ -32,7 +35,6 @@ export interface ProbeOptions {
   readonly lane?: StorageConnection | null;
 }
 
-export const DEFAULT_TIMEOUTS = { connect: 5_000, answer: 10_000, total: 20_000 };
 const DEFAULT_ATTEMPTS = 3;
 const NOT_A_KEY = "not an http or https URL that names a key";
 const DEFAULT_ATTACHMENT_URL_TTL = 24 * 3_600_000;
@@ -45,7 +47,7 @@ const DEFAULT_REQUESTS_PER_SECOND = 200;
  */
 export function createProbe(options: ProbeOptions): OutputProbe & { close(): Promise<void> } {
   const { clock, random, concurrency } = options;
-  const timeouts = options.timeouts ?? DEFAULT_TIMEOUTS;
+  const { timeouts = DEFAULT_TIMEOUTS, env = {} } = options;
   const patience: RetryPolicy = {
     clock,
     random,
@@ -53,7 +55,8 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
     total: timeouts.total,
   };
   const requestsPerSecond = options.requestsPerSecond ?? DEFAULT_REQUESTS_PER_SECOND;
-  const { limiter, turn, wire } = options.lane ?? openConnection({ concurrency, requestsPerSecond, clock, timeouts });
+  const { limiter, turn, wire } =
+    options.lane ?? openConnection({ concurrency, requestsPerSecond, clock, timeouts, env });
   const place = parseBucketUrl(options.baseUrl, options.addressing ?? null);
   const credentials = options.credentials ?? null;
   const signer = credentials === null ? null : createSigner(credentials, place, clock);
@@ -68,11 +71,11 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
     async probe(url, signal) {
       signal.throwIfAborted();
       const asked = parse(url);
-      if (asked === null) return toProbeResult(url, unknown("unexpected", NOT_A_KEY).finding);
+      if (asked === null) return toProbeResult(url, unknown("unexpected", NOT_A_KEY).value);
       const origin = withoutCdn(asked);
       const finding = await runLimited<ProbeOutcome>(
         async (inTime) => (await import("./head.ts")).probeOnce(ask, origin, inTime),
-        (detail) => unknown("unreachable", detail).finding,
+        (detail) => unknown("unreachable", detail).value,
         signal,
       );
       const detail = origin.host === asked.host ? finding.detail : `${finding.detail} (origin)`;

@@ -1,5 +1,6 @@
+import { header, isHttp, type ResponseHead } from "../http/response.ts";
 import type { Final } from "../http/retry.ts";
-import { header, type ProbeOutcome, type StorageResponse, unknown } from "./classify-response.ts";
+import { type ProbeOutcome, unknown } from "./classify-response.ts";
 
 const MAX_REDIRECTS = 3;
 
@@ -19,7 +20,7 @@ const PROVIDERS = [
  */
 export function follow(
   from: URL,
-  answer: StorageResponse,
+  answer: ResponseHead,
   followed: number,
 ): { kind: "hop"; to: URL } | Final<ProbeOutcome> {
   const detail = `HTTP ${answer.status}`;
@@ -36,24 +37,11 @@ export function follow(
   return isSamePlace(from, to) ? { kind: "hop", to } : unknown("redirected", `${detail} to ${to.host}`);
 }
 
-/**
- * Where a redirect that is not followed leads, for people: " to host", or nothing. Only the host is told, as a location
- * may carry signatures and passwords.
- */
-export function redirectTarget(from: URL, answer: StorageResponse): string {
-  const location = header(answer, "location");
-  return location !== null && URL.canParse(location, from.href) ? ` to ${new URL(location, from.href).host}` : "";
-}
-
 /** A CDN host caches a 404 for minutes, its bucket's own host does not: Spaces names it without `cdn`. */
 export function withoutCdn(url: URL): URL {
   const origin = new URL(url);
   origin.hostname = url.hostname.replace(/^(.+)\.cdn\.digitaloceanspaces\.com$/, "$1.digitaloceanspaces.com");
   return origin;
-}
-
-export function isHttp(url: URL): boolean {
-  return url.protocol === "http:" || url.protocol === "https:";
 }
 
 function isSamePlace(from: URL, to: URL): boolean {
@@ -62,7 +50,7 @@ function isSamePlace(from: URL, to: URL): boolean {
 }
 
 /** S3 answers a wrong region with a 301 that has no location but names the region. */
-function region(answer: StorageResponse): string {
+function region(answer: ResponseHead): string {
   const name = header(answer, "x-amz-bucket-region") ?? "";
   return /^[a-z0-9-]{1,40}$/i.test(name) ? `, x-amz-bucket-region ${name}` : "";
 }

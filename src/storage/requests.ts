@@ -1,8 +1,9 @@
-import type { HttpClient, HttpResponse } from "../http/client.ts";
+import type { HttpClient } from "../http/client.ts";
 import type { Failure } from "../http/errors.ts";
+import { type HttpResponse, header, isRedirect, type ResponseHead } from "../http/response.ts";
 import type { Final } from "../http/retry.ts";
 import type { BucketLocation } from "./bucket-url.ts";
-import { classify, header, isRedirect, type ProbeOutcome, type StorageResponse, unknown } from "./classify-response.ts";
+import { classify, type ProbeOutcome, unknown } from "./classify-response.ts";
 import { readErrorCode } from "./s3-errors.ts";
 import type { Signer } from "./signer.ts";
 
@@ -18,13 +19,9 @@ export interface Range {
 /** One request to the place, signed where there are credentials. Throws the signal's reason and StorageConfigError. */
 export interface BucketRequests {
   /** All that is told of an object, or its first byte. A finding where the status alone would say too much. */
-  object(
-    method: "HEAD" | "GET",
-    url: URL,
-    signal: AbortSignal,
-  ): Promise<StorageResponse | Failure | Final<ProbeOutcome>>;
+  object(method: "HEAD" | "GET", url: URL, signal: AbortSignal): Promise<ResponseHead | Failure | Final<ProbeOutcome>>;
   /** What a signed link leads to. It is signed for GET and refuses HEAD; its 403 may as well mean that it expired. */
-  link(url: URL, signal: AbortSignal): Promise<StorageResponse | Failure | Final<ProbeOutcome>>;
+  link(url: URL, signal: AbortSignal): Promise<ResponseHead | Failure | Final<ProbeOutcome>>;
   /** A part of an object. */
   range(url: URL, range: Range, signal: AbortSignal): Promise<HttpResponse | Failure>;
   /** A text of at most `maxBytes`. */
@@ -84,13 +81,13 @@ export function createAsk(
   /** A HEAD's "no" has no body (measured on Ceph's gateway): only a GET tells whether it speaks of us or of the object. */
   async function fetchErrorCode(
     url: URL,
-    head: StorageResponse,
+    head: ResponseHead,
     signal: AbortSignal,
-  ): Promise<StorageResponse | Failure | Final<ProbeOutcome>> {
+  ): Promise<ResponseHead | Failure | Final<ProbeOutcome>> {
     const reply = await send("GET", url, FIRST_BYTE, MAX_ERROR_BYTES, signal);
     if (reply.kind === "failure") return reply;
     const reading = classify(reply);
-    if (reading.kind === "transient" || (reading.kind === "settled" && isConclusive(reading.finding))) return reply;
+    if (reading.kind === "transient" || (reading.kind === "final" && isConclusive(reading.value))) return reply;
     const code = (await readErrorCode(reply, url)) ?? "without a code";
     const detail = `HTTP ${reply.status} ${code}`;
     if (reply.status !== head.status) return unknown("unexpected", `HTTP ${head.status}, then ${detail}`);
@@ -102,7 +99,7 @@ export function createAsk(
     return unknown(reply.status === 403 && code === "AccessDenied" ? "forbidden" : "unexpected", detail);
   }
 
-  function needsErrorCode(head: StorageResponse): boolean {
+  function needsErrorCode(head: ResponseHead): boolean {
     if (head.status === 404) return !bucketSeen;
     return [400, 401, 403].includes(head.status) || (isRedirect(head) && header(head, "location") === null);
   }

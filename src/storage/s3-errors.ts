@@ -1,6 +1,5 @@
 import { StorageConfigError } from "../core/ports/errors.ts";
-import type { HttpResponse } from "../http/client.ts";
-import { header } from "./classify-response.ts";
+import { type HttpResponse, header } from "../http/response.ts";
 import { parseError } from "./s3-xml.ts";
 
 const KEY = "The storage does not know this access key. Check the access key id, and that it is one of this provider.";
@@ -46,7 +45,7 @@ export const CONFIG_ERROR_CODES: Readonly<Record<string, string>> = {
  * @throws StorageConfigError where the fault is in the credentials, the clock, the region or the bucket's name
  */
 export async function readErrorCode(reply: HttpResponse, url: URL): Promise<string | null> {
-  const refusal = reply.whole ? await parseError(reply.body.toString("utf8")) : null;
+  const refusal = reply.complete ? await parseError(reply.body.toString("utf8")) : null;
   if (refusal === null) return null;
   const { code } = refusal;
   if (!Object.hasOwn(CONFIG_ERROR_CODES, code)) return code;

@@ -1,8 +1,9 @@
 import { createHmac } from "node:crypto";
 import type { ResendResult, WebhookSender } from "../core/ports/ports.ts";
-import { createHttpClient, type HttpResponse } from "../http/client.ts";
-import { isRedirect } from "../storage/classify-response.ts";
-import { redirectTarget } from "../storage/redirects.ts";
+import { createHttpClient } from "../http/client.ts";
+import type { ProxyEnvironment } from "../http/proxy.ts";
+import { type HttpResponse, isRedirect, redirectTarget } from "../http/response.ts";
+import { DEFAULT_TIMEOUTS, type Timeouts } from "../http/timeout.ts";
 import { ncaBody } from "./nca-body.ts";
 
 export interface ResendOptions {
@@ -10,20 +11,21 @@ export interface ResendOptions {
   readonly allowHosts: readonly string[];
   /** HMAC-SHA256 over the body's bytes, in hexadecimal after `prefix`; null where nothing is signed. */
   readonly signature: { readonly header: string; readonly prefix: string; readonly secret: string } | null;
-  /** Milliseconds: to connect, and from then to the end of the answer. */
-  readonly timeouts?: { readonly connect: number; readonly answer: number };
+  readonly timeouts?: Pick<Timeouts, "connect" | "answer">;
+  /** Names the proxies. */
+  readonly env?: ProxyEnvironment;
 }
 
 /** A handler that takes longer is at work still, and its answer is not needed to know what it did: the base tells. */
-const DEFAULT_TIMEOUTS = { connect: 5_000, answer: 15_000 };
+const TIMEOUTS = { ...DEFAULT_TIMEOUTS, answer: 15_000 };
 
 /** Handlers answer with a word or two; more is not read. */
 const MAX_BYTES = 65_536;
 
 /** Sends NCA's success webhooks again, each once: what may have arrived is never repeated. */
 export function createWebhookSender(options: ResendOptions): WebhookSender & { close(): Promise<void> } {
-  const { allowHosts, signature, timeouts = DEFAULT_TIMEOUTS } = options;
-  const wire = createHttpClient({ connections: 1, connectLimit: timeouts.connect, answerLimit: timeouts.answer });
+  const { allowHosts, signature, timeouts = TIMEOUTS, env = {} } = options;
+  const wire = createHttpClient({ connections: 1, timeouts, env });
   return {
     async post(request, signal) {
       signal.throwIfAborted();

@@ -148,7 +148,7 @@ describe("the bucket itself", () => {
     const finding = (key: string) => {
       const { status, headers } = ask("HEAD", `/clips/${key}`);
       const reading = classify({ kind: "answer", status, headers });
-      return reading.kind === "settled" ? reading.finding : reading.kind;
+      return reading.kind === "final" ? reading.value : reading.kind;
     };
     expect(finding("clip.mp4")).toMatchObject({ result: "present", output: { bytes: 8_412_377 } });
     expect(finding("empty")).toMatchObject({ result: "unknown", cause: "suspect" });

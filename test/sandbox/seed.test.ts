@@ -155,8 +155,8 @@ function probeOf(bucket: Bucket): OutputProbe {
         NOW,
       );
       const reading = classify({ kind: "answer", status, headers });
-      if (reading.kind !== "settled") throw new Error(`HTTP ${status} from the sandbox's bucket`);
-      return toProbeResult(url, reading.finding);
+      if (reading.kind !== "final") throw new Error(`HTTP ${status} from the sandbox's bucket`);
+      return toProbeResult(url, reading.value);
     },
     signed: false,
     list: async () => ({ kind: "refused", detail: "HTTP 403" }),

@@ -161,7 +161,7 @@ describe("what says nothing", () => {
     );
     expect(await probeOf(`${place.url}/b`).list("id", never())).toEqual({
       kind: "unknown",
-      detail: "connection closed before the answer was whole",
+      detail: "connection closed before the answer was complete",
     });
   });
 

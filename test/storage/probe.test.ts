@@ -266,7 +266,7 @@ describe("close", () => {
     const probe = probeOf(place.url);
     expect(await probe.probe(probe.urlFor("a"), never())).toMatchObject({
       cause: "unreachable",
-      detail: "the probe was closed",
+      detail: "the connections were closed",
     });
     expect(place.requests).toHaveLength(1);
   });
@@ -279,22 +279,4 @@ describe("close", () => {
     expect(await probe.probe(probe.urlFor("a"), never())).toMatchObject({ cause: "unreachable" });
     expect(place.requests).toEqual([]);
   });
-});
-
-test("undici is not loaded before the first look", async () => {
-  vi.resetModules();
-  const loaded = vi.fn();
-  vi.doMock("undici", async (original) => {
-    loaded();
-    return original();
-  });
-  const { createProbe } = await import("../../src/storage/probe.ts");
-  const place = await serve((_request, response) => present(response));
-  const probe = createProbe({ baseUrl: place.url, concurrency: 1, clock: testClock(), random: () => 0 });
-  probe.urlFor("a");
-  expect(loaded).not.toHaveBeenCalled();
-  await probe.probe(probe.urlFor("a"), never());
-  expect(loaded).toHaveBeenCalledOnce();
-  await probe.close();
-  vi.doUnmock("undici");
 });

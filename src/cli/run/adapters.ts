@@ -20,7 +20,7 @@ interface Closeable {
   close(): Promise<void>;
 }
 
-const SYSTEM = { clock: systemClock, random: Math.random };
+const SYSTEM = { clock: systemClock, random: Math.random, env: process.env };
 
 /** What the sweep of one base shares with those of other bases. */
 export interface Shared {
@@ -76,7 +76,7 @@ export function openProviders(
 
 /** Opens the sender for lost webhooks; null where no host is allowed. */
 export function openWebhooks({ webhooks }: Settings): (WebhookSender & Closeable) | null {
-  return webhooks.allowHosts.length === 0 ? null : createWebhookSender(webhooks);
+  return webhooks.allowHosts.length === 0 ? null : createWebhookSender({ ...webhooks, ...SYSTEM });
 }
 
 function openStatus(settings: ProviderSettings): ProviderStatus & Closeable {

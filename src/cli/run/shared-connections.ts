@@ -1,7 +1,7 @@
 import type { Settings } from "../../config/settings.ts";
+import { DEFAULT_TIMEOUTS } from "../../http/timeout.ts";
 import { parseBucketUrl } from "../../storage/bucket-url.ts";
 import { openConnection, type StorageConnection, shareConnection } from "../../storage/connection.ts";
-import { DEFAULT_TIMEOUTS } from "../../storage/probe.ts";
 import { createTokenLimiter } from "../../stores/airtable/ceiling.ts";
 import type { AcquireSlot } from "../../stores/airtable/rate-limit.ts";
 import { createSend } from "../../stores/airtable/transport.ts";
@@ -31,6 +31,7 @@ export function openSharedConnections(bases: readonly Settings[]): SharedConnect
       requestsPerSecond: Math.min(...users.map(({ requestsPerSecond }) => requestsPerSecond)),
       clock: systemClock,
       timeouts: DEFAULT_TIMEOUTS,
+      env: process.env,
     });
   };
 
