@@ -8,7 +8,7 @@ const PAGES = ["", "docs/", "docs/adr/"].flatMap((folder) => {
 });
 
 describe.each(PAGES)("the links of %s", (page) => {
-  it("lead to files that are there, and to headings in them", () => {
+  it("lead to existing files and headings", () => {
     const broken = relativeLinksIn(page).filter(({ file, anchor }) => {
       if (!existsSync(file)) return true;
       return anchor !== undefined && !anchorsOf(file).includes(anchor);
@@ -40,7 +40,7 @@ function relativeLinksIn(page: string) {
   });
 }
 
-/** As GitHub makes them of headings: in lower case, without punctuation, with hyphens for spaces. */
+/** Returns the anchors that GitHub gives to the headings: lower case, no punctuation, hyphens for spaces. */
 function anchorsOf(page: string): readonly string[] {
   return [...prose(page).matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) => {
     return title
@@ -50,7 +50,7 @@ function anchorsOf(page: string): readonly string[] {
   });
 }
 
-/** A page without its fenced blocks, in which nothing is a heading or a link. */
+/** Returns a page without its fenced blocks, where nothing is a heading or a link. */
 function prose(page: string): string {
   return readFileSync(page, "utf8").replace(/^```.*?^```$/gms, "");
 }

@@ -5,17 +5,17 @@ import { REASONS } from "../src/core/domain/verdict.ts";
 import { CHECKS } from "../src/doctor/check-result.ts";
 
 describe("docs/reasons.md", () => {
-  it("says of every reason what it means and what to do (npm run docs:reasons writes it)", () => {
+  it("explains every reason (renew it with npm run docs:reasons)", () => {
     expect(readFileSync("docs/reasons.md", "utf8")).toBe(reasonsPage());
     for (const [kind, reasons] of Object.entries(REASONS)) {
-      const told = Object.entries(REASON_TEXTS).find(([name]) => name === kind)?.[1] ?? {};
-      expect(Object.keys(told).sort()).toEqual([...reasons].sort());
+      const texts = Object.entries(REASON_TEXTS).find(([name]) => name === kind)?.[1] ?? {};
+      expect(Object.keys(texts).sort()).toEqual([...reasons].sort());
     }
   });
 });
 
 describe("docs/troubleshooting.md", () => {
-  it("has a row for each of doctor's checks, in their order", () => {
+  it("has a row for each check of doctor, in their order", () => {
     const page = readFileSync("docs/troubleshooting.md", "utf8");
     const [, section = ""] = /\n## What doctor says\n(.*?)\n## /s.exec(page) ?? [];
     const cells = [...section.matchAll(/^\| (`[^|]+) \|/gm)].map(([, cell = ""]) => cell);

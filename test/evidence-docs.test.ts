@@ -8,7 +8,7 @@ import { REASONS } from "../src/core/domain/verdict.ts";
 const PAGE = readFileSync("docs/evidence.md", "utf8");
 
 describe("docs/evidence.md", () => {
-  it("names no reason that is not given", () => {
+  it("names only reasons that exist", () => {
     const all = new Set<string>(Object.values(REASONS).flat());
     const named = [...PAGE.matchAll(/(?:recover|fail|wait|unknown): ((?:`[a-z-]+`(?:, )?)+)/g)];
     const reasons = named.flatMap(([, list = ""]) => [...list.matchAll(/`([a-z-]+)`/g)].map(([, name]) => name));
@@ -16,7 +16,7 @@ describe("docs/evidence.md", () => {
     expect(reasons.filter((name) => !all.has(name ?? ""))).toEqual([]);
   });
 
-  it("shows a configuration that is accepted", () => {
+  it("shows a valid configuration", () => {
     const [, yaml = ""] = /```yaml\n([\s\S]*?)```/.exec(PAGE) ?? [];
     const environment = readEnvironment({ AIRTABLE_API_KEY: "pat", AIRTABLE_BASE_ID: "appXXXXXXXXXXXXXX" });
     const { operations } = resolveSettings({ path: null, content: parse(yaml) }, environment, {});

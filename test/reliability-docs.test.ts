@@ -4,13 +4,13 @@ import mutants from "./sim/mutants.json" with { type: "json" };
 
 const page = readFileSync("docs/reliability.md", "utf8");
 
-/** What stands between two marks in the page. */
+/** Returns the part of the page between two marks. */
 function section(name: string): string {
   return new RegExp(`<!-- ${name} -->(.*)<!-- /${name} -->`, "s").exec(page)?.[1] ?? "";
 }
 
 describe("docs/reliability.md", () => {
-  it("names tests that are there", () => {
+  it("names only tests that exist", () => {
     const named = [...page.matchAll(/`(test\/\S+\.test\.ts)`((?:,? "[^"]+")+)/g)].flatMap(
       ([, file = "", titles = ""]) => [...titles.matchAll(/"([^"]+)"/g)].map(([, title = ""]) => ({ file, title })),
     );
@@ -24,7 +24,7 @@ describe("docs/reliability.md", () => {
     expect(rows.filter(([, , held = ""]) => !held.includes("`test/")).map(([row]) => row)).toEqual([]);
   });
 
-  it("shows for each guard in which history it was missed (npm run sim:mutants -- --write)", () => {
+  it("has the seed that found each mutant (renew it with npm run sim:mutants -- --write)", () => {
     const rows = [...section("mutants").matchAll(/^\| ([^|]+) \| (\d+|-) \|/gm)].map(([, guard, seed]) => [
       guard,
       seed,

@@ -2,7 +2,7 @@ import { readFileSync, symlinkSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { folder, type Ran, type RunOptions, run } from "./cli.ts";
 
-/** The command lines of the program in a page's fenced `sh` blocks, without the comments after them. */
+/** Returns the program's command lines in a page's fenced `sh` blocks, without trailing comments. */
 export function commandsIn(page: string): readonly string[] {
   const blocks = [...readFileSync(page, "utf8").matchAll(/^```sh\n(.*?)^```$/gms)];
   return blocks
@@ -11,7 +11,7 @@ export function commandsIn(page: string): readonly string[] {
     .map((line) => line.replace(/\s{2,}#.*$/, ""));
 }
 
-/** Runs a line as a shell does in which the program is installed. */
+/** Runs a line in a shell where the program is installed. */
 export function runInShell(line: string, { env = {}, cwd = folder(), ...options }: RunOptions = {}): Promise<Ran> {
   const bin = folder();
   symlinkSync(resolve("bin/stuck-jobs.js"), join(bin, "stuck-jobs"));

@@ -8,12 +8,12 @@ const PAGES = ["README.md", "docs/quickstart.md", "docs/troubleshooting.md"];
 describe.each(PAGES)("%s", (page) => {
   const lines = commandsIn(page);
 
-  it("holds commands to run", () => {
+  it("has commands", () => {
     expect(lines.length).toBeGreaterThan(3);
   });
 
-  // In their order and on one base, as a reader runs them.
-  it("shows commands that end well, one after the other", { timeout: 240_000 }, async () => {
+  // In order and on one base, as a reader runs them.
+  it("has commands that succeed one after the other", { timeout: 240_000 }, async () => {
     const cwd = folder();
     const sandbox = await startSandbox({ stateFile: `${cwd}/state.json`, lateWebhook: false });
     try {

@@ -3,7 +3,7 @@ import { commandsIn, runInShell } from "./doc-commands.ts";
 
 const calls = commandsIn("docs/schedulers.md");
 
-it("holds commands to run", () => {
+it("docs/schedulers.md has commands", () => {
   expect(calls.length).toBeGreaterThan(5);
 });
 
