@@ -1,29 +1,9 @@
 import { rm, writeFile } from "node:fs/promises";
-import { build } from "esbuild";
-import { licensesOf } from "./licenses.mjs";
-import { leftOut } from "./stub-unused-modules.mjs";
+import { bundle } from "./bundle.mjs";
+import { bundledPackages, checkLicenses, licenseTexts } from "./licenses.mjs";
 
-// One bundle, split where the source says `await import`: the tarball has no dependencies to install. The licences of
-// what is bundled lie beside it.
+// `npm run build`: the bundle in dist/, and beside it the licences of what is bundled, which are checked first.
 await rm("dist", { recursive: true, force: true });
-const { metafile } = await build({
-  entryPoints: { main: "src/cli/main.ts" },
-  outdir: "dist",
-  outExtension: { ".js": ".mjs" },
-  format: "esm",
-  platform: "node",
-  target: "node20.18",
-  bundle: true,
-  splitting: true,
-  minifySyntax: true,
-  minifyWhitespace: true,
-  legalComments: "none",
-  logLevel: "warning",
-  metafile: true,
-  plugins: [leftOut],
-  // CommonJS packages in an ES module ask for Node's own modules by `require`.
-  banner: {
-    js: 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);',
-  },
-});
-await writeFile("dist/THIRD-PARTY-LICENSES.txt", await licensesOf(metafile));
+const packages = await bundledPackages(await bundle());
+checkLicenses(packages);
+await writeFile("dist/THIRD-PARTY-LICENSES.txt", licenseTexts(packages));

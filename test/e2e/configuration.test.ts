@@ -30,6 +30,10 @@ describe("the configuration", () => {
     [".stuck-jobsrc", "thresholds:\n  stuckAfter: 1h\n"],
     ["stuck-jobs.config.mjs", 'export default { thresholds: { stuckAfter: "1h" } };'],
     ["stuck-jobs.config.cjs", 'module.exports = { thresholds: { stuckAfter: "1h" } };'],
+    [
+      "stuck-jobs.config.ts",
+      'import { type Config, defineConfig } from "stuck-jobs";\nconst file: Config = { thresholds: { stuckAfter: "1h" } };\nexport default defineConfig(file);',
+    ],
     ["stuck-jobs.config.ts", 'const after: string = "1h";\nexport default { thresholds: { stuckAfter: after } };'],
     ["package.json", '{"name": "x", "stuck-jobs": {"thresholds": {"stuckAfter": "1h"}}}'],
     [".config/stuck-jobsrc.yml", "thresholds: { stuckAfter: 1h }"],

@@ -8,15 +8,19 @@ export function openExplorer(): PublicExplorer {
   return cosmiconfig("stuck-jobs", { searchStrategy: "project", loaders: { ".ts": loadTypeScript } });
 }
 
+/** What `import { defineConfig } from "stuck-jobs"` gets where the package is installed globally, or run by npx. */
+const OWN_MODULE = `data:text/javascript,${encodeURIComponent("export const defineConfig = (config) => config;")}`;
+
 /**
  * Loads a TypeScript configuration. cosmiconfig's own loader needs the `typescript` package beside the configuration;
  * here the types are stripped into a file next to the original, so that its relative imports resolve.
  */
 const loadTypeScript: Loader = async (path, content) => {
-  const { transform } = await import("sucrase");
-  const { code } = transform(content, { transforms: ["typescript"], disableESTransforms: true });
+  // A CommonJS package has its exports as the default.
+  const { default: sucrase } = await import("sucrase");
+  const { code } = sucrase.transform(content, { transforms: ["typescript"], disableESTransforms: true });
   const stripped = join(dirname(path), `.${basename(path)}.${process.pid}.mjs`);
-  await writeFile(stripped, code);
+  await writeFile(stripped, code.replace(/(\bfrom\s*)(["'])stuck-jobs\2/g, `$1$2${OWN_MODULE}$2`));
   try {
     const module: { default?: unknown } = await import(pathToFileURL(stripped).href);
     return module.default;

@@ -1,0 +1,608 @@
+// Made by `npm run schema` from the schema of the configuration.
+
+/**
+ * The defaults that the file overrides key by key: those of NCA Toolkit's users, or none.
+ */
+export type Preset = "nca" | "none";
+/**
+ * Whether jobs that polling failed are completed when their output appears within maxAge.
+ */
+export type LateOutputs = boolean;
+export type Json =
+  | string
+  | number
+  | boolean
+  | null
+  | Json[]
+  | {
+      [k: string]: Json;
+    };
+
+export interface Config {
+  /**
+   * The location of this schema, for editors; nothing else reads it.
+   */
+  $schema?: string;
+  preset?: Preset;
+  airtable?: Airtable;
+  jobs?: Jobs;
+  thresholds?: Thresholds;
+  storage?: Storage;
+  brake?: Brake;
+  lateOutputs?: LateOutputs;
+  providers?: Providers;
+  webhooks?: Webhooks;
+  monitoring?: Monitoring;
+  journal?: Journal;
+  operations?: Operations;
+  /**
+   * Several bases in one run, each with its overrides of the rest of the file (docs/bases.md).
+   *
+   * @minItems 1
+   */
+  bases?: {
+    /**
+     * The id of the base: app…
+     */
+    baseId: string;
+    /**
+     * Its name in reports and for `--base`. Absent: its id.
+     */
+    name?: string;
+    preset?: Preset;
+    airtable?: Airtable;
+    jobs?: Jobs;
+    thresholds?: Thresholds;
+    storage?: Storage;
+    brake?: Brake;
+    lateOutputs?: LateOutputs;
+    providers?: Providers;
+    webhooks?: Webhooks;
+    monitoring?: Monitoring;
+    journal?: Journal;
+    operations?: Operations;
+  }[];
+}
+/**
+ * The base. The token comes from the environment only: AIRTABLE_API_KEY.
+ */
+export interface Airtable {
+  /**
+   * The id of the base: the part of its address that begins with app.
+   */
+  baseId?: string;
+  /**
+   * At most 5: Airtable's limit for a base, which all its clients share.
+   */
+  requestsPerSecond?: number;
+  /**
+   * The address of Airtable's API, without /v0.
+   */
+  endpointUrl?: string;
+}
+/**
+ * The table of the jobs, and the names of its fields.
+ */
+export interface Jobs {
+  /**
+   * The table of the jobs, by name or id.
+   */
+  table?: string;
+  /**
+   * The fields of that table, by name or id; null where the base has none. Ids need schema.bases:read.
+   */
+  fields?: {
+    /**
+     * A single select, or a text.
+     */
+    status?: string;
+    /**
+     * The worker's id for the job: {externalId} in outputs.
+     */
+    externalId?: string;
+    /**
+     * The application's own id for a job: {jobId} in outputs.
+     */
+    ownId?: string | null;
+    /**
+     * The kind of work; the operations' `types` are values of it.
+     */
+    type?: string | null;
+    /**
+     * The request to the worker, as JSON or a Python literal: may name operation and target.
+     */
+    requestPayload?: string | null;
+    /**
+     * Receives the output's URL when the job is completed; holds those of completed jobs.
+     */
+    responsePayload?: string | null;
+    /**
+     * May name the operation and the target in its query.
+     */
+    webhookUrl?: string | null;
+    /**
+     * A long text: says why the job was failed.
+     */
+    error?: string | null;
+    /**
+     * A long text: receives a line for each change to the job.
+     */
+    notes?: string | null;
+    /**
+     * A date from which a job's age counts; null: the record's created time.
+     */
+    startedAt?: string | null;
+    /**
+     * A date or last-modified field: when a job was completed. `stats` computes durations from it.
+     */
+    completedAt?: string | null;
+  };
+  /**
+   * Statuses of jobs that are being worked on.
+   *
+   * @minItems 1
+   */
+  stuckStatuses?: string[];
+  /**
+   * The status that a recovered job is set to.
+   */
+  completedStatus?: string;
+  /**
+   * The status that a failed job is set to.
+   */
+  failedStatus?: string;
+}
+/**
+ * Ages of a job from which on it is stuck, failed or left alone.
+ */
+export interface Thresholds {
+  /**
+   * A job with one of the stuck statuses that is older than this is stuck.
+   */
+  stuckAfter?: string;
+  /**
+   * A stuck job older than this is failed if its output is proven absent.
+   */
+  failAfter?: string;
+  /**
+   * Older jobs are left to `fail-old`; "none" for no such limit.
+   */
+  maxAge?: "none" | string;
+  /**
+   * A provider that reports a job as running is believed up to this age of the job.
+   */
+  providerCap?: string;
+}
+/**
+ * The bucket that outputs are stored in: any that speaks S3, public or private.
+ */
+export interface Storage {
+  /**
+   * The prefix of every output's URL: a slash and the file name follow. Not a CDN's host.
+   */
+  baseUrl?: string;
+  /**
+   * Maximum number of concurrent probes.
+   */
+  concurrency?: number;
+  /**
+   * Maximum number of probes a second. Spaces refuses more than 240.
+   */
+  requestsPerSecond?: number;
+  /**
+   * Further file names that the worker may use: a job is not failed while one of them exists.
+   */
+  otherNames?: string[];
+  /**
+   * Where baseUrl names the bucket: first in its path, or in its host. Absent: derived from the host.
+   */
+  addressing?: "path" | "virtual";
+  /**
+   * The key that requests to a private bucket are signed with.
+   */
+  credentials?: {
+    /**
+     * Also read AWS_ACCESS_KEY_ID and AWS's other variables.
+     */
+    from?: "aws";
+    /**
+     * The id of the key; not a secret.
+     */
+    accessKeyId?: string;
+    /**
+     * A secret: better in the environment than in a file.
+     */
+    secretAccessKey?: string;
+    /**
+     * The session token of temporary credentials.
+     */
+    sessionToken?: string;
+    /**
+     * Absent: derived from the host of baseUrl, else us-east-1.
+     */
+    region?: string;
+  };
+  /**
+   * How long the signed link is valid from which Airtable fetches a file.
+   */
+  attachmentUrlTtl?: string;
+}
+/**
+ * Stops a run from failing many jobs at once until an output of their operation was seen.
+ */
+export interface Brake {
+  /**
+   * How many jobs of an operation a run may fail before an output of it was seen.
+   */
+  minimum?: number;
+  /**
+   * The same as a share of the stuck jobs of the operation, where that is more than the minimum.
+   */
+  share?: number;
+  /**
+   * No run fails more jobs than this.
+   */
+  maxFails?: number;
+}
+/**
+ * Who did the work, and can be asked what became of it.
+ */
+export interface Providers {
+  /**
+   * NCA Toolkit, asked by the job's external id.
+   */
+  nca?: {
+    /**
+     * Where it answers. The key is NCA_API_KEY, from the environment only.
+     */
+    baseUrl?: string;
+    /**
+     * How far back the list of all jobs is asked for; by default a day, or the longest providerCap.
+     */
+    sinceSeconds?: number;
+    /**
+     * Hosts, with all under them, on which the provider's outputs may lie.
+     */
+    outputHosts?: string[];
+    /**
+     * Whether outputs may lie at addresses of a private network.
+     */
+    allowPrivate?: boolean;
+    /**
+     * Requests to the provider at the same time.
+     */
+    concurrency?: number;
+  } | null;
+  /**
+   * GoAPI, PiAPI. With it the preset has the operations video and generate_music_only.
+   */
+  goapi?: {
+    /**
+     * Where it answers. The key is GOAPI_API_KEY, from the environment only.
+     */
+    baseUrl?: string;
+    /**
+     * Hosts, with all under them, on which the provider's outputs may lie.
+     */
+    outputHosts?: string[];
+    /**
+     * Whether outputs may lie at addresses of a private network.
+     */
+    allowPrivate?: boolean;
+    /**
+     * Requests to the provider at the same time.
+     */
+    concurrency?: number;
+  } | null;
+  /**
+   * Any other provider with an HTTP API, under a name of your own.
+   */
+  [k: string]:
+    | {
+        /**
+         * How the state is asked for.
+         */
+        method?: "GET" | "POST";
+        /**
+         * Where the state is asked for, with {externalId} in it or in the body.
+         */
+        url: string;
+        /**
+         * Headers; a variable of the environment is written ${NAME}, and may be a NAME_FILE or a credential.
+         */
+        headers?: {
+          [k: string]: string;
+        };
+        /**
+         * Sent as JSON; {externalId} in its texts is replaced.
+         */
+        body?: Json;
+        /**
+         * JSON pointer to the state.
+         */
+        state: string;
+        /**
+         * What the state's values mean; any other is unknown.
+         */
+        states: {
+          /**
+           * Queued, or at work.
+           */
+          running?: string[];
+          /**
+           * Done, and well.
+           *
+           * @minItems 1
+           */
+          succeeded: string[];
+          /**
+           * Done, and not well.
+           */
+          failed?: string[];
+        };
+        /**
+         * JSON pointers to the outputs' URLs: a text, a list, or objects with `url`.
+         */
+        output?: string | string[];
+        /**
+         * JSON pointers to the reason of a failure; the first that is there counts.
+         */
+        error?: string | string[];
+        /**
+         * HTTP answers that mean: no such job here.
+         */
+        forgottenStatus?: number[];
+        /**
+         * Where the output is asked for once the state is a good one, if not in the same answer.
+         */
+        result?: {
+          /**
+           * Its address, with {externalId} in it.
+           */
+          url: string;
+          /**
+           * HTTP answers that mean: the job failed.
+           */
+          failedStatus?: number[];
+        };
+        /**
+         * Hosts, with all under them, on which the provider's outputs may lie.
+         */
+        outputHosts?: string[];
+        /**
+         * Whether outputs may lie at addresses of a private network.
+         */
+        allowPrivate?: boolean;
+        /**
+         * Requests to the provider at the same time.
+         */
+        concurrency?: number;
+      }
+    | {
+        /**
+         * Where it answers. The key is NCA_API_KEY, from the environment only.
+         */
+        baseUrl?: string;
+        /**
+         * How far back the list of all jobs is asked for; by default a day, or the longest providerCap.
+         */
+        sinceSeconds?: number;
+        /**
+         * Hosts, with all under them, on which the provider's outputs may lie.
+         */
+        outputHosts?: string[];
+        /**
+         * Whether outputs may lie at addresses of a private network.
+         */
+        allowPrivate?: boolean;
+        /**
+         * Requests to the provider at the same time.
+         */
+        concurrency?: number;
+      }
+    | null
+    | {
+        /**
+         * Where it answers. The key is GOAPI_API_KEY, from the environment only.
+         */
+        baseUrl?: string;
+        /**
+         * Hosts, with all under them, on which the provider's outputs may lie.
+         */
+        outputHosts?: string[];
+        /**
+         * Whether outputs may lie at addresses of a private network.
+         */
+        allowPrivate?: boolean;
+        /**
+         * Requests to the provider at the same time.
+         */
+        concurrency?: number;
+      }
+    | undefined;
+}
+/**
+ * Lost webhooks may be sent again, to the application's own handler.
+ */
+export interface Webhooks {
+  /**
+   * The only hosts to which webhooks are sent again.
+   */
+  allowHosts?: string[];
+  /**
+   * Who completes a job: this tool, or the application's own handler.
+   */
+  via?: "direct" | "webhook";
+  /**
+   * What to do when the handler did not.
+   */
+  fallback?: "direct" | "none";
+  /**
+   * HMAC over the body; the secret is STUCK_JOBS_WEBHOOK_SECRET, from the environment only.
+   */
+  signature?: {
+    /**
+     * The header that carries it.
+     */
+    header: string;
+    /**
+     * The only one.
+     */
+    algorithm?: "sha256";
+    /**
+     * Put before the signature's hexadecimal digits: `sha256=`.
+     */
+    prefix?: string;
+  } | null;
+}
+/**
+ * Metrics, pings and notifications (docs/monitoring.md).
+ */
+export interface Monitoring {
+  /**
+   * A Prometheus textfile, written after each run.
+   */
+  metricsFile?: string | null;
+  /**
+   * Pinged at the start and the end of each run. A secret: better in the environment.
+   */
+  pingUrl?: string | null;
+  /**
+   * A Slack or Discord webhook that is notified of changes. A secret: better in the environment.
+   */
+  notifyUrl?: string | null;
+  /**
+   * Notify when more jobs than this are failed in one run.
+   */
+  failuresOver?: number;
+}
+/**
+ * Where a run records what it writes (docs/history.md).
+ */
+export interface Journal {
+  /**
+   * A file, or "none". Absent: a file in the state folder of the service or the user.
+   */
+  path?: string;
+  /**
+   * A file larger than this is rotated.
+   */
+  maxBytes?: number;
+  /**
+   * How many rotated files are kept.
+   */
+  keep?: number;
+}
+/**
+ * The kinds of work, by name; null removes one of the preset's.
+ */
+export interface Operations {
+  /**
+   * How its output is named, and which record receives it.
+   */
+  [k: string]: {
+    /**
+     * Values of the job's type field that stand for this operation.
+     */
+    types?: string[];
+    /**
+     * File names that an output may have, in the order of probing; empty where only its provider knows it.
+     */
+    outputs?: (
+      | string
+      | {
+          /**
+           * The file name: {externalId}, {jobId}, {recordId}, {n} and {payload.some_key} are replaced.
+           */
+          pattern: string;
+          /**
+           * All entries with `all: true` are one output in several files.
+           */
+          all?: boolean;
+          /**
+           * How many files {n} stands for, or the payload's key that holds the number; null without {n}.
+           */
+          count?: (number | string) | null;
+          /**
+           * The first {n}.
+           */
+          from?: number;
+        }
+    )[];
+    /**
+     * The provider that does the work, by its name under `providers`.
+     */
+    provider?: string | null;
+    /**
+     * The record that receives the output. Link fields and payload must not name different records.
+     */
+    target?: {
+      /**
+       * Name or id of the table whose record receives the output.
+       */
+      table?: string;
+      /**
+       * Link fields of the job that name the target; the first must exist.
+       */
+      links?: string[];
+      /**
+       * Keys of the request payload that name the target.
+       */
+      payloadKeys?: string[];
+    };
+    /**
+     * The target's attachment field.
+     */
+    attachment?: string;
+    /**
+     * Further fields of the target and their values. Options of selects have to exist.
+     */
+    set?: {
+      [k: string]: string | number | boolean;
+    };
+    /**
+     * What to do when the attachment field holds another file.
+     */
+    onExisting?: "skip" | "replace" | "append";
+    /**
+     * The file format that is verified before delivery.
+     */
+    check?: "mp4" | null;
+    /**
+     * Overrides webhooks.via.
+     */
+    via?: "direct" | "webhook";
+    /**
+     * Overrides webhooks.fallback.
+     */
+    fallback?: "direct" | "none";
+    /**
+     * The endpoint that the provider's webhook names.
+     */
+    webhookEndpoint?: string | null;
+    /**
+     * Overrides thresholds, key by key.
+     */
+    thresholds?: {
+      /**
+       * A job with one of the stuck statuses that is older than this is stuck.
+       */
+      stuckAfter?: string;
+      /**
+       * A stuck job older than this is failed if its output is proven absent.
+       */
+      failAfter?: string;
+      /**
+       * Older jobs are left to `fail-old`; "none" for no such limit.
+       */
+      maxAge?: "none" | string;
+      /**
+       * A provider that reports a job as running is believed up to this age of the job.
+       */
+      providerCap?: string;
+    };
+  } | null;
+}
+
+/** Returns the configuration as it is, checked by its type: `export default defineConfig({ … })`. */
+export declare function defineConfig(config: Config): Config;
