@@ -16,6 +16,8 @@ export interface Ran {
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Runs it as another user, which only root can. */
+  readonly uid?: number;
   /** Takes stderr instead of the result: a file that is open. */
   readonly stderr?: number;
   /** Called with the process once it runs. */
@@ -31,11 +33,12 @@ export function stuckJobs(args: readonly string[], options: RunOptions = {}) {
 export function run(
   program: string,
   args: readonly string[],
-  { env = {}, cwd = folder(), stderr, started }: RunOptions,
+  { env = {}, cwd = folder(), uid, stderr, started }: RunOptions,
 ): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       cwd,
+      ...(uid === undefined ? {} : { uid }),
       // What is kept from run to run is kept in the test's own folder, not in that of whoever runs the tests.
       env: { PATH: process.env.PATH ?? "", XDG_STATE_HOME: join(cwd, ".state"), ...env },
       stdio: ["pipe", "pipe", stderr ?? "pipe"],

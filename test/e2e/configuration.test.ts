@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { folder, stuckJobs } from "./cli.ts";
@@ -53,6 +53,40 @@ describe("the configuration", () => {
   it("gives way to flags", async () => {
     const files = { ".stuck-jobsrc.yaml": "thresholds: { stuckAfter: 1h }" };
     expect(await shown(files, {}, ["--older-than", "5m"])).toBe(2);
+  });
+});
+
+describe("a configuration that another user could have left there", () => {
+  it("is not run in the form of cosmiconfig's own configuration", async () => {
+    const world = await openWorld();
+    const cwd = folder();
+    mkdirSync(join(cwd, ".config"));
+    const ran = join(cwd, "ran");
+    writeFileSync(join(cwd, ".config/config.cjs"), `require("node:fs").writeFileSync(${JSON.stringify(ran)}, "");`);
+    expect((await stuckJobs(["scan"], { env: world.env, cwd })).code).toBe(0);
+    expect(existsSync(ran)).toBe(false);
+  });
+
+  it("is refused, without a request, where others may write to its folder; --config takes it", async () => {
+    const world = await openWorld();
+    const cwd = folder();
+    writeFileSync(join(cwd, ".stuck-jobsrc.yaml"), "thresholds: { stuckAfter: 1h }");
+    chmodSync(cwd, 0o777);
+    const { code, stderr } = await stuckJobs(["scan"], { env: world.env, cwd });
+    expect([code, stderr]).toEqual([2, expect.stringContaining("may be written by others")]);
+    expect(world.requests).toEqual([]);
+    const named = await stuckJobs(["scan", "--config", ".stuck-jobsrc.yaml"], { env: world.env, cwd });
+    expect(named.code).toBe(0);
+  });
+
+  it.runIf(process.getuid?.() === 0)("is an error where it cannot be read, instead of the preset", async () => {
+    const world = await openWorld();
+    const cwd = folder();
+    writeFileSync(join(cwd, ".stuck-jobsrc.yaml"), "thresholds: { stuckAfter: 1h }", { mode: 0o600 });
+    chmodSync(cwd, 0o755);
+    const { code, stderr } = await stuckJobs(["scan"], { env: world.env, cwd, uid: 65_534 });
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/\.stuck-jobsrc\.yaml: cannot be read: EACCES/)]);
+    expect(world.requests).toEqual([]);
   });
 });
 

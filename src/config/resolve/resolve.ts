@@ -52,6 +52,10 @@ function buildSettings(checked: Checked, file: ConfigFile, environment: Environm
   if (config !== null && baseId === null) {
     problems.push({ path: "airtable.baseId", message: "no base; set it in the configuration or AIRTABLE_BASE_ID" });
   }
+  if (config !== null && !config.airtable.allowInsecureEndpoint && isInsecure(config.airtable.endpointUrl)) {
+    const message = `found "${config.airtable.endpointUrl}", which would get the token without TLS; expected https, or airtable.allowInsecureEndpoint: true`;
+    problems.push(attributeToVariable({ path: "airtable.endpointUrl", message }, environment));
+  }
   const signing = resolveCredentials(config?.storage.credentials, environment.storageKeys);
   problems.push(...signing.problems);
   if (config === null || environment.token === null || baseId === null) throw new ConfigError(problems, hint(file));
@@ -107,6 +111,12 @@ function buildSettings(checked: Checked, file: ConfigFile, environment: Environm
     deadline: overrides.deadline ?? environment.intervalMinutes * 60_000 * DEADLINE_SHARE,
     base: null,
   };
+}
+
+/** Whether what is sent to a URL can be read on the way: neither TLS nor this machine. */
+function isInsecure(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === "http:" && !/^(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
 }
 
 /** Returns a problem under the name of the variable that the value came from. */

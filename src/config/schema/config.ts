@@ -96,6 +96,10 @@ export const configSchema = z
         endpointUrl: httpUrl
           .default("https://api.airtable.com")
           .describe("The address of Airtable's API, without /v0."),
+        allowInsecureEndpoint: z
+          .boolean()
+          .default(false)
+          .describe("Whether the token may be sent to an endpointUrl without TLS that is not on this machine."),
       })
       .prefault({})
       .describe("The base. The token comes from the environment only: AIRTABLE_API_KEY."),

@@ -54,6 +54,31 @@ describe("the preset nca", () => {
   });
 });
 
+describe("an endpoint without TLS", () => {
+  const at = (endpointUrl: string, more: object = {}) => ({ airtable: { endpointUrl, ...more } });
+
+  it.each(["http://proxy.example", "http://10.0.0.5:8080", "http://localhost.example", "http://[fe80::1]"])(
+    "is refused for the token: %s",
+    (url) => {
+      expect(problems(at(url))).toEqual([expect.stringMatching(/^airtable\.endpointUrl: found "http:.* without TLS/)]);
+      expect(settings(at(url, { allowInsecureEndpoint: true })).airtable.endpointUrl).toBe(url);
+    },
+  );
+
+  it("is named by its variable where it came from one", () => {
+    expect(problems({}, { AIRTABLE_ENDPOINT_URL: "http://proxy.example" })).toEqual([
+      expect.stringMatching(/^AIRTABLE_ENDPOINT_URL: found/),
+    ]);
+  });
+
+  it.each(["http://127.0.0.1:8080", "http://localhost:8080", "http://[::1]:8080", "https://proxy.example"])(
+    "is no matter on this machine, or with TLS: %s",
+    (url) => {
+      expect(settings(at(url)).airtable.endpointUrl).toBe(url);
+    },
+  );
+});
+
 describe("a key that was renamed", () => {
   it("is an error that names the new key", () => {
     expect(problems({ watching: { failuresOver: 3 } })).toEqual(['watching: this key was renamed; write "monitoring"']);
