@@ -79,6 +79,10 @@ export interface Airtable {
    * The address of Airtable's API, without /v0.
    */
   endpointUrl?: string;
+  /**
+   * Whether the token may be sent to an endpointUrl without TLS that is not on this machine.
+   */
+  allowInsecureEndpoint?: boolean;
 }
 /**
  * The table of the jobs, and the names of its fields.
