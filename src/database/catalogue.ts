@@ -1,0 +1,108 @@
+import type { Database, Row } from "./connection.ts";
+import { quoteIdentifier, quoteTable, type TableName } from "./identifiers.ts";
+
+/** A column as the catalogue describes it. */
+export interface Column {
+  readonly name: string;
+  /** The type to cast to, quoted for SQL. */
+  readonly sqlType: string;
+  /** The built-in type's name (`text`, `uuid`, `int8`, `jsonb`, …), of a domain that of what it stands on. */
+  readonly type: string;
+  /** The values of an enumeration; null for other types. */
+  readonly labels: readonly string[] | null;
+  /** How many characters fit; null for as many as are wanted. */
+  readonly maxLength: number | null;
+  readonly notNull: boolean;
+  /** Whether the server computes it. */
+  readonly generated: boolean;
+}
+
+/** A table as the catalogue describes it. */
+export interface Table {
+  readonly name: TableName;
+  readonly columns: ReadonlyMap<string, Column>;
+  /** Columns that name one row at most: each has a unique index of its own. */
+  readonly keys: readonly string[];
+  /** Whether it is a view: then nothing is known of its keys. */
+  readonly isView: boolean;
+}
+
+/** Reads what the catalogue says of tables, in one statement; one that is not there is not in the list. */
+export async function readTables(
+  database: Database,
+  tables: readonly TableName[],
+  signal: AbortSignal,
+): Promise<readonly Table[]> {
+  const rows = await database.read(TABLES, [tables.map(quoteTable)], signal);
+  return tables.flatMap((name, n) => {
+    const own = rows.filter((row) => Number(row.n) === n + 1);
+    const [first] = own;
+    if (first === undefined) return [];
+    const columns = own.map(parseColumn);
+    return [
+      {
+        name,
+        columns: new Map(columns.map((column) => [column.name, column])),
+        keys: own.flatMap((row) => (row.is_key === true ? [String(row.name)] : [])),
+        isView: first.relkind === "v",
+      },
+    ];
+  });
+}
+
+/** `to_regclass` takes a quoted name as a value and finds it as a statement would; null where there is none. */
+const TABLES = `
+SELECT wanted.n, c.relkind, a.attname AS name, a.attnotnull, a.attgenerated <> '' AS generated,
+  ns.nspname AS type_schema, ty.typname AS type_name, coalesce(base.typname, ty.typname) AS base_name,
+  CASE WHEN coalesce(base.typname, ty.typname) IN ('varchar', 'bpchar') THEN
+    nullif(greatest(a.atttypmod, ty.typtypmod), -1) - 4 END AS max_length,
+  (SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e
+    WHERE e.enumtypid = coalesce(base.oid, ty.oid)) AS labels,
+  EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+    AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum) AS is_key
+FROM unnest($1::text[]) WITH ORDINALITY AS wanted(name, n)
+JOIN pg_class c ON c.oid = to_regclass(wanted.name)
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_type ty ON ty.oid = a.atttypid
+JOIN pg_namespace ns ON ns.oid = ty.typnamespace
+LEFT JOIN pg_type base ON base.oid = ty.typbasetype AND ty.typtype = 'd'
+ORDER BY wanted.n, a.attnum`;
+
+function parseColumn(row: Row): Column {
+  return {
+    name: String(row.name),
+    sqlType: `${quoteIdentifier(String(row.type_schema))}.${quoteIdentifier(String(row.type_name))}`,
+    type: String(row.base_name),
+    labels: Array.isArray(row.labels) ? row.labels.map(String) : null,
+    maxLength: row.max_length === null ? null : Number(row.max_length),
+    notNull: row.attnotnull === true,
+    generated: row.generated === true,
+  };
+}
+
+const UUID = /^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$/i;
+
+/** The largest values of the integer types. */
+const INTEGERS: Readonly<Record<string, bigint>> = { int2: 32_767n, int4: 2_147_483_647n, int8: 2n ** 63n - 1n };
+
+/**
+ * Returns an id as the server would write it, so that ids can be compared as texts; null where a column of that type
+ * cannot hold it.
+ */
+export function canonicalId(text: string, { type }: Column): string | null {
+  if (text.includes("\0")) return null;
+  const largest = INTEGERS[type];
+  if (largest !== undefined) {
+    if (!/^-?\d{1,19}$/.test(text)) return null;
+    const value = BigInt(text);
+    return value <= largest && value >= -largest - 1n ? String(value) : null;
+  }
+  if (type === "uuid") {
+    if (!UUID.test(text)) return null;
+    return text
+      .toLowerCase()
+      .replaceAll("-", "")
+      .replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+  }
+  return text;
+}

@@ -1,0 +1,169 @@
+import { TableRefused, UpstreamError } from "../../core/ports/errors.ts";
+import { type Column, canonicalId, readTables, type Table } from "../../database/catalogue.ts";
+import type { Database } from "../../database/connection.ts";
+import { formatTable, type TableName } from "../../database/identifiers.ts";
+
+/** Where the configuration says that jobs and their targets are; columns that it leaves out are null. */
+export interface StoreOptions {
+  readonly jobs: {
+    readonly table: TableName;
+    /** The column that names one job. */
+    readonly id: string;
+    readonly fields: JobColumns;
+    readonly completedStatus: string;
+    readonly failedStatus: string;
+  };
+  /** Columns of a job that name its target. */
+  readonly links: readonly string[];
+  readonly targets: readonly TargetTable[];
+}
+
+/** The columns of the jobs' table, by what they hold. */
+export interface JobColumns {
+  readonly status: string;
+  readonly externalId: string;
+  readonly startedAt: string;
+  readonly ownId: string | null;
+  readonly type: string | null;
+  readonly requestPayload: string | null;
+  readonly responsePayload: string | null;
+  readonly webhookUrl: string | null;
+  readonly error: string | null;
+  readonly notes: string | null;
+  /** Only the jobs' history asks for it. */
+  readonly completedAt: string | null;
+}
+
+/** A table whose rows receive outputs, by the name that operations call it. */
+export interface TargetTable {
+  readonly label: string;
+  readonly table: TableName;
+  readonly key: string;
+  /** Fields that are no column of their name: where they are. */
+  readonly fields: ReadonlyMap<string, FieldPlace>;
+}
+
+/** A column, or a place inside its jsonb. */
+export interface FieldPlace {
+  readonly column: string;
+  /** Empty for the whole column. */
+  readonly path: readonly string[];
+}
+
+/** A column of the catalogue, or a place inside its jsonb. */
+export interface Cell {
+  readonly column: Column;
+  readonly path: readonly string[];
+}
+
+/** A table as it is written and read again. */
+export interface RowLayout {
+  readonly table: TableName;
+  readonly key: Column;
+  /** Finds a configured field. Throws `UpstreamError` where the table has no such column. */
+  cell(field: string): Cell;
+}
+
+/** The tables of the configuration as the catalogue has them, read when they are first needed. */
+export interface Layout {
+  jobs(signal: AbortSignal): Promise<RowLayout>;
+  /** Throws `TableRefused` where the target's table cannot be used. */
+  target(label: string, signal: AbortSignal): Promise<RowLayout>;
+}
+
+export function createLayout(database: Database, { jobs, targets }: StoreOptions): Layout {
+  let reading: Promise<readonly Table[]> | null = null;
+  const names = [jobs.table, ...targets.map(({ table }) => table)];
+
+  async function find(table: TableName, signal: AbortSignal): Promise<Table> {
+    reading ??= readTables(database, names, signal).catch((error: unknown) => {
+      reading = null;
+      throw error;
+    });
+    const tables = await reading;
+    const found = tables.find(({ name }) => formatTable(name) === formatTable(table));
+    if (found !== undefined) return found;
+    throw new UpstreamError(
+      "config",
+      `PostgreSQL ${database.name} has no table ${formatTable(table)}`,
+      "Check the table's name in the configuration; name its schema as well: schema.table.",
+    );
+  }
+
+  return {
+    async jobs(signal) {
+      const table = await find(jobs.table, signal);
+      const layout = rowLayout(table, jobs.id, new Map());
+      checkJobs(layout, jobs);
+      return layout;
+    },
+    async target(label, signal) {
+      const target = targets.find((each) => each.label === label);
+      if (target === undefined) throw new Error(`no target table ${label} is configured`);
+      try {
+        return rowLayout(await find(target.table, signal), target.key, target.fields);
+      } catch (error) {
+        throw error instanceof UpstreamError && error.code === "config" ? new TableRefused(label, error) : error;
+      }
+    },
+  };
+}
+
+function rowLayout(table: Table, keyName: string, fields: ReadonlyMap<string, FieldPlace>): RowLayout {
+  const name = formatTable(table.name);
+  const find = (column: string): Column => {
+    const found = table.columns.get(column);
+    if (found !== undefined) return found;
+    const known = [...table.columns.keys()].join(", ");
+    throw new UpstreamError("config", `table ${name} has no column "${column}"`, `It has: ${known}.`);
+  };
+  const key = find(keyName);
+  if (!table.isView && !table.keys.includes(keyName)) {
+    throw new UpstreamError(
+      "config",
+      `${name}.${keyName} may name several rows: it has no unique index of its own`,
+      `Name the primary key${table.keys.length === 0 ? "" : ` (${table.keys.join(" or ")})`} instead.`,
+    );
+  }
+  return {
+    table: table.name,
+    key,
+    cell(field) {
+      const { column: columnName, path } = fields.get(field) ?? { column: field, path: [] };
+      const column = find(columnName);
+      if (path.length > 0 && column.type !== "jsonb") {
+        throw new UpstreamError(
+          "config",
+          `${name}.${columnName} is ${column.type}; expected jsonb, since a path into it is configured`,
+          "Name a jsonb column, or a text column without a path.",
+        );
+      }
+      return { column, path };
+    },
+  };
+}
+
+const DATES = ["timestamptz", "timestamp", "date"];
+
+/** What can be known to go wrong before anything is written. */
+function checkJobs(layout: RowLayout, { table, fields, completedStatus, failedStatus }: StoreOptions["jobs"]): void {
+  const { column: startedAt } = layout.cell(fields.startedAt);
+  if (!DATES.includes(startedAt.type)) {
+    throw new UpstreamError(
+      "config",
+      `${formatTable(table)}.${startedAt.name} is ${startedAt.type}; expected ${DATES.join(", ")}`,
+      "Name in jobs.fields.startedAt the column that says when a job began.",
+    );
+  }
+  const status = layout.cell(fields.status).column;
+  for (const [key, value] of Object.entries({ completedStatus, failedStatus })) {
+    const has = status.labels === null ? canonicalId(value, status) !== null : status.labels.includes(value);
+    if (has) continue;
+    const labels = status.labels === null ? `It is ${status.type}.` : `It has: ${status.labels.join(", ")}.`;
+    throw new UpstreamError(
+      "config",
+      `jobs.${key}: found "${value}", which ${formatTable(table)}.${status.name} cannot hold`,
+      labels,
+    );
+  }
+}

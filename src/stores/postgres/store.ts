@@ -1,0 +1,390 @@
+import type { Job } from "../../core/domain/job.ts";
+import type { Signature } from "../../core/domain/notes.ts";
+import type { PendingWrite } from "../../core/ports/journal.ts";
+import type {
+  CellValue,
+  Clock,
+  JobHistory,
+  JobStore,
+  JobUpdate,
+  TargetRecord,
+  TargetUpdate,
+  WriteResult,
+} from "../../core/ports/ports.ts";
+import { type Column, canonicalId } from "../../database/catalogue.ts";
+import type { Database, Row } from "../../database/connection.ts";
+import { quoteIdentifier, quoteTable, type TableName } from "../../database/identifiers.ts";
+import { Parameters } from "../../database/statement.ts";
+import { type Cell, createLayout, type Layout, type RowLayout, type StoreOptions } from "./layout.ts";
+import { parseCell, parseInstant, parseJob } from "./parse-rows.ts";
+import {
+  type Cursor,
+  completedStatement,
+  type JobFilter,
+  jobsByStatement,
+  PAGE_ROWS,
+  pageStatement,
+} from "./select-jobs.ts";
+import { type RowsResult, writeRows } from "./write-rows.ts";
+import { cellText, type RowShape, type RowsWrite, type RowValues } from "./write-statement.ts";
+
+/** A job, and its target, as they were just read, and what is to be written to both or to neither. */
+export interface AtomicWrite {
+  readonly job: { readonly read: Job; readonly update: JobUpdate };
+  readonly target: { readonly table: string; readonly read: TargetRecord; readonly update: TargetUpdate } | null;
+  /** What the journal is to hold of it. */
+  readonly records: readonly PendingWrite[];
+}
+
+/** `changed`: job or target are not as they were read any more, and neither was written. */
+export type AtomicResult = WriteResult | { readonly id: string; readonly kind: "changed"; readonly error: string };
+
+/** A store that writes a job and its target in one transaction, if both are still as they were read. */
+export interface AtomicWriter {
+  /** How many jobs are best written at once. */
+  readonly batchSize: number;
+  /** Whether the journal's rows are part of the transaction; else the journal has to have them before. */
+  readonly keepsJournal: boolean;
+  /** Writes each on its own: one that is refused does not undo another. The results are in the order of `writes`. */
+  write(
+    writes: readonly AtomicWrite[],
+    by: Signature & { readonly command: string },
+    signal: AbortSignal,
+  ): Promise<readonly AtomicResult[]>;
+}
+
+/** A journal in the same database. */
+export interface JournalTable {
+  readonly table: TableName;
+  /** Returns the journal's lines for writes, in the same order. */
+  lines(records: readonly PendingWrite[], by: Signature & { readonly command: string }): readonly object[];
+}
+
+export interface PostgresStoreOptions extends StoreOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  /** Null where the journal is elsewhere, or off. */
+  readonly journal: JournalTable | null;
+}
+
+/** Jobs that the core takes at a time. */
+const PAGE = 100;
+
+/** How many completed jobs are read in search of the newest of each operation. */
+const COMPLETED_ROWS = 500;
+
+/** How many jobs are written in one statement. */
+const WRITE_ROWS = 100;
+
+/** The jobs and targets of one database. */
+export function createStore(options: PostgresStoreOptions): JobStore & JobHistory & { readonly atomic: AtomicWriter } {
+  const { database, clock, jobs, journal } = options;
+  const layout = createLayout(database, options);
+  let skew: number | null = null;
+
+  const serverNow = () => clock.now() + (skew ?? 0);
+
+  /** Reads one page, and the server's clock with it. */
+  async function readPage(filter: JobFilter, after: Cursor | null, signal: AbortSignal): Promise<readonly Row[]> {
+    const { text, values } = pageStatement(options, filter, after);
+    const sentAt = clock.now();
+    const rows = await database.read(text, values, signal);
+    const at = Number(rows[0]?.clock);
+    // The server read its clock between these two: as little difference as that allows is believed.
+    skew = Math.max(Math.min(0, at - sentAt), at - clock.now());
+    return rows.filter(({ id }) => typeof id === "string");
+  }
+
+  /** Streams all rows that match, page by page. */
+  async function* readAll(filter: JobFilter, signal: AbortSignal): AsyncIterable<readonly Row[]> {
+    let after: Cursor | null = null;
+    for (;;) {
+      const rows: readonly Row[] = await readPage(filter, after, signal);
+      for (let start = 0; start < rows.length; start += PAGE) yield rows.slice(start, start + PAGE);
+      const last = rows.at(-1);
+      const inDates = after === null || after.at !== null;
+      if (last !== undefined && rows.length === PAGE_ROWS) {
+        after = { at: typeof last.cursor === "string" ? last.cursor : null, id: String(last.id) };
+      } else if (after !== null && inDates) {
+        // Jobs without a date come after all that have one, and are asked for by themselves.
+        after = { at: null, id: null };
+      } else return;
+    }
+  }
+
+  async function readBy(
+    { name, sqlType }: Pick<Column, "name" | "sqlType">,
+    wanted: readonly string[],
+    signal: AbortSignal,
+  ) {
+    if (wanted.length === 0) return [];
+    const { text, values } = jobsByStatement(options, { name, sqlType }, wanted);
+    return (await database.read(text, values, signal)).map((row) => parseJob(row, options));
+  }
+
+  return {
+    async *list({ statuses, before, future, named, revisit }, signal) {
+      const now = serverNow();
+      const stuck: JobFilter = {
+        kind: "stuck",
+        statuses,
+        olderThan: now - before,
+        ahead: future - now,
+        named: named ?? null,
+      };
+      for await (const rows of readAll(stuck, signal)) yield rows.map((row) => parseJob(row, options));
+      // What was delivered stays where it was written, so that completed jobs need no second look.
+      const failed = revisit?.failed ?? null;
+      if (failed === null || jobs.fields.notes === null) return;
+      const noted: JobFilter = {
+        kind: "noted",
+        status: failed.status,
+        notes: [...failed.notes, ...failed.undated.notes],
+        within: now - failed.undated.after,
+      };
+      for await (const rows of readAll(noted, signal)) yield rows.map((row) => parseJob(row, options));
+    },
+
+    async readJobs(ids, signal) {
+      const { key } = await layout.jobs(signal);
+      const found = await readBy(key, canonicalIds(ids, key), signal);
+      return new Map(found.map((job) => [job.id, job]));
+    },
+
+    async findJobs(externalIds, signal) {
+      const { column } = (await layout.jobs(signal)).cell(jobs.fields.externalId);
+      return await readBy(column, canonicalIds(externalIds, column), signal);
+    },
+
+    async readTargets(table, ids, { attachments, cells }, signal) {
+      const target = await layout.target(table, signal);
+      const fields = [...new Set([...attachments, ...cells])];
+      return await readTargets(database, target, ids, fields, signal);
+    },
+
+    async updateTargets(table, updates, signal) {
+      const target = await layout.target(table, signal);
+      const writes = updates.map((update) => ({ id: update.id, rows: [targetRow(target, update, null)] }));
+      return (await writeAll(database, writes, null, signal)).map(withoutChanged);
+    },
+
+    async updateJobs(updates, signal) {
+      const table = await layout.jobs(signal);
+      const writes = updates.map((update) => ({ id: update.id, rows: [jobRow(table, options, update, null)] }));
+      return (await writeAll(database, writes, null, signal)).map(withoutChanged);
+    },
+
+    async listCompleted(after, signal) {
+      if (jobs.fields.responsePayload === null) return { jobs: [], complete: true };
+      const { text, values } = completedStatement(options, after, COMPLETED_ROWS);
+      const rows = await database.read(text, values, signal);
+      return { jobs: rows.map((row) => parseJob(row, options)), complete: rows.length < COMPLETED_ROWS };
+    },
+
+    async *listSince(after, signal) {
+      const finished = (row: Row) => ({ job: parseJob(row, options), completedAt: parseInstant(row.completed) });
+      for await (const rows of readAll({ kind: "since", after }, signal))
+        yield { jobs: rows.map(finished), last: false };
+      yield { jobs: [], last: true };
+    },
+
+    requests: () => database.statements(),
+    clockSkewMs: () => skew,
+
+    atomic: {
+      batchSize: WRITE_ROWS,
+      keepsJournal: journal !== null,
+      async write(writes, by, signal) {
+        const all = await Promise.all(writes.map((write) => plan(write, by, layout, options, signal)));
+        return await writeAll(database, all, journal?.table ?? null, signal);
+      },
+    },
+  };
+}
+
+/** One write of a job, with what its rows are to be. */
+interface PlannedWrite {
+  readonly id: string;
+  readonly rows: readonly PlannedRow[];
+  readonly lines?: readonly object[];
+}
+
+/** One row of a write: `values` in the order of `shape`. */
+interface PlannedRow {
+  readonly shape: RowShape;
+  readonly values: RowValues;
+}
+
+async function plan(
+  { job, target, records }: AtomicWrite,
+  by: Signature & { readonly command: string },
+  layout: Layout,
+  options: PostgresStoreOptions,
+  signal: AbortSignal,
+): Promise<PlannedWrite> {
+  const jobsTable = await layout.jobs(signal);
+  const ownRow = jobRow(jobsTable, options, job.update, job.read);
+  const lines = options.journal?.lines(records, by) ?? [];
+  if (target === null) return { id: job.update.id, rows: [ownRow], lines };
+  const targetTable = await layout.target(target.table, signal);
+  const row = targetRow(targetTable, target.update, target.read);
+  const isSame = quoteTable(targetTable.table) === quoteTable(jobsTable.table) && target.update.id === job.update.id;
+  return { id: job.update.id, rows: isSame ? [merged(ownRow, row)] : [ownRow, row], lines };
+}
+
+/** A job that receives its output itself: one row, with what is written and guarded of both. */
+function merged(one: PlannedRow, other: PlannedRow): PlannedRow {
+  return {
+    shape: {
+      layout: one.shape.layout,
+      sets: [...one.shape.sets, ...other.shape.sets],
+      guards: [...one.shape.guards, ...other.shape.guards],
+    },
+    values: {
+      id: one.values.id,
+      sets: [...one.values.sets, ...other.values.sets],
+      guards: [...one.values.guards, ...other.values.guards],
+    },
+  };
+}
+
+/** A job's row: guarded by its status, its external id and, where a line is added to them, its notes as read. */
+function jobRow(
+  layout: RowLayout,
+  { jobs: { fields } }: StoreOptions,
+  update: JobUpdate,
+  read: Job | null,
+): PlannedRow {
+  const sets: [Cell, string | null][] = [];
+  const put = (name: string | null, value: string | null | undefined) => {
+    if (name === null || value === undefined) return;
+    const cell = layout.cell(name);
+    sets.push([cell, encode(value, cell)]);
+  };
+  put(fields.status, update.status);
+  put(fields.responsePayload, update.responsePayload);
+  put(fields.error, update.error);
+  put(fields.notes, update.notes);
+  const guards: [Cell, string | null][] = [];
+  if (read !== null) {
+    guards.push([layout.cell(fields.status), read.status], [layout.cell(fields.externalId), read.externalId]);
+    if (fields.notes !== null && update.notes !== undefined) guards.push([layout.cell(fields.notes), read.notes]);
+  }
+  return rowOf(layout, update.id, sets, guards);
+}
+
+/** A target's row: guarded by what each field that is written held when it was read. */
+function targetRow(layout: RowLayout, { id, fields }: TargetUpdate, read: TargetRecord | null): PlannedRow {
+  const sets: [Cell, string | null][] = [];
+  const guards: [Cell, string | null][] = [];
+  for (const [name, value] of Object.entries(fields)) {
+    const cell = layout.cell(name);
+    sets.push([cell, encode(toScalar(value), cell)]);
+    if (read !== null) guards.push([cell, toGuard(read.cells[name])]);
+  }
+  return rowOf(layout, canonicalId(id, layout.key) ?? id, sets, guards);
+}
+
+function rowOf(
+  layout: RowLayout,
+  id: string,
+  sets: readonly (readonly [Cell, string | null])[],
+  guards: readonly (readonly [Cell, string | null])[],
+): PlannedRow {
+  return {
+    shape: { layout, sets: sets.map(([cell]) => cell), guards: guards.map(([cell]) => cell) },
+    values: { id, sets: sets.map(([, value]) => value), guards: guards.map(([, value]) => value) },
+  };
+}
+
+/** A value as text for its cell's type. A blank text is missing where the column may be. */
+function encode(value: string | number | boolean | null, { column, path }: Cell): string | null {
+  if (path.length > 0) return value === null || value === "" ? null : JSON.stringify(value);
+  if (value === null || value === "") return column.notNull ? "" : null;
+  return String(value);
+}
+
+/** A column holds one text: of files, their URLs. */
+function toScalar(value: CellValue): string | number | boolean | null {
+  if (typeof value !== "object" || value === null) return value;
+  return value.flatMap((file) => ("url" in file ? [file.url] : [])).join(" ");
+}
+
+function toGuard(value: unknown): string | null {
+  return value === undefined || value === null ? null : String(value);
+}
+
+async function readTargets(
+  database: Database,
+  layout: RowLayout,
+  ids: readonly string[],
+  fields: readonly string[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, TargetRecord>> {
+  const wanted = new Map(
+    ids.flatMap((id) => (canonicalId(id, layout.key) === null ? [] : [[canonicalId(id, layout.key), id]])),
+  );
+  if (wanted.size === 0) return new Map();
+  const cells = fields.map((field) => [field, layout.cell(field)] as const);
+  const parameters = new Parameters();
+  const key = `t.${quoteIdentifier(layout.key.name)}`;
+  const columns = cells.map(([, cell], n) => `, ${cellText(cell, parameters)} AS cell_${n}`);
+  const text = `SELECT ${key}::text AS id${columns.join("")} FROM ${quoteTable(layout.table)} AS t
+WHERE ${key} = ANY(${parameters.add([...wanted.keys()])}::${layout.key.sqlType}[])`;
+  const rows = await database.read(text, parameters.values, signal);
+  return new Map(
+    rows.map((row) => {
+      const values = cells.map(([field, cell], n) => [field, parseCell(row[`cell_${n}`], cell)] as const);
+      const id = wanted.get(String(row.id)) ?? String(row.id);
+      return [
+        id,
+        { id, attachments: {}, cells: Object.fromEntries(values.filter(([, value]) => value !== undefined)) },
+      ];
+    }),
+  );
+}
+
+/** Writes that touch the same columns go in one statement. */
+async function writeAll(
+  database: Database,
+  writes: readonly PlannedWrite[],
+  journal: TableName | null,
+  signal: AbortSignal,
+): Promise<readonly AtomicResult[]> {
+  const groups = new Map<string, PlannedWrite[]>();
+  for (const write of writes) {
+    const key = JSON.stringify(write.rows.map(({ shape }) => shapeKey(shape)));
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [write]);
+    else group.push(write);
+  }
+  const results = new Map<PlannedWrite, RowsResult>();
+  for (const group of groups.values()) {
+    const shapes = group[0]?.rows.map(({ shape }) => shape) ?? [];
+    const planned = group.map(({ rows, lines = [] }): RowsWrite => ({ rows: rows.map(({ values }) => values), lines }));
+    const answered = await writeRows(database, { shapes, writes: planned }, journal, signal);
+    for (const [n, write] of group.entries()) {
+      const result = answered[n];
+      if (result !== undefined) results.set(write, result);
+    }
+  }
+  return writes.map((write): AtomicResult => {
+    const { id } = write;
+    const result = results.get(write) ?? { kind: "unconfirmed", error: "the database did not answer for it" };
+    return result.kind === "confirmed" ? { id, kind: "confirmed" } : { id, kind: result.kind, error: result.error };
+  });
+}
+
+function shapeKey({ layout, sets, guards }: RowShape): readonly unknown[] {
+  const name = ({ column, path }: Cell) => [column.name, ...path];
+  return [layout.table, sets.map(name), guards.map(name)];
+}
+
+/** A plain write rests on no read of its own: what another transaction holds is to be read again. */
+function withoutChanged(result: AtomicResult): WriteResult {
+  return result.kind === "changed" ? { ...result, kind: "unconfirmed" } : result;
+}
+
+function canonicalIds(ids: readonly string[], column: Column): readonly string[] {
+  return ids.map((id) => canonicalId(id, column)).filter((id) => id !== null);
+}

@@ -1,0 +1,163 @@
+import { quoteIdentifier, quoteTable, type TableName } from "../../database/identifiers.ts";
+import { Parameters, type Statement } from "../../database/statement.ts";
+import type { Cell, RowLayout } from "./layout.ts";
+
+/** One row that is written, for all writes of a statement: which cells are set, and which have to be as they were. */
+export interface RowShape {
+  readonly layout: RowLayout;
+  readonly sets: readonly Cell[];
+  readonly guards: readonly Cell[];
+}
+
+/** What one write puts into a row; null blanks a cell. `guards` are texts as the server writes them. */
+export interface RowValues {
+  readonly id: string;
+  readonly sets: readonly (string | null)[];
+  readonly guards: readonly (string | null)[];
+}
+
+/** A job, or a job and its target: written together, or not at all. */
+export interface RowsWrite {
+  readonly rows: readonly RowValues[];
+  /** What the journal is to hold of it. */
+  readonly lines: readonly object[];
+}
+
+/** What the statement answers for each write, by its number from 1. */
+export interface WriteAnswer {
+  readonly n: number;
+  /** Whether all its rows were written. */
+  readonly done: boolean;
+  /** By row: whether it is there, and was as the guards say. */
+  readonly there: readonly boolean[];
+  readonly held: readonly boolean[];
+}
+
+/**
+ * Returns one statement that carries out several writes, each on its own: rows are locked in the order of their keys
+ * where they are as the guards say; only a write whose rows are all locked is done; the journal's lines of it go with
+ * it. No row may stand in two writes of one statement.
+ */
+export function writeStatement(
+  shapes: readonly RowShape[],
+  writes: readonly RowsWrite[],
+  journal: TableName | null,
+): Statement {
+  const columns: Column[] = shapes.flatMap((shape, r) => inputColumns(shape, r, writes));
+  if (journal !== null) {
+    columns.push({ name: "lines", sqlType: "json", values: writes.map(({ lines }) => JSON.stringify(lines)) });
+  }
+  const parameters = new Parameters();
+  const given = columns.map(({ values }) => `${parameters.add(values)}::text[]`);
+  const last = shapes.length - 1;
+  const parts = [
+    `input AS MATERIALIZED (
+  SELECT n, ${columns.map(({ name, sqlType }) => `${name}::${sqlType} AS ${name}`).join(", ")}
+  FROM unnest(${given.join(", ")})
+    WITH ORDINALITY AS given(${columns.map(({ name }) => name).join(", ")}, n))`,
+    ...shapes.map((shape, r) => heldPart(shape, r, parameters)),
+    ...shapes.map((shape, r) => setPart(shape, r, last, parameters)),
+  ];
+  if (journal !== null) parts.push(journalPart(journal));
+  const text = `WITH ${parts.join(",\n")}
+SELECT input.n::int AS n, ${shapes.map((_, r) => `set${r}.landed IS TRUE`).join(" AND ")} AS done,
+  ${shapes.map((_, r) => `held${r}.n IS NOT NULL AS is_held${r}`).join(", ")},
+  ${shapes.map(({ layout }, r) => `EXISTS (SELECT FROM ${quoteTable(layout.table)} AS t WHERE ${keyIs(layout, r)}) AS is_there${r}`).join(", ")}
+FROM input ${shapes.map((_, r) => `LEFT JOIN held${r} USING (n) LEFT JOIN set${r} USING (n)`).join(" ")}`;
+  return { text, values: parameters.values };
+}
+
+interface Column {
+  readonly name: string;
+  readonly sqlType: string;
+  readonly values: readonly (string | null)[];
+}
+
+function inputColumns({ layout, sets, guards }: RowShape, r: number, writes: readonly RowsWrite[]): Column[] {
+  const valuesOf = (read: (row: RowValues) => string | null) => writes.map(({ rows }) => read(rows[r] ?? NO_ROW));
+  return [
+    { name: `key${r}`, sqlType: layout.key.sqlType, values: valuesOf(({ id }) => id) },
+    ...sets.map(({ column, path }, c) => ({
+      name: `set${r}_${c}`,
+      sqlType: path.length === 0 ? column.sqlType : "jsonb",
+      values: valuesOf((row) => row.sets[c] ?? null),
+    })),
+    ...guards.map((_, c) => ({
+      name: `was${r}_${c}`,
+      sqlType: "text",
+      values: valuesOf((row) => row.guards[c] ?? null),
+    })),
+  ];
+}
+
+const NO_ROW: RowValues = { id: "", sets: [], guards: [] };
+
+/** Locks the rows that are as they were. Blank and missing are the same, as in what was read. */
+function heldPart({ layout, guards }: RowShape, r: number, parameters: Parameters): string {
+  const conditions = guards.map(
+    (cell, c) => `coalesce(${cellText(cell, parameters)}, '') = coalesce(input.was${r}_${c}, '')`,
+  );
+  const before = r === 0 ? "" : ` JOIN held${r - 1} USING (n)`;
+  return `held${r} AS MATERIALIZED (
+  SELECT input.n FROM input${before} JOIN ${quoteTable(layout.table)} AS t ON ${keyIs(layout, r)}
+  ${conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`}
+  ORDER BY t.${quoteIdentifier(layout.key.name)} FOR NO KEY UPDATE OF t)`;
+}
+
+function setPart({ layout, sets }: RowShape, r: number, last: number, parameters: Parameters): string {
+  const byColumn = new Map<string, string>();
+  for (const [c, { column, path }] of sets.entries()) {
+    const name = quoteIdentifier(column.name);
+    const value = `input.set${r}_${c}`;
+    // Two places inside one jsonb are set one in the other.
+    byColumn.set(
+      name,
+      path.length === 0 ? value : withPath(byColumn.get(name) ?? `t.${name}`, path, value, parameters),
+    );
+  }
+  // jsonb_set leaves a document as it is where the path leads through a text or a number.
+  const landed = sets.flatMap(({ column, path }, c) =>
+    path.length === 0
+      ? []
+      : [
+          `t.${quoteIdentifier(column.name)} #> ${parameters.add(path)}::text[] IS NOT DISTINCT FROM input.set${r}_${c}`,
+        ],
+  );
+  const assignments = [...byColumn].map(([name, value]) => `${name} = ${value}`);
+  return `set${r} AS (
+  UPDATE ${quoteTable(layout.table)} AS t SET ${assignments.join(", ")}
+  FROM input JOIN held${last} USING (n) WHERE ${keyIs(layout, r)}
+  RETURNING input.n, ${["true", ...landed].join(" AND ")} AS landed)`;
+}
+
+function journalPart(journal: TableName): string {
+  return `log AS (
+  INSERT INTO ${quoteTable(journal)} (base, run, kind, job, line, result)
+  SELECT line->>'base', line->>'run', line->>'kind', line#>>'{job,id}', line, 'confirmed'
+  FROM input JOIN set0 USING (n) CROSS JOIN LATERAL json_array_elements(input.lines) AS line)`;
+}
+
+function keyIs({ key }: RowLayout, r: number): string {
+  return `t.${quoteIdentifier(key.name)} = input.key${r}`;
+}
+
+/** A cell as text, as guards and reads compare it. */
+export function cellText({ column, path }: Cell, parameters: Parameters): string {
+  const name = `t.${quoteIdentifier(column.name)}`;
+  return path.length === 0 ? `${name}::text` : `${name} #>> ${parameters.add(path)}::text[]`;
+}
+
+/** Sets a place inside a jsonb, with the objects above it made where they are missing; null takes it out. */
+function withPath(document: string, path: readonly string[], value: string, parameters: Parameters): string {
+  let whole = orObject(document);
+  for (let depth = 1; depth < path.length; depth += 1) {
+    const part = `${parameters.add(path.slice(0, depth))}::text[]`;
+    whole = `jsonb_set(${whole}, ${part}, ${orObject(`${whole} #> ${part}`)})`;
+  }
+  const place = `${parameters.add(path)}::text[]`;
+  return `CASE WHEN ${value} IS NULL THEN ${document} #- ${place} ELSE jsonb_set(${whole}, ${place}, ${value}) END`;
+}
+
+function orObject(document: string): string {
+  return `coalesce(nullif(${document}, 'null'::jsonb), '{}'::jsonb)`;
+}
