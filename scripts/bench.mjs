@@ -3,13 +3,22 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { build } from "esbuild";
+import { UNUSED_MODULES } from "./stub-unused-modules.mjs";
 
 // `npm run bench`, see bench/main.ts: the bench, its servers, and a build of the tool without the pace, as bundles.
 const folder = mkdtempSync(join(tmpdir(), "stuck-jobs-bench-"));
 const banner = {
   js: 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);',
 };
-const shared = { bundle: true, platform: "node", format: "esm", target: "node20.18", logLevel: "warning", banner };
+const shared = {
+  bundle: true,
+  platform: "node",
+  format: "esm",
+  target: "node20.18",
+  logLevel: "warning",
+  banner,
+  alias: UNUSED_MODULES,
+};
 const withoutPace = {
   name: "without-pace",
   setup({ onResolve }) {

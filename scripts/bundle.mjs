@@ -1,5 +1,5 @@
 import { build } from "esbuild";
-import { leftOut } from "./stub-unused-modules.mjs";
+import { UNUSED_MODULES } from "./stub-unused-modules.mjs";
 
 /**
  * Builds one bundle, split where the source says `await import`: the tarball has no dependencies to install. Returns
@@ -21,7 +21,7 @@ export async function bundle({ write = true } = {}) {
     logLevel: "warning",
     metafile: true,
     write,
-    plugins: [leftOut],
+    alias: UNUSED_MODULES,
     // CommonJS packages in an ES module ask for Node's own modules by `require`.
     banner: {
       js: 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);',

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { build } from "esbuild";
+import { UNUSED_MODULES } from "./stub-unused-modules.mjs";
 
 /** Bundles the simulation with the product it runs; `edit` changes one file of it on its way in. */
 export async function bundleSimulation(outfile, edit = null) {
@@ -11,6 +12,7 @@ export async function bundleSimulation(outfile, edit = null) {
     bundle: true,
     platform: "node",
     format: "esm",
+    alias: UNUSED_MODULES,
     banner: {
       js: 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);',
     },

@@ -1,3 +1,5 @@
+import { isObject } from "../core/domain/json.ts";
+
 /** The keys that lines of `stuck-jobs/journal@1` had, at any depth, and what `@2` calls them. */
 const KEYS: Readonly<Record<string, string>> = {
   sightings: "probes",
@@ -25,15 +27,15 @@ const FOREIGN = new Set(["fields", "payload", "links"]);
 
 /** Returns a line of `stuck-jobs/journal@1` with the names of `@2`; every other value as it is. */
 export function upgradeLine(line: unknown): unknown {
-  if (!isRecord(line) || line.schema !== "stuck-jobs/journal@1") return line;
+  if (!isObject(line) || line.schema !== "stuck-jobs/journal@1") return line;
   const { schema: _, ...rest } = line;
   const upgraded = upgrade(rest, "");
-  return isRecord(upgraded) ? { schema: "stuck-jobs/journal@2", ...upgraded } : line;
+  return isObject(upgraded) ? { schema: "stuck-jobs/journal@2", ...upgraded } : line;
 }
 
 function upgrade(value: unknown, parent: string): unknown {
   if (Array.isArray(value)) return value.map((each) => upgrade(each, parent));
-  if (!isRecord(value)) return value;
+  if (!isObject(value)) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => {
       if (FOREIGN.has(key)) return [key, inner];
@@ -43,8 +45,4 @@ function upgrade(value: unknown, parent: string): unknown {
       return [name, isName ? (VALUES[inner] ?? inner) : upgrade(inner, key)];
     }),
   );
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,8 +1,9 @@
 import type { ProviderAnswer } from "../core/domain/evidence.ts";
+import { isObject } from "../core/domain/json.ts";
 import type { ProviderStatus } from "../core/ports/ports.ts";
 import { createExchange, type ExchangeOptions, type ProviderRequest, type ProviderResponse } from "./client.ts";
 import { asUrl, quoted, toErrorText } from "./error-text.ts";
-import { isObject, resolvePointer } from "./json-pointer.ts";
+import { resolvePointer } from "./json-pointer.ts";
 
 /** A provider as the configuration describes it. Templates hold `{externalId}`; pointers are JSON pointers (RFC 6901). */
 export interface HttpProviderOptions extends ExchangeOptions {

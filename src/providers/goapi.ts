@@ -1,9 +1,10 @@
 import * as z from "zod";
 import type { ProviderAnswer } from "../core/domain/evidence.ts";
+import { isObject } from "../core/domain/json.ts";
 import type { ProviderStatus } from "../core/ports/ports.ts";
 import { createExchange, type ExchangeOptions, type ProviderResponse } from "./client.ts";
 import { asUrl, quoted, toErrorText } from "./error-text.ts";
-import { isObject, resolvePointer } from "./json-pointer.ts";
+import { resolvePointer } from "./json-pointer.ts";
 
 export interface GoapiOptions extends ExchangeOptions {
   /** With or without a slash at its end. */

@@ -1,15 +1,7 @@
-/** A JSON object. */
-export interface JsonObject {
-  readonly [key: string]: unknown;
-}
-
-/** Whether a value is a JSON object. */
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
+import { isObject } from "../core/domain/json.ts";
 
 /**
- * What a JSON pointer (RFC 6901) leads to in a document; undefined where there is nothing. Only what the document
+ * Returns what a JSON pointer (RFC 6901) leads to in a document; undefined where there is nothing. Only what the document
  * itself holds is found: never what its objects inherit.
  */
 export function resolvePointer(document: unknown, pointer: string): unknown {

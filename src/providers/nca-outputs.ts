@@ -1,5 +1,5 @@
+import { isObject } from "../core/domain/json.ts";
 import { asUrl } from "./error-text.ts";
-import { isObject } from "./json-pointer.ts";
 
 /**
  * The outputs in a success answer of NCA's, by the forms that its routes give: a URL (concatenate, trim, caption), a

@@ -46,7 +46,7 @@ async function drawn(world: World, { interview = defaultPrompter(), table, stora
     const text = renderFile(plan, { schema: "./schema.json", lines: ["by a test"] }, configurationKeys());
     return { plan, text, settings: settled(parse(text), world) };
   } finally {
-    base.close();
+    await base.close();
     expect(world.requests.filter(({ method }) => method !== "GET")).toEqual([]);
   }
 }

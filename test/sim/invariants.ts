@@ -1,5 +1,5 @@
+import { isObject } from "../../src/core/domain/json.ts";
 import { COMPLETED_PREFIX, FAILED_PREFIX, UNDONE_MARK } from "../../src/core/domain/notes.ts";
-import { isObject } from "../../src/stores/airtable/client.ts";
 import { HOUR, MINUTE, SECOND } from "../support/builders.ts";
 import type { Read, Scene, Written } from "./recorder.ts";
 import { filesIn, type JobNow, jobIn, namesOf, strangeNamesOf } from "./world.ts";

@@ -1,8 +1,7 @@
 import type { ProbeResult } from "../../src/core/domain/evidence.ts";
+import { isObject } from "../../src/core/domain/json.ts";
 import type { OutputProbe } from "../../src/core/ports/ports.ts";
-import type { ApiAnswer, ApiRequest } from "../../src/stores/airtable/client.ts";
-import { isObject } from "../../src/stores/airtable/client.ts";
-import { ExchangeError } from "../../src/stores/airtable/transport.ts";
+import { type ApiAnswer, type ApiRequest, NoAnswer } from "../../src/stores/airtable/client.ts";
 import { SECOND } from "../support/builders.ts";
 import type { Random } from "./random.ts";
 import type { Witness } from "./recorder.ts";
@@ -45,7 +44,7 @@ const FAULTS = [
 export function exchangeOf(line: Line) {
   const { world, witness, random, name, pulse } = line;
   const { clock, scenario } = world;
-  const lost = (message: string, code: string) => new ExchangeError(message, true, code);
+  const lost = (message: string, code: string) => new NoAnswer(`${message} (${code})`, true);
   return async (request: ApiRequest, signal: AbortSignal): Promise<ApiAnswer> => {
     const sentAt = clock.now();
     await pulse();
@@ -58,7 +57,7 @@ export function exchangeOf(line: Line) {
     await clock.sleep(fault === "slow before" ? slow() : random.whole(20, 250), signal);
     switch (fault) {
       case "refused":
-        throw new ExchangeError("connection refused", false, "ECONNREFUSED");
+        throw new NoAnswer("connection refused (ECONNREFUSED)", false);
       case "reset before":
         throw lost("connection reset", "ECONNRESET");
       case "hang before":

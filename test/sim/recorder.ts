@@ -1,8 +1,8 @@
+import { isObject } from "../../src/core/domain/json.ts";
 import { COMPLETED_PREFIX, FAILED_PREFIX } from "../../src/core/domain/notes.ts";
 import type { Command, Report } from "../../src/core/domain/report.ts";
 import type { Reply } from "../../src/sandbox/http.ts";
 import type { ApiRequest } from "../../src/stores/airtable/client.ts";
-import { isObject } from "../../src/stores/airtable/client.ts";
 import { BYSTANDERS } from "./bystanders.ts";
 import { brokenByPost, checkWriteInvariants } from "./invariants.ts";
 import { filesIn, type World } from "./world.ts";

@@ -83,8 +83,8 @@ export function startSweep(world: World, witness: Witness, random: Random, optio
   const line = { world, witness, random, name: options.name, troubled: options.troubled, pulse };
   let next = clock.now();
   const requests = createRequests({
-    exchange: Object.assign(exchangeOf(line), { close() {} }),
-    async turn(signal) {
+    client: exchangeOf(line),
+    async acquireSlot(signal) {
       const at = Math.max(next, clock.now());
       next = at + 260;
       await living.sleep(at - clock.now(), signal);

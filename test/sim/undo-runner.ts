@@ -49,8 +49,8 @@ async function takeBack(
     if (sent === killAt) await new Promise(() => undefined);
   });
   const requests = createRequests({
-    exchange: Object.assign(exchange, { close() {} }),
-    async turn() {
+    client: exchange,
+    async acquireSlot() {
       await clock.sleep(260);
       return { sent() {}, done() {} };
     },

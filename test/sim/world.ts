@@ -1,9 +1,9 @@
+import { isObject } from "../../src/core/domain/json.ts";
 import type { Json } from "../../src/sandbox/airtable/cells.ts";
 import type { FakeAirtable } from "../../src/sandbox/airtable/fake-airtable.ts";
 import { createBase } from "../../src/sandbox/airtable/fake-airtable.ts";
 import { parseSchema } from "../../src/sandbox/airtable/schema.ts";
 import schemaJson from "../../src/sandbox/seed/base-schema.json" with { type: "json" };
-import { isObject } from "../../src/stores/airtable/client.ts";
 import { HOUR } from "../support/builders.ts";
 import { MemoryJournal } from "../support/journal.ts";
 import { BYSTANDERS } from "./bystanders.ts";

@@ -21,7 +21,7 @@ import type { Prompter } from "../terminal/prompts.ts";
 
 /** What a plan is drawn from. */
 export interface PlanInput {
-  readonly base: Pick<OpenBase, "metadata" | "sample">;
+  readonly base: Pick<OpenBase, "metadata" | "readSample">;
   readonly baseId: string;
   /** --table. */
   readonly table: string | null;
@@ -178,8 +178,8 @@ async function takeSample(
 ): Promise<Sample> {
   const fields = sampledFields(jobs, tables);
   if (fields === null) return readSample([]);
-  const recent = await base.sample(jobs.table.name, fields, clock.now() - MONTH, signal);
-  return readSample(recent.length > 0 ? recent : await base.sample(jobs.table.name, fields, null, signal));
+  const recent = await base.readSample(jobs.table.name, fields, clock.now() - MONTH, signal);
+  return readSample(recent.length > 0 ? recent : await base.readSample(jobs.table.name, fields, null, signal));
 }
 
 async function chooseOperations(proposal: Proposal, { interview }: PlanInput): Promise<Proposal> {

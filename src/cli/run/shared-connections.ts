@@ -2,9 +2,8 @@ import type { Settings } from "../../config/settings.ts";
 import { DEFAULT_TIMEOUTS } from "../../http/timeout.ts";
 import { parseBucketUrl } from "../../storage/bucket-url.ts";
 import { openConnection, type StorageConnection, shareConnection } from "../../storage/connection.ts";
-import { createTokenLimiter } from "../../stores/airtable/ceiling.ts";
-import type { AcquireSlot } from "../../stores/airtable/rate-limit.ts";
-import { createSend } from "../../stores/airtable/transport.ts";
+import { openConnections } from "../../stores/airtable/base.ts";
+import { type AcquireSlot, createTokenLimiter } from "../../stores/airtable/rate-limit.ts";
 import { systemClock } from "../../system/clock.ts";
 import type { Shared } from "./adapters.ts";
 
@@ -20,8 +19,8 @@ export interface SharedConnections {
  * bucket's pace, and the connections to both. A bucket for which bases say different things gets the least of them.
  */
 export function openSharedConnections(bases: readonly Settings[]): SharedConnections {
-  const ceilings = new Map<string, AcquireSlot>();
-  const sends = new Map<string, ReturnType<typeof createSend>>();
+  const airtable = openConnections(process.env);
+  const tokenLimiters = new Map<string, AcquireSlot>();
   const lanes = new Map<string, StorageConnection>();
 
   const laneTo = (bucket: string): StorageConnection => {
@@ -38,14 +37,15 @@ export function openSharedConnections(bases: readonly Settings[]): SharedConnect
   return {
     of(settings) {
       const { endpointUrl, token } = settings.airtable;
-      const { send } = getOrCreate(sends, endpointUrl, () => createSend(endpointUrl));
-      const ceiling = getOrCreate(ceilings, `${endpointUrl} ${token}`, () => createTokenLimiter(systemClock));
+      const tokenLimiter = getOrCreate(tokenLimiters, `${endpointUrl} ${token}`, () => createTokenLimiter(systemClock));
       const bucket = bucketOf(settings);
-      return { base: { send, ceiling }, lane: shareConnection(getOrCreate(lanes, bucket, () => laneTo(bucket))) };
+      return {
+        base: { http: airtable, tokenLimiter },
+        lane: shareConnection(getOrCreate(lanes, bucket, () => laneTo(bucket))),
+      };
     },
     async close() {
-      for (const { close } of sends.values()) close();
-      await Promise.all([...lanes.values()].map(({ wire }) => wire.close()));
+      await Promise.all([airtable.close(), ...[...lanes.values()].map(({ wire }) => wire.close())]);
     },
   };
 }

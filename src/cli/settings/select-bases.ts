@@ -1,10 +1,10 @@
 import type { Environment } from "../../config/env/environment.ts";
 import type { ConfigFile } from "../../config/file/read-config-file.ts";
-import { isObject } from "../../config/objects.ts";
 import { ConfigError } from "../../config/problems.ts";
 import { resolveBases, selectBases } from "../../config/resolve/bases.ts";
 import { resolveSettings } from "../../config/resolve/resolve.ts";
 import type { Overrides, Settings } from "../../config/settings.ts";
+import { isObject } from "../../core/domain/json.ts";
 
 /** The bases to work on. `many`: a list of them, whose reports come as one; else it is the first, alone. */
 export interface Configured {

@@ -1,4 +1,4 @@
-import { isObject } from "../objects.ts";
+import { isObject } from "../../core/domain/json.ts";
 import { nca } from "../presets/nca.ts";
 import { DURATION_PATTERN } from "../schema/thresholds.ts";
 import { fileSchema, type JsonSchema } from "./json-schema.ts";

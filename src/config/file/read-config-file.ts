@@ -2,7 +2,7 @@ import { type FileHandle, open, realpath } from "node:fs/promises";
 import { basename, extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { defaultLoaders } from "cosmiconfig";
-import { isObject } from "../objects.ts";
+import { isObject } from "../../core/domain/json.ts";
 import { ConfigError } from "../problems.ts";
 import { checkOwner, findConfigFiles } from "./find-config-file.ts";
 

@@ -1,6 +1,6 @@
+import { isObject } from "../../core/domain/json.ts";
 import type { Environment } from "../env/environment.ts";
 import type { ConfigFile } from "../file/read-config-file.ts";
-import { isObject } from "../objects.ts";
 import { ConfigError, type Problem } from "../problems.ts";
 import { basesSchema } from "../schema/config.ts";
 import { BASE_ID } from "../schema/fields.ts";

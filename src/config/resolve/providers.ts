@@ -1,6 +1,6 @@
+import { isObject } from "../../core/domain/json.ts";
 import type { Operation } from "../../core/domain/operation.ts";
 import type { Environment } from "../env/environment.ts";
-import { isObject } from "../objects.ts";
 import type { Problem } from "../problems.ts";
 import type { Config } from "../schema/config.ts";
 import type { HttpProviderConfig } from "../schema/providers.ts";

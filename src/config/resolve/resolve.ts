@@ -1,8 +1,8 @@
+import { isObject } from "../../core/domain/json.ts";
 import type { Thresholds } from "../../core/domain/operation.ts";
 import type { Environment } from "../env/environment.ts";
 import { resolveCredentials, secretsOf } from "../env/storage-credentials.ts";
 import type { ConfigFile } from "../file/read-config-file.ts";
-import { isObject } from "../objects.ts";
 import { goapi } from "../presets/goapi.ts";
 import { nca } from "../presets/nca.ts";
 import { ConfigError, type Problem } from "../problems.ts";

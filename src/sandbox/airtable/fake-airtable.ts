@@ -81,7 +81,8 @@ export function createBase(options: BaseOptions): FakeAirtable {
       throw new ApiError(401, "AUTHENTICATION_REQUIRED", "Authentication required");
     }
     if (path.length + lengthOf(query) > LONGEST_URL) throw new ApiError(414, "REQUEST_URI_TOO_LONG", "URL too long");
-    const [version, base, ...rest] = path.split("/").slice(1).map(decoded);
+    // The airtable client ends the path of a write with a slash.
+    const [version, base, ...rest] = path.replace(/\/$/, "").split("/").slice(1).map(decoded);
     if (version !== "v0" || rest.includes(null)) throw new UnknownPath();
     if (base === "meta" && request.method === "GET") return ofMeta(rest.join("/"), query);
     requireScope(request.method === "PATCH" ? "data.records:write" : "data.records:read", access);

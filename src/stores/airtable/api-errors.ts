@@ -1,8 +1,9 @@
-import { type ApiAnswer, isObject, type JsonObject } from "./client.ts";
+import { isObject, type JsonObject, textOf } from "../../core/domain/json.ts";
+import type { ApiAnswer } from "./client.ts";
 
-/** Why the base did not do what it was asked. `words` are Airtable's own, `type` its code. */
+/** An answer of Airtable that is an error. */
 export interface ApiError {
-  readonly kind: /** 401, 403: the token, its scopes, its access; or a base or table that does not exist, which answers alike. */
+  readonly kind: /** 401, 403: the token, its scopes, its access; or a base or table that does not exist, which is answered the same way. */
     | "forbidden"
     /** 404. */
     | "missing"
@@ -12,17 +13,19 @@ export interface ApiError {
     | "rate-limited"
     /** 429 for a spent monthly quota: waiting does not help. */
     | "quota"
-    /** 5xx, redirects and whatever else is no answer. */
+    /** 5xx, redirects, and everything else that answers nothing. */
     | "server-error";
+  /** Airtable's code, such as `INVALID_FILTER_BY_FORMULA`; `""` where it sent none. */
   readonly type: string;
+  /** The status with Airtable's code and message. */
   readonly message: string;
   readonly hint: string | null;
 }
 
-/** Reads a refusal. Error bodies as in facts: `error` is an object or a string, or `errors` is a list. */
+/** Classifies an answer that is not a success. In the body `error` is an object or a string, or `errors` is a list. */
 export function classifyError({ status, body }: ApiAnswer): ApiError {
-  const { type, message: words } = parseErrorBody(body);
-  const message = [`HTTP ${status}`, type, words].filter((part) => part !== "").join(" ");
+  const { type, text } = parseErrorBody(body);
+  const message = [`HTTP ${status}`, type, text].filter((part) => part !== "").join(" ");
   if (type === "PUBLIC_API_BILLING_LIMIT_EXCEEDED") return { kind: "quota", type, message, hint: HINTS.quota };
   if (status === 401) return { kind: "forbidden", type, message, hint: HINTS.token };
   if (status === 403) return { kind: "forbidden", type, message, hint: HINTS.access };
@@ -35,20 +38,16 @@ export function classifyError({ status, body }: ApiAnswer): ApiError {
 const HINTS = {
   token: "Check AIRTABLE_API_KEY: a personal access token begins with pat and shows its whole text only once.",
   access:
-    "The token lacks a scope (data.records:read, and data.records:write to recover), or the base is not in its access list, or the base or table does not exist: Airtable answers all of these alike.",
+    "The token lacks a scope (data.records:read, and data.records:write to recover), or the base is not in its access list, or its user may not edit this table or field, or the base or table does not exist: Airtable answers all of these the same way.",
   missing: "Check airtable.baseId, airtable.endpointUrl and the names of the tables.",
   quota: "The workspace's monthly API calls are used up: run less often, or upgrade the plan.",
 } as const;
 
-function parseErrorBody(body: JsonObject | null): { type: string; message: string } {
+function parseErrorBody(body: JsonObject | null): { type: string; text: string } {
   const error = body?.error;
-  if (typeof error === "string") return { type: error, message: "" };
-  if (isObject(error)) return { type: textOf(error.type), message: textOf(error.message) };
+  if (typeof error === "string") return { type: error, text: "" };
+  if (isObject(error)) return { type: textOf(error.type), text: textOf(error.message) };
   const [first] = Array.isArray(body?.errors) ? body.errors : [];
-  if (isObject(first)) return { type: textOf(first.error), message: textOf(first.message) };
-  return { type: "", message: body === null ? "(no JSON object in the answer)" : "" };
-}
-
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
+  if (isObject(first)) return { type: textOf(first.error), text: textOf(first.message) };
+  return { type: "", text: body === null ? "(no JSON object in the answer)" : "" };
 }

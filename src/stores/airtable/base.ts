@@ -1,13 +1,20 @@
 import type { Clock, JobHistory, JobStore } from "../../core/ports/ports.ts";
-import { createApiClient, type ExchangeOptions } from "./client.ts";
+import { createHttpClient, type HttpClient } from "../../http/client.ts";
+import type { ProxyEnvironment } from "../../http/proxy.ts";
+import { createApiClient } from "./client.ts";
+import { createListing } from "./list-records.ts";
 import { createMetadata, type Metadata } from "./metadata.ts";
 import { type AcquireSlot, createRateLimiter } from "./rate-limit.ts";
 import { createRequests } from "./requests.ts";
 import { createSample, type ReadSample } from "./sample-jobs.ts";
 import { createStore, type StoreOptions } from "./store.ts";
+import { createTables } from "./tables.ts";
 
-/** What several bases of one token have in common. */
-export type SharedLimits = Required<Pick<ExchangeOptions, "send">> & { readonly ceiling: AcquireSlot };
+/** What the bases of one token share. */
+export interface SharedLimits {
+  readonly http: HttpClient;
+  readonly tokenLimiter: AcquireSlot;
+}
 
 export interface BaseOptions extends StoreOptions {
   readonly endpointUrl: string;
@@ -18,28 +25,56 @@ export interface BaseOptions extends StoreOptions {
   readonly random: () => number;
   /** Milliseconds until the deadline; null without one. */
   readonly remaining: () => number | null;
+  /** Names the proxies; not used where the connections are shared. */
+  readonly env?: ProxyEnvironment;
   /** Null where the base is the only one. */
   readonly shared?: SharedLimits | null;
 }
 
-/** A base over HTTP. */
+/** An open base. */
 export interface OpenBase {
   readonly store: JobStore & JobHistory;
   readonly metadata: Metadata;
-  readonly sample: ReadSample;
-  close(): void;
+  readonly readSample: ReadSample;
+  /** Closes its connections, unless they are shared. */
+  close(): Promise<void>;
 }
 
-/** Opens a base. Nothing is sent before the first question. */
-export function openBase(options: BaseOptions): OpenBase {
-  const { clock, random, remaining, shared = null } = options;
-  const exchange = createApiClient({ ...options, ...shared });
-  const turn = createRateLimiter(options.requestsPerSecond, clock, shared?.ceiling);
-  const requests = createRequests({ exchange, turn, clock, random, remaining });
+/** Opens a base. Nothing is sent before the first request is asked for. */
+export function openBase({
+  requestsPerSecond,
+  clock,
+  random,
+  remaining,
+  env = {},
+  shared = null,
+  ...options
+}: BaseOptions): OpenBase {
+  const http = shared?.http ?? openConnections(env);
+  const requests = createRequests({
+    client: createApiClient({ ...options, http }),
+    acquireSlot: createRateLimiter(requestsPerSecond, clock, shared?.tokenLimiter),
+    clock,
+    random,
+    remaining,
+  });
   return {
     store: createStore(requests, options),
     metadata: createMetadata(requests, options.baseId),
-    sample: createSample(requests),
-    close: exchange.close,
+    readSample: createSample(createListing(requests, createTables())),
+    close: async () => {
+      if (shared === null) await http.close();
+    },
   };
+}
+
+/** Airtable answers a full page in about a second. */
+const TIMEOUTS = { connect: 10_000, answer: 20_000 };
+
+/** More than the requests of all bases of a token that are under way at the same time. */
+const CONNECTIONS = 64;
+
+/** Opens the connections to Airtable; several bases may share them. */
+export function openConnections(env: ProxyEnvironment): HttpClient {
+  return createHttpClient({ connections: CONNECTIONS, timeouts: TIMEOUTS, env });
 }

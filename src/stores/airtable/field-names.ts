@@ -1,38 +1,39 @@
 import { UpstreamError } from "../../core/ports/errors.ts";
-import { isObject, type JsonObject } from "./client.ts";
+import type { TableSchema } from "./metadata.ts";
 
-/** Gives the names that the base uses for what the configuration calls by name or id. */
+/** Finds the base's names of the fields that the configuration gives by name or id. */
 export interface FieldNameResolver {
-  /** Reads the schema if the configuration uses field ids; else asks nothing. */
+  /** Reads the schema where the configuration uses field ids; sends no request otherwise. */
   resolve(signal: AbortSignal): Promise<(table: string, field: string) => string>;
 }
+
+type ReadTables = (signal: AbortSignal) => Promise<readonly TableSchema[]>;
 
 /** The form of Airtable's field ids, as in its API reference. */
 const FIELD_ID = /^fld[A-Za-z0-9]{14}$/;
 
 /**
- * Ids do not work inside formulas, and answers come by name: an id is looked up once, in the base's schema.
- * `fields` are all the pairs of table and field that the configuration uses.
+ * Creates a resolver for all the pairs of table and field that the configuration uses. Ids do not work inside formulas,
+ * and answers come by name: an id is looked up once, in the base's schema.
  */
-export function createNames(
+export function createFieldNames(
   fields: readonly (readonly [table: string, field: string])[],
-  readSchema: (signal: AbortSignal) => Promise<JsonObject>,
+  readTables: ReadTables,
 ): FieldNameResolver {
+  const byId = fields.filter(([, field]) => FIELD_ID.test(field));
   let resolved: ReadonlyMap<string, string> | null = null;
   return {
     async resolve(signal) {
-      resolved ??= fields.some(([, field]) => FIELD_ID.test(field))
-        ? namesIn(await schema(readSchema, signal), fields)
-        : new Map();
+      resolved ??= byId.length === 0 ? new Map() : findNames(await readOrExplain(readTables, signal), byId);
       const names = resolved;
       return (table, field) => names.get(fieldKey(table, field)) ?? field;
     },
   };
 }
 
-async function schema(readSchema: (signal: AbortSignal) => Promise<JsonObject>, signal: AbortSignal) {
+async function readOrExplain(readTables: ReadTables, signal: AbortSignal): Promise<readonly TableSchema[]> {
   try {
-    return await readSchema(signal);
+    return await readTables(signal);
   } catch (error) {
     if (!(error instanceof UpstreamError) || error.code !== "auth") throw error;
     throw new UpstreamError(
@@ -44,27 +45,18 @@ async function schema(readSchema: (signal: AbortSignal) => Promise<JsonObject>, 
   }
 }
 
-function namesIn(body: JsonObject, wanted: readonly (readonly [string, string])[]): ReadonlyMap<string, string> {
-  const names = new Map<string, string>();
-  for (const [table, field] of wanted) {
-    if (!FIELD_ID.test(field)) continue;
-    const name = nameOf(body, table, field);
-    if (name === null) {
+function findNames(
+  tables: readonly TableSchema[],
+  wanted: readonly (readonly [string, string])[],
+): ReadonlyMap<string, string> {
+  return new Map(
+    wanted.map(([table, field]) => {
+      const found = tables.find(({ id, name }) => id === table || name === table);
+      const name = found?.fields.find(({ id }) => id === field)?.name;
+      if (name !== undefined) return [fieldKey(table, field), name];
       throw new UpstreamError("config", `The table "${table}" of the base has no field with the id ${field}`);
-    }
-    names.set(fieldKey(table, field), name);
-  }
-  return names;
-}
-
-function nameOf(body: JsonObject, table: string, field: string): string | null {
-  const found = itemsOf(body.tables).find(({ id, name }) => id === table || name === table);
-  const name = itemsOf(found?.fields).find(({ id }) => id === field)?.name;
-  return typeof name === "string" ? name : null;
-}
-
-function itemsOf(value: unknown): readonly JsonObject[] {
-  return Array.isArray(value) ? value.filter(isObject) : [];
+    }),
+  );
 }
 
 function fieldKey(table: string, field: string): string {

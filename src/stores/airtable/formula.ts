@@ -1,7 +1,7 @@
 import { isRecordId } from "../../core/domain/job.ts";
 import type { Revisit } from "../../core/ports/ports.ts";
 
-/** A text as a literal of Airtable's formula language. */
+/** Returns a text as a literal of Airtable's formula language. */
 export function quote(value: string): string {
   const escaped = value
     .replaceAll("\\", "\\\\")
@@ -12,14 +12,19 @@ export function quote(value: string): string {
   return `'${escaped}'`;
 }
 
-/** A field by its name; ids do not work inside formulas. */
+/** Refers to a field by its name; ids do not work inside formulas. */
 export function field(name: string): string {
   return `{${name.replaceAll("\\", "\\\\").replaceAll("}", "\\}")}}`;
 }
 
-/** A moment, in milliseconds since 1970. */
+/** Returns a time, in milliseconds since 1970, as a literal. */
 export function timestamp(at: number): string {
   return quote(new Date(at).toISOString());
+}
+
+/** Holds where the field shows this text, also where it is a number, a lookup or a barcode. */
+export function hasText(name: string, text: string): string {
+  return `(${field(name)}&'')=${quote(text)}`;
 }
 
 export function and(...terms: readonly string[]): string {
@@ -35,12 +40,12 @@ function joined(name: string, terms: readonly string[]): string {
   return only !== undefined && others.length === 0 ? only : `${name}(${terms.join(",")})`;
 }
 
-/** The records with one of these ids. */
+/** Holds for the records with one of these ids. */
 export function byIds(ids: readonly string[]): string {
   return or(...ids.map((id) => `RECORD_ID()=${quote(id)}`));
 }
 
-/** What the listing filters by; field names, not ids. `startedAt` is null where ages count from the record's creation. */
+/** What the listing filters by. Field names, not ids. `startedAt` is null where ages count from the record's creation. */
 export interface ListingFormula {
   readonly status: string;
   readonly externalId: string;
@@ -53,7 +58,7 @@ export interface ListingFormula {
   readonly revisit: Revisit | null;
 }
 
-/** Stuck jobs, and the finished ones to look at again. It only spares what is certain not to be needed. */
+/** Filters for stuck jobs, and for finished ones to check again. It leaves out only what is certainly not needed. */
 export function listing(wanted: ListingFormula): string {
   const stuck = [
     or(...wanted.statuses.map((status) => `${field(wanted.status)}=${quote(status)}`)),
@@ -64,7 +69,7 @@ export function listing(wanted: ListingFormula): string {
   return wanted.named === null ? all : and(all, or(...wanted.named.flatMap((name) => jobNameClause(wanted, name))));
 }
 
-/** A date field may be blank or hold no date, for which no comparison is true: the core judges those. */
+/** A date field may be blank or hold no date, for which no comparison is true: the core decides about those. */
 function oldEnough({ startedAt, before, future }: ListingFormula): readonly string[] {
   if (startedAt !== null) return [];
   return [or(`IS_BEFORE(CREATED_TIME(),${timestamp(before)})`, `IS_AFTER(CREATED_TIME(),${timestamp(future)})`)];
@@ -91,6 +96,6 @@ function finishedJobsClause({ status, notes, revisit }: ListingFormula): readonl
 }
 
 function jobNameClause({ externalId }: ListingFormula, name: string): readonly string[] {
-  const byExternalId = `${field(externalId)}=${quote(name)}`;
+  const byExternalId = hasText(externalId, name);
   return isRecordId(name) ? [`RECORD_ID()=${quote(name)}`, byExternalId] : [byExternalId];
 }

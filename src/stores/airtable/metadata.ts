@@ -1,30 +1,31 @@
+import { isObject, type JsonObject, objectsIn, textOf } from "../../core/domain/json.ts";
 import { UpstreamError } from "../../core/ports/errors.ts";
-import { isObject, type JsonObject } from "./client.ts";
+import { AnswerTooLarge } from "./client.ts";
 import { ReadRefused, type Requests } from "./requests.ts";
 
-/** Whose token it is. `scopes` is null where they are not told: Airtable tells an OAuth token's (its API docs, get user info). */
+/** The owner of the token. `scopes` is null where Airtable does not name them: it does for OAuth tokens (its API docs, get user info). */
 export interface Identity {
   readonly userId: string;
   readonly scopes: readonly string[] | null;
 }
 
-/** A base that the token may see. `permissionLevel` is its owner's: none, read, comment, edit or create. */
+/** A base that the token may see. `permissionLevel` is that of the token's owner: none, read, comment, edit or create. */
 export interface VisibleBase {
   readonly id: string;
   readonly name: string;
   readonly permissionLevel: string;
 }
 
-/** A field, as the base's schema has it. `type` is Airtable's word: "singleSelect", "multipleRecordLinks". */
+/** A field of the base's schema. `type` is Airtable's own: "singleSelect", "multipleRecordLinks". */
 export interface FieldSchema {
   readonly id: string;
   readonly name: string;
   readonly type: string;
   /** The names of a select's options; null for any other type. */
   readonly choices: readonly string[] | null;
-  /** The table that a link leads to; null for any other type. */
+  /** The table that a link field points to; null for any other type. */
   readonly linkedTableId: string | null;
-  /** What a formula, a rollup or a lookup comes to; null where that is not told. */
+  /** The type of the result of a formula, a rollup or a lookup; null where the schema names none. */
   readonly resultType: string | null;
 }
 
@@ -34,10 +35,10 @@ export interface TableSchema {
   readonly fields: readonly FieldSchema[];
 }
 
-/** What Airtable tells beside records. Every method costs one request and throws `UpstreamError` like the store's. */
+/** What Airtable knows of a token and its bases beside records. Every method costs one request and throws `UpstreamError`. */
 export interface Metadata {
   whoami(signal: AbortSignal): Promise<Identity>;
-  /** The first thousand bases that the token may see. Takes the scope schema.bases:read, as `tables` does. */
+  /** Returns at most 1,000 of the bases that the token may see. Needs the scope schema.bases:read, as `tables` does. */
   bases(signal: AbortSignal): Promise<readonly VisibleBase[]>;
   tables(signal: AbortSignal): Promise<readonly TableSchema[]>;
 }
@@ -47,8 +48,10 @@ export function createMetadata(requests: Requests, baseId: string): Metadata {
     try {
       return await requests.read({ method: "GET", under: "meta", path }, signal);
     } catch (error) {
-      if (!(error instanceof ReadRefused)) throw error;
-      throw new UpstreamError("config", error.message, null, { cause: error });
+      if (error instanceof ReadRefused) throw new UpstreamError("config", error.message, null, { cause: error });
+      if (error instanceof AnswerTooLarge)
+        throw new UpstreamError("unavailable", error.message, null, { cause: error });
+      throw error;
     }
   };
   return {
@@ -65,21 +68,21 @@ export function createMetadata(requests: Requests, baseId: string): Metadata {
       }));
     },
     async tables(signal) {
-      return tablesIn(await read(`/bases/${baseId}/tables`, signal));
+      return parseTables(await read(`/bases/${baseId}/tables`, signal));
     },
   };
 }
 
-/** The tables of an answer of Airtable's schema endpoint. */
-export function tablesIn(body: JsonObject): readonly TableSchema[] {
+/** Returns the tables in an answer of Airtable's schema endpoint. */
+export function parseTables(body: JsonObject): readonly TableSchema[] {
   return objectsIn(body.tables).map(({ id, name, fields }) => ({
     id: textOf(id),
     name: textOf(name),
-    fields: objectsIn(fields).map(fieldOf),
+    fields: objectsIn(fields).map(parseField),
   }));
 }
 
-function fieldOf({ id, name, type, options }: JsonObject): FieldSchema {
+function parseField({ id, name, type, options }: JsonObject): FieldSchema {
   const { choices, linkedTableId, result } = isObject(options) ? options : {};
   return {
     id: textOf(id),
@@ -89,12 +92,4 @@ function fieldOf({ id, name, type, options }: JsonObject): FieldSchema {
     linkedTableId: typeof linkedTableId === "string" ? linkedTableId : null,
     resultType: isObject(result) && typeof result.type === "string" ? result.type : null,
   };
-}
-
-function objectsIn(value: unknown): readonly JsonObject[] {
-  return Array.isArray(value) ? value.filter(isObject) : [];
-}
-
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
 }

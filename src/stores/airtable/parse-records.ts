@@ -1,22 +1,17 @@
 import { isRecordId, type Job, type StartTime } from "../../core/domain/job.ts";
+import { isDeeperThan, isObject, type JsonObject, textOf } from "../../core/domain/json.ts";
 import { parsePayload } from "../../core/domain/payload.ts";
 import type { Attachment, TargetRecord } from "../../core/ports/ports.ts";
 import type { ApiRecord, JobFields } from "./api-records.ts";
-import { isObject } from "./client.ts";
 
-/** Jobs out of their records. */
-export function jobsOf(records: readonly ApiRecord[], names: JobFields): readonly Job[] {
-  return records.map((record) => parseJob(record, names));
-}
-
-/** A job out of its record. Blank cells are left out of answers. */
+/** Returns the job of a record. Airtable leaves blank cells out of its answers. */
 export function parseJob({ id, createdTime, fields }: ApiRecord, names: JobFields): Job {
   const cell = (name: string | null): string => (name === null ? "" : parseText(fields[name]));
   return {
     id,
     status: cell(names.status),
     type: orNull(cell(names.type)),
-    externalId: orNull(cell(names.externalId)),
+    externalId: orNull(parseExternalId(fields[names.externalId])),
     applicationId: orNull(cell(names.ownId).trim()),
     since: names.startedAt === null ? parseStartTime(createdTime ?? "") : parseStartTime(cell(names.startedAt)),
     payload: parsePayload(cell(names.requestPayload)),
@@ -28,7 +23,7 @@ export function parseJob({ id, createdTime, fields }: ApiRecord, names: JobField
   };
 }
 
-/** A target out of its record; the maps are of configured names to the base's. */
+/** Returns the target of a record; the maps are of configured names to the base's. */
 export function parseTarget(
   { id, fields }: ApiRecord,
   names: { readonly attachments: ReadonlyMap<string, string>; readonly cells: ReadonlyMap<string, string> },
@@ -36,30 +31,69 @@ export function parseTarget(
   const attachments: Record<string, readonly Attachment[]> = {};
   for (const [configured, name] of names.attachments) {
     const cell = fields[name];
-    if (Array.isArray(cell) && cell.length > 0) attachments[configured] = cell.map(attachmentOf);
+    if (Array.isArray(cell) && cell.length > 0) attachments[configured] = cell.map(parseAttachment);
   }
   const cells = [...names.cells].map(([configured, name]) => [configured, fields[name]] as const);
   return { id, attachments, cells: Object.fromEntries(cells.filter(([, value]) => value !== undefined)) };
 }
 
-function attachmentOf(value: unknown): Attachment {
+/** Cells of Airtable are three or four levels deep. */
+const MAX_NESTING = 16;
+
+/** Whether the cells of a record can be compared and recorded: code that recurses over them overflows otherwise. */
+export function isReadable({ fields }: ApiRecord): boolean {
+  return !Object.values(fields).some((cell) => isDeeperThan(MAX_NESTING, cell));
+}
+
+function parseAttachment(value: unknown): Attachment {
   if (!isObject(value)) return { id: null, filename: "", url: null, size: null };
   return {
     id: typeof value.id === "string" ? value.id : null,
-    filename: parseText(value.filename),
+    filename: textOf(value.filename),
     url: typeof value.url === "string" ? value.url : null,
     size: typeof value.size === "number" ? value.size : null,
   };
 }
 
-/** Lookups and multiple selects come as lists, select options of some clients as objects with a name. */
+/**
+ * Returns the text of a cell. Lookups and multiple selects come as lists, select options of some clients as objects with
+ * a name, barcodes and AI texts as objects of their own.
+ */
 function parseText(value: unknown): string {
+  return isDeeperThan(MAX_NESTING, value) ? TOO_DEEP : flatten(value);
+}
+
+const TOO_DEEP = "(nested too deep to be read)";
+
+function flatten(value: unknown): string {
   if (typeof value === "string") return value;
   if (typeof value === "number" || typeof value === "boolean") return String(value);
-  if (Array.isArray(value)) return value.map(parseText).join(", ");
-  if (isObject(value)) return parseText(value.name);
-  return "";
+  if (Array.isArray(value)) return value.map(flatten).join(", ");
+  return isObject(value) ? (objectText(value) ?? flatten(value.name)) : "";
 }
+
+/** Returns the text of a barcode, or of an AI text that is generated; null of any other object. */
+function objectText({ text, state, value }: JsonObject): string | null {
+  if (typeof text === "string") return text;
+  return state === "generated" && typeof value === "string" ? value : null;
+}
+
+/**
+ * Returns the external id in a cell: a text or number, a lookup of one, a barcode or a generated AI text. Anything else
+ * is returned in a form that is no external id, and is refused as such: a job whose id cannot be read has an id.
+ */
+function parseExternalId(cell: unknown): string {
+  const value = Array.isArray(cell) && cell.length <= 1 ? cell[0] : cell;
+  if (value === undefined || value === null) return "";
+  if (typeof value === "string") return value === cell || !isRecordId(value) ? value : JSON.stringify(cell);
+  if (typeof value === "number") return String(value);
+  const text = isObject(value) ? objectText(value) : null;
+  if (text !== null) return text;
+  return isDeeperThan(MAX_NESTING, value) ? TOO_DEEP : `not a text: ${JSON.stringify(value).slice(0, MAX_SHOWN)}`;
+}
+
+/** How much of a cell that is no external id is shown. */
+const MAX_SHOWN = 100;
 
 /** Links are a list of ids; a lookup of links, or a text field in their place, may be no such list. */
 function parseLinks(value: unknown): readonly string[] {
@@ -71,10 +105,10 @@ function orNull(text: string): string | null {
   return text.trim() === "" ? null : text;
 }
 
-/** A date without a time is Airtable's for midnight UTC; anything without a zone is refused rather than guessed. */
+/** A date without a time is Airtable's for midnight UTC; a time without a zone is refused rather than guessed. */
 const INSTANT = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2}))?$/;
 
-/** From when a job's age counts. */
+/** Parses the text from which a job's age counts. */
 export function parseStartTime(text: string): StartTime {
   const trimmed = text.trim();
   if (trimmed === "") return { kind: "missing" };
@@ -82,7 +116,7 @@ export function parseStartTime(text: string): StartTime {
   return Number.isNaN(at) ? { kind: "unparsable", text: trimmed.slice(0, 60) } : { kind: "at", at };
 }
 
-/** The moment in a date's or a last-modified field's cell, in milliseconds since 1970; null where it holds none. */
+/** Returns the time in the cell of a date or last-modified field, in milliseconds since 1970; null where it has none. */
 export function parseInstant(cell: unknown): number | null {
   const since = parseStartTime(parseText(cell));
   return since.kind === "at" ? since.at : null;

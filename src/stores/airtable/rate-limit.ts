@@ -1,7 +1,8 @@
 import { setMaxListeners } from "node:events";
 import type { Clock } from "../../core/ports/ports.ts";
+import { abortable } from "../../http/timeout.ts";
 
-/** A request that has its turn. Whoever sends it tells how it goes, since what counts is when it reaches the server. */
+/** Permission to send one request. Its user reports how it goes, since what counts is when it reaches the server. */
 export interface Slot {
   /** The request has left this process. */
   sent(): void;
@@ -9,125 +10,127 @@ export interface Slot {
   done(): void;
 }
 
-/** Waits until the next request may go out; rejects with the signal's reason when it is aborted first. */
+/** Waits until the next request may be sent; rejects with the signal's reason when it is aborted first. */
 export type AcquireSlot = (signal: AbortSignal) => Promise<Slot>;
 
-/** Airtable counts in a sliding second, of its own clock; the milliseconds make up for rounding at both ends. */
-const WINDOW = 1_010;
+/** Airtable counts in a sliding second of its own clock; the milliseconds make up for rounding at both ends. */
+const WINDOW_MS = 1_010;
 
-/** What a base allows in a second. */
-const LIMIT = 5;
+/** Requests that a base allows in a second. */
+const BASE_LIMIT = 5;
 
 /**
- * How much of a request's delay is taken for a delay on its way there. One that was held up reaches the server closer
- * to its successors than it left; but most of a long wait is the server's own work, as for a write. At the very limit a
- * delay that was missed costs 30 seconds, below it there is room.
+ * How much of a request's latency, in ms, is taken for a delay on its way to the server. A delayed request reaches the
+ * server closer to its successors than it left; but most of a long latency is the server's own work, as for a write. At
+ * the base's limit an underestimated delay costs 30 seconds; below it there is a margin.
  */
-const LONGEST_DELAY = { atLimit: 250, below: 60 };
+const MAX_DELAY_MS = { atLimit: 250, below: 60 };
 
-/** Lost time that may be made up for, in ms: so much earlier than evenly spaced a request may go. */
+/** Lost time that may be made up for: so much earlier than evenly spaced a request may go. */
 const BURST_ALLOWANCE_MS = 400;
 
 /**
- * Two that go at the same moment may find the server at work on the first of them, and the other is then counted later
- * than it came: no answer tells of that as long as all take alike. So far apart, in ms, they mostly do not meet.
+ * Minimum gap between requests. Back-to-back requests can queue on the server and be counted later than they were sent,
+ * which no answer shows as long as all take the same time.
  */
 const MIN_GAP_MS = 50;
 
-/** How often to look again while it is not known when the earlier requests left, in ms. */
-const RECHECK = 10;
+/** How often to check again while it is not known when the earlier requests left. */
+const RECHECK_MS = 10;
 
-interface Sent {
+/**
+ * Requests a second to all bases of a token. Airtable allows 50 to all the tokens of one user (its API docs, rate
+ * limits). A fifth is left for the user's other clients, and because a server that pauses for 400 ms receives at once
+ * what was sent meanwhile: at 50 a second 57 were measured within one.
+ */
+const TOKEN_LIMIT = 40;
+
+/** Creates the rate limiter that several bases of one token share; each base has its own beneath it. */
+export function createTokenLimiter(clock: Clock): AcquireSlot {
+  return createRateLimiter(TOKEN_LIMIT, clock);
+}
+
+interface SentRequest {
   /** Null while it has not left. */
   leftAt: number | null;
   answeredAt: number | null;
 }
 
 /**
- * Lets `perSecond` requests a second go, in the order in which they come. They are spaced evenly, but for what lost
- * time leaves to be made up for, and in any second no more than `perSecond` of them (rounded up) reach the server.
- * p-throttle, as any limiter that counts when a request is allowed to go, lets the sixth arrive within a second of the
- * first when the first was held up, by its handshake or a busy machine: a 429, and 30 seconds of silence.
+ * Creates a first-in-first-out rate limiter. It spaces requests evenly, allows a burst of 400 ms after a delay, and
+ * never lets more than `perSecond` requests (rounded up) arrive at the server within one second. p-throttle, as any
+ * limiter that counts when a request is released, lets the sixth arrive within a second of the first when the first was
+ * delayed, by its handshake or a busy machine: a 429, and 30 seconds without answers.
  *
- * @param ceiling what several paces have to keep to together; each has no more than one request waiting there, so that
- * first come, first served is a round of them all
+ * @param shared the limiter that several bases share; each has at most one request waiting there, so that its order is
+ * a round robin of the bases
  */
-export function createRateLimiter(perSecond: number, clock: Clock, ceiling: AcquireSlot | null = null): AcquireSlot {
-  const gap = 1000 / perSecond;
-  const apart = Math.min(MIN_GAP_MS, gap / 4);
-  const most = Math.ceil(perSecond);
-  const longest = most < LIMIT ? LONGEST_DELAY.below : LONGEST_DELAY.atLimit;
-  let recent: Sent[] = [];
-  let fastest = Number.POSITIVE_INFINITY;
-  let due = Number.NEGATIVE_INFINITY;
-  let latest = Number.NEGATIVE_INFINITY;
-  let last: Promise<unknown> = Promise.resolve();
+export function createRateLimiter(perSecond: number, clock: Clock, shared: AcquireSlot | null = null): AcquireSlot {
+  const interval = 1000 / perSecond;
+  const minGap = Math.min(MIN_GAP_MS, interval / 4);
+  const capacity = Math.ceil(perSecond);
+  const maxDelay = capacity < BASE_LIMIT ? MAX_DELAY_MS.below : MAX_DELAY_MS.atLimit;
+  let recent: SentRequest[] = [];
+  let lowestLatency = Number.POSITIVE_INFINITY;
+  let nextDue = Number.NEGATIVE_INFINITY;
+  let lastGranted = Number.NEGATIVE_INFINITY;
+  let queue: Promise<unknown> = Promise.resolve();
 
   return (signal) => {
     // One signal serves all requests of a sweep; above ten listeners Node prints a warning, which cron mails.
     setMaxListeners(0, signal);
-    const mine = last.then(() => waitForTurn(signal));
-    last = mine.catch(() => undefined);
-    return orAborted(mine, signal);
+    const slot = queue.then(() => waitForSlot(signal));
+    queue = slot.catch(() => undefined);
+    return abortable(slot, signal);
   };
 
-  async function waitForTurn(signal: AbortSignal): Promise<Slot> {
+  async function waitForSlot(signal: AbortSignal): Promise<Slot> {
     for (let wait = waitAt(clock.now()); wait > 0; wait = waitAt(clock.now())) await clock.sleep(wait, signal);
     signal.throwIfAborted();
-    const above = ceiling === null ? null : await ceiling(signal);
+    const sharedSlot = shared === null ? null : await shared(signal);
     const now = clock.now();
-    due = Math.max(due, now - BURST_ALLOWANCE_MS) + gap;
-    latest = now;
-    const sent: Sent = { leftAt: null, answeredAt: null };
-    recent = [...recent, sent].slice(-most);
+    nextDue = Math.max(nextDue, now - BURST_ALLOWANCE_MS) + interval;
+    lastGranted = now;
+    const request: SentRequest = { leftAt: null, answeredAt: null };
+    recent = [...recent, request].slice(-capacity);
     return {
       sent() {
-        above?.sent();
-        sent.leftAt ??= clock.now();
+        sharedSlot?.sent();
+        request.leftAt ??= clock.now();
       },
       done() {
-        above?.done();
-        sent.answeredAt ??= clock.now();
-        sent.leftAt ??= sent.answeredAt;
-        fastest = Math.min(fastest, Math.max(0, sent.answeredAt - sent.leftAt));
+        sharedSlot?.done();
+        request.answeredAt ??= clock.now();
+        request.leftAt ??= request.answeredAt;
+        lowestLatency = Math.min(lowestLatency, Math.max(0, request.answeredAt - request.leftAt));
       },
     };
   }
 
-  /** Milliseconds until the next may go, or until it is worth to look again. */
+  /** Returns how many milliseconds to wait until the next request may go, or until it is worth checking again. */
   function waitAt(now: number): number {
-    for (const sent of recent) clampToNow(sent, now);
-    due = Math.min(due, now + gap);
-    latest = Math.min(latest, now);
-    const even = Math.max(due, latest + apart) - now;
-    const [first] = recent;
-    if (first === undefined || recent.length < most) return even;
-    const window = latestArrival(first, now) + WINDOW - now;
-    const known = first.leftAt !== null && first.answeredAt !== null;
-    return Math.max(even, known || window <= 0 ? window : Math.min(window, RECHECK));
+    for (const request of recent) clampToNow(request, now);
+    nextDue = Math.min(nextDue, now + interval);
+    lastGranted = Math.min(lastGranted, now);
+    const evenlySpaced = Math.max(nextDue, lastGranted + minGap) - now;
+    const [oldest] = recent;
+    if (oldest === undefined || recent.length < capacity) return evenlySpaced;
+    const untilWindow = latestArrival(oldest, now) + WINDOW_MS - now;
+    const isKnown = oldest.leftAt !== null && oldest.answeredAt !== null;
+    return Math.max(evenlySpaced, isKnown || untilWindow <= 0 ? untilWindow : Math.min(untilWindow, RECHECK_MS));
   }
 
-  /** When a request has reached the server at the latest, as far as can be told: answers that took longer than usual tell. */
-  function latestArrival({ leftAt, answeredAt }: Sent, now: number): number {
+  /** Returns the latest time at which a request can have reached the server: a slow answer may mean a slow arrival. */
+  function latestArrival({ leftAt, answeredAt }: SentRequest, now: number): number {
     if (leftAt === null) return now;
-    const usual = Number.isFinite(fastest) ? fastest : 0;
-    const delay = Math.min(Math.max(0, (answeredAt ?? now) - leftAt - usual), longest);
+    const usual = Number.isFinite(lowestLatency) ? lowestLatency : 0;
+    const delay = Math.min(Math.max(0, (answeredAt ?? now) - leftAt - usual), maxDelay);
     return Math.min(leftAt + delay, now);
   }
 }
 
-/** After a clock was set back what lies in its future counts as just now, and costs a second at most. */
-function clampToNow(sent: Sent, now: number): void {
-  if (sent.leftAt !== null) sent.leftAt = Math.min(sent.leftAt, now);
-  if (sent.answeredAt !== null) sent.answeredAt = Math.min(sent.answeredAt, now);
-}
-
-/** Settles as `work` does, or rejects with the signal's reason as soon as it is aborted. */
-function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(signal.reason);
-    if (signal.aborted) stop();
-    signal.addEventListener("abort", stop, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
-  });
+/** After the clock was set back, what lies in its future counts as just now, and costs a second at most. */
+function clampToNow(request: SentRequest, now: number): void {
+  if (request.leftAt !== null) request.leftAt = Math.min(request.leftAt, now);
+  if (request.answeredAt !== null) request.answeredAt = Math.min(request.answeredAt, now);
 }

@@ -1,31 +1,32 @@
+import type { JsonObject } from "../../core/domain/json.ts";
 import { UpstreamError } from "../../core/ports/errors.ts";
 import type { Clock } from "../../core/ports/ports.ts";
+import { parseRetryAfter } from "../../http/retry.ts";
 import { type ApiError, classifyError } from "./api-errors.ts";
-import type { ApiAnswer, ApiClient, ApiRequest, JsonObject } from "./client.ts";
+import { AnswerTooLarge, type ApiAnswer, type ApiClient, type ApiRequest, NoAnswer } from "./client.ts";
 import type { AcquireSlot } from "./rate-limit.ts";
-import { ExchangeError } from "./transport.ts";
 
-/** What the base says to a write. `unconfirmed`: it may or may not have been carried out. */
+/** What the base answers to a write. `unconfirmed`: it may or may not have been carried out. */
 export type WriteResponse =
   | { readonly kind: "accepted"; readonly body: JsonObject }
   | { readonly kind: "refused"; readonly type: string; readonly error: string }
   | { readonly kind: "unconfirmed"; readonly error: string };
 
-/** Asks the base at its pace, and knows what to make of what comes back. */
+/** Sends requests to the base within its rate limit, and classifies the answers. */
 export interface Requests {
-  /** Repeats what is transient. Throws `UpstreamError`, `ReadRefused` (422) or the signal's reason. */
+  /** Retries what is transient. Throws `UpstreamError`, `ReadRefused` (422), `AnswerTooLarge`, or the signal's reason. */
   read(request: ApiRequest, signal: AbortSignal): Promise<JsonObject>;
-  /** Sends once: a write that is to be repeated has to rest on a new read. Throws `UpstreamError` (auth) only. */
+  /** Sends once: a repeated write has to rest on a new read. Throws `UpstreamError` (auth, quota) only. */
   write(request: ApiRequest, signal: AbortSignal): Promise<WriteResponse>;
-  /** Requests that were sent so far. */
+  /** Returns how many requests were sent. */
   sent(): number;
-  /** The server's clock minus ours, in milliseconds, as of the last answer; null before one came. */
+  /** Returns the server's clock minus ours in milliseconds, by the last answer; null before the first. */
   skew(): number | null;
 }
 
 export interface RequestsOptions {
-  readonly exchange: ApiClient;
-  readonly turn: AcquireSlot;
+  readonly client: ApiClient;
+  readonly acquireSlot: AcquireSlot;
   readonly clock: Clock;
   /** At least 0, below 1; spreads the retries. */
   readonly random: () => number;
@@ -33,7 +34,7 @@ export interface RequestsOptions {
   readonly remaining: () => number | null;
 }
 
-/** A read that the base understood and refused (422): `type` is Airtable's word for why. */
+/** A read that the base understood and refused (422): `type` is Airtable's code for why. */
 export class ReadRefused extends Error {
   readonly type: string;
   constructor({ type, message }: ApiError) {
@@ -49,10 +50,10 @@ const FIRST_BACKOFF_MS = 500;
 /** "You will need to wait 30 seconds before subsequent requests will succeed" (Airtable's API docs, rate limits). */
 const DEFAULT_RETRY_AFTER_MS = 30_000;
 
-/** How often in a row a rate limit is waited out: a base that is busy all the time has to be told of. */
+/** How many rate limits in a row are waited for: more of them mean a base that is always busy, which is reported. */
 const MAX_RATE_LIMIT_WAITS = 2;
 
-export function createRequests({ exchange, turn, clock, random, remaining }: RequestsOptions): Requests {
+export function createRequests({ client, acquireSlot, clock, random, remaining }: RequestsOptions): Requests {
   let sent = 0;
   let skew: number | null = null;
   let blockedUntil = Number.NEGATIVE_INFINITY;
@@ -63,14 +64,15 @@ export function createRequests({ exchange, turn, clock, random, remaining }: Req
     let waits = 0;
     for (let attempt = 1; ; attempt += 1) {
       await waitForRateLimit(signal);
-      const reply = await ask(request, signal);
+      const reply = await send(request, signal);
+      if (reply.kind === "too-large") throw reply.error;
       if (reply.kind === "answer" && reply.body !== null && reply.status === 200) return reply.body;
       const refusal = reply.kind === "answer" ? classifyError(reply) : null;
       switch (refusal?.kind) {
         case "forbidden":
-          throw new UpstreamError("auth", `Airtable refused ${nameOf(request)}: ${refusal.message}`, refusal.hint);
+          throw new UpstreamError("auth", `Airtable refused ${describe(request)}: ${refusal.message}`, refusal.hint);
         case "missing":
-          throw new UpstreamError("config", `Airtable knows no ${nameOf(request)}: ${refusal.message}`, refusal.hint);
+          throw new UpstreamError("config", `Airtable has no ${describe(request)}: ${refusal.message}`, refusal.hint);
         case "invalid":
           throw new ReadRefused(refusal);
         case "quota":
@@ -78,20 +80,19 @@ export function createRequests({ exchange, turn, clock, random, remaining }: Req
         case "rate-limited":
           waits += 1;
           attempt -= 1;
-          if (waits > MAX_RATE_LIMIT_WAITS)
-            throw new UpstreamError(
-              "unavailable",
-              `Airtable kept refusing for its rate limit: ${refusal.message}`,
-              SHARED,
-            );
+          if (waits > MAX_RATE_LIMIT_WAITS) {
+            const message = `Airtable's rate limit was reached ${waits} times in a row: ${refusal.message}`;
+            throw new UpstreamError("unavailable", message, SHARED_LIMIT);
+          }
           break;
         case "server-error":
         case undefined: {
-          const what = reply.kind === "fault" ? reply.error.message : (refusal?.message ?? "no JSON object came back");
+          const what =
+            reply.kind === "none" ? reply.error.message : (refusal?.message ?? "no JSON object in the answer");
           if (attempt === MAX_ATTEMPTS) {
             throw new UpstreamError(
               "unavailable",
-              `Airtable could not be asked for ${nameOf(request)}: ${what} (tried ${MAX_ATTEMPTS} times)`,
+              `Airtable could not be asked for ${describe(request)}: ${what} (tried ${MAX_ATTEMPTS} times)`,
             );
           }
           await clock.sleep(FIRST_BACKOFF_MS * 2 ** (attempt - 1) * (0.5 + random()), signal);
@@ -104,25 +105,23 @@ export function createRequests({ exchange, turn, clock, random, remaining }: Req
     if (blockedUntil > clock.now()) return { kind: "unconfirmed", error: "Airtable's rate limit" };
     let reply: Reply;
     try {
-      reply = await ask(request, signal);
+      reply = await send(request, signal);
     } catch (error) {
-      if (signal.aborted) return { kind: "unconfirmed", error: "the deadline cut the answer off" };
+      if (signal.aborted) return { kind: "unconfirmed", error: "the deadline came before the answer" };
       throw error;
     }
-    if (reply.kind === "fault") return { kind: "unconfirmed", error: reply.error.message };
+    if (reply.kind !== "answer") return { kind: "unconfirmed", error: reply.error.message };
     if (reply.status === 200) {
       return reply.body === null
-        ? { kind: "unconfirmed", error: "no JSON object came back" }
+        ? { kind: "unconfirmed", error: "no JSON object in the answer" }
         : { kind: "accepted", body: reply.body };
     }
     const refusal = classifyError(reply);
     switch (refusal.kind) {
-      case "forbidden":
-        throw new UpstreamError(
-          "auth",
-          `Airtable refused to write ${nameOf(request)}: ${refusal.message}`,
-          refusal.hint,
-        );
+      case "forbidden": {
+        const message = `Airtable refused to write ${describe(request)}: ${refusal.message}`;
+        throw new UpstreamError("auth", message, refusal.hint);
+      }
       case "quota":
         throw new UpstreamError("unavailable", `Airtable: ${refusal.message}`, refusal.hint);
       case "invalid":
@@ -139,31 +138,27 @@ export function createRequests({ exchange, turn, clock, random, remaining }: Req
     if (wait <= 0) return;
     const left = remaining();
     if (left !== null && wait > left) {
-      const seconds = Math.ceil(wait / 1000);
-      throw new UpstreamError(
-        "unavailable",
-        `Airtable's rate limit: told to wait ${seconds} s, longer than the deadline allows`,
-        SHARED,
-      );
+      const message = `Airtable's rate limit asks for a wait of ${Math.ceil(wait / 1000)} s, longer than the deadline allows`;
+      throw new UpstreamError("unavailable", message, SHARED_LIMIT);
     }
     await clock.sleep(wait, signal);
   }
 
-  async function ask(request: ApiRequest, signal: AbortSignal): Promise<Reply> {
-    const departure = await turn(signal);
+  async function send(request: ApiRequest, signal: AbortSignal): Promise<Reply> {
+    const slot = await acquireSlot(signal);
     sent += 1;
     try {
-      const answer = await exchange(request, signal, departure.sent);
-      const now = clock.now();
-      recordServerTime(answer, now);
+      const answer = await client(request, signal, slot.sent);
+      recordServerTime(answer, clock.now());
       return { kind: "answer", ...answer };
     } catch (error) {
-      if (!(error instanceof ExchangeError)) throw error;
-      // The server counts what reached it, and so do we.
+      if (error instanceof AnswerTooLarge) return { kind: "too-large", error };
+      if (!(error instanceof NoAnswer)) throw error;
+      // The server counts the requests that reached it, and so does this counter.
       if (!error.sent) sent -= 1;
-      return { kind: "fault", error };
+      return { kind: "none", error };
     } finally {
-      departure.done();
+      slot.done();
     }
   }
 
@@ -171,31 +166,27 @@ export function createRequests({ exchange, turn, clock, random, remaining }: Req
   function recordServerTime({ status, headers }: ApiAnswer, now: number): void {
     const at = Date.parse(headers.date ?? "");
     if (!Number.isNaN(at)) skew = at + 500 - now;
-    if (status === 429) blockedUntil = now + (retryAfter(headers["retry-after"], now) ?? DEFAULT_RETRY_AFTER_MS);
+    if (status === 429)
+      blockedUntil = now + (parseRetryAfter(headers["retry-after"] ?? null, now) ?? DEFAULT_RETRY_AFTER_MS);
   }
 }
 
-type Reply = ({ readonly kind: "answer" } & ApiAnswer) | { readonly kind: "fault"; readonly error: ExchangeError };
+type Reply =
+  | ({ readonly kind: "answer" } & ApiAnswer)
+  | { readonly kind: "none"; readonly error: NoAnswer }
+  | { readonly kind: "too-large"; readonly error: AnswerTooLarge };
 
-const SHARED =
+const SHARED_LIMIT =
   "The base's limit of 5 requests a second is shared by all its clients; the next run tries again. Lower airtable.requestsPerSecond if it happens often.";
-
-/** Retry-After is seconds or an HTTP date (RFC 9110, 10.2.3). */
-function retryAfter(value: string | undefined, now: number): number | null {
-  if (value === undefined || value === "") return null;
-  if (/^\d+$/.test(value)) return Number(value) * 1000;
-  const at = Date.parse(value);
-  return Number.isNaN(at) ? null : Math.max(0, at - now);
-}
 
 const META: ReadonlyMap<string, string> = new Map([
   ["/whoami", "owner of the token"],
   ["/bases", "list of bases"],
 ]);
 
-/** What a request is about, for people: the table, as it stands in the path. */
-function nameOf({ under, path }: ApiRequest): string {
+/** Describes what a request is about: the table, as it stands in the path, or the metadata. */
+function describe({ under, path }: ApiRequest): string {
   if (under === "meta") return META.get(path) ?? "schema of the base";
-  const [, first = "", second = ""] = path.split("/");
-  return second === "" || second === "listRecords" ? `table "${decodeURIComponent(first)}"` : `record ${second}`;
+  const [, table = ""] = path.split("/");
+  return `table "${decodeURIComponent(table)}"`;
 }

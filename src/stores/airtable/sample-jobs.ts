@@ -2,10 +2,14 @@ import type { Instant, Job } from "../../core/domain/job.ts";
 import { UpstreamError } from "../../core/ports/errors.ts";
 import { fieldNames, type JobFields } from "./api-records.ts";
 import { timestamp } from "./formula.ts";
-import { listPage } from "./list-records.ts";
-import { ReadRefused, type Requests } from "./requests.ts";
+import { firstRecords, type ListRecords } from "./list-records.ts";
+import { parseJob } from "./parse-records.ts";
+import { ReadRefused } from "./requests.ts";
 
-/** Reads some jobs of a table that is not configured yet. */
+/**
+ * Reads at most 100 jobs of any status that were created after `after`, of a table that is not configured yet. Throws
+ * `UpstreamError`.
+ */
 export type ReadSample = (
   table: string,
   fields: JobFields,
@@ -13,19 +17,15 @@ export type ReadSample = (
   signal: AbortSignal,
 ) => Promise<readonly Job[]>;
 
-/** At most 100 jobs that were created after `after`, of any status, with one request. Throws `UpstreamError`. */
-export function createSample(requests: Requests): ReadSample {
+const SAMPLE_SIZE = 100;
+
+export function createSample(list: ListRecords): ReadSample {
   return async (table, fields, after, signal) => {
     const filterByFormula = after === null ? "TRUE()" : `IS_AFTER(CREATED_TIME(),${timestamp(after)})`;
     try {
-      const { records } = await listPage(
-        requests,
-        { table, fields: fieldNames(fields), filterByFormula },
-        null,
-        signal,
-      );
-      const { jobsOf } = await import("./parse-records.ts");
-      return jobsOf(records, fields);
+      const pages = list({ table, fields: fieldNames(fields), filterByFormula }, signal);
+      const { records } = await firstRecords(pages, SAMPLE_SIZE);
+      return records.map((record) => parseJob(record, fields));
     } catch (error) {
       if (!(error instanceof ReadRefused)) throw error;
       throw new UpstreamError("config", `${error.message}, for table "${table}"`, null, { cause: error });

@@ -1,21 +1,24 @@
-import { isRecordId, type Job } from "../../core/domain/job.ts";
+import { isRecordId } from "../../core/domain/job.ts";
 import type { Operation } from "../../core/domain/operation.ts";
 import { TableRefused, UpstreamError } from "../../core/ports/errors.ts";
 import type { CellValue, JobHistory, JobQuery, JobStore, JobUpdate } from "../../core/ports/ports.ts";
 import { type ApiRecord, fieldNames, type JobFields } from "./api-records.ts";
-import { createNames } from "./field-names.ts";
-import { and, byIds, field, listing, or, quote, timestamp } from "./formula.ts";
-import { listPage, listRecords } from "./list-records.ts";
+import { createFieldNames } from "./field-names.ts";
+import { and, byIds, field, hasText, listing, or, quote, timestamp } from "./formula.ts";
+import { createListing, firstRecords, type ListRecords } from "./list-records.ts";
+import { createMetadata } from "./metadata.ts";
+import { isReadable, parseInstant, parseJob, parseTarget } from "./parse-records.ts";
 import { ReadRefused, type Requests } from "./requests.ts";
-import { writeRecords } from "./write-records.ts";
+import { createTables } from "./tables.ts";
+import { createWriting } from "./write-records.ts";
 
-/** What the configuration says of the base; tables and fields by name or id, fields that it leaves out null. */
+/** The configuration of the base: tables and fields by name or id, fields that are left out null. */
 export interface StoreOptions {
   readonly baseId: string;
   readonly jobs: {
     readonly table: string;
     readonly fields: Omit<JobFields, "links"> & {
-      /** When a job was completed. Only its history needs it: no sweep asks for it. */
+      /** When a job was completed. Only `JobHistory` reads it. */
       readonly completedAt: string | null;
     };
     readonly completedStatus: string;
@@ -23,16 +26,20 @@ export interface StoreOptions {
   readonly operations: readonly Operation[];
 }
 
-/** How many pages of completed jobs are read in search of the newest: beyond that a base is told from its last day. */
-const COMPLETED_PAGES = 5;
+/** How many completed jobs are read in search of the newest. */
+const MAX_COMPLETED = 500;
 
-/** The jobs and targets of one base. */
+/** How many records are asked for by id, or by external id, at most. */
+const MAX_READ = 100;
+
+/** Creates the store of the jobs and targets of one base. */
 export function createStore(requests: Requests, { baseId, jobs, operations }: StoreOptions): JobStore & JobHistory {
-  const names = createNames(configuredFields(jobs, operations), (signal) =>
-    requests.read({ method: "GET", under: "meta", path: `/bases/${baseId}/tables` }, signal),
-  );
+  const openTable = createTables();
+  const list = createListing(requests, openTable);
+  const write = createWriting(requests, openTable);
+  const names = createFieldNames(configuredFields(jobs, operations), createMetadata(requests, baseId).tables);
 
-  /** The jobs' fields by the base's names; `links` are those the request brings. */
+  /** Returns the base's names of the jobs' fields; `links` are those that are read. */
   async function jobFields(signal: AbortSignal, links: readonly string[]): Promise<JobFields> {
     const nameOf = await names.resolve(signal);
     const named = (name: string | null) => (name === null ? null : nameOf(jobs.table, name));
@@ -61,8 +68,10 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
         filterByFormula: listing(listingFormula(fields, query)),
       };
       try {
-        for await (const { records } of listRecords(requests, parameters, signal))
-          yield await parseJobs(records, fields);
+        for await (const { records } of list(parameters, signal)) {
+          for (const record of records) requireTextStatus(record, fields.status, jobs.table);
+          yield records.map((record) => parseJob(record, fields));
+        }
       } catch (error) {
         throw asConfigError(error, jobs.table);
       }
@@ -70,16 +79,16 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
 
     async readJobs(ids, signal) {
       const fields = await jobFields(signal, allLinks(operations));
-      const records = await readByIds(requests, jobs.table, ids, undefined, signal);
-      return new Map((await parseJobs(records, fields)).map((job) => [job.id, job]));
+      const records = await readByIds(list, jobs.table, ids, undefined, signal);
+      return new Map(records.map((record) => [record.id, parseJob(record, fields)]));
     },
 
     async findJobs(externalIds, signal) {
       const fields = await jobFields(signal, []);
-      const filterByFormula = or(...externalIds.map((id) => `${field(fields.externalId)}=${quote(id)}`));
+      const filterByFormula = or(...externalIds.map((id) => hasText(fields.externalId, id)));
       const parameters = { table: jobs.table, fields: fieldNames(fields), filterByFormula };
-      const { records } = await listPage(requests, parameters, null, signal);
-      return await parseJobs(records, fields);
+      const { records } = await firstRecords(list(parameters, signal), MAX_READ);
+      return records.map((record) => parseJob(record, fields));
     },
 
     async readTargets(table, ids, { attachments, cells }, signal) {
@@ -88,19 +97,23 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
       const fields = { attachments: named(attachments), cells: named(cells) };
       const wanted = [...new Set([...fields.attachments.values(), ...fields.cells.values()])];
       try {
-        const records = await readByIds(requests, table, ids, wanted, signal);
-        const { parseTarget: targetOf } = await import("./parse-records.ts");
-        return new Map(records.map((record) => [record.id, targetOf(record, fields)]));
+        const records = await readByIds(list, table, ids, wanted, signal);
+        return new Map(records.filter(isReadable).map((record) => [record.id, parseTarget(record, fields)]));
       } catch (error) {
-        throw error instanceof UpstreamError && error.code !== "unavailable" ? new TableRefused(table, error) : error;
+        throw asTableRefused(error, table);
       }
     },
 
-    updateTargets: (table, updates, signal) => writeRecords(requests, table, updates, signal),
+    async updateTargets(table, updates, signal) {
+      try {
+        return await write(table, updates, signal);
+      } catch (error) {
+        throw asTableRefused(error, table);
+      }
+    },
 
     updateJobs: (updates, signal) =>
-      writeRecords(
-        requests,
+      write(
         jobs.table,
         updates.map((update) => ({ id: update.id, fields: cellsOf(update, jobs.fields) })),
         signal,
@@ -116,14 +129,8 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
         ...(after === null ? [] : [`IS_AFTER(CREATED_TIME(),${timestamp(after)})`]),
       ];
       const parameters = { table: jobs.table, fields: fieldNames(fields), filterByFormula: and(...conditions) };
-      const found: Job[] = [];
-      let pages = 0;
-      for await (const { records, offset } of listRecords(requests, parameters, signal)) {
-        found.push(...(await parseJobs(records, fields)));
-        pages += 1;
-        if (offset !== null && pages === COMPLETED_PAGES) return { jobs: found, complete: false };
-      }
-      return { jobs: found, complete: true };
+      const { records, complete } = await firstRecords(list(parameters, signal), MAX_COMPLETED);
+      return { jobs: records.map((record) => parseJob(record, fields)), complete };
     },
 
     async *listSince(after, signal) {
@@ -136,13 +143,12 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
         filterByFormula: `IS_AFTER(CREATED_TIME(),${timestamp(after)})`,
       };
       try {
-        for await (const { records, offset } of listRecords(requests, parameters, signal)) {
-          const { parseInstant: instantIn, parseJob: jobOf } = await import("./parse-records.ts");
+        for await (const { records, last } of list(parameters, signal)) {
           const jobs = records.map((record) => ({
-            job: jobOf(record, fields),
-            completedAt: finished === null ? null : instantIn(record.fields[finished]),
+            job: parseJob(record, fields),
+            completedAt: finished === null ? null : parseInstant(record.fields[finished]),
           }));
-          yield { jobs, last: offset === null };
+          yield { jobs, last };
         }
       } catch (error) {
         throw asConfigError(error, jobs.table);
@@ -154,40 +160,48 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
   };
 }
 
-/** Most runs are answered with no record, and are not made to load what reads one. */
-async function parseJobs(records: readonly ApiRecord[], fields: JobFields): Promise<readonly Job[]> {
-  if (records.length === 0) return [];
-  const { jobsOf } = await import("./parse-records.ts");
-  return jobsOf(records, fields);
+/**
+ * Throws a configuration error for a status that is a list, as a multiple select's and a lookup's is. Such a field
+ * cannot be written as a text, so no job of the base could be completed or failed.
+ */
+function requireTextStatus({ fields }: ApiRecord, status: string, table: string): void {
+  const cell = fields[status];
+  if (!Array.isArray(cell) || !cell.every((each) => typeof each === "string")) return;
+  throw new UpstreamError(
+    "config",
+    `Field "${status}" of table "${table}" holds a list; expected a single select or a text`,
+    "Let jobs.fields.status name the field that the application writes, of the type single select or single line text.",
+  );
 }
 
-/** At most 50 records by their ids. A base that lacks a field is asked for all: the write will name what is wrong. */
+/** Reads at most 50 records by their ids. Where the base lacks a field all are read: the write will name what is wrong. */
 async function readByIds(
-  requests: Requests,
+  list: ListRecords,
   table: string,
   ids: readonly string[],
   fields: readonly string[] | undefined,
   signal: AbortSignal,
-) {
+): Promise<readonly ApiRecord[]> {
   const known = ids.filter(isRecordId);
   if (known.length === 0) return [];
   const parameters = { table, filterByFormula: byIds(known) };
+  const read = async (only: { readonly fields?: readonly string[] }) =>
+    (await firstRecords(list({ ...parameters, ...only }, signal), MAX_READ)).records;
   try {
-    const { records } = await listPage(
-      requests,
-      { ...parameters, ...(fields === undefined ? {} : { fields }) },
-      null,
-      signal,
-    );
-    return records;
+    return await read(fields === undefined ? {} : { fields });
   } catch (error) {
     const fieldIsMissing = error instanceof ReadRefused && error.type === "UNKNOWN_FIELD_NAME" && fields !== undefined;
     if (!fieldIsMissing) throw asConfigError(error, table);
-    return (await listPage(requests, parameters, null, signal)).records;
+    return await read({});
   }
 }
 
-/** A request that Airtable understood and refuses is one that the configuration made it send. */
+/** A table of targets that the base refuses, or does not have, concerns the jobs of that table alone. */
+function asTableRefused(error: unknown, table: string): unknown {
+  return error instanceof UpstreamError && error.code !== "unavailable" ? new TableRefused(table, error) : error;
+}
+
+/** A request that Airtable understood and refused is an error of the configuration, by which it was built. */
 function asConfigError(error: unknown, table: string): unknown {
   if (!(error instanceof ReadRefused)) return error;
   return new UpstreamError(
@@ -224,7 +238,7 @@ function cellsOf(update: JobUpdate, fields: StoreOptions["jobs"]["fields"]): Rec
   return cells;
 }
 
-/** The listing asks for these only: a base may lack the others, and Airtable refuses unknown names. */
+/** The listing reads these only: a base may lack the others, and Airtable refuses unknown names. */
 function firstLinks(operations: readonly Operation[]): readonly string[] {
   return [...new Set(operations.flatMap(({ target }) => target.links.slice(0, 1)))];
 }

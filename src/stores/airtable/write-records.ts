@@ -1,7 +1,8 @@
+import type { JsonObject } from "../../core/domain/json.ts";
 import type { WriteResult } from "../../core/ports/ports.ts";
-import { recordsIn } from "./api-records.ts";
-import type { JsonObject } from "./client.ts";
-import type { Requests } from "./requests.ts";
+import { holdsRecords } from "./api-records.ts";
+import type { Requests, WriteResponse } from "./requests.ts";
+import type { OpenTable } from "./tables.ts";
 
 /** One record of a write; the keys of `fields` are names or ids. */
 export interface RecordUpdate {
@@ -9,37 +10,61 @@ export interface RecordUpdate {
   readonly fields: JsonObject;
 }
 
-/**
- * Writes at most ten records in one request. Airtable refuses a batch as a whole for one bad record: which one it was
- * shows only in smaller batches, and those have to rest on a new read. The results are in the order of `updates`.
- */
-export async function writeRecords(
-  requests: Requests,
+/** Writes at most ten records of a table in one request. The results are in the order of `updates`. */
+export type WriteRecords = (
   table: string,
   updates: readonly RecordUpdate[],
   signal: AbortSignal,
-): Promise<readonly WriteResult[]> {
-  if (updates.length === 0) return [];
-  const written = await requests.write(
-    { method: "PATCH", path: `/${encodeURIComponent(table)}`, body: { records: updates } },
-    signal,
-  );
-  switch (written.kind) {
-    case "accepted": {
-      const answered = new Set((recordsIn(written.body) ?? []).map(({ id }) => id));
+) => Promise<readonly WriteResult[]>;
+
+/**
+ * Airtable refuses a batch as a whole for one bad record: which one it was shows only in smaller batches, and those
+ * have to rest on a new read.
+ */
+export function createWriting(requests: Requests, openTable: OpenTable): WriteRecords {
+  return async (table, updates, signal) => {
+    if (updates.length === 0) return [];
+    const opened = await openTable(table, async (request) => {
+      const response = await requests.write(request, signal);
+      if (response.kind !== "accepted") throw new NotConfirmed(response);
+      if (holdsRecords(response.body)) return response.body;
+      throw new NotConfirmed({ kind: "unconfirmed", error: "Airtable's answer holds no list of records" });
+    });
+    try {
+      const written = new Set((await opened.update(updates)).map(({ id }) => id));
       return updates.map(({ id }) =>
-        answered.has(id)
+        written.has(id)
           ? { id, kind: "confirmed" }
           : { id, kind: "unconfirmed", error: "Airtable's answer does not name the record" },
       );
+    } catch (error) {
+      if (!(error instanceof NotConfirmed)) throw error;
+      return describeNotConfirmed(error.response, table, updates);
     }
-    case "unconfirmed":
-      return updates.map(({ id }) => ({ id, ...written }));
-    case "refused":
-      if (updates.length === 1) {
-        const kind = written.type === "ROW_DOES_NOT_EXIST" ? "deleted" : "refused";
-        return updates.map(({ id }) => ({ id, kind, error: written.error }));
-      }
-      return updates.map(({ id }) => ({ id, kind: "batch-rejected", error: written.error }));
+  };
+}
+
+type NotAccepted = Exclude<WriteResponse, { kind: "accepted" }>;
+
+/** Carries a response through the airtable client, which would take a returned body for success. */
+class NotConfirmed extends Error {
+  readonly response: NotAccepted;
+  constructor(response: NotAccepted) {
+    super(response.error);
+    this.name = "NotConfirmed";
+    this.response = response;
   }
+}
+
+function describeNotConfirmed(
+  response: NotAccepted,
+  table: string,
+  updates: readonly RecordUpdate[],
+): readonly WriteResult[] {
+  if (response.kind === "unconfirmed") return updates.map(({ id }) => ({ id, ...response }));
+  const fields = [...new Set(updates.flatMap((update) => Object.keys(update.fields)))];
+  const error = `table "${table}", ${fields.length === 1 ? "field" : "fields"} ${fields.map((name) => `"${name}"`).join(", ")}: ${response.error}`;
+  if (updates.length > 1) return updates.map(({ id }) => ({ id, kind: "batch-rejected", error }));
+  const kind = response.type === "ROW_DOES_NOT_EXIST" ? "deleted" : "refused";
+  return updates.map(({ id }) => ({ id, kind, error }));
 }

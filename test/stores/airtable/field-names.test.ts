@@ -1,15 +1,18 @@
 import { expect, it } from "vitest";
 import { UpstreamError } from "../../../src/core/ports/errors.ts";
-import { createNames } from "../../../src/stores/airtable/field-names.ts";
+import { createFieldNames } from "../../../src/stores/airtable/field-names.ts";
+import { parseTables } from "../../../src/stores/airtable/metadata.ts";
 
 const never = new AbortController().signal;
 const STATUS = "fldqxdYmcyYNL1PFz";
-const SCHEMA = { tables: [{ id: "tblEjYfRwCztHOF5G", name: "Jobs", fields: [{ id: STATUS, name: "Status" }] }] };
+const SCHEMA = parseTables({
+  tables: [{ id: "tblEjYfRwCztHOF5G", name: "Jobs", fields: [{ id: STATUS, name: "Status" }] }],
+});
 
 it.each(["Jobs", "tblEjYfRwCztHOF5G"])(
   "finds the name of a field id in the schema, for a table given as %s",
   async (table) => {
-    const nameOf = await createNames([[table, STATUS]], async () => SCHEMA).resolve(never);
+    const nameOf = await createFieldNames([[table, STATUS]], async () => SCHEMA).resolve(never);
     expect(nameOf(table, STATUS)).toBe("Status");
     expect(nameOf(table, "Notes")).toBe("Notes");
   },
@@ -21,16 +24,16 @@ it("asks for the schema once, and not at all for names", async () => {
     asked += 1;
     return SCHEMA;
   };
-  await createNames([["Jobs", "Status"]], read).resolve(never);
+  await createFieldNames([["Jobs", "Status"]], read).resolve(never);
   expect(asked).toBe(0);
-  const names = createNames([["Jobs", STATUS]], read);
+  const names = createFieldNames([["Jobs", STATUS]], read);
   await names.resolve(never);
   await names.resolve(never);
   expect(asked).toBe(1);
 });
 
 it("takes an id that the table does not have for a configuration error", async () => {
-  const names = createNames([["Jobs", "fldXXXXXXXXXXXXXX"]], async () => SCHEMA);
+  const names = createFieldNames([["Jobs", "fldXXXXXXXXXXXXXX"]], async () => SCHEMA);
   await expect(names.resolve(never)).rejects.toMatchObject({
     code: "config",
     message: expect.stringContaining("fldXXXXXXXXXXXXXX"),
@@ -38,7 +41,7 @@ it("takes an id that the table does not have for a configuration error", async (
 });
 
 it("says which scope is missing when the schema may not be read", async () => {
-  const names = createNames([["Jobs", STATUS]], async () => {
+  const names = createFieldNames([["Jobs", STATUS]], async () => {
     throw new UpstreamError("auth", "Airtable refused schema of the base: HTTP 403");
   });
   await expect(names.resolve(never)).rejects.toMatchObject({

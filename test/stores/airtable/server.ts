@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { onTestFinished } from "vitest";
-import type { JobStore } from "../../../src/core/ports/ports.ts";
+import type { JobHistory, JobStore } from "../../../src/core/ports/ports.ts";
+import { createHttpClient } from "../../../src/http/client.ts";
 import { createApiClient } from "../../../src/stores/airtable/client.ts";
 import { createRequests, type Requests } from "../../../src/stores/airtable/requests.ts";
 import { createStore } from "../../../src/stores/airtable/store.ts";
@@ -71,7 +72,7 @@ const TOKEN = "patTest.0123456789";
 
 export interface Client {
   readonly requests: Requests;
-  readonly store: JobStore;
+  readonly store: JobStore & JobHistory;
   readonly clock: ReturnType<typeof stillClock>;
 }
 
@@ -81,15 +82,10 @@ export function clientOf(
   over: { readonly remaining?: () => number | null; readonly limit?: number } = {},
 ): Client {
   const clock = stillClock();
-  const exchange = createApiClient({
-    endpointUrl: url,
-    baseId: "appTest0000000001",
-    token: TOKEN,
-    ...(over.limit === undefined ? {} : { limit: over.limit }),
-  });
+  const http = createHttpClient({ connections: 8, timeouts: { connect: 5_000, answer: over.limit ?? 20_000 } });
   const requests = createRequests({
-    exchange,
-    turn: async (signal) => {
+    client: createApiClient({ endpointUrl: url, baseId: "appTest0000000001", token: TOKEN, http }),
+    acquireSlot: async (signal) => {
       signal.throwIfAborted();
       return { sent() {}, done() {} };
     },
@@ -118,6 +114,6 @@ export function clientOf(
     },
     operations: [COMBINE, CONCATENATE],
   });
-  onTestFinished(exchange.close);
+  onTestFinished(() => http.close());
   return { requests, store, clock };
 }
