@@ -20,7 +20,7 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** The exit code for a base that could not be asked, a storage that refuses our credentials, a journal that is closed. */
+/** Returns the exit code of an upstream failure: the base, the storage or the journal. */
 export function exitCodeOfFault(error: UpstreamFailure): ExitCode {
   if (!(error instanceof UpstreamError)) return EXIT.usage;
   switch (error.code) {
@@ -33,7 +33,7 @@ export function exitCodeOfFault(error: UpstreamFailure): ExitCode {
   }
 }
 
-/** The exit code for a sweep that came to its end: the gravest of what its report tells. */
+/** Returns the exit code of a finished sweep: the most severe that applies. */
 export function exitCodeOf(report: Report, internalError: UpstreamFailure | null): ExitCode {
   if (internalError instanceof JournalError) return EXIT.partial;
   if (internalError instanceof UpstreamError && internalError.code === "config") return EXIT.partial;
@@ -44,10 +44,10 @@ export function exitCodeOf(report: Report, internalError: UpstreamFailure | null
 }
 
 /**
- * What a person has to see to comes before what passes by itself, and a base of which nothing is known before one where
- * something was held back: the order in which the code of one sweep is found, too.
+ * Most severe first: what needs a person comes before what passes by itself, and a base without any result before one
+ * with a partial result. The code of one sweep follows the same order.
  */
-const GRAVEST_FIRST: readonly ExitCode[] = [
+const BY_SEVERITY: readonly ExitCode[] = [
   EXIT.fault,
   EXIT.interrupted,
   EXIT.terminated,
@@ -62,21 +62,21 @@ const GRAVEST_FIRST: readonly ExitCode[] = [
 ];
 
 /**
- * The exit code for sweeps of several bases: the gravest of theirs. That nothing was written, as 2 says, is true only
- * where it is true of all; a base that does not fit its configuration is a part that could not be done.
+ * Returns the exit code for several bases: the most severe of theirs. Code 2 promises that nothing was written, so it
+ * becomes 3 where another base was swept.
  */
 export function exitCodeOfAll(codes: readonly ExitCode[]): ExitCode {
   const nothing = !codes.some((code) => code !== EXIT.usage && code !== EXIT.locked);
-  const said = nothing ? codes : codes.map((code) => (code === EXIT.usage ? EXIT.partial : code));
-  return GRAVEST_FIRST.find((code) => said.includes(code)) ?? EXIT.done;
+  const applied = nothing ? codes : codes.map((code) => (code === EXIT.usage ? EXIT.partial : code));
+  return BY_SEVERITY.find((code) => applied.includes(code)) ?? EXIT.done;
 }
 
-/** There were jobs to probe, and for none of them an answer came, or the time for it. */
+/** Returns whether there were jobs to probe, and none of them got an answer in time. */
 export function nothingDecided({ entries }: Report): boolean {
   let undecided = false;
   for (const entry of entries) {
     if (isUndecided(entry)) undecided = true;
-    // A job that is skipped for want of a target was looked at too: that look is no answer either.
+    // A job skipped for lack of a target was probed too: no answer there either means nothing was decided.
     else if (entry.probes.some(isAnswer)) return false;
   }
   return undecided;
@@ -86,18 +86,18 @@ function isUndecided({ verdict, probes }: Entry): boolean {
   return verdict.reason === "storage-unreachable" || (verdict.reason === "not-reached" && probes.length === 0);
 }
 
-function isAnswer(sighting: ProbeResult): boolean {
-  return sighting.result !== "unknown" || sighting.cause !== "unreachable";
+function isAnswer(probe: ProbeResult): boolean {
+  return probe.result !== "unknown" || probe.cause !== "unreachable";
 }
 
-/** In the order in which a run would stumble over them. */
+/** In the order in which a run meets them. */
 const CODES: readonly (readonly [Subject, ExitCode])[] = [
   ["configuration", EXIT.usage],
   ["token", EXIT.auth],
   ["upstream", EXIT.unavailable],
 ];
 
-/** The exit code for what doctor found: what a run would stumble over first. Warnings alone are none. */
+/** Returns the exit code of doctor: that of the failure a run meets first. Warnings do not count. */
 export function exitCodeOfFindings(findings: readonly CheckResult[]): ExitCode {
   const matters = findings.flatMap((finding) => (finding.level === "fail" ? [finding.matter] : []));
   return CODES.find(([matter]) => matters.includes(matter))?.[1] ?? EXIT.done;

@@ -12,30 +12,30 @@ const schema = z.object({
   operations: z.record(z.string(), z.object({ samples: z.int(), p50: z.number(), p99: z.number() })),
 });
 
-/** The file of a base. */
+/** Returns the path of the file of a base. */
 export function durationsFile({ airtable }: Pick<Settings, "airtable">, env: Env): string {
   return join(stateDirectory(env), `pace-${airtable.baseId}.json`);
 }
 
-/** Keeps the usual durations of the operations, in milliseconds. What is kept of operations not seen now stays. */
+/** Saves the typical durations of the operations, in milliseconds. Operations without jobs keep their values. */
 export async function saveDurations(path: string, { operations }: Stats): Promise<void> {
   const seen = operations.flatMap(({ operation, pace }) =>
     pace === null ? [] : [[operation, { samples: pace.samples, p50: pace.p50, p99: pace.p99 }] as const],
   );
-  const kept = { ...(await read(path)), ...Object.fromEntries(seen) };
+  const merged = { ...(await read(path)), ...Object.fromEntries(seen) };
   await privateFolder(dirname(path));
-  await replaceFile(path, `${JSON.stringify({ schema: "stuck-jobs/pace@1", operations: kept })}\n`, 0o600);
+  await replaceFile(path, `${JSON.stringify({ schema: "stuck-jobs/pace@1", operations: merged })}\n`, 0o600);
 }
 
-/** How long the jobs of operations usually take, by their names: what `stats --learn` kept. Empty where it did not. */
+/** Typical durations by operation, as saved by `stats --learn`; empty without it. */
 export type TypicalDurations = ReadonlyMap<string, Pick<DurationStats, "samples" | "p50" | "p99">>;
 
-/** Reads what was learned. It costs a file, and no request. */
+/** Reads the typical durations from the file. */
 export async function readTypicalDurations(path: string): Promise<TypicalDurations> {
   return new Map(Object.entries(await read(path)));
 }
 
-/** A file that is missing or broken tells nothing. */
+/** A missing or invalid file is empty. */
 async function read(path: string): Promise<z.output<typeof schema>["operations"]> {
   try {
     return schema.parse(JSON.parse(await readFileOrEmpty(path))).operations;

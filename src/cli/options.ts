@@ -7,7 +7,7 @@ import { LOG_FORMATS, type LogFormat } from "./terminal/log.ts";
 export const OUTPUTS = ["table", "json", "ndjson"] as const;
 export type OutputFormat = (typeof OUTPUTS)[number];
 
-/** The flags as commander hands them over; those a command does not have are absent. */
+/** The flags as commander returns them; flags a command does not have are absent. */
 export interface Flags {
   readonly olderThan?: Duration;
   readonly failAfter?: Duration;
@@ -39,7 +39,7 @@ export interface Flags {
   readonly notifyUrl?: string;
 }
 
-/** The flags that scan, recover and fail-old share. */
+/** Adds the flags shared by scan, recover and fail-old. */
 export function addSharedOptions(command: Command): Command {
   return command
     .addOption(new Option("--older-than <dur>", "a job is stuck when older than this (default 5m)").argParser(duration))
@@ -47,77 +47,80 @@ export function addSharedOptions(command: Command): Command {
       new Option("--fail-after <dur>", "fail jobs without output from this age on (default 1h)").argParser(duration),
     )
     .addOption(
-      new Option("--max-age <dur|none>", "leave older jobs to fail-old (default 24h)").argParser(durationOrNone),
+      new Option("--max-age <dur|none>", "skip older jobs; fail-old handles them (default 24h)").argParser(
+        durationOrNone,
+      ),
     )
     .addOption(new Option("--job <id...>", "only these jobs: record ids or external ids").argParser(jobIds))
     .addOption(new Option("--operation <name...>", "only jobs of these operations"))
-    .addOption(new Option("--limit <n>", "work on the n oldest jobs only").argParser(wholeNumber(1)))
-    .addOption(new Option("--concurrency <n>", "probes at a time (default 16)").argParser(wholeNumber(1, 256)))
-    .addOption(new Option("--deadline <dur>", "be done after this (default 90s)").argParser(duration))
+    .addOption(new Option("--limit <n>", "only the n oldest jobs").argParser(wholeNumber(1)))
+    .addOption(new Option("--concurrency <n>", "concurrent probes (default 16)").argParser(wholeNumber(1, 256)))
+    .addOption(new Option("--deadline <dur>", "time limit for the run (default 90s)").argParser(duration))
     .addOption(new Option("-o, --output <format>", "table, json or ndjson").choices([...OUTPUTS]))
-    .option("--all", "show every job in the table, however many there are")
+    .option("--all", "show every job in the table")
     .option("-q, --quiet", "print errors only")
-    .addOption(new Option("-v, --verbose", "tell each decision on stderr").conflicts("quiet"))
-    .addOption(new Option("--log-format <format>", "how stderr is written: text or json").choices([...LOG_FORMATS]))
+    .addOption(new Option("-v, --verbose", "log each decision on stderr").conflicts("quiet"))
+    .addOption(new Option("--log-format <format>", "format of stderr: text or json").choices([...LOG_FORMATS]))
     .option("--no-color", "no colours")
     .option("--config <file>", "read this configuration file")
-    .addOption(new Option("--base <name...>", "only these of the bases that are configured, by name or id"))
+    .addOption(new Option("--base <name...>", "only these configured bases (name or id)"))
     .addOption(new Option("--sandbox", "run against the embedded sandbox instead of a base").conflicts("base"));
 }
 
-/** Which base, for a command that is about one. */
+/** Creates --base for a command that works on one base. */
 export function baseOption(): Option {
-  return new Option("--base <name>", "which of the bases that are configured, by name or id")
+  return new Option("--base <name>", "one of the configured bases (name or id)")
     .argParser((text) => [text])
     .conflicts("sandbox");
 }
 
-/** The flags of the commands that write. */
+/** Adds the flags of the commands that write. */
 export function addWriteOptions(command: Command): Command {
   return command
     .option("-n, --dry-run", "show what would be done, write nothing")
-    .option("--force", "let the safety brake pass")
-    .option("--journal <path|none>", "record what is written in this file (default: in the state folder)")
+    .option("--force", "override the safety brake")
+    .option("--journal <path|none>", "record all writes in this file (default: in the state folder)")
     .addOption(new Option("--confirm", "ask before each job, on a terminal").conflicts("dryRun"));
 }
 
-/** The flags of a full sweep, which completes as well as fails. */
+/** Adds the flags of a full sweep, which completes as well as fails jobs. */
 export function addRecoverOptions(command: Command): Command {
   return command
-    .option("--no-fail", "complete only, fail nothing")
+    .option("--no-fail", "complete jobs, fail none")
     .addOption(
       new Option(
         "--via <way>",
-        "who completes the jobs: this tool, or the application's handler, whose webhook is sent again",
+        "who completes the jobs: this tool (direct), or the application's handler, to which the webhook is sent again",
       ).choices(["direct", "webhook"]),
     );
 }
 
-/** The flags by which others are told of a run (docs/monitoring.md). Of what wrote nothing there is nothing to tell. */
+/** Adds the monitoring flags (docs/monitoring.md). A dry run is not reported. */
 export function addMonitoringOptions(command: Command): Command {
   return command
-    .addOption(new Option("--metrics-file <path>", "write metrics into this Prometheus textfile").conflicts("dryRun"))
+    .addOption(new Option("--metrics-file <path>", "write metrics to this Prometheus textfile").conflicts("dryRun"))
     .addOption(
-      new Option("--ping-url <url>", "ping this address at the start and the end, as healthchecks has it").conflicts(
+      new Option("--ping-url <url>", "ping this URL when a run starts and ends (healthchecks.io format)").conflicts(
         "dryRun",
       ),
     )
     .addOption(new Option("--notify-url <url>", "post changes to this Slack or Discord webhook").conflicts("dryRun"));
 }
 
-/** Reads the value of a duration flag. */
+/** Parses a repeatable --job value. */
 export function jobIds(text: string, before: readonly string[] | undefined): readonly string[] {
   if (text.trim() === "") throw new InvalidArgumentError("Expected a record id or an external id.");
   return [...(before ?? []), text];
 }
 
+/** Parses the value of a duration flag. */
 export function duration(text: string): Duration {
   const parsed = parseDuration(text);
   if (parsed === null || parsed === 0) throw new InvalidArgumentError(`Expected ${DURATION_FORM}.`);
   return parsed;
 }
 
-/** Reads the value of a duration flag that may be "none". */
+/** Parses the value of a duration flag that may be "none". */
 export function durationOrNone(text: string): Duration | "none" {
   if (text === "none") return text;
   const parsed = parseDuration(text);
@@ -125,6 +128,7 @@ export function durationOrNone(text: string): Duration | "none" {
   return parsed;
 }
 
+/** Returns a parser for a whole number within a range. */
 export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
     const number = Number(text);

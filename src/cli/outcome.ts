@@ -5,15 +5,15 @@ import { type ExitCode, exitCodeOfAll, nothingDecided } from "./exit-codes.ts";
 import type { TypicalDurations } from "./learned-durations.ts";
 import type { Outcome } from "./run/sweep-once.ts";
 
-/** How the sweep of one of several bases ended. */
+/** The outcome of the sweep of one of several bases. */
 export interface BaseOutcome {
   readonly base: BaseRef;
   readonly settings: Settings;
-  readonly usual: TypicalDurations;
-  /** Null where there was no sweep: another run is under way, or the program failed. */
+  readonly typical: TypicalDurations;
+  /** Null without a sweep: another run holds the lock, or an internal error. */
   readonly outcome: Outcome | null;
   readonly code: ExitCode;
-  /** Why it is not as it should be, beyond what the report tells; null where there is nothing of that kind. */
+  /** The failure that the report does not show; null without one. */
   readonly fault: string | null;
 }
 
@@ -29,7 +29,7 @@ export interface CombinedOutcome {
   readonly code: ExitCode;
 }
 
-/** Adds up what came of each. */
+/** Combines the outcomes of the bases. */
 export function totalOf(
   ended: readonly BaseOutcome[],
   run: Pick<CombinedOutcome, "command" | "dryRun" | "startedAt" | "finishedAt">,
@@ -49,7 +49,7 @@ export function totalOf(
   };
 }
 
-/** What a sweep fell short of, in words; null where its report says all. */
+/** Returns the failure of a sweep that its report does not show; null without one. */
 export function faultOf({ report, fault }: Outcome, { storage }: Settings): string | null {
   if (fault !== null) return fault.message;
   if (report === null) return "stopped";

@@ -4,16 +4,16 @@ import { ConfigError } from "../config/problems.ts";
 import type { ChaosRules } from "../sandbox/chaos.ts";
 import type { Sandbox, SandboxOptions } from "../sandbox/server.ts";
 
-/** Where the sandbox keeps its state, in the working directory. */
+/** The state file of the sandbox, in the working directory. */
 export const SANDBOX_STATE_FILE = ".stuck-jobs-sandbox.json";
 
-/** What was written to the sandbox, beside its state. */
+/** The journal of the sandbox. */
 export const SANDBOX_JOURNAL = ".stuck-jobs-sandbox-journal.ndjson";
 
 /**
- * Starts the sandbox of the working directory; its servers are loaded only now.
+ * Starts the sandbox of the working directory.
  *
- * @throws ConfigError when the state file holds something else, or the port that was asked for is taken
+ * @throws ConfigError when the state file holds something else, or the requested port is taken
  */
 export async function openSandbox(options: Omit<SandboxOptions, "stateFile">): Promise<Sandbox> {
   const [{ startSandbox }, { StateFileError }, { PortTakenError }] = await Promise.all([
@@ -30,13 +30,13 @@ export async function openSandbox(options: Omit<SandboxOptions, "stateFile">): P
   }
 }
 
-/** How long a sandbox may take to say that it began anew. */
+/** How long a served sandbox may take to reset. */
 const RESET_WITHIN_MS = 2_000;
 
 /**
- * Lets the sandbox of the working directory begin anew: the one that is being served, else by removing its state.
+ * Resets the sandbox of the working directory: through its server where one runs, else by removing its state.
  *
- * @returns whether one is being served
+ * @returns whether a server runs
  */
 export async function resetSandbox(): Promise<boolean> {
   rmSync(SANDBOX_JOURNAL, { force: true });
@@ -59,18 +59,18 @@ async function resetServed(): Promise<boolean> {
     });
     return ok;
   } catch {
-    // No sandbox's state, or nobody who listens there.
+    // No state file, or no server.
     return false;
   }
 }
 
 /**
- * Reads the rules of `sandbox serve --chaos`: JSON or YAML, by the file's name.
+ * Reads the rules of `sandbox serve --chaos`: JSON or YAML, by the file name.
  *
  * @throws ConfigError with everything that is wrong with them at once
  */
 export async function readChaosFile(path: string): Promise<ChaosRules> {
-  const hint = "docs/sandbox.md tells what a chaos file may hold.";
+  const hint = "See docs/sandbox.md for the keys of a chaos file.";
   const { content } = await readConfigFile(path, process.cwd(), hint);
   const [{ chaosSchema }, { problemsOf }] = await Promise.all([
     import("../sandbox/chaos-file.ts"),

@@ -3,7 +3,7 @@ import pack from "../../package.json" with { type: "json" };
 /** The version of this package. */
 export const VERSION: string = pack.version;
 
-/** What `--version` prints, which is what a report of a fault has to tell. */
+/** Returns the line of `--version`, which a bug report should quote. */
 export function versionLine({
   version,
   platform,

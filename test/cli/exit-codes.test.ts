@@ -3,7 +3,7 @@ import { type ExitCode, exitCodeOfAll } from "../../src/cli/exit-codes.ts";
 
 it.each<[string, readonly ExitCode[], ExitCode]>([
   ["all well", [0, 0], 0],
-  ["a fault of the program before all else", [0, 75, 10, 3, 6, 5, 4, 130, 1], 1],
+  ["an internal error before all else", [0, 75, 10, 3, 6, 5, 4, 130, 1], 1],
   ["that it was stopped", [4, 143], 143],
   ["a refused token", [0, 75, 10, 3, 6, 5, 4], 4],
   ["an upstream that cannot be had", [3, 6, 5, 0], 5],

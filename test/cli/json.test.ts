@@ -23,7 +23,7 @@ describe("a report that is printed in parts", () => {
   });
 
   it.each([0, 1, 3])("is one of %i in a document of several", (count) => {
-    const reports = REPORTS.slice(0, count).map((report) => ({ report, usual: new Map(), base: BASE }));
+    const reports = REPORTS.slice(0, count).map((report) => ({ report, typical: new Map(), base: BASE }));
     const text = [...renderJsonOfSeveral({ schema: "x" }, reports, { faults: [{ exitCode: 4 }] })].join("");
     expect(text).toBe(asPrintedAtOnce(text));
     expect(Object.keys(JSON.parse(text))).toEqual(["schema", "reports", "faults"]);

@@ -55,7 +55,7 @@ describe("init --yes", () => {
     const cwd = folder();
     writeFileSync(join(cwd, FILE), "mine: true\n");
     const { code, stderr } = await stuckJobs(["init", "--yes"], { env: world.env, cwd });
-    expect([code, stderr]).toEqual([2, expect.stringContaining(`${FILE} exists and is left as it is`)]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(`${FILE} exists and is not overwritten`)]);
     expect(readFileSync(join(cwd, FILE), "utf8")).toBe("mine: true\n");
     expect(world.requests).toEqual([]);
   });
@@ -76,7 +76,7 @@ describe("init --yes", () => {
     const cwd = folder();
     writeFileSync(join(cwd, FILE), "thresholds: {}\n");
     const { code, stderr } = await stuckJobs(["init", "--yes", "--output", "other.yaml"], { env: world.env, cwd });
-    expect([code, stderr]).toEqual([0, expect.stringContaining(`a run from here takes ${FILE} instead`)]);
+    expect([code, stderr]).toEqual([0, expect.stringContaining(`a run from here reads ${FILE} instead`)]);
     expect(existsSync(join(cwd, "other.yaml"))).toBe(true);
   });
 
@@ -103,10 +103,10 @@ describe("init --yes", () => {
 });
 
 describe("init on no terminal", () => {
-  it("does not ask, and says so", async () => {
+  it("fails without a terminal and names --yes", async () => {
     const world = await openWorld();
     const { code, stderr } = await stuckJobs(["init"], { env: world.env });
-    expect([code, stderr]).toEqual([2, expect.stringContaining("--yes takes what is proposed")]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("use --yes to accept the defaults")]);
   });
 });
 
@@ -138,7 +138,7 @@ describe("init on a terminal", () => {
     expect(code).toBe(0);
     expect(shown).toContain("Which table holds the jobs? (Jobs, Segments, Videos) [Jobs]");
     expect(shown).toContain('externalId "External Job ID"');
-    expect(shown).toContain(`Where do the outputs lie? [${world.storageUrl}]`);
+    expect(shown).toContain(`URL prefix of the outputs? [${world.storageUrl}]`);
     const { operations } = parse(readFileSync(join(cwd, FILE), "utf8"));
     expect(operations).toMatchObject({ combine: { attachment: "Voiceover + Video" }, concatenate: null });
   });

@@ -91,6 +91,6 @@ describe("the journal of a run", () => {
     expect([code, stderr]).toEqual([0, ""]);
     expect(world.fields("Jobs", "recJobs0000000001").Status).toBe("completed");
     world.base.edit("Jobs", "recJobs0000000001", { Status: "processing", Notes: null });
-    expect((await stuckJobs(["recover", "-v"], { cwd, env })).stderr).toContain("going on without");
+    expect((await stuckJobs(["recover", "-v"], { cwd, env })).stderr).toContain("continuing without it");
   });
 });

@@ -138,12 +138,12 @@ describe("which of the bases", () => {
   });
 
   it.each([["explain", "recHere0000000000"], ["stats"], ["undo", "some-run"]])(
-    "has to be told to %s, which is about one",
+    "has to be named for %s, which works on one",
     async (...words) => {
       const world = await openManyBases(2);
       const ran = await stuckJobs(words, { env: world.env, cwd: world.configured() });
       expect(ran).toMatchObject({ code: 2, stdout: "" });
-      expect(ran.stderr).toContain("--base: this is about one base, and 2 are configured; pick one of base-0, base-1");
+      expect(ran.stderr).toContain("--base: found 2 configured bases; expected one of base-0, base-1");
     },
   );
 

@@ -47,7 +47,10 @@ it("says of names that were not looked under that they were not", async () => {
 
 it("refuses a file that is no journal, and a run that is not in it", async () => {
   const { replay } = await recorded();
-  expect(await replay("--run", "nope")).toMatchObject({ code: 2, stderr: expect.stringContaining("a run nope") });
+  expect(await replay("--run", "nope")).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("found no run nope"),
+  });
   const { code, stderr } = await stuckJobs(["replay", "--journal", "nowhere.ndjson"]);
-  expect([code, stderr.includes("nowhere.ndjson is no journal")]).toEqual([2, true]);
+  expect([code, stderr.includes("nowhere.ndjson")]).toEqual([2, true]);
 });

@@ -30,7 +30,7 @@ describe("no secret is told", () => {
     const env = { ...world.env, ...KEYS, NODE_OPTIONS: `--import ${fault}` };
     const { code, stdout, stderr } = await stuckJobs(["recover", "-v"], { env });
     expect(code).toBe(1);
-    expect(stderr).toContain("a fault of the program: Error: Authorization");
+    expect(stderr).toContain("internal error: Error: Authorization");
     expect(leaksIn(stdout + stderr)).toEqual([]);
   });
 

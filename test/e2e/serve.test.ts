@@ -72,7 +72,7 @@ rules:
       expect(stderr).toContain(line);
   });
 
-  it("begins anew when it is reset from its folder, and not from another's", async () => {
+  it("is reset from its own folder, and not from another", async () => {
     const cwd = folder();
     const served = await serveProcess(cwd, CALM);
     await sweep(cwd, served.env);
@@ -84,7 +84,7 @@ rules:
     const reset = await stuckJobs(["sandbox", "reset"], { cwd });
     const anew = await sweep(cwd, served.env);
     await served.stop();
-    expect(reset.stderr).toBe("The sandbox that is served here begins anew.\n");
+    expect(reset.stderr).toBe("The running sandbox was reset.\n");
     expect([again, anew].map(({ report }) => report.summary.recovered)).toEqual([0, 10]);
   });
 

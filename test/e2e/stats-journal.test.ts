@@ -51,18 +51,18 @@ describe("stats, with the journal", () => {
     world.base.edit("Jobs", idOf("f"), { Notes: null, "Error Details": "see the tracker" });
     world.base.remove("Jobs", idOf("c"));
     world.requests.length = 0;
-    const told = await stats("--html", "a.html");
-    expect(told.total).toMatchObject(counts);
-    expect([told.recovery.jobs, told.failures]).toEqual([3, [{ by: "polling", reason: "output-absent", jobs: 1 }]]);
-    expect(told.journal).toMatchObject({
+    const report = await stats("--html", "a.html");
+    expect(report.total).toMatchObject(counts);
+    expect([report.recovery.jobs, report.failures]).toEqual([3, [{ by: "polling", reason: "output-absent", jobs: 1 }]]);
+    expect(report.journal).toMatchObject({
       path: expect.stringContaining(JOURNAL),
       ...{ ...NOTHING_TOLD, completedByPolling: 1, failedByPolling: 1, gone: 1, undone: 1 },
     });
-    expect([told.requests.airtable, world.requests.length]).toEqual([2, 2]);
-    expect(told.days.reduce((sum: number, { jobs }: { jobs: number }) => sum + jobs, 0)).toBe(5);
+    expect([report.requests.airtable, world.requests.length]).toEqual([2, 2]);
+    expect(report.days.reduce((sum: number, { jobs }: { jobs: number }) => sum + jobs, 0)).toBe(5);
 
     const { stdout } = await cli("stats");
-    expect(stdout).toContain("sources           4 jobs from the base; the journal (1 run) tells of\n");
+    expect(stdout).toContain("sources           4 jobs from the base; the journal (1 run) adds\n");
     expect(stdout).toContain("\n                  1 deleted from the base since\n");
     expect(readFileSync(join(cwd, "a.html"), "utf8")).toContain("1 deleted from the base since");
     const { total, ...without } = await stats("--journal", "none");
@@ -98,9 +98,9 @@ describe("stats, with the journal", () => {
     const { jobs, runId } = reportIn((await cli("recover", "--via", "webhook", "-o", "json")).stdout);
     expect(jobs[0]).toMatchObject({ applied: true });
     expect(await stats("--journal", "none")).toMatchObject({ total: { byWebhook: 1, byPolling: 0 } });
-    const told = await stats();
-    expect(told).toMatchObject({ total: { byWebhook: 0, byPolling: 1, lost: 1 }, recovery: { jobs: 1 } });
-    expect(told.journal).toMatchObject({ ...NOTHING_TOLD, runs: 1, viaWebhook: 1 });
+    const report = await stats();
+    expect(report).toMatchObject({ total: { byWebhook: 0, byPolling: 1, lost: 1 }, recovery: { jobs: 1 } });
+    expect(report.journal).toMatchObject({ ...NOTHING_TOLD, runs: 1, viaWebhook: 1 });
     const text = readFileSync(join(cwd, ".state/stuck-jobs", JOURNAL), "utf8");
     expect(text).toContain('"kind":"webhook"');
     expect(text.split("\n").filter((line) => line.includes('"kind":"webhook"') && line.includes("hush"))).toEqual([]);
@@ -119,16 +119,16 @@ describe("stats, with the journal", () => {
       .replaceAll(idOf("b"), idOf("x"));
     appendFileSync(journal, `${foreign}{"schema":"stuck-jobs/journal@1","kind":"write","at":`);
     for (const name of ["a", "b"]) world.base.edit("Jobs", idOf(name), { Notes: null, "Response Payload": null });
-    const told = await stats();
-    expect(told.total).toMatchObject({ jobs: 2, byPolling: 2 });
-    expect(told.journal).toMatchObject({ ...NOTHING_TOLD, runs: 2, completedByPolling: 2 });
-    expect(told.requests.airtable).toBe(1);
+    const report = await stats();
+    expect(report.total).toMatchObject({ jobs: 2, byPolling: 2 });
+    expect(report.journal).toMatchObject({ ...NOTHING_TOLD, runs: 2, completedByPolling: 2 });
+    expect(report.requests.airtable).toBe(1);
   });
 
   it("says where the journal that was asked for is not there, and counts without the one that may be", async () => {
     const { cli, stats } = await worldOf({ a: "output" });
     expect((await stats()).journal).toBeNull();
     const { code, stderr, stdout } = await cli("stats", "--journal", "none.ndjson");
-    expect([code, stdout, stderr]).toEqual([2, "", expect.stringContaining("none.ndjson is no journal")]);
+    expect([code, stdout, stderr]).toEqual([2, "", expect.stringContaining("none.ndjson")]);
   });
 });

@@ -75,7 +75,7 @@ describe("stuck-jobs undo", () => {
     const { cli } = await worldWithOneStuckJob();
     await cli("recover");
     const { stdout } = await cli("undo", "--job", "e1");
-    expect(stdout).toContain("1 job is stuck again and counts anew from now: after 5m a sweep recovers");
+    expect(stdout).toContain("1 job is stuck again and counts from now: after 5m a sweep recovers");
     expect((await cli("recover", "-o", "json")).stdout).toContain('"stuck": 0');
   });
 
@@ -137,14 +137,17 @@ describe("stuck-jobs undo", () => {
     expect(world.fields("Jobs", "recJobs0000000001").Status).toBe("processing");
   });
 
-  it("tells of a run that it does not know, with the last that it knows", async () => {
+  it("lists the last runs where the run id is unknown", async () => {
     const { cwd, cli } = await worldWithOneStuckJob();
     expect(await cli("undo")).toMatchObject({ code: 2, stderr: expect.stringContaining("--job <id>") });
-    expect(await cli("undo", "nope")).toMatchObject({ code: 2, stderr: expect.stringContaining("is no journal") });
+    expect(await cli("undo", "nope")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("found no journal at"),
+    });
     const { runId } = reportIn((await cli("recover", "-o", "json")).stdout);
     expect(await cli("undo", "nope")).toMatchObject({ code: 2, stderr: expect.stringContaining(runId) });
     const undone = report.parse(JSON.parse((await cli("undo", runId, "-o", "json")).stdout));
-    expect((await cli("undo", undone.runId)).stderr).toContain(`took back run ${runId}`);
+    expect((await cli("undo", undone.runId)).stderr).toContain(`reverted run ${runId}`);
     writeFileSync(join(cwd, "else.ndjson"), "not a journal\n");
     expect((await cli("undo", "nope", "--journal", "else.ndjson")).code).toBe(2);
   });

@@ -96,7 +96,7 @@ describe("watch", () => {
     });
     expect(code).toBe(143);
     expect(stderr).toContain("AUTHENTICATION_REQUIRED");
-    expect(stderr).toMatch(/warning: the next run is in (1|2)s/);
+    expect(stderr).toMatch(/warning: next run in (1|2)s/);
     expect(stderr).not.toContain("patWrong");
     expect(world.fields("Jobs", "recJob00000000001").Status).toBe("completed");
     expect(receiver.received.map(({ path }) => path)).toEqual(["/start", "/4", "/start", "/"]);

@@ -9,7 +9,7 @@ import { type CommandReference, referenceOf } from "../help/reference.ts";
 const SHELLS = ["bash", "zsh", "fish"] as const;
 type Shell = (typeof SHELLS)[number];
 
-/** `stuck-jobs completion`: what a shell needs to complete commands, flags and their values. */
+/** Adds `stuck-jobs completion`: a script for shell completion. */
 export function addCompletion(program: Command, { terminal, exit }: CommandContext): void {
   program
     .command("completion")

@@ -19,28 +19,28 @@ export interface DoctorFlags {
   readonly sandbox?: boolean;
 }
 
-/** `stuck-jobs doctor`: what is wrong, before it hurts. */
+/** Adds `stuck-jobs doctor`: checks everything a sweep depends on. */
 export function addDoctor(program: Command, context: CommandContext): void {
   program
     .command("doctor")
     .description(
-      "Checks the configuration, the token with its scopes, every table, field and select option that is named, the storage and how it answers for what is missing, the providers, the clock, the lock, traces of other pollers, and what the schedule costs of Airtable's monthly calls. Changes nothing, and never writes to the base.",
+      "Checks the configuration, the token and its scopes, every configured table, field and select option, the storage and its answer for missing files, the providers, the clock, the lock, notes of other pollers, and the share of Airtable's monthly calls that the schedule takes. Never writes to the base.",
     )
-    .addOption(new Option("-o, --output <format>", "table (a page to read) or json").choices(["table", "json"]))
-    .option("-q, --quiet", "print only what is not well")
+    .addOption(new Option("-o, --output <format>", "table (text) or json").choices(["table", "json"]))
+    .option("-q, --quiet", "print only warnings and failures")
     .option("--no-color", "no colours")
     .option("--config <file>", "read this configuration file")
     .addOption(baseOption())
-    .option("--sandbox", "examine the embedded sandbox instead of a base")
+    .option("--sandbox", "check the embedded sandbox instead of a base")
     .addHelpText(
       "after",
       `
-Exit codes: 0 well, also with warnings; 2 the configuration, or the base's schema, does not fit;
-  4 the token; 5 Airtable or the storage is out of reach.
+Exit codes: 0 passed, also with warnings; 2 the configuration or the base's schema does not fit;
+  4 the token was refused; 5 Airtable or the storage is unavailable.
 
 Examples:
   stuck-jobs doctor                       before the first recover, and after each change to the base
-  stuck-jobs doctor --sandbox             what it looks like when all is well
+  stuck-jobs doctor --sandbox             see a check that passes
   stuck-jobs doctor -o json | jq .worst   for scripts: "pass", "warn" or "fail"`,
     )
     .action(async (flags: DoctorFlags) => {
@@ -48,7 +48,7 @@ Examples:
     });
 }
 
-/** Runs doctor from flags to exit code. */
+/** Runs doctor and returns its exit code. */
 export async function runDoctor(flags: DoctorFlags, { env, terminal }: CommandContext): Promise<ExitCode> {
   const sandbox = flags.sandbox ? await openSandbox({ lateWebhook: false }) : null;
   try {

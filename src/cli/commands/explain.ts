@@ -6,24 +6,24 @@ import { EXIT, type ExitCode, exitCodeOfFault } from "../exit-codes.ts";
 import { baseOption, type Flags } from "../options.ts";
 import { renderExplanation, renderExplanationJson } from "../render/explain.ts";
 import { startDeadlines } from "../run/deadlines.ts";
-import { openRun } from "../run/open-sweep.ts";
+import { openSweep } from "../run/open-sweep.ts";
 import { handleSignals } from "../run/signals.ts";
 import { openSandbox } from "../sandbox.ts";
 import { readSettings } from "../settings/read-settings.ts";
 
-/** `stuck-jobs explain`: why one job is treated as it is. */
+/** Adds `stuck-jobs explain`: the evidence and the verdict of one job. */
 export function addExplain(program: Command, { env, terminal, exit }: CommandContext): void {
   program
     .command("explain")
     .description(
-      "All that is known of one job: its record and target, each place where its output may be with the answer from there, its provider's word, the verdict with the rule behind it, and what would change it. Never writes.",
+      "Shows everything known about one job: its record and target, every URL where its output may be with the answer from there, the provider's answer, the verdict with the rule behind it, and what would change it. Never writes.",
     )
     .argument("<job>", "record id or external id")
-    .addOption(new Option("-o, --output <format>", "table (a page to read) or json").choices(["table", "json"]))
+    .addOption(new Option("-o, --output <format>", "table (text) or json").choices(["table", "json"]))
     .option("--no-color", "no colours")
     .option("--config <file>", "read this configuration file")
     .addOption(baseOption())
-    .option("--sandbox", "look into the embedded sandbox instead of a base")
+    .option("--sandbox", "use the embedded sandbox instead of a base")
     .addHelpText(
       "after",
       `
@@ -38,7 +38,7 @@ Examples:
     });
 }
 
-/** Runs explain from flags to exit code; a job that is not in the base is a wrong argument. */
+/** Runs explain and returns its exit code: 2 for a job that is not in the base. */
 async function runExplain(name: string, invocation: Invocation): Promise<ExitCode> {
   const sandbox = invocation.flags.sandbox ? await openSandbox({ lateWebhook: false }) : null;
   try {
@@ -53,11 +53,14 @@ async function runExplain(name: string, invocation: Invocation): Promise<ExitCod
       async jobDone() {},
       warn: (message: string) => terminal.log(message, "warn"),
     };
-    const { run, close } = await openRun(invocation, settings, limits, observer);
+    const { run, close } = await openSweep(invocation, settings, limits, observer);
     try {
       const explanations = await explain(name, run);
       if (explanations.length === 0) {
-        terminal.log(`no job of table "${settings.jobs.table}" has the record id or external id ${name}`, "error");
+        terminal.log(
+          `explain: found no job with the record id or external id ${name} in table "${settings.jobs.table}"`,
+          "error",
+        );
         return EXIT.usage;
       }
       terminal.out(

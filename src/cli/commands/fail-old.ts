@@ -3,7 +3,7 @@ import type { CommandContext } from "../context.ts";
 import { addMonitoringOptions, addSharedOptions, addWriteOptions } from "../options.ts";
 import { sweepAction } from "./sweep.ts";
 
-/** `stuck-jobs fail-old`: the failing half alone, without an upper age. */
+/** Adds `stuck-jobs fail-old`: the failing half, without an upper age. */
 export function addFailOld(program: Command, context: CommandContext): void {
   const command = program
     .command("fail-old")

@@ -19,7 +19,7 @@ import type { OpenBase } from "../../stores/airtable/base.ts";
 import type { TableSchema } from "../../stores/airtable/metadata.ts";
 import type { Prompter } from "../terminal/prompts.ts";
 
-/** What a plan is drawn from. */
+/** The sources of a plan. */
 export interface PlanInput {
   readonly base: Pick<OpenBase, "metadata" | "readSample">;
   readonly baseId: string;
@@ -34,43 +34,45 @@ export interface PlanInput {
 }
 
 /**
- * Finds out what the file is to say: from the schema and the latest jobs, and from the person, where somebody answers.
+ * Collects the content of the file: from the schema, the latest jobs, and the answers of the person.
  *
  * @throws UpstreamError, ConfigError for what cannot be found out, InterviewEnded
  */
-export async function buildPlan(drawing: PlanInput): Promise<Plan> {
-  const tables = await readTables(drawing);
-  if (tables === null) return await askedPlan(drawing);
-  const jobs = await chooseFields(await chooseTable(tables, drawing), tables, drawing);
-  const sample = await takeSample(jobs, tables, drawing);
-  const proposal = await chooseOperations(proposeOperations(jobs, tables, sample.usages), drawing);
+export async function buildPlan(input: PlanInput): Promise<Plan> {
+  const tables = await readTables(input);
+  if (tables === null) return await askedPlan(input);
+  const jobs = await chooseFields(await chooseTable(tables, input), tables, input);
+  const sample = await takeSample(jobs, tables, input);
+  const proposal = await chooseOperations(proposeOperations(jobs, tables, sample.usages), input);
   return {
     preset: proposal.known.size > 0 ? "nca" : "none",
-    baseId: drawing.baseId,
+    baseId: input.baseId,
     table: jobs.table.name,
     fields: jobs.fields,
     statuses: jobs.statuses,
-    storageUrl: await chooseStorage(sample.storageUrl, proposal, drawing),
+    storageUrl: await chooseStorage(sample.storageUrl, proposal, input),
     proposal,
   };
 }
 
 const NEEDS_SCHEMA =
-  "init reads the base's schema, for which the token needs the scope schema.bases:read: https://airtable.com/create/tokens. On a terminal it asks instead.";
+  "Add the scope schema.bases:read to the token (https://airtable.com/create/tokens), or run init on a terminal, where it asks.";
 
-/** Null where the token may not read the schema, and somebody can be asked. */
+/** Reads the tables; null where the token may not read the schema and a person can be asked instead. */
 async function readTables({ base, interview, say, signal }: PlanInput): Promise<readonly TableSchema[] | null> {
   try {
     return await base.metadata.tables(signal);
   } catch (error) {
     if (!(error instanceof UpstreamError) || error.code !== "auth") throw error;
     if (!interview.interactive) throw new UpstreamError("auth", error.message, NEEDS_SCHEMA, { cause: error });
-    say(`${error.message}\nWithout the scope schema.bases:read nothing can be looked up: the names are asked for.`);
+    say(
+      `${error.message}\nWithout the scope schema.bases:read the names cannot be read from the base, so you are asked for them.`,
+    );
     return null;
   }
 }
 
-/** A score below this has next to nothing of a table of jobs. */
+/** The least score of a table of jobs. */
 const LEAST_SCORE = 6;
 
 async function chooseTable(tables: readonly TableSchema[], { table, interview }: PlanInput): Promise<TableSchema> {
@@ -82,7 +84,7 @@ async function chooseTable(tables: readonly TableSchema[], { table, interview }:
     const guess = suggestSpelling(table, names);
     const suggestion = guess === null ? "" : ` Did you mean ${guess}?`;
     throw new ConfigError([
-      { path: "--table", message: `found "${table}"; the base has ${names.join(", ")}.${suggestion}` },
+      { path: "--table", message: `found "${table}"; expected one of ${names.join(", ")}.${suggestion}` },
     ]);
   }
   const [likeliest] = jobsTables(tables);
@@ -104,13 +106,13 @@ async function chooseFields(
   if (!interview.interactive) {
     if (found !== null && whole) return found;
     const what = proposed.status === null ? "a status: a single select with processing" : "an external id: a text";
-    const message = `the table "${table.name}" has no field that looks like ${what}. Run init on a terminal, where it asks`;
+    const message = `the table "${table.name}" has no field that fits ${what}. Run init on a terminal, where it asks`;
     throw new ConfigError([{ path: "--table", message }]);
   }
   if (found !== null && whole) {
     const { stuck, completed, failed } = found.statuses;
     say(`In "${table.name}": ${fieldsInWords(found.fields)}.`);
-    say(`A job at work is ${stuck.join(", ")}; it becomes ${completed}, or ${failed}.`);
+    say(`A running job is ${stuck.join(", ")}; it becomes ${completed} or ${failed}.`);
     if (await interview.yes("Is that right?", true)) return found;
   }
   const names = table.fields.map(({ name }) => name);
@@ -142,7 +144,7 @@ const PRESET_STATUSES = {
   failed: nca.jobs.failedStatus,
 };
 
-/** `names` are those of the table; null where they are not known. */
+/** Asks for the fields. `names` are those of the table; null where they are not known. */
 async function askFields(
   proposed: FieldNames,
   names: readonly string[] | null,
@@ -160,7 +162,7 @@ async function askFields(
 }
 
 async function askStatuses(proposed: Plan["statuses"], interview: Prompter): Promise<Plan["statuses"]> {
-  const stuck = await interview.text("Status of a job at work?", proposed.stuck.join(", "), "--table");
+  const stuck = await interview.text("Status of a running job?", proposed.stuck.join(", "), "--table");
   return {
     stuck: stuck.split(",").map((each) => each.trim()),
     completed: await interview.text("Status of a completed job?", proposed.completed, "--table"),
@@ -170,7 +172,7 @@ async function askStatuses(proposed: Plan["statuses"], interview: Prompter): Pro
 
 const MONTH = 30 * 86_400_000;
 
-/** One request; two where the last month has no jobs. */
+/** Reads sample jobs: one request, or two where the last month has none. */
 async function takeSample(
   jobs: JobsTable,
   tables: readonly TableSchema[],
@@ -191,21 +193,21 @@ async function chooseOperations(proposal: Proposal, { interview }: PlanInput): P
   return withoutKnown(proposal, refused);
 }
 
-async function chooseStorage(recorded: string | null, { known }: Proposal, drawing: PlanInput): Promise<string> {
-  const proposed = drawing.storageUrl ?? recorded ?? (known.size > 0 ? nca.storage.baseUrl : null);
-  return await drawing.interview.text("Where do the outputs lie?", proposed, "--storage-url");
+async function chooseStorage(recorded: string | null, { known }: Proposal, input: PlanInput): Promise<string> {
+  const proposed = input.storageUrl ?? recorded ?? (known.size > 0 ? nca.storage.baseUrl : null);
+  return await input.interview.text("URL prefix of the outputs?", proposed, "--storage-url");
 }
 
-/** Without the schema: the person tells the names, and the preset's operations are taken or not. */
-async function askedPlan(drawing: PlanInput): Promise<Plan> {
-  const { interview, baseId } = drawing;
-  const table = drawing.table ?? (await interview.text("Which table holds the jobs?", nca.jobs.table, "--table"));
+/** Without the schema: asks for all names, and whether to take the preset's operations. */
+async function askedPlan(input: PlanInput): Promise<Plan> {
+  const { interview, baseId } = input;
+  const table = input.table ?? (await interview.text("Which table holds the jobs?", nca.jobs.table, "--table"));
   const fields = await askFields(PRESET_FIELDS, null, interview);
   const statuses = await askStatuses(PRESET_STATUSES, interview);
   const names = Object.keys(nca.operations).join(", ");
   const preset = (await interview.yes(`Take the preset's operations (${names})?`, true)) ? "nca" : "none";
   const proposal: Proposal = { known: new Map(), unfit: [], open: [] };
-  const proposed = drawing.storageUrl ?? nca.storage.baseUrl;
-  const storageUrl = await interview.text("Where do the outputs lie?", proposed, "--storage-url");
+  const proposed = input.storageUrl ?? nca.storage.baseUrl;
+  const storageUrl = await interview.text("URL prefix of the outputs?", proposed, "--storage-url");
   return { preset, baseId, table, fields, statuses, storageUrl, proposal };
 }

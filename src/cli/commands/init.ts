@@ -32,51 +32,56 @@ export interface InitFlags {
   readonly color: boolean;
 }
 
-/** `stuck-jobs init`: a configuration from the base's own schema. */
+/** Adds `stuck-jobs init`: writes a configuration from the base's schema. */
 export function addInit(program: Command, context: CommandContext): void {
   program
     .command("init")
     .description(
-      "Reads the base's schema and its latest jobs, finds the table, fields and statuses of the jobs, proposes an operation for each kind of work, and writes a commented configuration file. Then it runs doctor and scan with it. Asks on a terminal. Writes nothing but that file, and never over another.",
+      "Reads the base's schema and its latest jobs, finds the table, fields and statuses of the jobs, proposes an operation for each kind of work, and writes a commented configuration file. Then runs doctor and scan with it. Asks on a terminal. Writes only that file, and never overwrites one.",
     )
-    .option("-y, --yes", "take what is proposed, ask nothing")
+    .option("-y, --yes", "accept the defaults without asking")
     .option("--output <file>", "the file to write", ".stuck-jobsrc.yaml")
     .option("-n, --dry-run", "print the file, write and run nothing")
     .option("--base <id>", "the base (or AIRTABLE_BASE_ID)")
-    .option("--table <name>", "the table of the jobs, if it is not recognised")
-    .option("--storage-url <url>", "where the outputs lie, if no job tells")
+    .option("--table <name>", "the table of the jobs, if it is not found")
+    .option("--storage-url <url>", "the URL prefix of the outputs, if it is not found in the jobs")
     .option("--no-color", "no colours")
     .addHelpText(
       "after",
       `
 The token, AIRTABLE_API_KEY, needs the scopes data.records:read and schema.bases:read. Without the latter init asks for
-the names of table and fields.
+the names of the table and the fields.
 
 Examples:
   stuck-jobs init                  asks, and writes .stuck-jobsrc.yaml
-  stuck-jobs init --yes --dry-run  only shows what it would write`,
+  stuck-jobs init --yes --dry-run  print the file only`,
     )
     .action(async (flags: InitFlags) => {
       context.exit(await runInit(flags, context));
     });
 }
 
-/** Runs init from flags to exit code. */
+/** Runs init and returns its exit code. */
 async function runInit(flags: InitFlags, context: CommandContext): Promise<ExitCode> {
   const { terminal } = context;
   const path = resolve(flags.output);
   if (!flags.dryRun && existsSync(path)) {
-    terminal.log(`${flags.output} exists and is left as it is: --output names another file, --dry-run prints`, "error");
+    terminal.log(
+      `${flags.output} exists and is not overwritten. Use --output for another file, or --dry-run to print.`,
+      "error",
+    );
     return EXIT.usage;
   }
   if (!flags.yes && process.stdin.isTTY !== true) {
-    throw new ConfigError([{ path: "init", message: "asks, which takes a terminal; --yes takes what is proposed" }]);
+    throw new ConfigError([
+      { path: "init", message: "is interactive and stdin is not a TTY; use --yes to accept the defaults" },
+    ]);
   }
   const say = (text: string) => terminal.log(text);
   const interview = flags.yes ? defaultPrompter() : openInterview(say);
   let text: string;
   try {
-    text = await draw(path, flags, interview, context);
+    text = await renderConfig(path, flags, interview, context);
   } catch (error) {
     if (error instanceof InterviewEnded) {
       terminal.log("nothing was written", "error");
@@ -92,14 +97,14 @@ async function runInit(flags: InitFlags, context: CommandContext): Promise<ExitC
     terminal.out(text);
     return EXIT.done;
   }
-  // It may have come into being meanwhile: nothing is ever written over.
+  // "wx": the file may exist by now, and is never overwritten.
   await writeFile(path, text, { flag: "wx" });
-  say(`Wrote ${flags.output}. It is examined now, and a scan shows what it finds.`);
-  await tellShadows(path, terminal);
-  return await tryOut(path, flags, context);
+  say(`Wrote ${flags.output}. Running doctor and scan with it.`);
+  await warnIfShadowed(path, terminal);
+  return await runDoctorAndScan(path, flags, context);
 }
 
-async function draw(
+async function renderConfig(
   path: string,
   flags: InitFlags,
   interview: Prompter,
@@ -132,7 +137,7 @@ async function draw(
     });
     const lines = [
       `Written by stuck-jobs init ${VERSION} for the base ${baseId}.`,
-      "Every key is in docs/configuration.md of the package; what is left out here is as there.",
+      "docs/configuration.md of the package describes every key and its default.",
     ];
     return renderFile(plan, { schema: schemaReference(path), lines }, configurationKeys());
   } finally {
@@ -140,7 +145,7 @@ async function draw(
   }
 }
 
-/** The base that the token sees, or one of them. */
+/** Returns the only base that the token can read, or asks for one. */
 async function chooseBase(base: OpenBase, interview: Prompter, say: (text: string) => void): Promise<string> {
   try {
     const bases = await base.metadata.bases(new AbortController().signal);
@@ -161,14 +166,14 @@ async function chooseBase(base: OpenBase, interview: Prompter, say: (text: strin
   }
 }
 
-/** cosmiconfig takes the first of several files: the new one may not be it. */
-async function tellShadows(path: string, terminal: Terminal): Promise<void> {
+/** Warns where cosmiconfig would find another file first. */
+async function warnIfShadowed(path: string, terminal: Terminal): Promise<void> {
   const found = (await readConfigFile(null, process.cwd())).path;
   if (found === null || found === path) return;
-  terminal.log(`a run from here takes ${relative("", found)} instead, unless --config names the new file`, "warn");
+  terminal.log(`a run from here reads ${relative("", found)} instead. Use --config for the new file.`, "warn");
 }
 
-async function tryOut(path: string, { color }: InitFlags, context: CommandContext): Promise<ExitCode> {
+async function runDoctorAndScan(path: string, { color }: InitFlags, context: CommandContext): Promise<ExitCode> {
   const { env, terminal } = context;
   const examined = await runDoctor({ config: path, color }, context);
   if (examined !== EXIT.done) return examined;

@@ -3,7 +3,7 @@ import type { CommandContext } from "../context.ts";
 import { addMonitoringOptions, addRecoverOptions, addSharedOptions, addWriteOptions } from "../options.ts";
 import { sweepAction } from "./sweep.ts";
 
-/** `stuck-jobs recover`: the sweep that the scheduler runs. */
+/** Adds `stuck-jobs recover`: the sweep that a scheduler runs. */
 export function addRecover(program: Command, context: CommandContext): void {
   const command = program
     .command("recover")

@@ -26,21 +26,21 @@ export interface ReplayFlags {
   readonly output?: "table" | "json";
 }
 
-/** `stuck-jobs replay`: what other rules would have decided. */
+/** Adds `stuck-jobs replay`: re-evaluates recorded jobs with another configuration. */
 export function addReplay(program: Command, context: CommandContext): void {
   program
     .command("replay")
     .description(
-      "Judges the jobs that a journal tells of anew, on the evidence of then, by this version and the configuration that is given, and shows the verdicts that would differ. Writes nothing, asks nobody, needs no token.",
+      "Re-evaluates the jobs recorded in a journal, using the recorded evidence and the given configuration, and shows the verdicts that differ. Writes nothing, sends no request, needs no token.",
     )
-    .requiredOption("--journal <path>", "the journal to read, with the files that were set aside")
-    .option("--config <file>", "the configuration to judge by (default: the one found from here)")
+    .requiredOption("--journal <path>", "the journal to read, with its rotated files")
+    .option("--config <file>", "the configuration to evaluate with (default: the one found from here)")
     .addOption(baseOption())
     .option("--run <id>", "only this run")
-    .addOption(new Option("--older-than <dur>", "judge by this stuckAfter").argParser(duration))
-    .addOption(new Option("--fail-after <dur>", "judge by this failAfter").argParser(duration))
-    .addOption(new Option("--max-age <dur|none>", "judge by this maxAge").argParser(durationOrNone))
-    .addOption(new Option("-o, --output <format>", "table (a page to read) or json").choices(["table", "json"]))
+    .addOption(new Option("--older-than <dur>", "use this stuckAfter").argParser(duration))
+    .addOption(new Option("--fail-after <dur>", "use this failAfter").argParser(duration))
+    .addOption(new Option("--max-age <dur|none>", "use this maxAge").argParser(durationOrNone))
+    .addOption(new Option("-o, --output <format>", "table (text) or json").choices(["table", "json"]))
     .addHelpText(
       "after",
       `
@@ -54,16 +54,16 @@ Examples:
     });
 }
 
-/** More than are ever kept. */
+/** More rotated files than a journal ever keeps. */
 const MOST_FILES = 100;
 
-/** Runs replay from flags to exit code. */
+/** Runs replay and returns its exit code. */
 async function runReplay(flags: ReplayFlags, { env, terminal }: CommandContext): Promise<ExitCode> {
   const settings = await settingsOf(flags, env);
   const runs = (await runsIn(flags)).filter(({ run }) => flags.run === undefined || run === flags.run);
   if (runs.length === 0) {
-    const what = flags.run === undefined ? "any run that wrote" : `a run ${flags.run}`;
-    throw new ConfigError([{ path: "--journal", message: `${flags.journal} does not tell of ${what}` }]);
+    const what = flags.run === undefined ? "run with writes" : `run ${flags.run}`;
+    throw new ConfigError([{ path: "--journal", message: `found no ${what} in ${flags.journal}` }]);
   }
   const differences = runs.flatMap(({ run, command, at, contextFields, jobs }) => {
     const policy = {
@@ -85,7 +85,7 @@ async function runReplay(flags: ReplayFlags, { env, terminal }: CommandContext):
   return EXIT.done;
 }
 
-/** The rules, for which neither token nor base is needed. */
+/** Resolves the settings without a token and a base, which the rules do not need. */
 async function settingsOf(flags: ReplayFlags, env: CommandContext["env"]): Promise<Settings> {
   const environment = readEnvironment(env);
   const file = await readConfigFile(flags.config ?? null, process.cwd());

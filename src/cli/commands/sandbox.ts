@@ -3,13 +3,13 @@ import type { CommandContext } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 import { openSandbox, readChaosFile, resetSandbox, SANDBOX_STATE_FILE } from "../sandbox.ts";
 
-/** `stuck-jobs sandbox`: the embedded base and bucket, on their own. */
+/** Adds `stuck-jobs sandbox`: the embedded base and bucket. */
 export function addSandbox(program: Command, { terminal, exit }: CommandContext): void {
   const sandbox = program.command("sandbox").description("The embedded base and bucket that --sandbox runs on.");
   sandbox
     .command("serve")
-    .description("Serves the sandbox and prints the environment that points any client at it, until interrupted.")
-    .addOption(new Option("--port <n>", "port of the base; the bucket gets the next").argParser(port))
+    .description("Serves the sandbox until interrupted, and prints the environment that points a client at it.")
+    .addOption(new Option("--port <n>", "port of the base; the bucket takes the next one").argParser(port))
     .option("--chaos <file>", "faults to inject, as JSON or YAML (docs/sandbox.md)")
     .action(async ({ port, chaos }: { port?: number; chaos?: string }) => {
       const rules = chaos === undefined ? null : await readChaosFile(chaos);
@@ -33,10 +33,10 @@ export function addSandbox(program: Command, { terminal, exit }: CommandContext)
     });
   sandbox
     .command("reset")
-    .description("Forgets what was done to the sandbox in this folder: the story begins anew.")
+    .description("Resets the sandbox in this directory to its initial state.")
     .action(async () => {
       const isServed = await resetSandbox();
-      terminal.log(isServed ? "The sandbox that is served here begins anew." : `Removed ${SANDBOX_STATE_FILE}`);
+      terminal.log(isServed ? "The running sandbox was reset." : `Removed ${SANDBOX_STATE_FILE}`);
       exit(EXIT.done);
     });
 }

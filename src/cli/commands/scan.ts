@@ -3,7 +3,7 @@ import type { CommandContext } from "../context.ts";
 import { addSharedOptions } from "../options.ts";
 import { sweepAction } from "./sweep.ts";
 
-/** `stuck-jobs scan`: shows, never writes. */
+/** Adds `stuck-jobs scan`: shows stuck jobs, never writes. */
 export function addScan(program: Command, context: CommandContext): void {
   const command = program
     .command("scan")

@@ -22,23 +22,23 @@ interface PrintFlags {
   readonly force?: boolean;
 }
 
-/** `stuck-jobs schedule`: ready files for whatever is to run the sweep. */
+/** Adds `stuck-jobs schedule`: files for a scheduler. */
 export function addSchedule(program: Command, context: CommandContext): void {
   const { terminal, exit } = context;
   const schedule = program
     .command("schedule")
-    .description("Files that let a scheduler run `recover`, for this configuration and interval.");
+    .description("Prints files that let a scheduler run `recover`, for this configuration and interval.");
   schedule
     .command("print")
     .summary("print or write the files for a scheduler")
     .description(
-      "Prints the files that let a scheduler run `recover`, each under a line that names it, or writes them into a folder. Needs no token, and asks nobody.",
+      "Prints the files that let a scheduler run `recover`, each below a line with its path, or writes them into a folder. Needs no token and sends no request.",
     )
     .addArgument(new Argument("<target>", "the scheduler").choices([...TARGETS]))
     .addOption(
       new Option("--every <dur>", "the interval (default: POLLING_INTERVAL_MINUTES, or 2m)").argParser(duration),
     )
-    .option("--config <file>", "have the sweep read this configuration file (default: the one found from here)")
+    .option("--config <file>", "configuration file for the scheduled run (default: the one found from here)")
     .option("--out <dir>", "write the files into this folder instead")
     .addOption(new Option("--force", "with --out, overwrite files that differ"))
     .addHelpText(
@@ -56,7 +56,7 @@ Examples:
 }
 
 /**
- * Renders the files of a scheduler, and prints them or writes them into a folder.
+ * Renders the files of a scheduler and prints them, or writes them into a folder.
  *
  * @throws ConfigError for an interval that cron cannot keep and for a configuration file that cannot be read.
  */
@@ -76,7 +76,7 @@ async function printSchedule(
 }
 
 function intervalFor(flag: Duration | undefined, env: Env): Interval {
-  // Of the environment nothing else is read: a token file that is only readable elsewhere is no matter here.
+  // Only this variable is read: a token file may be readable only where the schedule runs.
   const { intervalMinutes } = readEnvironment({ POLLING_INTERVAL_MINUTES: env.POLLING_INTERVAL_MINUTES });
   const interval = intervalOf(flag ?? intervalMinutes * 60_000);
   if (interval !== null) return interval;
@@ -85,35 +85,36 @@ function intervalFor(flag: Duration | undefined, env: Env): Interval {
   throw new ConfigError([{ path, message: `found ${found}; expected ${INTERVALS_ALLOWED}` }]);
 }
 
-/** The file that was named, or the one that a run from here would find: a scheduler starts elsewhere. */
+/** Returns the named file, else the one a run from here would find: a scheduler starts in another folder. */
 async function configFor(named: string | undefined, terminal: Terminal): Promise<ConfigPath | null> {
   const found = named ?? (await readConfigFile(null, process.cwd())).path;
   if (found === null) return null;
   const absolute = resolve(found);
-  // A line break would end the command in any of these files.
-  if (/[\r\n]/.test(absolute)) throw new ConfigError([{ path: "--config", message: "the path has a line break" }]);
+  // A line break would end the command in all of these files.
+  if (/[\r\n]/.test(absolute))
+    throw new ConfigError([{ path: "--config", message: "found a line break in the path; expected none" }]);
   if (!existsSync(absolute)) terminal.log(`${absolute} does not exist on this machine`, "warn");
   return { absolute, relative: relative(process.cwd(), absolute) };
 }
 
-/** Where this very program and its Node lie. Under nvm and the like, cron would find neither. */
+/** Returns the folders of this program and its Node, which cron would not find under nvm and the like. */
 function programFolders({ execPath, argv }: NodeJS.Process): readonly string[] {
   const script = argv[1] ?? "";
   return [...new Set([...(basename(script) === "stuck-jobs" ? [dirname(script)] : []), dirname(execPath)])];
 }
 
-/** Writes all files or, if one stands in the way, none. */
+/** Writes all files, or none where one exists and differs. */
 async function write(
   files: readonly RenderedFile[],
   folder: string,
   force: boolean,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const standing = await Promise.all(files.map(async ({ path }) => await contentOf(join(folder, path))));
-  const differing = files.filter(({ content }, n) => standing[n] !== null && standing[n] !== content);
+  const existing = await Promise.all(files.map(async ({ path }) => await contentOf(join(folder, path))));
+  const differing = files.filter(({ content }, n) => existing[n] !== null && existing[n] !== content);
   if (differing.length > 0 && !force) {
     for (const { path } of differing) terminal.log(`${join(folder, path)} exists and differs`, "error");
-    terminal.log("nothing was written: --force overwrites, another --out leaves it", "error");
+    terminal.log("nothing was written. Use --force to overwrite, or another --out.", "error");
     return EXIT.usage;
   }
   for (const { path, content } of files) {
@@ -124,7 +125,7 @@ async function write(
   return EXIT.done;
 }
 
-/** The text of a file; null if there is none. */
+/** Returns the text of a file; null without one. */
 async function contentOf(path: string): Promise<string | null> {
   return existsSync(path) ? await readFile(path, "utf8") : null;
 }

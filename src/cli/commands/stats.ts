@@ -42,12 +42,12 @@ export interface StatsFlags {
 
 const WEEK: Duration = 7 * 86_400_000;
 
-/** `stuck-jobs stats`: how many webhooks are lost, and what came of it. */
+/** Adds `stuck-jobs stats`: counts lost webhooks and recoveries. */
 export function addStats(program: Command, context: CommandContext): void {
   program
     .command("stats")
     .description(
-      "Counts what became of the jobs that were created lately: completed by their webhook or by polling, failed and why, still stuck; the time to recovery; the trend of lost webhooks; each operation's usual duration, with thresholds that would fit. Reads the base and the journal, and never writes to it.",
+      "Counts the jobs created recently: completed by their webhook or by polling, failed and why, still stuck; the time to recovery; the trend of lost webhooks; the typical duration of each operation, with suggested thresholds. Reads the base and the journal, and never writes to the base.",
     )
     .addOption(
       new Option("--since <dur>", "jobs created this long ago or later").argParser(duration).default(WEEK, "7d"),
@@ -57,14 +57,14 @@ export function addStats(program: Command, context: CommandContext): void {
         .argParser(wholeNumber(1, 1000))
         .default(50),
     )
-    .addOption(new Option("-o, --output <format>", "table (a page to read) or json").choices(["table", "json"]))
-    .option("--html <file>", "write a page with plots into this file as well")
-    .option("--learn", "keep the usual durations, so that scan can tell what is unusual")
-    .option("--journal <path|none>", "what was written before, as this file tells (default: in the state folder)")
+    .addOption(new Option("-o, --output <format>", "table (text) or json").choices(["table", "json"]))
+    .option("--html <file>", "also write an HTML page with plots to this file")
+    .option("--learn", "save the typical durations, which scan then shows")
+    .option("--journal <path|none>", "the journal of earlier runs (default: in the state folder)")
     .option("--no-color", "no colours")
     .option("--config <file>", "read this configuration file")
     .addOption(baseOption())
-    .option("--sandbox", "count the jobs of the embedded sandbox instead of a base's")
+    .option("--sandbox", "use the embedded sandbox instead of a base")
     .addHelpText(
       "after",
       `
@@ -80,7 +80,7 @@ Examples:
     });
 }
 
-/** Runs stats from flags to exit code. */
+/** Runs stats and returns its exit code. */
 async function runStats(flags: StatsFlags, context: CommandContext): Promise<ExitCode> {
   const { env, terminal } = context;
   const sandbox = flags.sandbox ? await openSandbox({ lateWebhook: false }) : null;
@@ -96,10 +96,10 @@ async function runStats(flags: StatsFlags, context: CommandContext): Promise<Exi
     };
     const settings = await readSettings({ command: "scan", flags: asked, env, terminal }, sandbox);
     if (settings === "disabled") return EXIT.done;
-    const past = await pastIn(flags, settings, context);
+    const past = await readJournal(flags, settings, context);
     const report = await gather(flags, settings, past, stop);
     if (report.truncated) {
-      const words = `only the first ${report.stats.total.jobs} jobs were read: see --max-pages, or take a shorter --since`;
+      const words = `only the first ${report.stats.total.jobs} jobs were read. Raise --max-pages or shorten --since.`;
       terminal.log(words, "warn");
     }
     if (flags.html !== undefined) {
@@ -112,7 +112,7 @@ async function runStats(flags: StatsFlags, context: CommandContext): Promise<Exi
     const stopped = stop.code();
     if (stopped !== null) return stopped;
     if (isFileError(error)) {
-      terminal.log(`the file could not be written: ${error.message}`, "error");
+      terminal.log(`--html: cannot write the file: ${error.message}`, "error");
       return EXIT.usage;
     }
     if (!isUpstreamFailure(error)) throw error;
@@ -124,8 +124,8 @@ async function runStats(flags: StatsFlags, context: CommandContext): Promise<Exi
   }
 }
 
-/** What the journal tells, with its path; null where it is off, or there is none that was not asked for. */
-async function pastIn({ journal: asked }: StatsFlags, settings: Settings, { env, terminal }: CommandContext) {
+/** Reads the journal; null where it is off, and where the default one does not exist. */
+async function readJournal({ journal: asked }: StatsFlags, settings: Settings, { env, terminal }: CommandContext) {
   const path = journalPathOf(settings, env);
   if (path === null) return null;
   try {
@@ -134,22 +134,22 @@ async function pastIn({ journal: asked }: StatsFlags, settings: Settings, { env,
   } catch (error) {
     if (!isFileError(error)) throw error;
     if (asked === undefined) {
-      terminal.log(`the journal ${path} cannot be read: ${error.message}; counting without`, "warn");
+      terminal.log(`cannot read the journal ${path}: ${error.message}; continuing without it`, "warn");
       return null;
     }
     throw new ConfigError([{ path: "--journal", message: `cannot be read: ${error.message}` }]);
   }
   if (asked === undefined) return null;
-  throw new ConfigError([{ path: "--journal", message: `${path} is no journal, or there is none` }]);
+  throw new ConfigError([{ path: "--journal", message: `found no journal at ${path}` }]);
 }
 
-type PastWithPath = NonNullable<Awaited<ReturnType<typeof pastIn>>>;
+type JournalWithPath = NonNullable<Awaited<ReturnType<typeof readJournal>>>;
 
-/** Reads the jobs of the window, page by page, and counts them with what the journal tells of them. */
+/** Reads the jobs of the window page by page, and counts them together with the journal. */
 async function gather(
   { since, maxPages }: StatsFlags,
   settings: Settings,
-  past: PastWithPath | null,
+  past: JournalWithPath | null,
   stop: Shutdown,
 ): Promise<StatsReport> {
   const limits = startDeadlines(null, stop);
@@ -170,8 +170,8 @@ async function gather(
     const now = systemClock.now() + (store.clockSkewMs() ?? 0);
     const policy = { stuckStatuses, operations, thresholds, mode: "recover", failEnabled: true } as const;
     const by = { ...statuses, policy, since: now - since, now };
-    const room = truncated ? 0 : maxPages - pages;
-    const journal = past === null ? null : await statsJournal(past, jobs, by, room, store, limits.reads);
+    const pagesLeft = truncated ? 0 : maxPages - pages;
+    const journal = past === null ? null : await statsJournal(past, jobs, by, pagesLeft, store, limits.reads);
     return {
       stats: statsOf(jobs, by, journal),
       journalPath: past?.path ?? null,
@@ -187,29 +187,29 @@ async function gather(
 }
 
 /**
- * What the journal tells of the window. A job that the base did not list may be deleted, or lie outside the window by
- * the base's own date: it is read by its id, at a request for fifty, as long as the pages that are allowed suffice.
+ * Reads the journal's outcomes of the window. A job that the base did not list may be deleted or outside the window by
+ * the base's own date: it is read by its id, fifty a request, within the allowed number of pages.
  */
 async function statsJournal(
-  { writes, webhooks }: PastWithPath,
+  { writes, webhooks }: JournalWithPath,
   jobs: readonly FinishedJob[],
   by: StatsPolicy,
-  room: number,
+  pagesLeft: number,
   store: Pick<JobStore, "readJobs">,
   signal: AbortSignal,
 ): Promise<StatsJournal> {
   const rescues = rescuesOf(writes, webhooks, by);
   const missing = notListed(jobs, rescues, by);
-  const looked = missing.slice(0, room * READ_BATCH);
+  const checked = missing.slice(0, pagesLeft * READ_BATCH);
   const gone = new Set<string>();
-  for (let start = 0; start < looked.length; start += READ_BATCH) {
-    const ids = looked.slice(start, start + READ_BATCH);
+  for (let start = 0; start < checked.length; start += READ_BATCH) {
+    const ids = checked.slice(start, start + READ_BATCH);
     const found = await store.readJobs(ids, signal);
     for (const id of ids) if (!found.has(id)) gone.add(id);
   }
-  const deeds = [...writes.filter(({ undoes, possiblyApplied }) => undoes === null && possiblyApplied), ...webhooks];
-  const runs = new Set(deeds.filter(({ at }) => at > by.since).map(({ run }) => run));
-  return { rescues, runs: runs.size, gone, unchecked: missing.length - looked.length };
+  const events = [...writes.filter(({ undoes, possiblyApplied }) => undoes === null && possiblyApplied), ...webhooks];
+  const runs = new Set(events.filter(({ at }) => at > by.since).map(({ run }) => run));
+  return { rescues, runs: runs.size, gone, unchecked: missing.length - checked.length };
 }
 
 function rendered(report: StatsReport, flags: StatsFlags, context: CommandContext): string {

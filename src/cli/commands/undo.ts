@@ -25,19 +25,19 @@ interface UndoFlags extends Omit<Flags, "job" | "output"> {
   readonly output?: "table" | "json";
 }
 
-/** `stuck-jobs undo`: takes back what a run did. */
+/** Adds `stuck-jobs undo`: reverts what a run wrote. */
 export function addUndo(program: Command, { env, terminal, exit }: CommandContext): void {
   program
     .command("undo")
     .description(
-      "Puts back what a run changed, by its journal: the jobs first, then their targets, and only where a record still holds what the run wrote. Reads each record again before it writes, takes the lock, and tells of each record what became of it.",
+      "Reverts what a run changed, using the journal: first the jobs, then their targets, and only where a record still holds what the run wrote. Reads each record again before writing it, takes the lock, and reports the result for each record.",
     )
-    .argument("[run-id]", "the run to take back; it stands in reports, notes and the journal")
-    .option("--job <id>", "only what was done about this job: record id or external id. Without a run: by the last one")
-    .option("-n, --dry-run", "show what would be put back, write nothing")
-    .option("--journal <path>", "the journal to read, and to record this in (default: in the state folder)")
-    .addOption(new Option("--deadline <dur>", "be done after this (default: none)").argParser(duration))
-    .addOption(new Option("-o, --output <format>", "table (a page to read) or json").choices(["table", "json"]))
+    .argument("[run-id]", "the run to revert; its id is in reports, notes and the journal")
+    .option("--job <id>", "only the changes for this job (record id or external id); without a run id: of its last run")
+    .option("-n, --dry-run", "show what would be reverted, write nothing")
+    .option("--journal <path>", "the journal to read and to record the undo in (default: in the state folder)")
+    .addOption(new Option("--deadline <dur>", "time limit for the run (default: none)").argParser(duration))
+    .addOption(new Option("-o, --output <format>", "table (text) or json").choices(["table", "json"]))
     .option("-q, --quiet", "print errors only")
     .option("--no-color", "no colours")
     .option("--config <file>", "read this configuration file")
@@ -46,14 +46,14 @@ export function addUndo(program: Command, { env, terminal, exit }: CommandContex
     .addHelpText(
       "after",
       `
-A job that is put back is stuck again: it counts anew from now, and once it is past stuckAfter the next sweep
-completes it again if its output is still there. Change the configuration before that, or the job.
+A reverted job is stuck again: its age counts from now, and once it is past stuckAfter the next sweep completes it
+again if its output is still there. Change the configuration or the job before that.
 
-Exit codes: 0 all was put back; 3 some record was not, each with the reason; 2 no such run in the journal.
+Exit codes: 0 all was reverted; 3 some record was not, each with the reason; 2 no such run in the journal.
 
 Examples:
   stuck-jobs undo 4f1c2a9e-5b1d-4f0e-9d59-0e3f3f1f3c11 --dry-run    see it first
-  stuck-jobs undo --job recXXXXXXXXXXXXXX                          the last that was done about one job
+  stuck-jobs undo --job recXXXXXXXXXXXXXX                          the last changes for one job
   stuck-jobs undo 4f1c2a9e-5b1d-4f0e-9d59-0e3f3f1f3c11 -o json | jq .summary`,
     )
     .action(async (runId: string | undefined, flags: UndoFlags) => {
@@ -68,7 +68,7 @@ Examples:
     });
 }
 
-/** What is to be taken back. */
+/** What to revert. */
 interface UndoRequest {
   readonly runId: string | null;
   readonly job: string | null;
@@ -77,7 +77,7 @@ interface UndoRequest {
 
 type UndoInvocation = Omit<Invocation, "command">;
 
-/** Runs undo from flags to exit code. */
+/** Runs undo and returns its exit code. */
 async function runUndo(request: UndoRequest, invocation: UndoInvocation): Promise<ExitCode> {
   const { flags, terminal } = invocation;
   if (request.runId === null && request.job === null) {
@@ -86,11 +86,11 @@ async function runUndo(request: UndoRequest, invocation: UndoInvocation): Promis
   const sandbox = flags.sandbox ? await openSandbox({ lateWebhook: false }) : null;
   const stop = handleSignals((name) => terminal.log(`${name}: finishing the write in flight`));
   try {
-    // POLLING_ENABLED=false is no reason not to take something back: as a scan, an undo is run by hand.
+    // Like a scan, an undo is run by hand, so POLLING_ENABLED=false does not disable it.
     const settings = await readSettings({ ...invocation, command: "scan" }, sandbox);
     if (settings === "disabled") return EXIT.done;
-    const { runId, deeds } = await deedsIn(request, settings, invocation);
-    const restore = () => carryOut(request, runId, deeds, settings, invocation, stop);
+    const { runId, changes } = await findChanges(request, settings, invocation);
+    const restore = () => restoreAll(request, runId, changes, settings, invocation, stop);
     const code = flags.dryRun ? await restore() : await withLock(settings, terminal, restore);
     return code === "locked" ? EXIT.locked : code;
   } finally {
@@ -99,48 +99,47 @@ async function runUndo(request: UndoRequest, invocation: UndoInvocation): Promis
   }
 }
 
-/** @throws ConfigError where the journal tells of no such run */
-async function deedsIn(
+/** @throws ConfigError where the journal has no such run */
+async function findChanges(
   { runId, job }: UndoRequest,
   settings: Settings,
   { env }: UndoInvocation,
-): Promise<{ readonly runId: string; readonly deeds: readonly ChangeSet[] }> {
+): Promise<{ readonly runId: string; readonly changes: readonly ChangeSet[] }> {
   const path = journalPathOf(settings, env);
-  if (path === null)
-    throw new ConfigError([{ path: "--journal", message: "is off: there is nothing to take back by" }]);
+  if (path === null) throw new ConfigError([{ path: "--journal", message: "the journal is disabled; undo needs one" }]);
   const past = await readPast(path, settings);
-  if (past === null) throw new ConfigError([{ path: "--journal", message: `${path} is no journal, or there is none` }]);
+  if (past === null) throw new ConfigError([{ path: "--journal", message: `found no journal at ${path}` }]);
   const { writes, webhooks } = past;
   const run = runId ?? (job === null ? null : lastRunOf(writes, job));
-  const deeds = run === null ? [] : buildChangeSets(writes, run, job);
-  if (run !== null && deeds.length > 0) return { runId: run, deeds };
+  const changes = run === null ? [] : buildChangeSets(writes, run, job);
+  if (run !== null && changes.length > 0) return { runId: run, changes };
   const undoes = writes.find((write) => write.run === run)?.undoes ?? null;
   const resent = webhooks.some((sent) => {
     return sent.run === runId || (job !== null && [sent.job.id, sent.job.externalId].includes(job));
   });
   const message = resent
-    ? `the webhook was sent again, and the application's handler wrote what followed: undo takes back what stuck-jobs wrote`
+    ? `the webhook was sent again and the application's handler wrote the result; undo reverts only what stuck-jobs wrote`
     : undoes === null
-      ? `${path} tells of nothing that ${run === null ? "was" : `run ${run}`} ${run === null ? "" : "had "}written${job === null ? "" : ` about ${job}`}`
-      : `run ${run} took back run ${undoes}; what it put back is recovered by recover`;
+      ? `found no writes${run === null ? "" : ` of run ${run}`}${job === null ? "" : ` for job ${job}`} in ${path}`
+      : `run ${run} reverted run ${undoes}; recover completes its jobs again`;
   throw new ConfigError([{ path: runId === null ? "--job" : "undo", message }], lastRuns(writes));
 }
 
-/** The newest runs of the journal, for who has mistyped one. */
+/** Lists the newest runs of the journal. */
 function lastRuns(writes: readonly JournaledWrite[]): string {
   const runs = new Map<string, Set<string>>();
   for (const { run, job, undoes } of writes) {
     if (undoes === null) runs.set(run, (runs.get(run) ?? new Set()).add(job.id));
   }
   const last = [...runs].slice(-5).reverse();
-  if (last.length === 0) return "The journal tells of no run that has written.";
-  return `The last runs that have written:\n${last.map(([run, jobs]) => `  ${run}  ${jobs.size} jobs`).join("\n")}`;
+  if (last.length === 0) return "The journal has no run with writes.";
+  return `The last runs with writes:\n${last.map(([run, jobs]) => `  ${run}  ${jobs.size} jobs`).join("\n")}`;
 }
 
-async function carryOut(
+async function restoreAll(
   request: UndoRequest,
   undoes: string,
-  deeds: readonly ChangeSet[],
+  changes: readonly ChangeSet[],
   settings: Settings,
   invocation: UndoInvocation,
   stop: Shutdown,
@@ -153,7 +152,7 @@ async function carryOut(
   const signature = { runId: randomUUID(), version: VERSION };
   const startedAt = systemClock.now();
   try {
-    const { records, fault } = await undo(deeds, {
+    const { records, fault } = await undo(changes, {
       store: base.store,
       clock: systemClock,
       random: Math.random,

@@ -17,19 +17,19 @@ import { readBases } from "../settings/read-settings.ts";
 import type { Configured } from "../settings/select-bases.ts";
 import { formatDuration } from "../terminal/format.ts";
 
-/** `stuck-jobs watch`: the sweep of `recover` again and again, for platforms without a cron. */
+/** Adds `stuck-jobs watch`: `recover` at an interval, for platforms without a cron. */
 export function addWatch(program: Command, context: CommandContext): void {
   const command = program
     .command("watch")
     .description(
-      "The sweep of `recover` again and again in one process, for platforms without a cron. Sweeps do not overlap; each takes the lock, and reads configuration and secrets anew. When the base or the storage is in trouble, the interval is doubled from run to run, up to ten times its length. SIGTERM and SIGINT end it after the write in flight.",
+      "Runs `recover` at an interval in one process, for platforms without a cron. Sweeps do not overlap; each takes the lock and reads configuration and secrets again. While the base or the storage fails, each run doubles the interval, up to ten times its length. SIGTERM and SIGINT end it after the write in flight.",
     )
     .addOption(
       new Option("--every <dur>", "the interval (default: POLLING_INTERVAL_MINUTES, or 2m)").argParser(duration),
     )
     .addOption(new Option("--jitter <dur>", "delay each sweep by a random time up to this").argParser(duration));
   addMonitoringOptions(addRecoverOptions(addSharedOptions(command)))
-    .option("--force", "let the safety brake pass")
+    .option("--force", "override the safety brake")
     .addHelpText(
       "after",
       `
@@ -50,11 +50,11 @@ interface WatchFlags extends Flags {
   readonly jitter?: Duration;
 }
 
-/** What a run may take where the interval is short: with no other process in its way it need not end within that. */
+/** The least default deadline: sweeps do not overlap, so one may take longer than a short interval. */
 const LEAST_DEADLINE: Duration = 90_000;
 const DEADLINE_SHARE = 0.75;
 
-/** Sweeps again and again, from flags to the exit code of the signal that ends it. */
+/** Runs watch and returns the exit code of the signal that ends it. */
 async function runWatch(flags: WatchFlags, { env, terminal }: CommandContext): Promise<ExitCode> {
   const interval = intervalOf(flags, env);
   const deadline = flags.deadline ?? Math.max(interval.every * DEADLINE_SHARE, LEAST_DEADLINE);
@@ -85,7 +85,7 @@ async function watch(
   stop: Shutdown,
 ): Promise<ExitCode> {
   const { terminal } = invocation;
-  // A configuration that is wrong from the start ends the program; later it may be in the middle of being edited.
+  // An invalid configuration at the start ends the program; later it may be in the middle of an edit.
   const given = await readBases(invocation, sandbox);
   if (given === "disabled") {
     terminal.log("disabled by POLLING_ENABLED=false");
@@ -100,14 +100,14 @@ async function watch(
       clock: systemClock,
       random: Math.random,
       signal: stop.signal,
-      backingOff: (wait) => terminal.log(`the next run is in ${formatDuration(wait)}`, "warn"),
+      backingOff: (wait) => terminal.log(`next run in ${formatDuration(wait)}`, "warn"),
     },
     async () => {
-      const found = first ?? (await configuredAnew(invocation, sandbox));
+      const found = first ?? (await readAgain(invocation, sandbox));
       first = null;
-      if (found === null) return "trouble";
+      if (found === null) return "failed";
       try {
-        return (await runConfigured(invocation, found, invocation.flags.output ?? "line", stop)).ending;
+        return (await runConfigured(invocation, found, invocation.flags.output ?? "line", stop)).status;
       } finally {
         terminal.logAs({ runId: null });
       }
@@ -116,8 +116,8 @@ async function watch(
   return stop.code() ?? EXIT.done;
 }
 
-/** Reads all anew, as a run of cron would: tokens in files are replaced in time. Null where that failed. */
-async function configuredAnew(invocation: Invocation, sandbox: Sandbox | null): Promise<Configured | null> {
+/** Reads configuration and secrets again, as a run of cron would; null where they are invalid. */
+async function readAgain(invocation: Invocation, sandbox: Sandbox | null): Promise<Configured | null> {
   try {
     const found = await readBases(invocation, sandbox);
     return found === "disabled" ? null : found;

@@ -61,7 +61,7 @@ function commandLines({ path, description, arguments: args, options, notes }: Co
       `.I ${roff(name)}`,
       roff(withChoices(about, choices)),
     ]),
-    // --help is told of once.
+    // --help is described once.
     ...options.filter(({ names }) => !names.includes("--help")).flatMap(optionLines),
     ...blocksOf(notes).flatMap(blockLines),
   ];
@@ -81,7 +81,7 @@ function topicLines({ names, meaning }: Topic): readonly string[] {
   return [".TP", `.B ${roff(names.join(", "))}`, roff(meaning)];
 }
 
-/** What the help adds after the options, block by block. */
+/** Splits the text after the options into blocks. */
 function blocksOf(notes: string): readonly string[] {
   return notes.split(/\n{2,}/).filter((block) => block !== "");
 }

@@ -6,12 +6,12 @@ export interface ReasonText {
   readonly action: string;
 }
 
-/** The headings under which docs/reasons.md tells of the verdicts. */
+/** The headings of docs/reasons.md. */
 export const VERDICT_TITLES: Readonly<Record<VerdictKind, string>> = {
   recover: "the output exists",
   fail: "the output is proven absent",
-  wait: "time will tell",
-  skip: "not without a person",
+  wait: "too early to decide",
+  skip: "needs a person",
   unknown: "nothing is known, so nothing is done",
 };
 
@@ -50,12 +50,12 @@ export const REASON_TEXTS: {
     "output-absent": {
       means:
         "Older than `failAfter`, and every name the output may have is answered as this bucket answers what is missing (see calibration in the README).",
-      action: "Run the work again. The error field tells what was probed.",
+      action: "Run the work again. The error field lists what was probed.",
     },
     "provider-failed": {
       means:
         "The provider says that the job failed. Its own reason is in the error field. It is failed at once, whatever its age.",
-      action: "Run the work again, after a look at the reason.",
+      action: "Check the reason, then run the work again.",
     },
   },
   wait: {
@@ -95,8 +95,8 @@ export const REASON_TEXTS: {
   },
   skip: {
     "no-external-id": {
-      means: "The job has no external id, so there is no name to look for.",
-      action: "Look at the worker's log, then set the status by hand.",
+      means: "The job has no external id, so there is no file name to probe.",
+      action: "Check the worker's log, then set the status by hand.",
     },
     "external-id-invalid": {
       means:
@@ -108,8 +108,7 @@ export const REASON_TEXTS: {
       action: "Correct the payload.",
     },
     "output-name-incomplete": {
-      means:
-        "An output's name needs something that the record does not tell (`{payload.some_key}`, the count of `{n}`).",
+      means: "An output's name needs a value that the record does not have (`{payload.some_key}`, the count of `{n}`).",
       action: "Correct the payload or the pattern.",
     },
     "operation-unknown": {
@@ -152,20 +151,20 @@ export const REASON_TEXTS: {
   unknown: {
     "age-unknown": {
       means: "The job has no date, one that cannot be read, or one in the future.",
-      action: "Look at the date field, or at the machine's clock.",
+      action: "Check the date field and the machine's clock.",
     },
     "storage-unreachable": {
       means:
         "Time-outs, resets, 5xx, 429: no answer that says anything. When this is so for every job, the exit code is 5.",
-      action: "Look at the storage's status.",
+      action: "Check the storage's status.",
     },
     "suspect-output": {
       means: "Something is there that cannot be the output: no bytes, HTML, XML.",
-      action: "Look at the object; run the work again.",
+      action: "Check the object; run the work again.",
     },
     "output-incomplete": {
       means: "Of an output in several files some are there, and the others did not come within `failAfter`.",
-      action: "Look at the worker's log; attach by hand what is there, or run the work again.",
+      action: "Check the worker's log; attach by hand what is there, or run the work again.",
     },
     "output-under-another-name": {
       means:
@@ -174,11 +173,11 @@ export const REASON_TEXTS: {
     },
     "evidence-contradicts": {
       means: "The provider says that it is done, and its output cannot be seen.",
-      action: "Look at the provider; its results may be deleted by now.",
+      action: "Check the provider; its results may be deleted by now.",
     },
     "provider-silent": {
       means: "Only the provider knows where this operation's outputs are, and it forgot the job or does not answer.",
-      action: "Look at the provider.",
+      action: "Check the provider.",
     },
     "absence-unproven": {
       means: 'The storage answers 403, and calibration could not show that this means "missing".',
@@ -201,13 +200,13 @@ export const REASON_TEXTS: {
   },
 };
 
-/** What is to be said of a verdict's reason. */
+/** Returns the text for a verdict's reason. */
 export function reasonText(kind: VerdictKind, reason: string): ReasonText {
   const texts: Readonly<Record<string, ReasonText>> = REASON_TEXTS[kind];
   return texts[reason] ?? { means: reason, action: "" };
 }
 
-/** docs/reasons.md, whole. */
+/** Returns the content of docs/reasons.md. */
 export function reasonsPage(): string {
   const sections = Object.entries(REASON_TEXTS).map(([kind, reasons]) => {
     const title = Object.entries(VERDICT_TITLES).find(([name]) => name === kind)?.[1] ?? "";

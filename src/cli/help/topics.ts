@@ -1,4 +1,4 @@
-/** What an exit code means: in two words for the help, in full for the man page. */
+/** The meaning of an exit code: short for the help, in full for the man page. */
 export interface ExitTopic {
   readonly codes: string;
   readonly short: string | null;
@@ -13,7 +13,7 @@ export const EXIT_TOPICS: readonly ExitTopic[] = [
     meaning:
       "Done; also when jobs were recovered or failed, when nothing was stuck, and when disabled by POLLING_ENABLED=false.",
   },
-  { codes: "1", short: null, meaning: "A fault of the program itself." },
+  { codes: "1", short: null, meaning: "An internal error of the program." },
   { codes: "2", short: "usage or configuration", meaning: "Usage or configuration error; nothing was written." },
   { codes: "3", short: "partial", meaning: "Some job could not be written, the rest was done." },
   { codes: "4", short: "token refused", meaning: "Airtable refused the token or its permissions." },
@@ -23,7 +23,7 @@ export const EXIT_TOPICS: readonly ExitTopic[] = [
     meaning:
       "An upstream was unavailable: the listing could not be finished, or nothing could be decided. It never means that nothing is stuck.",
   },
-  { codes: "6", short: "brake", meaning: "The safety brake held back the failing of jobs." },
+  { codes: "6", short: "brake", meaning: "The safety brake kept jobs from being failed." },
   { codes: "10", short: "stuck jobs (scan --exit-code)", meaning: "There are stuck jobs; only scan --exit-code." },
   { codes: "75", short: "another run is under way", meaning: "Another run on this machine holds the lock." },
   {
@@ -53,7 +53,7 @@ export const ENVIRONMENT_TOPICS: readonly Topic[] = [
       "STUCK_JOBS_S3_SESSION_TOKEN",
       "STUCK_JOBS_S3_REGION",
     ],
-    meaning: "A key to the storage, with which a missing file is told from a private one.",
+    meaning: "Credentials for the storage, which distinguish a missing file from a private one.",
   },
   {
     names: ["NCA_S3_ACCESS_KEY", "NCA_S3_SECRET_KEY", "NCA_S3_SESSION_TOKEN", "NCA_S3_REGION"],
@@ -63,13 +63,16 @@ export const ENVIRONMENT_TOPICS: readonly Topic[] = [
     names: ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION"],
     meaning: "The same, only where the configuration says storage.credentials.from: aws.",
   },
-  { names: ["NCA_BASE_URL", "NCA_API_KEY"], meaning: "NCA Toolkit, to ask it for the state of a job." },
-  { names: ["GOAPI_BASE_URL", "GOAPI_API_KEY"], meaning: "GoAPI, to ask it for the state of a job." },
-  { names: ["STUCK_JOBS_WEBHOOK_SECRET"], meaning: "What webhooks are signed with, for recover --via webhook." },
+  { names: ["NCA_BASE_URL", "NCA_API_KEY"], meaning: "NCA Toolkit, which is asked for the state of a job." },
+  { names: ["GOAPI_BASE_URL", "GOAPI_API_KEY"], meaning: "GoAPI, which is asked for the state of a job." },
+  { names: ["STUCK_JOBS_WEBHOOK_SECRET"], meaning: "The secret that signs webhooks, for recover --via webhook." },
   { names: ["STUCK_JOBS_METRICS_FILE"], meaning: "Where recover writes metrics, as a Prometheus textfile." },
-  { names: ["STUCK_JOBS_PING_URL"], meaning: "What recover pings at its start and its end, as healthchecks has it." },
+  {
+    names: ["STUCK_JOBS_PING_URL"],
+    meaning: "The URL that recover pings when a run starts and ends (healthchecks.io format).",
+  },
   { names: ["STUCK_JOBS_NOTIFY_URL"], meaning: "The Slack or Discord webhook that recover posts changes to." },
-  { names: ["POLLING_ENABLED"], meaning: "With false, recover and fail-old do nothing, and say so." },
+  { names: ["POLLING_ENABLED"], meaning: "With false, recover and fail-old do nothing and log that." },
   { names: ["POLLING_MAX_AGE_HOURS"], meaning: "Older jobs are left to fail-old; 24 by default." },
   {
     names: ["POLLING_INTERVAL_MINUTES"],
@@ -94,13 +97,13 @@ export const FILE_TOPICS: readonly Topic[] = [
   },
   {
     names: ["$STATE_DIRECTORY/<base>.json", "$XDG_STATE_HOME/stuck-jobs/<base>.json"],
-    meaning: "What --notify-url has told; the second is in ~/.local/state by default.",
+    meaning: "The notifications already sent by --notify-url; the second is in ~/.local/state by default.",
   },
   {
     names: ["$STATE_DIRECTORY/pace-<base>.json", "$XDG_STATE_HOME/stuck-jobs/pace-<base>.json"],
-    meaning: "How long each operation usually takes, as stats --learn found; scan tells it beside what is stuck.",
+    meaning: "Typical durations of each operation, saved by stats --learn and shown by scan.",
   },
-  { names: [".stuck-jobs-sandbox.json"], meaning: "What the sandbox keeps, in the working directory." },
+  { names: [".stuck-jobs-sandbox.json"], meaning: "The state of the sandbox, in the working directory." },
 ];
 
 /** The paragraph of the help on exit codes, in lines of at most `width` columns. */

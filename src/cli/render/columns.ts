@@ -30,10 +30,10 @@ export const GAP = 2;
 
 const SYMBOL: Readonly<Record<VerdictKind, string>> = { recover: "✓", fail: "✗", wait: "…", skip: "–", unknown: "?" };
 
-/** The columns that there is room for, each with its width: their natural ones where they fit. */
+/** Returns the columns that fit into `maxWidth`, each with its width. */
 export function columnsFor(
   entries: readonly Entry[],
-  room: number,
+  maxWidth: number,
 ): readonly { readonly column: Column; readonly width: number }[] {
   const widths = COLUMNS.map(({ title, cell }) =>
     entries.reduce((most, entry) => Math.max(most, displayWidth(cell(entry))), title.length),
@@ -45,14 +45,14 @@ export function columnsFor(
   };
   let columns = COLUMNS;
   for (const going of GOING) {
-    if (excess(columns.map(leastOf), room) <= 0) break;
+    if (excess(columns.map(leastOf), maxWidth) <= 0) break;
     columns = columns.filter(({ title }) => title !== going);
   }
   const shown = columns.map((column) => ({ column, width: natural.get(column) ?? 0 }));
   for (const each of shown) {
     const over = excess(
       shown.map(({ width }) => width),
-      room,
+      maxWidth,
     );
     if (over > 0) each.width = Math.max(leastOf(each.column), each.width - over);
   }
@@ -60,8 +60,8 @@ export function columnsFor(
 }
 
 /** How many columns of the terminal are missing. */
-function excess(widths: readonly number[], room: number): number {
-  return widths.reduce((sum, width) => sum + width + GAP, 0) - GAP - room;
+function excess(widths: readonly number[], maxWidth: number): number {
+  return widths.reduce((sum, width) => sum + width + GAP, 0) - GAP - maxWidth;
 }
 
 function verdictCell({ verdict, error }: Entry): string {

@@ -7,7 +7,7 @@ import { VERSION } from "../version.ts";
 import { ofBase } from "./json.ts";
 import type { Canvas } from "./table.ts";
 
-/** What doctor found, and what it cost. */
+/** The results of doctor, and the requests they took. */
 export interface Diagnosis {
   readonly findings: readonly CheckResult[];
   readonly requests: { readonly airtable: number; readonly storage: number; readonly provider: number };
@@ -43,12 +43,12 @@ function documentOf({ findings, requests, base }: Diagnosis & { readonly base: B
   };
 }
 
-/** For people: a line for each check, and below those that are not well what to do. `quiet` leaves out what is well. */
+/** Renders a line for each check, and the fix below each that did not pass. `quiet` leaves out what passed. */
 export function renderDiagnosis({ findings, requests }: Diagnosis, quiet: boolean, { columns, chalk }: Canvas): string {
   const shown = quiet ? findings.filter(({ level }) => level !== "pass") : findings;
   if (shown.length === 0) return "";
   const titles = shown.map(({ level, title }) => `${SYMBOL[level]} ${title}`);
-  // A narrow terminal breaks long titles rather than leave no room for what is said.
+  // On a narrow terminal long titles are broken, so that the details keep enough width.
   const width = Math.min(Math.max(...titles.map((title) => title.length)), Math.floor(columns * 0.4));
   const table = new Table({
     colWidths: [width + GAP, columns - width - GAP],
@@ -56,8 +56,8 @@ export function renderDiagnosis({ findings, requests }: Diagnosis, quiet: boolea
     style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
     chars: NO_LINES,
   });
-  const room = columns - width - 2 * GAP;
-  for (const finding of shown) table.push([titleOf(finding, width, chalk), textOf(finding, room, chalk)]);
+  const maxWidth = columns - width - 2 * GAP;
+  for (const finding of shown) table.push([titleOf(finding, width, chalk), textOf(finding, maxWidth, chalk)]);
   return `${table.toString().replace(/ +$/gm, "")}\n\n${summary(findings, requests)}\n`;
 }
 
@@ -83,7 +83,7 @@ function textOf(finding: CheckResult, width: number, chalk: ChalkInstance): stri
   return `${detail}\n${chalk.cyan(breakable(`→ ${finding.next}`, width))}`;
 }
 
-/** The table cuts off words that are longer than a line: addresses are, and every part of them may count. */
+/** Makes words longer than a line breakable: the table would cut URLs off. */
 function breakable(text: string, width: number): string {
   const parts = new RegExp(`\\S{${width}}(?=\\S)`, "g");
   return text.replace(parts, "$& ");

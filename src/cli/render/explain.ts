@@ -5,7 +5,7 @@ import { reasonText } from "../help/reasons.ts";
 import { formatDuration, sizeInWords } from "../terminal/format.ts";
 import { jobObject } from "./json.ts";
 
-/** All that is known of one job, as a page to read. */
+/** Renders everything known about one job as text. */
 export function renderExplanation(explanation: Explanation): string {
   const { job, verdict, notStuck, entry, calibration, now } = explanation;
   const rows: [string, string][] = [
@@ -68,7 +68,7 @@ function targetLine({ entry: { target }, attachments }: Explanation): string {
 }
 
 function evidenceRows({ entry: { probes, providerReply }, listing, job }: Explanation): readonly [string, string][] {
-  const rows = sightingLines(probes).map((line): [string, string] => ["storage", line]);
+  const rows = probeLines(probes).map((line): [string, string] => ["storage", line]);
   if (listing !== null) {
     const found =
       listing.kind === "listed" ? listing.names.join(", ") || "nothing" : `${listing.kind}: ${listing.detail}`;
@@ -76,34 +76,34 @@ function evidenceRows({ entry: { probes, providerReply }, listing, job }: Explan
   }
   if (providerReply !== null) {
     rows.push([providerReply.provider, `${providerReply.answer.kind}: ${providerReply.answer.detail}`]);
-    rows.push(...providerReply.probes.map((look): [string, string] => [providerReply.provider, sightingLine(look)]));
+    rows.push(...providerReply.probes.map((probe): [string, string] => [providerReply.provider, probeLine(probe)]));
   }
   return rows;
 }
 
-/** How many looks in a row with the same answer are shown before the rest is counted. */
+/** So many probes in a row with the same answer are shown before the rest is counted. */
 const ALIKE = 2;
 
-function sightingLines(probes: readonly ProbeResult[]): readonly string[] {
+function probeLines(probes: readonly ProbeResult[]): readonly string[] {
   const runs: ProbeResult[][] = [];
-  for (const sighting of probes) {
+  for (const probe of probes) {
     const before = runs.at(-1)?.at(-1);
-    const isAlike = before !== undefined && before.result === sighting.result && before.detail === sighting.detail;
-    if (isAlike && sighting.result !== "present") runs.at(-1)?.push(sighting);
-    else runs.push([sighting]);
+    const isAlike = before !== undefined && before.result === probe.result && before.detail === probe.detail;
+    if (isAlike && probe.result !== "present") runs.at(-1)?.push(probe);
+    else runs.push([probe]);
   }
   return runs.flatMap((alike) => {
     const [{ result, detail } = { result: "", detail: "" }] = alike;
     const rest = alike.length - ALIKE;
-    if (rest < 2) return alike.map(sightingLine);
-    return [...alike.slice(0, ALIKE).map(sightingLine), `${result.padEnd(8)} ${rest} further names  ${detail}`];
+    if (rest < 2) return alike.map(probeLine);
+    return [...alike.slice(0, ALIKE).map(probeLine), `${result.padEnd(8)} ${rest} further names  ${detail}`];
   });
 }
 
-function sightingLine(sighting: ProbeResult): string {
-  const { result, url, detail } = sighting;
-  if (sighting.result !== "present") return `${result.padEnd(8)} ${url}  ${detail}`;
-  const { bytes, lastModified } = sighting.output;
+function probeLine(probe: ProbeResult): string {
+  const { result, url, detail } = probe;
+  if (probe.result !== "present") return `${result.padEnd(8)} ${url}  ${detail}`;
+  const { bytes, lastModified } = probe.output;
   const when = lastModified === null ? "" : `, written ${lastModified}`;
   return `${result.padEnd(8)} ${url}  ${detail}, ${sizeInWords(bytes)}${when}`;
 }
@@ -123,7 +123,7 @@ function conclusion(
   ];
 }
 
-/** At which moments the verdict may become another, if all else stays. */
+/** Lists when the verdict may change, if all else stays. */
 function changes({ job: { since }, verdict, closed, thresholds, now }: Explanation): readonly string[] {
   if (since.kind !== "at" || closed) return [];
   const at = (after: Duration | null) => (after === null ? Number.POSITIVE_INFINITY : since.at + after);

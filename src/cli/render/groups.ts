@@ -1,20 +1,20 @@
 import type { Entry } from "../../core/domain/report.ts";
 import type { VerdictKind } from "../../core/domain/verdict.ts";
 
-/** Jobs that are shown together; a job that could not be written is that before it is anything else. */
+/** The groups of the table; a job that could not be written is in "error", whatever its verdict. */
 export type GroupName = VerdictKind | "error";
 
 export interface Group {
   readonly name: GroupName;
   readonly shown: readonly Entry[];
-  /** How many more there are. */
+  /** The number of jobs that are not shown. */
   readonly rest: number;
 }
 
-/** What was done first, then what needs a person, then what only needs time. */
+/** First what was done, then what needs a person, then what only needs time. */
 const ORDER: readonly GroupName[] = ["recover", "fail", "error", "unknown", "skip", "wait"];
 
-/** So many of a group are read; of more, only the number matters. */
+/** So many jobs of a group are shown; of more, only the number. */
 const MOST_SHOWN = 20;
 
 /** Sorts jobs into groups, the oldest first in each, and leaves out the tail of long ones unless `all` are wanted. */
@@ -25,7 +25,7 @@ export function groupsOf(entries: readonly Entry[], all: boolean): readonly Grou
     groups.set(nameOf(entry), group);
     group.count += 1;
     group.shown.push(entry);
-    // So that it does not hold them all.
+    // Bounds the memory of a large group.
     if (!all && group.shown.length > 50 * MOST_SHOWN) group.shown = oldest(group.shown, MOST_SHOWN + 1);
   }
   return ORDER.flatMap((name) => {
@@ -42,7 +42,7 @@ function oldest(entries: readonly Entry[], most: number): Entry[] {
   return entries.toSorted((a, b) => (b.age ?? 0) - (a.age ?? 0)).slice(0, most);
 }
 
-/** The group that a job is in. */
+/** Returns the group of a job. */
 export function nameOf({ verdict, error }: Entry): GroupName {
   return error === null ? verdict.kind : "error";
 }

@@ -8,34 +8,34 @@ import { BRAKE_HINT } from "./summary.ts";
  * The report as the contract gives it: `stuck-jobs/report@1`, one document, in parts that are to be written one after
  * the other: whole it might be larger than memory should be. `base` is null where there is but one.
  */
-export function* renderJson(report: Report, usual: TypicalDurations, base: BaseRef | null): Iterable<string> {
-  yield* document(report, usual, base, "");
+export function* renderJson(report: Report, typical: TypicalDurations, base: BaseRef | null): Iterable<string> {
+  yield* document(report, typical, base, "");
   yield "\n";
 }
 
-/** Several documents as the last but one key of another, whose further keys stand before and behind. */
+/** Renders several reports as the key `reports` of another document, between its other keys. */
 export function* renderJsonOfSeveral(
   before: object,
-  reports: readonly { readonly report: Report; readonly usual: TypicalDurations; readonly base: BaseRef | null }[],
+  reports: readonly { readonly report: Report; readonly typical: TypicalDurations; readonly base: BaseRef | null }[],
   after: object,
 ): Iterable<string> {
   yield opened(before, "");
   yield reports.length === 0 ? ',\n  "reports": [' : ',\n  "reports": [\n    ';
-  for (const [n, { report, usual, base }] of reports.entries()) {
+  for (const [n, { report, typical, base }] of reports.entries()) {
     if (n > 0) yield ",\n    ";
-    yield* document(report, usual, base, "    ");
+    yield* document(report, typical, base, "    ");
   }
   yield `${reports.length === 0 ? "" : "\n  "}],\n${indented(after, "").slice(2)}\n`;
 }
 
 /** As `JSON.stringify` prints it with an indent of two, further in by `margin`. */
-function* document(report: Report, usual: TypicalDurations, base: BaseRef | null, margin: string): Iterable<string> {
+function* document(report: Report, typical: TypicalDurations, base: BaseRef | null, margin: string): Iterable<string> {
   yield opened(head(report, base), margin);
   yield `,\n${margin}  "jobs": [`;
   const inner = `${margin}    `;
   let first = true;
   for (const entry of report.entries) {
-    yield `${first ? "" : ","}\n${inner}${indented({ ...jobObject(entry), ...usualOf(entry, usual) }, inner)}`;
+    yield `${first ? "" : ","}\n${inner}${indented({ ...jobObject(entry), ...typicalOf(entry, typical) }, inner)}`;
     first = false;
   }
   yield first ? `]\n${margin}}` : `\n${margin}  ]\n${margin}}`;
@@ -51,13 +51,13 @@ function indented(value: object, margin: string): string {
 }
 
 /** One job as a line of ndjson. */
-export function renderNdjsonJob(entry: Entry, usual: TypicalDurations, base: BaseRef | null): string {
-  return `${JSON.stringify({ ...ofBase(base), ...jobObject(entry), ...usualOf(entry, usual) })}\n`;
+export function renderNdjsonJob(entry: Entry, typical: TypicalDurations, base: BaseRef | null): string {
+  return `${JSON.stringify({ ...ofBase(base), ...jobObject(entry), ...typicalOf(entry, typical) })}\n`;
 }
 
-/** How long jobs of its operation usually take, learned from so many; no key where it was not learned. */
-function usualOf({ operation }: Entry, usual: TypicalDurations) {
-  const pace = usual.get(operation ?? "");
+/** The typical duration of its operation; no key where it was not learned. */
+function typicalOf({ operation }: Entry, typical: TypicalDurations) {
+  const pace = typical.get(operation ?? "");
   if (pace === undefined) return {};
   const seconds = (duration: number) => Math.round(duration / 1000);
   return { usual: { p50Seconds: seconds(pace.p50), p99Seconds: seconds(pace.p99), from: pace.samples } };
@@ -68,7 +68,7 @@ export function renderNdjsonSummary(report: Report, base: BaseRef | null): strin
   return `${JSON.stringify(head(report, base))}\n`;
 }
 
-/** The key that tells of which base something is. */
+/** The key that names the base; none where there is only one. */
 export function ofBase(base: BaseRef | null) {
   return base === null ? {} : { base: { name: base.name, id: base.id } };
 }
@@ -88,9 +88,9 @@ function head(report: Report, base: BaseRef | null) {
     summary: report.summary,
     requests: report.requests,
     brake: report.brake === null ? null : { operations: report.brake, hint: BRAKE_HINT },
-    incidents: report.incidents.map((herd) => ({
-      ...herd,
-      since: herd.since === null ? null : new Date(herd.since).toISOString(),
+    incidents: report.incidents.map((incident) => ({
+      ...incident,
+      since: incident.since === null ? null : new Date(incident.since).toISOString(),
     })),
   };
 }
@@ -118,17 +118,18 @@ export function jobObject(entry: Entry) {
 }
 
 function evidenceOf({ probes, providerReply }: Entry) {
-  const bySource = (source: string) => (look: Entry["probes"][number]) => {
-    const { url, result, detail } = look;
-    return { source, url, result, detail };
-  };
+  const bySource =
+    (source: string) =>
+    ({ url, result, detail }: Entry["probes"][number]) => {
+      return { source, url, result, detail };
+    };
   if (providerReply === null) return probes.map(bySource("storage"));
-  const { provider, url, answer, probes: looks } = providerReply;
+  const { provider, url, answer, probes: outputs } = providerReply;
   const said = { source: provider, url, result: RESULT[answer.kind], detail: answer.detail };
-  return [...probes.map(bySource("storage")), said, ...looks.map(bySource(provider))];
+  return [...probes.map(bySource("storage")), said, ...outputs.map(bySource(provider))];
 }
 
-/** What a provider's word means for the output. */
+/** What a provider's answer means for the output. */
 const RESULT: Readonly<Record<ProviderReply["answer"]["kind"], "present" | "absent" | "unknown">> = {
   succeeded: "present",
   failed: "absent",

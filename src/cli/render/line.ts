@@ -2,21 +2,21 @@ import type { Report, Summary } from "../../core/domain/report.ts";
 import { pluralize } from "../terminal/format.ts";
 
 /**
- * The one plain line for cron and pipes, or nothing when there was nothing to do: cron mails whatever is printed, so
- * only a change or trouble is worth a line. A scan tells that jobs are stuck.
+ * Renders the one plain line for cron and pipes, or nothing where there was nothing to do: cron mails whatever is printed, so
+ * only a change or a failure gets a line. A scan reports that jobs are stuck.
  */
 export function renderLine(report: Report): string {
   return isWorthALine(report) ? `${summaryLine(report)}\n` : "";
 }
 
-/** Whether a report is more than that all is as it was. */
+/** Returns whether a report has a change or a failure. */
 export function isWorthALine({ summary, command, dryRun, brake, truncated }: Report): boolean {
   const { stuck, recovered, failed, errors } = summary;
   const done = recovered + failed + errors > 0 || brake !== null || truncated;
   return command === "scan" || dryRun ? stuck > 0 : done;
 }
 
-/** A report in one line, whatever it tells. */
+/** Renders a report in one line. */
 export function summaryLine(report: Report): string {
   return `stuck-jobs ${report.command}: ${outcomeLine(report)}`;
 }
@@ -29,7 +29,7 @@ export function outcomeLine(report: Report): string {
   return `${pluralize(summary.stuck, "stuck job")}: ${[...countsIn(summary, report), ...held, ...rest].join(", ")} (run ${report.runId})`;
 }
 
-/** What became of how many jobs. */
+/** Counts the jobs by outcome. */
 export function countsIn(summary: Summary, { command, dryRun }: Pick<Report, "command" | "dryRun">): readonly string[] {
   const { recovered, failed, waiting, skipped, unknown, errors } = summary;
   const would = command === "scan" || dryRun ? "would be " : "";

@@ -3,7 +3,7 @@ import type { TypicalDurations } from "../learned-durations.ts";
 import { formatDuration, pluralize } from "../terminal/format.ts";
 import { plain } from "./text.ts";
 
-/** What became of how many jobs. */
+/** Counts the jobs by outcome, in a sentence. */
 export function summaryLine(report: Report): string {
   const { recovered, failed, waiting, skipped, unknown, errors } = report.summary;
   const would = report.command === "scan" || report.dryRun ? "would be " : "";
@@ -18,20 +18,20 @@ export function summaryLine(report: Report): string {
   return `${pluralize(report.summary.stuck, "stuck job")}: ${parts.join(", ")}.`;
 }
 
-/** What the run cost, and its name. */
+/** The requests and time of the run, and its id. */
 export function footer({ requests, entries, runId, startedAt, finishedAt }: Report): string {
   const seconds = ((finishedAt - startedAt) / 1000).toFixed(1);
-  // A storage that lets nobody connect is sent nothing.
+  // A storage that refuses connections receives no request.
   const inVain = requests.storage === 0 && entries.some(({ probes }) => probes.length > 0);
   const probes = inVain ? "no probe got through" : pluralize(requests.storage, "probe");
   return `${pluralize(requests.airtable, "Airtable request")}, ${probes}, ${seconds} s, run ${runId}`;
 }
 
-/** So many errors are told in full; mostly they are all the same. */
+/** So many errors are shown in full: mostly they are all the same. */
 const MOST_ERRORS = 10;
 
-/** What is to be known besides, and what can be done next. */
-export function closing(report: Report, all: boolean): readonly string[] {
+/** Returns the lines below the table: errors, incidents, the brake, and the next command. */
+export function footerLines(report: Report, all: boolean): readonly string[] {
   const { command, dryRun, summary, truncated } = report;
   const errors = report.entries.flatMap(({ id, error }) =>
     error === null ? [] : [plain(`${id} could not be written: ${error}`)],
@@ -40,7 +40,7 @@ export function closing(report: Report, all: boolean): readonly string[] {
   if (errors.length > lines.length) {
     lines.push(`… and ${errors.length - lines.length} more could not be written: --all`);
   }
-  lines.push(...report.incidents.map(herdLine).map(plain));
+  lines.push(...report.incidents.map(incidentLine).map(plain));
   lines.push(...brakeLines(report));
   if (truncated) lines.push("Truncated: the rest is left to the next run.");
   const work = summary.recovered + summary.failed;
@@ -53,10 +53,10 @@ export function closing(report: Report, all: boolean): readonly string[] {
   return lines;
 }
 
-/** What a person can do about fails that were held back. */
+/** What a person can do about jobs that the brake kept from being failed. */
 export const BRAKE_HINT = "If they truly died: --force, or fail-old --job <id…> for the ones you know.";
 
-/** One line for each operation on which the brake came down, and one on how to proceed. */
+/** Renders a line for each operation that the brake blocked, and the hint. */
 export function brakeLines({ brake }: Report): readonly string[] {
   return brake === null ? [] : [...brake.map(heldLine), `       ${BRAKE_HINT}`];
 }
@@ -66,7 +66,7 @@ function heldLine({ operation, wouldFail, stuck, limit, detail }: BlockedOperati
 }
 
 /** One line on several jobs that share a cause: "17 jobs since 14:02, same worker: 12 have files, 5 do not". */
-export function herdLine({ cause, name, since, jobs, withOutput, withoutOutput, undecided }: Incident): string {
+export function incidentLine({ cause, name, since, jobs, withOutput, withoutOutput, undecided }: Incident): string {
   const from = since === null ? "" : ` since ${new Date(since).toISOString().slice(11, 16)} UTC`;
   switch (cause) {
     case "same-worker":
@@ -85,9 +85,9 @@ function files(withOutput: number, withoutOutput: number, undecided: number): st
   return undecided === 0 ? parts.join(", ") : [...parts, `${undecided} are not known`].join(", ");
 }
 
-/** A line for each operation of which it is known how long its jobs usually take, beside how old the stuck ones are. */
-export function usualLines({ entries }: Report, usual: TypicalDurations): readonly string[] {
-  return [...usual].flatMap(([operation, { p50 }]) => {
+/** Renders the typical duration of each operation beside the age of its stuck jobs. */
+export function typicalLines({ entries }: Report, typical: TypicalDurations): readonly string[] {
+  return [...typical].flatMap(([operation, { p50 }]) => {
     const ages = entries.flatMap((entry) => (entry.operation === operation && entry.age !== null ? [entry.age] : []));
     if (ages.length === 0) return [];
     const [least, most] = [ages.reduce((a, b) => Math.min(a, b)), ages.reduce((a, b) => Math.max(a, b))].map(

@@ -4,10 +4,10 @@ import type { Entry, Report } from "../../core/domain/report.ts";
 import type { CommandContext } from "../context.ts";
 import { type Column, columnsFor, GAP } from "./columns.ts";
 import { type Group, groupsOf, nameOf } from "./groups.ts";
-import { closing, footer, summaryLine } from "./summary.ts";
+import { footer, footerLines, summaryLine } from "./summary.ts";
 import { cut, wrap } from "./text.ts";
 
-/** What something is drawn for. */
+/** The target of a rendering. */
 export interface Canvas {
   /** The width of the terminal. */
   readonly columns: number;
@@ -24,20 +24,20 @@ export function chalkFor(
   return new Chalk({ level });
 }
 
-/** How the jobs are to be shown on it. */
+/** The target of the table of jobs. */
 export interface JobsCanvas extends Canvas {
   /** Whether long groups are shown to their end. */
   readonly all: boolean;
-  /** Where a record can be seen; null where the terminal takes no links, or there is no address. */
+  /** The URL of a record; null where the terminal has no links, or the table id is not known. */
   readonly urlOf: ((id: string) => string) | null;
 }
 
-/** The report as a table with a summary and the next step, for people at a terminal. */
+/** Renders the report as a table, with a summary and the next step. */
 export function renderTable(report: Report, canvas: JobsCanvas): string {
   const wrapped = (lines: readonly string[]) =>
     lines.flatMap((line) => wrap(line, canvas.columns)).map((line) => `${line}\n`);
   if (report.entries.length === 0) return wrapped([`No stuck jobs. ${footer(report)}`]).join("");
-  const rest = wrapped([summaryLine(report), footer(report), ...closing(report, canvas.all)]);
+  const rest = wrapped([summaryLine(report), footer(report), ...footerLines(report, canvas.all)]);
   return `${jobsTable(report.entries, canvas)}\n\n${rest.join("")}`;
 }
 
@@ -57,16 +57,16 @@ function jobsTable(entries: readonly Entry[], canvas: JobsCanvas): string {
     for (const entry of group.shown) {
       table.push(columns.map(({ column, width }) => cellOf(column, width, entry, canvas)));
     }
-    if (group.rest > 0) table.push([{ content: canvas.chalk.dim(restLine(group)), colSpan: columns.length }]);
+    if (group.rest > 0) table.push([{ content: canvas.chalk.dim(moreLine(group)), colSpan: columns.length }]);
   }
   return table.toString().replace(/ +$/gm, "");
 }
 
-function restLine({ name, rest }: Group): string {
+function moreLine({ name, rest }: Group): string {
   return `… and ${rest} more (${name}): --all`;
 }
 
-/** Cut before it is painted: a style that is cut off would run on into what follows. */
+/** Cut before it is coloured: a colour that is cut off would run on. */
 function cellOf({ title, cell }: Column, width: number, entry: Entry, { chalk, urlOf }: JobsCanvas): Cell {
   const text = cut(cell(entry), width);
   switch (title) {
@@ -75,14 +75,14 @@ function cellOf({ title, cell }: Column, width: number, entry: Entry, { chalk, u
     case "target":
       return chalk.dim(text);
     case "verdict":
-      return painted(text, entry, chalk);
+      return coloured(text, entry, chalk);
     default:
       return text;
   }
 }
 
-/** Colours that can be read on black as on white: no yellow, no cyan, no blue. Each verdict has its symbol besides. */
-function painted(text: string, entry: Entry, chalk: ChalkInstance): string {
+/** Colours that are readable on black and on white: no yellow, cyan or blue. Each verdict also has a symbol. */
+function coloured(text: string, entry: Entry, chalk: ChalkInstance): string {
   switch (nameOf(entry)) {
     case "recover":
       return chalk.green(text);
@@ -99,7 +99,7 @@ function painted(text: string, entry: Entry, chalk: ChalkInstance): string {
   }
 }
 
-/** No lines: less ink, and copied text stays readable. */
+/** No lines: copied text stays readable. */
 const BORDERS = {
   top: "",
   "top-mid": "",

@@ -3,19 +3,19 @@ import stringWidth from "string-width";
 /** What moves the cursor, or turns the direction of writing: names from a base may hold it, a table must not. */
 const UNSEEN = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
 
-/** A text of somebody else's, as one line that does nothing but show. */
+/** Returns foreign text as one harmless line. */
 export function plain(text: string): string {
   return text.replace(/\s+/gu, " ").replace(UNSEEN, "\ufffd");
 }
 
-/** The columns that a text takes on a terminal: two for a wide character, none for a combining one or a style. */
+/** Returns the terminal columns of a text: two for a wide character, none for a combining one or a style. */
 export function displayWidth(text: string): number {
   return stringWidth(text);
 }
 
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 
-/** The text if it fits, else its beginning with an ellipsis; never half of a character. */
+/** Returns the text if it fits, else its beginning with an ellipsis. Graphemes stay whole. */
 export function cut(text: string, width: number): string {
   if (displayWidth(text) <= width) return text;
   let shown = "";
@@ -26,7 +26,7 @@ export function cut(text: string, width: number): string {
   return `${shown}…`;
 }
 
-/** Breaks a line between its words; what follows is indented, as the line is or by two. A long word stays whole. */
+/** Breaks a line between words; further lines are indented as the first, or by two. A long word stays whole. */
 export function wrap(line: string, width: number): readonly string[] {
   const indent = line.search(/\S/) || 2;
   const lines: string[] = [];

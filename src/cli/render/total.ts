@@ -7,14 +7,11 @@ import { ofBase, renderJsonOfSeveral } from "./json.ts";
 import { countsIn, isWorthALine, outcomeLine } from "./line.ts";
 import { type Format, tableOf } from "./print-report.ts";
 
-/**
- * The sweeps of several bases, as they are printed at the end, in parts; of ndjson the last line, since the rest was
- * printed before.
- */
+/** Renders the sweeps of several bases, in parts. As ndjson only the last line: the rest was printed before. */
 export function renderTotal(total: CombinedOutcome, format: Format, invocation: Invocation): Iterable<string> {
   switch (format) {
     case "json": {
-      const reports = reportsOf(total).map(({ ended: { usual, base }, report }) => ({ report, usual, base }));
+      const reports = reportsOf(total).map(({ ended: { typical, base }, report }) => ({ report, typical, base }));
       return renderJsonOfSeveral(head(total), reports, { faults: faultsOf(total) });
     }
     case "ndjson":
@@ -26,9 +23,9 @@ export function renderTotal(total: CombinedOutcome, format: Format, invocation: 
   }
 }
 
-/** All of them in one line, whatever it tells. */
+/** Renders the combined outcome in one line. */
 export function totalLine(total: CombinedOutcome): string {
-  return `stuck-jobs ${total.command}: ${inWords(total)}`;
+  return `stuck-jobs ${total.command}: ${outcomeInWords(total)}`;
 }
 
 function head(total: CombinedOutcome) {
@@ -52,26 +49,26 @@ function faultsOf({ ended }: CombinedOutcome) {
   );
 }
 
-/** For cron: a line for each base that is worth one, and the total; nothing where none is. */
+/** For cron: a line for each base with a change or a failure, and the total; nothing where there is none. */
 function lines(total: CombinedOutcome): string {
-  const told = reportsOf(total).filter(({ report }) => isWorthALine(report));
-  if (told.length === 0) return "";
-  const each = told.map(
+  const reported = reportsOf(total).filter(({ report }) => isWorthALine(report));
+  if (reported.length === 0) return "";
+  const each = reported.map(
     ({ ended, report }) => `stuck-jobs ${total.command}: ${ended.base.name}: ${outcomeLine(report)}`,
   );
   return [...each, totalLine(total)].map((line) => `${line}\n`).join("");
 }
 
-/** For people: what is stuck in each base under its name, and the total. */
+/** For people: a table for each base with stuck jobs, and the total. */
 function tables(total: CombinedOutcome, invocation: Invocation): string {
   const stuck = reportsOf(total).filter(({ report }) => report.entries.length > 0);
   const parts = stuck.map(({ ended, report }) => {
-    return `${headingOf(ended)}\n\n${tableOf(report, invocation, ended.settings, ended.usual)}\n`;
+    return `${headingOf(ended)}\n\n${tableOf(report, invocation, ended.settings, ended.typical)}\n`;
   });
   const { airtable, storage } = total.requests;
   const seconds = ((total.finishedAt - total.startedAt) / 1000).toFixed(1);
   const cost = `${pluralize(airtable, "Airtable request")}, ${pluralize(storage, "probe")}, ${seconds} s`;
-  return `${parts.join("")}${inWords(total)}.\n${cost}\n`;
+  return `${parts.join("")}${outcomeInWords(total)}.\n${cost}\n`;
 }
 
 function headingOf({ base: { name, id } }: BaseOutcome): string {
@@ -79,7 +76,7 @@ function headingOf({ base: { name, id } }: BaseOutcome): string {
 }
 
 /** "50 bases: 3 stuck jobs: 2 recovered, 1 failed; 47 with nothing stuck, 1 not swept". */
-function inWords(total: CombinedOutcome): string {
+function outcomeInWords(total: CombinedOutcome): string {
   const reports = reportsOf(total);
   const quiet = reports.filter(({ report }) => report.entries.length === 0).length;
   const missing = total.ended.length - reports.length;

@@ -5,11 +5,11 @@ import { isFiles } from "../../core/undo/change-sets.ts";
 import type { Undone, UndoOutcome } from "../../core/undo/undo.ts";
 import { formatDuration, pluralize } from "../terminal/format.ts";
 
-/** What came of an undo, as data. */
+/** The result of an undo. */
 export interface UndoReport {
   readonly runId: string;
   readonly version: string;
-  /** The run that was taken back. */
+  /** The run that was reverted. */
   readonly undoes: string;
   readonly dryRun: boolean;
   readonly startedAt: Instant;
@@ -32,7 +32,7 @@ export function renderUndoJson({ records, startedAt, finishedAt, ...rest }: Undo
   return `${JSON.stringify(document, null, 2)}\n`;
 }
 
-/** The report as a page to read: a line for each record, and what comes next. */
+/** Renders a line for each record, and what comes next. */
 export function renderUndo(
   { undoes, runId, dryRun, records }: UndoReport,
   isStuckAgain: (record: Undone) => boolean,
@@ -54,7 +54,7 @@ export function renderUndo(
     stuckAgain === 0
       ? []
       : [
-          `${pluralize(stuckAgain, "job")} ${dryRun ? "would be" : stuckAgain === 1 ? "is" : "are"} stuck again and count${stuckAgain === 1 && !dryRun ? "s" : ""} anew from now: after ${formatDuration(thresholds.stuckAfter)} a sweep recovers`,
+          `${pluralize(stuckAgain, "job")} ${dryRun ? "would be" : stuckAgain === 1 ? "is" : "are"} stuck again and count${stuckAgain === 1 && !dryRun ? "s" : ""} from now: after ${formatDuration(thresholds.stuckAfter)} a sweep recovers`,
           `what has an output, after ${formatDuration(thresholds.failAfter)} it fails what has none, unless the configuration or the job is changed.`,
         ];
   const head = dryRun ? `Would undo run ${undoes}` : `Undid run ${undoes} (run ${runId})`;

@@ -3,20 +3,20 @@ import type { Duration } from "../../core/domain/job.ts";
 import type { Deadlines } from "../../core/sweep/context.ts";
 import type { Shutdown } from "./signals.ts";
 
-/** The part of the deadline after which nothing new is begun. */
+/** The share of the deadline after which no new work starts. */
 const BEGIN_SHARE = 0.8;
 
-/** The part of it that the listing may take: what was found needs the rest. */
+/** The share of it that the listing may take. */
 const LISTING_SHARE = 0.5;
 
-/** The moments at which a run has to stop one thing after the other. */
+/** The deadlines of a run, one for each kind of work. */
 export interface RunLimits extends Deadlines {
   /** Milliseconds until the deadline; null without one. */
   remaining(): number | null;
   dispose(): void;
 }
 
-/** Arms the deadline (`null`: none). Being told to stop ends all but the write in flight. */
+/** Starts the deadlines (`null`: none). A stop signal ends everything but the write in flight. */
 export function startDeadlines(deadline: Duration | null, stop: Pick<Shutdown, "signal">): RunLimits {
   const [listing, begin, reads, writes] = [0, 0, 0, 0].map(() => new AbortController());
   if (!listing || !begin || !reads || !writes) throw new Error("unreachable");

@@ -5,10 +5,10 @@ import type { Diagnosis } from "../render/doctor.ts";
 import type { FoundConfiguration } from "../settings/find-configuration.ts";
 import { openBase, openProviders, openStorage } from "./adapters.ts";
 
-/** Examines what the configuration points at, over HTTP. */
+/** Runs the checks of doctor over the base, the storage and the providers of a configuration. */
 export async function diagnose(found: FoundConfiguration): Promise<Diagnosis> {
   const input = { nodeVersion: process.versions.node, found };
-  // A person watches, and may end the process at any time: there is nothing that must be finished.
+  // A person may end the process at any time: no write has to be finished.
   const never = new AbortController().signal;
   const { settings } = found;
   if (settings === null) {
@@ -17,7 +17,7 @@ export async function diagnose(found: FoundConfiguration): Promise<Diagnosis> {
   const base = openBase(settings, () => null);
   const storage = openStorage(settings);
   const providers = openProviders(settings, storage);
-  const world: DoctorEnvironment = {
+  const environment: DoctorEnvironment = {
     settings,
     interval: found.environment.intervalMinutes * 60_000,
     lock: found.hasBase ? await lockHolder(lockKey(settings.airtable)) : null,
@@ -28,8 +28,8 @@ export async function diagnose(found: FoundConfiguration): Promise<Diagnosis> {
     random: Math.random,
   };
   try {
-    const findings = await runChecks({ ...input, world }, never);
-    const provider = [...world.providers.values()].reduce((sum, each) => sum + each.requests(), 0);
+    const findings = await runChecks({ ...input, world: environment }, never);
+    const provider = [...environment.providers.values()].reduce((sum, each) => sum + each.requests(), 0);
     return { findings, requests: { airtable: base.store.requests(), storage: storage.requests(), provider } };
   } finally {
     await Promise.all([base.close(), storage.close(), providers.close()]);

@@ -1,31 +1,31 @@
 import type { Duration, Instant } from "../../core/domain/job.ts";
 import type { Clock } from "../../core/ports/ports.ts";
 
-/** When sweeps begin. Jitter is a random delay, up to this much, of each but the first. */
+/** When sweeps start. Jitter is the maximum random delay of each sweep but the first. */
 export interface Interval {
   readonly every: Duration;
   readonly jitter: Duration;
 }
 
-/** How a run went: what is in trouble is asked less often, until it goes well again; a run that was skipped says nothing. */
-export type RunStatus = "well" | "trouble" | "skipped";
+/** The status of a run. Failed runs lengthen the interval until one is ok again; a skipped run changes nothing. */
+export type RunStatus = "ok" | "failed" | "skipped";
 
-/** What the loop needs of the world. */
+/** The clock, randomness and signal of the loop. */
 export interface LoopDeps {
   readonly clock: Clock;
   readonly random: () => number;
   /** Ends the loop: at once while it waits, else when the run is over. */
   readonly signal: AbortSignal;
-  /** Called before a wait that is longer than usual because of trouble. */
+  /** Called before a wait that failures have lengthened. */
   backingOff(wait: Duration): void;
 }
 
-/** In trouble the interval is doubled from run to run, up to this many times its length. */
+/** Each failed run doubles the interval, up to this many times its length. */
 const MOST_BACKOFF = 10;
 
 /**
- * Runs one sweep after the other until the signal. They begin at multiples of `every` from the start on, so that
- * neither their length nor the jitter adds up; a beginning that a long run has missed is left out.
+ * Runs one sweep after the other until the signal. They start at multiples of `every`, so that neither their duration
+ * nor the jitter adds up; a start that a long run has missed is skipped.
  */
 export async function runAtInterval(
   { every, jitter }: Interval,
@@ -35,14 +35,14 @@ export async function runAtInterval(
   let slot = clock.now();
   let backoff = 1;
   while (!signal.aborted) {
-    const ending = await run();
+    const status = await run();
     if (signal.aborted) return;
-    if (ending === "well") backoff = 1;
-    else if (ending === "trouble") backoff = Math.min(backoff * 2, MOST_BACKOFF);
+    if (status === "ok") backoff = 1;
+    else if (status === "failed") backoff = Math.min(backoff * 2, MOST_BACKOFF);
     const now = clock.now();
     slot = nextSlot(slot, backoff * every, every, now);
     const wait = slot - now + random() * jitter;
-    if (ending === "trouble") backingOff(wait);
+    if (status === "failed") backingOff(wait);
     try {
       await clock.sleep(wait, signal);
     } catch (error) {

@@ -9,11 +9,11 @@ import { formatDuration } from "../terminal/format.ts";
 import type { Fields } from "../terminal/log.ts";
 import type { Outcome } from "./sweep-once.ts";
 
-/** Tells on stderr what went wrong with a sweep. */
+/** Logs the failures of a sweep. */
 export function logFailures({ report, fault }: Outcome, { storage }: Settings, { flags, terminal }: Invocation): void {
   if (fault !== null) terminal.log(`${fault.message}${fault.hint === null ? "" : `\n${fault.hint}`}`, "error");
   if (report === null) return;
-  // The table has it below its rows.
+  // The table shows it below its rows.
   if (formatOf({ flags, terminal }) !== "table")
     for (const line of brakeLines(report)) terminal.log(line.trim(), "warn");
   if (fault === null && nothingDecided(report)) {
@@ -21,20 +21,20 @@ export function logFailures({ report, fault }: Outcome, { storage }: Settings, {
   }
 }
 
-/** Tells which of the jobs that were asked for no sweep has met. */
+/** Logs the values of --job that no sweep has found. */
 export function warnUnmatchedJobs(reports: readonly Report[], { flags, terminal }: Invocation): void {
   for (const name of flags.job ?? []) {
-    const isMet = reports.some(({ entries }) =>
+    const isFound = reports.some(({ entries }) =>
       entries.some(({ id, externalId }) => id === name || externalId === name),
     );
-    if (!isMet) terminal.log(`${name} is not among the stuck jobs`, "warn");
+    if (!isFound) terminal.log(`${name} is not among the stuck jobs`, "warn");
   }
 }
 
-/** One decision with its evidence, and how long such jobs usually take where that is known. */
-export function decisionFields(entry: Entry, usual: TypicalDurations): Fields {
+/** The log fields of one decision with its evidence. */
+export function decisionFields(entry: Entry, typical: TypicalDurations): Fields {
   const { id, externalId, operation, age, verdict, applied, error, probes } = entry;
-  const pace = usual.get(operation ?? "");
+  const pace = typical.get(operation ?? "");
   const evidence = probes.map(({ detail }) => detail).join(", ");
   return {
     job: id,

@@ -10,12 +10,12 @@ import { systemClock } from "../../system/clock.ts";
 import { stateDirectory } from "../../system/folders.ts";
 import { type Invocation, mayWrite } from "../context.ts";
 
-/** The journal of a run that may write; null for another, and where it is off. Its file is opened for the first write. */
+/** Opens the journal of a run that may write; null for other runs and where the journal is off. The file is opened by the first write. */
 export function openJournal(invocation: Invocation, settings: Settings): (Journal & { close(): Promise<void> }) | null {
   return mayWrite(invocation) ? journalOf(invocation, settings) : null;
 }
 
-/** The journal of the settings; null where it is off. */
+/** Opens the journal of the settings; null where it is off. */
 export function journalOf(
   { env, terminal }: Pick<Invocation, "env" | "terminal">,
   settings: Settings,
@@ -32,12 +32,12 @@ export function journalOf(
     jobsTable: settings.jobs.table,
     redact: (text) => terminal.redact(text),
     now: systemClock.now,
-    // A container whose file system is read-only would be told so every two minutes.
-    onUnavailable: (message, begun) => terminal.log(`${message}; going on without`, begun ? "warn" : "info"),
+    // In a container with a read-only file system this would be logged every two minutes.
+    onUnavailable: (message, begun) => terminal.log(`${message}; continuing without it`, begun ? "warn" : "info"),
   });
 }
 
-/** What the journal at `path` tells of the settings' base; null where there is none. */
+/** Reads what the journal at `path` recorded about the base of the settings; null without a journal. */
 export async function readPast(path: string, { airtable, journal }: Settings): Promise<JournalHistory | null> {
   try {
     return await readHistory(filesOf(path, journal.keep), airtable.baseId);
@@ -47,7 +47,7 @@ export async function readPast(path: string, { airtable, journal }: Settings): P
   }
 }
 
-/** Where the journal of the settings is; null where it is off. */
+/** Returns the path of the journal; null where it is off. */
 export function journalPathOf({ journal: { place }, airtable }: Settings, env: Env): string | null {
   if (place === null) return null;
   return place.kind === "asked" ? place.path : join(stateDirectory(env), `journal-${airtable.baseId}.ndjson`);

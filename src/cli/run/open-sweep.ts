@@ -9,8 +9,8 @@ import { openBase, openProviders, openStorage, openWebhooks, type Shared } from 
 import type { RunLimits } from "./deadlines.ts";
 import { openJournal } from "./open-journal.ts";
 
-/** All that the core is given, over the base and the storage of the settings. Nothing is asked before it asks. */
-export async function openRun(
+/** Opens everything that a sweep needs: base, storage, providers, webhooks, journal. No request is sent yet. */
+export async function openSweep(
   invocation: Invocation,
   settings: Settings,
   limits: RunLimits,
@@ -40,7 +40,7 @@ export async function openRun(
   };
 }
 
-/** What flags and settings say of the sweep, without that which touches the world. */
+/** Returns the options of the sweep from flags and settings. */
 function sweepOptions(
   { command, flags }: Invocation,
   settings: Settings,

@@ -50,7 +50,7 @@ async function sweepAndReport(
   stop: Shutdown,
 ): Promise<Outcome> {
   const { terminal } = invocation;
-  const usual = await loadTypicalDurations(invocation, settings, format);
+  const typical = await loadTypicalDurations(invocation, settings, format);
   const monitor = startMonitoring(invocation, settings, stop);
   const frame = openSweepFrame(invocation, settings, stop);
   let outcome: Outcome;
@@ -60,15 +60,15 @@ async function sweepAndReport(
       settings,
       {
         async jobDone(entry) {
-          terminal.log("", "info", decisionFields(entry, usual));
-          if (format === "ndjson") await terminal.outAll([renderNdjsonJob(entry, usual, settings.base)]);
+          terminal.log("", "info", decisionFields(entry, typical));
+          if (format === "ndjson") await terminal.outAll([renderNdjsonJob(entry, typical, settings.base)]);
         },
         warn: (message) => terminal.log(message, "warn"),
       },
       stop,
       { ...frame, shared: null },
     ).finally(frame.end);
-    if (outcome.report !== null) await printReport(outcome.report, format, invocation, settings, usual);
+    if (outcome.report !== null) await printReport(outcome.report, format, invocation, settings, typical);
     logFailures(outcome, settings, invocation);
     if (outcome.report !== null) warnUnmatchedJobs([outcome.report], invocation);
   } catch (error) {

@@ -70,7 +70,7 @@ async function sweepOne(
   } catch (error) {
     logInternalError(error, terminal);
     const fault = `internal error: ${error}`;
-    return { base, settings, usual: new Map(), outcome: null, code: EXIT.fault, fault };
+    return { base, settings, typical: new Map(), outcome: null, code: EXIT.fault, fault };
   }
 }
 
@@ -83,12 +83,12 @@ async function sweepNamed(
   monitor: RunsMonitor | null,
 ): Promise<BaseOutcome> {
   const { terminal } = invocation;
-  const usual = await loadTypicalDurations(invocation, settings, format);
-  const ended = { base, settings, usual };
+  const typical = await loadTypicalDurations(invocation, settings, format);
+  const ended = { base, settings, typical };
   const listener = {
     async jobDone(entry: Entry) {
-      terminal.log("", "info", decisionFields(entry, usual));
-      if (format === "ndjson") await terminal.outAll([renderNdjsonJob(entry, usual, base)]);
+      terminal.log("", "info", decisionFields(entry, typical));
+      if (format === "ndjson") await terminal.outAll([renderNdjsonJob(entry, typical, base)]);
     },
     warn: (message: string) => terminal.log(message, "warn"),
   };
@@ -103,7 +103,7 @@ async function sweepNamed(
   return { ...ended, outcome, code: outcome.code, fault: faultOf(outcome, settings) };
 }
 
-/** The settings of a list all have a name. */
+/** Returns the base of the settings, which have a name in a list. */
 function baseOf({ base, airtable: { baseId } }: Settings): BaseRef {
   return base ?? { name: baseId, id: baseId, others: [] };
 }

@@ -7,37 +7,37 @@ import type { RunStatus } from "./interval-loop.ts";
 import { type RunResult, runOnce } from "./run-base.ts";
 import type { Shutdown } from "./signals.ts";
 
-/** How a run of the base, or of all bases, went. */
-export interface Run {
+/** The outcome of a run over one base or all. */
+export interface ConfiguredRun {
   readonly code: ExitCode;
-  readonly ending: RunStatus;
+  readonly status: RunStatus;
 }
 
-/** Runs over the base that is configured, or over all of the list. */
+/** Runs one sweep of the configured base, or of every base of the list. */
 export async function runConfigured(
   invocation: Invocation,
   { bases, isList }: Configured,
   format: Format,
   stop: Shutdown,
-): Promise<Run> {
+): Promise<ConfiguredRun> {
   if (!isList) {
     const ran = await runOnce(invocation, bases[0], format, stop);
-    return { code: ran === "locked" ? EXIT.locked : ran.code, ending: endingOf(ran) };
+    return { code: ran === "locked" ? EXIT.locked : ran.code, status: statusOf(ran) };
   }
   if (invocation.flags.confirm) {
-    throw new ConfigError([{ path: "--confirm", message: "asks about the jobs of one base; pick it with --base" }]);
+    throw new ConfigError([{ path: "--confirm", message: "found several bases; expected one, chosen with --base" }]);
   }
   const { runMany } = await import("./run-bases.ts");
   const { code, ended } = await runMany(invocation, bases, format, stop);
-  const endings = ended.map(({ outcome }) => endingOf(outcome ?? "locked"));
-  // One base in trouble is no reason to sweep the others less often.
+  const statuses = ended.map(({ outcome }) => statusOf(outcome ?? "locked"));
+  // One failing base is no reason to sweep the others less often.
   return {
     code,
-    ending: endings.find((each) => each === "well") ?? endings.find((each) => each === "trouble") ?? "skipped",
+    status: statuses.find((each) => each === "ok") ?? statuses.find((each) => each === "failed") ?? "skipped",
   };
 }
 
-function endingOf(ran: RunResult): RunStatus {
+function statusOf(ran: RunResult): RunStatus {
   if (ran === "locked") return "skipped";
-  return ran.fault !== null || ran.code === EXIT.unavailable ? "trouble" : "well";
+  return ran.fault !== null || ran.code === EXIT.unavailable ? "failed" : "ok";
 }

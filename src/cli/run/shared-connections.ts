@@ -7,16 +7,16 @@ import { type AcquireSlot, createTokenLimiter } from "../../stores/airtable/rate
 import { systemClock } from "../../system/clock.ts";
 import type { Shared } from "./adapters.ts";
 
-/** What several bases have in common, for each of them. */
+/** The connections and limits that several bases share. */
 export interface SharedConnections {
   of(settings: Settings): Shared;
-  /** Ends every connection. */
+  /** Closes every connection. */
   close(): Promise<void>;
 }
 
 /**
- * Opens what bases of one token and outputs in one bucket go through together: Airtable's limit for the token, the
- * bucket's pace, and the connections to both. A bucket for which bases say different things gets the least of them.
+ * Opens the rate limiter of each token, and the connection and limits of each bucket. Where bases configure different
+ * limits for one bucket, the lowest applies.
  */
 export function openSharedConnections(bases: readonly Settings[]): SharedConnections {
   const airtable = openConnections(process.env);

@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 
-/** Whether the process was told to stop. */
+/** Whether the process received a stop signal. */
 export interface Shutdown {
   /** Aborted by the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
@@ -10,7 +10,7 @@ export interface Shutdown {
   dispose(): void;
 }
 
-/** Waits for SIGINT and SIGTERM until it is disposed of. A second one ends the process at once. */
+/** Handles SIGINT and SIGTERM until it is disposed. A second one ends the process at once. */
 export function handleSignals(onSignal: (name: string) => void): Shutdown {
   const controller = new AbortController();
   setMaxListeners(0, controller.signal);

@@ -8,29 +8,29 @@ import { EXIT, type ExitCode, exitCodeOf, exitCodeOfFault } from "../exit-codes.
 import { type Progress, startProgress } from "../terminal/progress.ts";
 import type { Shared } from "./adapters.ts";
 import { type RunLimits, startDeadlines } from "./deadlines.ts";
-import { openRun } from "./open-sweep.ts";
+import { openSweep } from "./open-sweep.ts";
 import type { Shutdown } from "./signals.ts";
 
-/** What came of one sweep. */
+/** The outcome of one sweep. */
 export interface Outcome {
   readonly runId: string;
   readonly startedAt: Instant;
   readonly finishedAt: Instant;
   readonly requests: Report["requests"];
-  /** Null where the listing was not finished: then nothing was decided, and nothing written. */
+  /** Null where the listing was not finished: nothing was decided or written. */
   readonly report: Report | null;
-  /** What cut the sweep short. */
+  /** What ended the sweep early. */
   readonly fault: UpstreamFailure | null;
   readonly code: ExitCode;
 }
 
-/** Who is told while the sweep is under way. */
+/** Callbacks during a sweep. */
 export interface Listener {
   jobDone(entry: Entry): Promise<void>;
   warn(message: string): void;
 }
 
-/** What a sweep takes place in. */
+/** What a sweep shares with others that run at the same time. */
 export interface SweepFrame {
   readonly limits: RunLimits;
   readonly progress: Progress;
@@ -38,9 +38,9 @@ export interface SweepFrame {
   readonly shared: Shared | null;
 }
 
-/** The frame of one or more sweeps, to be ended after them. */
+/** Opens the frame of one or more sweeps; end it after them. */
 export function openSweepFrame({ flags, terminal }: Invocation, settings: Settings, stop: Shutdown) {
-  // A person who is asked takes the time they take.
+  // No default deadline while a person answers questions.
   const deadline = flags.confirm && flags.deadline === undefined ? null : settings.deadline;
   const limits = startDeadlines(deadline, stop);
   const progress = startProgress(terminal, flags.quiet === true);
@@ -54,7 +54,7 @@ export function openSweepFrame({ flags, terminal }: Invocation, settings: Settin
   };
 }
 
-/** One sweep over the base and the storage of the settings, until it is done, out of time or told to stop. */
+/** Runs one sweep until it is done, the deadline has passed, or a signal stops it. */
 export async function sweepOnce(
   invocation: Invocation,
   settings: Settings,
@@ -62,7 +62,7 @@ export async function sweepOnce(
   stop: Shutdown,
   { limits, progress, shared }: SweepFrame,
 ): Promise<Outcome> {
-  const { run, close } = await openRun(invocation, settings, limits, { ...progress, ...listener }, shared);
+  const { run, close } = await openSweep(invocation, settings, limits, { ...progress, ...listener }, shared);
   const { runId } = run.signature;
   invocation.terminal.logAs({ runId });
   const startedAt = run.clock.now();

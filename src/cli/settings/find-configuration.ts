@@ -8,22 +8,22 @@ import type { Found } from "../../doctor/configuration.ts";
 import type { Sandbox } from "../../sandbox/server.ts";
 import { listsBases, resolveConfigured } from "./select-bases.ts";
 
-/** The configuration, with everything that is wrong with it: nothing of it is thrown. */
+/** The configuration with all its problems, none of which is thrown. */
 export interface FoundConfiguration extends Found {
   readonly environment: Environment;
   /** Whether there is a token and a base id; without them the settings hold stand-ins. */
   readonly hasBase: boolean;
 }
 
-/** The problems that leave the storage and the providers to be looked at. */
+/** Problems of the base alone: storage and providers can still be checked. */
 const BASE_PROBLEM_PATHS = /^(AIRTABLE_(API_KEY|TOKEN)(_FILE)?|airtable\.baseId)$/;
 
 const [NO_TOKEN, NO_BASE] = ["", "appNone"];
 
 /**
- * Finds the configuration for the base, or for each of several: then they differ in their settings.
+ * Finds the configuration of the base, or of each of several.
  *
- * @param named the configuration file, and the bases of its list that are asked for; null where none is named
+ * @param named the configuration file, and the bases of its list that are requested; null where none is named
  * @param sandbox stands in for the base and the bucket, and for the configuration file; null without one
  */
 export async function findConfiguration(
@@ -48,7 +48,7 @@ export async function findConfiguration(
 
 const NO_FILE: ConfigFile = { path: null, content: {} };
 
-/** The environment without the variables that cannot be understood. */
+/** Reads the environment without its invalid variables. */
 function environmentOf(env: Env, problems: Problem[]): Environment {
   try {
     return readEnvironment(env);
@@ -60,7 +60,7 @@ function environmentOf(env: Env, problems: Problem[]): Environment {
   }
 }
 
-/** Null where there is one that cannot be read. */
+/** Reads the file; null where it is invalid. */
 async function fileOf(named: string | null, problems: Problem[]): Promise<ConfigFile | null> {
   try {
     return await readConfigFile(named, process.cwd());
@@ -71,7 +71,7 @@ async function fileOf(named: string | null, problems: Problem[]): Promise<Config
   }
 }
 
-/** Of the base, or of each of several; a null alone where too much is wrong to tell. */
+/** Resolves the settings of each base; one null where the problems forbid it. */
 function settingsOf(
   file: ConfigFile,
   environment: Environment,
@@ -82,9 +82,9 @@ function settingsOf(
     return resolveConfigured(file, environment, named, {}).bases;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    // Why a token could not be read says more than that there is none.
-    const told = problems.some(({ path }) => BASE_PROBLEM_PATHS.test(path));
-    problems.push(...error.problems.filter(({ path }) => !told || path !== "AIRTABLE_API_KEY"));
+    // Why a token could not be read is more precise than that there is none.
+    const isKnown = problems.some(({ path }) => BASE_PROBLEM_PATHS.test(path));
+    problems.push(...error.problems.filter(({ path }) => !isKnown || path !== "AIRTABLE_API_KEY"));
     if (!error.problems.every(({ path }) => isLacking(path, file))) return [null];
     const { token, baseId } = environment;
     const standIn = listsBases(file) ? baseId : (baseId ?? NO_BASE);
@@ -92,7 +92,7 @@ function settingsOf(
   }
 }
 
-/** Whether it is the token or the base id that is not there. Beside a list of bases an id is one too many. */
+/** Returns whether the problem is a missing token or base id. Beside a list of bases an id is wrong, not missing. */
 function isLacking(path: string, file: ConfigFile): boolean {
   return BASE_PROBLEM_PATHS.test(path) && !(listsBases(file) && path === "airtable.baseId");
 }

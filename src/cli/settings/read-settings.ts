@@ -10,8 +10,8 @@ import { SANDBOX_JOURNAL } from "../sandbox.ts";
 import { type Configured, requireSingleBase, resolveConfigured } from "./select-bases.ts";
 
 /**
- * What a run is given, from flags, environment and configuration file; "disabled" where the environment says that
- * nothing is to be written. Secrets that are found are kept off the terminal from here on.
+ * Reads the settings of one base from flags, environment and configuration file; "disabled" where POLLING_ENABLED=false
+ * forbids writing. Secrets found here are redacted from then on.
  *
  * @param sandbox stands in for the base and the bucket, and for the configuration file; null without one
  * @throws ConfigError with everything that is wrong
@@ -21,7 +21,7 @@ export async function readSettings(invocation: Invocation, sandbox: Sandbox | nu
   return found === "disabled" ? found : requireSingleBase(found);
 }
 
-/** What a run is given, for the base or for each of several. */
+/** Reads the settings of the base, or of each of several. */
 export async function readBases(
   { command, flags, env, terminal }: Invocation,
   sandbox: Sandbox | null,
@@ -31,9 +31,9 @@ export async function readBases(
   if (!environment.pollingEnabled && command !== "scan") return "disabled";
   const file =
     sandbox === null ? await readConfigFile(flags.config ?? null, process.cwd()) : { path: null, content: {} };
-  // The sandbox's bucket is public; a key that is meant for another place must not be tried on it.
-  const surroundings = sandbox === null ? environment : { ...environment, storageKeys: readStorageKeys({}) };
-  const found = resolveConfigured(file, surroundings, flags.base ?? null, {
+  // The sandbox's bucket is public; credentials for another bucket must not be sent to it.
+  const effective = sandbox === null ? environment : { ...environment, storageKeys: readStorageKeys({}) };
+  const found = resolveConfigured(file, effective, flags.base ?? null, {
     stuckAfter: flags.olderThan,
     failAfter: flags.failAfter,
     maxAge: flags.maxAge === "none" ? null : flags.maxAge,
@@ -53,7 +53,7 @@ export async function readBases(
   return found;
 }
 
-/** Whether this may be the sweep that a scheduler runs, of which those who watch are told. */
+/** Returns whether this may be the sweep of a scheduler, which is reported to monitoring. */
 function isScheduled({ command, flags }: Pick<Invocation, "command" | "flags">): boolean {
   return command === "recover" && !flags.dryRun && !flags.confirm && flags.job === undefined;
 }
@@ -65,7 +65,7 @@ function checkOperations(named: readonly string[], bases: readonly Settings[]): 
     .map((name) => {
       const guess = suggestSpelling(name, known);
       const suggestion = guess === null ? "" : ` Did you mean ${guess}?`;
-      return { path: "--operation", message: `found "${name}"; allowed: ${known.join(", ")}.${suggestion}` };
+      return { path: "--operation", message: `found "${name}"; expected one of ${known.join(", ")}.${suggestion}` };
     });
   if (problems.length > 0) throw new ConfigError(problems);
 }

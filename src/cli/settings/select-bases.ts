@@ -6,17 +6,17 @@ import { resolveSettings } from "../../config/resolve/resolve.ts";
 import type { Overrides, Settings } from "../../config/settings.ts";
 import { isObject } from "../../core/domain/json.ts";
 
-/** The bases to work on. `many`: a list of them, whose reports come as one; else it is the first, alone. */
+/** The bases of a run. `isList`: the reports are combined; else there is one base. */
 export interface Configured {
   readonly bases: readonly [Settings, ...Settings[]];
   readonly isList: boolean;
 }
 
 /**
- * Settles the base of a file, or those of its list that are asked for. One that is asked for by name is a base like any
- * other; the list is the list, however long.
+ * Resolves the base of a file, or the requested bases of its list. One base requested by name gets a report of its own;
+ * the whole list gets a combined one, however long it is.
  *
- * @param named of `--base`; null where it was not given
+ * @param named the values of `--base`; null without it
  * @throws ConfigError with everything that is wrong
  */
 export function resolveConfigured(
@@ -34,28 +34,28 @@ export function resolveConfigured(
   return { bases: [first, ...more], isList: !isPicked || more.length > 0 };
 }
 
-/** Whether a file lists several bases. */
+/** Returns whether a file lists several bases. */
 export function listsBases({ content }: ConfigFile): boolean {
   return isObject(content) && "bases" in content;
 }
 
 /**
- * The base of a command that is about one.
+ * Returns the base of a command that works on one.
  *
- * @throws ConfigError where it is not told which
+ * @throws ConfigError where several are configured and none is named
  */
 export function requireSingleBase({ bases: [only, ...others] }: Configured): Settings {
   if (others.length === 0) return only;
   const names = [only, ...others].map(({ base }) => base?.name).join(", ");
-  const message = `this is about one base, and ${others.length + 1} are configured; pick one of ${names}`;
+  const message = `found ${others.length + 1} configured bases; expected one of ${names}`;
   throw new ConfigError([{ path: "--base", message }]);
 }
 
-/** Where the configuration has one base the flag takes its place, as the environment would. */
+/** Applies --base to a configuration of one base, as the environment variable would. */
 function withBase(environment: Environment, named: readonly string[] | null): Environment {
   if (named === null) return environment;
   const [baseId, ...more] = named;
   if (baseId !== undefined && more.length === 0 && /^app[A-Za-z0-9]+$/.test(baseId)) return { ...environment, baseId };
-  const message = `found "${named.join(" ")}"; the configuration has no list of bases, so expected the id of one: app…`;
+  const message = `found "${named.join(" ")}"; the configuration has no list of bases; expected a base id: app…`;
   throw new ConfigError([{ path: "--base", message }]);
 }

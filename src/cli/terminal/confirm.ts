@@ -3,7 +3,7 @@ import type { Entry } from "../../core/domain/report.ts";
 import type { Confirmation } from "../../core/sweep/context.ts";
 import { formatDuration } from "./format.ts";
 
-/** Asks the person at the terminal about one job; anything but yes is no. */
+/** Asks at the terminal about one job; anything but yes is no. */
 export async function promptConfirmation({ id, operation, age, verdict }: Entry): Promise<Confirmation> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {

@@ -7,15 +7,15 @@ const STEPS: readonly (readonly [Duration, string])[] = [
   [1_000, "s"],
 ];
 
-/** An age as people say it, in its two greatest units: "2h 5m", "45s". */
+/** Formats a duration in its two largest units: "2h 5m", "45s". */
 export function formatDuration(duration: Duration | null): string {
   if (duration === null) return "?";
   let rest = Math.max(0, duration);
   const parts: string[] = [];
   for (const [step, unit] of STEPS) {
-    const pluralize = Math.floor(rest / step);
-    rest -= pluralize * step;
-    if (pluralize > 0) parts.push(`${pluralize}${unit}`);
+    const count = Math.floor(rest / step);
+    rest -= count * step;
+    if (count > 0) parts.push(`${count}${unit}`);
     else if (parts.length > 0) break;
     if (parts.length === 2) break;
   }
@@ -24,7 +24,7 @@ export function formatDuration(duration: Duration | null): string {
 
 const SIZES = ["B", "kB", "MB", "GB", "TB"];
 
-/** A size in decimal units: "12.4 MB". */
+/** Formats a size in decimal units: "12.4 MB". */
 export function sizeInWords(bytes: number): string {
   let size = bytes;
   let unit = 0;

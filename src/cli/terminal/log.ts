@@ -1,23 +1,23 @@
-/** How grave a line of the log is. `notice` is what is always told, `info` what is told with `-v`. */
+/** Severity of a log line. `notice` is always written, `info` only with `-v`. */
 export type Level = "error" | "warn" | "notice" | "info";
 
 export const LOG_FORMATS = ["text", "json"] as const;
 export type LogFormat = (typeof LOG_FORMATS)[number];
 
-/** What a line tells beside its words. */
+/** The key-value pairs of a line. */
 export type Fields = Readonly<Record<string, string | number | boolean | null>>;
 
 /** How the log is written. */
 export interface LogStyle {
   readonly format: LogFormat;
-  /** Whether systemd's journal reads along: then each line begins with its priority. */
+  /** Whether stderr goes to the systemd journal: then each line begins with its priority. */
   readonly systemd: boolean;
-  /** What is less grave than this is not written. */
+  /** Less severe lines are not written. */
   readonly least: Level;
   readonly command: string | null;
-  /** The base that the line is about, where there are several. */
+  /** The base of the line, where there are several. */
   readonly base: string | null;
-  /** The sweep that is under way. */
+  /** The id of the current sweep. */
   readonly runId: string | null;
 }
 
@@ -30,7 +30,7 @@ export const DEFAULT_STYLE: LogStyle = {
   runId: null,
 };
 
-/** Syslog's priorities, as sd-daemon(3) has them at the start of a line. */
+/** Syslog priorities, written at the start of a line as in sd-daemon(3). */
 const PRIORITY: Readonly<Record<Level, number>> = { error: 3, warn: 4, notice: 5, info: 6 };
 
 /** Logs an error that the program does not know, with its stack. */
@@ -39,7 +39,7 @@ export function logInternalError(error: unknown, terminal: { log(message: string
   terminal.log(`internal error: ${stack} (please report)`, "error");
 }
 
-/** Whether lines of this level are written. */
+/** Returns whether lines of this level are written. */
 export function isWritten(level: Level, { least }: Pick<LogStyle, "least">): boolean {
   return PRIORITY[level] <= PRIORITY[least];
 }

@@ -1,17 +1,17 @@
 import { formatDuration, pluralize } from "./format.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Work that is over sooner needs no progress line. */
+/** Shorter work shows no progress line. */
 const SHOW_AFTER_MS = 1_000;
 const EVERY_MS = 100;
 
-/** How far the probing has come. */
+/** Counts of listed and probed jobs. */
 export interface Progress {
   listed(number: number): void;
   probed(number: number): void;
 }
 
-/** Tells on an interactive stderr how far the probing has come; elsewhere nothing. */
+/** Shows the progress of the probing on an interactive stderr; elsewhere nothing. */
 export function startProgress(terminal: Terminal, quiet: boolean): Progress & { stop(): void } {
   const startedAt = Date.now();
   let found = 0;
@@ -35,21 +35,21 @@ export function startProgress(terminal: Terminal, quiet: boolean): Progress & { 
   };
 }
 
-/** The parts of one progress, for sweeps side by side. */
+/** Splits one progress into parts for concurrent sweeps. */
 export function splitProgress(whole: Progress): () => Progress {
   const sum = { listed: 0, probed: 0 };
   return () => {
     const own = { listed: 0, probed: 0 };
-    const tell = (what: keyof typeof sum) => (number: number) => {
+    const report = (what: keyof typeof sum) => (number: number) => {
       sum[what] += number - own[what];
       own[what] = number;
       whole[what](sum[what]);
     };
-    return { listed: tell("listed"), probed: tell("probed") };
+    return { listed: report("listed"), probed: report("probed") };
   };
 }
 
-/** How many of the jobs found so far were probed, how fast, and how long the rest takes at that pace. `elapsed` in ms. */
+/** Returns the progress line: how many jobs were probed, the rate, and the time left at that rate. `elapsed` in ms. */
 export function progressLine(done: number, found: number, elapsed: number): string {
   const perSecond = done / (elapsed / 1000);
   const rate = perSecond === 0 ? [] : [`${perSecond < 10 ? perSecond.toFixed(1) : Math.round(perSecond)}/s`];

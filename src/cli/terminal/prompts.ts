@@ -1,20 +1,20 @@
 import { createInterface } from "node:readline";
 import { ConfigError } from "../../config/problems.ts";
 
-/** Asks for what is not known. Each question has the flag that answers it without being asked. */
+/** Asks for values that are not known. Each question names the flag that answers it in advance. */
 export interface Prompter {
-  /** Whether somebody answers. */
+  /** Whether a person answers. */
   readonly interactive: boolean;
   /** Never blank; `proposed` is null where nothing can be proposed. */
   text(question: string, proposed: string | null, flag: string): Promise<string>;
-  /** Null for "-", which is for what the base does not have. */
+  /** Returns null for "-": the base has no such field. */
   optional(question: string, proposed: string | null): Promise<string | null>;
   choice(question: string, options: readonly string[], proposed: string | null, flag: string): Promise<string>;
   yes(question: string, proposed: boolean): Promise<boolean>;
   close(): void;
 }
 
-/** The person left: by Ctrl-C, or by the end of what they had to say. */
+/** Thrown when the person ends the questions: by Ctrl+C, or by the end of stdin. */
 export class InterviewEnded extends Error {
   constructor() {
     super("the questions were not answered");
@@ -22,20 +22,20 @@ export class InterviewEnded extends Error {
   }
 }
 
-/** Asks the person at the terminal; what they leave blank is as proposed, in brackets. */
+/** Asks the person at the terminal. A blank answer takes the value in brackets. */
 export function openInterview(say: (text: string) => void): Prompter {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const answers: string[] = [];
   let ended = false;
-  let heard: () => void = () => undefined;
-  // Lines are kept as they come: who types, or pastes, ahead of a question is not made to repeat it.
+  let notify: () => void = () => undefined;
+  // Lines are queued, so that text typed or pasted ahead of a question is not lost.
   terminal.on("line", (line) => {
     answers.push(line);
-    heard();
+    notify();
   });
   terminal.on("close", () => {
     ended = true;
-    heard();
+    notify();
   });
   terminal.on("SIGINT", () => terminal.close());
 
@@ -44,7 +44,7 @@ export function openInterview(say: (text: string) => void): Prompter {
     terminal.prompt();
     while (answers.length === 0 && !ended) {
       await new Promise<void>((resolve) => {
-        heard = resolve;
+        notify = resolve;
       });
     }
     const answer = answers.shift();
@@ -55,7 +55,7 @@ export function openInterview(say: (text: string) => void): Prompter {
     for (;;) {
       const answer = await ask(question, proposed);
       if (allowed(answer)) return answer;
-      if (answer !== "") say(`"${answer}" is not one of them.`);
+      if (answer !== "") say(`"${answer}" is not one of the choices.`);
     }
   };
   return {
@@ -77,7 +77,7 @@ export function openInterview(say: (text: string) => void): Prompter {
   };
 }
 
-/** Takes what is proposed. Throws ConfigError, with the flag that helps, where nothing can be. */
+/** Answers every question with its default. Throws ConfigError with the flag to use where there is none. */
 export function defaultPrompter(): Prompter {
   const proposedOr = async (
     question: string,
@@ -87,7 +87,7 @@ export function defaultPrompter(): Prompter {
   ) => {
     if (proposed !== null) return proposed;
     const among = options.length === 0 ? "" : ` (${options.join(", ")})`;
-    throw new ConfigError([{ path: flag, message: `cannot be found out: ${question}${among} Say so with ${flag}` }]);
+    throw new ConfigError([{ path: flag, message: `no default for "${question}"${among}; set ${flag}` }]);
   };
   return {
     interactive: false,

@@ -1,11 +1,11 @@
-/** Airtable's personal access tokens and its older keys, wherever they come from. */
+/** Airtable's personal access tokens and older API keys. */
 const TOKENS = /\b(?:pat[A-Za-z0-9]{14}\.[0-9a-f]{16,}|key[A-Za-z0-9]{14})\b/g;
 
-/** The parts of a query string that open a door: those of SigV2, Google's links and common token names. */
+/** Query parameters that grant access: SigV2, Google's signed URLs and common token names. */
 const SIGNED =
   /([?&](?:X-Goog-[A-Za-z-]+|AWSAccessKeyId|Signature|Expires|token|access_token|api_?key|sig|secret)=)[^&\s"'<>\\]+/gi;
 
-/** Those of AWS SigV4, wherever they stand: after `&amp;` in XML, or encoded into another URL. */
+/** Parameters of AWS SigV4, also after `&amp;` in XML or encoded into another URL. */
 const SIGV4 = /(X-Amz-[A-Za-z-]+(?:=|%3D))(?:(?!%26)[^&\s"'<>\\])+/gi;
 
 const SIGV4_HEADER = /\b(AWS4-HMAC-SHA256)\s+Credential=[^"'\n]*?Signature=[0-9a-f]+/g;
@@ -14,7 +14,7 @@ const AUTHORIZATION = /\b(Bearer|Basic)\s+[^\s"',]+/g;
 
 const USER_INFO = /(\bhttps?:\/\/)[^/\s:@]+:[^/\s@]+@/g;
 
-/** Takes out what must not be shown: the secrets that are known, and what has the form of one. */
+/** Replaces the known secrets, and everything that has the form of one, by "[redacted]". */
 export function redact(text: string, secrets: Iterable<string>): string {
   let safe = text;
   for (const secret of secrets) {
@@ -28,7 +28,7 @@ export function redact(text: string, secrets: Iterable<string>): string {
     .replace(AUTHORIZATION, "$1 [redacted]")
     .replace(USER_INFO, "$1[redacted]@");
 }
-/** Variables whose values are never shown, whatever becomes of them. */
+/** Environment variables whose values are never printed, whether or not the configuration uses them. */
 export const SECRET_VARIABLES: readonly string[] = [
   "AIRTABLE_API_KEY",
   "AIRTABLE_TOKEN",
@@ -41,10 +41,10 @@ export const SECRET_VARIABLES: readonly string[] = [
   "STUCK_JOBS_WEBHOOK_SECRET",
 ];
 
-/** The sandbox's own token opens nothing but the sandbox, and `sandbox serve` prints it. */
+/** The sandbox's token is public: `sandbox serve` prints it. */
 const NO_SECRET = "patSandbox00000.sandbox";
 
-/** The secrets that the environment holds, as they stand there. */
+/** Returns the secrets in the environment. */
 export function readSecrets(env: Readonly<Record<string, string | undefined>>): readonly string[] {
   return SECRET_VARIABLES.flatMap((name) => env[name] ?? []).filter((secret) => secret !== NO_SECRET);
 }

@@ -3,33 +3,33 @@ import type { Env } from "../../config/env/variables.ts";
 import { DEFAULT_STYLE, type Fields, isWritten, type Level, type LogStyle, renderLog } from "./log.ts";
 import { redact } from "./redact.ts";
 
-/** The streams a command talks through. Everything that leaves the program passes the redactor here. */
+/** The streams of a command. All output is redacted here. */
 export interface Terminal {
   /** The result. */
   out(text: string): void;
-  /** A result in parts, of which the next is made when whoever reads it can take more. */
+  /** Writes a result in parts; the next part is made when the reader can take more. */
   outAll(parts: Iterable<string>): Promise<void>;
   /** The log. A message of several lines is one entry; `level` is `notice` unless it is given. */
   log(message: string, level?: Level, fields?: Fields): void;
-  /** How the log is written from here on; what is absent stays as it is. */
+  /** Changes how the log is written from here on; absent keys stay. */
   logAs(style: Partial<Omit<LogStyle, "systemd">>): void;
-  /** The same terminal for one base of several: its lines name it, and its run. */
+  /** Returns a terminal for one base of several: its log lines name the base and its run. */
   forBase(name: string): Terminal;
   /** Overwrites the progress line; only ever called when `interactive`. */
   progress(line: string): void;
   readonly stdoutIsTerminal: boolean;
-  /** Whether stderr is a terminal that a person watches: progress is for them, not for cron. */
+  /** Whether stderr is a terminal with a person at it, who gets the progress line. */
   readonly interactive: boolean;
   readonly columns: number;
-  /** Adds a text that must never be shown. */
+  /** Adds a text that must never be printed. */
   addSecret(secret: string): void;
-  /** Takes out what must not be shown, for what leaves the program elsewhere. */
+  /** Redacts a text that leaves the program elsewhere. */
   redact(text: string): string;
-  /** Resolves when what was written has left the process. */
+  /** Resolves when all output has left the process. */
   flushed(): Promise<void>;
 }
 
-/** The process's own streams. */
+/** Returns the terminal over the process's own streams. */
 export function processTerminal(process: NodeJS.Process): Terminal {
   const secrets = new Set<string>();
   const { stdout, stderr } = process;
@@ -50,9 +50,9 @@ export function processTerminal(process: NodeJS.Process): Terminal {
   const write = (message: string, level: Level, fields: Fields, style: LogStyle) => {
     if (!isWritten(level, style)) return;
     clearProgress();
-    // Before and after: JSON writes some characters of a secret otherwise.
+    // Before and after: JSON escapes some characters of a secret.
     const safe = mapTexts(fields, (text) => redact(text, secrets));
-    // A person at a terminal has the run in the summary.
+    // On a terminal the summary names the run.
     const runId = interactive && style.format === "text" ? null : style.runId;
     const text = renderLog(level, redact(message, secrets), safe, { ...style, runId }, new Date());
     stderr.write(redact(text, secrets));
@@ -65,7 +65,7 @@ export function processTerminal(process: NodeJS.Process): Terminal {
     async outAll(parts) {
       for (const part of parts) {
         this.out(part);
-        // Called also where the reader went away, unlike a listener of "drain".
+        // The callback also runs when the reader went away, unlike a "drain" listener.
         if (stdout.writableNeedDrain) await new Promise<void>((resolve) => stdout.write("", () => resolve()));
       }
     },
@@ -116,8 +116,8 @@ function mapTexts(fields: Fields, map: (text: string) => string): Fields {
 }
 
 /**
- * Whether a stream is connected to systemd's journal: JOURNAL_STREAM names it by device and inode, and is inherited by
- * processes whose streams were turned elsewhere, so that it has to be compared (systemd.exec(5)).
+ * Returns whether a stream is connected to the systemd journal. JOURNAL_STREAM names it by device and inode; processes
+ * whose streams were redirected inherit the variable too, so both are compared (systemd.exec(5)).
  */
 function isJournal(fd: number, { JOURNAL_STREAM }: Env): boolean {
   if (JOURNAL_STREAM === undefined || JOURNAL_STREAM === "") return false;

@@ -33,7 +33,7 @@ async function watched({ rhythm, random = () => 0.5, runs, jumps = [] }: Story) 
     { every: 2 * MINUTE, jitter: 0, ...rhythm },
     { clock, random, signal: stop.signal, backingOff: (wait) => told.push(wait / SECOND) },
     async () => {
-      const [duration = 0, ending = "well"] = runs[begun.length] ?? [];
+      const [duration = 0, ending = "ok"] = runs[begun.length] ?? [];
       begun.push((now - START) / SECOND);
       now += duration;
       if (begun.length === runs.length) stop.abort();
@@ -62,7 +62,7 @@ describe("watching", () => {
     expect(begun).toEqual([0, 120, 255, 367.5, 480]);
   });
   it("in trouble doubles the interval up to ten times, and is back at once when it went well", async () => {
-    const trouble = [1_000, "trouble"] as const;
+    const trouble = [1_000, "failed"] as const;
     const { begun, told } = await watched({
       runs: [trouble, trouble, trouble, trouble, trouble, [1_000], [1_000], trouble, [0]],
     });
@@ -71,7 +71,7 @@ describe("watching", () => {
     expect(told).toEqual([239, 479, 959, 1199, 1199, 239]);
   });
   it("that was skipped neither ends the backing off nor adds to it", async () => {
-    const { begun } = await watched({ runs: [[0, "trouble"], [0, "skipped"], [0, "trouble"], [0]] });
+    const { begun } = await watched({ runs: [[0, "failed"], [0, "skipped"], [0, "failed"], [0]] });
     expect(begun).toEqual([0, 240, 480, 960]);
   });
   it("waits no longer than usual when the clock is set back", async () => {
@@ -95,7 +95,7 @@ describe("watching", () => {
     const pacing = { clock, random: () => 0, signal: stop.signal, backingOff() {} };
     await runAtInterval({ every: MINUTE, jitter: 0 }, pacing, async () => {
       runs += 1;
-      return "well";
+      return "ok";
     });
     expect(runs).toBe(1);
   });

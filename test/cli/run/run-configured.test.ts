@@ -13,5 +13,5 @@ it("a person is asked about the jobs of one base at a time", async () => {
   const invocation = { command: "recover", flags: { confirm: true, color: false }, env: {}, terminal } as const;
   const stop = { signal: never(), code: () => null, dispose() {} };
   const running = runConfigured(invocation, { bases: [first, ...more], isList: true }, "line", stop);
-  await expect(running).rejects.toThrow("--confirm: asks about the jobs of one base; pick it with --base");
+  await expect(running).rejects.toThrow("--confirm: found several bases; expected one, chosen with --base");
 });

@@ -12,12 +12,12 @@ export interface Chart {
   readonly title: string;
   /** What it shows, in a sentence. */
   readonly about: string;
-  /** What stands along the axis, for the table's first column. */
+  /** The name of the axis, which heads the table's first column. */
   readonly axis: string;
   readonly series: readonly Series[];
   /** What `extra` of each bar is; null without. */
   readonly extra: string | null;
-  /** `extra` is printed above the bar where there is room. */
+  /** `extra` is printed above the bar where it fits. */
   readonly bars: readonly { readonly name: string; readonly values: readonly number[]; readonly extra: string }[];
 }
 
@@ -26,7 +26,7 @@ const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [720, 260, 40, 8, 22, 34];
 /** More names than this along the axis would run into each other. */
 const MOST_NAMES = 12;
 
-/** The plot as a figure; a word in its place where there is nothing to show. */
+/** Renders the plot as a figure; "None." where there is nothing to show. */
 export function chart(spec: Chart): string {
   const { id, title, about, axis, series, extra, bars } = spec;
   const heading = `<h2 id="${id}">${escapeHtml(title)}</h2><p>${escapeHtml(about)}</p>`;
@@ -60,7 +60,7 @@ function gridOf(highest: number): string {
   return `<g class="grid" aria-hidden="true">${lines.join("")}</g>`;
 }
 
-/** One bar: reached by the tabulator, and named in words for who does not see it. */
+/** Renders one bar, with keyboard focus and a text label for screen readers. */
 function barOf({ series, bars, extra }: Chart, n: number, highest: number): string {
   const bar = bars[n];
   if (bar === undefined) return "";
@@ -78,25 +78,25 @@ function barOf({ series, bars, extra }: Chart, n: number, highest: number): stri
   const text = (said: string, y: number, kind: string) =>
     `<text class="${kind}" x="${middle}" y="${y}" text-anchor="middle">${escapeHtml(said)}</text>`;
   const named = n % Math.ceil(bars.length / MOST_NAMES) === 0 ? text(bar.name, HEIGHT - BOTTOM + 18, "name") : "";
-  const room = extra !== null && bars.length <= MOST_NAMES && below > 0;
-  const above = room ? text(bar.extra, heightOf(below, highest) - 6, "extra") : "";
+  const fits = extra !== null && bars.length <= MOST_NAMES && below > 0;
+  const above = fits ? text(bar.extra, heightOf(below, highest) - 6, "extra") : "";
   const area = `<rect class="area" x="${round(x)}" y="${TOP - 16}" width="${round(slot)}" height="${HEIGHT - BOTTOM - TOP + 16}"/>`;
   return `<g class="bar" role="img" tabindex="0" aria-label="${label}"><title>${label}</title>${area}${parts.join("")}<g aria-hidden="true">${above}${named}</g></g>`;
 }
 
-/** How far down a value stands on an axis that ends with `highest`. */
+/** Returns the y coordinate of a value on an axis that ends at `highest`. */
 function heightOf(value: number, highest: number): number {
   return round(HEIGHT - BOTTOM - (value / highest) * (HEIGHT - TOP - BOTTOM));
 }
 
-/** Patterns that go with the colours; the page has them once. */
+/** The patterns of the colours, once a page. */
 export const PATTERNS = `<svg width="0" height="0" aria-hidden="true" class="patterns"><defs>${pattern("polling", '<path d="M-1 1 L1 -1 M0 8 L8 0 M7 9 L9 7"/>')}${pattern("failed", '<path d="M0 0 L8 8 M8 0 L0 8"/>')}${pattern("stuck", '<circle cx="4" cy="4" r="1.6"/>')}</defs></svg>`;
 
 function pattern(fill: string, drawing: string): string {
   return `<pattern id="p-${fill}" width="8" height="8" patternUnits="userSpaceOnUse"><rect class="ground-${fill}" width="8" height="8"/><g class="ink">${drawing}</g></pattern>`;
 }
 
-/** The next number that an axis may end with: 1, 2, 3, 4, 5, 6, 8, 10, 20, 30 … */
+/** Returns the next end of an axis: 1, 2, 3, 4, 5, 6, 8, 10, 20, 30 … */
 function ceiling(value: number): number {
   const power = 10 ** Math.max(0, Math.ceil(Math.log10(Math.max(value, 1))) - 1);
   return [1, 2, 3, 4, 5, 6, 8, 10].map((step) => step * power).find((step) => step >= value) ?? value;

@@ -1,4 +1,4 @@
-/** Text as it may stand in HTML, in a tag's content as in a quoted attribute. */
+/** Escapes text for HTML content and quoted attributes. */
 export function escapeHtml(text: string): string {
   const entities: Readonly<Record<string, string>> = {
     "&": "&amp;",

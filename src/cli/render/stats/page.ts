@@ -5,12 +5,12 @@ import { chart, PATTERNS } from "./chart.ts";
 import { escapeHtml, STYLE, table } from "./html.ts";
 import { classed, inPercent, noPace, type StatsReport, sources, trendInWords } from "./report.ts";
 
-/** The statistics as one page that loads nothing: HTML, style and plots in one file. */
+/** Renders the statistics as one self-contained HTML page. */
 export function renderStatsPage(report: StatsReport): string {
   const { stats, truncated, requests } = report;
-  const title = "What became of the jobs";
+  const title = "Job statistics";
   const window = `${pluralize(stats.total.jobs, "job")} created from ${moment(stats.since)} to ${moment(stats.until)} UTC`;
-  const more = truncated ? ", not all that there are: see --max-pages" : "";
+  const more = truncated ? ", not all jobs: see --max-pages" : "";
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -37,8 +37,8 @@ ${sections(report)}
 }
 
 function sourcesInWords(report: StatsReport): string {
-  const [base, ...told] = sources(report);
-  return `${base}${told.length === 0 ? "" : ` ${told.join(", ")}`}`;
+  const [base, ...details] = sources(report);
+  return `${base}${details.length === 0 ? "" : ` ${details.join(", ")}`}`;
 }
 
 function cards({ stats }: StatsReport): string {
@@ -56,7 +56,7 @@ function cards({ stats }: StatsReport): string {
       recovery.p95 === null ? "no times known" : `95 % within ${formatDuration(recovery.p95)}`,
     ],
     ["Failed", String(total.failedByPolling + total.failedByOthers), `${total.failedByPolling} by polling`],
-    ["Stuck now", String(total.stuck), `${total.working} more at work`],
+    ["Stuck now", String(total.stuck), `${total.working} still running`],
     ["Late outputs", String(lateOutputs), "completed after polling had failed them"],
   ];
   const shown = facts.map(
@@ -106,11 +106,11 @@ function openByAge({ stats: { open } }: StatsReport): string {
   return chart({
     id: "open",
     title: "Jobs that are not finished, by age",
-    about: "Stuck is what scan lists: older than stuckAfter.",
+    about: "Stuck jobs are those that scan lists: older than stuckAfter.",
     axis: "age",
     extra: null,
     series: [
-      { name: "at work", fill: "open" },
+      { name: "running", fill: "open" },
       { name: "stuck", fill: "stuck" },
     ],
     bars: ages(false).map(({ name, count }, n) => ({ name, values: [count, stuck[n]?.count ?? 0], extra: "" })),
@@ -133,10 +133,8 @@ function sections(report: StatsReport): string {
       "Why jobs failed",
       failed.length === 0 ? NONE : table("Failed jobs by reason", ["reason", "by", "jobs"], failed),
     ),
-    others.length === 0
-      ? ""
-      : section("others", "Of another status", table("Jobs by status", ["status", "jobs"], others)),
-    section("pace", "Usual duration, and thresholds that would fit", pace(report)),
+    others.length === 0 ? "" : section("others", "Other statuses", table("Jobs by status", ["status", "jobs"], others)),
+    section("pace", "Typical duration, and suggested thresholds", pace(report)),
   ].join("\n");
 }
 
@@ -150,7 +148,7 @@ const OPERATION_HEAD = [
   "lost",
   "failed",
   "stuck",
-  "at work",
+  "running",
   "other",
   "recovery p50",
   "p95",
@@ -168,14 +166,14 @@ function pace(report: StatsReport): string {
   const rows = report.stats.operations.flatMap(({ operation, pace }) => {
     if (pace === null) return [];
     const { samples, p50, p99, suggestedThresholds } = pace;
-    const proposed =
+    const suggested =
       suggestedThresholds === null
         ? ["–", "–"]
         : [formatDuration(suggestedThresholds.stuckAfter), formatDuration(suggestedThresholds.failAfter)];
-    return [[operation, String(samples), formatDuration(p50), formatDuration(p99), ...proposed]];
+    return [[operation, String(samples), formatDuration(p50), formatDuration(p99), ...suggested]];
   });
-  const head = ["operation", "jobs", "p50", "p99", "proposed stuckAfter", "proposed failAfter"];
-  return table("Jobs that their webhook completed; thresholds are proposed from 20 jobs on", head, rows);
+  const head = ["operation", "jobs", "p50", "p99", "suggested stuckAfter", "suggested failAfter"];
+  return table("Jobs completed by their webhook; thresholds are suggested from 20 jobs on", head, rows);
 }
 
 function section(id: string, title: string, body: string): string {

@@ -2,41 +2,41 @@ import type { Operation } from "../../../core/domain/operation.ts";
 import type { Stats } from "../../../core/stats/stats.ts";
 import { pluralize } from "../../terminal/format.ts";
 
-/** What `stats` found, and from how much of the base. */
+/** The result of `stats`. */
 export interface StatsReport {
   readonly stats: Stats;
-  /** Where the journal is that was read; null where none was. */
+  /** The path of the journal that was read; null where none was. */
   readonly journalPath: string | null;
   /** Whether there were more jobs than were read. */
   readonly truncated: boolean;
   /** Requests that reached the base. */
   readonly requests: number;
-  /** As configured: their thresholds stand beside those that are proposed. */
+  /** As configured: their thresholds are shown beside the suggested ones. */
   readonly operations: readonly Operation[];
-  /** The field that tells when a job was completed; null where the configuration names none. */
+  /** The field with the time at which a job was completed; null where none is configured. */
   readonly completedAt: string | null;
 }
 
-/** What came from where: where the jobs are from, and each thing that the journal alone told. */
+/** Describes the sources: the number of jobs from the base, and what only the journal knows. */
 export function sources({ stats: { total, journal } }: StatsReport): readonly [string, ...string[]] {
   if (journal === null) return ["the base alone: no journal was read"];
   const { runs, completedByPolling, viaWebhook, failedByPolling, lateOutputs, moments } = journal;
   const { gone, undone, unconfirmed, unchecked } = journal;
   const said = (number: number, what: string) => (number === 0 ? [] : [`${number} ${what}`]);
-  const told = [
-    ...said(completedByPolling, "completed by polling, which the record does not tell any more"),
+  const details = [
+    ...said(completedByPolling, "completed by polling, no longer visible in the record"),
     ...said(viaWebhook, "completed by a webhook that was sent again (counted by polling)"),
-    ...said(failedByPolling, "failed by polling, which the record does not tell any more"),
+    ...said(failedByPolling, "failed by polling, no longer visible in the record"),
     ...said(lateOutputs, "failed by polling before"),
-    ...said(moments, "whose moment of recovery only the journal tells"),
+    ...said(moments, "with a time of recovery that only the journal has"),
     ...said(gone, "deleted from the base since"),
-    ...said(undone, "taken back by undo (not counted as done)"),
+    ...said(undone, "reverted by undo (not counted as done)"),
     ...said(unconfirmed, "deleted and never confirmed (not counted)"),
-    ...said(unchecked, "not looked for: see --max-pages (not counted)"),
+    ...said(unchecked, "not read: see --max-pages (not counted)"),
   ];
   const base = `${pluralize(total.jobs - gone, "job")} from the base`;
-  const adds = told.length === 0 ? "adds nothing" : "tells of";
-  return [`${base}; the journal (${pluralize(runs, "run")}) ${adds}`, ...told];
+  const adds = details.length === 0 ? "adds nothing" : "adds";
+  return [`${base}; the journal (${pluralize(runs, "run")}) ${adds}`, ...details];
 }
 
 /** A share from 0 to 1 as people read it: "12.5 %"; "–" where there is none. */
@@ -46,11 +46,11 @@ export function inPercent(share: number | null): string {
   return `${Number.isInteger(percent) || percent >= 10 ? Math.round(percent) : percent.toFixed(1)} %`;
 }
 
-/** Why no pace can be told; null where one can. */
+/** Returns why typical durations are not known; null where they are. */
 export function noPace({ stats, completedAt }: StatsReport): string | null {
   if (stats.operations.some(({ pace }) => pace !== null)) return null;
   return completedAt === null
-    ? "not known: the base does not tell when a webhook completed a job. Name a date or last-modified field of it in jobs.fields.completedAt"
+    ? "not known: the base has no time at which a webhook completed a job. Set jobs.fields.completedAt to a date or last-modified field"
     : `not known: no job that its webhook completed has a time in "${completedAt}"`;
 }
 
@@ -58,7 +58,7 @@ const DIRECTIONS = {
   rising: "rising",
   falling: "falling",
   steady: "steady: no more than chance would make it differ",
-  unclear: "too few completed jobs to tell of a trend",
+  unclear: "too few completed jobs for a trend",
 } as const;
 
 /** The trend of lost webhooks in a sentence. */

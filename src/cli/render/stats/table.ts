@@ -4,7 +4,7 @@ import type { Canvas } from "../table.ts";
 import { plain } from "../text.ts";
 import { inPercent, noPace, type StatsReport, sources, trendInWords } from "./report.ts";
 
-/** What became of the jobs of a window, as a page to read. */
+/** Renders the statistics as text. */
 export function renderStats(report: StatsReport, { chalk }: Canvas): string {
   const { stats, truncated, requests } = report;
   const { total, operations, days, failures, otherStatuses } = stats;
@@ -34,11 +34,11 @@ export function renderStats(report: StatsReport, { chalk }: Canvas): string {
       ? []
       : [
           [
-            title("Of another status"),
+            title("Other statuses"),
             ...columns(otherStatuses.map(({ status, jobs }) => [String(jobs), status || "(blank)"])),
           ],
         ]),
-    [title("Usual duration"), ...pace(report)],
+    [title("Typical duration"), ...pace(report)],
   ];
   return `${blocks.map((lines) => lines.join("\n")).join("\n\n")}\n`;
 }
@@ -55,7 +55,7 @@ function facts(report: StatsReport): readonly string[] {
     ["time to recovery", words(recovery)],
     ["failed", `${total.failedByPolling} by polling, ${total.failedByOthers} by others`],
     ["late outputs", `${lateOutputs} completed after polling had failed them`],
-    ["open", `${total.stuck} stuck, ${total.working} at work`],
+    ["open", `${total.stuck} stuck, ${total.working} running`],
     ...sources(report).map((source, n) => [n === 0 ? "sources" : "", source]),
   ]);
 }
@@ -68,7 +68,7 @@ const HEAD = [
   "lost",
   "failed",
   "stuck",
-  "at work",
+  "running",
   "other",
   "recovery p50/p95",
 ];
@@ -90,18 +90,18 @@ function pace(report: StatsReport): readonly string[] {
     const now = report.operations.find(({ name }) => name === operation)?.thresholds;
     const configured = now === undefined ? "–" : `${formatDuration(now.stuckAfter)} / ${formatDuration(now.failAfter)}`;
     const { suggestedThresholds } = pace;
-    const proposed =
+    const suggested =
       suggestedThresholds === null
         ? "(from 20 jobs on)"
         : `${formatDuration(suggestedThresholds.stuckAfter)} / ${formatDuration(suggestedThresholds.failAfter)}`;
     return [
-      [operation, String(pace.samples), formatDuration(pace.p50), formatDuration(pace.p99), configured, proposed],
+      [operation, String(pace.samples), formatDuration(pace.p50), formatDuration(pace.p99), configured, suggested],
     ];
   });
-  return columns([["operation", "jobs", "p50", "p99", "stuckAfter/failAfter now", "proposed"], ...rows]);
+  return columns([["operation", "jobs", "p50", "p99", "stuckAfter/failAfter now", "suggested"], ...rows]);
 }
 
-/** Rows in columns as wide as they have to be. What the base holds can do nothing to the terminal. */
+/** Aligns rows in columns. */
 function columns(texts: readonly (readonly string[])[]): readonly string[] {
   const rows = texts.map((row) => row.map(plain));
   const widths = (rows[0] ?? []).map((_, n) => Math.max(...rows.map((row) => row[n]?.length ?? 0)));

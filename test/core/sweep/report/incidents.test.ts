@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { herdLine } from "../../../../src/cli/render/summary.ts";
+import { incidentLine } from "../../../../src/cli/render/summary.ts";
 import type { ProbeResult } from "../../../../src/core/domain/evidence.ts";
 import { toSummary } from "../../../../src/core/domain/job.ts";
 import { SweepItem } from "../../../../src/core/sweep/item.ts";
@@ -44,14 +44,14 @@ describe("incidents", () => {
       ...times(12, (n) => stuck(n, THERE, { worker: "q1" })),
       ...times(5, (n) => stuck(n, MISSING, { worker: "q1" })),
     ];
-    expect(groupIncidents(cases).map(herdLine)).toEqual([
+    expect(groupIncidents(cases).map(incidentLine)).toEqual([
       "17 jobs since 09:10 UTC, same worker: 12 have files, 5 do not",
     ]);
   });
 
   it("are told when they were made in the same minute", () => {
     const cases = times(6, (n) => stuck(n, n < 2 ? THERE : MISSING, { at: NOW - HOUR + n * 1000 }));
-    expect(groupIncidents(cases).map(herdLine)).toEqual([
+    expect(groupIncidents(cases).map(incidentLine)).toEqual([
       "6 jobs since 11:00 UTC, made in the same minute: 2 have files, 4 do not",
     ]);
   });
