@@ -107,11 +107,11 @@ function ping(
   url: string,
   kind: "start" | "success" | number,
   body: string,
-  { clock, redact, signal }: Surroundings,
+  { clock, env, redact, signal }: Surroundings,
   cut?: AbortSignal,
 ): Promise<Sent> {
   const letter = { url: pingUrl(url, kind), body: redact(body), contentType: "text/plain; charset=utf-8" };
-  return send(letter, { ...DEFAULT_POST_POLICY, clock, signal, ...(cut === undefined ? {} : { cut }) });
+  return send(letter, { ...DEFAULT_POST_POLICY, clock, env, signal, ...(cut === undefined ? {} : { cut }) });
 }
 
 /**
@@ -126,7 +126,7 @@ export async function notify(
   result: RunResult,
   surroundings: Surroundings,
 ): Promise<boolean> {
-  const { clock, redact, signal, warn } = surroundings;
+  const { clock, env, redact, signal, warn } = surroundings;
   const memory = openMemory(stateFileOf(result.baseId, surroundings.env));
   const before = await memory.read();
   const { after, messages } = changesSince(before.conditions, result, failuresOver);
@@ -139,7 +139,7 @@ export async function notify(
   let taken = true;
   for (const body of bodies) {
     const letter: Message = { url, body, contentType: "application/json" };
-    const sent = await send(letter, { ...DEFAULT_POST_POLICY, clock, signal });
+    const sent = await send(letter, { ...DEFAULT_POST_POLICY, clock, env, signal });
     if (sent.kind === "failed") {
       taken = false;
       warn(`the notification was not taken, the next run tries again: ${sent.detail}`);

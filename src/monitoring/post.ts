@@ -1,92 +1,93 @@
-import { request as requestPlain } from "node:http";
-import { request as requestSecure } from "node:https";
 import type { Duration } from "../core/domain/job.ts";
 import type { Clock } from "../core/ports/ports.ts";
+import { createHttpClient, type HttpClient } from "../http/client.ts";
+import type { ProxyEnvironment } from "../http/proxy.ts";
+import { TimeoutError, withTimeout } from "../http/timeout.ts";
 
-/** Something to be posted. The URL is a secret: whoever has it can post too. */
+/** A message to be posted. Its URL is a secret: whoever has it can post too. */
 export interface Message {
   readonly url: string;
   readonly body: string;
   readonly contentType: string;
 }
 
-/** What became of it. `detail` is for people and names no more than the host. */
+/** The result of posting. `detail` is for people and names no more of the URL than its host. */
 export type Sent = { readonly kind: "sent" } | { readonly kind: "failed"; readonly detail: string };
 
-/** How long and how often it is tried. */
+/** How long and how often posting is tried. */
 export interface PostPolicy {
   readonly clock: Clock;
-  /** After this signal nothing is tried again; what is under way goes on. */
+  /** Once it is aborted no further attempt begins; an attempt under way goes on. */
   readonly signal: AbortSignal;
-  /** Ends what is under way as well. */
+  /** Ends an attempt under way as well. */
   readonly cut?: AbortSignal;
-  /** For one attempt, from the look-up of the name to the end of the answer. */
+  /** For one attempt, from the lookup of the name to the end of the answer. */
   readonly limit: Duration;
-  /** The pauses before the further attempts. */
+  /** The waits before the further attempts. */
   readonly pauses: readonly Duration[];
+  /** Names the proxies. */
+  readonly env?: ProxyEnvironment;
 }
 
 /** Three attempts of ten seconds. */
 export const DEFAULT_POST_POLICY: Pick<PostPolicy, "limit" | "pauses"> = { limit: 10_000, pauses: [1_000, 3_000] };
 
+/** Services answer with a word or two. */
+const MAX_BYTES = 2 ** 20;
+
 /**
- * Posts a letter; tries again what may go better another time. Never throws. Redirects are not followed: an address
+ * Posts a message, and again while it fails in a way that may pass. Never throws. Redirects are not followed: an address
  * that answers with one is wrong, and a POST may not be repeated elsewhere.
  */
-export async function send(letter: Message, { clock, signal, cut, limit, pauses }: PostPolicy): Promise<Sent> {
-  let answer = await post(letter, limit, cut);
-  for (const pause of pauses) {
-    if (answer.kind === "sent" || answer.lasting || signal.aborted) break;
-    try {
-      await clock.sleep(pause, signal);
-    } catch (error) {
-      if (signal.aborted) break;
-      throw error;
+export async function send(message: Message, policy: PostPolicy): Promise<Sent> {
+  const { clock, signal, limit, pauses, env = {} } = policy;
+  const client = createHttpClient({ connections: 1, timeouts: { connect: limit, answer: limit }, env });
+  try {
+    let attempt = await post(client, message, policy);
+    for (const pause of pauses) {
+      if (attempt.kind === "sent" || attempt.permanent || signal.aborted) break;
+      try {
+        await clock.sleep(pause, signal);
+      } catch (error) {
+        if (signal.aborted) break;
+        throw error;
+      }
+      attempt = await post(client, message, policy);
     }
-    answer = await post(letter, limit, cut);
+    if (attempt.kind === "sent") return attempt;
+    return { kind: "failed", detail: `${new URL(message.url).host}: ${attempt.detail}` };
+  } finally {
+    // A kept connection would hold the process open.
+    await client.close();
   }
-  if (answer.kind === "sent") return answer;
-  return { kind: "failed", detail: `${new URL(letter.url).host}: ${answer.detail}` };
 }
 
-type Answer =
+type Attempt =
   | { readonly kind: "sent" }
-  | { readonly kind: "failed"; readonly detail: string; readonly lasting: boolean };
+  | { readonly kind: "failed"; readonly detail: string; readonly permanent: boolean };
 
-function post({ url, body, contentType }: Message, limit: Duration, cut?: AbortSignal): Promise<Answer> {
-  const payload = Buffer.from(body);
-  const timer = AbortSignal.timeout(limit);
-  return new Promise((resolve) => {
-    const failed = (detail: string, lasting = false) => resolve({ kind: "failed", detail, lasting });
-    const onError = (error: Error) => {
-      failed(timer.aborted ? `no answer within ${limit / 1000} s` : detailOf(error));
-    };
-    const request = (new URL(url).protocol === "https:" ? requestSecure : requestPlain)(
-      url,
-      {
-        method: "POST",
-        headers: { "content-type": contentType, "content-length": payload.length, "user-agent": "stuck-jobs" },
-        signal: cut === undefined ? timer : AbortSignal.any([timer, cut]),
-        // One request, one connection: a kept one would hold the process open.
-        agent: false,
-      },
-      (response) => {
-        const { statusCode = 0 } = response;
-        // The body is read to its end, or the connection would be cut, but it is of no interest.
-        response.on("error", onError);
-        response.on("end", () => {
-          if (statusCode >= 200 && statusCode < 300) return resolve({ kind: "sent" });
-          failed(`HTTP ${statusCode}`, statusCode < 500 && statusCode !== 429 && statusCode !== 408);
-        });
-        response.resume();
-      },
-    );
-    request.on("error", onError);
-    request.end(payload);
-  });
+async function post(client: HttpClient, message: Message, { limit, cut }: PostPolicy): Promise<Attempt> {
+  const request = {
+    method: "POST",
+    url: new URL(message.url),
+    headers: { "content-type": message.contentType },
+    body: message.body,
+    maxBytes: MAX_BYTES,
+  } as const;
+  try {
+    const outer = cut ?? new AbortController().signal;
+    const reply = await withTimeout(limit, outer, (inTime) => client.send(request, inTime));
+    if (reply.kind === "failure") return failed(reply.detail, reply.permanent);
+    const { status } = reply;
+    if (status >= 200 && status < 300) return { kind: "sent" };
+    return failed(`HTTP ${status}`, status < 500 && status !== 429 && status !== 408);
+  } catch (error) {
+    if (error instanceof TimeoutError) return failed(error.message, false);
+    if (cut?.aborted) return failed("cut off", true);
+    throw error;
+  }
 }
 
-/** Node's messages may hold the whole address; its codes do not. */
-function detailOf(error: Error): string {
-  return "code" in error && typeof error.code === "string" ? error.code : error.name;
+function failed(detail: string, permanent: boolean): Attempt {
+  return { kind: "failed", detail, permanent };
 }

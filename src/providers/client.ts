@@ -2,38 +2,38 @@ import { setMaxListeners } from "node:events";
 import pLimit from "p-limit";
 import type { Clock } from "../core/ports/ports.ts";
 import { createHttpClient, type HttpRequest } from "../http/client.ts";
+import { parseJson } from "../http/json.ts";
 import type { ProxyEnvironment } from "../http/proxy.ts";
-import { type HttpResponse, header, isRedirect, redirectTarget } from "../http/response.ts";
+import { type HttpResponse, header, isRedirect, mediaType, redirectTarget } from "../http/response.ts";
 import { type Final, retry, type Transient } from "../http/retry.ts";
 import { abortable, DEFAULT_TIMEOUTS, type Timeouts } from "../http/timeout.ts";
 
-/** What a provider is asked. `body` is sent as JSON. */
+/** A question to a provider. `body` is sent as JSON. */
 export interface ProviderRequest {
   readonly method: "GET" | "POST";
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: unknown;
-  /** A longer answer is none. */
+  /** A longer answer counts as none. */
   readonly maxBytes?: number;
-  /** How often it is asked at most when what came back may pass. */
+  /** How many attempts are made at most while what comes back may pass. */
   readonly attempts?: number;
 }
 
 /** An answer in JSON, of whatever status, or none that says anything. `detail` is for people and holds no secret. */
 export type ProviderResponse =
   | { readonly kind: "json"; readonly status: number; readonly body: unknown; readonly detail: string }
-  | { readonly kind: "nothing"; readonly detail: string };
+  | { readonly kind: "no-answer"; readonly detail: string };
 
-/** Asks a provider over kept connections. */
 export interface ProviderClient {
-  /** Never throws but for the signal's reason. */
-  ask(question: ProviderRequest, signal: AbortSignal): Promise<ProviderResponse>;
-  /** Requests that were sent, repeats included. */
+  /** Sends a question. Never throws but for the signal's reason. */
+  ask(request: ProviderRequest, signal: AbortSignal): Promise<ProviderResponse>;
+  /** Returns how many requests were sent, retries included. */
   requests(): number;
   close(): Promise<void>;
 }
 
-export interface ExchangeOptions {
+export interface ProviderClientOptions {
   /** Requests at the same time. */
   readonly concurrency: number;
   readonly clock: Clock;
@@ -45,46 +45,45 @@ export interface ExchangeOptions {
 }
 
 const DEFAULT_ATTEMPTS = 3;
-const DEFAULT_MAX_BYTES = 1024 * 1024;
+const DEFAULT_MAX_BYTES = 2 ** 20;
 
-/** What a server says when another time may be better; NCA's 500 may mean that a state was just being written. */
+/** Statuses that may pass; NCA's 500 may mean that a state was just being written. */
 const TRANSIENT = [408, 425, 429, 500, 502, 503, 504];
 
-export function createExchange(options: ExchangeOptions): ProviderClient {
+export function createProviderClient(options: ProviderClientOptions): ProviderClient {
   const { concurrency, clock, random, timeouts = DEFAULT_TIMEOUTS, env = {} } = options;
-  const slot = pLimit(concurrency);
-  const wire = createHttpClient({ connections: concurrency, timeouts, env });
+  const limiter = pLimit(concurrency);
+  const client = createHttpClient({ connections: concurrency, timeouts, env });
   return {
-    async ask(question, signal) {
+    async ask(request, signal) {
       signal.throwIfAborted();
       // One signal serves all questions of a sweep; above ten listeners Node 20 prints a warning, which cron mails.
       setMaxListeners(0, signal);
-      const patience = { clock, random, attempts: question.attempts ?? DEFAULT_ATTEMPTS, total: timeouts.total };
-      const work = () => retry<ProviderResponse>(patience, (inTime) => askOnce(question, inTime), noAnswer, signal);
-      return await abortable(slot(work), signal);
+      const policy = { clock, random, attempts: request.attempts ?? DEFAULT_ATTEMPTS, total: timeouts.total };
+      const work = () => retry<ProviderResponse>(policy, (inTime) => askOnce(request, inTime), noAnswer, signal);
+      return await abortable(limiter(work), signal);
     },
-    requests: wire.sent,
-    close: wire.close,
+    requests: client.sent,
+    close: client.close,
   };
 
   async function askOnce(
-    question: ProviderRequest,
+    request: ProviderRequest,
     signal: AbortSignal,
   ): Promise<Final<ProviderResponse> | Transient<ProviderResponse>> {
-    const reply = await wire.send(requestOf(question), signal);
+    const { maxBytes = DEFAULT_MAX_BYTES } = request;
+    const reply = await client.send(toHttpRequest(request, maxBytes), signal);
     if (reply.kind === "failure") {
-      const finding = noAnswer(reply.detail);
-      return reply.permanent
-        ? { kind: "final", value: finding }
-        : { kind: "transient", value: finding, retryAfter: null };
+      const value = noAnswer(reply.detail);
+      return reply.permanent ? { kind: "final", value } : { kind: "transient", value, retryAfter: null };
     }
-    const finding = read(reply, question.url);
-    if (!TRANSIENT.includes(reply.status)) return { kind: "final", value: finding };
-    return { kind: "transient", value: finding, retryAfter: header(reply, "retry-after") };
+    const value = readJson(reply, request.url, maxBytes);
+    if (!TRANSIENT.includes(reply.status)) return { kind: "final", value };
+    return { kind: "transient", value, retryAfter: header(reply, "retry-after") };
   }
 }
 
-function requestOf({ method, url, headers, body, maxBytes = DEFAULT_MAX_BYTES }: ProviderRequest): HttpRequest {
+function toHttpRequest({ method, url, headers, body }: ProviderRequest, maxBytes: number): HttpRequest {
   const accepting = { accept: "application/json", ...headers };
   if (body === undefined) return { method, url, headers: accepting, maxBytes };
   const typed = { "content-type": "application/json", ...accepting };
@@ -92,20 +91,17 @@ function requestOf({ method, url, headers, body, maxBytes = DEFAULT_MAX_BYTES }:
 }
 
 function noAnswer(detail: string): ProviderResponse {
-  return { kind: "nothing", detail };
+  return { kind: "no-answer", detail };
 }
 
-/** Redirects are not followed: what is sent along holds a key, which is for nobody else. */
-function read(reply: HttpResponse, url: URL): ProviderResponse {
+/** Redirects are not followed: the request holds a key, which is for nobody else. */
+function readJson(reply: HttpResponse, url: URL, maxBytes: number): ProviderResponse {
   const detail = `HTTP ${reply.status}`;
   if (isRedirect(reply)) return noAnswer(`${detail}${redirectTarget(url, reply)}, which is not followed`);
-  if (!reply.complete) return noAnswer(`${detail}, longer than is read of an answer`);
-  try {
-    return { kind: "json", status: reply.status, body: JSON.parse(reply.body.toString("utf8")), detail };
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    const type = (header(reply, "content-type") ?? "").split(";", 1).join().trim();
-    const what = /^[\w.+-]+\/[\w.+-]+$/.test(type) && !/json/.test(type) ? ` but ${type}` : "";
-    return noAnswer(`${detail}, no JSON${what}`);
-  }
+  if (!reply.complete) return noAnswer(`${detail}, longer than ${maxBytes / 2 ** 20} MiB`);
+  const parsed = parseJson(reply.body.toString("utf8"));
+  if (parsed.kind === "json") return { kind: "json", status: reply.status, body: parsed.value, detail };
+  const type = mediaType(reply);
+  const found = /^[\w.+-]+\/[\w.+-]+$/.test(type) && !type.includes("json") ? ` but ${type}` : "";
+  return noAnswer(`${detail}, ${parsed.detail}${found}`);
 }

@@ -1,15 +1,20 @@
 import type { ProviderAnswer } from "../core/domain/evidence.ts";
 import { isObject } from "../core/domain/json.ts";
 import type { ProviderStatus } from "../core/ports/ports.ts";
-import { createExchange, type ExchangeOptions, type ProviderRequest, type ProviderResponse } from "./client.ts";
-import { asUrl, quoted, toErrorText } from "./error-text.ts";
+import {
+  createProviderClient,
+  type ProviderClientOptions,
+  type ProviderRequest,
+  type ProviderResponse,
+} from "./client.ts";
+import { asUrl, quote, toErrorText } from "./error-text.ts";
 import { resolvePointer } from "./json-pointer.ts";
 
-/** A provider as the configuration describes it. Templates hold `{externalId}`; pointers are JSON pointers (RFC 6901). */
-export interface HttpProviderOptions extends ExchangeOptions {
+/** A provider that the configuration describes. Templates hold `{externalId}`; pointers are JSON pointers (RFC 6901). */
+export interface HttpProviderOptions extends ProviderClientOptions {
   readonly method: "GET" | "POST";
   readonly url: string;
-  /** With their secrets in place. */
+  /** With the values of their secrets. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: unknown;
   readonly state: string;
@@ -20,40 +25,39 @@ export interface HttpProviderOptions extends ExchangeOptions {
   };
   readonly output?: readonly string[] | undefined;
   readonly error?: readonly string[] | undefined;
-  /** HTTP answers that mean: no such job here. */
+  /** HTTP statuses that mean: no such job here. */
   readonly forgottenStatus: readonly number[];
-  /** Where the outputs are asked for, once the state is a good one; absent where they are in the same answer. */
+  /** Where the outputs are asked for once the job has succeeded; absent where they are in the same answer. */
   readonly result?: { readonly url: string; readonly failedStatus: readonly number[] } | undefined;
 }
 
-/** Asks what the configuration describes: one request a job, and a second where outputs lie elsewhere. */
+/** Creates the provider: one request a job, and a second where its outputs are asked for elsewhere. */
 export function createGenericProvider(options: HttpProviderOptions): ProviderStatus & { close(): Promise<void> } {
-  const exchange = createExchange(options);
+  const client = createProviderClient(options);
   return {
     async ask(externalId, signal) {
-      const answered = await exchange.ask(questionOf(options, externalId), signal);
-      const answer = readState(answered, options);
+      const answer = readState(await client.ask(stateRequest(options, externalId), signal), options);
       const { result } = options;
       if (answer.kind !== "succeeded" || result === undefined) return answer;
-      const url = urlFrom(result.url, externalId);
-      const question: ProviderRequest = { method: "GET", url, headers: options.headers };
-      return readResult(await exchange.ask(question, signal), result.failedStatus, answer.detail, options);
+      const url = fillUrl(result.url, externalId);
+      const request: ProviderRequest = { method: "GET", url, headers: options.headers };
+      return readResult(await client.ask(request, signal), result.failedStatus, answer.detail, options);
     },
-    requests: exchange.requests,
-    close: exchange.close,
+    requests: client.requests,
+    close: client.close,
   };
 }
 
-function questionOf({ method, url, headers, body }: HttpProviderOptions, externalId: string): ProviderRequest {
-  const question = { method, url: urlFrom(url, externalId), headers };
-  return body === undefined ? question : { ...question, body: fillTemplate(body, externalId) };
+function stateRequest({ method, url, headers, body }: HttpProviderOptions, externalId: string): ProviderRequest {
+  const request = { method, url: fillUrl(url, externalId), headers };
+  return body === undefined ? request : { ...request, body: fillTemplate(body, externalId) };
 }
 
-function urlFrom(template: string, externalId: string): URL {
+function fillUrl(template: string, externalId: string): URL {
   return new URL(template.replaceAll("{externalId}", encodeURIComponent(externalId)));
 }
 
-/** A body with the external id in its texts. Keys are left as they are. */
+/** Fills the external id into the texts of a body. Keys are left as they are. */
 function fillTemplate(template: unknown, externalId: string): unknown {
   if (typeof template === "string") return template.replaceAll("{externalId}", externalId);
   if (Array.isArray(template)) return template.map((each: unknown) => fillTemplate(each, externalId));
@@ -61,10 +65,10 @@ function fillTemplate(template: unknown, externalId: string): unknown {
   return Object.fromEntries(Object.entries(template).map(([key, value]) => [key, fillTemplate(value, externalId)]));
 }
 
-function readState(answered: ProviderResponse, options: HttpProviderOptions): ProviderAnswer {
-  const refusal = refusalOf(answered, options.forgottenStatus);
-  if (refusal !== null || answered.kind === "nothing") return refusal ?? unknown(answered.detail);
-  const { body, detail } = answered;
+function readState(response: ProviderResponse, options: HttpProviderOptions): ProviderAnswer {
+  const refusal = readRefusal(response, options.forgottenStatus);
+  if (refusal !== null || response.kind === "no-answer") return refusal ?? unknown(response.detail);
+  const { body, detail } = response;
   const found = resolvePointer(body, options.state);
   if (typeof found !== "string" && typeof found !== "number" && typeof found !== "boolean") {
     return unknown(`${detail}, without a state`);
@@ -74,46 +78,46 @@ function readState(answered: ProviderResponse, options: HttpProviderOptions): Pr
   const reason = reasonAt(body, options.error);
   if (running.includes(state)) return { kind: "running", detail: state, worker: null };
   if (failed.includes(state)) return failure(reason, state);
-  if (!succeeded.includes(state)) return unknown(`state ${quoted(state)}, which is not known`);
+  if (!succeeded.includes(state)) return unknown(`state ${quote(state)}, which is not known`);
   const urls = options.result === undefined ? readUrls(body, options.output) : [];
   if (urls === null) return unknown(`${state}, with an output that is no URL`);
-  // fal calls a job COMPLETED that came to an error: done, with a reason in words and without an output, is not done well.
-  const words = firstAt(body, options.error);
-  if (urls.length === 0 && typeof words === "string") return failure(reason, `${state}, with an error`);
+  // fal calls a job COMPLETED that ended in an error: a reason in words and no output is a failure.
+  const reported = firstAt(body, options.error);
+  if (urls.length === 0 && typeof reported === "string") return failure(reason, `${state}, with an error`);
   return { kind: "succeeded", urls, detail: state, worker: null };
 }
 
 function readResult(
-  answered: ProviderResponse,
+  response: ProviderResponse,
   failedStatus: readonly number[],
   state: string,
   options: HttpProviderOptions,
 ): ProviderAnswer {
-  if (answered.kind === "json" && failedStatus.includes(answered.status)) {
-    const reason = reasonAt(answered.body, options.error);
+  if (response.kind === "json" && failedStatus.includes(response.status)) {
+    const reason = reasonAt(response.body, options.error);
     // A bare status may be a proxy's.
     return reason === null
-      ? unknown(`${state}, but ${answered.detail} without a reason`)
-      : failure(reason, `${state}, but ${answered.detail}`);
+      ? unknown(`${state}, but ${response.detail} without a reason`)
+      : failure(reason, `${state}, but ${response.detail}`);
   }
-  const refusal = refusalOf(answered, options.forgottenStatus);
-  if (refusal !== null || answered.kind === "nothing") {
-    return { ...(refusal ?? unknown(answered.detail)), detail: `${state}, but its result answers ${answered.detail}` };
+  const refusal = readRefusal(response, options.forgottenStatus);
+  if (refusal !== null || response.kind === "no-answer") {
+    return { ...(refusal ?? unknown(response.detail)), detail: `${state}, but its result answers ${response.detail}` };
   }
-  const urls = readUrls(answered.body, options.output);
+  const urls = readUrls(response.body, options.output);
   return urls === null
     ? unknown(`${state}, with an output that is no URL`)
     : { kind: "succeeded", urls, detail: state, worker: null };
 }
 
-/** What a status other than a good one says; null for a good one, and where there was no answer at all. */
-function refusalOf(answered: ProviderResponse, forgottenStatus: readonly number[]): ProviderAnswer | null {
-  if (answered.kind === "nothing" || (answered.status >= 200 && answered.status < 300)) return null;
-  const { status, detail } = answered;
+/** Returns what a status other than 2xx says; null for 2xx, and where there was no answer at all. */
+function readRefusal(response: ProviderResponse, forgottenStatus: readonly number[]): ProviderAnswer | null {
+  if (response.kind === "no-answer" || (response.status >= 200 && response.status < 300)) return null;
+  const { status, detail } = response;
   return forgottenStatus.includes(status) ? { kind: "forgotten", detail, worker: null } : unknown(detail);
 }
 
-/** The outputs at the pointers, each a URL, a list of them, or objects that hold one; null where one is anything else. */
+/** Returns the outputs at the pointers: URLs, lists of them, or objects that hold one; null where one is anything else. */
 function readUrls(body: unknown, pointers: readonly string[] = []): readonly string[] | null {
   const urls: string[] = [];
   for (const pointer of pointers) {
@@ -128,7 +132,7 @@ function readUrls(body: unknown, pointers: readonly string[] = []): readonly str
   return urls;
 }
 
-/** The first reason that is there. */
+/** Returns the first value at the pointers that gives a reason. */
 function firstAt(body: unknown, pointers: readonly string[] = []): unknown {
   return pointers.map((pointer) => resolvePointer(body, pointer)).find((found) => toErrorText(found) !== null);
 }

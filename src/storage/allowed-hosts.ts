@@ -1,5 +1,7 @@
 import { lookup as systemLookup } from "node:dns/promises";
 import { isIP, type LookupFunction } from "node:net";
+import { normalizeHost } from "../http/proxy.ts";
+import { isHttp } from "../http/response.ts";
 import { isPublicAddress } from "./public-addresses.ts";
 
 /** An address of a host, as the resolver gives it. */
@@ -8,30 +10,31 @@ export interface Address {
   readonly family: number;
 }
 
-export interface GuardOptions {
+export interface AllowListOptions {
   /** In lower case; each with all hosts under it. */
   readonly outputHosts: readonly string[];
   /** Whether addresses of private networks are allowed too. */
   readonly allowPrivate: boolean;
-  /** All addresses of a host; by default the system's resolver. */
+  /** Finds all addresses of a host; by default the system's resolver. */
   readonly resolve?: (host: string) => Promise<readonly Address[]>;
 }
 
-/** Keeps us from being sent by a provider to where nobody meant us to look. */
+/** Keeps a provider from directing our requests to hosts that the operator did not allow. */
 export interface HostAllowList {
-  /** Why a URL is not to be asked for, in words for people; null for one that may be. Throws what `resolve` throws. */
-  refusalOf(url: URL): Promise<string | null>;
-  /** Leads connections to the addresses that were checked, and to no others, whatever the name means by then. */
+  /** Returns why a URL may not be requested, for people; null for one that may be. Throws what `resolve` throws. */
+  check(url: URL): Promise<string | null>;
+  /** Resolves a host to the addresses that were checked, and to no others, whatever its name means by then. */
   readonly lookup: LookupFunction;
 }
 
-export function createGuard({ outputHosts, allowPrivate, resolve = allAddresses }: GuardOptions): HostAllowList {
+export function createHostAllowList(options: AllowListOptions): HostAllowList {
+  const { outputHosts, allowPrivate, resolve = allAddresses } = options;
   const checked = new Map<string, readonly Address[]>();
 
   return {
-    async refusalOf(url) {
+    async check(url) {
       const host = normalizeHost(url.hostname);
-      if (!/^https?:$/.test(url.protocol)) return "not a URL of http or https";
+      if (!isHttp(url)) return "not a URL of http or https";
       if (url.username !== "" || url.password !== "") return "a URL with user or password";
       if (!outputHosts.some((allowed) => isSubdomainOf(host, normalizeHost(allowed)))) {
         return `${url.host} is not one of the provider's outputHosts`;
@@ -59,12 +62,7 @@ async function allAddresses(host: string): Promise<readonly Address[]> {
   return await systemLookup(host, { all: true });
 }
 
-/** Without the brackets of an IPv6 address, and the dot that ends a full name. */
-function normalizeHost(host: string): string {
-  return host.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "");
-}
-
-/** The host itself, or one under it. An address is nobody's subdomain. */
+/** Returns whether a host is `allowed` itself or one under it. An IP address is under no other. */
 function isSubdomainOf(host: string, allowed: string): boolean {
   return host === allowed || (isIP(host) === 0 && host.endsWith(`.${allowed}`));
 }

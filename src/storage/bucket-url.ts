@@ -1,59 +1,87 @@
-import { withoutCdn } from "./redirects.ts";
+import { parseStorageHost, withoutCdn } from "./hosts.ts";
 
 /** How a URL names the bucket: as the first segment of its path, or in its host. */
 export type Addressing = "path" | "virtual";
 
-/** The place where outputs lie, as S3's protocol sees it. */
+/** Where outputs lie, as S3's protocol sees it. */
 export interface BucketLocation {
   /** The bucket itself, which is what a listing asks for. Ends with a slash. */
   readonly bucket: URL;
   /** What every key begins with, percent-decoded: `""`, or a folder with its slash. */
   readonly keyPrefix: string;
-  /** For signatures, as far as the host tells it. */
+  /** For signatures, as far as the host names it. */
   readonly region: string;
 }
 
-/** The region that signatures name where a host has none; servers of one's own mostly do not look at it. */
+/** The region that signatures name where the host has none; self-hosted servers mostly do not check it. */
 const DEFAULT_REGION = "us-east-1";
 
-/** Hosts whose form tells bucket and region. Group `bucket` is there when the host names one. */
-const PROVIDERS: readonly RegExp[] = [
-  /^(?<bucket>.+\.)?(?<region>[a-z0-9]+)\.digitaloceanspaces\.com$/,
-  /^(?<bucket>.+\.)?s3(-fips)?(\.dualstack)?([.-](?!accelerate)(?<region>[a-z0-9-]+))?\.amazonaws\.com(\.cn)?$/,
-  /^(?<bucket>.+\.)?s3-accelerate(\.dualstack)?\.amazonaws\.com$/,
-  // An account's host, also in a jurisdiction ("eu", "fedramp"). R2 knows the region "auto" alone.
-  /^(?<bucket>[^.]+\.)?[0-9a-f]{32}(\.[a-z]+)?\.r2\.cloudflarestorage\.com$/,
-  /^(?<bucket>.+\.)?s3\.(?<region>[a-z0-9-]+)\.backblazeb2\.com$/,
-  /^(?<bucket>.+\.)?s3(\.(?<region>[a-z0-9-]+))?\.wasabisys\.com$/,
-];
-
 /**
- * Finds the bucket in `storage.baseUrl`. A host of a known provider tells by its form whether it names the bucket; any
- * other (MinIO, Ceph) is taken for one that does not, unless there is no path or `addressing` says so. A path after the
+ * Finds the bucket in `storage.baseUrl`. The form of a known provider's host says whether it names the bucket; any other
+ * host (MinIO, Ceph) is taken for one that does not, unless there is no path or `addressing` says so. A path after the
  * bucket is part of every key: in `https://phi-bucket.nyc3.digitaloceanspaces.com/phi-bucket`, which is how NCA names
  * its outputs, keys begin with `phi-bucket/`.
  */
 export function parseBucketUrl(baseUrl: string, addressing: Addressing | null): BucketLocation {
   const base = withoutCdn(new URL(baseUrl));
-  const found = PROVIDERS.map((form) => form.exec(base.hostname)).find((match) => match !== null);
-  // Of the trailing slashes one joins the file name, as `locate` does; further ones are part of the key.
+  const host = parseStorageHost(base.hostname);
+  // One of the trailing slashes joins the file name, as in `urlFor`; further ones are part of the key.
   const path = `${base.pathname.replace(/\/$/, "")}/`.slice(1);
-  const style = addressing ?? (found?.groups?.bucket === undefined ? "path" : "virtual");
+  const style = addressing ?? (host === null || host.bucket === null ? "path" : "virtual");
   const bucket = style === "path" ? (/^[^/]+\//.exec(path)?.[0] ?? "") : "";
   return {
     bucket: new URL(`/${bucket}`, base),
-    // An escape that is none is left as it is: the server will say what it thinks of it.
+    // An invalid escape is left as it is: the server decides what it means.
     keyPrefix: safeDecode(path.slice(bucket.length)) ?? path.slice(bucket.length),
-    region: regionOf(base.hostname, found),
+    region: host?.region ?? DEFAULT_REGION,
   };
 }
 
-function regionOf(hostname: string, host: RegExpExecArray | undefined): string {
-  if (hostname.endsWith(".r2.cloudflarestorage.com")) return "auto";
-  return host?.groups?.region ?? DEFAULT_REGION;
+/**
+ * Returns the URL of the same object at the bucket's configured address, or null for one that is not of this bucket. At
+ * a known provider the CDN, `https://host/bucket/key` and `https://bucket.host/key` are one place.
+ */
+export function toBucketUrl({ bucket }: BucketLocation, url: URL): URL | null {
+  if (url.username !== "" || url.password !== "") return null;
+  const asked = withoutCdn(url);
+  const path = pathBelow(bucket, asked) ?? pathByForm(bucket, asked);
+  // A gateway may resolve an escaped `..` only after it has checked the signature.
+  if (path === null || (safeDecode(path) ?? path).split(/[/\\]/).some((part) => part === "." || part === ".."))
+    return null;
+  const found = new URL(bucket);
+  found.pathname = bucket.pathname + path;
+  found.search = asked.search;
+  return found;
 }
 
-/** Percent-decoded; null where that is not possible. */
+function pathBelow(bucket: URL, { origin, pathname }: URL): string | null {
+  const isBelow = origin === bucket.origin && pathname.startsWith(bucket.pathname);
+  return isBelow ? pathname.slice(bucket.pathname.length) : null;
+}
+
+function pathByForm(bucket: URL, url: URL): string | null {
+  if (url.protocol !== bucket.protocol || url.port !== bucket.port) return null;
+  const [ours, theirs] = [splitByForm(bucket), splitByForm(url)];
+  if (ours === null || theirs === null) return null;
+  return ours.endpoint === theirs.endpoint && ours.bucket === theirs.bucket ? theirs.path : null;
+}
+
+function splitByForm({ hostname, pathname }: URL) {
+  const host = parseStorageHost(hostname);
+  if (host === null) return null;
+  const { endpoint } = host;
+  if (host.bucket !== null) return { endpoint, bucket: host.bucket, path: pathname.slice(1) };
+  const [, bucket = "", path = ""] = /^\/([^/]+)\/(.*)$/.exec(pathname) ?? [];
+  return bucket === "" ? null : { endpoint, bucket, path };
+}
+
+/** Returns whether a URL of the bucket is one of a key under the configured prefix. */
+export function isUnderPrefix({ bucket, keyPrefix }: BucketLocation, { pathname }: URL): boolean {
+  const key = safeDecode(pathname.slice(bucket.pathname.length));
+  return key !== null && key.length > keyPrefix.length && key.startsWith(keyPrefix);
+}
+
+/** Decodes percent-escapes; null where one is invalid. */
 export function safeDecode(text: string): string | null {
   try {
     return decodeURIComponent(text);

@@ -5,16 +5,16 @@ import type { ProxyEnvironment } from "../http/proxy.ts";
 import { createRateLimiter } from "../http/rate-limit.ts";
 import type { Timeouts } from "../http/timeout.ts";
 
-/** The way to one storage: how many looks at the same time, at which pace, over which connections. */
+/** The way to one storage: how many probes at the same time, how many requests a second, over which connections. */
 export interface StorageConnection {
   readonly limiter: LimitFunction;
   /** Waits until a request may go. */
-  readonly turn: (signal: AbortSignal) => Promise<void>;
-  readonly wire: HttpClient;
+  readonly waitForSlot: (signal: AbortSignal) => Promise<void>;
+  readonly client: HttpClient;
 }
 
-export interface LaneOptions {
-  /** Looks, and connections to one host, at the same time. */
+export interface ConnectionOptions {
+  /** Probes, and connections to one host, at the same time. */
   readonly concurrency: number;
   readonly requestsPerSecond: number;
   readonly clock: Clock;
@@ -23,39 +23,30 @@ export interface LaneOptions {
   readonly env?: ProxyEnvironment;
 }
 
-/** Opens a lane. Nothing is connected before the first look. */
-export function openConnection({
-  concurrency,
-  requestsPerSecond,
-  clock,
-  timeouts,
-  env = {},
-}: LaneOptions): StorageConnection {
+/** Opens a connection to a storage. Nothing is connected before the first probe. */
+export function openConnection(options: ConnectionOptions): StorageConnection {
+  const { concurrency, requestsPerSecond, clock, timeouts, env = {} } = options;
   return {
     limiter: pLimit(concurrency),
-    turn: createRateLimiter(clock, requestsPerSecond, concurrency),
-    wire: createHttpClient({ connections: concurrency, timeouts, env }),
+    waitForSlot: createRateLimiter(clock, requestsPerSecond, concurrency),
+    client: createHttpClient({ connections: concurrency, timeouts, env }),
   };
 }
 
-/** The same lane for one of several that use it: counts what is its own, and leaves the lane open at its end. */
-export function shareConnection({ limiter, turn, wire }: StorageConnection): StorageConnection {
+/** Returns the connection for one of several users: it counts that user's own requests, and `close` leaves it open. */
+export function shareConnection({ limiter, waitForSlot, client }: StorageConnection): StorageConnection {
   let sent = 0;
   return {
     limiter,
-    turn,
-    wire: {
-      send: (request, signal) =>
-        wire.send(
-          {
-            ...request,
-            onSent() {
-              sent += 1;
-              request.onSent?.();
-            },
-          },
-          signal,
-        ),
+    waitForSlot,
+    client: {
+      send: (request, signal) => {
+        const onSent = () => {
+          sent += 1;
+          request.onSent?.();
+        };
+        return client.send({ ...request, onSent }, signal);
+      },
       sent: () => sent,
       close: async () => {},
     },

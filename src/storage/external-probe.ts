@@ -8,11 +8,11 @@ import type { ProxyEnvironment } from "../http/proxy.ts";
 import type { ResponseHead } from "../http/response.ts";
 import { type Final, type RetryPolicy, retry } from "../http/retry.ts";
 import { abortable, DEFAULT_TIMEOUTS, type Timeouts } from "../http/timeout.ts";
-import { createGuard, type GuardOptions } from "./allowed-hosts.ts";
+import { type AllowListOptions, createHostAllowList } from "./allowed-hosts.ts";
 import { type ProbeOutcome, toProbeResult, unknown } from "./classify-response.ts";
 import { probeOnce } from "./head.ts";
 
-export interface ExternalProbeOptions extends GuardOptions {
+export interface ExternalProbeOptions extends AllowListOptions {
   readonly concurrency: number;
   readonly clock: Clock;
   /** At least 0, below 1; spreads the retries. */
@@ -22,64 +22,65 @@ export interface ExternalProbeOptions extends GuardOptions {
   readonly env?: ProxyEnvironment;
 }
 
-/** Looks at outputs where a provider says that they are. */
-export interface AbroadProbe {
+/** Probes outputs where a provider says that they are. */
+export interface ExternalProbe {
   /** Never throws but for the signal's reason. */
   probe(url: string, signal: AbortSignal): Promise<ProbeResult>;
-  /** Requests sent so far, redirects and repeats included. */
+  /** Returns how many requests were sent, redirects and retries included. */
   requests(): number;
   close(): Promise<void>;
 }
 
 const ATTEMPTS = 3;
-/** Of a GET for the first byte; a server that ignores ranges sends more. */
+/** For a GET of the first byte; a server that ignores ranges sends more. */
 const MAX_BYTES = 4096;
 
-/** What a HEAD is refused with by servers that answer a GET: links that are signed for it, and routes without HEAD. */
+/** How servers refuse a HEAD that answer a GET: links that are signed for it, and routes without HEAD. */
 const HEAD_REFUSED = [400, 401, 403, 405, 501];
 
-export function createExternalProbe(options: ExternalProbeOptions): AbroadProbe {
+export function createExternalProbe(options: ExternalProbeOptions): ExternalProbe {
   const { clock, random, concurrency, timeouts = DEFAULT_TIMEOUTS, env = {} } = options;
-  const patience: RetryPolicy = { clock, random, attempts: ATTEMPTS, total: timeouts.total };
-  const slot = pLimit(concurrency);
-  const guard = createGuard(options);
-  const wire = createHttpClient({ connections: concurrency, timeouts, env, lookup: guard.lookup });
+  const policy: RetryPolicy = { clock, random, attempts: ATTEMPTS, total: timeouts.total };
+  const limiter = pLimit(concurrency);
+  const allowList = createHostAllowList(options);
+  const client = createHttpClient({ connections: concurrency, timeouts, env, lookup: allowList.lookup });
 
   return {
     async probe(url, signal) {
       signal.throwIfAborted();
       if (!URL.canParse(url)) return toProbeResult(url, unknown("unexpected", "not a URL").value);
-      // One signal serves all looks of a sweep; above ten listeners Node 20 prints a warning, which cron mails.
+      // One signal serves all probes of a sweep; above ten listeners Node 20 prints a warning, which cron mails.
       setMaxListeners(0, signal);
       const work = () =>
         retry<ProbeOutcome>(
-          patience,
+          policy,
           (inTime) => probeOnce({ object, link: (at) => object("GET", at, inTime) }, new URL(url), inTime),
           (detail) => unknown("unreachable", detail).value,
           signal,
         );
-      return toProbeResult(url, await abortable(slot(work), signal));
+      return toProbeResult(url, await abortable(limiter(work), signal));
     },
-    requests: wire.sent,
-    close: wire.close,
+    requests: client.sent,
+    close: client.close,
   };
 
-  /** Each request is checked anew, as redirects lead to other URLs. */
+  /** Each request is checked by itself, as redirects lead to other URLs. */
   async function object(
     method: "HEAD" | "GET",
     url: URL,
     signal: AbortSignal,
   ): Promise<ResponseHead | Failure | Final<ProbeOutcome>> {
-    const refusal = await refusalOf(url);
+    const refusal = await checkUrl(url);
     if (refusal !== null) return refusal;
-    const head = method === "HEAD" ? await wire.send({ method, url, headers: {}, maxBytes: MAX_BYTES }, signal) : null;
+    const head =
+      method === "HEAD" ? await client.send({ method, url, headers: {}, maxBytes: MAX_BYTES }, signal) : null;
     if (head !== null && (head.kind === "failure" || !HEAD_REFUSED.includes(head.status))) return head;
-    return await wire.send({ method: "GET", url, headers: { range: "bytes=0-0" }, maxBytes: MAX_BYTES }, signal);
+    return await client.send({ method: "GET", url, headers: { range: "bytes=0-0" }, maxBytes: MAX_BYTES }, signal);
   }
 
-  async function refusalOf(url: URL): Promise<Failure | Final<ProbeOutcome> | null> {
+  async function checkUrl(url: URL): Promise<Failure | Final<ProbeOutcome> | null> {
     try {
-      const refusal = await guard.refusalOf(url);
+      const refusal = await allowList.check(url);
       return refusal === null ? null : unknown("unexpected", refusal);
     } catch (error) {
       if (error instanceof Error) return describeNetworkError(error);

@@ -4,23 +4,26 @@ import type { ProxyEnvironment } from "../http/proxy.ts";
 import { isHttp } from "../http/response.ts";
 import { type Final, type RetryPolicy, retry, type Transient } from "../http/retry.ts";
 import { abortable, DEFAULT_TIMEOUTS, type Timeouts } from "../http/timeout.ts";
-import { type Addressing, parseBucketUrl } from "./bucket-url.ts";
+import { type Addressing, isUnderPrefix, parseBucketUrl, toBucketUrl } from "./bucket-url.ts";
+import { checkMp4 } from "./check-mp4.ts";
 import { type ProbeOutcome, toProbeResult, unknown } from "./classify-response.ts";
 import { openConnection, type StorageConnection } from "./connection.ts";
-import { withoutCdn } from "./redirects.ts";
-import { createAsk, signs } from "./requests.ts";
+import { probeOnce } from "./head.ts";
+import { withoutCdn } from "./hosts.ts";
+import { listObjects } from "./list-objects.ts";
+import { createBucketRequests, isPresigned } from "./requests.ts";
 import { type Credentials, createSigner } from "./signer.ts";
 
 export interface ProbeOptions {
   /** Where outputs lie; a file name is appended after a slash. */
   readonly baseUrl: string;
-  /** How `baseUrl` names the bucket; null: as its host's form tells. */
+  /** How `baseUrl` names the bucket; null: as the form of its host says. */
   readonly addressing?: Addressing | null;
-  /** Null where the world may read: nothing is signed. */
+  /** Null where everyone may read: nothing is signed. */
   readonly credentials?: Credentials | null;
-  /** How long a signed link to an attachment lasts, ms: until Airtable has fetched the file. */
+  /** How long a signed link to an attachment is valid, ms: until Airtable has fetched the file. */
   readonly attachmentUrlTtl?: number;
-  /** Looks, and connections to one host, at the same time. */
+  /** Probes, and connections to one host, at the same time. */
   readonly concurrency: number;
   readonly clock: Clock;
   /** At least 0, below 1; spreads the retries. */
@@ -28,11 +31,11 @@ export interface ProbeOptions {
   readonly timeouts?: Timeouts;
   /** Names the proxies. */
   readonly env?: ProxyEnvironment;
-  /** How often a look is tried at most when what came back is transient. */
+  /** How many attempts a probe makes at most while what comes back is transient. */
   readonly attempts?: number;
   readonly requestsPerSecond?: number;
-  /** The way there, where others go it as well: it says how many at a time, how fast, and how long one waits. */
-  readonly lane?: StorageConnection | null;
+  /** A connection that others use as well: it then decides concurrency, rate and time limits. */
+  readonly connection?: StorageConnection | null;
 }
 
 const DEFAULT_ATTEMPTS = 3;
@@ -41,97 +44,91 @@ const DEFAULT_ATTACHMENT_URL_TTL = 24 * 3_600_000;
 /** Spaces refuses above 240 a second and bucket (facts.md). */
 const DEFAULT_REQUESTS_PER_SECOND = 200;
 
-/**
- * Looks at outputs over kept connections. What it takes to understand an answer is loaded with the first question: most
- * sweeps have none. `close` ends them all; a look after it is unreachable.
- */
+/** Creates a probe of the outputs in a storage. `close` ends its connections; a probe after it is unreachable. */
 export function createProbe(options: ProbeOptions): OutputProbe & { close(): Promise<void> } {
-  const { clock, random, concurrency } = options;
-  const { timeouts = DEFAULT_TIMEOUTS, env = {} } = options;
-  const patience: RetryPolicy = {
-    clock,
-    random,
-    attempts: options.attempts ?? DEFAULT_ATTEMPTS,
-    total: timeouts.total,
-  };
-  const requestsPerSecond = options.requestsPerSecond ?? DEFAULT_REQUESTS_PER_SECOND;
-  const { limiter, turn, wire } =
-    options.lane ?? openConnection({ concurrency, requestsPerSecond, clock, timeouts, env });
-  const place = parseBucketUrl(options.baseUrl, options.addressing ?? null);
+  const { clock, random, concurrency, timeouts = DEFAULT_TIMEOUTS, env = {} } = options;
+  const { attempts = DEFAULT_ATTEMPTS, requestsPerSecond = DEFAULT_REQUESTS_PER_SECOND } = options;
+  const policy: RetryPolicy = { clock, random, attempts, total: timeouts.total };
+  const { limiter, waitForSlot, client } =
+    options.connection ?? openConnection({ concurrency, requestsPerSecond, clock, timeouts, env });
+  const location = parseBucketUrl(options.baseUrl, options.addressing ?? null);
   const credentials = options.credentials ?? null;
-  const signer = credentials === null ? null : createSigner(credentials, place, clock);
-  const ask = createAsk(wire, turn, place, signer);
+  const signer = credentials === null ? null : createSigner(credentials, location, clock);
+  const requests = createBucketRequests(client, waitForSlot, location, signer);
+  /** Any address of the bucket stands for the configured one; other URLs are asked as they are, at their origin. */
+  const atOrigin = (url: URL) => toBucketUrl(location, url) ?? withoutCdn(url);
 
   return {
     signed: signer !== null,
 
-    /** One trailing slash is ours to join with; a further one is part of the key, as `//x` and `/x` are two keys. */
+    /** One trailing slash joins; a further one is part of the key, as `//x` and `/x` are two keys. */
     urlFor: (fileName) => `${options.baseUrl.replace(/\/$/, "")}/${encodeURIComponent(fileName)}`,
 
     async probe(url, signal) {
       signal.throwIfAborted();
-      const asked = parse(url);
+      const asked = parseKeyUrl(url);
       if (asked === null) return toProbeResult(url, unknown("unexpected", NOT_A_KEY).value);
-      const origin = withoutCdn(asked);
-      const finding = await runLimited<ProbeOutcome>(
-        async (inTime) => (await import("./head.ts")).probeOnce(ask, origin, inTime),
+      const origin = atOrigin(asked);
+      const outcome = await runLimited<ProbeOutcome>(
+        (inTime) => probeOnce(requests, origin, inTime),
         (detail) => unknown("unreachable", detail).value,
         signal,
       );
-      const detail = origin.host === asked.host ? finding.detail : `${finding.detail} (origin)`;
-      return toProbeResult(url, finding, detail);
+      const detail = origin.host === asked.host ? outcome.detail : `${outcome.detail} (origin)`;
+      return toProbeResult(url, outcome, detail);
     },
 
     async list(prefix, signal) {
       signal.throwIfAborted();
       return await runLimited<Listing>(
-        async (inTime) => (await import("./list-objects.ts")).listObjects(ask, place, prefix, inTime),
+        (inTime) => listObjects(requests, location, prefix, inTime),
         (detail) => ({ kind: "unknown", detail }),
         signal,
       );
     },
 
     async attachmentUrl(url) {
-      const asked = parse(url);
-      const origin = asked === null ? null : withoutCdn(asked);
-      if (signer === null || origin === null || !signs(place, origin)) return url;
+      const asked = parseKeyUrl(url);
+      const origin = asked === null || isPresigned(asked) ? null : toBucketUrl(location, asked);
+      // A link opens the object to whoever has it: none is made for what lies elsewhere in the bucket.
+      if (signer === null || origin === null || !isUnderPrefix(location, origin)) return url;
       return await signer.presign(origin, options.attachmentUrlTtl ?? DEFAULT_ATTACHMENT_URL_TTL);
     },
 
     async checkMedia(output, signal) {
       signal.throwIfAborted();
-      const asked = parse(output.url);
+      const asked = parseKeyUrl(output.url);
       if (asked === null) return { kind: "unknown", detail: NOT_A_KEY };
-      const url = withoutCdn(asked);
       return await runLimited<MediaCheck>(
-        async (inTime) => (await import("./check-mp4.ts")).checkMp4(ask, url, output, inTime),
+        (inTime) => checkMp4(requests, atOrigin(asked), output, inTime),
         (detail) => ({ kind: "unknown", detail }),
         signal,
       );
     },
 
-    requests: wire.sent,
-    close: wire.close,
+    requests: client.sent,
+    close: client.close,
   };
 
-  /** Waits for its turn among those that may go on at once, and tries until something is found or time is up. */
+  /** Waits for a free slot, then tries until there is a final outcome or time is up. */
   function runLimited<T>(
-    once: (signal: AbortSignal) => Promise<Final<T> | Transient<T>>,
+    attempt: (signal: AbortSignal) => Promise<Final<T> | Transient<T>>,
     timedOut: (detail: string) => T,
     signal: AbortSignal,
   ): Promise<T> {
-    // One signal serves all looks of a sweep; above ten listeners Node 20 prints a warning, which cron mails.
+    // One signal serves all probes of a sweep; above ten listeners Node 20 prints a warning, which cron mails.
     setMaxListeners(0, signal);
     return abortable(
-      limiter(() => retry(patience, once, timedOut, signal)),
+      limiter(() => retry(policy, attempt, timedOut, signal)),
       signal,
     );
   }
 }
 
-/** Null for what cannot be asked for: not http(s), or with a segment `..` that URLs resolve away to another key. */
-function parse(url: string): URL | null {
-  if (!URL.canParse(url) || /[/\\](\.|%2e){1,2}([/\\?#]|$)/i.test(url.replace(/\?.*/s, ""))) return null;
+/** Returns null for a URL that cannot be asked: not http(s), or with a segment `..` that URLs resolve to another key. */
+function parseKeyUrl(url: string): URL | null {
+  const path = url.split("?", 1).join();
+  if (!URL.canParse(url) || /(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\#]|%2f|%5c|$)/i.test(path)) return null;
   const parsed = new URL(url);
   return isHttp(parsed) ? parsed : null;
 }

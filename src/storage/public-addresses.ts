@@ -1,6 +1,6 @@
 import { BlockList, isIPv4, isIPv6 } from "node:net";
 
-/** What is not the public internet, by IANA's registries of special-purpose addresses. */
+/** Networks that are not the public internet, by IANA's registries of special-purpose addresses. */
 const SPECIAL_V4: readonly (readonly [string, number])[] = [
   ["0.0.0.0", 8], // "this network"; on Linux 0.0.0.0 is this machine
   ["10.0.0.0", 8], // private
@@ -19,7 +19,7 @@ const SPECIAL_V4: readonly (readonly [string, number])[] = [
   ["240.0.0.0", 4], // reserved, and the broadcast address
 ];
 
-/** Only 2000::/3 is given out for the public internet; these are within it. */
+/** Only 2000::/3 is assigned to the public internet; these are within it. */
 const SPECIAL_V6: readonly (readonly [string, number])[] = [
   ["2001::", 23], // protocol assignments, with Teredo, which hides an IPv4 address
   ["2001:db8::", 32], // documentation
@@ -39,7 +39,7 @@ const IPV4_EMBEDDED = new BlockList();
 IPV4_EMBEDDED.addSubnet("::ffff:0:0", 96, "ipv6");
 IPV4_EMBEDDED.addSubnet("64:ff9b::", 96, "ipv6");
 
-/** Whether an IP address is one of the public internet. False for what is no address. */
+/** Returns whether an IP address is one of the public internet; false for a text that is no address. */
 export function isPublicAddress(address: string): boolean {
   if (isIPv4(address)) return !special.check(address, "ipv4");
   // A zone (`fe80::1%eth0`) belongs to link-local addresses alone.

@@ -7,7 +7,7 @@ import { classify, type ProbeOutcome, unknown } from "./classify-response.ts";
 import { readErrorCode } from "./s3-errors.ts";
 import type { Signer } from "./signer.ts";
 
-/** An error's text is short; more is not read of one. */
+/** The most that is read of an error's body. */
 const MAX_ERROR_BYTES = 4096;
 
 /** Both ends are included, as in the header. */
@@ -16,35 +16,40 @@ export interface Range {
   readonly last: number;
 }
 
-/** One request to the place, signed where there are credentials. Throws the signal's reason and StorageConfigError. */
+type ObjectReply = ResponseHead | Failure | Final<ProbeOutcome>;
+
+/**
+ * Single requests to the storage, signed where there are credentials. They throw the signal's reason and
+ * `StorageConfigError`.
+ */
 export interface BucketRequests {
-  /** All that is told of an object, or its first byte. A finding where the status alone would say too much. */
-  object(method: "HEAD" | "GET", url: URL, signal: AbortSignal): Promise<ResponseHead | Failure | Final<ProbeOutcome>>;
-  /** What a signed link leads to. It is signed for GET and refuses HEAD; its 403 may as well mean that it expired. */
-  link(url: URL, signal: AbortSignal): Promise<ResponseHead | Failure | Final<ProbeOutcome>>;
-  /** A part of an object. */
+  /** Asks for the headers of an object, or for its first byte. Returns an outcome where the status alone says too much. */
+  object(method: "HEAD" | "GET", url: URL, signal: AbortSignal): Promise<ObjectReply>;
+  /** Asks for what a signed link leads to. It is signed for GET and refuses HEAD; its 403 may mean that it expired. */
+  link(url: URL, signal: AbortSignal): Promise<ObjectReply>;
+  /** Reads a part of an object. */
   range(url: URL, range: Range, signal: AbortSignal): Promise<HttpResponse | Failure>;
-  /** A text of at most `maxBytes`. */
+  /** Reads a text of at most `maxBytes`. */
   text(url: URL, maxBytes: number, signal: AbortSignal): Promise<HttpResponse | Failure>;
 }
 
 const FIRST_BYTE: Range = { first: 0, last: 0 };
 
-/** `turn` waits until a request may go. `signer` is null where nothing is signed. */
-export function createAsk(
-  wire: HttpClient,
-  turn: (signal: AbortSignal) => Promise<void>,
-  place: BucketLocation,
+/** `waitForSlot` waits until a request may go. `signer` is null where nothing is signed. */
+export function createBucketRequests(
+  client: HttpClient,
+  waitForSlot: (signal: AbortSignal) => Promise<void>,
+  location: BucketLocation,
   signer: Signer | null,
 ): BucketRequests {
-  /** Whether the bucket has been seen: a 404 is that of a key, and not of the bucket. */
-  let bucketSeen = false;
+  /** Whether the bucket is known to exist: then a 404 is about the key, and not about the bucket. */
+  let bucketExists = false;
 
   return {
     async object(method, url, signal) {
       const reply = await send(method, url, method === "GET" ? FIRST_BYTE : null, MAX_ERROR_BYTES, signal);
       if (reply.kind === "failure" || signerFor(url) === null) return reply;
-      if (reply.status === 200 || reply.status === 206) bucketSeen = true;
+      if (reply.status === 200 || reply.status === 206) bucketExists = true;
       return method === "HEAD" && needsErrorCode(reply) ? await fetchErrorCode(url, reply, signal) : reply;
     },
     async link(url, signal) {
@@ -63,36 +68,33 @@ export function createAsk(
     maxBytes: number,
     signal: AbortSignal,
   ): Promise<HttpResponse | Failure> {
-    await turn(signal);
+    await waitForSlot(signal);
     const headers = range === null ? {} : { range: `bytes=${range.first}-${range.last}` };
-    const ours = signerFor(url);
-    if (ours === null) return await wire.send({ method, url, headers, maxBytes }, signal);
-    const signed = await ours.request(method, url);
+    const urlSigner = signerFor(url);
+    if (urlSigner === null) return await client.send({ method, url, headers, maxBytes }, signal);
+    const signed = await urlSigner.request(method, url);
     const request = { method, url: signed.url, headers: { ...signed.headers, ...headers }, maxBytes };
-    const reply = await wire.send(request, signal);
-    if (reply.kind === "answer" && reply.status >= 300) await readErrorCode(reply, url);
+    const reply = await client.send(request, signal);
+    if (reply.kind === "answer" && reply.status >= 300) readErrorCode(reply, url);
     return reply;
   }
 
   function signerFor(url: URL): Signer | null {
-    return signs(place, url) ? signer : null;
+    return isSignable(location, url) ? signer : null;
   }
 
-  /** A HEAD's "no" has no body (measured on Ceph's gateway): only a GET tells whether it speaks of us or of the object. */
-  async function fetchErrorCode(
-    url: URL,
-    head: ResponseHead,
-    signal: AbortSignal,
-  ): Promise<ResponseHead | Failure | Final<ProbeOutcome>> {
+  /** The refusal of a HEAD has no body (measured on Ceph's gateway): only a GET says whether it is about us or the object. */
+  async function fetchErrorCode(url: URL, head: ResponseHead, signal: AbortSignal): Promise<ObjectReply> {
     const reply = await send("GET", url, FIRST_BYTE, MAX_ERROR_BYTES, signal);
     if (reply.kind === "failure") return reply;
-    const reading = classify(reply);
-    if (reading.kind === "transient" || (reading.kind === "final" && isConclusive(reading.value))) return reply;
-    const code = (await readErrorCode(reply, url)) ?? "without a code";
+    const classified = classify(reply, url);
+    if (classified.kind === "transient" || (classified.kind === "final" && isConclusive(classified.value)))
+      return reply;
+    const code = readErrorCode(reply, url) ?? "without a code";
     const detail = `HTTP ${reply.status} ${code}`;
     if (reply.status !== head.status) return unknown("unexpected", `HTTP ${head.status}, then ${detail}`);
     if (reply.status === 404 && code === "NoSuchKey") {
-      bucketSeen = true;
+      bucketExists = true;
       return reply;
     }
     if (isRedirect(reply)) return unknown("redirected", detail);
@@ -100,24 +102,24 @@ export function createAsk(
   }
 
   function needsErrorCode(head: ResponseHead): boolean {
-    if (head.status === 404) return !bucketSeen;
+    if (head.status === 404) return !bucketExists;
     return [400, 401, 403].includes(head.status) || (isRedirect(head) && header(head, "location") === null);
   }
 }
 
-/** Whether the URL is for our credentials: only the place's own host is shown them, and not with a link of its own. */
-export function signs({ bucket }: BucketLocation, url: URL): boolean {
-  return url.origin === bucket.origin && !isPresigned(url);
+/** Returns whether a request may carry our signature: only in the configured bucket, and not for a link with its own. */
+export function isSignable({ bucket }: BucketLocation, url: URL): boolean {
+  return url.origin === bucket.origin && url.pathname.startsWith(bucket.pathname) && !isPresigned(url);
 }
 
-/** Links of S3, of Google's storage, and S3's older ones. */
+/** Returns whether a URL is signed itself, as links of S3, of Google's storage, and S3's older ones are. */
 export function isPresigned(url: URL): boolean {
   return ["X-Amz-Signature", "X-Goog-Signature", "Signature"].some((name) => url.searchParams.has(name));
 }
 
-/** What needs no code to be understood. */
-function isConclusive(finding: ProbeOutcome): boolean {
+/** Returns whether an outcome needs no error code to be understood. */
+function isConclusive(outcome: ProbeOutcome): boolean {
   return (
-    finding.result === "present" || (finding.result === "unknown" && ["cached", "suspect"].includes(finding.cause))
+    outcome.result === "present" || (outcome.result === "unknown" && ["cached", "suspect"].includes(outcome.cause))
   );
 }

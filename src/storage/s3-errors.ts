@@ -11,8 +11,8 @@ const BUCKET = "Check the bucket in storage.baseUrl, and storage.addressing.";
 const ACCOUNT = "The storage has closed the account of this access key. Ask the provider.";
 
 /**
- * Codes that speak of how was asked and not of what was asked for: no answer to such a request says anything of an
- * object. From S3's list of error codes, Ceph's, and Cloudflare R2's.
+ * Codes that are about the request and not about the object: no answer to such a request says anything of an object.
+ * From S3's list of error codes, Ceph's, and Cloudflare R2's.
  */
 export const CONFIG_ERROR_CODES: Readonly<Record<string, string>> = {
   InvalidAccessKeyId: KEY,
@@ -40,12 +40,12 @@ export const CONFIG_ERROR_CODES: Readonly<Record<string, string>> = {
 };
 
 /**
- * The code of a refusal as its body tells it, or null. Only a GET has a body.
+ * Returns the code of an S3 error, which stands in the body of the answer to a GET; null where there is none.
  *
- * @throws StorageConfigError where the fault is in the credentials, the clock, the region or the bucket's name
+ * @throws StorageConfigError where the credentials, the clock, the region or the bucket's name are wrong
  */
-export async function readErrorCode(reply: HttpResponse, url: URL): Promise<string | null> {
-  const refusal = reply.complete ? await parseError(reply.body.toString("utf8")) : null;
+export function readErrorCode(reply: HttpResponse, url: URL): string | null {
+  const refusal = reply.complete ? parseError(reply.body.toString("utf8")) : null;
   if (refusal === null) return null;
   const { code } = refusal;
   if (!Object.hasOwn(CONFIG_ERROR_CODES, code)) return code;

@@ -1,32 +1,31 @@
+import { AwsV4Signer } from "aws4fetch";
 import type { Clock } from "../core/ports/ports.ts";
 import { type BucketLocation, safeDecode } from "./bucket-url.ts";
 
-/** A key to the place where outputs lie. */
+/** An access key of the storage. */
 export interface Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   /** Of temporary credentials. */
   readonly sessionToken: string | null;
-  /** Null: as the host of the place tells. */
+  /** Null: as the form of the host says. */
   readonly region: string | null;
 }
 
 /** Signs with AWS Signature Version 4, which every S3 speaks. */
 export interface Signer {
-  /** The request's URL, in the spelling that was signed, and the headers to send with it. */
+  /** Returns the request's URL, in the spelling that was signed, and the headers to send with it. */
   request(method: "HEAD" | "GET", url: URL): Promise<{ url: URL; headers: Record<string, string> }>;
-  /** A URL that lets whoever has it GET the object for `ttl` ms. */
+  /** Returns a URL that lets whoever has it GET the object for `ttl` ms. */
   presign(url: URL, ttl: number): Promise<string>;
 }
 
-export function createSigner(credentials: Credentials, place: BucketLocation, clock: Clock): Signer {
-  const region = credentials.region ?? place.region;
+export function createSigner(credentials: Credentials, location: BucketLocation, clock: Clock): Signer {
+  const region = credentials.region ?? location.region;
   // Keys derived for the day, which the library keeps here.
   const cache = new Map<string, ArrayBuffer>();
 
-  /** Loaded late: a run without credentials never does. */
   async function sign(method: "HEAD" | "GET", url: URL, signQuery: boolean) {
-    const { AwsV4Signer } = await import("aws4fetch");
     const { accessKeyId, secretAccessKey, sessionToken } = credentials;
     const signer = new AwsV4Signer({
       method,
@@ -57,9 +56,9 @@ export function createSigner(credentials: Credentials, place: BucketLocation, cl
 }
 
 /**
- * The URL with its path encoded as SigV4 wants it, so that what is sent is what was signed: gateways differ in how they
- * read `%2F`, or `+`, `'` and `(` that stand there as they are. A key with a dot for a part of it is left alone, as a
- * URL would lose that part.
+ * Returns the URL with its path encoded as SigV4 requires, so that what is sent is what was signed: gateways differ in
+ * how they read `%2F`, or an unescaped `+`, `'` and `(`. A key with a part `.` or `..` is left alone, as a URL would lose
+ * that part.
  */
 function canonicalUrl(url: URL): URL {
   const spelled = new URL(url);

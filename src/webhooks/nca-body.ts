@@ -18,14 +18,14 @@ export interface NcaBody {
   readonly build_number: number;
 }
 
-/** Routes that answer with a list, even of one file; the others answer with the URL of their only file. */
+/** Routes that answer with a list, even of one file; the others answer with the URL of their single file. */
 const LISTING = ["/v1/ffmpeg/compose", "/v1/video/split"];
 
 /**
- * What NCA would have sent (`process_queue` in its app.py, and its real webhooks), or why it cannot be made. How long
- * the work took, and which process did it, is not known any more: those numbers are 0.
+ * Builds the body that NCA would have sent (`process_queue` in its app.py, and its real webhooks), or returns why it
+ * cannot be built. How long the work took, and which process did it, is no longer known: those numbers are 0.
  */
-export function ncaBody({
+export function buildNcaBody({
   webhookUrl,
   externalId,
   outputs,
@@ -33,12 +33,12 @@ export function ncaBody({
 }: WebhookResend): NcaBody | { readonly problem: string } {
   const { webhookEndpoint: endpoint } = operation;
   if (endpoint === null) return { problem: `operation ${operation.name} has no webhookEndpoint` };
-  const response = responseOf(endpoint, outputs);
+  const response = buildResponse(endpoint, outputs);
   if (response === null) return { problem: `${outputs.length} outputs, but ${endpoint} has one` };
   return {
     endpoint,
     code: 200,
-    id: callersId(webhookUrl),
+    id: readCallerId(webhookUrl),
     job_id: externalId,
     response,
     message: "success",
@@ -52,15 +52,15 @@ export function ncaBody({
   };
 }
 
-function responseOf(endpoint: string, outputs: readonly string[]): NcaBody["response"] | null {
+function buildResponse(endpoint: string, outputs: readonly string[]): NcaBody["response"] | null {
   if (outputs.length === 0) return null;
   if (LISTING.includes(endpoint)) return outputs.map((url) => ({ file_url: url }));
   const [only, ...others] = outputs;
   return only !== undefined && others.length === 0 ? only : null;
 }
 
-/** What the caller gave as `id`: the job's record, which its webhook URL names too; NCA sends null where there is none. */
-function callersId(webhookUrl: string): string | null {
+/** Reads what the caller gave as `id`: the job's record, which its webhook URL names too; NCA sends null where there is none. */
+function readCallerId(webhookUrl: string): string | null {
   const named = URL.canParse(webhookUrl) ? new URL(webhookUrl).searchParams.get("job_id") : null;
   return isRecordId(named) ? named : null;
 }

@@ -4,7 +4,7 @@ import { createHttpClient } from "../http/client.ts";
 import type { ProxyEnvironment } from "../http/proxy.ts";
 import { type HttpResponse, isRedirect, redirectTarget } from "../http/response.ts";
 import { DEFAULT_TIMEOUTS, type Timeouts } from "../http/timeout.ts";
-import { ncaBody } from "./nca-body.ts";
+import { buildNcaBody } from "./nca-body.ts";
 
 export interface ResendOptions {
   /** `host` or `host:port`, in lower case: the only ones that are sent to. */
@@ -16,50 +16,50 @@ export interface ResendOptions {
   readonly env?: ProxyEnvironment;
 }
 
-/** A handler that takes longer is at work still, and its answer is not needed to know what it did: the base tells. */
+/** A handler that takes longer is still running. Its answer is not needed: the base shows what it did. */
 const TIMEOUTS = { ...DEFAULT_TIMEOUTS, answer: 15_000 };
 
-/** Handlers answer with a word or two; more is not read. */
+/** Handlers answer with a word or two. */
 const MAX_BYTES = 65_536;
 
-/** Sends NCA's success webhooks again, each once: what may have arrived is never repeated. */
+/** Creates the sender of lost success webhooks of NCA. It sends each once: what may have arrived is never repeated. */
 export function createWebhookSender(options: ResendOptions): WebhookSender & { close(): Promise<void> } {
   const { allowHosts, signature, timeouts = TIMEOUTS, env = {} } = options;
-  const wire = createHttpClient({ connections: 1, timeouts, env });
+  const client = createHttpClient({ connections: 1, timeouts, env });
   return {
     async post(request, signal) {
       signal.throwIfAborted();
       const url = checkDestination(request.webhookUrl, allowHosts);
       if ("refusal" in url) return { kind: "refused", detail: url.refusal };
-      const made = ncaBody(request);
+      const made = buildNcaBody(request);
       if ("problem" in made) return { kind: "refused", detail: made.problem };
       const body = JSON.stringify(made);
       let sent = false;
       const headers = {
         "content-type": "application/json",
-        // A kept connection may be closing just now, and then nobody could tell whether the webhook arrived.
+        // A kept connection may be closing just now, and then it would be unknown whether the webhook arrived.
         connection: "close",
         ...(signature === null ? {} : { [signature.header]: `${signature.prefix}${sign(body, signature.secret)}` }),
       };
       const onSent = () => {
         sent = true;
       };
-      const reply = await wire.send({ method: "POST", url, headers, body, maxBytes: MAX_BYTES, onSent }, signal);
-      if (reply.kind === "answer") return read(reply, url);
+      const reply = await client.send({ method: "POST", url, headers, body, maxBytes: MAX_BYTES, onSent }, signal);
+      if (reply.kind === "answer") return readReply(reply, url);
       return sent
         ? { kind: "unknown", detail: `sent, but ${reply.detail}` }
         : { kind: "refused", detail: `not sent: ${reply.detail}` };
     },
-    requests: wire.sent,
-    close: wire.close,
+    requests: client.sent,
+    close: client.close,
   };
 }
 
-/** Where a webhook goes, or why nowhere. The URL is a text of the base, not the operator's: so its host must be listed. */
+/** Returns where a webhook goes, or why nowhere. Its URL comes from the base, not from the operator: so its host must be listed. */
 function checkDestination(webhookUrl: string, allowHosts: readonly string[]): URL | { readonly refusal: string } {
   const url = URL.canParse(webhookUrl) ? new URL(webhookUrl) : null;
   if (url === null || !/^https?:$/.test(url.protocol)) {
-    return { refusal: "the job's webhook URL is none of http or https" };
+    return { refusal: "the job's webhook URL is not one of http or https" };
   }
   if (url.username !== "" || url.password !== "") return { refusal: "the job's webhook URL has a user or password" };
   const port = url.port || (url.protocol === "https:" ? "443" : "80");
@@ -71,8 +71,8 @@ function sign(body: string, secret: string): string {
   return createHmac("sha256", secret).update(body, "utf8").digest("hex");
 }
 
-/** A handler that answers 5xx, or a proxy before it, may have done a part of the work, or be at it still. */
-function read(reply: HttpResponse, url: URL): ResendResult {
+/** A handler that answers 5xx, or a proxy before it, may have done a part of the work, or still be doing it. */
+function readReply(reply: HttpResponse, url: URL): ResendResult {
   const detail = `HTTP ${reply.status}`;
   if (reply.status >= 200 && reply.status < 300) return { kind: "accepted", detail };
   if (reply.status >= 500) return { kind: "unknown", detail };

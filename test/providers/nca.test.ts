@@ -153,7 +153,7 @@ describe("what says nothing is unknown", () => {
       "an answer longer than 1 MiB",
       200,
       JSON.stringify({ code: 200, more: "x".repeat(1_100_000) }),
-      /longer than is read/,
+      /longer than 1 MiB/,
     ],
   ])("%s", async (_, status, body, detail) => {
     const server = await serve((_request, response) => {

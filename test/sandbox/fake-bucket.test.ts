@@ -147,7 +147,7 @@ describe("the bucket itself", () => {
     const { ask } = bucketOf("restricted");
     const finding = (key: string) => {
       const { status, headers } = ask("HEAD", `/clips/${key}`);
-      const reading = classify({ kind: "answer", status, headers });
+      const reading = classify({ kind: "answer", status, headers }, new URL(`https://storage.example/clips/${key}`));
       return reading.kind === "final" ? reading.value : reading.kind;
     };
     expect(finding("clip.mp4")).toMatchObject({ result: "present", output: { bytes: 8_412_377 } });

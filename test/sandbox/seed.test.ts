@@ -154,7 +154,7 @@ function probeOf(bucket: Bucket): OutputProbe {
         { method: "HEAD", path, query: new URLSearchParams(), headers: {}, body: "" },
         NOW,
       );
-      const reading = classify({ kind: "answer", status, headers });
+      const reading = classify({ kind: "answer", status, headers }, new URL(url));
       if (reading.kind !== "final") throw new Error(`HTTP ${status} from the sandbox's bucket`);
       return toProbeResult(url, reading.value);
     },

@@ -137,7 +137,7 @@ describe("an object whose size a HEAD does not tell", () => {
     [302, { location: "/b" }],
   ])("is suspect when the GET answers %d without telling it", async (status, headers) => {
     const { sighting } = await lookWhenGetAnswers(status, headers);
-    expect(sighting).toMatchObject({ result: "unknown", cause: "suspect", detail: "HTTP 200, size not told" });
+    expect(sighting).toMatchObject({ result: "unknown", cause: "suspect", detail: "HTTP 200, no size given" });
   });
 
   test("is unreachable when the GET stays refused for load", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from "vitest";
-import { type Address, createGuard } from "../../src/storage/allowed-hosts.ts";
+import { type Address, createHostAllowList } from "../../src/storage/allowed-hosts.ts";
 import { createExternalProbe, type ExternalProbeOptions } from "../../src/storage/external-probe.ts";
 import { means } from "../providers/support.ts";
 import { closedPort, never, serve } from "../support/servers.ts";
@@ -25,7 +25,7 @@ function probe(over: Partial<ExternalProbeOptions> = {}) {
   return made;
 }
 
-function guard(over: Partial<Parameters<typeof createGuard>[0]> = {}) {
+function guard(over: Partial<Parameters<typeof createHostAllowList>[0]> = {}) {
   const { resolve } = names({
     "theapi.app": ["93.184.216.34"],
     "storage.theapi.app": ["93.184.216.34", "2606:4700::1111"],
@@ -35,11 +35,11 @@ function guard(over: Partial<Parameters<typeof createGuard>[0]> = {}) {
     "mapped.theapi.app": ["::ffff:169.254.169.254"],
     "empty.theapi.app": [],
   });
-  return createGuard({ outputHosts: ["theapi.app"], allowPrivate: false, resolve, ...over });
+  return createHostAllowList({ outputHosts: ["theapi.app"], allowPrivate: false, resolve, ...over });
 }
 
-function refusal(url: string, over: Partial<Parameters<typeof createGuard>[0]> = {}): Promise<string | null> {
-  return guard(over).refusalOf(new URL(url));
+function refusal(url: string, over: Partial<Parameters<typeof createHostAllowList>[0]> = {}): Promise<string | null> {
+  return guard(over).check(new URL(url));
 }
 
 describe("a URL that a provider names may be looked at", () => {

@@ -182,7 +182,7 @@ describe("what says nothing", () => {
     });
     expect(await probeOf(`${place.url}/b`).list("id", never())).toEqual({
       kind: "unknown",
-      detail: "HTTP 200, more than 4194304 bytes",
+      detail: "HTTP 200, a listing of more than 4 MiB",
     });
     expect(place.requests).toHaveLength(1);
   });

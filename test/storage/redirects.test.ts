@@ -1,6 +1,7 @@
 import dns from "node:dns";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { follow, withoutCdn } from "../../src/storage/redirects.ts";
+import { withoutCdn } from "../../src/storage/hosts.ts";
+import { follow } from "../../src/storage/redirects.ts";
 import { never, probeOf, serve } from "../support/servers.ts";
 
 afterEach(() => vi.restoreAllMocks());

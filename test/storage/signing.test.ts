@@ -285,24 +285,3 @@ describe("the link for an attachment", () => {
     }
   });
 });
-
-test("what signs is not loaded without credentials", async () => {
-  vi.resetModules();
-  const loaded = vi.fn();
-  vi.doMock("aws4fetch", async (original) => {
-    loaded();
-    return original();
-  });
-  const { createProbe } = await import("../../src/storage/probe.ts");
-  const s3 = await serveS3();
-  const options = { baseUrl: `${s3.url}/clips`, concurrency: 1, clock: testClock(NOW), random: () => 0 };
-  const open = createProbe(options);
-  await open.probe(open.urlFor("a.mp4"), never());
-  await open.attachmentUrl(open.urlFor("a.mp4"));
-  expect(loaded).not.toHaveBeenCalled();
-  const signed = createProbe({ ...options, credentials: CREDENTIALS });
-  await signed.probe(signed.urlFor("a.mp4"), never());
-  expect(loaded).toHaveBeenCalledOnce();
-  await Promise.all([open.close(), signed.close()]);
-  vi.doUnmock("aws4fetch");
-});

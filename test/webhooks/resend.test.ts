@@ -143,8 +143,8 @@ describe("nothing is sent", () => {
       { webhookUrl: "http://a:b@127.0.0.1/w" },
       "the job's webhook URL has a user or password",
     ],
-    ["for a text that is no URL", { webhookUrl: "n/a" }, "the job's webhook URL is none of http or https"],
-    ["for another scheme", { webhookUrl: "file:///etc/passwd" }, "the job's webhook URL is none of http or https"],
+    ["for a text that is no URL", { webhookUrl: "n/a" }, "the job's webhook URL is not one of http or https"],
+    ["for another scheme", { webhookUrl: "file:///etc/passwd" }, "the job's webhook URL is not one of http or https"],
     ["without the endpoint", { operation: COMBINE }, "operation combine has no webhookEndpoint"],
     ["without an output", { outputs: [] }, "0 outputs, but /v1/ffmpeg/compose has one"],
     [

@@ -5,6 +5,7 @@ import type { OutputProbe, Provider, ProviderStatus, WebhookSender } from "../..
 import { createGenericProvider } from "../../providers/generic.ts";
 import { createGoapi } from "../../providers/goapi.ts";
 import { createNca } from "../../providers/nca.ts";
+import { type BucketLocation, parseBucketUrl, toBucketUrl } from "../../storage/bucket-url.ts";
 import type { StorageConnection } from "../../storage/connection.ts";
 import { createExternalProbe } from "../../storage/external-probe.ts";
 import { createProbe } from "../../storage/probe.ts";
@@ -25,7 +26,7 @@ const SYSTEM = { clock: systemClock, random: Math.random, env: process.env };
 /** What the sweep of one base shares with those of other bases. */
 export interface Shared {
   readonly base: SharedBase;
-  readonly lane: StorageConnection;
+  readonly connection: StorageConnection;
 }
 
 /** Opens the base of the settings. `remaining` returns the milliseconds until the deadline, null without one. */
@@ -47,7 +48,7 @@ export function openUnconfigured(airtable: Settings["airtable"]): OpenBase {
 
 /** Opens the storage of the settings. */
 export function openStorage({ storage }: Settings, shared: Shared | null = null): OutputProbe & Closeable {
-  return createProbe({ ...storage, ...SYSTEM, lane: shared?.lane ?? null });
+  return createProbe({ ...storage, ...SYSTEM, connection: shared?.connection ?? null });
 }
 
 /** Opens the providers of the settings, by name. Outputs they name in our storage are probed by the storage's own probe. */
@@ -55,13 +56,14 @@ export function openProviders(
   { providers, storage }: Settings,
   probe: OutputProbe,
 ): { readonly providers: ReadonlyMap<string, Provider> } & Closeable {
+  const bucket = parseBucketUrl(storage.baseUrl, storage.addressing);
   const opened = providers.map((settings) => {
     const status = openStatus(settings);
     const external = createExternalProbe({ ...settings, ...SYSTEM });
     const provider: Provider = {
       url: settings.kind === "http" ? settings.url : settings.baseUrl,
       status,
-      look: (url, signal) => (isSameOrigin(storage.baseUrl, url) ? probe : external).probe(url, signal),
+      look: (url, signal) => (isInBucket(bucket, url) ? probe : external).probe(url, signal),
       requests: () => status.requests() + external.requests(),
     };
     return { name: settings.name, provider, close: () => Promise.all([status.close(), external.close()]) };
@@ -90,9 +92,7 @@ function openStatus(settings: ProviderSettings): ProviderStatus & Closeable {
   }
 }
 
-/** Returns whether the URL has the storage's origin, and no user info. */
-function isSameOrigin(baseUrl: string, url: string): boolean {
-  if (!URL.canParse(url)) return false;
-  const { origin, username, password } = new URL(url);
-  return origin === new URL(baseUrl).origin && `${username}${password}` === "";
+/** Returns whether a URL is one of the storage's own bucket: only there it is probed with our credentials. */
+function isInBucket(bucket: BucketLocation, url: string): boolean {
+  return URL.canParse(url) && toBucketUrl(bucket, new URL(url)) !== null;
 }

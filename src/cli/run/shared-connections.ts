@@ -21,9 +21,9 @@ export interface SharedConnections {
 export function openSharedConnections(bases: readonly Settings[]): SharedConnections {
   const airtable = openConnections(process.env);
   const tokenLimiters = new Map<string, AcquireSlot>();
-  const lanes = new Map<string, StorageConnection>();
+  const storages = new Map<string, StorageConnection>();
 
-  const laneTo = (bucket: string): StorageConnection => {
+  const connectTo = (bucket: string): StorageConnection => {
     const users = bases.filter((settings) => bucketOf(settings) === bucket).map(({ storage }) => storage);
     return openConnection({
       concurrency: Math.min(...users.map(({ concurrency }) => concurrency)),
@@ -41,11 +41,11 @@ export function openSharedConnections(bases: readonly Settings[]): SharedConnect
       const bucket = bucketOf(settings);
       return {
         base: { http: airtable, tokenLimiter },
-        lane: shareConnection(getOrCreate(lanes, bucket, () => laneTo(bucket))),
+        connection: shareConnection(getOrCreate(storages, bucket, () => connectTo(bucket))),
       };
     },
     async close() {
-      await Promise.all([airtable.close(), ...[...lanes.values()].map(({ wire }) => wire.close())]);
+      await Promise.all([airtable.close(), ...[...storages.values()].map(({ client }) => client.close())]);
     },
   };
 }

@@ -41,7 +41,7 @@ export async function resendWebhooks(recoveries: readonly Recovery[], run: Sweep
         continue;
       }
       const { kind, detail } = await post(each, run);
-      setDetail(each.recovery, `its webhook was sent again: ${detail}`);
+      setDetail(each.recovery, `its webhook was ${kind === "refused" ? "not accepted" : "sent again"}: ${detail}`);
       if (kind === "refused") fallBack(each.recovery, left);
       else awaited.set(each.recovery, kind);
     }
