@@ -1,19 +1,11 @@
 import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import type { LineSink } from "./write.ts";
 
 /** When a file is set aside, and how many are kept. */
 export interface Rotation {
   readonly maxBytes: number;
   readonly keep: number;
-}
-
-/** A file to which whole lines are appended, by this process and by others. */
-export interface LineFile {
-  /** Appends lines, without their line ends; each is one write, so that no other writer's line comes into it. */
-  append(lines: readonly string[]): Promise<void>;
-  /** What was appended outlasts a power cut once this has resolved. */
-  sync(): Promise<void>;
-  close(): Promise<void>;
 }
 
 /** A rotation that was begun longer ago than this died. */
@@ -24,7 +16,7 @@ const ROTATION_MS = 10_000;
  * without its end is closed by a line end, so that it spoils no further line. Neither file nor folder is for others to
  * read.
  */
-export async function openAppendFile(path: string, rotation: Rotation): Promise<LineFile> {
+export async function openAppendFile(path: string, rotation: Rotation): Promise<LineSink> {
   await makeFolder(dirname(path));
   await rotate(path, rotation);
   let file = await openToAppend(path);

@@ -1,5 +1,5 @@
 import type { JournaledWebhook, JournaledWrite } from "../core/undo/change-sets.ts";
-import { readLines, type WebhookLine, type WriteLine } from "./read.ts";
+import type { JournalLine, WebhookLine, WriteLine } from "./read.ts";
 
 /** Results by which the base has certainly not carried a write out. */
 const NOT_DONE = ["refused", "deleted", "batch-rejected"];
@@ -10,15 +10,18 @@ export interface JournalHistory {
   readonly webhooks: readonly JournaledWebhook[];
 }
 
+/** The kinds of lines that a history is made of. */
+export const HISTORY_KINDS = ["write", "webhook", "result"] as const;
+
 /**
- * What the files of a journal tell of writes to a base, and of webhooks that were sent again. Lines of another base,
- * whose runs share the file, are passed over; early lines name none, and count as this one's.
+ * Collects the writes to a base, and the webhooks that were sent again, from a journal's lines, oldest first. Lines of
+ * another base, whose runs share the journal, are passed over; early lines name none, and count as this one's.
  *
  * @throws NoJournalError where there is none
  */
-export async function readHistory(paths: readonly string[], baseId: string): Promise<JournalHistory> {
+export async function readHistory(lines: AsyncIterable<JournalLine>, baseId: string): Promise<JournalHistory> {
   const announced = new Map<string, { readonly line: WriteLine | WebhookLine; result: string | null }>();
-  for await (const line of readLines(paths, ["write", "webhook", "result"])) {
+  for await (const line of lines) {
     if (line.base !== undefined && line.base !== baseId) continue;
     const key = "write" in line ? `${line.run} ${line.write}` : "";
     if (line.kind === "write" || line.kind === "webhook") announced.set(key, { line, result: null });

@@ -96,7 +96,7 @@ export async function* readLines(
   try {
     for (const file of files) {
       for await (const text of file.readLines()) {
-        const read = parsed(text, kinds);
+        const read = parseLine(text, kinds);
         if (read !== null) yield read;
       }
     }
@@ -127,7 +127,8 @@ async function openAll(paths: readonly string[]): Promise<readonly FileHandle[]>
 
 const saysKind = z.object({ kind: z.string() });
 
-function parsed(text: string, kinds: readonly string[]): JournalLine | null {
+/** Returns a line out of its text; null for one that is torn, of an unknown kind, or of none that is wanted. */
+export function parseLine(text: string, kinds: readonly string[]): JournalLine | null {
   if (!text.startsWith("{")) return null;
   let value: unknown;
   try {

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { RunRecord } from "../core/ports/journal.ts";
 import type { RecordedJob } from "../core/replay/replay.ts";
-import { type JournalLine, readLines } from "./read.ts";
+import type { JournalLine } from "./read.ts";
 
 const output = z.object({
   url: z.string(),
@@ -62,13 +62,13 @@ export interface RecordedRun {
 }
 
 /**
- * The runs that the files of a journal tell of, oldest first.
+ * Collects the runs of a journal's lines, oldest first.
  *
  * @throws NoJournalError where there is none
  */
-export async function recordedRuns(paths: readonly string[]): Promise<readonly RecordedRun[]> {
+export async function recordedRuns(lines: AsyncIterable<JournalLine>): Promise<readonly RecordedRun[]> {
   const runs = new Map<string, RecordedRun & { readonly jobs: RecordedJob[] }>();
-  for await (const line of readLines(paths)) {
+  for await (const line of lines) {
     if (line.kind === "run") {
       const { run, command, at, now, calibration, failedBefore, blocked, force } = line;
       const contextFields = { now: Date.parse(now), calibration, failedBefore, blocked, force };

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readHistory } from "../../src/journal/history.ts";
+import { readLines } from "../../src/journal/read.ts";
 import { recordedRuns } from "../../src/journal/recorded-runs.ts";
 import { upgradeLine } from "../../src/journal/upgrade.ts";
 
@@ -9,7 +10,7 @@ const OLD_JOURNAL = join(import.meta.dirname, "fixtures", "journal-1.ndjson");
 
 describe("a journal of the schema stuck-jobs/journal@1", () => {
   it("gives undo and stats its writes and webhooks", async () => {
-    const { writes, webhooks } = await readHistory([OLD_JOURNAL], "appE2e00000000001");
+    const { writes, webhooks } = await readHistory(readLines([OLD_JOURNAL]), "appE2e00000000001");
     expect(writes.map(({ role, record, reason, confirmed }) => [role, record, reason, confirmed])).toEqual([
       ["target", "recSegs0000000001", "output-found", true],
       ["target", "recSegs0000000006", "provider-output", true],
@@ -21,7 +22,7 @@ describe("a journal of the schema stuck-jobs/journal@1", () => {
   });
 
   it("gives replay its verdicts, with the renamed reasons", async () => {
-    const [run, ...more] = await recordedRuns([OLD_JOURNAL]);
+    const [run, ...more] = await recordedRuns(readLines([OLD_JOURNAL]));
     expect(more).toEqual([]);
     expect(run?.contextFields).toMatchObject({ blocked: [], calibration: { kind: "missing-is-404" } });
     expect(run?.jobs.map(({ job, verdict }) => [job.externalId, verdict.reason])).toEqual([
@@ -40,7 +41,7 @@ describe("a journal of the schema stuck-jobs/journal@1", () => {
   });
 
   it("keeps what the application wrote, whatever its keys are called", async () => {
-    const [run] = await recordedRuns([OLD_JOURNAL]);
+    const [run] = await recordedRuns(readLines([OLD_JOURNAL]));
     expect(run?.jobs[1]?.job.payload).toEqual({
       kind: "read",
       value: { segment_id: "recSegs0000000002", late: true, looks: "as they are" },

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { JournalError } from "../../src/core/ports/errors.ts";
 import type { PendingWrite } from "../../src/core/ports/journal.ts";
+import { openAppendFile, type Rotation } from "../../src/journal/append-file.ts";
 import { createJournal, type JournalOptions } from "../../src/journal/write.ts";
 import { NOW } from "../support/builders.ts";
 
@@ -29,15 +30,17 @@ function announced(over: Partial<PendingWrite> = {}): PendingWrite {
   };
 }
 
-function journalAt(path: string, over: Partial<JournalOptions> = {}) {
+function journalAt(
+  path: string,
+  { maxBytes = 10_000_000, keep = 2, ...over }: Partial<JournalOptions & Rotation> = {},
+) {
   const missed: string[] = [];
   const journal = createJournal({
-    path,
+    name: path,
+    open: () => openAppendFile(path, { maxBytes, keep }),
     required: false,
     baseId: "appOne",
     jobsTable: "Jobs",
-    maxBytes: 10_000_000,
-    keep: 2,
     redact: (text) => text.replaceAll("s3cret", "[redacted]"),
     now: () => NOW,
     onUnavailable: (message, begun) => missed.push(`${begun} ${message}`),

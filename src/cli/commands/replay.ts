@@ -6,7 +6,7 @@ import type { Settings } from "../../config/settings.ts";
 import type { Duration } from "../../core/domain/job.ts";
 import { type Difference, replay } from "../../core/replay/replay.ts";
 import { filesOf } from "../../journal/append-file.ts";
-import { NoJournalError } from "../../journal/read.ts";
+import { NoJournalError, readLines } from "../../journal/read.ts";
 import { recordedRuns } from "../../journal/recorded-runs.ts";
 import type { CommandContext } from "../context.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
@@ -101,7 +101,7 @@ async function settingsOf(flags: ReplayFlags, env: CommandContext["env"]): Promi
 
 async function runsIn({ journal }: ReplayFlags) {
   try {
-    return await recordedRuns(filesOf(journal, MOST_FILES));
+    return await recordedRuns(readLines(filesOf(journal, MOST_FILES)));
   } catch (error) {
     if (!(error instanceof NoJournalError)) throw error;
     throw new ConfigError([{ path: "--journal", message: error.message }]);

@@ -2,9 +2,9 @@ import { join } from "node:path";
 import type { Env } from "../../config/env/variables.ts";
 import type { Settings } from "../../config/settings.ts";
 import type { Journal } from "../../core/ports/journal.ts";
-import { filesOf } from "../../journal/append-file.ts";
-import { type JournalHistory, readHistory } from "../../journal/history.ts";
-import { NoJournalError } from "../../journal/read.ts";
+import { filesOf, openAppendFile } from "../../journal/append-file.ts";
+import { HISTORY_KINDS, type JournalHistory, readHistory } from "../../journal/history.ts";
+import { NoJournalError, readLines } from "../../journal/read.ts";
 import { createJournal } from "../../journal/write.ts";
 import { systemClock } from "../../system/clock.ts";
 import { stateDirectory } from "../../system/folders.ts";
@@ -24,10 +24,9 @@ export function journalOf(
   if (path === null) return null;
   const { place, maxBytes, keep } = settings.journal;
   return createJournal({
-    path,
+    name: path,
+    open: () => openAppendFile(path, { maxBytes, keep }),
     required: place?.kind === "asked",
-    maxBytes,
-    keep,
     baseId: settings.airtable.baseId,
     jobsTable: settings.jobs.table,
     redact: (text) => terminal.redact(text),
@@ -40,7 +39,7 @@ export function journalOf(
 /** Reads what the journal at `path` recorded about the base of the settings; null without a journal. */
 export async function readPast(path: string, { airtable, journal }: Settings): Promise<JournalHistory | null> {
   try {
-    return await readHistory(filesOf(path, journal.keep), airtable.baseId);
+    return await readHistory(readLines(filesOf(path, journal.keep), HISTORY_KINDS), airtable.baseId);
   } catch (error) {
     if (error instanceof NoJournalError) return null;
     throw error;

@@ -41,6 +41,8 @@ export interface TargetTable {
   readonly key: string;
   /** Fields that are no column of their name: where they are. */
   readonly fields: ReadonlyMap<string, FieldPlace>;
+  /** The fields that are written. */
+  readonly written: readonly string[];
 }
 
 /** A column, or a place inside its jsonb. */
@@ -69,6 +71,8 @@ export interface Layout {
   jobs(signal: AbortSignal): Promise<RowLayout>;
   /** Throws `TableRefused` where the target's table cannot be used. */
   target(label: string, signal: AbortSignal): Promise<RowLayout>;
+  /** Throws `UpstreamError` where a table or a column of the configuration is missing. */
+  check(signal: AbortSignal): Promise<void>;
 }
 
 export function createLayout(database: Database, { jobs, targets }: StoreOptions): Layout {
@@ -90,21 +94,44 @@ export function createLayout(database: Database, { jobs, targets }: StoreOptions
     );
   }
 
+  let checking: Promise<void> | null = null;
+
+  async function jobsLayout(signal: AbortSignal): Promise<RowLayout> {
+    const layout = rowLayout(await find(jobs.table, signal), jobs.id, new Map());
+    checkJobs(layout, jobs);
+    return layout;
+  }
+
+  async function targetLayout({ table, key, fields }: TargetTable, signal: AbortSignal): Promise<RowLayout> {
+    return rowLayout(await find(table, signal), key, fields);
+  }
+
+  async function check(signal: AbortSignal): Promise<void> {
+    const layout = await jobsLayout(signal);
+    for (const name of Object.values(jobs.fields)) if (name !== null) layout.cell(name);
+    for (const target of targets) {
+      const own = await targetLayout(target, signal);
+      for (const field of target.written) own.cell(field);
+    }
+  }
+
   return {
-    async jobs(signal) {
-      const table = await find(jobs.table, signal);
-      const layout = rowLayout(table, jobs.id, new Map());
-      checkJobs(layout, jobs);
-      return layout;
-    },
+    jobs: jobsLayout,
     async target(label, signal) {
       const target = targets.find((each) => each.label === label);
       if (target === undefined) throw new Error(`no target table ${label} is configured`);
       try {
-        return rowLayout(await find(target.table, signal), target.key, target.fields);
+        return await targetLayout(target, signal);
       } catch (error) {
         throw error instanceof UpstreamError && error.code === "config" ? new TableRefused(label, error) : error;
       }
+    },
+    async check(signal) {
+      checking ??= check(signal).catch((error: unknown) => {
+        checking = null;
+        throw error;
+      });
+      await checking;
     },
   };
 }

@@ -56,8 +56,10 @@ export interface AtomicWriter {
 /** A journal in the same database. */
 export interface JournalTable {
   readonly table: TableName;
+  /** Checks that its rows can be written. Throws `UpstreamError` where they cannot. */
+  prepare(signal: AbortSignal): Promise<void>;
   /** Returns the journal's lines for writes, in the same order. */
-  lines(records: readonly PendingWrite[], by: Signature & { readonly command: string }): readonly object[];
+  linesOf(records: readonly PendingWrite[], by: Signature & { readonly command: string }): readonly string[];
 }
 
 export interface PostgresStoreOptions extends StoreOptions {
@@ -132,7 +134,11 @@ export function createStore(options: PostgresStoreOptions): JobStore & JobHistor
         ahead: future - now,
         named: named ?? null,
       };
-      for await (const rows of readAll(stuck, signal)) yield rows.map((row) => parseJob(row, options));
+      for await (const rows of readAll(stuck, signal)) {
+        // What the configuration names wrongly is said before anything is probed; an idle sweep need not ask.
+        await layout.check(signal);
+        yield rows.map((row) => parseJob(row, options));
+      }
       // What was delivered stays where it was written, so that completed jobs need no second look.
       const failed = revisit?.failed ?? null;
       if (failed === null || jobs.fields.notes === null) return;
@@ -195,6 +201,7 @@ export function createStore(options: PostgresStoreOptions): JobStore & JobHistor
       batchSize: WRITE_ROWS,
       keepsJournal: journal !== null,
       async write(writes, by, signal) {
+        await journal?.prepare(signal);
         const all = await Promise.all(writes.map((write) => plan(write, by, layout, options, signal)));
         return await writeAll(database, all, journal?.table ?? null, signal);
       },
@@ -206,7 +213,7 @@ export function createStore(options: PostgresStoreOptions): JobStore & JobHistor
 interface PlannedWrite {
   readonly id: string;
   readonly rows: readonly PlannedRow[];
-  readonly lines?: readonly object[];
+  readonly lines?: readonly string[];
 }
 
 /** One row of a write: `values` in the order of `shape`. */
@@ -224,7 +231,7 @@ async function plan(
 ): Promise<PlannedWrite> {
   const jobsTable = await layout.jobs(signal);
   const ownRow = jobRow(jobsTable, options, job.update, job.read);
-  const lines = options.journal?.lines(records, by) ?? [];
+  const lines = options.journal?.linesOf(records, by) ?? [];
   if (target === null) return { id: job.update.id, rows: [ownRow], lines };
   const targetTable = await layout.target(target.table, signal);
   const row = targetRow(targetTable, target.update, target.read);

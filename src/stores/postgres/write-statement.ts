@@ -19,8 +19,8 @@ export interface RowValues {
 /** A job, or a job and its target: written together, or not at all. */
 export interface RowsWrite {
   readonly rows: readonly RowValues[];
-  /** What the journal is to hold of it. */
-  readonly lines: readonly object[];
+  /** What the journal is to hold of it, each the text of a JSON object. */
+  readonly lines: readonly string[];
 }
 
 /** What the statement answers for each write, by its number from 1. */
@@ -45,7 +45,7 @@ export function writeStatement(
 ): Statement {
   const columns: Column[] = shapes.flatMap((shape, r) => inputColumns(shape, r, writes));
   if (journal !== null) {
-    columns.push({ name: "lines", sqlType: "json", values: writes.map(({ lines }) => JSON.stringify(lines)) });
+    columns.push({ name: "lines", sqlType: "json", values: writes.map(({ lines }) => `[${lines.join(",")}]`) });
   }
   const parameters = new Parameters();
   const given = columns.map(({ values }) => `${parameters.add(values)}::text[]`);

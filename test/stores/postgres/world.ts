@@ -78,7 +78,7 @@ export function openStore(
   const store = createStore({
     jobs: RENDERS_JOBS,
     links: ["segment_id"],
-    targets: [{ label: "segments", table: ["segments"], key: "id", fields: new Map() }],
+    targets: [{ label: "segments", table: ["segments"], key: "id", fields: new Map(), written: [] }],
     journal: null,
     clock: systemClock,
     ...over,

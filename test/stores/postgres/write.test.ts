@@ -175,7 +175,7 @@ describe("writing a job and its target to PostgreSQL", () => {
   it("writes target and job as one row where the job receives its output itself", async () => {
     const database = await renders(1, "ALTER TABLE renders ADD meta jsonb, ADD url text");
     const fields = new Map([["meta.video.url", { column: "meta", path: ["video", "url"] }]]);
-    const targets = [{ label: "renders", table: RENDERS_JOBS.table, key: "id", fields }];
+    const targets = [{ label: "renders", table: RENDERS_JOBS.table, key: "id", fields, written: [] }];
     const store = openStore(database, { targets });
     const read = (await store.readJobs(["1"], NEVER)).get("1");
     const wanted = { attachments: [], cells: ["meta.video.url", "url"] };
@@ -210,7 +210,9 @@ describe("writing a job and its target to PostgreSQL", () => {
       UPDATE segments SET meta = '{"a": "text"}' WHERE id = md5('2')::uuid`,
     );
     const fields = new Map([["url", { column: "meta", path: ["a", "url"] }]]);
-    const store = openStore(database, { targets: [{ label: "segments", table: ["segments"], key: "id", fields }] });
+    const store = openStore(database, {
+      targets: [{ label: "segments", table: ["segments"], key: "id", fields, written: [] }],
+    });
     const [{ one, two } = {}] = await database.query("SELECT md5('1')::uuid AS one, md5('2')::uuid AS two");
     const updates = [one, two].map((id) => ({ id: String(id), fields: { url: "u" } }));
     expect((await store.updateTargets("segments", updates, NEVER)).map(({ kind }) => kind)).toEqual([
