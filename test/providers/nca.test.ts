@@ -149,6 +149,13 @@ describe("what says nothing is unknown", () => {
     ["a refused key", 401, '{"message":"Unauthorized"}', /NCA_API_KEY is refused/],
     ["a gateway's time-out", 504, "<html>504</html>", /HTTP 504, no JSON/],
     ["an answer that is cut off", 200, '{"code":200,"response":{"job_st', /no JSON/],
+    ["an answer nested 100,000 deep", 200, `${"[".repeat(100_000)}${"]".repeat(100_000)}`, /nested deeper than 100/],
+    [
+      "a message nested 5,000 deep",
+      200,
+      `{"code":200,"response":{"job_status":"done","response":{"code":500,"message":${"[".repeat(5_000)}${"]".repeat(5_000)}}}}`,
+      /nested deeper than 100/,
+    ],
     [
       "an answer longer than 1 MiB",
       200,

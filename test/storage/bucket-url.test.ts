@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseBucketUrl } from "../../src/storage/bucket-url.ts";
+import { isUnderPrefix, parseBucketUrl, toBucketUrl } from "../../src/storage/bucket-url.ts";
 
 const R2 = "0123456789abcdef0123456789abcdef.r2.cloudflarestorage.com";
 
@@ -68,4 +68,54 @@ test("a CDN host is asked at its origin", () => {
 test("the configuration has the last word on where the bucket stands", () => {
   expect(told("https://b.example.com/x", "virtual")).toEqual(["https://b.example.com/", "x/", "us-east-1"]);
   expect(told("https://b.nyc3.digitaloceanspaces.com/b", "path")[0]).toBe("https://b.nyc3.digitaloceanspaces.com/b/");
+});
+
+describe("the same object at another address of the bucket", () => {
+  test.each([
+    [
+      "https://b.nyc3.digitaloceanspaces.com/p",
+      "https://b.nyc3.cdn.digitaloceanspaces.com/x/a.mp4?v=1",
+      "/x/a.mp4?v=1",
+    ],
+    ["https://b.nyc3.digitaloceanspaces.com/p", "https://nyc3.digitaloceanspaces.com/b/x/a.mp4", "/x/a.mp4"],
+    ["https://nyc3.digitaloceanspaces.com/b/p", "https://b.nyc3.digitaloceanspaces.com/a.mp4", "/b/a.mp4"],
+    ["https://nyc3.digitaloceanspaces.com/b/p", "https://b.nyc3.cdn.digitaloceanspaces.com/b/a.mp4", "/b/b/a.mp4"],
+    ["https://my.b.s3.eu-west-1.amazonaws.com", "https://s3.eu-west-1.amazonaws.com/my.b/a.mp4", "/a.mp4"],
+    [`https://${R2}/b`, `https://b.${R2}/a.mp4`, "/b/a.mp4"],
+    ["http://minio:9000/b/c", "http://minio:9000/b/a%20b.mp4", "/b/a%20b.mp4"],
+  ])("of %s: %s", (baseUrl, url, path) => {
+    const location = parseBucketUrl(baseUrl, null);
+    expect(toBucketUrl(location, new URL(url))?.href).toBe(`${location.bucket.origin}${path}`);
+  });
+
+  test.each([
+    ["https://b.nyc3.digitaloceanspaces.com", "https://c.nyc3.digitaloceanspaces.com/a.mp4"],
+    ["https://b.nyc3.digitaloceanspaces.com", "https://b.ams3.digitaloceanspaces.com/a.mp4"],
+    ["https://b.nyc3.digitaloceanspaces.com", "https://nyc3.digitaloceanspaces.com/c/a.mp4"],
+    ["https://b.nyc3.digitaloceanspaces.com", "http://nyc3.digitaloceanspaces.com/b/a.mp4"],
+    ["https://b.nyc3.digitaloceanspaces.com", "https://user:pass@b.nyc3.digitaloceanspaces.com/a.mp4"],
+    ["https://nyc3.digitaloceanspaces.com/b", "https://nyc3.digitaloceanspaces.com/b2/a.mp4"],
+    ["http://minio:9000/b", "http://minio:9000/other/a.mp4"],
+    ["http://minio:9000/b", "http://minio:9000/b/../other/a.mp4"],
+    ["http://minio:9000/b", "http://minio:9000/b/%2e%2e/other/a.mp4"],
+    ["http://minio:9000/b", "http://minio:9000/b/..%2Fother/a.mp4"],
+    ["http://minio:9000/b", "http://minio:9000/b/x%2f..%2f..%2fother/a.mp4"],
+    ["http://minio:9000/b", "http://minio:9000/b/..%5Cother/a.mp4"],
+    ["http://minio:9000/b", "http://minio:9001/b/a.mp4"],
+    ["http://minio:9000/b", "http://minio:9000/b"],
+  ])("is not found for %s in %s", (baseUrl, url) => {
+    expect(toBucketUrl(parseBucketUrl(baseUrl, null), new URL(url))).toBe(null);
+  });
+});
+
+test.each([
+  ["http://minio:9000/b/c", "http://minio:9000/b/c/a.mp4", true],
+  ["http://minio:9000/b/c", "http://minio:9000/b/%63/a.mp4", true],
+  ["http://minio:9000/b", "http://minio:9000/b/a.mp4", true],
+  ["http://minio:9000/b/c", "http://minio:9000/b/cd/a.mp4", false],
+  ["http://minio:9000/b/c", "http://minio:9000/b/a.mp4", false],
+  ["http://minio:9000/b/c", "http://minio:9000/b/c/", false],
+  ["http://minio:9000/b/c", "http://minio:9000/b/c/%zz", false],
+])("under the prefix of %s: %s is %s", (baseUrl, url, expected) => {
+  expect(isUnderPrefix(parseBucketUrl(baseUrl, null), new URL(url))).toBe(expected);
 });

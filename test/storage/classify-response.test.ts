@@ -84,6 +84,46 @@ describe("something that cannot be the output", () => {
   });
 });
 
+describe("the type of an object, by the name that was asked for", () => {
+  async function typed(name: string, type: string) {
+    const headers = { "content-length": 5, "content-type": type };
+    const place = await serve((_request, response) => response.writeHead(200, headers).end());
+    const probe = probeOf(place.url);
+    return await probe.probe(probe.urlFor(name), never());
+  }
+
+  test.each([
+    ["a.json", "application/json"],
+    ["a.JSON", "application/json; charset=utf-8"],
+    ["a.b.xml", "application/xml"],
+    ["a.xml", "text/xml"],
+    ["a.html", "text/html"],
+    ["a.htm", "text/html; charset=utf-8"],
+    ["a.txt", "text/plain"],
+    ["a.srt", "application/x-subrip"],
+    ["a.vtt", "text/vtt"],
+    ["a.ttml", "application/xml"],
+  ])("may be that of a page where the name ends so: %s as %s", async (name, type) => {
+    expect(await typed(name, type)).toMatchObject({ result: "present", output: { contentType: type } });
+  });
+
+  test.each([
+    ["a.json", "text/html"],
+    ["a.json", "application/xml"],
+    ["a.txt", "text/html"],
+    ["a.srt", "application/json"],
+    ["a.vtt", "application/xml"],
+    ["a.html", "application/json"],
+    ["a.xml", "text/html"],
+    ["a.json.mp4", "application/json"],
+    ["json", "application/json"],
+    ["a", "text/html"],
+    ["constructor", "text/html"],
+  ])("is suspect where the name ends otherwise: %s as %s", async (name, type) => {
+    expect(await typed(name, type)).toMatchObject({ result: "unknown", cause: "suspect", detail: `HTTP 200, ${type}` });
+  });
+});
+
 describe("an object whose size a HEAD does not tell", () => {
   /** HEAD is answered in chunks, GET as `status` and `headers` say. */
   async function lookWhenGetAnswers(status: number, headers: Headers, body = "") {
@@ -153,6 +193,14 @@ describe("a no", () => {
     expect(sighting).toEqual({ result: "absent", url, detail: "HTTP 404" });
   });
 
+  test("is absence as a delete marker, and says so", async () => {
+    expect((await lookAt(404, { "x-amz-delete-marker": "true" })).sighting).toMatchObject({
+      result: "absent",
+      detail: "HTTP 404, delete marker",
+    });
+    expect((await lookAt(404, { "x-amz-delete-marker": "true", age: 4 })).sighting).toMatchObject({ cause: "cached" });
+  });
+
   test.each<Headers>([
     { age: 0 },
     { "cf-cache-status": "MISS" },
@@ -169,6 +217,9 @@ describe("a no", () => {
     { "cf-cache-status": "STALE" },
     { "x-cache": "Hit from cloudfront" },
     { "x-cache": "MISS, HIT" },
+    { "x-cache-status": "HIT" },
+    { "cache-status": "edge; hit" },
+    { "cdn-cache": "HIT" },
   ])("is unknown as a 404 that a cache kept: %j", async (headers) => {
     expect((await lookAt(404, headers)).sighting).toMatchObject({
       result: "unknown",

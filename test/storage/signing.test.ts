@@ -203,6 +203,41 @@ describe("a link that is signed already", () => {
   });
 });
 
+describe("what lies elsewhere on the storage's host", () => {
+  test.each(["/other-bucket/x.pdf", "/clips2/x.pdf", "/", "/clips"])(
+    "is neither probed with a signature nor given a link: %s",
+    async (path) => {
+      const { s3, probe } = await bucket();
+      const url = `${s3.url}${path}`;
+      await probe.probe(url, never());
+      expect(s3.judgements).toEqual(["anonymous"]);
+      expect(await probe.attachmentUrl(url)).toBe(url);
+    },
+  );
+
+  test.each(["/clips/..%2Fother-bucket/x.pdf", "/clips/a%2f%2e%2e%2f..%2fother-bucket/x.pdf", "/clips/..%5Cother/x"])(
+    "is not asked for at all where an escape hides it: %s",
+    async (path) => {
+      const { s3, probe } = await bucket();
+      const url = `${s3.url}${path}`;
+      expect(await probe.probe(url, never())).toMatchObject({ result: "unknown", cause: "unexpected" });
+      expect(s3.requests).toEqual([]);
+      expect(await probe.attachmentUrl(url)).toBe(url);
+    },
+  );
+
+  test("is given no link in the same bucket outside of the configured folder, but is probed", async () => {
+    const { s3 } = await bucket();
+    s3.objects.set("invoices/x.pdf", Buffer.from("hello"));
+    const probe = signing(`${s3.url}/clips/outputs`);
+    const url = `${s3.url}/clips/invoices/x.pdf`;
+    expect(await probe.probe(url, never())).toMatchObject({ result: "present" });
+    expect(s3.judgements).toEqual(["right"]);
+    expect(await probe.attachmentUrl(url)).toBe(url);
+    expect(await probe.attachmentUrl(probe.urlFor("x.pdf"))).toContain("X-Amz-Signature");
+  });
+});
+
 describe("the link for an attachment", () => {
   test("lets someone without credentials GET the file, and nothing else", async () => {
     const { s3, probe } = await bucket();
