@@ -1,4 +1,5 @@
 import type { Duration, Instant } from "../core/domain/job.ts";
+import type { LockState } from "../system/lock.ts";
 import { type CheckResult, fail, pass, warn } from "./check-result.ts";
 
 /** The oldest Node that the package runs on; package.json says the same. */
@@ -17,12 +18,9 @@ function isOlder(version: string, least: string): boolean {
   return differing >= 0 && (one?.[differing] ?? 0) < (other?.[differing] ?? 0);
 }
 
-/** Who holds the lock of the base on this machine, as far as the holder told; null for nobody. */
-export type LockState = { readonly pid: number | null; readonly since: string | null } | null;
-
-/** @param deadline how long a run may take, ms */
-export function checkLock(holder: LockState, deadline: Duration, now: Instant): readonly CheckResult[] {
-  if (holder === null) return [pass("lock", "lock", "free: no run is under way on this machine")];
+/** Checks that no run holds the lock of the base for longer than `deadline`, in ms. */
+export function checkLock({ holder, reach }: LockState, deadline: Duration, now: Instant): readonly CheckResult[] {
+  if (holder === null) return [pass("lock", "lock", `free; a run keeps out ${reach}`)];
   const who = `held by ${holder.pid === null ? "another process" : `process ${holder.pid}`}`;
   const held = holder.since === null ? Number.NaN : now - Date.parse(holder.since);
   const since = holder.since === null ? who : `${who} since ${holder.since}`;

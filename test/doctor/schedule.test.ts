@@ -147,7 +147,7 @@ describe("the lock", () => {
     const world = await openWorld();
     const { AIRTABLE_ENDPOINT_URL: endpointUrl = "", AIRTABLE_BASE_ID: baseId = "" } = world.env;
     const lock = await acquireLock(lockKey({ endpointUrl, baseId }), new Date(Date.now() - ago));
-    if (lock.kind !== "held") throw new Error("the lock is taken");
+    if (lock.kind !== "acquired") throw new Error("the lock is taken");
     try {
       return await examined(world);
     } finally {

@@ -63,7 +63,7 @@ describe("what befalls one base", () => {
     const world = await openManyBases(5, { instead: (n) => answers[n] });
     for (const n of world.ids.keys()) world.stuck(n, "recoverable");
     const lock = await acquireLock(lockKey({ endpointUrl: world.url, baseId: world.ids[3] ?? "" }), new Date());
-    if (lock.kind === "taken") throw new Error("the lock is taken");
+    if (lock.kind === "busy") throw new Error("the lock is taken");
     const { code, stdout, stderr } = await stuckJobs(["recover", "-o", "json"], {
       env: world.env,
       cwd: world.configured(),
@@ -97,7 +97,7 @@ describe("what befalls one base", () => {
   it("is told by the exit code where it is but a lock", async () => {
     const world = await openManyBases(2);
     const lock = await acquireLock(lockKey({ endpointUrl: world.url, baseId: world.ids[0] ?? "" }), new Date());
-    if (lock.kind === "taken") throw new Error("the lock is taken");
+    if (lock.kind === "busy") throw new Error("the lock is taken");
     const run = () => stuckJobs(["recover"], { env: world.env, cwd: world.configured() });
     expect((await run()).code).toBe(75);
     await lock.release();

@@ -14,7 +14,7 @@ const REFUSED = {
 
 async function held(world: { readonly url: string; readonly ids: readonly string[] }, n: number) {
   const lock = await acquireLock(lockKey({ endpointUrl: world.url, baseId: world.ids[n] ?? "" }), new Date());
-  if (lock.kind === "taken") throw new Error("the lock is taken");
+  if (lock.kind === "busy") throw new Error("the lock is taken");
   return lock;
 }
 

@@ -1,6 +1,6 @@
 import { type DoctorEnvironment, runChecks } from "../../doctor/run-checks.ts";
 import { systemClock } from "../../system/clock.ts";
-import { lockHolder, lockKey } from "../../system/lock.ts";
+import { lockKey, readLock } from "../../system/lock.ts";
 import type { Diagnosis } from "../render/doctor.ts";
 import type { FoundConfiguration } from "../settings/find-configuration.ts";
 import { openBase, openProviders, openStorage } from "./adapters.ts";
@@ -20,7 +20,7 @@ export async function diagnose(found: FoundConfiguration): Promise<Diagnosis> {
   const environment: DoctorEnvironment = {
     settings,
     interval: found.environment.intervalMinutes * 60_000,
-    lock: found.hasBase ? await lockHolder(lockKey(settings.airtable)) : null,
+    lock: await readLock(lockKey(settings.airtable)),
     base: found.hasBase ? base : null,
     probe: storage,
     providers: providers.providers,

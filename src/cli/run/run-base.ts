@@ -31,11 +31,12 @@ export async function withLock<T>(
   work: () => Promise<T>,
 ): Promise<T | "locked"> {
   const lock = await acquireLock(lockKey(airtable), new Date());
-  if (lock.kind === "taken") {
+  if (lock.kind === "busy") {
     const who = lock.by.pid === null ? "another process" : `process ${lock.by.pid}, since ${lock.by.since}`;
     terminal.log(`another run for base ${airtable.baseId} is under way: ${who}`, "warn");
     return "locked";
   }
+  if (lock.gap !== null) terminal.log(lock.gap.detail, lock.gap.kind === "no-folder" ? "warn" : "info");
   try {
     return await work();
   } finally {
