@@ -4,7 +4,7 @@ import type { Env } from "../config/env/variables.ts";
 import type { Settings } from "../config/settings.ts";
 import type { DurationStats } from "../core/stats/durations.ts";
 import type { Stats } from "../core/stats/stats.ts";
-import { privateFolder, readFileOrEmpty, replaceFile } from "../monitoring/atomic-file.ts";
+import { makeStateFolder, readFileOrEmpty, replaceFile } from "../system/files.ts";
 import { stateDirectory } from "../system/folders.ts";
 
 const schema = z.object({
@@ -23,7 +23,7 @@ export async function saveDurations(path: string, { operations }: Stats): Promis
     pace === null ? [] : [[operation, { samples: pace.samples, p50: pace.p50, p99: pace.p99 }] as const],
   );
   const merged = { ...(await read(path)), ...Object.fromEntries(seen) };
-  await privateFolder(dirname(path));
+  await makeStateFolder(dirname(path));
   await replaceFile(path, `${JSON.stringify({ schema: "stuck-jobs/pace@1", operations: merged })}\n`, 0o600);
 }
 

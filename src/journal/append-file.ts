@@ -1,20 +1,20 @@
 import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { hasCode } from "../system/files.ts";
 import type { LineSink } from "./write.ts";
 
-/** When a file is set aside, and how many are kept. */
+/** When a file is rotated, and how many are kept. */
 export interface Rotation {
   readonly maxBytes: number;
   readonly keep: number;
 }
 
-/** A rotation that was begun longer ago than this died. */
+/** A rotation that began longer ago than this, in ms, belongs to a process that died. */
 const ROTATION_MS = 10_000;
 
 /**
- * Opens a file for appending, and sets it aside first where it has grown too large. What a writer that died left
- * without its end is closed by a line end, so that it spoils no further line. Neither file nor folder is for others to
- * read.
+ * Opens a file for appending, and rotates it first where it has grown too large. A line that a killed writer left
+ * incomplete is ended, so that it does not spoil the next one. Other users can read neither file nor folder.
  */
 export async function openAppendFile(path: string, rotation: Rotation): Promise<LineSink> {
   await makeFolder(dirname(path));
@@ -22,7 +22,7 @@ export async function openAppendFile(path: string, rotation: Rotation): Promise<
   let file = await openToAppend(path);
   return {
     async append(lines) {
-      // Another writer's rotation may have dropped it, or a hand removed it: what went there would be lost.
+      // Another writer's rotation, or a person, may have removed the file: what is written to it would be lost.
       if ((await file.stat()).nlink === 0) {
         await file.close();
         file = await openToAppend(path);
@@ -51,7 +51,7 @@ async function openToAppend(path: string): Promise<FileHandle> {
   }
 }
 
-/** Makes a folder and those above it, so that they outlast a power cut too. */
+/** Makes a folder and those above it, and syncs them, so that they survive a power cut. */
 async function makeFolder(path: string): Promise<void> {
   const first = await mkdir(path, { recursive: true, mode: 0o700 });
   if (first === undefined) return;
@@ -62,7 +62,7 @@ async function makeFolder(path: string): Promise<void> {
   }
 }
 
-/** That the file is there at all has to outlast a power cut as well. Windows has no such call, and needs none. */
+/** Syncs a folder, so that a new file in it survives a power cut. Windows has no such call, and needs none. */
 async function syncFolder(path: string): Promise<void> {
   if (process.platform === "win32") return;
   const folder = await open(path, "r");
@@ -79,7 +79,7 @@ async function hasPartialLine(file: FileHandle, size: number): Promise<boolean> 
   return last.toString() !== "\n";
 }
 
-/** The files of a journal that may exist, oldest first. */
+/** Returns the paths of all files that a journal may have, oldest first. */
 export function filesOf(path: string, keep: number): readonly string[] {
   return [...Array.from({ length: keep }, (_, n) => rotatedPath(path, keep - n)), path];
 }
@@ -88,7 +88,7 @@ function rotatedPath(path: string, n: number): string {
   return `${path}.${n}`;
 }
 
-/** One writer at a time sets files aside; another one appends to what is there meanwhile. */
+/** Rotates the file; one writer at a time does so, while others append to the file as it is. */
 async function rotate(path: string, { maxBytes, keep }: Rotation): Promise<void> {
   if ((await sizeOf(path)) <= maxBytes) return;
   const lock = `${path}.rotating`;
@@ -98,7 +98,7 @@ async function rotate(path: string, { maxBytes, keep }: Rotation): Promise<void>
     for (let n = keep - 1; n >= 1; n -= 1) await moveIfThere(rotatedPath(path, n), rotatedPath(path, n + 1));
     if (keep === 0) await rm(path, { force: true });
     else await moveIfThere(path, rotatedPath(path, 1));
-    // Fewer are kept than were once.
+    // An earlier run may have kept more files.
     for (let n = keep + 1; await removeIfThere(rotatedPath(path, n)); n += 1);
   } finally {
     await rm(lock, { force: true });
@@ -142,9 +142,4 @@ async function removeIfThere(path: string): Promise<boolean> {
     if (hasCode(error, "ENOENT")) return false;
     throw error;
   }
-}
-
-/** Whether an error is the system's, with that code. */
-export function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }

@@ -1,9 +1,10 @@
-import type { JournalJob, PendingWrite, RunRecord, VerdictRecord } from "../core/ports/journal.ts";
+import type { Change, JournalJob, PendingWrite, RunRecord, VerdictRecord } from "../core/ports/journal.ts";
+import { redactSecrets, redactText } from "./redact-secrets.ts";
 
-/** The schema of each line (docs/history.md). What is added to it later is added as new keys. */
+/** The schema of each line (docs/history.md). Later versions of it only add keys. */
 export const JOURNAL_SCHEMA = "stuck-jobs/journal@2";
 
-/** Who wrote a line. */
+/** The writer of a line. */
 export interface LineOf {
   readonly runId: string;
   readonly version: string;
@@ -13,7 +14,7 @@ export interface LineOf {
   readonly at: Date;
 }
 
-/** The line that announces the write of one record. */
+/** Returns the line that announces the write of one record. */
 export function writeLine(write: number, announced: PendingWrite, jobsTable: string, by: LineOf): object {
   const { job, target, fields, note, reason, detail, evidence, undoes } = announced;
   return {
@@ -22,8 +23,8 @@ export function writeLine(write: number, announced: PendingWrite, jobsTable: str
     role: target === null ? "job" : "target",
     table: target?.table ?? jobsTable,
     record: target?.id ?? job.id,
-    job: jobIn(job),
-    fields,
+    job: formatJob(job),
+    fields: Object.fromEntries(Object.entries(fields).map(([name, change]) => [name, withoutSecrets(change)])),
     note,
     reason,
     detail,
@@ -32,38 +33,39 @@ export function writeLine(write: number, announced: PendingWrite, jobsTable: str
   };
 }
 
-/** The line that announces that a job's webhook is sent again; a result line follows it as it does a write's. */
+/** Returns the line that announces that a job's webhook is sent again. A result line follows it, as it does a write. */
 export function webhookLine(write: number, job: JournalJob, by: LineOf): object {
-  return { ...commonFields("webhook", by), write, job: jobIn(job) };
+  return { ...commonFields("webhook", by), write, job: formatJob(job) };
 }
 
-/** The line that tells what came of it. */
+/** Returns the line with the result of a write or a webhook. */
 export function resultLine(write: number, result: string, error: string | null, by: LineOf): object {
   return { ...commonFields("result", by), write, result, error };
 }
 
-/** The line that all verdicts of a run rest on. */
+/** Returns the line with what all verdicts of a run are based on. */
 export function runLine({ now, ...rest }: RunRecord, by: LineOf): object {
-  return { ...commonFields("run", by), now: iso(now), ...rest };
+  return { ...commonFields("run", by), now: formatTime(now), ...rest };
 }
 
-/** The line of one job that was judged. */
-export function verdictLine(judged: VerdictRecord, by: LineOf): object {
-  return { ...commonFields("verdict", by), ...judged };
+/** Returns the line with the verdict on one job. */
+export function verdictLine({ job, ...rest }: VerdictRecord, by: LineOf): object {
+  return { ...commonFields("verdict", by), job: redactSecrets(job), ...rest };
 }
 
 function commonFields(kind: string, { runId, version, command, base, at }: LineOf) {
   return { schema: JOURNAL_SCHEMA, kind, at: at.toISOString(), base, run: runId, command, version };
 }
 
-function jobIn({ age, since, ...job }: JournalJob) {
-  return { ...job, since: iso(since), ageSeconds: seconds(age) };
+function formatJob({ age, since, ...job }: JournalJob) {
+  return { ...job, since: formatTime(since), ageSeconds: age === null ? null : Math.round(age / 1000) };
 }
 
-function iso(at: number | null): string | null {
+function formatTime(at: number | null): string | null {
   return at === null ? null : new Date(at).toISOString();
 }
 
-function seconds(age: number | null): number | null {
-  return age === null ? null : Math.round(age / 1000);
+/** What stood in a field may be a payload with secrets in it; what is written now is the run's own. */
+function withoutSecrets({ before, after }: Change): Change {
+  return { before: typeof before === "string" ? redactText(before) : before, after };
 }

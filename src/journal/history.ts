@@ -1,10 +1,10 @@
 import type { JournaledWebhook, JournaledWrite } from "../core/undo/change-sets.ts";
 import type { JournalLine, WebhookLine, WriteLine } from "./read.ts";
 
-/** Results by which the base has certainly not carried a write out. */
+/** Results that prove that a write did not happen. */
 const NOT_DONE = ["refused", "deleted", "batch-rejected"];
 
-/** What a journal tells of a base, in the order in which it was announced. */
+/** The writes and webhooks of a base that a journal holds, in the order in which they were announced. */
 export interface JournalHistory {
   readonly writes: readonly JournaledWrite[];
   readonly webhooks: readonly JournaledWebhook[];

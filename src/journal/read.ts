@@ -1,16 +1,16 @@
 import { type FileHandle, open } from "node:fs/promises";
 import * as z from "zod";
-import { hasCode } from "./append-file.ts";
+import { hasCode } from "../system/files.ts";
 import { JOURNAL_SCHEMA } from "./entries.ts";
 import { upgradeLine } from "./upgrade.ts";
 
 const file = z.object({ id: z.string().nullable(), filename: z.string(), size: z.number().nullable() });
 const cell = z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(file), z.object({ opaque: z.string() })]);
-const said = z.object({ kind: z.string(), reason: z.string() });
+const verdictFields = z.object({ kind: z.string(), reason: z.string() });
 const head = z.object({
   schema: z.literal(JOURNAL_SCHEMA),
   at: z.iso.datetime(),
-  /** Early lines do not name it. */
+  /** Absent in the first version's lines. */
   base: z.string().optional(),
   run: z.string(),
   command: z.string(),
@@ -61,8 +61,8 @@ const verdict = head.extend({
   reopened: z.boolean(),
   probeGroups: z.array(z.array(z.unknown())),
   providerReply: z.unknown(),
-  decision: said,
-  verdict: said.extend({ detail: z.string() }),
+  decision: verdictFields,
+  verdict: verdictFields.extend({ detail: z.string() }),
   applied: z.boolean(),
   error: z.string().nullable(),
 });
@@ -73,7 +73,7 @@ const KINDS = ["write", "webhook", "result", "run", "verdict"] as const satisfie
 export type WriteLine = z.output<typeof write>;
 export type WebhookLine = z.output<typeof webhook>;
 
-/** The files of a journal hold something else, or there are none. */
+/** None of a journal's files exists, or they hold something else. */
 export class NoJournalError extends Error {
   constructor(path: string) {
     super(`${path} is no journal, or there is none`);
@@ -82,10 +82,10 @@ export class NoJournalError extends Error {
 }
 
 /**
- * The lines of a journal's files, oldest first; `paths` are in that order. What a writer that died left torn is
- * skipped, and so are lines of a kind that is not known, or not among `kinds`.
+ * Yields the lines of a journal's files, oldest first; `paths` are in that order. Skips lines that a killed writer left
+ * incomplete, and those of an unknown kind or not among `kinds`.
  *
- * @throws NoJournalError where none of the files is there
+ * @throws NoJournalError where none of the files exists
  */
 export async function* readLines(
   paths: readonly string[],
@@ -106,8 +106,8 @@ export async function* readLines(
 }
 
 /**
- * Opens what is there, oldest first. The newest is opened first: files that are set aside meanwhile only grow older, so
- * that none is missed, and one that is met twice is left out.
+ * Opens the files that exist, and returns them oldest first. The newest is opened first, so that a rotation during the
+ * loop cannot hide a file; one that is met twice is recognized by its inode.
  */
 async function openAll(paths: readonly string[]): Promise<readonly FileHandle[]> {
   const files = new Map<string, FileHandle>();
@@ -125,20 +125,19 @@ async function openAll(paths: readonly string[]): Promise<readonly FileHandle[]>
   return [...files.values()].reverse();
 }
 
-const saysKind = z.object({ kind: z.string() });
+const anyLine = z.object({ kind: z.string() });
 
-/** Returns a line out of its text; null for one that is torn, of an unknown kind, or of none that is wanted. */
+/** Returns a parsed line; null for one that is incomplete, nested too deep, or not of one of the kinds. */
 export function parseLine(text: string, kinds: readonly string[]): JournalLine | null {
   if (!text.startsWith("{")) return null;
-  let value: unknown;
   try {
-    value = JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    const { success, data } = anyLine.safeParse(value);
+    if (!success || !kinds.includes(data.kind)) return null;
+    return line.safeParse(upgradeLine(value)).data ?? null;
   } catch (error) {
-    if (error instanceof SyntaxError) return null;
+    // A RangeError is a value nested so deep that the stack is used up. No run writes such a line.
+    if (error instanceof SyntaxError || error instanceof RangeError) return null;
     throw error;
   }
-  const said = saysKind.safeParse(value);
-  if (!said.success || !kinds.includes(said.data.kind)) return null;
-  const checked = line.safeParse(upgradeLine(value));
-  return checked.success ? checked.data : null;
 }

@@ -52,7 +52,7 @@ const recorded = z.object({
   providerReply: z.object({ provider: z.string(), url: z.string(), answer, probes: z.array(sighting) }).nullable(),
 });
 
-/** A run of the journal, with all that it had judged. */
+/** A run of the journal, with all its verdicts. */
 export interface RecordedRun {
   readonly run: string;
   readonly command: string;
@@ -80,8 +80,13 @@ export async function recordedRuns(lines: AsyncIterable<JournalLine>): Promise<r
 }
 
 function jobOf(line: Extract<JournalLine, { kind: "verdict" }>): readonly RecordedJob[] {
-  const checked = recorded.safeParse(line);
-  if (!checked.success) return [];
   const { operation, decision, verdict, applied } = line;
-  return [{ ...checked.data, operation, decision, verdict, applied }];
+  try {
+    const { data } = recorded.safeParse(line);
+    return data === undefined ? [] : [{ ...data, operation, decision, verdict, applied }];
+  } catch (error) {
+    // A payload nested so deep that the stack is used up: such jobs cannot be replayed.
+    if (error instanceof RangeError) return [];
+    throw error;
+  }
 }

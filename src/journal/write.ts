@@ -1,5 +1,6 @@
 import { JournalError, UpstreamError } from "../core/ports/errors.ts";
 import type { Journal, PendingWrite } from "../core/ports/journal.ts";
+import { hasCode } from "../system/files.ts";
 import { type LineOf, resultLine, runLine, verdictLine, webhookLine, writeLine } from "./entries.ts";
 
 /** Where lines are kept: a file, or tables. */
@@ -11,35 +12,41 @@ export interface LineSink {
   close(): Promise<void>;
 }
 
-/** A journal, and the lines of it for who keeps them in the transaction that writes. */
+/** A journal; its lines can also be had, for a store that writes them in its own transaction. */
 export interface JournalWriter extends Journal {
   /** Returns the lines that record writes, with the next numbers of the run. */
   linesOf(writes: readonly PendingWrite[], by: Omit<LineOf, "at" | "base">): readonly string[];
   close(): Promise<void>;
 }
 
-/** What a journal needs of its surroundings. */
+/** Where the lines of a journal go, and what they are made with. */
 export interface JournalOptions {
-  /** Where the lines go, for people. */
+  /** The name of the file or tables, for messages. */
   readonly name: string;
-  /** Opens it, for the first write that is announced. */
+  /** Opens the file or tables; called for the first write that is announced. */
   readonly open: () => Promise<LineSink>;
-  /** Whether it was asked for: then nothing may be written that it does not hold. Else it is done without. */
+  /** Whether nothing may be written that the journal does not hold; else the run continues without it. */
   readonly required: boolean;
   readonly baseId: string;
   /** The name of the jobs' table. */
   readonly jobsTable: string;
-  /** Takes out of a text what must not be shown. */
+  /** Removes secrets from a text. */
   readonly redact: (text: string) => string;
   readonly now: () => number;
-  /** Told once, where the journal cannot be written and is done without; `begun`: some of it was written. */
-  readonly onUnavailable: (message: string, begun: boolean) => void;
+  /**
+   * Called once, where the journal cannot be written and the run continues without it. `isExpected`: its place cannot be
+   * written at all, as in a read-only container; else something is wrong, such as a full disk.
+   */
+  readonly onUnavailable: (message: string, isExpected: boolean) => void;
 }
 
-/** Verdicts that are written between two turns of the event loop. */
+/** Codes of a place that cannot be written. */
+const NOT_WRITABLE = ["EROFS", "EACCES", "EPERM", "ENOTDIR", "ENOENT", "EEXIST"];
+
+/** The number of verdicts that are written between two turns of the event loop. */
 const PORTION = 200;
 
-/** A journal that is opened for the first write that is announced: a run without one touches nothing. */
+/** Opens a journal. Its file is opened for the first write that is announced: a run without one does not touch it. */
 export function createJournal(options: JournalOptions): JournalWriter {
   const { name, required, baseId, jobsTable, redact, now, onUnavailable } = options;
   let opening: Promise<LineSink> | null = null;
@@ -52,13 +59,13 @@ export function createJournal(options: JournalOptions): JournalWriter {
     return opening;
   };
 
-  /** Does what concerns the lines; without a journal that was not asked for the run goes on. */
+  /** Works on the file or tables. Where that fails, the run continues without the journal, unless it is required. */
   async function withSink(work: (sink: LineSink) => Promise<void>): Promise<void> {
     if (broken) return;
     try {
       await work(await open());
     } catch (error) {
-      // A database says itself what is wrong with it, and what to do.
+      // The error of a database names its cause and what to do.
       if (error instanceof UpstreamError) throw error;
       const message = `the journal ${name} cannot be written: ${error instanceof Error ? error.message : error}`;
       if (required) {
@@ -67,7 +74,7 @@ export function createJournal(options: JournalOptions): JournalWriter {
         });
       }
       broken = true;
-      onUnavailable(message, announced);
+      onUnavailable(message, !announced && hasCode(error, ...NOT_WRITABLE));
     }
   }
 
@@ -98,12 +105,12 @@ export function createJournal(options: JournalOptions): JournalWriter {
       const first = count + 1;
       await announceLines(numbered(writes, by));
       return async (results) => {
-        const told = writes.map((_, n) => {
+        const lines = writes.map((_, n) => {
           const result = results[n];
           const error = result !== undefined && "error" in result ? result.error : null;
           return text(resultLine(first + n, result?.kind ?? "unconfirmed", error, lineOf(by)));
         });
-        await withSink((sink) => sink.append(told));
+        await withSink((sink) => sink.append(lines));
       };
     },
     async announceWebhook(job, by) {
@@ -136,7 +143,7 @@ export function createJournal(options: JournalOptions): JournalWriter {
   };
 }
 
-/** With all its texts redacted; before and not after it is JSON, which writes some characters of a secret otherwise. */
+/** Redacts all texts of a value, before it becomes JSON: that escapes some characters of a secret. */
 function redacted(value: unknown, redact: (text: string) => string): unknown {
   if (typeof value === "string") return redact(value);
   if (Array.isArray(value)) return value.map((each) => redacted(each, redact));

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Env } from "../config/env/variables.ts";
 import type { MonitoringSettings } from "../config/resolve/monitoring.ts";
 import type { Clock } from "../core/ports/ports.ts";
-import { readFileOrEmpty, replaceFile } from "./atomic-file.ts";
+import { readFileOrEmpty, replaceFile } from "../system/files.ts";
 import { changesSince } from "./changes.ts";
 import { chatBodies, pingBody, pingUrl } from "./messages.ts";
 import { renderAllMetrics } from "./metrics.ts";

@@ -1,8 +1,8 @@
 import { dirname, join } from "node:path";
 import * as z from "zod";
 import type { Env } from "../config/env/variables.ts";
+import { makeStateFolder, readFileOrEmpty, replaceFile } from "../system/files.ts";
 import { stateDirectory } from "../system/folders.ts";
-import { privateFolder, readFileOrEmpty, replaceFile } from "./atomic-file.ts";
 import { type AlertState, NO_ALERTS } from "./changes.ts";
 import type { Pending } from "./messages.ts";
 
@@ -47,6 +47,6 @@ export async function readState(path: string): Promise<State> {
 
 /** Keeps the state for the next run. The folder is made if it is missing. */
 export async function writeState(path: string, state: State): Promise<void> {
-  await privateFolder(dirname(path));
+  await makeStateFolder(dirname(path));
   await replaceFile(path, `${JSON.stringify({ schema: "stuck-jobs/monitoring@1", ...state })}\n`, 0o600);
 }

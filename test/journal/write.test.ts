@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -43,7 +43,7 @@ function journalAt(
     jobsTable: "Jobs",
     redact: (text) => text.replaceAll("s3cret", "[redacted]"),
     now: () => NOW,
-    onUnavailable: (message, begun) => missed.push(`${begun} ${message}`),
+    onUnavailable: (message, isExpected) => missed.push(`${isExpected ? "expected" : "unexpected"}: ${message}`),
     ...over,
   });
   onTestFinished(() => journal.close());
@@ -173,7 +173,47 @@ describe("the journal's file", () => {
     const settle = await journal.recordIntent([announced()], BY);
     await settle([{ id: "a", kind: "confirmed" }]);
     await journal.recordIntent([announced()], BY);
-    expect(missed).toEqual([expect.stringMatching(/^false the journal .* cannot be written: /)]);
+    expect(missed).toEqual([expect.stringMatching(/^expected: the journal .* cannot be written: /)]);
+  });
+
+  it.runIf(existsSync("/dev/full"))("reports a full disk", async () => {
+    const path = join(folder(), "journal.ndjson");
+    symlinkSync("/dev/full", path);
+    const { journal, missed } = journalAt(path);
+    await journal.recordIntent([announced()], BY);
+    expect(missed).toEqual([expect.stringMatching(/^unexpected: the journal .* cannot be written: ENOSPC/)]);
+  });
+
+  it("holds no secret that a payload or a webhook URL names as one", async () => {
+    const path = join(folder(), "journal.ndjson");
+    const { journal } = journalAt(path);
+    const before = '{"code": 500, "api_key": "hidden-1"}';
+    await journal.recordIntent([announced({ fields: { responsePayload: { before, after: null } } })], BY);
+    const webhookUrl = "https://app.example/hook?operation=combine&key=hidden-2";
+    const payload = { kind: "read", value: { segment_id: "recS", headers: { "x-api-key": "hidden-3" } } };
+    const job = { id: "recJob00000000001", webhookUrl, payload };
+    const verdict = { kind: "wait", reason: "output-pending", detail: "" };
+    await journal.recordVerdicts(
+      { now: NOW, calibration: null, failedBefore: {}, blocked: [], force: false },
+      [
+        {
+          job,
+          operation: "combine",
+          reopened: false,
+          probeGroups: [],
+          providerReply: null,
+          decision: verdict,
+          verdict,
+          applied: false,
+          error: null,
+        },
+      ],
+      BY,
+    );
+    const text = readFileSync(path, "utf8");
+    expect(text).not.toContain("hidden");
+    expect(text).toContain("operation=combine&key=[redacted]");
+    expect(text).toContain('"segment_id":"recS"');
   });
 
   it("refuses the write where it was asked for and cannot be written", async () => {

@@ -32,7 +32,8 @@ export function journalOf(
     redact: (text) => terminal.redact(text),
     now: systemClock.now,
     // In a container with a read-only file system this would be logged every two minutes.
-    onUnavailable: (message, begun) => terminal.log(`${message}; continuing without it`, begun ? "warn" : "info"),
+    onUnavailable: (message, isExpected) =>
+      terminal.log(`${message}; continuing without it: undo will not know this run`, isExpected ? "info" : "warn"),
   });
 }
 
