@@ -1,6 +1,6 @@
 import type { Settings } from "../config/settings.ts";
 import { FUTURE_TOLERANCE, type Instant, type Job } from "../core/domain/job.ts";
-import { COMPLETED_PREFIX, FAILED_PREFIX, OLD_POLLER_FAILED_MARK } from "../core/domain/notes.ts";
+import { COMPLETED_PREFIX, FAILED_PREFIX, OLD_POLLER_PREFIX } from "../core/domain/notes.ts";
 import { UpstreamError } from "../core/ports/errors.ts";
 import type { JobStore } from "../core/ports/ports.ts";
 import { type CheckResult, fail } from "./check-result.ts";
@@ -37,7 +37,7 @@ export async function readJobs(
       failed: {
         status: jobs.failedStatus,
         notes: days.map((day) => FAILED_PREFIX + day),
-        undated: { notes: [OLD_POLLER_FAILED_MARK], after: now - 2 * DAY },
+        undated: { notes: [OLD_POLLER_PREFIX], after: now - 2 * DAY },
       },
     },
   };

@@ -215,7 +215,7 @@ async function checkListing(probe: OutputProbe, random: () => number, signal: Ab
   switch (listing.kind) {
     case "listed":
       return pass(id, title, "allowed: before a job is failed, all names with its id are looked through");
-    case "nowhere": {
+    case "no-bucket": {
       const next = "Correct storage.baseUrl: where there is no bucket, every output is answered as missing.";
       return fail("configuration", id, title, `there is no such bucket (${listing.detail})`, next);
     }

@@ -16,7 +16,7 @@ export interface LineOf {
 
 /** Returns the line that announces the write of one record. */
 export function writeLine(write: number, announced: PendingWrite, jobsTable: string, by: LineOf): object {
-  const { job, target, fields, note, reason, detail, evidence, undoes } = announced;
+  const { job, target, fields, note, reason, detail, supersededBy, evidence, undoes } = announced;
   return {
     ...commonFields("write", by),
     write,
@@ -28,6 +28,7 @@ export function writeLine(write: number, announced: PendingWrite, jobsTable: str
     note,
     reason,
     detail,
+    supersededBy,
     evidence,
     undoes,
   };

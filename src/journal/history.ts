@@ -41,10 +41,23 @@ export async function readHistory(lines: AsyncIterable<JournalLine>, baseId: str
       if (result !== "refused") webhooks.push({ at, run, job });
       continue;
     }
-    const { role, table, record, fields, reason, detail, undoes } = line;
+    const { role, table, record, fields, reason, supersededBy, undoes } = line;
     const possiblyApplied = result === null || !NOT_DONE.includes(result);
     const confirmed = result === "confirmed";
-    writes.push({ at, run, role, table, record, job, fields, reason, detail, undoes, possiblyApplied, confirmed });
+    writes.push({
+      at,
+      run,
+      role,
+      table,
+      record,
+      job,
+      fields,
+      reason,
+      supersededBy,
+      undoes,
+      possiblyApplied,
+      confirmed,
+    });
   }
   return { writes, webhooks };
 }

@@ -35,6 +35,7 @@ const write = head.extend({
   note: z.string().nullable(),
   reason: z.string(),
   detail: z.string(),
+  supersededBy: z.string().nullable().default(null),
   undoes: z.string().nullable(),
 });
 const webhook = head.extend({ kind: z.literal("webhook"), write: z.int(), job });

@@ -30,7 +30,14 @@ export function upgradeLine(line: unknown): unknown {
   if (!isObject(line) || line.schema !== "stuck-jobs/journal@1") return line;
   const { schema: _, ...rest } = line;
   const upgraded = upgrade(rest, "");
-  return isObject(upgraded) ? { schema: "stuck-jobs/journal@2", ...upgraded } : line;
+  if (!isObject(upgraded)) return line;
+  return { schema: "stuck-jobs/journal@2", ...upgraded, supersededBy: supersedingJob(line) };
+}
+
+/** `@1` named the superseding job in the detail only: "by rec…". */
+function supersedingJob({ reason, detail }: Readonly<Record<string, unknown>>): string | null {
+  if (reason !== "superseded" || typeof detail !== "string") return null;
+  return /^by (\S+)$/.exec(detail)?.[1] ?? null;
 }
 
 function upgrade(value: unknown, parent: string): unknown {

@@ -113,7 +113,7 @@ export function createJournal(options: JournalOptions): JournalWriter {
         await withSink((sink) => sink.append(lines));
       };
     },
-    async announceWebhook(job, by) {
+    async recordWebhookIntent(job, by) {
       count += 1;
       const write = count;
       await announceLines([text(webhookLine(write, job, lineOf(by)))]);

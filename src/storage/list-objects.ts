@@ -1,4 +1,4 @@
-import type { Listing } from "../core/ports/ports.ts";
+import type { ObjectListing } from "../core/ports/ports.ts";
 import { type HttpResponse, header } from "../http/response.ts";
 import type { Final, Transient } from "../http/retry.ts";
 import type { BucketLocation } from "./bucket-url.ts";
@@ -12,7 +12,7 @@ const MAX_KEYS = "1000";
 /** A thousand of the longest keys, with all that a listing says of each, are shorter. */
 const MAX_LISTING_BYTES = 4 * 2 ** 20;
 
-type Attempt = Final<Listing> | Transient<Listing>;
+type Attempt = Final<ObjectListing> | Transient<ObjectListing>;
 
 /** Lists the names that begin with `prefix`, by one request and the redirects that it leads through. */
 export async function listObjects(
@@ -82,7 +82,7 @@ function classifyRefusal(reply: HttpResponse): Attempt {
   const refusal = parseError(reply.body.toString("utf8"));
   const detail = describe(reply);
   if (refusal === null || !NO_BUCKET.includes(refusal.code)) return refused(detail);
-  return { kind: "final", value: { kind: "nowhere", detail } };
+  return { kind: "final", value: { kind: "no-bucket", detail } };
 }
 
 /** Returns the status, and the code of an S3 error. */

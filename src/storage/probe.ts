@@ -1,5 +1,5 @@
 import { setMaxListeners } from "node:events";
-import type { Clock, Listing, MediaCheck, OutputProbe } from "../core/ports/ports.ts";
+import type { Clock, MediaCheck, ObjectListing, OutputProbe } from "../core/ports/ports.ts";
 import type { ProxyEnvironment } from "../http/proxy.ts";
 import { isHttp } from "../http/response.ts";
 import { type Final, type RetryPolicy, retry, type Transient } from "../http/retry.ts";
@@ -80,7 +80,7 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
 
     async list(prefix, signal) {
       signal.throwIfAborted();
-      return await runLimited<Listing>(
+      return await runLimited<ObjectListing>(
         (inTime) => listObjects(requests, location, prefix, inTime),
         (detail) => ({ kind: "unknown", detail }),
         signal,

@@ -38,7 +38,7 @@ function jobIn(base: FakeBase) {
 /** A provider with one answer, whose outputs are there if they say "there". */
 function provider(answer: ProviderAnswer): { providers: ReadonlyMap<string, Provider>; asked: string[] } {
   const asked: string[] = [];
-  const look = async (url: string): Promise<ProbeResult> => {
+  const probe = async (url: string): Promise<ProbeResult> => {
     if (!url.includes("there")) return { result: "absent", url, detail: "HTTP 404" };
     const output = { url, bytes: 5, contentType: null, etag: null, lastModified: null };
     return { result: "present", url, detail: "HTTP 200", output };
@@ -50,7 +50,7 @@ function provider(answer: ProviderAnswer): { providers: ReadonlyMap<string, Prov
     },
     requests: () => asked.length,
   };
-  const nca: Provider = { url: "https://nca.example", status, look, requests: () => asked.length };
+  const nca: Provider = { url: "https://nca.example", status, probe, requests: () => asked.length };
   return { providers: new Map([["nca", nca]]), asked };
 }
 
@@ -253,8 +253,8 @@ describe("the brake on what a provider says", () => {
     const base = new FakeBase(jobs);
     for (let n = 0; n < 8; n += 1) base.target("Segments", `recSegment000000${n}`);
     const status = { ask: async (id: string) => answers(Number(id.slice(1))), requests: () => 0 };
-    const look = async (url: string): Promise<ProbeResult> => ({ result: "absent", url, detail: "HTTP 404" });
-    const nca: Provider = { url: "https://nca.example", status, look, requests: () => 0 };
+    const probe = async (url: string): Promise<ProbeResult> => ({ result: "absent", url, detail: "HTTP 404" });
+    const nca: Provider = { url: "https://nca.example", status, probe, requests: () => 0 };
     const policy = { ...POLICY, operations: [{ ...COMBINE, provider: "nca" }] };
     return sweep(runOf(base, new FakeBucket(), { policy, providers: new Map([["nca", nca]]) }));
   }

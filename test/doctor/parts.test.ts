@@ -70,7 +70,7 @@ describe("a provider that is asked for a job that nobody has", () => {
     const provider: Provider = {
       url: "https://nca.example.com",
       status: { ask: async () => answer, requests: () => 1 },
-      look: async (url) => ({ result: "absent", url, detail: "" }),
+      probe: async (url) => ({ result: "absent", url, detail: "" }),
       requests: () => 1,
     };
     const findings = await checkProviders(new Map([["mine", provider]]), "nobody", new AbortController().signal);

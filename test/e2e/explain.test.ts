@@ -50,7 +50,7 @@ describe("explain", () => {
     const cwd = folder();
     await stuckJobs(["recover", "--sandbox"], { cwd });
     for (const [id, why] of [
-      ["recCombineLost001", /^polling has failed it, and its output has not turned up since; /],
+      ["recCombineLost001", /^stuck-jobs has failed it, and its output has not appeared since; /],
       ["recCombineLink001", /^its status is "completed"; stuck are "processing"$/],
     ] as const) {
       const { stdout } = await stuckJobs(["explain", id, "--sandbox", "-o", "json"], { cwd });

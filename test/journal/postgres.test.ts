@@ -32,6 +32,7 @@ function pending(over: Partial<PendingWrite> = {}): PendingWrite {
     note: "Completed",
     reason: "output-found",
     detail: "",
+    supersededBy: null,
     evidence: { probes: [], provider: null, calibration: null },
     undoes: null,
     ...over,
@@ -110,7 +111,7 @@ describe("the journal in PostgreSQL", () => {
       { id: "7", kind: "confirmed" },
       { id: "s1", kind: "refused", error: "no" },
     ]);
-    await (await journal.announceWebhook(pending().job, BY))({ kind: "accepted", detail: "HTTP 200" });
+    await (await journal.recordWebhookIntent(pending().job, BY))({ kind: "accepted", detail: "HTTP 200" });
     await journalIn(tables, "another").recordIntent([pending()], { ...BY, runId: "run-2" });
     const { writes, webhooks } = await historyOf(tables);
     expect(writes).toMatchObject([

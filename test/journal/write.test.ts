@@ -25,6 +25,7 @@ function announced(over: Partial<PendingWrite> = {}): PendingWrite {
     reason: "output-found",
     detail: "",
     evidence: { probes: [], provider: null, calibration: null },
+    supersededBy: null,
     undoes: null,
     ...over,
   };

@@ -1,5 +1,5 @@
 import { isObject } from "../../src/core/domain/json.ts";
-import { COMPLETED_PREFIX, FAILED_PREFIX, UNDONE_MARK } from "../../src/core/domain/notes.ts";
+import { COMPLETED_PREFIX, FAILED_PREFIX, UNDONE_PREFIX } from "../../src/core/domain/notes.ts";
 import { HOUR, MINUTE, SECOND } from "../support/builders.ts";
 import type { Read, Scene, Written } from "./recorder.ts";
 import { filesIn, type JobNow, jobIn, namesOf, strangeNamesOf } from "./world.ts";
@@ -227,7 +227,7 @@ function entriesOf(cell: unknown): readonly Readonly<Record<string, unknown>>[] 
 
 /** When polling closed the job last, or that was taken back, by its notes. */
 export function lastMark(notes: string): number | null {
-  const marks = [COMPLETED_PREFIX, FAILED_PREFIX, UNDONE_MARK].map((mark) => {
+  const marks = [COMPLETED_PREFIX, FAILED_PREFIX, UNDONE_PREFIX].map((mark) => {
     const index = notes.lastIndexOf(mark);
     return index < 0 ? 0 : Date.parse(notes.slice(index + mark.length, index + mark.length + 24));
   });

@@ -169,7 +169,7 @@ function journalOf(world: World, pulse: () => Promise<void>): Journal {
         await settle(results);
       };
     },
-    announceWebhook: (job, by) => world.journal.announceWebhook(job, by),
+    recordWebhookIntent: (job, by) => world.journal.recordWebhookIntent(job, by),
     recordVerdicts: async () => undefined,
   };
 }

@@ -6,7 +6,7 @@ import type { Line } from "./network.ts";
 import { fileIn, namesOf, PLACE, strangeNamesOf } from "./world.ts";
 
 /** The provider: it knows of each job whether its output is there or will be, and forgets some that failed. */
-export function providerOf(line: Line, look: Provider["look"]): Provider {
+export function providerOf(line: Line, probe: Provider["probe"]): Provider {
   const { world, witness, random, name, pulse } = line;
   const { clock, scenario } = world;
   let requests = 0;
@@ -44,7 +44,7 @@ export function providerOf(line: Line, look: Provider["look"]): Provider {
       },
       requests: () => requests,
     },
-    look,
+    probe,
     requests: () => requests,
   };
 }

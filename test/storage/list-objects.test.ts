@@ -94,7 +94,7 @@ describe("a place that does not exist", () => {
   ])("is told from one that will not list by HTTP %i %s", async (status, code) => {
     const place = await serve((_, response) => response.writeHead(status).end(refusal(code)));
     const found = await probeOf(place.url).list("id", never());
-    expect(found).toEqual({ kind: "nowhere", detail: `HTTP ${status} ${code}` });
+    expect(found).toEqual({ kind: "no-bucket", detail: `HTTP ${status} ${code}` });
   });
 });
 

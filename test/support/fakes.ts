@@ -8,8 +8,8 @@ import type {
   JobQuery,
   JobStore,
   JobUpdate,
-  Listing,
   MediaCheck,
+  ObjectListing,
   OutputProbe,
   Revisit,
   TargetRecord,
@@ -222,7 +222,7 @@ export class FakeBucket implements OutputProbe {
     return { result: "present", url, detail: "HTTP 200", output };
   }
 
-  async list(prefix: string): Promise<Listing> {
+  async list(prefix: string): Promise<ObjectListing> {
     this.listed.push(prefix);
     if (this.listing !== "open") return { kind: this.listing, detail: this.listing };
     const there = [...this.objects].filter(([, answer]) => typeof answer === "number").map(([name]) => name);

@@ -20,11 +20,11 @@ export class MemoryJournal implements Journal {
   async recordIntent(writes: readonly PendingWrite[], { runId }: { readonly runId: string }) {
     const at = this.now();
     const own = writes.map((announced) => {
-      const { job, target, fields, reason, detail, undoes } = kept(announced);
+      const { job, target, fields, reason, supersededBy, undoes } = kept(announced);
       const [role, table, record] =
         target === null ? (["job", "Jobs", job.id] as const) : (["target", target.table, target.id] as const);
       return {
-        write: { at, run: runId, role, table, record, job, fields, reason, detail, undoes },
+        write: { at, run: runId, role, table, record, job, fields, reason, supersededBy, undoes },
         possiblyApplied: true,
         confirmed: false,
       };
@@ -39,7 +39,7 @@ export class MemoryJournal implements Journal {
     };
   }
 
-  async announceWebhook(job: PendingWrite["job"], { runId }: { readonly runId: string }) {
+  async recordWebhookIntent(job: PendingWrite["job"], { runId }: { readonly runId: string }) {
     const webhook = { at: this.now(), run: runId, job };
     this.webhooks.push(webhook);
     return async ({ kind }: ResendResult) => {

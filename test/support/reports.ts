@@ -9,7 +9,11 @@ import { HOUR, MINUTE, NOW } from "./builders.ts";
 export function verdict(reason: string, detail = ""): Verdict {
   const output = outputAt("x.mp4");
   for (const recover of REASONS.recover) {
-    if (recover === reason) return { kind: "recover", reason: recover, output, others: [], detail };
+    if (recover !== reason) continue;
+    const found = { kind: "recover", output, others: [], detail } as const;
+    return recover === "superseded"
+      ? { ...found, reason: recover, supersededBy: "rec" }
+      : { ...found, reason: recover };
   }
   for (const kind of ["fail", "wait", "skip", "unknown"] as const) {
     for (const known of REASONS[kind]) if (known === reason) return verdictOf(kind, known, detail);

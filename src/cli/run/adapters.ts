@@ -63,7 +63,7 @@ export function openProviders(
     const provider: Provider = {
       url: settings.kind === "http" ? settings.url : settings.baseUrl,
       status,
-      look: (url, signal) => (isInBucket(bucket, url) ? probe : external).probe(url, signal),
+      probe: (url, signal) => (isInBucket(bucket, url) ? probe : external).probe(url, signal),
       requests: () => status.requests() + external.requests(),
     };
     return { name: settings.name, provider, close: () => Promise.all([status.close(), external.close()]) };

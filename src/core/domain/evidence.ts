@@ -1,14 +1,14 @@
-/** Why a look at a URL taught nothing. */
+/** Why a probe was inconclusive. */
 export type UnknownCause =
-  /** 401 or 403: missing or private; calibration may tell which. */
+  /** 401 or 403: missing or private; calibration may find out which. */
   | "forbidden"
-  /** No answer that says anything: refused, reset, timed out, TLS, DNS, 5xx, 429. */
+  /** No usable answer: refused, reset, timed out, TLS, DNS, 5xx, 429. */
   | "unreachable"
   /** Something is there that cannot be the output: empty, HTML, XML. */
   | "suspect"
-  /** A "no" that a cache may have kept from earlier. */
+  /** A "missing" that a cache may have kept from earlier. */
   | "cached"
-  /** A redirect out of the place that was configured, or too many. */
+  /** A redirect out of the configured bucket, or too many redirects. */
   | "redirected"
   /** Any other answer. */
   | "unexpected";
@@ -23,52 +23,41 @@ export interface Output {
   readonly lastModified: string | null;
 }
 
-/** One look at one URL. `detail` is for people: "HTTP 200", "timed out after 10 s". */
+/** The result of probing one URL. `detail` is for people: "HTTP 200", "timed out after 10 s". */
 export type ProbeResult =
   | { readonly result: "present"; readonly url: string; readonly detail: string; readonly output: Output }
   | { readonly result: "absent"; readonly url: string; readonly detail: string }
   | { readonly result: "unknown"; readonly url: string; readonly detail: string; readonly cause: UnknownCause };
 
-/** What a sweep learnt of the place where outputs lie, from keys whose state is known. */
+/** The probe results for the files of one alternative, which have to be there together; mostly one file. */
+export type ProbeGroup = readonly ProbeResult[];
+
+/** What "missing" looks like in the bucket, found out with keys whose state is known. */
 export type Calibration =
-  /** A random key answered 404: that is how this place says "missing". */
+  /** A random key answered 404: that is how this bucket says "missing". */
   | { readonly kind: "missing-is-404"; readonly detail: string }
   /** A random key answered 403 and a known output 200: 403 means "missing" here. */
   | { readonly kind: "missing-is-403"; readonly detail: string }
-  /** Neither could be established: no answer from this place proves an absence. */
+  /** Neither could be established: no answer of this bucket proves an absence. */
   | { readonly kind: "failed"; readonly detail: string };
 
-/** The looks at the files of one alternative, which have to be there together; mostly one. */
-export type ProbeGroup = readonly ProbeResult[];
-
-/** What all looks for one job's output add up to. */
-export type StorageEvidence =
-  /** `others` are the further files of an output that has several. */
-  | { readonly kind: "present"; readonly output: Output; readonly others: readonly Output[] }
-  /** Some files of an output that has several are there, and not all. */
-  | { readonly kind: "partial"; readonly there: number; readonly of: number }
-  | { readonly kind: "absent" }
-  | { readonly kind: "unknown"; readonly cause: UnknownCause }
-  /** The operation has no names to look for: only its provider knows where its outputs are. */
-  | { readonly kind: "nowhere" };
-
 /**
- * What a provider says of one job. `detail` is for people and holds no secret; `herd` names what ran it (NCA: the
- * queue of a worker), so that jobs which died of one cause can be told together; null where that is not known.
+ * What a provider says of one job. `detail` is for people and holds no secret; `worker` names what ran it (NCA: the
+ * queue of a worker), so that jobs which died of one cause can be reported together; null where that is not known.
  */
 export type ProviderAnswer = { readonly detail: string; readonly worker: string | null } & (
-  | /** Queued or at work. */ { readonly kind: "running" }
-  /** Done, and well; `urls` are the outputs as it names them, which may be none. */
+  | /** Queued or running. */ { readonly kind: "running" }
+  /** Ended well; `urls` are the outputs as it names them, which may be none. */
   | { readonly kind: "succeeded"; readonly urls: readonly string[] }
-  /** Done, and not well; `error` is its own reason. */
+  /** Ended with an error; `error` is its own reason. */
   | { readonly kind: "failed"; readonly error: string }
-  /** It knows no such job: never had it, or forgot. */
+  /** It knows no such job: never had it, or forgot it. */
   | { readonly kind: "forgotten" }
-  /** No answer that says anything. */
+  /** No usable answer. */
   | { readonly kind: "unknown" }
 );
 
-/** What a provider was asked, and what it answered; `looks` at the outputs that it named. */
+/** What a provider was asked, what it answered, and the probe results for the outputs that it named. */
 export interface ProviderReply {
   readonly provider: string;
   /** Where it was asked. */
@@ -77,7 +66,24 @@ export interface ProviderReply {
   readonly probes: readonly ProbeResult[];
 }
 
-/** What a provider's answer comes to. `detail` is for people. */
+/** What was gathered for one job. `providerReply` is null where no provider was asked. */
+export interface GatheredEvidence {
+  readonly probeGroups: readonly ProbeGroup[];
+  readonly providerReply: ProviderReply | null;
+}
+
+/** What all probes for one job's output add up to. */
+export type StorageEvidence =
+  /** `others` are the further files of an output that has several. */
+  | { readonly kind: "present"; readonly output: Output; readonly others: readonly Output[] }
+  /** Some files of an output that has several are there, and not all. */
+  | { readonly kind: "partial"; readonly there: number; readonly of: number }
+  | { readonly kind: "absent" }
+  | { readonly kind: "unknown"; readonly cause: UnknownCause }
+  /** The operation has no names to probe: only its provider knows where its outputs are. */
+  | { readonly kind: "no-names" };
+
+/** What a provider's answer amounts to. `detail` is for people. */
 export type ProviderEvidence = { readonly detail: string } & (
   | { readonly kind: "running" }
   /** `output` is null where what it named cannot be seen. */
@@ -93,7 +99,7 @@ export interface Evidence {
   readonly provider: ProviderEvidence | null;
 }
 
-/** The cause that is told when several looks failed for several reasons: the most telling first. */
+/** Order of precedence when probes were inconclusive for different reasons. */
 const CAUSE_PRIORITY: readonly UnknownCause[] = [
   "suspect",
   "unreachable",
@@ -104,38 +110,63 @@ const CAUSE_PRIORITY: readonly UnknownCause[] = [
 ];
 
 /**
- * Weighs the looks at all the names that an output may have. One alternative that is there is enough; absent takes
- * every one of them. Before calibration (`null`) a 404 counts as absent and a 403 as unknown, which only ever leads to
- * asking for it.
+ * Combines the probe results for all the names that an output may have. One alternative that is there is enough; absent
+ * takes every one of them. Before calibration (`null`) a 404 counts as absent and a 403 as unknown, which only ever
+ * leads to calibration.
  */
-export function combine(looks: readonly ProbeGroup[], calibration: Calibration | null): StorageEvidence {
+export function combine(groups: readonly ProbeGroup[], calibration: Calibration | null): StorageEvidence {
   let partial: StorageEvidence | null = null;
-  for (const look of looks) {
-    const [output, ...others] = look.flatMap((sighting) => (sighting.result === "present" ? [sighting.output] : []));
+  for (const group of groups) {
+    const [output, ...others] = group.flatMap((probe) => (probe.result === "present" ? [probe.output] : []));
     if (output === undefined) continue;
-    if (others.length === look.length - 1) return { kind: "present", output, others };
-    partial = { kind: "partial", there: others.length + 1, of: look.length };
+    if (others.length === group.length - 1) return { kind: "present", output, others };
+    partial = { kind: "partial", there: others.length + 1, of: group.length };
   }
   if (partial !== null) return partial;
-  const probes = looks.flat();
-  const causes = probes.map((sighting) => causeOf(sighting, calibration)).filter((cause) => cause !== null);
+  const probes = groups.flat();
+  const causes = probes.map((probe) => findCause(probe, calibration)).filter((cause) => cause !== null);
   const cause = CAUSE_PRIORITY.find((candidate) => causes.includes(candidate));
   if (cause !== undefined) return { kind: "unknown", cause };
-  return probes.length === 0 ? { kind: "nowhere" } : { kind: "absent" };
+  return probes.length === 0 ? { kind: "no-names" } : { kind: "absent" };
 }
 
-function causeOf(sighting: ProbeResult, calibration: Calibration | null): UnknownCause | null {
-  switch (sighting.result) {
+/** Returns why a probe proves nothing; null where it proves that the output is there, or is missing. */
+function findCause(probe: ProbeResult, calibration: Calibration | null): UnknownCause | null {
+  switch (probe.result) {
     case "present":
       return null;
     case "absent":
       return calibration === null || calibration.kind === "missing-is-404" ? null : "unexpected";
     case "unknown":
-      return sighting.cause === "forbidden" && calibration?.kind === "missing-is-403" ? null : sighting.cause;
+      return probe.cause === "forbidden" && calibration?.kind === "missing-is-403" ? null : probe.cause;
   }
 }
 
-/** The last part of an URL's path, decoded: the name under which Airtable files what it fetched from there. */
+/** Returns what a provider's reply amounts to; null where none was asked. */
+export function toProviderEvidence(reply: ProviderReply | null): ProviderEvidence | null {
+  if (reply === null) return null;
+  const { provider, answer, probes } = reply;
+  const detail = `${provider}: ${answer.detail}`;
+  switch (answer.kind) {
+    case "running":
+      return { kind: "running", detail };
+    case "failed":
+      return { kind: "failed", error: answer.error, detail };
+    case "forgotten":
+    case "unknown":
+      return { kind: "silent", detail };
+    case "succeeded": {
+      const outputs = probes.flatMap((probe): readonly Output[] => (probe.result === "present" ? [probe.output] : []));
+      const [output = null, ...others] = outputs.length === probes.length ? outputs : [];
+      if (output !== null) return { kind: "succeeded", output, others, detail };
+      const unseen = probes.find(({ result }) => result !== "present");
+      const why = unseen === undefined ? "it names no output" : `its output answers ${unseen.detail}`;
+      return { kind: "succeeded", output, others, detail: `${detail}, but ${why}` };
+    }
+  }
+}
+
+/** Returns the last part of a URL's path, decoded: the name under which Airtable files what it fetched from there. */
 export function fileNameOf(url: string): string {
   const path = URL.canParse(url) ? new URL(url).pathname : url;
   const last = path.slice(path.lastIndexOf("/") + 1);

@@ -21,7 +21,7 @@ export interface Job {
   readonly status: string;
   readonly type: string | null;
   readonly externalId: string | null;
-  /** The application's own name for it, where the configuration names the field. */
+  /** The application's own id of the job, where the configuration names the field. */
   readonly applicationId: string | null;
   readonly since: StartTime;
   readonly payload: Payload;
@@ -35,23 +35,27 @@ export interface Job {
   readonly error: string | null;
 }
 
-/** A job without the bulky texts, on which no verdict rests. */
+/** A job without its long texts, on which no verdict rests. */
 export type JobSummary = Omit<Job, "notes" | "responsePayload" | "error">;
 
 /** Returns the job without `notes`, `responsePayload` and `error`. */
 export function toSummary(job: Job): JobSummary {
-  // Written out: a sweep may hold 50,000 of these, and V8 stores an object that a rest pattern made as a hash table.
   const { id, status, type, externalId, applicationId, since, payload, webhookUrl, links } = job;
   return { id, status, type, externalId, applicationId, since, payload, webhookUrl, links };
 }
 
-/** What is accepted as an external id: it becomes part of an URL and of a formula. */
+/** Returns a job's age at `now`; null where its date is not known. */
+export function getAge({ since }: Pick<Job, "since">, now: Instant): Duration | null {
+  return since.kind === "at" ? now - since.at : null;
+}
+
+/** The accepted external ids: an id becomes part of a URL and of a formula. */
 const EXTERNAL_ID = /^[A-Za-z0-9._-]{1,128}$/;
 
 /** Airtable's record ids, as in its API reference. */
 const RECORD_ID = /^rec[A-Za-z0-9]{14}$/;
 
-/** Whether the text can be an external id. Neither `.` nor `..`, which an URL would swallow. */
+/** Whether the text can be an external id. Neither `.` nor `..`, which a URL would swallow. */
 export function isExternalId(text: string): boolean {
   return EXTERNAL_ID.test(text) && text !== "." && text !== "..";
 }

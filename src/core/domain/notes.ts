@@ -1,104 +1,96 @@
-import type { Output, ProbeResult, ProviderReply } from "./evidence.ts";
-import { fileNameOf } from "./evidence.ts";
+import { fileNameOf, type GatheredEvidence, type Output, type ProbeResult } from "./evidence.ts";
 import type { Duration, Instant } from "./job.ts";
 
-/** Who wrote, and when: part of every trace that a run leaves in the base. */
+/** Which run writes: part of every line that it leaves in the base. */
 export interface Signature {
   readonly runId: string;
   readonly version: string;
 }
 
-/** Lines begin like this, so that a later sweep finds its own work by FIND() in the listing it makes anyway. */
+/** Lines begin like this, so that a later sweep finds its own work by FIND() in the listing that it makes anyway. */
 export const COMPLETED_PREFIX = "Completed via polling at ";
 export const FAILED_PREFIX = "Failed via polling at ";
 export const REDELIVERED_PREFIX = "Delivery retried via polling at ";
 export const UNDELIVERED_PREFIX = "Delivery failed via polling at ";
-/** The error cell of a job that this tool failed says so, until another hand writes its own error. */
+export const UNDONE_PREFIX = "Undone by stuck-jobs at ";
+/** The error field of a job that stuck-jobs failed holds this, until someone else writes another error. */
 export const FAILED_BY = "Set to failed by ";
-export const UNDONE_MARK = "Undone by stuck-jobs at ";
-/** What the poller that came before this tool wrote. */
-export const OLD_POLLER_FAILED_MARK = "Timed out via polling";
+/** What the poller that came before stuck-jobs wrote. */
+export const OLD_POLLER_PREFIX = "Timed out via polling";
 
-/** What was gathered for a job, for people: what was probed and answered, and what its provider says. */
-export interface Gathered {
-  readonly probes: readonly ProbeResult[];
-  readonly providerReply: ProviderReply | null;
-  /** The reason of the verdict that led to the write: the rule by which it was made. */
+/** The evidence on a job with the reason of the verdict that led to the write: the rule by which it was made. */
+export interface NotedEvidence extends GatheredEvidence {
   readonly rule: string;
 }
 
-/** The line that a recovered job gets: what was found, and who completed it. */
-export function completedLine(outputs: readonly Output[], gathered: Gathered, at: Instant, by: Signature): string {
+/** Returns the line for a recovered job: what was found, and which run completed it. */
+export function completedLine(outputs: readonly Output[], evidence: NotedEvidence, at: Instant, by: Signature): string {
   const files = outputs.map((output) => {
-    const sighting = sightingOf(gathered, output);
-    const seen = [sighting?.detail ?? "HTTP 200", `${output.bytes} bytes`];
+    const probe = findProbe(evidence, output);
+    const seen = [probe?.detail ?? "HTTP 200", `${output.bytes} bytes`];
     if (output.etag !== null) seen.push(`ETag ${output.etag}`);
     return `${fileNameOf(output.url)} (${seen.join(", ")})`;
   });
-  return `${COMPLETED_PREFIX}${iso(at)}: found ${files.join(", ")}${providerClause(gathered)}; rule ${gathered.rule} ${signed(by)}`;
+  return `${COMPLETED_PREFIX}${iso(at)}: found ${files.join(", ")}${providerClause(evidence)}; rule ${evidence.rule} ${signed(by)}`;
 }
 
-function sightingOf({ probes, providerReply }: Omit<Gathered, "rule">, { url }: Output): ProbeResult | undefined {
-  return [...probes, ...(providerReply?.probes ?? [])].find((each) => fileNameOf(each.url) === fileNameOf(url));
+function findProbe({ probeGroups, providerReply }: GatheredEvidence, { url }: Output): ProbeResult | undefined {
+  const probes = [...probeGroups.flat(), ...(providerReply?.probes ?? [])];
+  return probes.find((probe) => fileNameOf(probe.url) === fileNameOf(url));
 }
 
-function providerClause({ providerReply }: Pick<Gathered, "providerReply">): string {
+function providerClause({ providerReply }: GatheredEvidence): string {
   return providerReply === null ? "" : `; ${providerReply.provider}: ${providerReply.answer.detail}`;
 }
 
-/** The line of a job whose target received the output of a newer job instead. */
+/** Returns the line for a job whose target received the output of a newer job instead. */
 export function supersededLine(newer: string, at: Instant, by: Signature): string {
-  return `${COMPLETED_PREFIX}${iso(at)}: superseded by job ${newer}, whose output was delivered; this file was not ${signed(by)}`;
+  return `${COMPLETED_PREFIX}${iso(at)}: ${SUPERSEDED} ${newer}, whose output was delivered; this file was not ${signed(by)}`;
 }
 
-/** The line of a completed job whose file Airtable had dropped, and which was written once more. */
-export function redeliveredLine(output: Output, found: string, at: Instant, by: Signature): string {
-  return `${REDELIVERED_PREFIX}${iso(at)}: ${found}; wrote ${fileNameOf(output.url)} again ${signed(by)}`;
+const SUPERSEDED = "superseded by job";
+
+/** Whether a job was completed without its file being written, since a newer job's was. */
+export function isSuperseded(notes: string): boolean {
+  return notes.includes(SUPERSEDED);
 }
 
-/** The line, and the error, of a completed job whose file Airtable dropped twice. */
-export function undeliveredLine(fileName: string, found: string, at: Instant, by: Signature): string {
-  return `${UNDELIVERED_PREFIX}${iso(at)}: ${found}, twice; ${fileName} has to be attached by hand ${signed(by)}`;
+/** Returns the line for a completed job whose file Airtable had dropped, and which was written once more. */
+export function redeliveredLine(output: Output, defect: string, at: Instant, by: Signature): string {
+  return `${REDELIVERED_PREFIX}${iso(at)}: ${defect}; wrote ${fileNameOf(output.url)} again ${signed(by)}`;
 }
 
-/** How large a file was when it was found, as the line of its completion tells; null where it does not. */
-export function parseNotedSize(notes: string, fileName: string): number | null {
-  const line = notes.slice(notes.lastIndexOf(COMPLETED_PREFIX)).split("\n", 1)[0] ?? "";
-  const [, bytes] = /^[^)]*?\b(\d+) bytes\b/.exec(line.split(` ${fileName} (`)[1] ?? "") ?? [];
-  return bytes === undefined ? null : Number(bytes);
+/** Returns the line, and the error, for a completed job whose file Airtable dropped twice. */
+export function undeliveredLine(fileName: string, defect: string, at: Instant, by: Signature): string {
+  return `${UNDELIVERED_PREFIX}${iso(at)}: ${defect}, twice; ${fileName} has to be attached by hand ${signed(by)}`;
 }
 
-/** The line that a failed job gets. */
-export function failedLine(gathered: Gathered, at: Instant, by: Signature): string {
-  return `${FAILED_PREFIX}${iso(at)}: no output; ${formatProbes(gathered)}${providerClause(gathered)}; rule ${gathered.rule} ${signed(by)}`;
+/** Returns the line for a failed job. */
+export function failedLine(evidence: NotedEvidence, at: Instant, by: Signature): string {
+  return `${FAILED_PREFIX}${iso(at)}: no output; ${formatProbes(evidence)}${providerClause(evidence)}; rule ${evidence.rule} ${signed(by)}`;
 }
 
-/** The line of a job that is put back as it was before `runId` wrote it. */
+/** Returns the line for a job that is restored to what it was before `runId` wrote it. */
 export function undoneLine(runId: string, at: Instant, by: Signature): string {
-  return `${UNDONE_MARK}${iso(at)}: put back what run ${runId} had found ${signed(by)}`;
-}
-
-/** Whether the error field holds what `failureText` wrote. */
-export function isOwnError(error: string): boolean {
-  return /^Set to failed by stuck-jobs /m.test(error);
+  return `${UNDONE_PREFIX}${iso(at)}: put back what run ${runId} had found ${signed(by)}`;
 }
 
 /**
- * The error field of a failed job: the provider's own reason where there is one, since when, what was probed, what was
- * answered. `calibration` tells what "missing" looks like there; null where the provider's word was enough.
+ * Returns the error of a failed job: the provider's own reason where there is one, since when, what was probed, what was
+ * answered. `calibration` says what "missing" looks like there; null where the provider's word was enough.
  */
 export function failureText(
   since: Instant,
   age: Duration,
-  gathered: Gathered,
+  evidence: NotedEvidence,
   calibration: string | null,
   at: Instant,
   by: Signature,
 ): string {
-  const { providerReply } = gathered;
+  const { providerReply } = evidence;
   const reason =
     providerReply?.answer.kind === "failed" ? `${providerReply.provider}: ${providerReply.answer.error}` : null;
-  const probed = formatProbes(gathered);
+  const probed = formatProbes(evidence);
   return [
     ...(reason === null ? [] : [reason]),
     `No output after ${Math.floor(age / 60_000)} minutes (processing since ${iso(since)}, checked ${iso(at)}).`,
@@ -107,23 +99,70 @@ export function failureText(
     ...(providerReply === null || reason !== null
       ? []
       : [`${providerReply.provider}: ${providerReply.answer.detail}.`]),
-    `${FAILED_BY}${signed(by).slice(1, -1)}, rule ${gathered.rule}.`,
+    `${FAILED_BY}${signed(by).slice(1, -1)}, rule ${evidence.rule}.`,
   ].join("\n");
 }
 
-/** Airtable's long text cells hold 100,000 characters; more is refused with 422. */
+/** Whether the error field holds what `failureText` wrote. */
+export function isOwnError(error: string): boolean {
+  return /^Set to failed by stuck-jobs /m.test(error);
+}
+
+/** Returns the last line with a prefix, from the prefix on; null where there is none. */
+export function lastLine(notes: string, prefix: string): string | null {
+  const at = notes.lastIndexOf(prefix);
+  return at === -1 ? null : (notes.slice(at).split("\n", 1)[0] ?? null);
+}
+
+/** Returns when the last line with a prefix was written; null where there is none, or its time cannot be read. */
+export function lastTime(notes: string, prefix: string): Instant | null {
+  const at = Date.parse(lastLine(notes, prefix)?.slice(prefix.length, prefix.length + ISO_LENGTH) ?? "");
+  return Number.isNaN(at) ? null : at;
+}
+
+const ISO_LENGTH = "2026-03-01T12:00:00.000Z".length;
+
+/** A time zone is required: earlier pollers wrote local times without one. */
+const ZONED_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})/;
+
+/** Returns when the last line with a prefix was written; null where its time names no zone. */
+export function lastZonedTime(notes: string, prefix: string): Instant | null {
+  const [time] = ZONED_TIME.exec(lastLine(notes, prefix)?.slice(prefix.length) ?? "") ?? [];
+  const at = time === undefined ? Number.NaN : Date.parse(time);
+  return Number.isNaN(at) ? null : at;
+}
+
+/** Whether there is a line with this prefix after the last one with any of `others`. */
+export function isAfter(notes: string, prefix: string, others: readonly string[]): boolean {
+  const at = notes.lastIndexOf(prefix);
+  return at !== -1 && others.every((other) => at > notes.lastIndexOf(other));
+}
+
+/** Returns the rule that a line or an error names; null where it names none. */
+export function parseRule(text: string): string | null {
+  return /\brule ([a-z-]+)/.exec(text)?.[1] ?? null;
+}
+
+/** Returns the size of a file when it was found, from the line of its completion; null where that does not name it. */
+export function parseNotedSize(notes: string, fileName: string): number | null {
+  const line = lastLine(notes, COMPLETED_PREFIX) ?? "";
+  const [, bytes] = /^[^)]*?\b(\d+) bytes\b/.exec(line.split(` ${fileName} (`)[1] ?? "") ?? [];
+  return bytes === undefined ? null : Number(bytes);
+}
+
+/** Airtable's long text cells hold 100,000 characters; it refuses more with 422. */
 const CELL_LIMIT = 100_000;
 
-/** Adds a line to what the cell holds. A full cell loses its oldest text rather than the line. */
+/** Returns the cell's text with a line added. A full cell loses its oldest text rather than the line. */
 export function appendLine(notes: string, line: string): string {
   const text = foldLines(notes === "" ? line : `${notes.replace(/\n+$/, "")}\n${line}`);
   return text.length <= CELL_LIMIT ? text : text.slice(text.length - CELL_LIMIT);
 }
 
-/** So many lines of our own a cell may hold; the oldest beyond are folded into one. */
-const MOST_LINES = 10;
+/** The most lines of our own that a cell may hold; the oldest beyond are folded into one. */
+const MAX_OWN_LINES = 10;
 
-const MARKS = [COMPLETED_PREFIX, FAILED_PREFIX, REDELIVERED_PREFIX, UNDELIVERED_PREFIX, UNDONE_MARK];
+const PREFIXES = [COMPLETED_PREFIX, FAILED_PREFIX, REDELIVERED_PREFIX, UNDELIVERED_PREFIX, UNDONE_PREFIX];
 
 const SIGNATURE = / \[stuck-jobs [^\s\]]+, run [^\s\]]+\]$/;
 
@@ -137,10 +176,10 @@ export function foldLines(notes: string): string {
   const lines = notes.split("\n");
   const own = lines.flatMap((line, index) => (isOwnLine(line) ? [index] : []));
   const before = lines.flatMap((line, index) => (FOLDED.test(line) ? [index] : []));
-  const newest = MARKS.map((mark) => own.findLast((index) => lines[index]?.startsWith(mark)));
+  const newest = PREFIXES.map((prefix) => own.findLast((index) => lines[index]?.startsWith(prefix)));
   const others = own.filter((index) => !newest.includes(index));
-  const room = MOST_LINES - (own.length - others.length);
-  const folded = others.slice(0, Math.max(0, others.length - room));
+  const budget = MAX_OWN_LINES - (own.length - others.length);
+  const folded = others.slice(0, Math.max(0, others.length - budget));
   if (folded.length === 0 && before.length <= 1) return notes;
   const gone = [...before, ...folded];
   const count = before.reduce((sum, index) => sum + Number(FOLDED.exec(lines[index] ?? "")?.[1]), folded.length);
@@ -153,11 +192,12 @@ export function foldLines(notes: string): string {
 }
 
 function isOwnLine(line: string): boolean {
-  return SIGNATURE.test(line) && MARKS.some((mark) => line.startsWith(mark));
+  return SIGNATURE.test(line) && PREFIXES.some((prefix) => line.startsWith(prefix));
 }
 
-function formatProbes({ probes }: Pick<Gathered, "probes">): string {
-  return probes.map((sighting) => `${fileNameOf(sighting.url)} → ${sighting.detail}`).join("; ");
+function formatProbes({ probeGroups }: GatheredEvidence): string {
+  const probes = probeGroups.flat();
+  return probes.map(({ url, detail }) => `${fileNameOf(url)} → ${detail}`).join("; ");
 }
 
 function signed(by: Signature): string {

@@ -1,6 +1,6 @@
 import type { Output, UnknownCause } from "./evidence.ts";
 
-/** The closed list of reasons. docs/reasons.md says of each what it means and what to do about it. */
+/** The closed list of reasons. docs/reasons.md explains each of them. */
 export const REASONS = {
   recover: ["output-found", "provider-output", "superseded", "late-output", "delivery-retried"],
   fail: ["output-absent", "provider-failed"],
@@ -47,16 +47,9 @@ export const REASONS = {
 export type VerdictKind = keyof typeof REASONS;
 export type Reason = (typeof REASONS)[VerdictKind][number];
 
-/** What is to become of a job, and why. `detail` adds the particulars for people; it may be empty. */
+/** What is to be done about a job, and why. `detail` adds the particulars for people; it may be empty. */
 export type Verdict =
-  | {
-      readonly kind: "recover";
-      readonly reason: (typeof REASONS.recover)[number];
-      readonly output: Output;
-      /** The further files of an output that has several. */
-      readonly others: readonly Output[];
-      readonly detail: string;
-    }
+  | RecoverVerdict
   | { readonly kind: "fail"; readonly reason: (typeof REASONS.fail)[number]; readonly detail: string }
   | { readonly kind: "wait"; readonly reason: (typeof REASONS.wait)[number]; readonly detail: string }
   | {
@@ -68,6 +61,19 @@ export type Verdict =
     }
   | { readonly kind: "unknown"; readonly reason: (typeof REASONS.unknown)[number]; readonly detail: string };
 
+/** The job has an output. It is delivered, or, when superseded, the job is closed without it. */
+export type RecoverVerdict = {
+  readonly kind: "recover";
+  readonly output: Output;
+  /** The further files of an output that has several. */
+  readonly others: readonly Output[];
+  readonly detail: string;
+} & (
+  | { readonly reason: Exclude<(typeof REASONS.recover)[number], "superseded"> }
+  /** `supersededBy` is the record id of the newer job for the same target, whose output is delivered instead. */
+  | { readonly reason: "superseded"; readonly supersededBy: string }
+);
+
 /** Nothing names the record that is to receive the output: delivered nowhere, the job must not be completed. */
 export const TARGET_MISSING: Verdict = {
   kind: "skip",
@@ -75,7 +81,7 @@ export const TARGET_MISSING: Verdict = {
   detail: "neither a link nor the payload names one",
 };
 
-/** What is told of a look that taught nothing. */
+/** The reason that is reported for an inconclusive probe, by its cause. */
 export const UNKNOWN_REASON: Readonly<Record<UnknownCause, (typeof REASONS.unknown)[number]>> = {
   forbidden: "absence-unproven",
   unreachable: "storage-unreachable",

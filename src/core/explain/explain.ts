@@ -1,39 +1,41 @@
-import type { Calibration } from "../domain/evidence.ts";
-import { combine } from "../domain/evidence.ts";
-import { type Instant, isExternalId, isRecordId, type Job, toSummary } from "../domain/job.ts";
+import { type Calibration, combine } from "../domain/evidence.ts";
+import { getAge, type Instant, isExternalId, isRecordId, type Job, toSummary } from "../domain/job.ts";
 import type { Thresholds } from "../domain/operation.ts";
 import { outputNames } from "../domain/output-names.ts";
 import type { Entry } from "../domain/report.ts";
-import { resolveOperation, resolveTarget } from "../domain/target.ts";
+import { resolveOperation, resolveTarget, type Target } from "../domain/target.ts";
 import type { Verdict } from "../domain/verdict.ts";
-import type { Attachment, Listing } from "../ports/ports.ts";
+import type { Attachment, ObjectListing } from "../ports/ports.ts";
 import { writeRecoveries } from "../sweep/apply/write-recoveries.ts";
 import { serverNow } from "../sweep/clock-skew.ts";
 import type { SweepContext } from "../sweep/context.ts";
+import { decideItem } from "../sweep/decide/decide.ts";
 import { type Candidate, triage } from "../sweep/decide/triage.ts";
-import { SweepItem } from "../sweep/item.ts";
+import type { ItemEvidence, SweepItem } from "../sweep/item.ts";
+import { addOutcomes, type ItemOutcome, Ledger } from "../sweep/ledger.ts";
+import { targetOf } from "../sweep/list/classify.ts";
 import { effectivePolicy, isReopenable, withEffectiveStart } from "../sweep/list/finished-jobs.ts";
 import { askProvider } from "../sweep/probe/ask-provider.ts";
 import { calibrate, findNewestCompleted, inSameBucket } from "../sweep/probe/calibrate.ts";
 import { findUnderOtherName } from "../sweep/probe/other-names.ts";
-import { decideItem, probeOutputs } from "../sweep/probe/probe-outputs.ts";
+import { probeOutputs } from "../sweep/probe/probe-outputs.ts";
 import { toReportEntry } from "../sweep/report/entries.ts";
 
 /** All that is known of one job. */
 export interface Explanation {
   readonly job: Job;
-  /** What a sweep would make of it now; null where it is not stuck, and `notStuck` says why. */
+  /** What a sweep would decide now; null where the job is not stuck, and `notStuck` says why. */
   readonly verdict: Verdict | null;
   readonly notStuck: string | null;
-  /** Whether it is no stuck job at any age, as its status is. */
+  /** Whether its status makes it no stuck job at any age. */
   readonly closed: boolean;
   /** The evidence, gathered whether or not it is stuck; `probes` hold every name, also those after the first hit. */
   readonly entry: Entry;
   readonly thresholds: Thresholds;
-  /** What "missing" looks like where its outputs lie; null where nothing was looked for. */
+  /** What "missing" looks like where its outputs would be; null where nothing was probed. */
   readonly calibration: Calibration | null;
-  /** What begins with its external id; null where nothing was looked for. */
-  readonly listing: Listing | null;
+  /** The objects whose names begin with its external id; null where nothing was probed. */
+  readonly listing: ObjectListing | null;
   /** What its target's field holds now; null where there is no such record. */
   readonly attachments: readonly Attachment[] | null;
   readonly now: Instant;
@@ -48,7 +50,9 @@ export async function explain(name: string, run: SweepContext): Promise<readonly
   const jobs = isRecordId(name)
     ? [...(await run.store.readJobs([name], run.limits.reads)).values()]
     : await run.store.findJobs([name], run.limits.reads);
-  const newestFirst = [...jobs].sort((a, b) => dateOf(b) - dateOf(a));
+  const now = serverNow(run);
+  const ageOrOldest = (job: Job) => getAge(job, now) ?? Number.POSITIVE_INFINITY;
+  const newestFirst = [...jobs].sort((a, b) => ageOrOldest(a) - ageOrOldest(b));
   const explanations: Explanation[] = [];
   for (const job of newestFirst) explanations.push(await explainJob(job, run));
   return explanations;
@@ -58,27 +62,29 @@ async function explainJob(read: Job, run: SweepContext): Promise<Explanation> {
   const now = serverNow(run);
   const reopened = isReopenable(read, run, now);
   const job = withEffectiveStart(read, { reopened });
-  const policy = effectivePolicy({ reopened }, run);
-  const found = triage(job, policy, now);
-  const candidate = found.kind === "candidate" ? found.candidate : candidateOf(job, run, now);
-  const item = caseOf(job, candidate, reopened, run, now);
-  const gathered = candidate === null ? null : await gatherEvidence(item, candidate, now, run);
-  const attachments = item.target === null ? null : await attachmentsOf(item.target, run);
-  const judged = await verdictFor(item, found, candidate, gathered?.calibration ?? null, run);
-  // A sweep takes a fail of polling's back, or leaves it as it is.
-  const staysFailed = reopened && judged?.kind !== "recover";
-  const verdict = staysFailed ? null : judged;
-  const stuckStatuses = effectivePolicy({ reopened: false }, run).stuckStatuses;
+  const triaged = triage(job, effectivePolicy({ reopened }, run), now);
+  const candidate = triaged.kind === "candidate" ? triaged.candidate : toCandidate(job, run, now);
+  const item = createItem(job, candidate, reopened, run, now);
+  const gathered = candidate === null ? null : await gatherAll(candidate, now, run);
+  const ledger = new Ledger([item]);
+  if (gathered !== null) ledger.merge([{ item, evidence: gathered.evidence }]);
+  const attachments = item.target === null ? null : await readAttachments(item.target, run);
+  if (triaged.kind === "decided") ledger.merge([{ item, verdict: triaged.verdict }]);
+  if (triaged.kind === "candidate" && gathered !== null) {
+    ledger.merge(await decideAsSweep(item, triaged.candidate, gathered, run));
+  }
+  const result = ledger.get(item);
+  // A sweep recovers a job that stuck-jobs had failed, or leaves it as it is.
+  const staysFailed = reopened && result.verdict?.kind !== "recover";
+  const verdict = staysFailed ? null : result.verdict;
+  const { stuckStatuses } = run.policy;
+  const notStuck = triaged.kind === "not-stuck" ? describeNotStuck(job, stuckStatuses) : null;
   return {
     job,
     verdict,
-    notStuck: staysFailed
-      ? whyStillFailed(judged)
-      : found.kind === "not-stuck"
-        ? describeNotStuck(job, stuckStatuses)
-        : null,
+    notStuck: staysFailed ? describeStillFailed(result.verdict) : notStuck,
     closed: verdict === null && !stuckStatuses.includes(job.status),
-    entry: toReportEntry(item),
+    entry: toReportEntry(result),
     thresholds: candidate?.operation.thresholds ?? run.policy.thresholds,
     calibration: gathered?.calibration ?? null,
     listing: gathered?.listing ?? null,
@@ -87,110 +93,97 @@ async function explainJob(read: Job, run: SweepContext): Promise<Explanation> {
   };
 }
 
-/** A job that is not stuck has evidence too. Null where there is no name to look for. */
-function candidateOf(job: Job, run: SweepContext, now: Instant): Candidate | null {
+/** A job that is not stuck has evidence too. Returns null where there is no name to probe. */
+function toCandidate(job: Job, run: SweepContext, now: Instant): Candidate | null {
   const lookup = resolveOperation(job, run.policy.operations);
   if (lookup.kind === "unknown" || job.externalId === null || !isExternalId(job.externalId)) return null;
-  const names = outputNames(lookup.operation, job);
+  const { operation } = lookup;
+  const names = outputNames(operation, job);
   if (names.kind === "incomplete") return null;
-  const target = resolveTarget(job, lookup.operation);
-  const age = job.since.kind === "at" ? now - job.since.at : 0;
+  const target = resolveTarget(job, operation);
   const targetId = target.kind === "named" ? target.id : null;
-  return { operation: lookup.operation, targetId, externalId: job.externalId, names: names.sets, age };
+  return { operation, targetId, externalId: job.externalId, names: names.sets, age: getAge(job, now) ?? 0 };
 }
 
-function caseOf(job: Job, candidate: Candidate | null, reopened: boolean, run: SweepContext, now: Instant): SweepItem {
+function createItem(
+  job: Job,
+  candidate: Candidate | null,
+  reopened: boolean,
+  run: SweepContext,
+  now: Instant,
+): SweepItem {
   const lookup = resolveOperation(job, run.policy.operations);
-  const operation = lookup.kind === "known" ? lookup.operation.name : null;
-  const age = job.since.kind === "at" ? now - job.since.at : null;
-  const target =
-    candidate === null || candidate.targetId === null
-      ? null
-      : {
-          table: candidate.operation.target.table,
-          id: candidate.targetId,
-          field: candidate.operation.attachment,
-        };
-  return new SweepItem({
+  return {
     job: toSummary(job),
-    operation,
-    age,
+    operation: lookup.kind === "known" ? lookup.operation.name : null,
+    age: getAge(job, now),
     reopened,
     candidate,
+    target: candidate === null ? null : targetOf(candidate),
     verdict: null,
-    target,
-  });
+  };
 }
 
-interface Gathered {
+interface GatheredAll {
+  readonly evidence: ItemEvidence;
   readonly calibration: Calibration;
-  readonly listing: Listing;
+  readonly listing: ObjectListing;
 }
 
-async function gatherEvidence(
-  item: SweepItem,
-  candidate: Candidate,
-  now: Instant,
-  run: SweepContext,
-): Promise<Gathered> {
+/** Gathers what a sweep would, and what it only needs to fail a job: calibration and a listing. */
+async function gatherAll(candidate: Candidate, now: Instant, run: SweepContext): Promise<GatheredAll> {
   const { reads } = run.limits;
-  item.probedAt = run.clock.now();
-  item.probeGroups = await probeOutputs(candidate, run, "each");
-  item.providerReply = await askProvider(candidate, combine(item.probeGroups, null), run);
+  const probedAt = run.clock.now();
+  const probeGroups = await probeOutputs(candidate, run, "each");
+  const providerReply = await askProvider(candidate, combine(probeGroups, null), run);
   const { operation } = candidate;
-  const seen = item.probeGroups.flat().find(({ result }) => result === "present")?.url ?? null;
+  const seen = probeGroups.flat().find(({ result }) => result === "present")?.url ?? null;
   const known = async () => {
     if (seen !== null) return [seen];
     const newest = await findNewestCompleted(run.store, run.probe, run.policy.operations, [operation.name], now, reads);
     return inSameBucket(newest, operation.name, run.probe);
   };
   const { calibration } = await calibrate(run.probe, candidate, run.random, known, reads);
-  return { calibration, listing: await run.probe.list(candidate.externalId, reads) };
+  const listing = await run.probe.list(candidate.externalId, reads);
+  return { evidence: { probeGroups, providerReply, probedAt }, calibration, listing };
 }
 
-/** As a sweep would have it: with calibration and objections, and with the guard read of a dry run. */
-async function verdictFor(
+/** Decides as a sweep would: with calibration and other names, and with the guard read of a dry run. */
+async function decideAsSweep(
   item: SweepItem,
-  found: ReturnType<typeof triage>,
-  candidate: Candidate | null,
-  calibration: Calibration | null,
+  candidate: Candidate,
+  { evidence, calibration }: GatheredAll,
   run: SweepContext,
-): Promise<Verdict | null> {
-  if (found.kind === "not-stuck") return null;
-  if (found.kind === "settled" || candidate === null || calibration === null) {
-    return found.kind === "settled" ? found.verdict : null;
+): Promise<readonly ItemOutcome[]> {
+  const verdict = decideItem(item, candidate, evidence, calibration, run.policy);
+  const outcomes: ItemOutcome[] = [{ item, verdict }];
+  if (verdict.reason === "output-absent") {
+    const other = await findUnderOtherName(candidate, calibration, run);
+    const probeGroups = [...evidence.probeGroups, ...other.probeGroups];
+    outcomes.push({ item, evidence: { ...evidence, probeGroups }, verdict: other.verdict ?? verdict });
   }
-  item.verdict = decideItem(item, candidate, calibration, run);
-  if (item.verdict.reason === "output-absent") {
-    item.verdict = (await findUnderOtherName({ item, candidate }, calibration, run)) ?? item.verdict;
+  if (verdict.kind === "recover") {
+    const recovery = { item, candidate, evidence, verdict };
+    addOutcomes(outcomes, await writeRecoveries([recovery], { ...run, dryRun: true }));
   }
-  if (item.verdict.kind === "recover") {
-    const { output, others } = item.verdict;
-    await writeRecoveries([{ item, candidate, output, others, supersededBy: null }], { ...run, dryRun: true });
-  }
-  return item.verdict;
+  return outcomes;
 }
 
-async function attachmentsOf(
-  { table, id, field }: NonNullable<SweepItem["target"]>,
-  run: SweepContext,
-): Promise<readonly Attachment[] | null> {
+async function readAttachments({ table, id, field }: Target, run: SweepContext): Promise<readonly Attachment[] | null> {
   const records = await run.store.readTargets(table, [id], { attachments: [field], cells: [] }, run.limits.reads);
   const record = records.get(id);
   return record === undefined ? null : (record.attachments[field] ?? []);
 }
 
 function describeNotStuck(job: Job, stuckStatuses: readonly string[]): string {
-  if (stuckStatuses.includes(job.status)) return "it is younger than stuckAfter, or was not sent off yet";
+  if (stuckStatuses.includes(job.status)) return "it is younger than stuckAfter, or was not sent to its worker yet";
   return `its status is ${JSON.stringify(job.status)}; stuck are ${stuckStatuses.map((each) => JSON.stringify(each)).join(", ")}`;
 }
 
-function whyStillFailed(judged: Verdict | null): string {
-  const nothing = judged?.kind === "fail" || judged?.kind === "wait";
-  const now = nothing ? "its output has not turned up since" : `nothing is known of its output now (${judged?.reason})`;
-  return `polling has failed it, and ${now}; if it does within maxAge, recover takes that back`;
-}
-
-function dateOf({ since }: Job): Instant {
-  return since.kind === "at" ? since.at : Number.NEGATIVE_INFINITY;
+function describeStillFailed(verdict: Verdict | null): string {
+  const absent = verdict?.kind === "fail" || verdict?.kind === "wait";
+  const state = absent
+    ? "its output has not appeared since"
+    : `nothing is known of its output now (${verdict?.reason})`;
+  return `stuck-jobs has failed it, and ${state}; if it appears within maxAge, recover completes the job`;
 }

@@ -16,7 +16,7 @@ export class UpstreamError extends Error {
   }
 }
 
-/** One table of targets is refused; the jobs and the other tables may be open all the same. */
+/** One table of targets is refused; the jobs and the other tables may be accessible all the same. */
 export class TableRefused extends UpstreamError {
   readonly table: string;
   constructor(table: string, { code, message, hint }: UpstreamError) {
@@ -26,7 +26,7 @@ export class TableRefused extends UpstreamError {
   }
 }
 
-/** Whether an error means that the base could not be asked, as opposed to a fault of the program. */
+/** Whether an error means that the base could not be asked, as opposed to an internal error. */
 export function isUpstreamError(error: unknown): error is UpstreamError {
   return error instanceof UpstreamError;
 }
@@ -47,7 +47,7 @@ export class StorageConfigError extends Error {
   }
 }
 
-/** A journal that was asked for cannot be written. `message` says what was tried and what came back. */
+/** A journal that is required cannot be written. `message` says what was tried and what came back. */
 export class JournalError extends Error {
   readonly hint: string;
   constructor(message: string, hint: string, options?: ErrorOptions) {
@@ -57,10 +57,10 @@ export class JournalError extends Error {
   }
 }
 
-/** What cuts a sweep short that is no fault of the program. */
+/** What cuts a sweep short and is no internal error. */
 export type UpstreamFailure = UpstreamError | StorageConfigError | JournalError;
 
-/** Whether an error means that base, storage or journal refused us, as opposed to a fault of the program. */
+/** Whether an error means that base, storage or journal refused us, as opposed to an internal error. */
 export function isUpstreamFailure(error: unknown): error is UpstreamFailure {
   return isUpstreamError(error) || error instanceof StorageConfigError || error instanceof JournalError;
 }

@@ -3,7 +3,7 @@ import type { Duration, Instant } from "../domain/job.ts";
 import type { Signature } from "../domain/notes.ts";
 import type { ResendResult, WriteResult } from "./ports.ts";
 
-/** A file as the journal names it. Its URL is never told: it opens the file to whoever reads along. */
+/** A file as the journal names it. Its URL is never recorded: it opens the file to whoever reads the journal. */
 export interface JournalFile {
   /** Null for one that was handed over by its URL: Airtable gives the id afterwards. */
   readonly id: string | null;
@@ -20,12 +20,12 @@ export interface Change {
   readonly after: JournalCell;
 }
 
-/** By what a write is justified. */
+/** The evidence that justifies a write. */
 export interface JournalEvidence {
   readonly probes: readonly ProbeResult[];
-  /** What its provider was asked and said; null where none was asked. */
+  /** What its provider was asked and answered; null where none was asked. */
   readonly provider: { readonly name: string; readonly kind: string; readonly detail: string } | null;
-  /** What "missing" looks like where its output would lie; null where it made no difference. */
+  /** What "missing" looks like in the bucket; null where it made no difference. */
   readonly calibration: Calibration | null;
 }
 
@@ -39,9 +39,9 @@ export interface JournalJob {
   readonly age: Duration | null;
 }
 
-/** One record of a write, told before it is sent. */
+/** One record of a write, recorded before it is sent. */
 export interface PendingWrite {
-  /** The job on whose account the record is written. */
+  /** The job for whose sake the record is written. */
   readonly job: JournalJob;
   /** Null: the job itself. Its fields are `status`, `responsePayload` and `error`; a target's are named as in the base. */
   readonly target: { readonly table: string; readonly id: string } | null;
@@ -50,14 +50,16 @@ export interface PendingWrite {
   readonly note: string | null;
   readonly reason: string;
   readonly detail: string;
+  /** The record id of the newer job whose output was delivered instead; null where the job is not superseded. */
+  readonly supersededBy: string | null;
   readonly evidence: JournalEvidence;
-  /** The run whose write this one takes back; null in a sweep. */
+  /** The run whose write this one undoes; null in a sweep. */
   readonly undoes: string | null;
 }
 
-/** A job that was judged, with all that its verdict rests on, so that it can be judged again by other rules. */
+/** A job that was decided, with all that its verdict rests on, so that another policy can be tried on it. */
 export interface VerdictRecord {
-  /** The job as it was listed, without its bulky texts. */
+  /** The job as it was listed, without its long texts. */
   readonly job: unknown;
   readonly operation: string | null;
   readonly reopened: boolean;
@@ -65,7 +67,7 @@ export interface VerdictRecord {
   readonly providerReply: unknown;
   /** What triage and decide said of it, before it came to writing. */
   readonly decision: { readonly kind: string; readonly reason: string };
-  /** What became of it. */
+  /** The verdict in the report. */
   readonly verdict: { readonly kind: string; readonly reason: string; readonly detail: string };
   readonly applied: boolean;
   readonly error: string | null;
@@ -76,36 +78,36 @@ export interface RunRecord {
   /** The server's time by which ages were counted. */
   readonly now: Instant;
   readonly calibration: Calibration | null;
-  /** How many jobs of each operation polling had failed lately. */
+  /** How many jobs of each operation earlier runs had failed. */
   readonly failedBefore: Readonly<Record<string, number>>;
-  /** The operations on which the brake came down. */
+  /** The operations that the brake held back. */
   readonly blocked: readonly string[];
   readonly force: boolean;
 }
 
-/** What was written, and why, in a form that outlasts the run. */
+/** A write-ahead log: what was written, and why, in a form that outlasts the run. */
 export interface Journal {
   /**
-   * Records writes, of one request, and makes them durable: only then may they be sent. Gives back what is to be
-   * called with the base's results, in the same order.
+   * Records the writes of one request and makes them durable: only then may they be sent. Returns what is to be called
+   * with the base's results, in the same order.
    *
-   * @throws JournalError where a journal that was asked for cannot be written: then nothing may be
+   * @throws JournalError where a journal that is required cannot be written: then nothing may be
    */
   recordIntent(
     writes: readonly PendingWrite[],
     by: Signature & { readonly command: string },
   ): Promise<(results: readonly WriteResult[]) => Promise<void>>;
   /**
-   * Records that a job's lost webhook is to be sent again, in the same way: what its handler writes is not told by any
-   * trace in the base. Gives back what is to be called with the answer.
+   * Records that a job's lost webhook is to be sent again, in the same way: what its handler writes bears no mark of
+   * stuck-jobs. Returns what is to be called with the answer.
    *
-   * @throws JournalError as `announce` does
+   * @throws JournalError as `recordIntent` does
    */
-  announceWebhook(
+  recordWebhookIntent(
     job: JournalJob,
     by: Signature & { readonly command: string },
   ): Promise<(answer: ResendResult) => Promise<void>>;
-  /** Records what was judged, in a run that has announced something; does nothing in another. */
+  /** Records the verdicts of a run that has written something; does nothing in another. */
   recordVerdicts(
     run: RunRecord,
     jobs: Iterable<VerdictRecord>,

@@ -4,26 +4,26 @@ import type { Operation } from "../domain/operation.ts";
 
 /** Time, as the sweep may know it. */
 export interface Clock {
-  /** The local clock, in milliseconds since 1970. */
+  /** Returns the local time. */
   now(): Instant;
   /** Resolves after `ms`; rejects with the signal's reason when it is aborted first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
-/** Which jobs a listing is to hold. The store filters as far as the server can; the core looks again. */
+/** Which jobs a listing is to hold. The store filters as far as the server can; the core checks again. */
 export interface JobQuery {
   readonly statuses: readonly string[];
-  /** Jobs that count from before this moment. Jobs without a readable date, or dated after `future`, are included. */
+  /** Jobs whose age counts from before this. Jobs without a readable date, or dated after `future`, are included. */
   readonly before: Instant;
-  /** Later than this no job can have been created: it is listed so that it can be shown. */
+  /** No job can have been created later than this: one that is dated so is listed, so that it can be reported. */
   readonly future: Instant;
   /** Record ids or external ids; absent means all. */
   readonly named?: readonly string[];
-  /** Jobs that this tool completed or failed lately, to be looked at again. Absent means none. */
+  /** Jobs that stuck-jobs completed or failed lately. Absent means none. */
   readonly revisit?: Revisit;
 }
 
-/** Each list holds texts, one of which the job's notes must contain. */
+/** Which finished jobs a listing is to hold. Each `notes` holds texts, one of which the job's notes must contain. */
 export interface Revisit {
   readonly completed: { readonly status: string; readonly notes: readonly string[] } | null;
   readonly failed: {
@@ -78,30 +78,35 @@ export interface JobUpdate {
   readonly notes?: string;
 }
 
-/**
- * What became of one record of a write.
- * `held-up`: the base refused the request for another of its records and wrote none: read again, and write fewer.
- * `unconfirmed`: no trustworthy answer came, the record may or may not have been changed: read it.
- */
+/** The result of writing one record. */
 export type WriteResult =
   | { readonly id: string; readonly kind: "confirmed" }
   | { readonly id: string; readonly kind: "refused"; readonly error: string }
   /** The base has no such record any more. */
   | { readonly id: string; readonly kind: "deleted"; readonly error: string }
+  /** The base refused the request for another of its records and wrote none: read again, and write fewer. */
   | { readonly id: string; readonly kind: "batch-rejected"; readonly error: string }
+  /** No trustworthy answer came, the record may or may not have been changed: read it. */
   | { readonly id: string; readonly kind: "unconfirmed"; readonly error: string };
 
-/** The jobs and their targets. Every method throws `UpstreamError` when the base could not be asked. */
+/**
+ * The jobs and their targets. Every method throws `UpstreamError` when the base could not be asked.
+ *
+ * No write is conditional: the sweep reads a record right before it writes it, writes the target first, and the job
+ * only when the target is confirmed. A store that can do better (write a job and its target in one transaction, only if
+ * both are as they were read) is to offer that as a further, optional method here, which the sweep then prefers to
+ * `updateTargets` and `updateJobs`; the guard read, the journal and the results of a write stay the same.
+ */
 export interface JobStore {
-  /** Streams pages of at most 100 jobs. A record is listed once even when the listing had to start over. */
+  /** Yields pages of at most 100 jobs. A record is listed once even when the listing had to start over. */
   list(query: JobQuery, signal: AbortSignal): AsyncIterable<readonly Job[]>;
-  /** Reads at most 50 jobs again, with all their fields; one that is gone is not in the map. */
+  /** Reads at most 50 jobs again, with all their fields; a deleted one is not in the map. */
   readJobs(ids: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Job>>;
-  /** Jobs of any status with one of at most 50 external ids, as far as they are named in the base. */
+  /** Returns jobs of any status with one of at most 50 external ids; an id that no job has is left out. */
   findJobs(externalIds: readonly string[], signal: AbortSignal): Promise<readonly Job[]>;
   /**
-   * Reads at most 50 targets again; one that is gone, or of another table, is not in the map. Throws `TableRefused`
-   * where the base does not let us at the table, or has none of that name.
+   * Reads at most 50 targets again; one that is deleted, or of another table, is not in the map. Throws `TableRefused`
+   * where the base does not give access to the table, or has none of that name.
    */
   readTargets(
     table: string,
@@ -113,11 +118,11 @@ export interface JobStore {
   updateTargets(table: string, updates: readonly TargetUpdate[], signal: AbortSignal): Promise<readonly WriteResult[]>;
   /** Writes at most ten jobs in one request. */
   updateJobs(updates: readonly JobUpdate[], signal: AbortSignal): Promise<readonly WriteResult[]>;
-  /** Completed jobs with a recorded response that were created after `after`; `whole` when none was left out. */
+  /** Returns completed jobs with a recorded response that were created after `after`; `complete`: all of them. */
   listCompleted(after: Instant | null, signal: AbortSignal): Promise<{ jobs: readonly Job[]; complete: boolean }>;
-  /** Requests that reached the base so far, repeated and refused ones included. */
+  /** Returns the number of requests that reached the base so far, repeated and refused ones included. */
   requests(): number;
-  /** The server's clock minus ours in milliseconds, as of the last answer; null before one came. */
+  /** Returns the server's clock minus ours in milliseconds, as of the last answer; null before one came. */
   clockSkewMs(): number | null;
 }
 
@@ -127,24 +132,24 @@ export interface FinishedJob {
   readonly completedAt: Instant | null;
 }
 
-/** What became of jobs, finished ones included. Throws `UpstreamError` when the base could not be asked. */
+/** All jobs, finished ones included. Throws `UpstreamError` when the base could not be asked. */
 export interface JobHistory {
-  /** Streams pages of at most 100 jobs that were created after a moment, in the base's own order. */
+  /** Yields pages of at most 100 jobs that were created after an instant, in the base's own order. */
   listSince(
     after: Instant,
     signal: AbortSignal,
   ): AsyncIterable<{ readonly jobs: readonly FinishedJob[]; readonly last: boolean }>;
 }
 
-/** The file names in the place that begin with a prefix. `detail` is for people. */
-export type Listing =
-  /** Names as `locate` takes them. `whole`: these are all that there are. */
+/** The file names in the bucket that begin with a prefix. `detail` is for people. */
+export type ObjectListing =
+  /** Names as `urlFor` takes them. `complete`: these are all that there are. */
   | { readonly kind: "listed"; readonly names: readonly string[]; readonly complete: boolean }
-  /** This caller may not list, or the place does not speak S3's ListObjectsV2: it will not tell. */
+  /** This caller may not list, or the storage does not support S3's ListObjectsV2. */
   | { readonly kind: "refused"; readonly detail: string }
-  /** There is no such place: its 404 to every name, a random one too, says nothing of any output. */
-  | { readonly kind: "nowhere"; readonly detail: string }
-  /** No answer that says anything: it may tell another time. */
+  /** There is no such bucket: its 404 to every name, a random one too, says nothing of any output. */
+  | { readonly kind: "no-bucket"; readonly detail: string }
+  /** No usable answer: another attempt may get one. */
   | { readonly kind: "unknown"; readonly detail: string };
 
 /** Whether a file can be played. `detail` is for people. */
@@ -152,53 +157,53 @@ export type MediaCheck =
   | { readonly kind: "sound" }
   /** The file itself is not what it should be: it was cut off, or is of another kind. */
   | { readonly kind: "broken"; readonly detail: string }
-  /** It could not be read, or not as the object that was looked at. */
+  /** It could not be read, or was replaced since it was probed. */
   | { readonly kind: "unknown"; readonly detail: string };
 
 /**
- * Where outputs lie. Its methods throw the signal's reason, and `StorageConfigError` where the place refuses the
- * credentials themselves; all else that goes wrong is in what they return.
+ * The bucket in which the outputs are. Its methods throw the signal's reason, and `StorageConfigError` where the storage
+ * refuses the credentials themselves; all else that goes wrong is in what they return.
  */
 export interface OutputProbe {
-  /** Whether requests are signed: then the place's 404 is the true one, and a 403 does not mean "missing". */
+  /** Whether requests are signed: then a 404 is the truth, and a 403 does not mean "missing". */
   readonly signed: boolean;
-  /** The URL of an output by its file name: what is probed, written to the base and compared. */
+  /** Returns the URL of an output by its file name: what is probed, written to the base and compared. */
   urlFor(fileName: string): string;
-  /** Looks once (with retries for what is transient). */
+  /** Probes a URL once, with retries for what is transient. */
   probe(url: string, signal: AbortSignal): Promise<ProbeResult>;
-  /** Asks once (with retries for what is transient) for the names that begin with `prefix`, at most 1,000 of them. */
-  list(prefix: string, signal: AbortSignal): Promise<Listing>;
+  /** Lists the names that begin with `prefix`, at most 1,000 of them, with retries for what is transient. */
+  list(prefix: string, signal: AbortSignal): Promise<ObjectListing>;
   /**
-   * The URL from which Airtable, which has no credentials, can fetch what is at `url`: a signed one that expires, or
-   * `url` itself where nothing is signed. It opens the object to whoever has it: for attachments only, never shown.
+   * Returns a URL from which Airtable, which has no credentials, can fetch what is at `url`: a signed one that expires,
+   * or `url` itself where nothing is signed. It opens the object to whoever has it: for attachments only, never shown.
    */
   attachmentUrl(url: string): Promise<string>;
-  /** Whether `output`, which `look` has just seen, is a whole MP4 file. Reads a few bytes of it. */
+  /** Checks that `output`, which was just probed, is a whole MP4 file. Reads a few bytes of it. */
   checkMedia(output: Output, signal: AbortSignal): Promise<MediaCheck>;
-  /** Requests sent so far, redirects and repeats included. */
+  /** Returns the number of requests sent so far, redirects and repeats included. */
   requests(): number;
 }
 
 /** The service that was asked to do the work. */
 export interface ProviderStatus {
-  /** Never throws but for the signal's reason. */
+  /** Asks for the state of a job. Throws nothing but the signal's reason. */
   ask(externalId: string, signal: AbortSignal): Promise<ProviderAnswer>;
-  /** Requests sent so far, repeats included. */
+  /** Returns the number of requests sent so far, repeats included. */
   requests(): number;
 }
 
-/** A provider that can be asked, and whose outputs can be looked at. */
+/** A provider that can be asked, and whose outputs can be probed. */
 export interface Provider {
-  /** Where it is asked; for people. */
+  /** Where it is asked, for people. */
   readonly url: string;
   readonly status: ProviderStatus;
-  /** Looks at an output that it named. Never throws but for the signal's reason. */
-  look(url: string, signal: AbortSignal): Promise<ProbeResult>;
-  /** Requests sent so far, to it and to where its outputs are. */
+  /** Probes an output that it named. Throws nothing but the signal's reason. */
+  probe(url: string, signal: AbortSignal): Promise<ProbeResult>;
+  /** Returns the number of requests sent so far, to it and to where its outputs are. */
   requests(): number;
 }
 
-/** A webhook that was lost, to be made again. */
+/** A lost webhook that is to be sent again. */
 export interface WebhookResend {
   /** The job's own, as the base holds it. */
   readonly webhookUrl: string;
@@ -208,19 +213,19 @@ export interface WebhookResend {
   readonly operation: Operation;
 }
 
-/** What came of sending a webhook again. `detail` is for people and holds no secret. */
+/** The result of sending a webhook again. `detail` is for people and holds no secret. */
 export type ResendResult =
-  /** The handler took it (2xx). Whether it completed the job, the base tells. */
+  /** The handler accepted it (2xx). Whether it completed the job, the base shows. */
   | { readonly kind: "accepted"; readonly detail: string }
-  /** It was not sent, or the handler said no: nothing was done by it. */
+  /** It was not sent, or the handler refused it: nothing was done by it. */
   | { readonly kind: "refused"; readonly detail: string }
-  /** It may have arrived, and may be at work still: read the job before anything else. */
+  /** It may have arrived, and the handler may still be working: read the job before anything else. */
   | { readonly kind: "unknown"; readonly detail: string };
 
 /** Sends a provider's success webhook to the application's own handler. */
 export interface WebhookSender {
-  /** Sends at most once, as a handler need not bear a second time. Never throws but for the signal's reason. */
+  /** Sends at most once, since a handler need not be idempotent. Throws nothing but the signal's reason. */
   post(request: WebhookResend, signal: AbortSignal): Promise<ResendResult>;
-  /** Requests sent so far. */
+  /** Returns the number of requests sent so far. */
   requests(): number;
 }

@@ -1,9 +1,9 @@
-import type { Duration } from "../domain/job.ts";
+import { type Duration, getAge } from "../domain/job.ts";
 import type { RunRecord, VerdictRecord } from "../ports/journal.ts";
 import { type BrakeSettings, failLimit } from "../sweep/decide/brake.ts";
 import type { Policy } from "../sweep/decide/triage.ts";
 import { effectivePolicy } from "../sweep/list/finished-jobs.ts";
-import { ageIn, type RecordedEvidence, type ReplayedVerdict, redecide } from "../sweep/report/verdict-records.ts";
+import { type RecordedEvidence, type ReplayedVerdict, redecide } from "../sweep/report/verdict-records.ts";
 
 /** A job that a run had judged, as the journal tells it. */
 export interface RecordedJob
@@ -49,7 +49,7 @@ export function replay(run: RunRecord, jobs: readonly RecordedJob[], rules: Rule
       {
         id: job.job.id,
         operation: job.operation,
-        age: ageIn(job.job, run.now),
+        age: getAge(job.job, run.now),
         before: job.verdict,
         now: { kind, reason, detail },
       },

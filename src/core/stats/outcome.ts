@@ -3,9 +3,9 @@ import {
   COMPLETED_PREFIX,
   FAILED_PREFIX,
   isOwnError,
-  OLD_POLLER_FAILED_MARK,
+  OLD_POLLER_PREFIX,
   UNDELIVERED_PREFIX,
-  UNDONE_MARK,
+  UNDONE_PREFIX,
 } from "../domain/notes.ts";
 import { getString, parsePayload } from "../domain/payload.ts";
 import type { FinishedJob } from "../ports/ports.ts";
@@ -73,7 +73,7 @@ function ruleOf({ notes, error }: Job): string {
 }
 
 function isFromOldPoller({ notes, error }: Job): boolean {
-  return notes.includes(OLD_POLLER_FAILED_MARK) || (error ?? "").includes(OLD_POLLER_FAILED_MARK);
+  return notes.includes(OLD_POLLER_PREFIX) || (error ?? "").includes(OLD_POLLER_PREFIX);
 }
 
 const MOST_WORDS = 80;
@@ -93,7 +93,7 @@ function normalizeError(error: string): string {
 /** Whether a line of that kind is there and was not taken back afterwards. */
 function isLatestNote(notes: string, mark: string): boolean {
   const at = notes.lastIndexOf(mark);
-  return at !== -1 && at > notes.lastIndexOf(UNDONE_MARK);
+  return at !== -1 && at > notes.lastIndexOf(UNDONE_PREFIX);
 }
 
 /** The last line of a kind, from its mark on; null where there is none. */

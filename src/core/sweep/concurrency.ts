@@ -57,3 +57,18 @@ export function createPipeline(): Pipeline {
     done,
   };
 }
+
+/** A reusable signal: `notify` resolves every pending `wait`. */
+export class Signal {
+  #pending: (() => void)[] = [];
+
+  notify(): void {
+    const pending = this.#pending;
+    this.#pending = [];
+    for (const resolve of pending) resolve();
+  }
+
+  wait(): Promise<void> {
+    return new Promise((resolve) => this.#pending.push(resolve));
+  }
+}

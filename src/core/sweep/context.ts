@@ -6,11 +6,11 @@ import type { Clock, JobStore, OutputProbe, Provider, WebhookSender } from "../p
 import type { BrakeSettings } from "./decide/brake.ts";
 import type { Policy } from "./decide/triage.ts";
 
-/** When to stop. Each signal is aborted at its moment; SIGINT and SIGTERM abort all but `writes` at once. */
+/** When to stop. Each signal is aborted at its time; SIGINT and SIGTERM abort all but `writes` at once. */
 export interface Deadlines {
-  /** From here on no further page is asked for: what is known by then needs time to be worked off. */
+  /** From then on no further page is listed: what is known by then needs time to be applied. */
   readonly listing: AbortSignal;
-  /** From here on nothing new is begun; what is in flight is finished. */
+  /** From then on nothing new is started; what is in flight is finished. */
   readonly start: AbortSignal;
   /** Cuts reads and probes short. */
   readonly reads: AbortSignal;
@@ -18,12 +18,12 @@ export interface Deadlines {
   readonly writes: AbortSignal;
 }
 
-/** What the run tells while it is under way. None of it changes what the run does. */
+/** Progress callbacks. They must not affect the outcome. */
 export interface Observer {
-  /** So many jobs were found by now that are to be probed. */
+  /** Called with the number of jobs found so far that need a probe. */
   listed(found: number): void;
   probed(done: number): void;
-  /** What became of one job, told at the end. The next is told when this is done. */
+  /** Called once per job at the end of the sweep; calls are awaited in sequence. */
   jobDone(entry: Entry): Promise<void>;
   warn(message: string): void;
 }
@@ -31,7 +31,7 @@ export interface Observer {
 /** The answer of a person who is asked about one job. */
 export type Confirmation = "yes" | "no";
 
-/** All that one sweep is given. */
+/** Everything that one sweep is given. */
 export interface SweepContext {
   readonly command: Command;
   readonly dryRun: boolean;
@@ -44,16 +44,17 @@ export interface SweepContext {
   readonly only: readonly string[] | null;
   readonly policy: Policy;
   readonly brake: BrakeSettings;
-  /** Names with `{externalId}` that the worker is known to use, whatever the operation: looked for before a job is failed. */
+  /** Names with `{externalId}` that the worker is known to use, whatever the operation: probed before a job is failed. */
   readonly otherNames: readonly string[];
-  /** Whether jobs that polling failed are recovered when their output turns up. */
+  /** Whether jobs that stuck-jobs failed are recovered when their output appears. */
   readonly lateOutputs: boolean;
   readonly signature: Signature;
-  /** What the jobs that were recovered, or failed, are set to. */
+  /** The statuses of recovered and of failed jobs. */
   readonly completedStatus: string;
   readonly failedStatus: string;
+  /** How many jobs are probed at the same time. */
   readonly concurrency: number;
-  /** What the base is asked at most: it tells how long writes will take. */
+  /** The rate limit of the base, by which the time for writes is estimated. */
   readonly requestsPerSecond: number;
   readonly store: JobStore;
   readonly probe: OutputProbe;
@@ -63,7 +64,7 @@ export interface SweepContext {
   readonly webhooks: WebhookSender | null;
   /** Who completes recovered jobs, whatever the operation says; null leaves it to the operation. */
   readonly via: Via | null;
-  /** What is written is told to it first; null where it is off. */
+  /** Write-ahead journal; null when disabled. */
   readonly journal: Journal | null;
   readonly clock: Clock;
   readonly random: () => number;

@@ -1,52 +1,34 @@
-import type { ProbeGroup, ProviderReply } from "../domain/evidence.ts";
+import type { GatheredEvidence } from "../domain/evidence.ts";
 import type { Duration, Instant, JobSummary } from "../domain/job.ts";
 import type { Target } from "../domain/target.ts";
-import type { Verdict, VerdictKind } from "../domain/verdict.ts";
+import type { Verdict } from "../domain/verdict.ts";
 import type { Candidate } from "./decide/triage.ts";
 
-/** What an item begins with. */
-export interface SweepItemInit {
+/** A stuck job as it was listed. It never changes: what the stages make of it is in the ledger. */
+export interface SweepItem {
   readonly job: JobSummary;
   readonly operation: string | null;
   readonly age: Duration | null;
+  /** Whether stuck-jobs had failed it: it is reported only if its output has appeared since. */
   readonly reopened: boolean;
+  /** Null where there is nothing to probe. */
   readonly candidate: Candidate | null;
-  readonly verdict: Verdict | null;
   readonly target: Target | null;
+  /** The verdict that needs no evidence; null where there is none. */
+  readonly verdict: Verdict | null;
 }
 
-/** A stuck job on its way through the sweep. */
-export class SweepItem {
-  /** The job as it was listed. */
-  readonly job: JobSummary;
-  readonly operation: string | null;
-  readonly age: Duration | null;
-  /** Whether polling failed it before: it is shown only if its output has turned up since. */
-  readonly reopened: boolean;
-  /** Null where there was nothing to look for. */
-  readonly candidate: Candidate | null;
-  probeGroups: readonly ProbeGroup[] = [];
-  /** What its provider was asked; null where none was. */
-  providerReply: ProviderReply | null = null;
-  /** When the storage was last asked, before it answered; null before. */
-  probedAt: Instant | null = null;
-  /** Null until something can be said. */
-  verdict: Verdict | null;
-  target: Target | null;
-  applied = false;
-  error: string | null = null;
+/** What the storage and the provider answered about one item. */
+export interface ItemEvidence extends GatheredEvidence {
+  /** When the storage was last probed, before it answered; null before. */
+  readonly probedAt: Instant | null;
+}
 
-  constructor({ job, operation, age, reopened, candidate, verdict, target }: SweepItemInit) {
-    this.job = job;
-    this.operation = operation;
-    this.age = age;
-    this.reopened = reopened;
-    this.candidate = candidate;
-    this.verdict = verdict;
-    this.target = target;
-  }
+export const NO_EVIDENCE: ItemEvidence = { probeGroups: [], providerReply: null, probedAt: null };
 
-  get kind(): VerdictKind | null {
-    return this.verdict?.kind ?? null;
-  }
+/** An item with the verdict on it, and the evidence for that. */
+export interface DecidedItem {
+  readonly item: SweepItem;
+  readonly evidence: ItemEvidence;
+  readonly verdict: Verdict;
 }

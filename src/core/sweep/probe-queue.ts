@@ -1,50 +1,44 @@
-import { Signal } from "./bell.ts";
+import { Signal } from "./concurrency.ts";
 import type { SweepItem } from "./item.ts";
 
 /**
- * The cases that wait for their probe. They are drawn in turn from the oldest and at random: the oldest should be
- * helped first, but jobs whose probe hangs run after run must not starve the others when the time is short.
+ * The queue of items to probe. Alternates between the oldest and a random item, so that old jobs whose probes keep
+ * timing out cannot starve the rest.
  */
 export class ProbeQueue {
   readonly #random: () => number;
-  readonly #cases: SweepItem[] = [];
+  readonly #items: SweepItem[] = [];
+  readonly #changed = new Signal();
   #closed = false;
   #takeOldestNext = true;
-  readonly #bell = new Signal();
 
   constructor(random: () => number) {
     this.#random = random;
   }
 
-  add(cases: readonly SweepItem[]): void {
-    // Kept youngest first, so that the oldest is taken off the end.
-    this.#cases.push(...cases);
-    this.#cases.sort((a, b) => (a.age ?? 0) - (b.age ?? 0));
-    this.#bell.notify();
+  add(items: readonly SweepItem[]): void {
+    // Youngest first, so that the oldest is taken off the end.
+    this.#items.push(...items);
+    this.#items.sort((a, b) => (a.age ?? 0) - (b.age ?? 0));
+    this.#changed.notify();
   }
 
-  /** No more will come. */
+  /** Declares that no more items will be added. */
   close(): void {
     this.#closed = true;
-    this.#bell.notify();
+    this.#changed.notify();
   }
 
-  /** Waits for the first case; false when none will come. */
-  async waitForFirst(): Promise<boolean> {
-    while (this.#cases.length === 0 && !this.#closed) await this.#bell.wait();
-    return this.#cases.length > 0;
-  }
-
-  /** The next case; null when there is none and none will come. */
+  /** Returns the next item, once there is one; null when the queue is closed and empty. */
   async next(): Promise<SweepItem | null> {
-    while (this.#cases.length === 0) {
+    while (this.#items.length === 0) {
       if (this.#closed) return null;
-      await this.#bell.wait();
+      await this.#changed.wait();
     }
     const oldest = this.#takeOldestNext;
     this.#takeOldestNext = !oldest;
-    if (oldest) return this.#cases.pop() ?? null;
-    const [drawn] = this.#cases.splice(Math.floor(this.#random() * this.#cases.length), 1);
+    if (oldest) return this.#items.pop() ?? null;
+    const [drawn] = this.#items.splice(Math.floor(this.#random() * this.#items.length), 1);
     return drawn ?? null;
   }
 }

@@ -19,7 +19,7 @@ export interface JournaledWrite {
   readonly job: PastJobOf;
   readonly fields: Readonly<Record<string, Change>>;
   readonly reason: string;
-  readonly detail: string;
+  readonly supersededBy: string | null;
   /** The run that it took back; null where it was a sweep's. */
   readonly undoes: string | null;
   /** Whether the base may have carried it out: it confirmed it, or was never heard to refuse it. */
@@ -108,8 +108,8 @@ function findDependents(
 }
 
 /** A job that was closed after a newer one goes with it: its completion rests on the same delivery. */
-function owningJob({ job, reason, detail }: JournaledWrite): string {
-  return (reason === "superseded" ? /^by (\S+)$/.exec(detail)?.[1] : undefined) ?? job.id;
+function owningJob({ job, supersededBy }: JournaledWrite): string {
+  return supersededBy ?? job.id;
 }
 
 /** The last run that wrote on account of a job, and was none that took something back. */

@@ -9,7 +9,7 @@ import type {
   TargetRecord,
   TargetUpdate,
 } from "../ports/ports.ts";
-import { fileOf, readCell } from "../sweep/apply/journaled-writes.ts";
+import { readCell, toJournalFile } from "../sweep/apply/journaled-writes.ts";
 import { fieldNames, fieldNow, isFiles, isSameCell, type RecordWrites } from "./change-sets.ts";
 
 /** How a record stands towards what a run wrote to it, and what putting it back takes. */
@@ -93,7 +93,7 @@ export function targetRestored(
   const values: Record<string, CellValue> = {};
   for (const name of fieldNames(past)) {
     const held = now.attachments[name] ?? [];
-    const cell = isAttachment(name, past) ? held.map(fileOf) : redactedCell(readCell(now.cells[name]), redact);
+    const cell = isAttachment(name, past) ? held.map(toJournalFile) : redactedCell(readCell(now.cells[name]), redact);
     const field = fieldNow(name, past, (each) => isSameCell(each, cell));
     if (field.kind === "as-before") continue;
     if (field.kind === "changed") return { kind: "not-ours-any-more", detail: `${name} was written since` };

@@ -4,7 +4,7 @@ import type { Change, PendingWrite } from "../ports/journal.ts";
 import type { JobUpdate, TargetRecord, TargetUpdate, WriteResult } from "../ports/ports.ts";
 import { batches, groupBy, READ_BATCH } from "../sweep/apply/batches.ts";
 import { withJournal } from "../sweep/apply/journaled-writes.ts";
-import { MAX_READ_AGE_MS } from "../sweep/apply/write-recoveries.ts";
+import { MAX_READ_AGE_MS } from "../sweep/apply/recovery.ts";
 import { serverNow } from "../sweep/clock-skew.ts";
 import type { SweepContext } from "../sweep/context.ts";
 import type { ChangeSet, RecordWrites } from "./change-sets.ts";
@@ -280,6 +280,7 @@ function announcedOf(
     note: update !== null && "notes" in update ? (update.notes?.split("\n").at(-1) ?? null) : null,
     reason: "undone",
     detail: standing.detail,
+    supersededBy: null,
     evidence: { probes: [], provider: null, calibration: null },
     undoes: deed.run,
   };

@@ -24,7 +24,7 @@ describe("weighing what was seen", () => {
       null,
       { kind: "unknown", cause: "unreachable" },
     ],
-    ["nothing looked at is not absent", [], null, { kind: "nowhere" }],
+    ["nothing looked at is not absent", [], null, { kind: "no-names" }],
     ["a 403 before calibration is unknown", [unknown("forbidden")], null, { kind: "unknown", cause: "forbidden" }],
     ["a 403 where missing is 403 is absent", [unknown("forbidden")], calibration("missing-is-403"), { kind: "absent" }],
     [

@@ -10,7 +10,7 @@ import {
   parseNotedSize,
   REDELIVERED_PREFIX,
   UNDELIVERED_PREFIX,
-  UNDONE_MARK,
+  UNDONE_PREFIX,
   undoneLine,
 } from "../../../src/core/domain/notes.ts";
 import { isReopenable, withEffectiveStart } from "../../../src/core/sweep/list/finished-jobs.ts";
@@ -18,7 +18,7 @@ import { HOUR, job, MINUTE, NOW } from "../../support/builders.ts";
 import { FakeBase, FakeBucket, runOf } from "../../support/fakes.ts";
 
 const BY = { runId: "run-1", version: "0.0.0" };
-const MARKS = [COMPLETED_PREFIX, FAILED_PREFIX, REDELIVERED_PREFIX, UNDELIVERED_PREFIX, UNDONE_MARK];
+const MARKS = [COMPLETED_PREFIX, FAILED_PREFIX, REDELIVERED_PREFIX, UNDELIVERED_PREFIX, UNDONE_PREFIX];
 
 const ownLine = fc
   .tuple(fc.constantFrom(...MARKS), fc.nat({ max: 10 ** 9 }), fc.stringMatching(/^[a-z (),]{0,20}$/))
@@ -79,7 +79,7 @@ describe("folding our own lines in a job's notes", () => {
 
   it("leaves the size of the last delivery to be read", () => {
     const output = { url: "https://b/x.mp4", bytes: 7, contentType: null, etag: '"e"', lastModified: null };
-    const gathered = { probes: [], providerReply: null, rule: "output-found" };
+    const gathered = { probeGroups: [], providerReply: null, rule: "output-found" };
     const lines = Array.from({ length: 14 }, (_, n) => completedLine([output], gathered, NOW + n, BY));
     const notes = lines.reduce(appendLine, "made by the app");
     expect(notes.split("\n").slice(0, 2)).toEqual(["made by the app", "… and 4 earlier lines of stuck-jobs"]);
@@ -90,7 +90,7 @@ describe("folding our own lines in a job's notes", () => {
 describe("what a line in the notes proves", () => {
   it("names what was probed and answered, the rule, the run and the version", () => {
     const output = { url: "https://b/x.mp4", bytes: 7, contentType: null, etag: '"e"', lastModified: null };
-    const gathered = { probes: [], providerReply: null, rule: "output-found" };
+    const gathered = { probeGroups: [], providerReply: null, rule: "output-found" };
     expect(completedLine([output], gathered, NOW, BY)).toBe(
       'Completed via polling at 2026-03-01T12:00:00.000Z: found x.mp4 (HTTP 200, 7 bytes, ETag "e"); rule output-found [stuck-jobs 0.0.0, run run-1]',
     );
@@ -99,7 +99,7 @@ describe("what a line in the notes proves", () => {
 
 describe("a job that was undone", () => {
   const run = runOf(new FakeBase([]), new FakeBucket());
-  const failed = failedLine({ probes: [], providerReply: null, rule: "output-absent" }, NOW - HOUR, BY);
+  const failed = failedLine({ probeGroups: [], providerReply: null, rule: "output-absent" }, NOW - HOUR, BY);
   const undone = undoneLine("run-1", NOW - MINUTE, { ...BY, runId: "run-2" });
 
   it("counts from when it was undone, not from its first run", () => {

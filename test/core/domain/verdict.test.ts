@@ -24,7 +24,7 @@ const ABSENT: StorageEvidence = { kind: "absent" };
 
 function settled(given: Job, policy: Policy = POLICY) {
   const found = triage(given, policy, NOW);
-  return found.kind === "settled" ? `${found.verdict.kind}: ${found.verdict.reason}` : found.kind;
+  return found.kind === "decided" ? `${found.verdict.kind}: ${found.verdict.reason}` : found.kind;
 }
 
 function candidate(over: Partial<Candidate> = {}): Candidate {
@@ -151,7 +151,7 @@ describe("decide: what the evidence says", () => {
   const DONE_UNSEEN: ProviderEvidence = { kind: "succeeded", output: null, others: [], detail: "" };
   const BROKEN: ProviderEvidence = { kind: "failed", error: "ffmpeg died", detail: "" };
   const SILENT: ProviderEvidence = { kind: "silent", detail: "" };
-  const NOWHERE: StorageEvidence = { kind: "nowhere" };
+  const NOWHERE: StorageEvidence = { kind: "no-names" };
   const old = candidate({ age: 6 * HOUR + 1 });
 
   it.each<[string, Candidate, StorageEvidence, ProviderEvidence, Partial<Policy>, string]>([
@@ -235,7 +235,7 @@ describe("decide: what the evidence says", () => {
         expect(REASONS[verdict.kind]).toContain(verdict.reason);
         if (verdict.kind === "fail") {
           const forbidden = storage.kind === "unknown" && storage.cause === "forbidden";
-          const byProvider = provider?.kind === "failed" && (forbidden || storage.kind === "nowhere");
+          const byProvider = provider?.kind === "failed" && (forbidden || storage.kind === "no-names");
           expect(over.failEnabled).toBe(true);
           expect(byProvider || storage.kind === "absent").toBe(true);
           expect(provider?.kind === "failed" || age > HOUR).toBe(true);

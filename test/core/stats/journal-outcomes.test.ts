@@ -28,7 +28,7 @@ function write(over: Partial<JournaledWrite> = {}, id = JOB): JournaledWrite {
     job: { id, externalId: "x", operation: "combine", since: SINCE },
     fields: { status: { before: "processing", after: "completed" } },
     reason: "output-found",
-    detail: "",
+    supersededBy: null,
     undoes: null,
     possiblyApplied: true,
     confirmed: true,
@@ -52,7 +52,7 @@ function counted(writes: readonly JournaledWrite[], over: Parameters<typeof job>
 
 describe("what the journal tells of a job", () => {
   it("leaves the base's word where the record tells all of it", () => {
-    const notes = completedLine([OUTPUT], { probes: [], providerReply: null, rule: "output-found" }, NOW - HOUR, {
+    const notes = completedLine([OUTPUT], { probeGroups: [], providerReply: null, rule: "output-found" }, NOW - HOUR, {
       runId: "r1",
       version: "1",
     });

@@ -20,7 +20,7 @@ const STATUSES = { stuckStatuses: ["processing"], completedStatus: "completed", 
 const DAY = 24 * HOUR;
 const BY = { runId: "r1", version: "1.2.3" };
 const OUTPUT = { url: "https://b.example/a.mp4", bytes: 5, contentType: null, etag: null, lastModified: null };
-const GATHERED = { probes: [], providerReply: null, rule: "output-absent" };
+const GATHERED = { probeGroups: [], providerReply: null, rule: "output-absent" };
 const POLLED = completedLine([OUTPUT], { ...GATHERED, rule: "output-found" }, NOW, BY);
 const FAILED = failedLine(GATHERED, NOW, BY);
 
@@ -62,7 +62,7 @@ describe("how a job ended", () => {
       NOW - HOUR,
       HOUR,
       {
-        probes: [],
+        probeGroups: [],
         rule,
         providerReply:
           answer === "unknown"

@@ -1,13 +1,13 @@
 import { expect, it } from "vitest";
 import { toSummary } from "../../../src/core/domain/job.ts";
-import { SweepItem } from "../../../src/core/sweep/item.ts";
+import type { SweepItem } from "../../../src/core/sweep/item.ts";
 import { ProbeQueue } from "../../../src/core/sweep/probe-queue.ts";
 import { Random } from "../../sim/random.ts";
 import { job } from "../../support/builders.ts";
 
 function caseOf(n: number): SweepItem {
   const about = { operation: "combine", age: n, reopened: false, candidate: null, verdict: null, target: null };
-  return new SweepItem({ job: toSummary(job({ id: `rec${n}` })), ...about });
+  return { job: toSummary(job({ id: `rec${n}` })), ...about };
 }
 
 /** What each of many runs comes to, where the time is enough for ten of a hundred. */

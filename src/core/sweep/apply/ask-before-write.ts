@@ -1,20 +1,29 @@
 import type { SweepContext } from "../context.ts";
-import type { SweepItem } from "../item.ts";
+import type { DecidedItem } from "../item.ts";
+import type { ItemOutcome } from "../ledger.ts";
 import { toReportEntry } from "../report/entries.ts";
 
-/** Asks a person about each, where one is to be asked. What is declined is settled; "quit" ends the run's writing. */
-export async function askBeforeWrite<T extends { readonly item: SweepItem }>(
+/** What a person agreed to; `outcomes` holds what they declined. */
+export interface Consent<T> {
+  readonly agreed: readonly T[];
+  readonly outcomes: readonly ItemOutcome[];
+}
+
+/** Asks a person about each item where `--confirm` is set. No further item is asked about once the run has to end. */
+export async function askBeforeWrite<T extends DecidedItem>(
   items: readonly T[],
   run: SweepContext,
-): Promise<readonly T[]> {
+): Promise<Consent<T>> {
   const { confirm } = run;
-  if (confirm === null || run.dryRun) return items;
+  if (confirm === null || run.dryRun) return { agreed: items, outcomes: [] };
   const agreed: T[] = [];
+  const outcomes: ItemOutcome[] = [];
   for (const each of items) {
     if (run.limits.start.aborted) break;
-    const answer = await confirm(toReportEntry(each.item));
-    if (answer === "yes") agreed.push(each);
-    else each.item.verdict = { kind: "skip", reason: "not-confirmed", detail: "" };
+    const { item, evidence, verdict } = each;
+    const entry = toReportEntry({ item, evidence, verdict, target: item.target, applied: false, error: null });
+    if ((await confirm(entry)) === "yes") agreed.push(each);
+    else outcomes.push({ item, verdict: { kind: "skip", reason: "not-confirmed", detail: "" } });
   }
-  return agreed;
+  return { agreed, outcomes };
 }

@@ -4,12 +4,12 @@ export const READ_BATCH = 50;
 /** Records that Airtable takes in one write. */
 export const WRITE_BATCH = 10;
 
-/** Batches of ten in which no record stands twice: Airtable refuses such a request whole. */
+/** Returns batches for one write each, in none of which an id occurs twice: Airtable refuses such a request whole. */
 export function batches<T>(items: readonly T[], idOf: (item: T) => string): readonly (readonly T[])[] {
   const result: { items: T[]; ids: Set<string> }[] = [];
   for (const item of items) {
     const id = idOf(item);
-    let batch = result.find(({ items, ids }) => items.length < WRITE_BATCH && (id === "" || !ids.has(id)));
+    let batch = result.find(({ items, ids }) => items.length < WRITE_BATCH && !ids.has(id));
     if (batch === undefined) {
       batch = { items: [], ids: new Set() };
       result.push(batch);
@@ -20,13 +20,18 @@ export function batches<T>(items: readonly T[], idOf: (item: T) => string): read
   return result.map(({ items }) => items);
 }
 
-/** What a refused batch is taken apart into. */
+/** Splits a batch that was refused for one of its records. */
 export function splitInHalf<T>(batch: readonly T[]): readonly (readonly T[])[] {
   const middle = Math.ceil(batch.length / 2);
   return [batch.slice(0, middle), batch.slice(middle)];
 }
 
-/** In the order in which the keys first come up. */
+/** Returns the items in portions of `size`; the last may be smaller. */
+export function chunk<T>(items: readonly T[], size: number): readonly (readonly T[])[] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, n) => items.slice(n * size, (n + 1) * size));
+}
+
+/** Groups items by a key, in the order in which the keys first occur. */
 export function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, readonly T[]> {
   const groups = new Map<string, T[]>();
   for (const item of items) {
@@ -35,11 +40,4 @@ export function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Rea
     else group.push(item);
   }
   return groups;
-}
-
-/** The portions in which jobs are read and failed. */
-export function chunkByTen<T>(items: readonly T[]): readonly (readonly T[])[] {
-  return Array.from({ length: Math.ceil(items.length / WRITE_BATCH) }, (_, n) =>
-    items.slice(n * WRITE_BATCH, (n + 1) * WRITE_BATCH),
-  );
 }

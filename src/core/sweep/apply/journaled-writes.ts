@@ -11,11 +11,10 @@ import type {
   WriteResult,
 } from "../../ports/ports.ts";
 import type { SweepContext } from "../context.ts";
-import type { SweepItem } from "../item.ts";
+import type { DecidedItem, SweepItem } from "../item.ts";
 
-/** What a write is told by. */
-export interface WriteContext {
-  readonly item: SweepItem;
+/** Why something is written: the verdict on an item, with its evidence. */
+export interface WriteContext extends DecidedItem {
   readonly calibration: Calibration | null;
 }
 
@@ -29,77 +28,78 @@ export interface JobWrite extends WriteContext {
 export interface TargetWrite extends WriteContext {
   readonly record: TargetRecord;
   readonly update: TargetUpdate;
-  /** How large the files are that are handed over by URL, by their names. */
+  /** The sizes of the files that are handed over by URL, by their names. */
   readonly sizes: ReadonlyMap<string, number>;
 }
 
-/** Writes at most ten jobs in one request, once the journal has it. The results are in the order of `writes`. */
+/** Writes at most ten jobs in one request, after the journal has recorded it. Returns the results in their order. */
 export async function writeJobs(writes: readonly JobWrite[], run: SweepContext): Promise<readonly WriteResult[]> {
-  const updates = writes.map(({ update }) => update);
-  const announced = () =>
-    writes.map(({ job, update, ...told }) =>
-      toPendingWrite(told, { target: null, fields: changesOfJob(job, update), note: lineAdded(update) }),
+  const pending = () =>
+    writes.map(({ job, update, ...context }) =>
+      toPendingWrite(context, { target: null, fields: changesOfJob(job, update), note: addedLine(update) }),
     );
-  return await withJournal(announced, () => run.store.updateJobs(updates, run.limits.writes), run);
+  const updates = writes.map(({ update }) => update);
+  return await withJournal(pending, () => run.store.updateJobs(updates, run.limits.writes), run);
 }
 
-/** Writes at most ten targets in one request, once the journal has it. The results are in the order of `writes`. */
+/** Writes at most ten targets in one request, after the journal has recorded it. Returns the results in their order. */
 export async function writeTargets(
   table: string,
   writes: readonly TargetWrite[],
   run: SweepContext,
 ): Promise<readonly WriteResult[]> {
-  const updates = writes.map(({ update }) => update);
-  const announced = () =>
-    writes.map(({ record, update, sizes, ...told }) =>
-      toPendingWrite(told, {
+  const pending = () =>
+    writes.map(({ record, update, sizes, ...context }) =>
+      toPendingWrite(context, {
         target: { table, id: update.id },
         fields: changesOfTarget(record, update, sizes),
         note: null,
       }),
     );
-  return await withJournal(announced, () => run.store.updateTargets(table, updates, run.limits.writes), run);
+  const updates = writes.map(({ update }) => update);
+  return await withJournal(pending, () => run.store.updateTargets(table, updates, run.limits.writes), run);
 }
 
-/** Lets the journal have what is to be written, writes, and lets it have what came of it. */
+/** Records in the journal what is to be written, writes, and records the results. */
 export async function withJournal(
-  announced: () => readonly PendingWrite[],
+  pending: () => readonly PendingWrite[],
   write: () => Promise<readonly WriteResult[]>,
   { journal, signature, command }: Pick<SweepContext, "journal" | "signature"> & { readonly command: string },
 ): Promise<readonly WriteResult[]> {
   if (journal === null) return await write();
-  const settle = await journal.recordIntent(announced(), { ...signature, command });
+  const complete = await journal.recordIntent(pending(), { ...signature, command });
   const results = await write();
-  await settle(results);
+  await complete(results);
   return results;
 }
 
-/** A case's job as the journal names it. */
-export function journalJobOf({ job, operation, age }: Pick<SweepItem, "job" | "operation" | "age">): JournalJob {
+/** Returns an item's job as the journal names it. */
+export function toJournalJob({ job, operation, age }: SweepItem): JournalJob {
   const since = job.since.kind === "at" ? job.since.at : null;
   return { id: job.id, externalId: job.externalId, operation, age, since };
 }
 
 function toPendingWrite(
-  { item, calibration }: WriteContext,
-  rest: Pick<PendingWrite, "target" | "fields" | "note">,
+  { item, evidence, verdict, calibration }: WriteContext,
+  write: Pick<PendingWrite, "target" | "fields" | "note">,
 ): PendingWrite {
-  const { job, operation, age, probeGroups, providerReply, verdict } = item;
+  const { probeGroups, providerReply } = evidence;
   const provider =
     providerReply === null
       ? null
       : { name: providerReply.provider, kind: providerReply.answer.kind, detail: providerReply.answer.detail };
   return {
-    job: journalJobOf({ job, operation, age }),
-    ...rest,
-    reason: verdict?.reason ?? "",
-    detail: verdict?.detail ?? "",
+    job: toJournalJob(item),
+    ...write,
+    reason: verdict.reason,
+    detail: verdict.detail,
+    supersededBy: verdict.reason === "superseded" ? verdict.supersededBy : null,
     evidence: { probes: probeGroups.flat(), provider, calibration },
     undoes: null,
   };
 }
 
-/** The fields of a job that `update` sets, apart from the notes, to which a line is added. */
+/** Returns the changes of a job's fields by `update`, apart from the notes, to which a line is added. */
 export function changesOfJob(job: Job, update: JobUpdate): Readonly<Record<string, Change>> {
   const changes: Record<string, Change> = {};
   const put = (name: string, before: string, after: string | null | undefined) => {
@@ -112,7 +112,7 @@ export function changesOfJob(job: Job, update: JobUpdate): Readonly<Record<strin
   return changes;
 }
 
-/** The fields of a target that `update` sets. */
+/** Returns the changes of a target's fields by `update`. */
 export function changesOfTarget(
   { attachments, cells }: TargetRecord,
   { fields }: TargetUpdate,
@@ -122,7 +122,10 @@ export function changesOfTarget(
     Object.entries(fields).map(([name, value]) => {
       if (!isAttachments(value)) return [name, { before: readCell(cells[name]), after: value }];
       const held = attachments[name] ?? [];
-      return [name, { before: held.map(fileOf), after: value.map((entry) => fileWritten(entry, held, sizes)) }];
+      return [
+        name,
+        { before: held.map(toJournalFile), after: value.map((entry) => toWrittenFile(entry, held, sizes)) },
+      ];
     }),
   );
 }
@@ -131,12 +134,12 @@ export function isAttachments(value: CellValue): value is AttachmentValue {
   return Array.isArray(value);
 }
 
-/** A file as it was read, without its URL. */
-export function fileOf({ id, filename, size }: Attachment): JournalFile {
+/** Returns a file as the journal names it, without its URL. */
+export function toJournalFile({ id, filename, size }: Attachment): JournalFile {
   return { id, filename, size };
 }
 
-function fileWritten(
+function toWrittenFile(
   entry: AttachmentValue[number],
   held: readonly Attachment[],
   sizes: ReadonlyMap<string, number>,
@@ -146,16 +149,17 @@ function fileWritten(
     return { id: null, filename, size: sizes.get(filename) ?? null };
   }
   const kept = held.find(({ id }) => id === entry.id);
-  return kept === undefined ? { id: entry.id, filename: "", size: null } : fileOf(kept);
+  return kept === undefined ? { id: entry.id, filename: "", size: null } : toJournalFile(kept);
 }
 
-/** What a cell that is no attachment held. */
+/** Returns a cell that is no attachment as the journal holds it. */
 export function readCell(value: unknown): JournalCell {
   if (value === undefined || value === null || value === "") return null;
   if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") return value;
   return { opaque: JSON.stringify(value) };
 }
 
-function lineAdded({ notes }: JobUpdate): string | null {
+/** Returns the line that an update adds to the notes; null where it adds none. */
+function addedLine({ notes }: JobUpdate): string | null {
   return notes === undefined ? null : (notes.split("\n").at(-1) ?? null);
 }

@@ -2,9 +2,9 @@ import type { Job } from "../../domain/job.ts";
 import { COMPLETED_PREFIX } from "../../domain/notes.ts";
 import { externalIdsIn } from "../../domain/output-names.ts";
 import type { SweepContext } from "../context.ts";
-import { READ_BATCH } from "./batches.ts";
+import { chunk, READ_BATCH } from "./batches.ts";
 import type { TargetCheck } from "./preconditions.ts";
-import type { Recovery } from "./write-recoveries.ts";
+import type { Recovery } from "./recovery.ts";
 
 /** A job and the target it is for, as they were just read. */
 interface Checked {
@@ -13,18 +13,18 @@ interface Checked {
   readonly check: TargetCheck;
 }
 
-/** Another job's file in the target. */
+/** A newer job's file in the target. */
 export interface NewerFile {
   readonly file: string;
   readonly owner: Job;
   /**
-   * This tool put it there and completed its job. The job at hand is then one that it had yet to close: the sweep that
+   * Whether stuck-jobs wrote the file and completed its job. Then the older job was still to be closed: the sweep that
    * delivered the newer file was cut short.
    */
   readonly deliveredByUs: boolean;
 }
 
-/** Of the other files in the targets, those that belong to a newer job, or to one whose age is not known. */
+/** Returns the files in the targets that belong to a newer job, or to one whose age is not known. */
 export async function findNewerFiles(
   checked: readonly Checked[],
   run: SweepContext,
@@ -38,9 +38,7 @@ export async function findNewerFiles(
   });
   const ids = [...new Set(others.map(({ externalId }) => externalId))];
   const jobs: Job[] = [];
-  for (let start = 0; start < ids.length; start += READ_BATCH) {
-    jobs.push(...(await run.store.findJobs(ids.slice(start, start + READ_BATCH), run.limits.reads)));
-  }
+  for (const batch of chunk(ids, READ_BATCH)) jobs.push(...(await run.store.findJobs(batch, run.limits.reads)));
   const found = new Map<Recovery, NewerFile>();
   for (const { recovery, job, file, externalId } of others) {
     const owner = jobs.find((each) => each.externalId === externalId && each.id !== job.id && !isOlder(each, job));

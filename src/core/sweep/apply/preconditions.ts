@@ -7,31 +7,31 @@ import type { Candidate, Policy } from "../decide/triage.ts";
 
 /** What a job that was just read again allows. */
 export type JobCheck =
-  /** It is as it was when the verdict was given; its target is known for certain now. */
+  /** It is as it was when it was decided; its target is known for certain now. */
   | { readonly kind: "unchanged"; readonly job: Job; readonly targetId: string | null }
-  /** This very run has changed it already: an answer was lost, the write was not. */
-  | { readonly kind: "done" }
+  /** This very run has written it: the answer was lost, the write was not. */
+  | { readonly kind: "already-written" }
   | { readonly kind: "changed"; readonly detail: string };
 
 /**
- * Compares a job that was just read with the verdict on it. No write may rest on an older read: a webhook, a person or
- * another run may have been there since.
+ * Compares a job that was just read with the one that was decided. No write may rest on an older read: a webhook, a
+ * person or another run may have changed it since.
  */
 export function checkJob(
   fresh: Job | undefined,
-  judged: { readonly job: Pick<Job, "externalId" | "since">; readonly candidate: Candidate },
-  done: { readonly status: string; readonly runId: string },
+  decided: { readonly job: Pick<Job, "externalId" | "since">; readonly candidate: Candidate },
+  written: { readonly status: string; readonly runId: string },
   policy: Policy,
 ): JobCheck {
-  if (fresh === undefined) return { kind: "changed", detail: "the job is gone" };
-  const ours = fresh.notes.includes(done.runId) || fresh.responsePayload.includes(done.runId);
-  if (fresh.status === done.status && ours) return { kind: "done" };
+  if (fresh === undefined) return { kind: "changed", detail: "the job was deleted" };
+  const ours = fresh.notes.includes(written.runId) || fresh.responsePayload.includes(written.runId);
+  if (fresh.status === written.status && ours) return { kind: "already-written" };
   if (!policy.stuckStatuses.includes(fresh.status)) {
     return { kind: "changed", detail: `its status is ${JSON.stringify(fresh.status)} now` };
   }
-  if (fresh.externalId !== judged.job.externalId) return { kind: "changed", detail: "its external id was changed" };
-  if (!isSameMoment(fresh.since, judged.job.since)) return { kind: "changed", detail: "its date was changed" };
-  const { operation, targetId } = judged.candidate;
+  if (fresh.externalId !== decided.job.externalId) return { kind: "changed", detail: "its external id was changed" };
+  if (!isSameInstant(fresh.since, decided.job.since)) return { kind: "changed", detail: "its date was changed" };
+  const { operation, targetId } = decided.candidate;
   const lookup = resolveOperation(fresh, policy.operations);
   if (lookup.kind === "unknown" || lookup.operation.name !== operation.name) {
     return { kind: "changed", detail: "its operation was changed" };
@@ -43,24 +43,24 @@ export function checkJob(
   return { kind: "unchanged", job: fresh, targetId: id };
 }
 
-function isSameMoment(one: StartTime, other: StartTime): boolean {
+function isSameInstant(one: StartTime, other: StartTime): boolean {
   return one.kind === "at" && other.kind === "at" && one.at === other.at;
 }
 
 /** What a target that was just read allows. */
 export type TargetCheck =
-  /** `files`: what else is there, and stays. */
+  /** `files`: the other files there, which stay. */
   | { readonly kind: "write"; readonly value: AttachmentValue; readonly files: readonly string[] }
-  /** As `write`, and what is there is lost: it must not be a newer job's. */
+  /** As `write`, but the other files are lost: none of them may be a newer job's. */
   | { readonly kind: "replace"; readonly value: AttachmentValue; readonly files: readonly string[] }
-  /** The file is there already: the webhook, or an earlier run, came that far. */
+  /** The output is there already: the webhook, or an earlier run, has written it. */
   | { readonly kind: "already-attached" }
   | { readonly kind: "occupied"; readonly detail: string; readonly files: readonly string[] }
   | { readonly kind: "deleted" };
 
 /**
- * Whether the output may be put into the target's field. Airtable replaces an attachment's URL with its own, so this
- * very file is known by its name and size.
+ * Checks whether the output may be written to the target's field. Airtable replaces an attachment's URL with its own,
+ * so the file is recognised by its name and size.
  */
 export function checkTarget(
   record: TargetRecord | undefined,
@@ -69,12 +69,12 @@ export function checkTarget(
 ): TargetCheck {
   if (record === undefined) return { kind: "deleted" };
   const present = record.attachments[operation.attachment] ?? [];
-  const held = (output: Output) => present.find((file) => isFileOf(file, output));
-  if (outputs.every((output) => held(output) !== undefined)) return { kind: "already-attached" };
+  const findAttached = (output: Output) => present.find((file) => isFileOf(file, output));
+  if (outputs.every((output) => findAttached(output) !== undefined)) return { kind: "already-attached" };
   const names = outputs.map(({ url }) => fileNameOf(url));
-  // Of this name but another size: an earlier fetch that broke off, or a file rendered anew. It gives way to the output.
+  // A file of this name but another size is an earlier fetch that broke off, or was rendered again: it is replaced.
   const value: AttachmentValue = outputs.map((output) => {
-    const id = held(output)?.id ?? null;
+    const id = findAttached(output)?.id ?? null;
     return id === null ? { url: output.url } : { id };
   });
   const others = present.filter(({ filename }) => !names.includes(filename));

@@ -1,119 +1,139 @@
 import type { Duration } from "../../domain/job.ts";
 import { TARGET_MISSING } from "../../domain/verdict.ts";
 import { TableRefused } from "../../ports/errors.ts";
-import type { Signal } from "../bell.ts";
 import { createPipeline, type Pipeline } from "../concurrency.ts";
 import type { SweepContext } from "../context.ts";
 import type { SweepItem } from "../item.ts";
+import { addOutcomes, collectOutcomes, type ItemOutcome, Ledger, type StageResult } from "../ledger.ts";
+import type { Probing } from "../probe/probing.ts";
 import { askBeforeWrite } from "./ask-before-write.ts";
 import { READ_BATCH, WRITE_BATCH } from "./batches.ts";
+import { MAX_READ_AGE_MS, type Recovery } from "./recovery.ts";
 import { resendWebhooks, usesWebhook } from "./resend-webhooks.ts";
-import { ItemsByTarget } from "./rivals.ts";
-import { resolveSameTarget } from "./same-target.ts";
-import { MAX_READ_AGE_MS, type Recovery, writeRecoveries } from "./write-recoveries.ts";
-
-/** How the probing stands that goes on meanwhile. */
-export interface Probing {
-  /** Rung for each job that was probed, and at the end. */
-  readonly bell: Signal;
-  isOver(): boolean;
-  /** What was probed since it was last called. */
-  takeCompleted(): readonly SweepItem[];
-}
+import { ItemsByTarget, resolveSameTarget } from "./same-target.ts";
+import { writeRecoveries } from "./write-recoveries.ts";
 
 /**
- * How long an output that was found waits for others to be written with. Full chunks save requests; but where the
- * storage hangs, what it did tell must not wait for what it does not.
+ * Maximum time a found output waits for its batch to fill. Full batches save requests, but a slow storage must not
+ * delay the results that are there already.
  */
 const MAX_BATCH_DELAY_MS: Duration = 3_000;
 
-/**
- * Recovers while the probing goes on: whenever a chunk is full, and what was found is waiting for long. The listing has
- * to be complete, since only then it is known which of several jobs for one target is the newest. Gives back the first
- * table that was refused, whose jobs could not be recovered.
- */
-export async function recover(
-  cases: readonly SweepItem[],
-  probing: Probing,
-  run: SweepContext,
-): Promise<TableRefused | null> {
-  const rivals = new ItemsByTarget();
-  for (const item of cases) rivals.add(item);
-  const progress: RecoveryState = {
-    open: new ReadyQueue(chunkSize(run)),
-    rivals,
-    refused: new Map(),
-    relay: createPipeline(),
-  };
-  // A person is not asked while a progress line is drawn, and nothing is written in a scan.
-  while (!probing.isOver() && (run.confirm !== null || run.command === "scan")) await probing.bell.wait();
-  if (run.command === "scan") {
-    decideSameTarget(rivals);
-    // A scan spares the guard read, so a target that only a further link field could name stays unknown to it.
-    for (const item of cases) if (item.kind === "recover" && item.target === null) item.verdict = TARGET_MISSING;
-    return null;
-  }
-  const { open } = progress;
-  let waitingSince = run.clock.now();
-  while (!probing.isOver() && !run.limits.start.aborted) {
-    enqueueReady(probing.takeCompleted(), progress);
-    const now = run.clock.now();
-    const late = now - waitingSince >= MAX_BATCH_DELAY_MS;
-    const wasEmpty = open.isEmpty();
-    const begun = await startBatches(late, progress, run);
-    if (wasEmpty || begun) waitingSince = now;
-    if (!begun) await waitForMore(probing, run);
-  }
-  while (!probing.isOver()) await probing.bell.wait();
-  enqueueReady(probing.takeCompleted(), progress);
-  await startBatches(true, progress, run);
-  await progress.relay.done();
-  await closeSuperseded(progress, run);
-  const [refused = null] = progress.refused.values();
-  return refused;
+/** What recovering came to. */
+export interface RecoverResult extends StageResult {
+  /** The first table that was refused, whose jobs could not be recovered. It does not stop the sweep. */
+  readonly refusedTable: TableRefused | null;
 }
 
-/** Waits for as many further probes as fill a chunk, for the end of the probing, or for the longest wait. */
-async function waitForMore({ bell, isOver }: Probing, run: SweepContext): Promise<void> {
+/**
+ * Recovers while the probing goes on: whenever a batch is full, or what was found has waited for long. The listing has
+ * to be complete, since only then it is known which of several jobs for one target is the newest.
+ */
+export async function recover(
+  items: readonly SweepItem[],
+  probing: Probing,
+  run: SweepContext,
+): Promise<RecoverResult> {
+  const refusedTables = new Map<string, TableRefused>();
+  const result = await collectOutcomes(async (outcomes) => {
+    const state: RecoveryState = {
+      ledger: new Ledger(items),
+      outcomes,
+      byTarget: new ItemsByTarget(),
+      ready: new ReadyQueue(batchSize(run)),
+      pipeline: createPipeline(),
+      refusedTables,
+    };
+    for (const item of items) state.byTarget.add(item, item.target);
+    // A person is not asked while a progress line is drawn, and nothing is written in a scan.
+    while (!probing.isOver() && (run.confirm !== null || run.command === "scan")) await probing.progress.wait();
+    if (run.command !== "scan") await writeWhileProbing(probing, state, run);
+    else {
+      state.ledger.merge(probing.takeCompleted());
+      decideSameTarget(state);
+      record(items.filter((item) => lacksTarget(item, state)).map(withoutTarget), state);
+    }
+  });
+  const [refusedTable = null] = refusedTables.values();
+  return { ...result, refusedTable };
+}
+
+/** What is known and done by now. */
+interface RecoveryState {
+  readonly ledger: Ledger;
+  /** What the ledger got from recovering, and not from probing. */
+  readonly outcomes: ItemOutcome[];
+  readonly byTarget: ItemsByTarget;
+  readonly ready: ReadyQueue;
+  /** The next batch is read while the last writes of the one before it are under way. */
+  readonly pipeline: Pipeline;
+  /** A table that is refused does not block the others. */
+  readonly refusedTables: Map<string, TableRefused>;
+}
+
+function record(outcomes: readonly ItemOutcome[], state: RecoveryState): void {
+  state.outcomes.push(...outcomes);
+  state.ledger.merge(outcomes);
+}
+
+/** A scan spares the guard read, so a target that only a further link field could name stays unknown to it. */
+function lacksTarget(item: SweepItem, { ledger }: RecoveryState): boolean {
+  return item.target === null && ledger.get(item).verdict?.kind === "recover";
+}
+
+function withoutTarget(item: SweepItem): ItemOutcome {
+  return { item, verdict: TARGET_MISSING };
+}
+
+async function writeWhileProbing(probing: Probing, state: RecoveryState, run: SweepContext): Promise<void> {
+  let waitingSince = run.clock.now();
+  while (!probing.isOver() && !run.limits.start.aborted) {
+    enqueueReady(probing.takeCompleted(), state);
+    const now = run.clock.now();
+    const wasEmpty = state.ready.isEmpty();
+    const started = await startBatches(state, run, { partial: now - waitingSince >= MAX_BATCH_DELAY_MS });
+    if (wasEmpty || started) waitingSince = now;
+    if (!started) await waitForMore(probing, run);
+  }
+  while (!probing.isOver()) await probing.progress.wait();
+  enqueueReady(probing.takeCompleted(), state);
+  await startBatches(state, run, { partial: true });
+  await state.pipeline.done();
+  await closeSuperseded(state, run);
+}
+
+/** Waits for as many further probes as fill a batch, for the end of the probing, or for the maximum delay. */
+async function waitForMore({ progress, isOver }: Probing, run: SweepContext): Promise<void> {
   const timer = new AbortController();
-  let late = false;
-  const wait = run.clock.sleep(MAX_BATCH_DELAY_MS, timer.signal).then(
+  let timedOut = false;
+  const timeout = run.clock.sleep(MAX_BATCH_DELAY_MS, timer.signal).then(
     () => {
-      late = true;
-      bell.notify();
+      timedOut = true;
+      progress.notify();
     },
     () => undefined,
   );
-  for (let heard = 0; heard < chunkSize(run) && !isOver() && !late && !run.limits.start.aborted; heard += 1)
-    await bell.wait();
+  for (let probed = 0; probed < batchSize(run) && !isOver() && !timedOut && !run.limits.start.aborted; probed += 1) {
+    await progress.wait();
+  }
   timer.abort();
-  await wait;
+  await timeout;
 }
 
-/** What was done so far; the tables that are refused hold up nobody else. */
-interface RecoveryState {
-  /** What can be written and was not begun. */
-  readonly open: ReadyQueue;
-  readonly rivals: ItemsByTarget;
-  readonly refused: Map<string, TableRefused>;
-  /** The next chunk is read while the last writes of the one before it are under way. */
-  readonly relay: Pipeline;
-}
-
-/** Those that wait for their turn, by the table of their target, so that each chunk costs two reads. */
+/** The items that are ready to be written, by the table of their target, so that each batch costs two reads. */
 class ReadyQueue {
-  readonly #full: number;
+  readonly #batchSize: number;
   readonly #byTable = new Map<string, Set<SweepItem>>();
-  readonly #begun = new Set<SweepItem>();
+  readonly #taken = new Set<SweepItem>();
 
-  /** @param full as many at most make a chunk */
-  constructor(full: number) {
-    this.#full = full;
+  constructor(batchSize: number) {
+    this.#batchSize = batchSize;
   }
 
+  /** Adds an item; one that was taken out before is not added again. */
   add(item: SweepItem): void {
     const { candidate } = item;
-    if (candidate === null || this.#begun.has(item)) return;
+    if (candidate === null || this.#taken.has(item)) return;
     const { table } = candidate.operation.target;
     const waiting = this.#byTable.get(table) ?? new Set();
     this.#byTable.set(table, waiting.add(item));
@@ -123,141 +143,162 @@ class ReadyQueue {
     return this.#byTable.size === 0;
   }
 
-  /** Takes out a full chunk or, with `late`, what there is; null where there is none. */
-  take(late: boolean): readonly SweepItem[] | null {
+  /** Takes out a full batch or, with `partial`, what there is; null where there is none. */
+  take({ partial }: { readonly partial: boolean }): readonly SweepItem[] | null {
     for (const [table, waiting] of this.#byTable) {
-      if (!late && waiting.size < this.#full) continue;
-      const chunk: SweepItem[] = [];
-      for (const item of waiting) {
-        if (chunk.length === this.#full) break;
-        chunk.push(item);
+      if (!partial && waiting.size < this.#batchSize) continue;
+      const batch = [...waiting].slice(0, this.#batchSize);
+      for (const item of batch) {
         waiting.delete(item);
-        this.#begun.add(item);
+        this.#taken.add(item);
       }
       if (waiting.size === 0) this.#byTable.delete(table);
-      return chunk;
+      return batch;
     }
     return null;
   }
 }
 
-/** Lets those wait for their turn that can be written now that these were probed. */
-function enqueueReady(probed: readonly SweepItem[], { open, rivals }: RecoveryState): void {
-  for (const group of new Set(probed.map((item) => rivals.of(item)))) {
-    const { newest } = resolveSameTarget(group);
-    if (newest !== null) open.add(newest);
+/** Queues what can be written now that these were probed. */
+function enqueueReady(probed: readonly ItemOutcome[], { ledger, byTarget, ready }: RecoveryState): void {
+  ledger.merge(probed);
+  const groups = new Set(probed.map(({ item }) => byTarget.sharing(item, ledger.get(item).target)));
+  for (const group of groups) {
+    const { newest } = resolveSameTarget(group.map((item) => ledger.get(item)));
+    if (newest !== null) ready.add(newest);
   }
 }
 
-/** Whether there was any. */
-async function startBatches(late: boolean, progress: RecoveryState, run: SweepContext): Promise<boolean> {
+/** Starts all batches that are full, with `partial` the others as well. Returns whether there was any. */
+async function startBatches(
+  state: RecoveryState,
+  run: SweepContext,
+  how: { readonly partial: boolean },
+): Promise<boolean> {
   let any = false;
-  for (let chunk = progress.open.take(late); chunk !== null; chunk = progress.open.take(late)) {
+  for (let batch = state.ready.take(how); batch !== null; batch = state.ready.take(how)) {
     any = true;
-    await begin(
-      chunk.flatMap((item) => recoveryOf(item, null)),
-      progress,
-      run,
-    );
+    await startBatch(batch, state, run);
   }
   return any;
 }
 
-function recoveryOf(item: SweepItem, supersededBy: string | null): readonly Recovery[] {
-  const { candidate, verdict } = item;
-  if (candidate === null || verdict?.kind !== "recover") return [];
-  return [{ item, candidate, output: verdict.output, others: verdict.others, supersededBy }];
-}
-
-async function begin(chunk: readonly Recovery[], progress: RecoveryState, run: SweepContext): Promise<void> {
+async function startBatch(batch: readonly SweepItem[], state: RecoveryState, run: SweepContext): Promise<void> {
   if (run.limits.start.aborted) return;
-  await progress.relay.begin((nearlyDone) => apply(chunk, progress, run, nearlyDone));
+  const recoveries = batch.flatMap((item) => toRecovery(item, state));
+  await state.pipeline.begin((startNext) => recoverBatch(recoveries, state, run, startNext));
 }
 
-async function apply(
-  chunk: readonly Recovery[],
-  { refused, rivals }: RecoveryState,
+function toRecovery(item: SweepItem, { ledger }: RecoveryState): readonly Recovery[] {
+  const { candidate } = item;
+  const { evidence, verdict } = ledger.get(item);
+  return candidate === null || verdict?.kind !== "recover" ? [] : [{ item, candidate, evidence, verdict }];
+}
+
+/** Recovers a batch of items whose targets are in one table; if the table is refused, each gets that as its error. */
+async function recoverBatch(
+  batch: readonly Recovery[],
+  state: RecoveryState,
   run: SweepContext,
-  nearlyDone: () => void,
+  startNext: () => void,
 ): Promise<void> {
-  const [first] = chunk;
-  const before = refused.get(first?.candidate.operation.target.table ?? "");
-  try {
-    if (before !== undefined) throw before;
-    await applyChunk(chunk, run, nearlyDone);
-  } catch (error) {
-    if (!(error instanceof TableRefused)) throw error;
-    refused.set(error.table, error);
-    for (const { item } of chunk) if (item.kind === "recover" && !item.applied) item.error ??= error.message;
-  } finally {
-    // The guard read may have told the target of one that the listing could not tell it of.
-    for (const { item, candidate } of chunk) if (candidate.targetId === null) rivals.add(item);
-  }
+  const { ledger, byTarget, refusedTables } = state;
+  const refusedBefore = refusedTables.get(batch[0]?.candidate.operation.target.table ?? "");
+  const { outcomes, failure } =
+    refusedBefore === undefined
+      ? await applyBatch(batch, run, startNext)
+      : { outcomes: [], failure: { error: refusedBefore } };
+  record(outcomes, state);
+  // The guard read may have found the target of an item that the listing did not show.
+  for (const { item } of batch) if (item.target === null) byTarget.add(item, ledger.get(item).target);
+  if (failure === null) return;
+  const { error } = failure;
+  if (!(error instanceof TableRefused)) throw error;
+  refusedTables.set(error.table, error);
+  const left = batch.map(({ item }) => ledger.get(item)).filter((each) => each.verdict?.kind === "recover");
+  const unwritten = left.filter((each) => !each.applied && each.error === null);
+  record(
+    unwritten.map(({ item }) => ({ item, error: error.message })),
+    state,
+  );
 }
 
-async function applyChunk(chunk: readonly Recovery[], run: SweepContext, nearlyDone: () => void): Promise<void> {
-  const agreed = await askBeforeWrite(chunk, run);
-  const byWebhook = agreed.filter((each) => usesWebhook(each, run));
-  const left = byWebhook.length === 0 ? [] : await resendWebhooks(byWebhook, run);
-  const direct = [...agreed.filter((each) => !usesWebhook(each, run)), ...left];
-  if (direct.length > 0 && !run.limits.start.aborted) await writeRecoveries(direct, run, nearlyDone);
+/** Asks the person where one is to be asked, sends webhooks again, and writes the rest. */
+function applyBatch(batch: readonly Recovery[], run: SweepContext, startNext: () => void): Promise<StageResult> {
+  return collectOutcomes(async (outcomes) => {
+    const asked = await askBeforeWrite(batch, run);
+    outcomes.push(...asked.outcomes);
+    const direct = asked.agreed.filter((each) => !usesWebhook(each, run));
+    const byWebhook = asked.agreed.filter((each) => usesWebhook(each, run));
+    if (byWebhook.length > 0) {
+      const resent = await resendWebhooks(byWebhook, run);
+      addOutcomes(outcomes, resent);
+      direct.push(...resent.left);
+    }
+    if (direct.length > 0 && !run.limits.start.aborted) {
+      addOutcomes(outcomes, await writeRecoveries(direct, run, startNext));
+    }
+  });
 }
 
-/** Gives the elder jobs of a target their verdicts, now that all is probed; gives back the winner of each. */
-function decideSameTarget(
-  rivals: ItemsByTarget,
-): readonly { readonly winner: SweepItem; readonly superseded: readonly SweepItem[] }[] {
-  const settled: { winner: SweepItem; superseded: readonly SweepItem[] }[] = [];
-  for (const group of rivals.groups()) {
-    const { newest, superseded, blocked } = resolveSameTarget(group);
-    for (const item of blocked?.items ?? []) {
-      const detail = `whether ${blocked?.by.job.id}, which is newer, has an output is not known`;
-      item.verdict = { kind: "wait", reason: "newer-job-undecided", detail };
-    }
-    if (newest === null) continue;
-    for (const item of superseded) {
-      if (item.verdict?.kind !== "recover") continue;
-      item.verdict = { ...item.verdict, reason: "superseded", detail: `by ${newest.job.id}` };
-    }
-    if (superseded.length > 0) settled.push({ winner: newest, superseded });
-  }
-  return settled;
+/** The jobs for one target: the newest, whose output is delivered, and the older ones that are closed after it. */
+interface Succession {
+  readonly newest: SweepItem;
+  readonly superseded: readonly SweepItem[];
 }
 
-/** What is left when all is probed: the elder jobs of a target, which follow the newest. */
-async function closeSuperseded({ rivals, ...progress }: RecoveryState, run: SweepContext): Promise<void> {
-  const open = new ReadyQueue(chunkSize(run));
-  const winners = new Map<SweepItem, string>();
-  for (const { winner, superseded } of decideSameTarget(rivals)) {
-    const { id } = winner.job;
-    // One that turned out to be superseded itself was not delivered: the next sweep finds whose file is there.
-    const reason = winner.verdict?.reason;
-    const delivered = winner.kind === "recover" && reason !== "superseded" && (winner.applied || run.dryRun);
-    for (const item of superseded) {
-      if (!delivered) item.verdict = { kind: "wait", reason: "newer-job-undecided", detail: `${id} first` };
-      else {
-        winners.set(item, id);
-        open.add(item);
-      }
+/** Gives the older jobs of each target their verdicts, now that all is probed. */
+function decideSameTarget(state: RecoveryState): readonly Succession[] {
+  const successions: Succession[] = [];
+  for (const group of state.byTarget.groups()) {
+    const { newest, superseded, blocked } = resolveSameTarget(group.map((item) => state.ledger.get(item)));
+    if (blocked !== null) {
+      const detail = `whether ${blocked.by.job.id}, which is newer, has an output is not known`;
+      const verdict = { kind: "wait", reason: "newer-job-undecided", detail } as const;
+      record(
+        blocked.items.map((item) => ({ item, verdict })),
+        state,
+      );
     }
-  }
-  for (let chunk = open.take(true); chunk !== null; chunk = open.take(true)) {
-    await begin(
-      chunk.flatMap((item) => recoveryOf(item, winners.get(item) ?? null)),
-      { rivals, ...progress },
-      run,
+    if (newest === null || superseded.length === 0) continue;
+    const { id } = newest.job;
+    record(
+      superseded.flatMap(({ item, verdict }): readonly ItemOutcome[] => {
+        if (verdict?.kind !== "recover") return [];
+        return [{ item, verdict: { ...verdict, reason: "superseded", supersededBy: id, detail: `by ${id}` } }];
+      }),
+      state,
     );
+    successions.push({ newest, superseded: superseded.map(({ item }) => item) });
   }
-  await progress.relay.done();
+  return successions;
+}
+
+/** Closes what is left when all is probed: the older jobs of a target, after the newest was delivered. */
+async function closeSuperseded(state: RecoveryState, run: SweepContext): Promise<void> {
+  const ready = new ReadyQueue(batchSize(run));
+  for (const { newest, superseded } of decideSameTarget(state)) {
+    const { verdict, applied } = state.ledger.get(newest);
+    // One that turned out to be superseded itself was not delivered: the next sweep finds whose file is there.
+    const delivered = verdict?.kind === "recover" && verdict.reason !== "superseded" && (applied || run.dryRun);
+    const detail = `${newest.job.id} first`;
+    const waiting: ItemOutcome["verdict"] = { kind: "wait", reason: "newer-job-undecided", detail };
+    for (const item of superseded) {
+      if (delivered) ready.add(item);
+      else record([{ item, verdict: waiting }], state);
+    }
+  }
+  await startBatches({ ...state, ready }, run, { partial: true });
+  await state.pipeline.done();
 }
 
 /**
- * As many as can be written, at the pace of the base, before what was read of them is too old to be written on: else
- * they would be read again, which makes a slow base slower.
+ * As many as can be written, at the rate limit of the base, before what was read of them is stale: else they would be
+ * read again, which makes a slow base slower.
  */
-function chunkSize({ requestsPerSecond }: SweepContext): number {
+function batchSize({ requestsPerSecond }: SweepContext): number {
   const requests = Math.floor((MAX_READ_AGE_MS / 1000) * requestsPerSecond);
-  // One of them reads the targets, two read for the next chunk; ten jobs take two writes.
+  // One of them reads the targets, two read for the next batch; ten jobs take two writes.
   const tens = Math.floor((requests - 3) / 2);
   return Math.min(READ_BATCH, WRITE_BATCH * Math.max(1, tens));
 }

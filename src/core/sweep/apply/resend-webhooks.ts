@@ -1,94 +1,118 @@
 import type { Duration } from "../../domain/job.ts";
 import type { ResendResult } from "../../ports/ports.ts";
 import type { SweepContext } from "../context.ts";
+import { addOutcomes, collectOutcomes, type ItemOutcome, type StageResult } from "../ledger.ts";
 import { effectivePolicy } from "../list/finished-jobs.ts";
-import { journalJobOf } from "./journaled-writes.ts";
-import { MAX_READ_AGE_MS, type ReadyWrite, type Recovery, recheck } from "./write-recoveries.ts";
+import { toJournalJob } from "./journaled-writes.ts";
+import { type ReadyWrite, recheck } from "./recheck.ts";
+import { isDelivery, MAX_READ_AGE_MS, type Recovery } from "./recovery.ts";
 
-/** How long the application's handler may take to complete a job after its webhook was taken, in growing steps. */
+/** How long the application's handler may take to complete a job after it accepted the webhook, in growing steps. */
 const POLL_DELAYS_MS: readonly Duration[] = [1_000, 2_000, 4_000, 8_000];
 
+/** Posts take their time, and each rests on a fresh read: at most so often the rest is read again. */
+const MAX_ROUNDS = 12;
+
 /** Whether the application's own handler is to complete the job. */
-export function usesWebhook({ candidate, supersededBy }: Recovery, run: SweepContext): boolean {
-  return supersededBy === null && (run.via ?? candidate.operation.completeVia) === "webhook";
+export function usesWebhook(recovery: Recovery, run: SweepContext): boolean {
+  return isDelivery(recovery) && (run.via ?? recovery.candidate.operation.completeVia) === "webhook";
 }
 
-/** Posts take their time, and each rests on a read of that moment: this often the rest is read again. */
-const ROUNDS = 12;
+/** What re-sending webhooks came to. `left` are the recoveries that the handler did not complete: to be written directly. */
+export interface ResendStageResult extends StageResult {
+  readonly left: readonly Recovery[];
+}
+
+/** A recovery whose webhook was sent again, with what its handler answered. */
+interface Awaited {
+  readonly recovery: Recovery;
+  readonly answer: "accepted" | "unknown";
+}
 
 /**
  * Sends the lost webhooks of at most 50 jobs again, so that the application's handler does what follows a success, and
- * looks whether it completed them. Gives back those that are to be written directly, since it did not.
+ * reads whether it completed them.
  */
-export async function resendWebhooks(recoveries: readonly Recovery[], run: SweepContext): Promise<readonly Recovery[]> {
-  const awaited = new Map<Recovery, "accepted" | "unknown">();
+export async function resendWebhooks(recoveries: readonly Recovery[], run: SweepContext): Promise<ResendStageResult> {
   const left: Recovery[] = [];
-  let pending = recoveries;
-  for (let round = 1; pending.length > 0 && !run.limits.start.aborted; round += 1) {
-    const due = await recheck(pending, run);
-    if (run.dryRun) {
-      for (const { recovery } of due) setDetail(recovery, "its webhook would be sent again");
-      return [];
-    }
-    if (round > ROUNDS) {
-      for (const { recovery } of due) recovery.item.error = "too slow: what was read grew old before it could be sent";
-      break;
-    }
-    const later: Recovery[] = [];
-    for (const each of due) {
-      if (run.limits.start.aborted || run.clock.now() - each.readAt > MAX_READ_AGE_MS) {
-        later.push(each.recovery);
-        continue;
+  const result = await collectOutcomes(async (outcomes) => {
+    const awaited: Awaited[] = [];
+    let pending = recoveries;
+    for (let round = 1; pending.length > 0 && !run.limits.start.aborted; round += 1) {
+      const checked = await recheck(pending, run);
+      addOutcomes(outcomes, checked);
+      if (run.dryRun) {
+        const planned = checked.ready.map(({ recovery }) => withDetail(recovery, "its webhook would be sent again"));
+        outcomes.push(...planned.map(({ item, verdict }) => ({ item, verdict })));
+        return;
       }
-      const { kind, detail } = await post(each, run);
-      setDetail(each.recovery, `its webhook was ${kind === "refused" ? "not accepted" : "sent again"}: ${detail}`);
-      if (kind === "refused") fallBack(each.recovery, left);
-      else awaited.set(each.recovery, kind);
+      if (round > MAX_ROUNDS) {
+        const error = "Airtable was too slow: the data read was stale before the webhook could be sent again";
+        outcomes.push(...checked.ready.map(({ recovery: { item } }) => ({ item, error })));
+        break;
+      }
+      const stale: Recovery[] = [];
+      for (const ready of checked.ready) {
+        if (run.limits.start.aborted || run.clock.now() - ready.readAt > MAX_READ_AGE_MS) {
+          stale.push(ready.recovery);
+          continue;
+        }
+        const { kind, detail } = await post(ready, run);
+        const recovery = withDetail(
+          ready.recovery,
+          `its webhook was ${kind === "refused" ? "not accepted" : "sent again"}: ${detail}`,
+        );
+        outcomes.push({ item: recovery.item, verdict: recovery.verdict });
+        if (kind === "refused") fallBack(recovery, left, outcomes);
+        else awaited.push({ recovery, answer: kind });
+      }
+      pending = stale;
     }
-    pending = later;
-  }
-  for (const recovery of await awaitCompletion([...awaited.keys()], run)) {
-    // A handler that gave no answer may be at work still: what it does must not be written over.
-    if (awaited.get(recovery) === "unknown") markUnchanged(recovery);
-    else fallBack(recovery, left);
-  }
-  return left;
+    for (const { recovery, answer } of await awaitCompletion(awaited, outcomes, run)) {
+      // A handler that gave no answer may still be working: its write must not be overwritten.
+      if (answer === "unknown") outcomes.push(unchanged(recovery));
+      else fallBack(recovery, left, outcomes);
+    }
+  });
+  return { ...result, left };
 }
 
 async function post({ recovery, job }: ReadyWrite, run: SweepContext): Promise<ResendResult> {
-  const { candidate, output, others } = recovery;
+  const { item, candidate, verdict } = recovery;
   if (run.webhooks === null) return { kind: "refused", detail: "not configured" };
   if (job.webhookUrl === null) return { kind: "refused", detail: "the job has no webhook URL" };
-  const replay = {
+  const resend = {
     webhookUrl: job.webhookUrl,
     externalId: candidate.externalId,
-    outputs: [output, ...others].map(({ url }) => url),
+    outputs: [verdict.output, ...verdict.others].map(({ url }) => url),
     operation: candidate.operation,
   };
   const by = { ...run.signature, command: run.command };
-  const settle = await run.journal?.announceWebhook(journalJobOf(recovery.item), by);
-  const answer = await run.webhooks.post(replay, run.limits.writes);
-  await settle?.(answer);
+  const complete = await run.journal?.recordWebhookIntent(toJournalJob(item), by);
+  const answer = await run.webhooks.post(resend, run.limits.writes);
+  await complete?.(answer);
   return answer;
 }
 
-/** Those that the handler has not completed when its time is over. */
-async function awaitCompletion(awaited: readonly Recovery[], run: SweepContext): Promise<readonly Recovery[]> {
+/** Reads the jobs until the handler completed them. Returns those that it has not completed when its time is over. */
+async function awaitCompletion(
+  awaited: readonly Awaited[],
+  outcomes: ItemOutcome[],
+  run: SweepContext,
+): Promise<readonly Awaited[]> {
   let open = awaited;
-  for (const pause of POLL_DELAYS_MS) {
+  for (const delay of POLL_DELAYS_MS) {
     if (open.length === 0 || run.limits.start.aborted) break;
-    await run.clock.sleep(pause, run.limits.reads);
-    const jobs = await run.store.readJobs(
-      open.map(({ item }) => item.job.id),
-      run.limits.reads,
-    );
-    open = open.filter(({ item }) => {
+    await run.clock.sleep(delay, run.limits.reads);
+    const ids = open.map(({ recovery }) => recovery.item.job.id);
+    const jobs = await run.store.readJobs(ids, run.limits.reads);
+    open = open.filter(({ recovery: { item } }) => {
       const job = jobs.get(item.job.id);
       if (job !== undefined && effectivePolicy(item, run).stuckStatuses.includes(job.status)) return true;
-      if (job?.status === run.completedStatus) item.applied = true;
+      if (job?.status === run.completedStatus) outcomes.push({ item, applied: true });
       else {
-        const detail = job === undefined ? "the job is gone" : `its status is ${JSON.stringify(job.status)} now`;
-        item.verdict = { kind: "skip", reason: "changed-meanwhile", detail };
+        const detail = job === undefined ? "the job was deleted" : `its status is ${JSON.stringify(job.status)} now`;
+        outcomes.push({ item, verdict: { kind: "skip", reason: "changed-meanwhile", detail } });
       }
       return false;
     });
@@ -96,15 +120,16 @@ async function awaitCompletion(awaited: readonly Recovery[], run: SweepContext):
   return open;
 }
 
-function fallBack(recovery: Recovery, left: Recovery[]): void {
+/** Leaves a job that the handler did not complete to be written directly, where its operation allows that. */
+function fallBack(recovery: Recovery, left: Recovery[], outcomes: ItemOutcome[]): void {
   if (recovery.candidate.operation.fallback === "direct") left.push(recovery);
-  else markUnchanged(recovery);
+  else outcomes.push(unchanged(recovery));
 }
 
-function markUnchanged({ item }: Recovery): void {
-  item.error = `${item.verdict?.detail ?? ""}; the job is as it was`;
+function unchanged({ item, verdict }: Recovery): ItemOutcome {
+  return { item, error: `${verdict.detail}; the job was not changed` };
 }
 
-function setDetail({ item }: Recovery, detail: string): void {
-  if (item.verdict?.kind === "recover") item.verdict = { ...item.verdict, detail };
+function withDetail(recovery: Recovery, detail: string): Recovery {
+  return { ...recovery, verdict: { ...recovery.verdict, detail } };
 }

@@ -1,51 +1,83 @@
 import type { Duration } from "../../domain/job.ts";
+import type { Target } from "../../domain/target.ts";
 import type { SweepItem } from "../item.ts";
+import type { ItemResult } from "../ledger.ts";
 
-/** What becomes of the jobs for one field of one record. */
+/** The items by the field that receives their output: several may be for one field of one record. */
+export class ItemsByTarget {
+  readonly #items = new Map<string, SweepItem[]>();
+
+  /** Adds an item whose target is known; one that was added before stays. */
+  add(item: SweepItem, target: Target | null): void {
+    if (target === null) return;
+    const key = targetKey(target);
+    const group = this.#items.get(key);
+    if (group === undefined) this.#items.set(key, [item]);
+    else if (!group.includes(item)) group.push(item);
+  }
+
+  /** Returns the item and all others for the same field of the same record. */
+  sharing(item: SweepItem, target: Target | null): readonly SweepItem[] {
+    return (target === null ? undefined : this.#items.get(targetKey(target))) ?? [item];
+  }
+
+  /** Returns the groups of items that share a field of a record. */
+  groups(): readonly (readonly SweepItem[])[] {
+    return [...this.#items.values()].filter(({ length }) => length > 1);
+  }
+}
+
+/** Returns a text that is the same for the same field of the same record. */
+export function targetKey({ table, id, field }: Target): string {
+  return JSON.stringify([table, id, field]);
+}
+
+/** What is to be done about the jobs for one field of one record. */
 export interface SameTargetResult {
-  /** The newest with an output, whose output is the one to deliver; null where there is none, or it is blocked. */
+  /** The newest with an output, whose output is delivered; null where there is none, or it is blocked. */
   readonly newest: SweepItem | null;
-  /** Elder ones with an output, to be closed after the winner. */
-  readonly superseded: readonly SweepItem[];
-  /** Those with an output of which `by`, which is newer, may yet turn out to have one. */
+  /** Older ones with an output, to be closed after the newest. */
+  readonly superseded: readonly ItemResult[];
+  /** Those with an output that have to wait, since `by`, which is newer, may turn out to have one. */
   readonly blocked: { readonly items: readonly SweepItem[]; readonly by: SweepItem } | null;
 }
 
 /**
- * Of several jobs with an output for one target and field the newest wins; the others are closed after it, without
- * their file being written. While it is unknown whether a still newer one has an output, its elders wait: a file that
- * is delivered now could not be replaced afterwards.
+ * Decides which of the jobs for one target and field is delivered: the newest with an output. The others are closed
+ * after it, without their file being written. While it is unknown whether a still newer one has an output, the older
+ * ones wait: a file that is delivered now could not be replaced afterwards.
  *
- * @param rivals all that are for it
+ * @param group all that share the target
  */
-export function resolveSameTarget(rivals: readonly SweepItem[]): SameTargetResult {
-  const found = rivals.filter(({ kind }) => kind === "recover");
-  const newest = found.reduce<SweepItem | null>(newerOf, null);
-  const open = rivals.filter(isUndecided).reduce<SweepItem | null>(newerOf, null);
-  if (newest !== null && open !== null && newerOf(newest, open) === open) {
-    return { newest: null, superseded: [], blocked: { items: found, by: open } };
+export function resolveSameTarget(group: readonly ItemResult[]): SameTargetResult {
+  const found = group.filter(({ verdict }) => verdict?.kind === "recover");
+  const newest = found.reduce<ItemResult | null>(newerOf, null);
+  const undecided = group.filter(isUndecided).reduce<ItemResult | null>(newerOf, null);
+  if (newest !== null && undecided !== null && newerOf(newest, undecided) === undecided) {
+    return { newest: null, superseded: [], blocked: { items: found.map(({ item }) => item), by: undecided.item } };
   }
-  return { newest: newest, superseded: found.filter((item) => item !== newest), blocked: null };
+  return { newest: newest?.item ?? null, superseded: found.filter((each) => each !== newest), blocked: null };
 }
 
 /**
- * Not probed yet, or seen in a way that says nothing, be it an empty file or an error page: unknown is not absent.
- * Missing or private (403) is what a job looks like that has no output yet, and holds up nobody. A job that polling had
- * failed counts only if its output is there.
+ * Whether an output may still turn up: not probed yet, or the answer was inconclusive, be it an empty file or an error
+ * page. Missing or private (403) is what a job looks like that has no output yet, and blocks nobody. A job that
+ * stuck-jobs had failed counts only if its output is there.
  */
-function isUndecided({ kind, verdict, reopened }: SweepItem): boolean {
-  return kind === null || (kind === "unknown" && verdict?.reason !== "absence-unproven" && !reopened);
+function isUndecided({ item, verdict }: ItemResult): boolean {
+  if (verdict === null) return true;
+  return verdict.kind === "unknown" && verdict.reason !== "absence-unproven" && !item.reopened;
 }
 
-/** The newer by date; of two of the same moment the one with the greater id, so that every run picks the same. */
-function newerOf(one: SweepItem | null, other: SweepItem): SweepItem {
+/** Returns the newer by date; of two of the same instant the one with the greater id, so that every run picks the same. */
+function newerOf(one: ItemResult | null, other: ItemResult): ItemResult {
   if (one === null) return other;
-  const [first, second] = [ageOf(one), ageOf(other)];
-  if (first === second) return one.job.id > other.job.id ? one : other;
+  const [first, second] = [ageOrOldest(one), ageOrOldest(other)];
+  if (first === second) return one.item.job.id > other.item.job.id ? one : other;
   return first < second ? one : other;
 }
 
-/** Without a date it counts as older than all others. */
-function ageOf({ age }: SweepItem): Duration {
-  return age ?? Number.POSITIVE_INFINITY;
+/** Without a date a job counts as older than all others. */
+function ageOrOldest({ item }: ItemResult): Duration {
+  return item.age ?? Number.POSITIVE_INFINITY;
 }

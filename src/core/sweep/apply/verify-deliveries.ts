@@ -2,6 +2,7 @@ import { fileNameOf, type Output } from "../../domain/evidence.ts";
 import { type Instant, type Job, toSummary } from "../../domain/job.ts";
 import {
   appendLine,
+  isSuperseded,
   parseNotedSize,
   REDELIVERED_PREFIX,
   redeliveredLine,
@@ -10,227 +11,251 @@ import {
 } from "../../domain/notes.ts";
 import type { Operation } from "../../domain/operation.ts";
 import { resolveOperation, resolveTarget, type Target } from "../../domain/target.ts";
-import type { Verdict } from "../../domain/verdict.ts";
+import type { RecoverVerdict, Verdict } from "../../domain/verdict.ts";
 import type { JobUpdate, TargetRecord, WriteResult } from "../../ports/ports.ts";
 import { serverNow } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
-import { SweepItem } from "../item.ts";
+import { type DecidedItem, NO_EVIDENCE } from "../item.ts";
+import { addOutcomes, collectOutcomes, type ItemOutcome, type ItemResult, type StageResult } from "../ledger.ts";
 import { recordedOutputs } from "../probe/calibrate.ts";
-import { batches, READ_BATCH, splitInHalf } from "./batches.ts";
+import { batches, chunk, groupBy, READ_BATCH, splitInHalf } from "./batches.ts";
 import { type JobWrite, type TargetWrite, writeJobs, writeTargets } from "./journaled-writes.ts";
-import { fileSizes, MAX_READ_AGE_MS, withSignedUrls } from "./write-recoveries.ts";
+import { withSignedUrls } from "./recheck.ts";
+import { fileSizes, MAX_READ_AGE_MS, outputFiles } from "./recovery.ts";
+import { targetKey } from "./same-target.ts";
 
-/** A job that this tool completed, whose file is not in its target's field, or is there in another size. */
-interface MissingFile {
+/** A file that stuck-jobs wrote to a target. */
+interface Delivery {
   readonly job: Job;
   readonly operation: Operation;
   readonly target: Target;
   readonly urls: readonly string[];
+}
+
+/** A delivery whose file is not in its target's field, or is there in another size. */
+interface MissingFile extends Delivery {
   /** The target as it was read. */
   readonly record: TargetRecord;
   /** What was found in the field instead, for people. */
-  readonly found: string;
+  readonly defect: string;
 }
 
-type Delivery = Omit<MissingFile, "found" | "record">;
+/** What is to be done about a missing file: it is written again or, with `rewrite: null`, reported as lost. */
+interface Repair extends DecidedItem {
+  readonly target: Target;
+  readonly rewrite: RecoverVerdict | null;
+}
 
 /**
- * Looks whether the files that were written in the last hour arrived. Airtable fetches an attachment after it has
+ * Verifies that the files that were written in the last hour arrived. Airtable fetches an attachment after it has
  * confirmed the write, and drops it silently when it cannot. Such a file is written once more; when that was done
- * before, the job gets an error note instead. Returns the cases that came of it.
+ * before, the job gets an error note instead. The items of the outcomes are new to the sweep.
+ *
+ * @param completed jobs that stuck-jobs completed in the last hour
+ * @param results of this sweep: what it has just delivered is left to the next sweep, whichever job it took the place of
  */
-export async function verifyDeliveries(
+export function verifyDeliveries(
   completed: readonly Job[],
-  /** Of this sweep. What it has just delivered is for the next sweep to look at, whichever job it took the place of. */
-  swept: readonly SweepItem[],
+  results: readonly ItemResult[],
   run: SweepContext,
-): Promise<readonly SweepItem[]> {
-  const cases: SweepItem[] = [];
-  const justWritten = new Set(swept.flatMap(({ target, applied }) => (applied && target ? [fieldKey(target)] : [])));
-  const listed = completed.filter(
-    (job) => !recordedDelivery(job, run).some(({ target }) => justWritten.has(fieldKey(target))),
-  );
-  for (let start = 0; start < listed.length && !run.limits.start.aborted; start += READ_BATCH) {
-    const portion = listed.slice(start, start + READ_BATCH);
-    const jobs = await withTargets(portion, run);
-    const undelivered = await findMissingFiles(jobs, run);
-    const repairs = (await Promise.all(undelivered.map((each) => planRepair(each, run)))).filter(
-      (each) => each !== null,
+): Promise<StageResult> {
+  return collectOutcomes(async (outcomes) => {
+    const justWritten = new Set(
+      results.flatMap(({ target, applied }) => (applied && target ? [targetKey(target)] : [])),
     );
-    cases.push(...repairs.map(({ item }) => item));
-    if (run.dryRun) continue;
-    for (const table of new Set(repairs.map(({ item }) => item.target?.table))) {
-      const own = repairs.filter(({ item }) => item.target?.table === table);
-      for (const batch of batches(own, ({ item }) => item.target?.id ?? "")) {
-        if (!run.limits.start.aborted) await repair(batch, run);
+    const toVerify = completed.filter(
+      (job) => !recordedDelivery(job, run).some(({ target }) => justWritten.has(targetKey(target))),
+    );
+    for (const portion of chunk(toVerify, READ_BATCH)) {
+      if (run.limits.start.aborted) break;
+      const missing = await findMissingFiles(await withTargets(portion, run), run);
+      const repairs = (await Promise.all(missing.map((each) => planRepair(each, run)))).filter((each) => each !== null);
+      outcomes.push(...repairs.map(({ item, verdict }) => ({ item, verdict })));
+      if (run.dryRun) continue;
+      for (const [, own] of groupBy(repairs, ({ target }) => target.table)) {
+        for (const batch of batches(own, ({ target }) => target.id)) {
+          if (!run.limits.start.aborted) addOutcomes(outcomes, await repair(batch, run));
+        }
       }
     }
-  }
-  return cases;
+  });
 }
 
-/** What is to be done about a file that did not arrive: written again, or, with `output: null`, told. */
-interface Repair {
-  readonly item: SweepItem;
-  readonly output: Output | null;
-}
-
-/** Null where the file cannot be seen now: Airtable could not fetch it either. */
-async function planRepair(undelivered: MissingFile, run: SweepContext): Promise<Repair | null> {
-  if (undelivered.job.notes.includes(REDELIVERED_PREFIX)) {
-    const detail = `${undelivered.found}, twice`;
-    return { item: createItem(undelivered, { kind: "skip", reason: "delivery-failed", detail }), output: null };
+/** Returns null where the file cannot be seen now: Airtable could not fetch it either. */
+async function planRepair(missing: MissingFile, run: SweepContext): Promise<Repair | null> {
+  const detail = missing.defect;
+  if (missing.job.notes.includes(REDELIVERED_PREFIX)) {
+    const verdict = { kind: "skip", reason: "delivery-failed", detail: `${detail}, twice` } as const;
+    return createRepair(missing, verdict, null);
   }
   const outputs: Output[] = [];
-  for (const url of undelivered.urls) {
-    const sighting = await run.probe.probe(url, run.limits.reads);
-    if (sighting.result !== "present") return null;
-    outputs.push(sighting.output);
+  for (const url of missing.urls) {
+    const probe = await run.probe.probe(url, run.limits.reads);
+    if (probe.result !== "present") return null;
+    outputs.push(probe.output);
   }
   const [output, ...others] = outputs;
   if (output === undefined) return null;
-  const detail = undelivered.found;
-  return {
-    item: createItem(undelivered, { kind: "recover", reason: "delivery-retried", output, others, detail }),
-    output,
+  const verdict = { kind: "recover", reason: "delivery-retried", output, others, detail } as const;
+  return createRepair(missing, verdict, verdict);
+}
+
+function createRepair(
+  { job, operation, target }: MissingFile,
+  verdict: Verdict,
+  rewrite: RecoverVerdict | null,
+): Repair {
+  const item = {
+    job: toSummary(job),
+    operation: operation.name,
+    age: null,
+    reopened: false,
+    candidate: null,
+    target,
+    verdict,
   };
+  return { item, evidence: NO_EVIDENCE, verdict, target, rewrite };
+}
+
+interface DueRepair {
+  readonly repair: Repair;
+  readonly missing: MissingFile;
 }
 
 /**
- * At most ten repairs, of one table: reads jobs and targets again, writes the targets, then the jobs. What changed
- * meanwhile, or takes too long, is left to the next sweep, which looks again. A batch that was refused for one of its
- * records is begun anew in halves.
+ * Carries out at most ten repairs of one table: reads jobs and targets again, writes the targets, then the jobs. What
+ * changed meanwhile, or takes too long, is left to the next sweep, which verifies again. A batch that was refused for
+ * one of its records is repaired in halves.
  */
-async function repair(repairs: readonly Repair[], run: SweepContext): Promise<void> {
-  const { undelivered: fresh, readAt } = await rereadMissingFiles(
-    repairs.map(({ item }) => item.job.id),
-    run,
-  );
-  const due = repairs.flatMap((each) => {
-    const delivery = fresh.find(({ job }) => job.id === each.item.job.id);
-    return delivery === undefined ? [] : [{ ...each, delivery }];
+function repair(repairs: readonly Repair[], run: SweepContext): Promise<StageResult> {
+  return collectOutcomes(async (outcomes) => {
+    const ids = repairs.map(({ item }) => item.job.id);
+    const jobs = await run.store.readJobs(ids, run.limits.reads);
+    const readAt = run.clock.now();
+    const missing = await findMissingFiles([...jobs.values()], run);
+    const due = repairs.flatMap((each): readonly DueRepair[] => {
+      const fresh = missing.find(({ job }) => job.id === each.item.job.id);
+      return fresh === undefined ? [] : [{ repair: each, missing: fresh }];
+    });
+    const rewritten = await rewriteFiles(due, readAt, outcomes, run);
+    if (rewritten === "batch-rejected") {
+      for (const half of splitInHalf(repairs)) addOutcomes(outcomes, await repair(half, run));
+      return;
+    }
+    const toNote = due.filter((each) => each.repair.rewrite === null || rewritten.includes(each));
+    await writeNotes(toNote, readAt, outcomes, run);
   });
-  const again = due.filter(({ output }) => output !== null);
-  const written = await redeliver(again, readAt, run);
-  if (written === "batch-rejected") {
-    for (const part of splitInHalf(repairs)) await repair(part, run);
-    return;
-  }
-  const toNote = due.filter(({ output, item }) => output === null || written.has(item.job.id));
-  await writeNotes(toNote, readAt, run);
 }
 
-interface DueRepair extends Repair {
-  readonly delivery: MissingFile;
-}
-
-/** The ids of the jobs whose target was confirmed. */
-async function redeliver(
+/** Writes the missing files again. Returns the repairs whose target was confirmed. */
+async function rewriteFiles(
   due: readonly DueRepair[],
   readAt: Instant,
+  outcomes: ItemOutcome[],
   run: SweepContext,
-): Promise<ReadonlySet<string> | "batch-rejected"> {
-  const [first] = due;
-  if (first === undefined || run.clock.now() - readAt > MAX_READ_AGE_MS) return new Set();
+): Promise<readonly DueRepair[] | "batch-rejected"> {
+  const toRewrite: DueRepair[] = [];
   const writes: TargetWrite[] = [];
-  for (const { item, delivery } of due) {
-    const { target, urls, record } = delivery;
+  for (const each of due) {
+    const { item, evidence, verdict, rewrite } = each.repair;
+    if (rewrite === null) continue;
+    const { target, urls, record } = each.missing;
     const value = urls.map((url) => ({ url }));
     const update = { id: target.id, fields: { [target.field]: await withSignedUrls(value, run) } };
-    const files = item.verdict?.kind === "recover" ? [item.verdict.output, ...item.verdict.others] : [];
-    writes.push({ item, calibration: null, record, update, sizes: fileSizes(files) });
+    toRewrite.push(each);
+    writes.push({ item, evidence, verdict, calibration: null, record, update, sizes: fileSizes(outputFiles(rewrite)) });
   }
-  const results = await writeTargets(first.delivery.target.table, writes, run);
+  const [first] = toRewrite;
+  if (first === undefined || run.clock.now() - readAt > MAX_READ_AGE_MS) return [];
+  const results = await writeTargets(first.missing.target.table, writes, run);
   if (results.some(({ kind }) => kind === "batch-rejected")) return "batch-rejected";
-  return new Set(due.flatMap(({ item }, n) => (settled(item, results[n]) ? [item.job.id] : [])));
+  return toRewrite.filter((each, n) => isConfirmed(each, results[n], outcomes));
 }
 
-/** Adds the line to the jobs; they are read once more where the targets took too long. */
-async function writeNotes(due: readonly DueRepair[], readAt: Instant, run: SweepContext): Promise<void> {
-  let jobs: ReadonlyMap<string, Job> = new Map(due.map(({ delivery: { job } }) => [job.id, job]));
+/** Adds a line to the notes of the jobs; they are read once more where the targets took too long. */
+async function writeNotes(
+  due: readonly DueRepair[],
+  readAt: Instant,
+  outcomes: ItemOutcome[],
+  run: SweepContext,
+): Promise<void> {
+  let jobs: ReadonlyMap<string, Job> = new Map(due.map(({ missing: { job } }) => [job.id, job]));
   if (due.length > 0 && run.clock.now() - readAt > MAX_READ_AGE_MS) {
     jobs = await run.store.readJobs([...jobs.keys()], run.limits.reads);
   }
-  const writes = due.flatMap(({ item, output, delivery }): readonly JobWrite[] => {
-    const job = jobs.get(delivery.job.id);
-    const unchanged = job?.status === delivery.job.status && job.responsePayload === delivery.job.responsePayload;
+  const writes = due.flatMap(({ repair: { item, evidence, verdict, rewrite }, missing }): readonly JobWrite[] => {
+    const job = jobs.get(missing.job.id);
+    const unchanged = job?.status === missing.job.status && job.responsePayload === missing.job.responsePayload;
     if (job === undefined || !unchanged) return [];
-    return [{ item, calibration: null, job, update: buildNote(job, output, delivery, run) }];
+    return [{ item, evidence, verdict, calibration: null, job, update: buildNote(job, missing, rewrite, run) }];
   });
   if (writes.length === 0) return;
   const results = await writeJobs(writes, run);
   if (results.some(({ kind }) => kind === "batch-rejected")) {
-    for (const part of splitInHalf(due)) await writeNotes(part, Number.NEGATIVE_INFINITY, run);
+    for (const half of splitInHalf(due)) await writeNotes(half, Number.NEGATIVE_INFINITY, outcomes, run);
     return;
   }
   for (const result of results) {
-    const item = due.find(({ delivery: { job } }) => job.id === result.id)?.item;
-    if (item !== undefined && settled(item, result)) item.applied = true;
+    const each = due.find(({ missing: { job } }) => job.id === result.id);
+    if (each !== undefined && isConfirmed(each, result, outcomes))
+      outcomes.push({ item: each.repair.item, applied: true });
   }
 }
 
-function buildNote(job: Job, output: Output | null, { found, urls }: MissingFile, run: SweepContext): JobUpdate {
+function buildNote(
+  job: Job,
+  { defect, urls }: MissingFile,
+  rewrite: RecoverVerdict | null,
+  run: SweepContext,
+): JobUpdate {
   const at = serverNow(run);
-  if (output !== null) {
-    return { id: job.id, notes: appendLine(job.notes, redeliveredLine(output, found, at, run.signature)) };
+  if (rewrite !== null) {
+    return { id: job.id, notes: appendLine(job.notes, redeliveredLine(rewrite.output, defect, at, run.signature)) };
   }
-  const line = undeliveredLine(urls.map(fileNameOf).join(", "), found, at, run.signature);
+  const line = undeliveredLine(urls.map(fileNameOf).join(", "), defect, at, run.signature);
   return { id: job.id, error: line, notes: appendLine(job.notes, line) };
 }
 
-/** Whether the write is confirmed. One whose answer was lost is neither that nor an error: the next sweep looks. */
-function settled(item: SweepItem, result: WriteResult | undefined): boolean {
-  if (result?.kind === "refused") item.error = result.error;
+/** Whether the base confirmed the write. One whose answer was lost is no error either: the next sweep verifies again. */
+function isConfirmed({ repair }: DueRepair, result: WriteResult | undefined, outcomes: ItemOutcome[]): boolean {
+  if (result?.kind === "refused") outcomes.push({ item: repair.item, error: result.error });
   return result?.kind === "confirmed";
 }
 
-/** The listing tells enough to look; only where a further link field names the target the jobs have to be read. */
+/** Reads the jobs again where only a further link field, which the listing leaves out, names the target of one. */
 async function withTargets(listed: readonly Job[], run: SweepContext): Promise<readonly Job[]> {
   const isNamed = (job: Job) => {
     const lookup = resolveOperation(job, run.policy.operations);
     return lookup.kind === "unknown" || resolveTarget(job, lookup.operation).kind !== "missing";
   };
   if (listed.every(isNamed)) return listed;
-  const jobs = await run.store.readJobs(
-    listed.map(({ id }) => id),
-    run.limits.reads,
-  );
-  return [...jobs.values()];
-}
-
-async function rereadMissingFiles(
-  ids: readonly string[],
-  run: SweepContext,
-): Promise<{ readonly undelivered: readonly MissingFile[]; readonly readAt: Instant }> {
-  const jobs = await run.store.readJobs(ids, run.limits.reads);
-  const readAt = run.clock.now();
-  return { undelivered: await findMissingFiles([...jobs.values()], run), readAt };
+  const ids = listed.map(({ id }) => id);
+  return [...(await run.store.readJobs(ids, run.limits.reads)).values()];
 }
 
 async function findMissingFiles(jobs: readonly Job[], run: SweepContext): Promise<readonly MissingFile[]> {
   const deliveries = newestPerField(jobs.flatMap((job) => recordedDelivery(job, run)));
-  const found: MissingFile[] = [];
-  for (const table of new Set(deliveries.map(({ target }) => target.table))) {
-    const own = deliveries.filter(({ target }) => target.table === table);
+  const missing: MissingFile[] = [];
+  for (const [table, own] of groupBy(deliveries, ({ target }) => target.table)) {
     const attachments = [...new Set(own.map(({ target }) => target.field))];
     const targetIds = [...new Set(own.map(({ target }) => target.id))];
     const records = await run.store.readTargets(table, targetIds, { attachments, cells: [] }, run.limits.reads);
     for (const delivery of own) {
       const record = records.get(delivery.target.id);
-      const trouble = record === undefined ? null : findDefect(delivery, record);
-      if (record !== undefined && trouble !== null) found.push({ ...delivery, record, found: trouble });
+      const defect = record === undefined ? null : findDefect(delivery, record);
+      if (record !== undefined && defect !== null) missing.push({ ...delivery, record, defect });
     }
   }
-  return found;
+  return missing;
 }
 
-/** Of several jobs for one field, the newest: it is the one whose file belongs there. */
+/** Of several jobs for one field, returns the newest: it is the one whose file belongs there. */
 function newestPerField(deliveries: readonly Delivery[]): readonly Delivery[] {
   const newest = new Map<string, Delivery>();
   for (const delivery of deliveries) {
-    const other = newest.get(fieldKey(delivery.target));
-    if (other === undefined || startedAt(other.job) < startedAt(delivery.job))
-      newest.set(fieldKey(delivery.target), delivery);
+    const key = targetKey(delivery.target);
+    const other = newest.get(key);
+    if (other === undefined || startedAt(other.job) < startedAt(delivery.job)) newest.set(key, delivery);
   }
   return [...newest.values()];
 }
@@ -239,26 +264,21 @@ function startedAt({ since }: Job): Instant {
   return since.kind === "at" ? since.at : Number.NEGATIVE_INFINITY;
 }
 
-function fieldKey({ table, id, field }: Target): string {
-  return `${table} ${id} ${field}`;
-}
-
-/** The delivery that a job's record tells of; none where another hand completed it, or no file was written for it. */
+/** Returns the delivery that a job's record names; none where someone else completed it, or no file was written. */
 function recordedDelivery(job: Job, run: SweepContext): readonly Delivery[] {
   if (job.status !== run.completedStatus || job.notes.includes(UNDELIVERED_PREFIX)) return [];
-  if (!job.responsePayload.includes('"completed_via":"polling"') || job.notes.includes("superseded by job")) return [];
+  if (!job.responsePayload.includes('"completed_via":"polling"') || isSuperseded(job.notes)) return [];
   const lookup = resolveOperation(job, run.policy.operations);
   const urls = recordedOutputs(job.responsePayload);
   if (lookup.kind === "unknown" || urls.length === 0) return [];
   const { operation } = lookup;
   const target = resolveTarget(job, operation);
   if (target.kind !== "named") return [];
-  return [
-    { job, operation, urls, target: { table: operation.target.table, id: target.id, field: operation.attachment } },
-  ];
+  const { table } = operation.target;
+  return [{ job, operation, urls, target: { table, id: target.id, field: operation.attachment } }];
 }
 
-/** What is wrong with the field; null where the file is there, is still being fetched, or another one took its place. */
+/** Returns what is wrong; null where the file is there, is still being fetched, or another one took its place. */
 function findDefect({ job, target, urls }: Delivery, record: TargetRecord): string | null {
   const files = record.attachments[target.field] ?? [];
   if (files.length === 0) return `${target.field} is empty`;
@@ -270,9 +290,4 @@ function findDefect({ job, target, urls }: Delivery, record: TargetRecord): stri
     return `${target.field} holds ${file.size} of ${expected} bytes`;
   }
   return null;
-}
-
-function createItem({ job, operation, target }: MissingFile, verdict: Verdict): SweepItem {
-  const about = { operation: operation.name, age: null, reopened: false, candidate: null };
-  return new SweepItem({ job: toSummary(job), ...about, verdict, target });
 }

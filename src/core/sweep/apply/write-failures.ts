@@ -4,136 +4,168 @@ import { appendLine, failedLine, failureText } from "../../domain/notes.ts";
 import type { JobUpdate, WriteResult } from "../../ports/ports.ts";
 import { serverNow } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
+import { decideItem } from "../decide/decide.ts";
 import type { Candidate } from "../decide/triage.ts";
-import type { SweepItem } from "../item.ts";
+import type { DecidedItem } from "../item.ts";
+import { addOutcomes, collectOutcomes, type ItemOutcome, type StageResult } from "../ledger.ts";
 import { withEffectiveStart } from "../list/finished-jobs.ts";
 import { findUnderOtherName } from "../probe/other-names.ts";
-import { decideItem, probeOutputs } from "../probe/probe-outputs.ts";
+import { probeOutputs } from "../probe/probe-outputs.ts";
 import { splitInHalf } from "./batches.ts";
 import { writeJobs } from "./journaled-writes.ts";
 import { checkJob } from "./preconditions.ts";
 
-/** A look older than this is repeated before a job is failed on its account. */
+/** A probe that is older than this is repeated before a job is failed because of it. */
 const MAX_PROBE_AGE_MS: Duration = 10_000;
 
-/** How often a write is tried when answers are lost; what became of the last try is read as well. */
+/** How often a write is tried when answers are lost; one more read finds out about the last write. */
 const MAX_ATTEMPTS = 4;
 
-const STALE_READ_MESSAGE = "the base was too slow: what was seen grew old before it could be written";
-const DEADLINE_MESSAGE = "the end of the run cut the answer to the write off";
+const STALE_READ_MESSAGE =
+  "Airtable was too slow: the probe was stale before the job could be written; retried next run";
+const DEADLINE_MESSAGE = "the deadline cut off the answer to the write";
 
-/** A job whose output is proven absent. */
-export interface FailureCandidate {
-  readonly item: SweepItem;
+/** A job that is to be failed. */
+export interface FailureCandidate extends DecidedItem {
   readonly candidate: Candidate;
 }
 
-/** What absences are proven by. */
+/** By what absences are proven. */
 export interface AbsenceProof {
   /** Null where no absence has to be proven. */
   readonly calibration: Calibration | null;
-  /** Where a 403 means "missing": the URL of the output that showed it by being there. */
+  /** Where a 403 means "missing": the URL of the known output that showed it by being there. */
   readonly control: string | null;
 }
 
 /**
- * Fails at most ten jobs: looks once more where the last look is old, reads the jobs, and writes in the very next
+ * Fails at most ten jobs: probes again where the last probe is old, reads the jobs, and writes in the very next
  * request. A write without a trustworthy answer is resolved by the next round's read; a batch that was refused for one
- * of its records is begun anew in halves.
+ * of its records is written again in halves.
  */
-export async function writeFailures(
+export function writeFailures(
   failures: readonly FailureCandidate[],
   proof: AbsenceProof,
   run: SweepContext,
-): Promise<void> {
-  const { calibration } = proof;
-  // Where a 403 is to mean "missing", what was seen before that was known proves nothing: the bucket may have been
-  // closed to us then.
-  let pending: readonly FailureCandidate[] = await reprobeStale(failures, proof, run, proof.control !== null);
-  /** What was heard last of the writes that were not answered. */
-  let unanswered: ReadonlyMap<FailureCandidate, string> = new Map();
-  for (let round = 1; pending.length > 0; round += 1) {
-    let due: readonly ReadyFailure[];
-    try {
-      if (round > 1) {
-        await run.clock.sleep(250 * 2 ** round * (0.5 + run.random()), run.limits.writes);
-        // First what became of a write that was not answered: a look that fails now must not hide that it was done.
-        const open = unanswered.size > 0 ? (await rereadJobs(pending, run)).map(({ failure }) => failure) : pending;
-        if (round > MAX_ATTEMPTS) {
-          for (const failure of open) failure.item.error = unanswered.get(failure) ?? STALE_READ_MESSAGE;
-          return;
+): Promise<StageResult> {
+  return collectOutcomes(async (outcomes) => {
+    // Where a 403 is to mean "missing", what was probed before that was known proves nothing: the bucket may have been
+    // closed to us then.
+    let pending = await reprobeStale(failures, proof, outcomes, run, proof.control !== null);
+    /** The last error of each write that was not answered. */
+    let unanswered: ReadonlyMap<FailureCandidate, string> = new Map();
+    for (let round = 1; pending.length > 0; round += 1) {
+      let ready: readonly ReadyFailure[];
+      try {
+        if (round > 1) {
+          await run.clock.sleep(250 * 2 ** round * (0.5 + run.random()), run.limits.writes);
+          // A write that was not answered comes first: a probe that fails now must not hide that it was carried out.
+          const open = unanswered.size > 0 ? (await rereadJobs(pending, outcomes, run)).map(toFailure) : pending;
+          if (round > MAX_ATTEMPTS) {
+            const errorOf = (failure: FailureCandidate) => unanswered.get(failure) ?? STALE_READ_MESSAGE;
+            outcomes.push(...open.map((failure) => ({ item: failure.item, error: errorOf(failure) })));
+            return;
+          }
+          pending = await reprobeStale(open, proof, outcomes, run);
         }
-        pending = await reprobeStale(open, proof, run);
+        ready = await rereadJobs(pending, outcomes, run);
+      } catch (error) {
+        // What was sent and not answered may have been carried out: that has to be reported.
+        const applied = new Set(outcomes.flatMap((each) => (each.applied ? [each.item] : [])));
+        for (const { item } of unanswered.keys()) {
+          if (!applied.has(item)) outcomes.push({ item, error: DEADLINE_MESSAGE });
+        }
+        throw error;
       }
-      due = await rereadJobs(pending, run);
-    } catch (error) {
-      // What was sent and not answered may have been carried out: that has to be told.
-      for (const { item } of unanswered.keys()) if (!item.applied) item.error = DEADLINE_MESSAGE;
-      throw error;
+      // Reading may have taken long, retries and all: what was probed before it is then too old to be written on.
+      if (ready.some(({ failure }) => !isFresh(failure, run))) {
+        pending = ready.map(toFailure);
+        unanswered = new Map();
+        continue;
+      }
+      if (ready.length === 0) return;
+      const results = await writeJobs(
+        ready.map(({ failure, job }) => {
+          const { item, evidence, verdict } = failure;
+          const update = buildFailureUpdate({ failure, job }, proof.calibration, run);
+          return { item, evidence, verdict, calibration: proof.calibration, job, update };
+        }),
+        run,
+      );
+      const rejected = ready.flatMap(({ failure }, n) => (results[n]?.kind === "batch-rejected" ? [failure] : []));
+      if (rejected.length > 0) {
+        for (const half of splitInHalf(rejected)) addOutcomes(outcomes, await writeFailures(half, proof, run));
+        return;
+      }
+      unanswered = recordResults(ready, results, outcomes);
+      pending = [...unanswered.keys()];
     }
-    // The read may have taken its time, retries and all: what was seen before it is then too old to be written on.
-    if (due.some(({ failure }) => !isFresh(failure.item, run))) {
-      pending = due.map(({ failure }) => failure);
-      unanswered = new Map();
-      continue;
-    }
-    if (due.length === 0) return;
-    const results = await writeJobs(
-      due.map(({ failure, job }) => {
-        return { item: failure.item, calibration, job, update: buildFailureUpdate({ failure, job }, calibration, run) };
-      }),
-      run,
-    );
-    const heldUp = due.flatMap(({ failure }, n) => (results[n]?.kind === "batch-rejected" ? [failure] : []));
-    if (heldUp.length > 0) {
-      for (const part of splitInHalf(heldUp)) await writeFailures(part, proof, run);
-      return;
-    }
-    unanswered = recordResults(due, results);
-    pending = [...unanswered.keys()];
-  }
+  });
 }
 
+/** Probes again where the last probe is old, with `always` everywhere. Returns those that are still to be failed. */
 async function reprobeStale(
   failures: readonly FailureCandidate[],
-  { calibration, control }: AbsenceProof,
+  proof: AbsenceProof,
+  outcomes: ItemOutcome[],
   run: SweepContext,
   always = false,
 ): Promise<readonly FailureCandidate[]> {
-  const old = failures.filter(({ item }) => always || !isFresh(item, run));
-  await Promise.all(
-    old.map(async ({ item, candidate }) => {
-      item.probedAt = run.clock.now();
-      item.probeGroups = await probeOutputs(candidate, run);
-      item.verdict = decideItem(item, candidate, calibration, run);
-      if (item.verdict.kind === "recover") {
-        const { output } = item.verdict;
-        item.verdict = { kind: "skip", reason: "changed-meanwhile", detail: "its output has just turned up", output };
-      }
-      if (item.verdict.reason !== "output-absent" || calibration === null) return;
-      item.verdict = (await findUnderOtherName({ item, candidate }, calibration, run)) ?? item.verdict;
-    }),
-  );
-  if (old.length > 0 && control !== null) await reprobeControl(old, control, run);
-  return failures.filter(({ item }) => item.verdict?.kind === "fail");
+  const stale = failures.filter((failure) => always || !isFresh(failure, run));
+  if (stale.length === 0) return failures;
+  const probed = await Promise.all(stale.map((failure) => reprobe(failure, proof, run)));
+  const blind = proof.control === null ? null : await reprobeControl(proof.control, run);
+  const decided = probed.map((failure): FailureCandidate => {
+    if (blind === null || failure.verdict.reason !== "output-absent") return failure;
+    return { ...failure, verdict: { kind: "unknown", reason: "absence-unproven", detail: blind } };
+  });
+  outcomes.push(...decided.map(({ item, evidence, verdict }) => ({ item, evidence, verdict })));
+  const renewed = new Map(decided.map((failure) => [failure.item, failure]));
+  return failures
+    .map((failure) => renewed.get(failure.item) ?? failure)
+    .filter(({ verdict }) => verdict.kind === "fail");
 }
 
-/** A 403 counts only between two sights of an output that is there: else it may be we who are shut out. */
-async function reprobeControl(
-  failures: readonly FailureCandidate[],
-  control: string,
+async function reprobe(
+  failure: FailureCandidate,
+  { calibration }: AbsenceProof,
   run: SweepContext,
-): Promise<void> {
-  const sighting = await run.probe.probe(control, run.limits.reads);
-  if (sighting.result === "present") return;
-  const detail = `${fileNameOf(control)}, which was there a moment ago, answers ${sighting.detail}`;
-  for (const { item } of failures) {
-    if (item.verdict?.reason === "output-absent")
-      item.verdict = { kind: "unknown", reason: "absence-unproven", detail };
+): Promise<FailureCandidate> {
+  const { item, candidate } = failure;
+  const probedAt = run.clock.now();
+  const evidence = { ...failure.evidence, probeGroups: await probeOutputs(candidate, run), probedAt };
+  const verdict = decideItem(item, candidate, evidence, calibration, run.policy);
+  if (verdict.kind === "recover") {
+    const detail = "its output has just appeared";
+    const { output } = verdict;
+    return { ...failure, evidence, verdict: { kind: "skip", reason: "changed-meanwhile", detail, output } };
   }
+  if (verdict.reason !== "output-absent" || calibration === null) return { ...failure, evidence, verdict };
+  return await checkOtherNames({ ...failure, evidence, verdict }, calibration, run);
 }
 
-function isFresh({ probedAt }: SweepItem, run: SweepContext): boolean {
+/** Looks for the output under other names. Returns the failure with these probes, and with what they decide. */
+export async function checkOtherNames(
+  failure: FailureCandidate,
+  calibration: Calibration,
+  run: SweepContext,
+): Promise<FailureCandidate> {
+  const { verdict, probeGroups } = await findUnderOtherName(failure.candidate, calibration, run);
+  const evidence = { ...failure.evidence, probeGroups: [...failure.evidence.probeGroups, ...probeGroups] };
+  return { ...failure, evidence, verdict: verdict ?? failure.verdict };
+}
+
+/**
+ * Probes the known output again: a 403 counts only between two probes that see it, else it may be we who are shut out.
+ * Returns what is wrong, null where it is there.
+ */
+async function reprobeControl(control: string, run: SweepContext): Promise<string | null> {
+  const probe = await run.probe.probe(control, run.limits.reads);
+  if (probe.result === "present") return null;
+  return `${fileNameOf(control)}, which was there a moment ago, answers ${probe.detail}`;
+}
+
+function isFresh({ evidence: { probedAt } }: FailureCandidate, run: SweepContext): boolean {
   return probedAt !== null && run.clock.now() - probedAt <= MAX_PROBE_AGE_MS;
 }
 
@@ -142,49 +174,72 @@ interface ReadyFailure {
   readonly job: Job;
 }
 
-async function rereadJobs(pending: readonly FailureCandidate[], run: SweepContext): Promise<readonly ReadyFailure[]> {
+function toFailure({ failure }: ReadyFailure): FailureCandidate {
+  return failure;
+}
+
+/** The guard read: reads the jobs again. Returns those that are as they were decided. */
+async function rereadJobs(
+  pending: readonly FailureCandidate[],
+  outcomes: ItemOutcome[],
+  run: SweepContext,
+): Promise<readonly ReadyFailure[]> {
   if (pending.length === 0) return [];
   const jobs = await run.store.readJobs(
     pending.map(({ item }) => item.job.id),
     run.limits.reads,
   );
-  const done = { status: run.failedStatus, runId: run.signature.runId };
-  const due: ReadyFailure[] = [];
+  const written = { status: run.failedStatus, runId: run.signature.runId };
+  const ready: ReadyFailure[] = [];
   for (const failure of pending) {
     const { item, candidate } = failure;
     const fresh = jobs.get(item.job.id);
-    const check = checkJob(fresh && withEffectiveStart(fresh, item), { job: item.job, candidate }, done, run.policy);
+    const check = checkJob(fresh && withEffectiveStart(fresh, item), { job: item.job, candidate }, written, run.policy);
     switch (check.kind) {
-      case "done":
-        item.applied = true;
+      case "already-written":
+        outcomes.push({ item, applied: true });
         break;
       case "changed":
-        item.verdict = { kind: "skip", reason: "changed-meanwhile", detail: check.detail };
+        outcomes.push({ item, verdict: { kind: "skip", reason: "changed-meanwhile", detail: check.detail } });
         break;
       case "unchanged":
-        due.push({ failure, job: check.job });
+        ready.push({ failure, job: check.job });
         break;
     }
   }
-  return due;
+  return ready;
 }
 
-/** Marks what is settled, and gives back what has to be read again with what was heard of it. */
+/** Records what the base answered to each write. Returns those that have to be read again, with the last error. */
 function recordResults(
-  due: readonly ReadyFailure[],
+  written: readonly ReadyFailure[],
   results: readonly WriteResult[],
+  outcomes: ItemOutcome[],
 ): ReadonlyMap<FailureCandidate, string> {
   const unanswered = new Map<FailureCandidate, string>();
-  for (const [n, { failure }] of due.entries()) {
+  for (const [n, { failure }] of written.entries()) {
     const { item } = failure;
     const result = results[n];
-    if (result === undefined) unanswered.set(failure, "the base did not answer for this record");
-    else if (result.kind === "confirmed") item.applied = true;
-    else if (result.kind === "refused") item.error = result.error;
-    else if (result.kind === "deleted") {
-      const detail = "the job was deleted right before the write";
-      item.verdict = { kind: "skip", reason: "changed-meanwhile", detail };
-    } else unanswered.set(failure, result.error);
+    switch (result?.kind) {
+      case "confirmed":
+        outcomes.push({ item, applied: true });
+        break;
+      case "refused":
+        outcomes.push({ item, error: result.error });
+        break;
+      case "deleted": {
+        const detail = "the job was deleted right before the write";
+        outcomes.push({ item, verdict: { kind: "skip", reason: "changed-meanwhile", detail } });
+        break;
+      }
+      case "batch-rejected":
+      case "unconfirmed":
+        unanswered.set(failure, result.error);
+        break;
+      case undefined:
+        unanswered.set(failure, "the base did not answer for this record");
+        break;
+    }
   }
   return unanswered;
 }
@@ -194,16 +249,15 @@ function buildFailureUpdate(
   calibration: Calibration | null,
   run: SweepContext,
 ): JobUpdate {
-  const { item, candidate } = failure;
-  const rule = item.verdict?.reason ?? "";
-  const gathered = { probes: item.probeGroups.flat(), providerReply: item.providerReply, rule };
+  const { item, candidate, evidence, verdict } = failure;
+  const noted = { ...evidence, rule: verdict.reason };
   const at = serverNow(run);
   const since = item.job.since.kind === "at" ? item.job.since.at : at - candidate.age;
-  const told = calibration === null || item.verdict?.reason === "provider-failed" ? null : calibration.detail;
+  const proof = calibration === null || verdict.reason === "provider-failed" ? null : calibration.detail;
   return {
     id: job.id,
     status: run.failedStatus,
-    error: failureText(since, candidate.age, gathered, told, at, run.signature),
-    notes: appendLine(job.notes, failedLine(gathered, at, run.signature)),
+    error: failureText(since, candidate.age, noted, proof, at, run.signature),
+    notes: appendLine(job.notes, failedLine(noted, at, run.signature)),
   };
 }

@@ -1,13 +1,37 @@
-import type { Evidence, Output } from "../../domain/evidence.ts";
+import {
+  type Calibration,
+  combine,
+  type Evidence,
+  type GatheredEvidence,
+  type Output,
+  toProviderEvidence,
+} from "../../domain/evidence.ts";
 import { TARGET_MISSING, UNKNOWN_REASON, type Verdict } from "../../domain/verdict.ts";
 import type { Candidate, Policy } from "./triage.ts";
 
 /**
- * The verdict on a job whose evidence was gathered. The table, read aloud:
+ * Returns the verdict on what was gathered for an item. Before calibration (`null`) it takes a 404 at its word and a 403
+ * for unknown, so that a verdict to fail has to be decided again with it.
+ */
+export function decideItem(
+  { reopened }: { readonly reopened: boolean },
+  candidate: Candidate,
+  { probeGroups, providerReply }: GatheredEvidence,
+  calibration: Calibration | null,
+  policy: Policy,
+): Verdict {
+  const evidence = { storage: combine(probeGroups, calibration), provider: toProviderEvidence(providerReply) };
+  const verdict = decide(candidate, evidence, policy);
+  if (!reopened || verdict.kind !== "recover") return verdict;
+  return { ...verdict, reason: "late-output", detail: "stuck-jobs had failed it before" };
+}
+
+/**
+ * Returns the verdict on a job by the evidence on its output. The table, read aloud:
  *
  *     output there                               -> recover
  *     some of its files there, not yet due       -> wait; due -> unknown
- *     no answer that says anything               -> unknown
+ *     no usable answer                           -> unknown
  *     something there, not an output             -> unknown
  *     missing or private, or absent, and the provider
  *       says done, and its output is there       -> recover
@@ -36,7 +60,7 @@ export function decide(candidate: Candidate, { storage, provider }: Evidence, po
       if (storage.cause !== "forbidden") return { kind: "unknown", reason: UNKNOWN_REASON[storage.cause], detail: "" };
       break;
     case "absent":
-    case "nowhere":
+    case "no-names":
       break;
   }
   switch (provider?.kind) {
@@ -56,7 +80,7 @@ export function decide(candidate: Candidate, { storage, provider }: Evidence, po
       break;
   }
   switch (storage.kind) {
-    case "nowhere":
+    case "no-names":
       return { kind: "unknown", reason: "provider-silent", detail: provider?.detail ?? "no provider was asked" };
     case "unknown":
       if (due) return { kind: "unknown", reason: "absence-unproven", detail: "" };
@@ -68,7 +92,7 @@ export function decide(candidate: Candidate, { storage, provider }: Evidence, po
   }
 }
 
-/** An output is delivered by `recover`; `fail-old` only tells of it. */
+/** An output is delivered by `recover`; `fail-old` only reports it. */
 function deliverable(
   reason: "output-found" | "provider-output",
   { output, others }: { readonly output: Output; readonly others: readonly Output[] },

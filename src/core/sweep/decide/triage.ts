@@ -1,4 +1,4 @@
-import { type Duration, FUTURE_TOLERANCE, type Instant, isExternalId, type Job } from "../../domain/job.ts";
+import { type Duration, FUTURE_TOLERANCE, getAge, type Instant, isExternalId, type Job } from "../../domain/job.ts";
 import type { Operation, Thresholds } from "../../domain/operation.ts";
 import { outputNames } from "../../domain/output-names.ts";
 import { resolveOperation, resolveTarget } from "../../domain/target.ts";
@@ -16,50 +16,49 @@ export interface Policy {
   readonly failEnabled: boolean;
 }
 
-/** A status that may count as stuck once the job was sent off, which its external id tells. */
+/** A status that counts as stuck only once the job was sent to its worker, which its external id shows. */
 const NOT_SENT = "pending";
 
-/** A job that needs evidence before anything can be said. */
+/** A job that needs evidence before anything can be decided. */
 export interface Candidate {
   readonly operation: Operation;
   /** Null when only a link field that the listing leaves out could name it. */
   readonly targetId: string | null;
   readonly externalId: string;
-  /** What its output may be called: alternatives, each the files that have to be there together. */
+  /** The possible names of its output: alternatives, each the files that have to be there together. */
   readonly names: readonly (readonly string[])[];
   readonly age: Duration;
 }
 
 export type Triage =
-  /** Not stuck at all: of another status, or too young. It is not shown. */
+  /** Not stuck at all: of another status, or too young. It is not reported. */
   | { readonly kind: "not-stuck" }
+  /** Decided without evidence. */
   | {
-      readonly kind: "settled";
+      readonly kind: "decided";
       readonly verdict: Verdict;
       readonly operation: string | null;
       readonly age: Duration | null;
     }
   | { readonly kind: "candidate"; readonly candidate: Candidate };
 
-/** What can be said of a job without looking at the storage. Ages equal to a threshold are not past it. */
+/** Returns what can be said of a job without evidence. Ages equal to a threshold are not past it. */
 export function triage(job: Job, policy: Policy, now: Instant): Triage {
   if (!policy.stuckStatuses.includes(job.status)) return { kind: "not-stuck" };
   const lookup = resolveOperation(job, policy.operations);
   const name = lookup.kind === "known" ? lookup.operation.name : null;
   const thresholds = lookup.kind === "known" ? lookup.operation.thresholds : policy.thresholds;
   const age = getAge(job, now);
-  const settled = (verdict: Verdict): Triage => ({
-    kind: "settled",
-    verdict,
-    operation: name,
-    age: typeof age === "number" ? age : null,
-  });
+  const isFuture = age !== null && age < -FUTURE_TOLERANCE;
+  const decided = (verdict: Verdict): Triage => {
+    return { kind: "decided", verdict, operation: name, age: isFuture ? null : age };
+  };
 
   if (job.status === NOT_SENT && job.externalId === null) return { kind: "not-stuck" };
-  if (typeof age !== "number") return settled({ kind: "unknown", reason: "age-unknown", detail: age.problem });
-  const horizon = policy.mode === "fail" ? thresholds.failAfter : thresholds.stuckAfter;
-  if (age <= horizon) return { kind: "not-stuck" };
-  const skip = (reason: (typeof REASONS.skip)[number], detail: string) => settled({ kind: "skip", reason, detail });
+  if (age === null || isFuture) return decided({ kind: "unknown", reason: "age-unknown", detail: describeAge(job) });
+  const minAge = policy.mode === "fail" ? thresholds.failAfter : thresholds.stuckAfter;
+  if (age <= minAge) return { kind: "not-stuck" };
+  const skip = (reason: (typeof REASONS.skip)[number], detail: string) => decided({ kind: "skip", reason, detail });
 
   if (job.externalId === null) return skip("no-external-id", "the job has no external id to look for");
   if (!isExternalId(job.externalId)) return skip("external-id-invalid", "allowed: A-Z a-z 0-9 . _ -, at most 128");
@@ -68,14 +67,12 @@ export function triage(job: Job, policy: Policy, now: Instant): Triage {
   const { operation } = lookup;
   const names = outputNames(operation, job);
   if (names.kind === "incomplete") {
-    return skip("output-name-incomplete", `the record does not tell ${names.placeholder}`);
+    return skip("output-name-incomplete", `the record holds no value for ${names.placeholder}`);
   }
   const { externalId } = job;
-  // Written out: see sighted() in the storage.
-  const candidate = (targetId: string | null): Triage => ({
-    kind: "candidate",
-    candidate: { operation, targetId, externalId, names: names.sets, age },
-  });
+  const candidate = (targetId: string | null): Triage => {
+    return { kind: "candidate", candidate: { operation, targetId, externalId, names: names.sets, age } };
+  };
   if (policy.mode === "recover" && thresholds.maxAge !== null && age > thresholds.maxAge) {
     return skip("beyond-max-age", "left to fail-old, or to --max-age none");
   }
@@ -85,22 +82,21 @@ export function triage(job: Job, policy: Policy, now: Instant): Triage {
       return skip("target-ambiguous", target.ids.join(" or "));
     case "missing":
       // A base may lack all but the first link field, so the listing asks for the first only; the guard read sees all.
-      if (operation.target.links.length <= 1) return settled(TARGET_MISSING);
+      if (operation.target.links.length <= 1) return decided(TARGET_MISSING);
       return candidate(null);
     case "named":
       return candidate(target.id);
   }
 }
 
-function getAge(job: Job, now: Instant): Duration | { readonly problem: string } {
-  switch (job.since.kind) {
+/** Returns why a job's age is not known. */
+function describeAge({ since }: Job): string {
+  switch (since.kind) {
     case "missing":
-      return { problem: "the job has no date" };
+      return "the job has no date";
     case "unparsable":
-      return { problem: "the job's date cannot be read" };
-    case "at": {
-      const age = now - job.since.at;
-      return age < -FUTURE_TOLERANCE ? { problem: "the job is dated in the future" } : age;
-    }
+      return "the job's date cannot be read";
+    case "at":
+      return "the job is dated in the future";
   }
 }

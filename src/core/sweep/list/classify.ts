@@ -2,30 +2,24 @@ import { type Instant, type Job, toSummary } from "../../domain/job.ts";
 import { resolveOperation, type Target } from "../../domain/target.ts";
 import type { SweepContext } from "../context.ts";
 import { type Candidate, type Policy, triage } from "../decide/triage.ts";
-import { SweepItem } from "../item.ts";
-import {
-  completedByPolling,
-  effectivePolicy,
-  isReopenable,
-  wasFailedByUs,
-  withEffectiveStart,
-} from "./finished-jobs.ts";
+import type { SweepItem } from "../item.ts";
+import { effectivePolicy, isReopenable, wasFailedByUs, wasJustCompleted, withEffectiveStart } from "./finished-jobs.ts";
 
-/** What a page of the listing comes to. */
+/** What a page of the listing holds. */
 export interface ClassifiedPage {
-  readonly cases: readonly SweepItem[];
-  /** Jobs that this tool completed in the last hour. */
+  readonly items: readonly SweepItem[];
+  /** Jobs that stuck-jobs completed within the last hour. */
   readonly deliveries: readonly Job[];
-  /** The operation of each job that polling has failed within `maxAge`. */
+  /** The operation of each job that stuck-jobs failed within `maxAge`. */
   readonly failedBefore: readonly string[];
 }
 
-/** Sorts what was listed at `now`. */
+/** Sorts the jobs of a page by what the sweep has to do about them. */
 export function classifyPage(page: readonly Job[], run: SweepContext, now: Instant): ClassifiedPage {
-  const policies: Policies = { late: effectivePolicy({ reopened: true }, run), stuck: run.policy };
+  const policies = { reopened: effectivePolicy({ reopened: true }, run), stuck: run.policy };
   return {
-    cases: page.flatMap((job) => createItem(job, policies, run, now)),
-    deliveries: page.filter((job) => completedByPolling(job, run, now) !== null),
+    items: page.flatMap((job) => createItem(job, policies, run, now)),
+    deliveries: page.filter((job) => wasJustCompleted(job, run, now)),
     failedBefore: page.flatMap((job) => {
       const lookup = wasFailedByUs(job, run, now) ? resolveOperation(job, run.policy.operations) : null;
       return lookup?.kind === "known" ? [lookup.operation.name] : [];
@@ -33,32 +27,26 @@ export function classifyPage(page: readonly Job[], run: SweepContext, now: Insta
   };
 }
 
-interface Policies {
-  readonly late: Policy;
-  readonly stuck: Policy;
-}
-
-function createItem(listed: Job, policies: Policies, run: SweepContext, now: Instant): readonly SweepItem[] {
+function createItem(
+  listed: Job,
+  policies: { readonly reopened: Policy; readonly stuck: Policy },
+  run: SweepContext,
+  now: Instant,
+): readonly SweepItem[] {
   const reopened = isReopenable(listed, run, now);
   const job = withEffectiveStart(listed, { reopened });
-  const found = triage(job, reopened ? policies.late : policies.stuck, now);
-  if (found.kind === "not-stuck" || (reopened && found.kind === "settled")) return [];
-  const operation = found.kind === "settled" ? found.operation : found.candidate.operation.name;
+  const triaged = triage(job, reopened ? policies.reopened : policies.stuck, now);
+  if (triaged.kind === "not-stuck" || (reopened && triaged.kind === "decided")) return [];
+  const candidate = triaged.kind === "candidate" ? triaged.candidate : null;
+  const { operation, age } =
+    triaged.kind === "decided" ? triaged : { operation: triaged.candidate.operation.name, age: triaged.candidate.age };
   if (run.only !== null && (operation === null || !run.only.includes(operation))) return [];
-  const candidate = found.kind === "settled" ? null : found.candidate;
-  return [
-    new SweepItem({
-      job: toSummary(job),
-      operation,
-      age: found.kind === "settled" ? found.age : found.candidate.age,
-      reopened,
-      candidate,
-      verdict: found.kind === "settled" ? found.verdict : null,
-      target: candidate === null ? null : itemTarget(candidate),
-    }),
-  ];
+  const verdict = triaged.kind === "decided" ? triaged.verdict : null;
+  const target = candidate === null ? null : targetOf(candidate);
+  return [{ job: toSummary(job), operation, age, reopened, candidate, target, verdict }];
 }
 
-function itemTarget({ targetId, operation }: Candidate): Target | null {
+/** Returns the record and field that receive a candidate's output; null where the listing does not name it. */
+export function targetOf({ targetId, operation }: Candidate): Target | null {
   return targetId === null ? null : { table: operation.target.table, id: targetId, field: operation.attachment };
 }

@@ -1,50 +1,77 @@
-import { type Calibration, combine, fileNameOf } from "../../domain/evidence.ts";
+import { type Calibration, combine, fileNameOf, type ProbeGroup } from "../../domain/evidence.ts";
 import { UNKNOWN_REASON, type Verdict } from "../../domain/verdict.ts";
-import type { FailureCandidate } from "../apply/write-failures.ts";
 import type { SweepContext } from "../context.ts";
+import type { Candidate } from "../decide/triage.ts";
+
+/** What was found under other names. `verdict` is null where nothing speaks against failing the job. */
+export interface OtherNamesResult {
+  readonly verdict: Verdict | null;
+  /** The probes that it took. */
+  readonly probeGroups: readonly ProbeGroup[];
+}
 
 /**
- * Looks for a job's output under names that the configuration does not have, before the job is failed for want of one:
- * in a listing where the place gives one, else under every name that the worker is known to use. Null where nothing
- * speaks against failing.
+ * Looks for a job's output under names that the configuration does not have, before the job is failed: in a listing
+ * where the bucket allows one, else under every name that the worker is known to use.
  */
 export async function findUnderOtherName(
-  { item, candidate }: FailureCandidate,
+  { externalId, names }: Candidate,
   calibration: Calibration,
   run: SweepContext,
-): Promise<Verdict | null> {
-  const { externalId } = candidate;
-  const own = candidate.names.flat();
+): Promise<OtherNamesResult> {
+  const ownNames = names.flat();
   const listing = await run.probe.list(externalId, run.limits.reads);
   switch (listing.kind) {
     case "unknown":
-      return { kind: "unknown", reason: "storage-unreachable", detail: `listing ${externalId}*: ${listing.detail}` };
-    case "nowhere":
-      return { kind: "unknown", reason: "answer-ambiguous", detail: `there is no such bucket: ${listing.detail}` };
+      return stop({
+        kind: "unknown",
+        reason: "storage-unreachable",
+        detail: `listing ${externalId}*: ${listing.detail}`,
+      });
+    case "no-bucket":
+      return stop({
+        kind: "unknown",
+        reason: "answer-ambiguous",
+        detail: `there is no such bucket: ${listing.detail}`,
+      });
     case "listed": {
-      const [other] = listing.names.filter((name) => !own.includes(name));
-      if (listing.names.some((name) => own.includes(name))) {
-        return { kind: "skip", reason: "changed-meanwhile", detail: "its output has just turned up" };
+      if (listing.names.some((name) => ownNames.includes(name))) {
+        return stop({ kind: "skip", reason: "changed-meanwhile", detail: "its output has just appeared" });
       }
-      if (other !== undefined) return otherNameVerdict(other);
-      if (listing.complete) return null;
-      return { kind: "unknown", reason: "answer-ambiguous", detail: `too many names begin with ${externalId}` };
+      const [other] = listing.names;
+      if (other !== undefined) return stop(otherNameVerdict(other));
+      if (listing.complete) return { verdict: null, probeGroups: [] };
+      return stop({ kind: "unknown", reason: "answer-ambiguous", detail: `too many names begin with ${externalId}` });
     }
     case "refused":
-      break;
+      return await probeOtherNames(externalId, ownNames, calibration, run);
   }
+}
+
+async function probeOtherNames(
+  externalId: string,
+  ownNames: readonly string[],
+  calibration: Calibration,
+  run: SweepContext,
+): Promise<OtherNamesResult> {
+  const probeGroups: ProbeGroup[] = [];
   for (const pattern of run.otherNames) {
     const name = pattern.replaceAll("{externalId}", externalId);
-    if (own.includes(name)) continue;
-    const sighting = await run.probe.probe(run.probe.urlFor(name), run.limits.reads);
-    item.probeGroups = [...item.probeGroups, [sighting]];
-    const finding = combine([[sighting]], calibration);
-    if (finding.kind === "present") return otherNameVerdict(fileNameOf(finding.output.url));
-    if (finding.kind === "unknown") {
-      return { kind: "unknown", reason: UNKNOWN_REASON[finding.cause], detail: `${name}: ${sighting.detail}` };
+    if (ownNames.includes(name)) continue;
+    const probe = await run.probe.probe(run.probe.urlFor(name), run.limits.reads);
+    probeGroups.push([probe]);
+    const storage = combine([[probe]], calibration);
+    if (storage.kind === "present") return { verdict: otherNameVerdict(fileNameOf(storage.output.url)), probeGroups };
+    if (storage.kind === "unknown") {
+      const detail = `${name}: ${probe.detail}`;
+      return { verdict: { kind: "unknown", reason: UNKNOWN_REASON[storage.cause], detail }, probeGroups };
     }
   }
-  return null;
+  return { verdict: null, probeGroups };
+}
+
+function stop(verdict: Verdict): OtherNamesResult {
+  return { verdict, probeGroups: [] };
 }
 
 function otherNameVerdict(name: string): Verdict {

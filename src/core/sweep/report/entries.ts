@@ -1,11 +1,26 @@
 import type { Entry } from "../../domain/report.ts";
-import type { SweepItem } from "../item.ts";
+import type { Verdict } from "../../domain/verdict.ts";
+import type { ItemResult } from "../ledger.ts";
 
-/** The row of the report that a case has become. */
-export function toReportEntry(item: SweepItem): Entry {
-  const { operation, age, target, applied, providerReply, error } = item;
+const NOT_PROBED: Verdict = { kind: "wait", reason: "not-reached", detail: "left to the next run" };
+
+/** Returns the row of the report for an item. */
+export function toReportEntry({ item, evidence, verdict, target, applied, error }: ItemResult): Entry {
+  const { operation, age } = item;
   const { id, externalId, type, status } = item.job;
-  const verdict = item.verdict ?? { kind: "wait", reason: "not-reached", detail: "left to the next run" };
-  const probes = item.probeGroups.flat();
-  return { id, externalId, type, status, operation, age, verdict, applied, target, probes, providerReply, error };
+  const { probeGroups, providerReply } = evidence;
+  return {
+    id,
+    externalId,
+    type,
+    status,
+    operation,
+    age,
+    verdict: verdict ?? NOT_PROBED,
+    applied,
+    target,
+    probes: probeGroups.flat(),
+    providerReply,
+    error,
+  };
 }

@@ -1,9 +1,9 @@
-import type { ProbeResult, ProviderReply } from "../../domain/evidence.ts";
+import type { GatheredEvidence } from "../../domain/evidence.ts";
 import type { Instant } from "../../domain/job.ts";
 import type { Incident, IncidentCause } from "../../domain/report.ts";
-import type { SweepItem } from "../item.ts";
+import type { ItemResult } from "../ledger.ts";
 
-/** Fewer than this share a cause by chance. */
+/** Fewer than this may share a cause by chance. */
 const MIN_GROUP_SIZE: Readonly<Record<IncidentCause, number>> = {
   "same-worker": 3,
   "same-minute": 5,
@@ -13,32 +13,34 @@ const MIN_GROUP_SIZE: Readonly<Record<IncidentCause, number>> = {
 
 const MINUTE = 60_000;
 
-/** The herds among the cases, the largest first. A job may be in several: of one worker, and of one minute. */
-export function groupIncidents(cases: Iterable<SweepItem>): readonly Incident[] {
+/** Groups the jobs by what they have in common, the largest group first. A job may be in several. */
+export function groupIncidents(results: Iterable<ItemResult>): readonly Incident[] {
   const groups: Readonly<Record<IncidentCause, Map<string, Group>>> = {
     "same-worker": new Map(),
     "same-minute": new Map(),
     "operation-without-output": new Map(),
     "provider-silent": new Map(),
   };
-  for (const { candidate, job, probeGroups, providerReply, operation } of cases) {
+  for (const { item, evidence } of results) {
+    const { candidate, job, operation } = item;
+    const { probeGroups, providerReply } = evidence;
     if (candidate === null || (probeGroups.length === 0 && providerReply === null)) continue;
     const at = job.since.kind === "at" ? job.since.at : null;
-    const seen = outputState(probeGroups.flat(), providerReply);
+    const state = getOutputState(evidence);
     const worker = providerReply?.answer.worker ?? null;
-    if (worker !== null) count(groups["same-worker"], worker, at, seen);
-    else if (at !== null) count(groups["same-minute"], String(Math.floor(at / MINUTE)), at, seen);
-    if (providerReply?.answer.kind === "unknown") count(groups["provider-silent"], providerReply.provider, at, seen);
+    if (worker !== null) addTo(groups["same-worker"], worker, at, state);
+    else if (at !== null) addTo(groups["same-minute"], String(Math.floor(at / MINUTE)), at, state);
+    if (providerReply?.answer.kind === "unknown") addTo(groups["provider-silent"], providerReply.provider, at, state);
     const due = candidate.age > candidate.operation.thresholds.failAfter;
-    if (due && operation !== null) count(groups["operation-without-output"], operation, at, seen);
+    if (due && operation !== null) addTo(groups["operation-without-output"], operation, at, state);
   }
-  const herds = [
-    ...herdsOf("same-worker", groups),
-    ...herdsOf("same-minute", groups).map((herd) => ({ ...herd, name: "" })),
-    ...herdsOf("operation-without-output", groups).filter(({ jobs, withoutOutput }) => jobs === withoutOutput),
-    ...herdsOf("provider-silent", groups),
+  const incidents = [
+    ...toIncidents("same-worker", groups),
+    ...toIncidents("same-minute", groups).map((incident) => ({ ...incident, name: "" })),
+    ...toIncidents("operation-without-output", groups).filter(({ jobs, withoutOutput }) => jobs === withoutOutput),
+    ...toIncidents("provider-silent", groups),
   ];
-  return herds.sort((a, b) => b.jobs - a.jobs);
+  return incidents.sort((a, b) => b.jobs - a.jobs);
 }
 
 interface Group {
@@ -48,18 +50,18 @@ interface Group {
   withoutOutput: number;
 }
 
-type Seen = "output" | "none" | "undecided";
+type OutputState = "present" | "missing" | "undecided";
 
-function count(groups: Map<string, Group>, name: string, at: Instant | null, seen: Seen): void {
+function addTo(groups: Map<string, Group>, name: string, at: Instant | null, state: OutputState): void {
   const group = groups.get(name) ?? { since: null, jobs: 0, withOutput: 0, withoutOutput: 0 };
   groups.set(name, group);
   group.jobs += 1;
-  if (seen === "output") group.withOutput += 1;
-  if (seen === "none") group.withoutOutput += 1;
+  if (state === "present") group.withOutput += 1;
+  if (state === "missing") group.withoutOutput += 1;
   if (at !== null) group.since = Math.min(group.since ?? at, at);
 }
 
-function herdsOf(
+function toIncidents(
   cause: IncidentCause,
   groups: Readonly<Record<IncidentCause, ReadonlyMap<string, Group>>>,
 ): readonly Incident[] {
@@ -69,11 +71,13 @@ function herdsOf(
   });
 }
 
-function outputState(probes: readonly ProbeResult[], providerReply: ProviderReply | null): Seen {
+function getOutputState({ probeGroups, providerReply }: GatheredEvidence): OutputState {
+  const probes = probeGroups.flat();
   const all = [...probes, ...(providerReply?.probes ?? [])];
-  if (all.some(({ result }) => result === "present")) return "output";
-  if (providerReply?.answer.kind === "failed") return "none";
-  const isNo = (each: ProbeResult) =>
-    each.result === "absent" || (each.result === "unknown" && each.cause === "forbidden");
-  return probes.length > 0 && probes.every(isNo) ? "none" : "undecided";
+  if (all.some(({ result }) => result === "present")) return "present";
+  if (providerReply?.answer.kind === "failed") return "missing";
+  const isMissing = probes.every(
+    (probe) => probe.result === "absent" || (probe.result === "unknown" && probe.cause === "forbidden"),
+  );
+  return probes.length > 0 && isMissing ? "missing" : "undecided";
 }

@@ -1,33 +1,30 @@
-import type { Calibration, ProbeGroup, ProviderReply } from "../../domain/evidence.ts";
-import { combine, fileNameOf } from "../../domain/evidence.ts";
-import type { Duration, Instant, JobSummary } from "../../domain/job.ts";
+import { type Calibration, fileNameOf, type GatheredEvidence, type ProbeGroup } from "../../domain/evidence.ts";
+import type { Instant, JobSummary } from "../../domain/job.ts";
+import type { BlockedOperation } from "../../domain/report.ts";
 import type { Verdict } from "../../domain/verdict.ts";
 import type { VerdictRecord } from "../../ports/journal.ts";
 import type { SweepContext } from "../context.ts";
-import { decide } from "../decide/decide.ts";
+import { decideItem } from "../decide/decide.ts";
 import { type Policy, triage } from "../decide/triage.ts";
-import type { SweepItem } from "../item.ts";
+import type { ItemResult } from "../ledger.ts";
 import { effectivePolicy } from "../list/finished-jobs.ts";
-import { toProviderEvidence } from "../probe/ask-provider.ts";
 
-/** What was gathered for a job. */
-export interface RecordedEvidence {
+/** A job with what was gathered for it, so that it can be decided again. */
+export interface RecordedEvidence extends GatheredEvidence {
   readonly job: JobSummary;
   readonly reopened: boolean;
-  readonly probeGroups: readonly ProbeGroup[];
-  readonly providerReply: ProviderReply | null;
 }
 
 /** A verdict on what was gathered earlier. */
 export type ReplayedVerdict =
   | { readonly kind: "not-stuck"; readonly reason: "not-stuck"; readonly detail: string }
-  /** The rules look under names that were not looked under. */
+  /** The policy has names that were not probed then. */
   | { readonly kind: "open"; readonly reason: "not-probed"; readonly detail: string }
   | Verdict;
 
 /**
- * The verdict that triage and decide give by `policy`, before it comes to the brake, to other jobs for the same target
- * and to the guards of the write.
+ * Returns the verdict that triage and decide give with `policy`, before the brake, other jobs for the same target and
+ * the preconditions of the write come in.
  */
 export function redecide(
   { job, reopened, probeGroups, providerReply }: RecordedEvidence,
@@ -35,59 +32,64 @@ export function redecide(
   now: Instant,
   calibration: Calibration | null,
 ): ReplayedVerdict {
-  const found = triage({ ...job, notes: "", responsePayload: "", error: null }, policy, now);
-  if (found.kind === "not-stuck") return { kind: "not-stuck", reason: "not-stuck", detail: "" };
-  if (found.kind === "settled") return found.verdict;
-  const { candidate } = found;
-  const seen = new Map(probeGroups.flat().map((sighting) => [fileNameOf(sighting.url), sighting]));
-  const own: ProbeGroup[] = [];
+  const triaged = triage({ ...job, notes: "", responsePayload: "", error: null }, policy, now);
+  if (triaged.kind === "not-stuck") return { kind: "not-stuck", reason: "not-stuck", detail: "" };
+  if (triaged.kind === "decided") return triaged.verdict;
+  const { candidate } = triaged;
+  const probed = new Map(probeGroups.flat().map((probe) => [fileNameOf(probe.url), probe]));
+  const groups: ProbeGroup[] = [];
   for (const names of candidate.names) {
-    const look = names.flatMap((name) => seen.get(name) ?? []);
-    if (look.length < names.length) {
-      const missing = names.filter((name) => !seen.has(name)).join(", ");
-      return { kind: "open", reason: "not-probed", detail: `${missing} was not looked for` };
+    const group = names.flatMap((name) => probed.get(name) ?? []);
+    if (group.length < names.length) {
+      const missing = names.filter((name) => !probed.has(name)).join(", ");
+      return { kind: "open", reason: "not-probed", detail: `${missing} was not probed` };
     }
-    own.push(look);
-    if (look.every(({ result }) => result === "present")) break;
+    groups.push(group);
+    if (group.every(({ result }) => result === "present")) break;
   }
-  const verdict = decide(
-    candidate,
-    { storage: combine(own, calibration), provider: toProviderEvidence(providerReply) },
-    policy,
-  );
-  return reopened && verdict.kind === "recover" ? { ...verdict, reason: "late-output" } : verdict;
+  return decideItem({ reopened }, candidate, { probeGroups: groups, providerReply }, calibration, policy);
 }
 
-/** How old a job was; null where its date is not known. */
-export function ageIn({ since }: Pick<JobSummary, "since">, now: Instant): Duration | null {
-  return since.kind === "at" ? now - since.at : null;
+/** What all verdicts of the run rest on. */
+interface RunFacts {
+  readonly now: Instant;
+  readonly calibration: Calibration | null;
+  readonly failedBefore: ReadonlyMap<string, number>;
+  readonly brake: readonly BlockedOperation[];
 }
 
-/** The cases as the journal keeps them, one at a time: a sweep may hold many. */
-export function* toVerdictRecords(
-  cases: Iterable<SweepItem>,
+/** Records in the journal what was decided and why, in a run that wrote something: another policy can be tried on it. */
+export async function journalVerdicts(
+  results: readonly ItemResult[],
+  { now, calibration, failedBefore, brake }: RunFacts,
+  run: SweepContext,
+): Promise<void> {
+  const { journal, signature, command, force } = run;
+  if (journal === null || !results.some(({ applied, error }) => applied || error !== null)) return;
+  const blocked = brake.map(({ operation }) => operation);
+  const facts = { now, calibration, failedBefore: Object.fromEntries(failedBefore), blocked, force };
+  await journal.recordVerdicts(facts, toVerdictRecords(results, now, calibration, run), { ...signature, command });
+}
+
+/** Yields the records one at a time: a sweep may hold many. */
+function* toVerdictRecords(
+  results: Iterable<ItemResult>,
   now: Instant,
   calibration: Calibration | null,
   run: SweepContext,
 ): Iterable<VerdictRecord> {
-  for (const { job, operation, reopened, probeGroups, providerReply, verdict, applied, error } of cases) {
-    // A delivery that is looked at again is no verdict on a stuck job.
+  for (const { item, evidence, verdict, applied, error } of results) {
+    const { job, operation, reopened } = item;
+    const { probeGroups, providerReply } = evidence;
+    // A verified delivery is no verdict on a stuck job.
     if (verdict === null || verdict.reason === "delivery-retried" || verdict.reason === "delivery-failed") continue;
-    const { kind, reason } = redecide(
-      { job, reopened, probeGroups, providerReply },
-      effectivePolicy({ reopened }, run),
-      now,
-      calibration,
-    );
-    const { kind: verdictKind, reason: verdictReason, detail } = verdict;
+    const recorded = { job, reopened, probeGroups, providerReply };
+    const decision = redecide(recorded, effectivePolicy({ reopened }, run), now, calibration);
     yield {
-      job,
+      ...recorded,
       operation,
-      reopened,
-      probeGroups,
-      providerReply,
-      decision: { kind, reason },
-      verdict: { kind: verdictKind, reason: verdictReason, detail },
+      decision: { kind: decision.kind, reason: decision.reason },
+      verdict: { kind: verdict.kind, reason: verdict.reason, detail: verdict.detail },
       applied,
       error,
     };

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { incidentLine } from "../../../../src/cli/render/summary.ts";
 import type { ProbeResult } from "../../../../src/core/domain/evidence.ts";
 import { toSummary } from "../../../../src/core/domain/job.ts";
-import { SweepItem } from "../../../../src/core/sweep/item.ts";
+import type { ItemResult } from "../../../../src/core/sweep/ledger.ts";
 import { groupIncidents } from "../../../../src/core/sweep/report/incidents.ts";
 import { COMBINE, HOUR, job, NOW, SEGMENT } from "../../../support/builders.ts";
 
@@ -19,22 +19,28 @@ function stuck(
   n: number,
   seen: ProbeResult,
   { worker = null, at = NOW - HOUR - n * 600_000 }: { worker?: string | null; at?: number } = {},
-): SweepItem {
+): ItemResult {
   const candidate = { operation: COMBINE, targetId: SEGMENT, externalId: "x", names: [["x.mp4"]], age: HOUR + 1 };
   const answer = { kind: "forgotten", detail: "forgotten", worker } as const;
   const facts = {
     ...toSummary(job({ id: `recJob${String(n).padStart(11, "0")}` })),
     since: { kind: "at", at } as const,
   };
-  const about = { operation: "combine", age: HOUR, reopened: false, candidate, verdict: null, target: null };
-  const item = new SweepItem({ job: facts, ...about });
-  item.probeGroups = [[seen]];
-  item.providerReply = worker === null ? null : { provider: "nca", url, answer, probes: [] };
-  item.probedAt = NOW;
-  return item;
+  const item = {
+    job: facts,
+    operation: "combine",
+    age: HOUR,
+    reopened: false,
+    candidate,
+    verdict: null,
+    target: null,
+  };
+  const providerReply = worker === null ? null : { provider: "nca", url, answer, probes: [] };
+  const evidence = { probeGroups: [[seen]], providerReply, probedAt: NOW };
+  return { item, evidence, verdict: null, target: null, applied: false, error: null };
 }
 
-function times(number: number, make: (n: number) => SweepItem): SweepItem[] {
+function times(number: number, make: (n: number) => ItemResult): ItemResult[] {
   return Array.from({ length: number }, (_, n) => make(n));
 }
 

@@ -1,0 +1,218 @@
+import type { Instant, Job } from "../../domain/job.ts";
+import type { Operation } from "../../domain/operation.ts";
+import type { Target } from "../../domain/target.ts";
+import { TARGET_MISSING, type Verdict } from "../../domain/verdict.ts";
+import type { AttachmentValue, TargetFields, TargetRecord, TargetUpdate } from "../../ports/ports.ts";
+import { serverNow } from "../clock-skew.ts";
+import type { SweepContext } from "../context.ts";
+import type { ItemOutcome, StageResult } from "../ledger.ts";
+import { effectivePolicy, isReopenable, withEffectiveStart } from "../list/finished-jobs.ts";
+import { groupBy } from "./batches.ts";
+import { findNewerFiles, type NewerFile } from "./newer-files.ts";
+import { checkJob, checkTarget, type JobCheck, type TargetCheck } from "./preconditions.ts";
+import { isDelivery, outputFiles, type Recovery } from "./recovery.ts";
+
+/** A recovery that the guard read allows, with what it takes. */
+export interface ReadyWrite {
+  readonly recovery: Recovery;
+  readonly job: Job;
+  /** Null when the target holds the file already, or is not to be written. */
+  readonly targetUpdate: TargetUpdate | null;
+  /** The target as it was read; null where it is not to be written. */
+  readonly target: TargetRecord | null;
+  readonly readAt: Instant;
+}
+
+/** What the guard read came to: `outcomes` are those of jobs that changed, `ready` may be written. */
+export interface RecheckResult extends StageResult {
+  readonly ready: readonly ReadyWrite[];
+}
+
+/**
+ * The guard read: reads jobs and targets again right before they are written. With `atOnce` the targets that the
+ * listing named are read at the same time as the jobs, which saves the time of an answer; for a job that turns out to
+ * be changed its target is then read in vain.
+ *
+ * @throws UpstreamError when the jobs could not be read
+ */
+export async function recheck(pending: readonly Recovery[], run: SweepContext, atOnce = false): Promise<RecheckResult> {
+  const ids = pending.map(({ item }) => item.job.id);
+  const readingJobs = run.store.readJobs(ids, run.limits.reads);
+  const named = atOnce ? pending.filter(isDelivery) : [];
+  const readingTargets = readTargets(
+    named.flatMap((recovery) => (recovery.item.target === null ? [] : [{ recovery, id: recovery.item.target.id }])),
+    run,
+  );
+  // Awaited when the jobs were checked: an error in reading targets counts only if one of them is to be written.
+  readingTargets.catch(() => undefined);
+  const jobs = await readingJobs.catch(async (error: unknown) => {
+    await readingTargets.catch(() => undefined);
+    throw error;
+  });
+  const jobsReadAt = run.clock.now();
+  const { outcomes, unchanged } = recheckJobs(pending, jobs, run);
+  try {
+    const targets = await recheckTargets(unchanged, jobsReadAt, readingTargets, run);
+    return { outcomes: [...outcomes, ...targets.outcomes], ready: targets.ready, failure: null };
+  } catch (error) {
+    return { outcomes, ready: [], failure: { error } };
+  }
+}
+
+/** A recovery whose job is as it was decided, with its target. */
+interface UnchangedJob {
+  readonly recovery: Recovery;
+  readonly job: Job;
+  readonly target: Target;
+}
+
+function recheckJobs(
+  pending: readonly Recovery[],
+  jobs: ReadonlyMap<string, Job>,
+  run: SweepContext,
+): { readonly outcomes: readonly ItemOutcome[]; readonly unchanged: readonly UnchangedJob[] } {
+  const outcomes: ItemOutcome[] = [];
+  const unchanged: UnchangedJob[] = [];
+  for (const recovery of pending) {
+    const { item, candidate, verdict } = recovery;
+    const { output } = verdict;
+    const check = recheckJob(recovery, jobs.get(item.job.id), run);
+    switch (check.kind) {
+      case "already-written":
+        outcomes.push({ item, applied: true });
+        break;
+      case "changed":
+        outcomes.push({ item, verdict: { kind: "skip", reason: "changed-meanwhile", detail: check.detail, output } });
+        break;
+      case "unchanged": {
+        if (check.targetId === null) {
+          outcomes.push({ item, verdict: TARGET_MISSING });
+          break;
+        }
+        const { target, attachment } = candidate.operation;
+        const named = { table: target.table, id: check.targetId, field: attachment };
+        outcomes.push({ item, target: named });
+        unchanged.push({ recovery, job: check.job, target: named });
+        break;
+      }
+    }
+  }
+  return { outcomes, unchanged };
+}
+
+function recheckJob({ item, candidate }: Recovery, fresh: Job | undefined, run: SweepContext): JobCheck {
+  if (item.reopened && fresh?.status === run.failedStatus && !isReopenable(fresh, run, serverNow(run))) {
+    return { kind: "changed", detail: "someone else has failed it" };
+  }
+  const written = { status: run.completedStatus, runId: run.signature.runId };
+  const job = fresh && withEffectiveStart(fresh, item);
+  return checkJob(job, { job: item.job, candidate }, written, effectivePolicy(item, run));
+}
+
+interface TargetRead {
+  readonly record: TargetRecord | undefined;
+  readonly at: Instant;
+}
+
+/** Reads the targets of recoveries, one request a table. */
+async function readTargets(
+  wanted: readonly { readonly recovery: Recovery; readonly id: string }[],
+  run: SweepContext,
+): Promise<ReadonlyMap<Recovery, TargetRead>> {
+  const read = new Map<Recovery, TargetRead>();
+  for (const [table, group] of groupBy(wanted, ({ recovery }) => recovery.candidate.operation.target.table)) {
+    const ids = [...new Set(group.map(({ id }) => id))];
+    const fields = fieldsToRead(group.map(({ recovery }) => recovery.candidate.operation));
+    const targets = await run.store.readTargets(table, ids, fields, run.limits.reads);
+    const at = run.clock.now();
+    for (const { recovery, id } of group) read.set(recovery, { record: targets.get(id), at });
+  }
+  return read;
+}
+
+async function recheckTargets(
+  unchanged: readonly UnchangedJob[],
+  jobsReadAt: Instant,
+  readingTargets: Promise<ReadonlyMap<Recovery, TargetRead>>,
+  run: SweepContext,
+): Promise<Pick<RecheckResult, "outcomes" | "ready">> {
+  const deliveries = unchanged.filter(({ recovery }) => isDelivery(recovery));
+  const early = await readingTargets.catch((error: unknown) => {
+    if (deliveries.length > 0) throw error;
+    return new Map<Recovery, TargetRead>();
+  });
+  const notRead = deliveries.filter(({ recovery }) => !early.has(recovery));
+  const late = await readTargets(
+    notRead.map(({ recovery, target }) => ({ recovery, id: target.id })),
+    run,
+  );
+  const checked = deliveries.map(({ recovery, job, target }) => {
+    const { record, at } = early.get(recovery) ?? late.get(recovery) ?? { record: undefined, at: jobsReadAt };
+    const check = checkTarget(record, recovery.candidate.operation, outputFiles(recovery.verdict));
+    return { recovery, job, target, record: record ?? null, check, readAt: Math.min(jobsReadAt, at) };
+  });
+  const newer = await findNewerFiles(checked, run);
+  const outcomes: ItemOutcome[] = [];
+  const ready: ReadyWrite[] = unchanged
+    .filter(({ recovery }) => !isDelivery(recovery))
+    .map(({ recovery, job }) => ({ recovery, job, targetUpdate: null, target: null, readAt: jobsReadAt }));
+  for (const each of checked) {
+    const { recovery, job, check, record, readAt } = each;
+    const decision = decideTarget(each, newer.get(recovery));
+    if (decision.kind !== "recover") {
+      outcomes.push({ item: recovery.item, verdict: decision });
+    } else if (decision.reason === "superseded") {
+      outcomes.push({ item: recovery.item, verdict: decision });
+      ready.push({ recovery: { ...recovery, verdict: decision }, job, targetUpdate: null, target: null, readAt });
+    } else if (check.kind === "write" || check.kind === "replace") {
+      const { attachment, set } = recovery.candidate.operation;
+      const fields = { [attachment]: await withSignedUrls(check.value, run), ...set };
+      ready.push({ recovery, job, targetUpdate: { id: each.target.id, fields }, target: record, readAt });
+    } else {
+      ready.push({ recovery, job, targetUpdate: null, target: null, readAt });
+    }
+  }
+  return { outcomes, ready };
+}
+
+/** Returns the verdict on a recovery once its target was read; the one it had where nothing speaks against writing. */
+function decideTarget(
+  { recovery, target, check }: { readonly recovery: Recovery; readonly target: Target; readonly check: TargetCheck },
+  newer: NewerFile | undefined,
+): Verdict {
+  const { verdict } = recovery;
+  const { output, others } = verdict;
+  if (newer?.deliveredByUs) {
+    const { id } = newer.owner;
+    return { kind: "recover", reason: "superseded", supersededBy: id, output, others, detail: `by ${id}` };
+  }
+  if (newer !== undefined && check.kind === "replace") {
+    const detail = `${newer.file} belongs to the newer job ${newer.owner.id}`;
+    return { kind: "skip", reason: "target-occupied", detail, output };
+  }
+  switch (check.kind) {
+    case "deleted":
+      return { kind: "skip", reason: "target-missing", detail: `${target.table} has no record ${target.id}`, output };
+    case "occupied":
+      return { kind: "skip", reason: "target-occupied", detail: check.detail, output };
+    case "already-attached":
+    case "write":
+    case "replace":
+      return verdict;
+  }
+}
+
+/** Returns the fields of a target that are read before it is written. */
+function fieldsToRead(operations: readonly Pick<Operation, "attachment" | "set">[]): TargetFields {
+  return {
+    attachments: [...new Set(operations.map(({ attachment }) => attachment))],
+    cells: [...new Set(operations.flatMap(({ set }) => Object.keys(set)))],
+  };
+}
+
+/** Returns the value with URLs that Airtable can fetch: it has no key to a private bucket. */
+export async function withSignedUrls(value: AttachmentValue, { probe }: SweepContext): Promise<AttachmentValue> {
+  return await Promise.all(
+    value.map(async (entry) => ("url" in entry ? { url: await probe.attachmentUrl(entry.url) } : entry)),
+  );
+}

@@ -1,0 +1,29 @@
+import { fileNameOf, type Output } from "../../domain/evidence.ts";
+import type { Duration } from "../../domain/job.ts";
+import type { RecoverVerdict } from "../../domain/verdict.ts";
+import type { Candidate } from "../decide/triage.ts";
+import type { DecidedItem } from "../item.ts";
+
+/** A write rests on a read that is no older than this; else the records are read again first. */
+export const MAX_READ_AGE_MS: Duration = 5_000;
+
+/** A job whose output is to be delivered or, where it is superseded, only to be closed. */
+export interface Recovery extends DecidedItem {
+  readonly candidate: Candidate;
+  readonly verdict: RecoverVerdict;
+}
+
+/** Whether a file is to be written to the target. */
+export function isDelivery({ verdict }: Recovery): boolean {
+  return verdict.reason !== "superseded";
+}
+
+/** Returns all files of the output. */
+export function outputFiles({ output, others }: RecoverVerdict): readonly Output[] {
+  return [output, ...others];
+}
+
+/** Returns the sizes of files by their names. */
+export function fileSizes(files: readonly Output[]): ReadonlyMap<string, number> {
+  return new Map(files.map(({ url, bytes }) => [fileNameOf(url), bytes]));
+}

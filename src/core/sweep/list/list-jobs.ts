@@ -1,0 +1,101 @@
+import { FUTURE_TOLERANCE, type Instant, type Job } from "../../domain/job.ts";
+import type { JobQuery } from "../../ports/ports.ts";
+import { SKEW_TOO_FAR, SKEW_WARNED, serverNow, skewWarning } from "../clock-skew.ts";
+import type { SweepContext } from "../context.ts";
+import type { SweepItem } from "../item.ts";
+import type { ProbeQueue } from "../probe-queue.ts";
+import { classifyPage } from "./classify.ts";
+import { finishedJobsQuery } from "./finished-jobs.ts";
+
+/** What a complete listing found. */
+export interface Listing {
+  /** The server's time by which ages are counted. */
+  readonly now: Instant;
+  readonly items: readonly SweepItem[];
+  /** Whether the clocks are too far apart to fail a job by its age. */
+  readonly skewed: boolean;
+  /** Whether jobs were left out for want of time, or because of `--limit`. */
+  readonly truncated: boolean;
+  /** Jobs that stuck-jobs completed within the last hour. */
+  readonly deliveries: readonly Job[];
+  /** How many jobs of each operation stuck-jobs failed within `maxAge`. */
+  readonly failedBefore: ReadonlyMap<string, number>;
+}
+
+/** Lists the stuck jobs and queues those that need evidence, page by page as they come. */
+export async function listJobs(queue: ProbeQueue, run: SweepContext): Promise<Listing> {
+  const asked = run.clock.now();
+  let now: Instant | null = null;
+  let truncated = false;
+  const deliveries: Job[] = [];
+  const failedBefore = new Map<string, number>();
+  const listed: SweepItem[] = [];
+  let toProbe = 0;
+  for await (const page of readPages(asked, run)) {
+    now ??= serverNow(run);
+    const found = classifyPage(page, run, now);
+    for (const name of found.failedBefore) failedBefore.set(name, (failedBefore.get(name) ?? 0) + 1);
+    deliveries.push(...found.deliveries);
+    listed.push(...found.items);
+    const undecided = found.items.filter(isUndecided);
+    toProbe += undecided.length;
+    if (page.length > 0) run.observer.listed(toProbe);
+    if (run.limit === null) queue.add(undecided);
+    if (run.limits.listing.aborted) {
+      truncated = true;
+      break;
+    }
+  }
+  const items = run.limit === null ? listed : takeOldest(listed, run.limit);
+  if (run.limit !== null) {
+    queue.add(items.filter(isUndecided));
+    truncated ||= items.length < listed.filter(({ reopened }) => !reopened).length;
+  }
+  const skewed = Math.abs(run.store.clockSkewMs() ?? 0) > SKEW_TOO_FAR;
+  return { now: now ?? asked, items, skewed, truncated, deliveries, failedBefore };
+}
+
+/**
+ * Yields the pages of the listing. The first answer carries the server's time: where our clock was far off, the query
+ * asked for the wrong jobs, and the listing starts again with the server's time.
+ */
+async function* readPages(asked: Instant, run: SweepContext): AsyncIterable<readonly Job[]> {
+  let first = true;
+  for await (const page of run.store.list(buildQuery(asked, run), run.limits.reads)) {
+    const skew = run.store.clockSkewMs() ?? 0;
+    if (first && Math.abs(skew) > SKEW_WARNED) {
+      run.observer.warn(skewWarning(skew));
+      yield* run.store.list(buildQuery(serverNow(run), run), run.limits.reads);
+      return;
+    }
+    first = false;
+    yield page;
+  }
+}
+
+function buildQuery(now: Instant, run: SweepContext): JobQuery {
+  const { mode, thresholds, operations, stuckStatuses } = run.policy;
+  const minAges = [thresholds, ...operations.map((operation) => operation.thresholds)].map(
+    ({ stuckAfter, failAfter }) => (mode === "fail" ? failAfter : stuckAfter),
+  );
+  return {
+    statuses: stuckStatuses,
+    before: now - Math.min(...minAges),
+    future: now + FUTURE_TOLERANCE,
+    ...(run.named === null ? {} : { named: run.named }),
+    revisit: finishedJobsQuery(run, now),
+  };
+}
+
+/**
+ * Returns `limit` items: the oldest of those that need evidence, then those that were decided without, and last the
+ * reopened ones, since most of these drop out when they are probed.
+ */
+function takeOldest(items: readonly SweepItem[], limit: number): readonly SweepItem[] {
+  const rank = (item: SweepItem) => (item.reopened ? 2 : isUndecided(item) ? 0 : 1);
+  return items.toSorted((a, b) => rank(a) - rank(b) || (b.age ?? 0) - (a.age ?? 0)).slice(0, limit);
+}
+
+function isUndecided({ verdict }: SweepItem): boolean {
+  return verdict === null;
+}
