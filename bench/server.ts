@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { FakeAirtable } from "../src/sandbox/airtable/fake-airtable.ts";
-import type { Request, Sent } from "../src/sandbox/http.ts";
+import type { Request, Response } from "../src/sandbox/http.ts";
 import { type Listener, listen } from "../src/sandbox/loopback-server.ts";
 import { BUCKET, baseIdsOf, buildWorld, TOKEN, worldSchema } from "./world.ts";
 
@@ -16,7 +16,7 @@ const bases = [
 const counts = { airtable: 0, refused: 0, storage: 0, lists: 0, reads: 0, writes: 0, mostInASecond: 0 };
 let lastSecond: number[] = [];
 
-const baseAt = await listen(0, async (request): Promise<Sent> => {
+const baseAt = await listen(0, async (request): Promise<Response> => {
   const now = Date.now();
   lastSecond = [...lastSecond.filter((at) => now - at < 1000), now];
   counts.airtable += 1;
@@ -54,6 +54,6 @@ function kindOf({ method, query, body }: Request): "lists" | "reads" | "writes" 
 function fetchAttachments(base: FakeAirtable, { url }: Listener): void {
   const place = `${url}/${BUCKET}/`;
   for (const { attachmentId, url: file } of base.pendingAttachments()) {
-    base.settleAttachment(attachmentId, bucket.get(file.slice(place.length)) ?? null);
+    base.completeAttachment(attachmentId, bucket.get(file.slice(place.length)) ?? null);
   }
 }

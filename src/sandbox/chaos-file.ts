@@ -12,7 +12,7 @@ const pattern = z
       return z.NEVER;
     }
   })
-  .describe("A regular expression that is to be found in the path.");
+  .describe("A regular expression that the path must match.");
 
 const duration = z.string().transform((text, context) => {
   const parsed = parseDuration(text);
@@ -23,7 +23,7 @@ const duration = z.string().transform((text, context) => {
 
 const count = z.int().min(1).optional();
 
-/** Which of the requests that fit a rule it hits: the `nth` alone, or every so many `from` one `to` another. */
+/** Which of the requests that fit a rule it applies to: the `nth` alone, or every `every`-th from `from` to `to`. */
 const counted = { path: pattern.optional(), nth: count, every: count, from: count, to: count };
 const request = { on: z.enum(["base", "bucket"]).optional(), method: z.string().toUpperCase().optional(), ...counted };
 
@@ -57,8 +57,8 @@ const rule = z
     }
   });
 
-/** What a file for `sandbox serve --chaos` may hold; docs/sandbox.md explains it. */
+/** The schema of a file for `sandbox serve --chaos`; docs/sandbox.md explains it. */
 export const chaosSchema = z.strictObject({
-  requestsPerSecond: z.int().min(1).optional().describe("The base's rate limit in the place of Airtable's 5."),
+  requestsPerSecond: z.int().min(1).optional().describe("The base's rate limit instead of Airtable's 5."),
   rules: z.array(rule),
 });

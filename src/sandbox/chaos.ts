@@ -1,40 +1,40 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type * as z from "zod";
 import type { chaosSchema } from "./chaos-file.ts";
-import type { Reply, Request, Sent } from "./http.ts";
+import type { Reply, Request, Response } from "./http.ts";
 
-/** What a chaos file holds, checked. */
+/** The content of a chaos file. */
 export type ChaosRules = z.output<typeof chaosSchema>;
 
 type Rule = ChaosRules["rules"][number];
-type Fault = Exclude<Rule, { readonly do: "drop-attachment" }>;
+type InjectedFault = Exclude<Rule, { readonly do: "drop-attachment" }>;
 
-/** What the faults act on. */
-export interface Visited {
+/** A request that a fault may act on. */
+export interface ChaosTarget {
   readonly place: "base" | "bucket";
   readonly request: Request;
-  /** Does what the request asks for. */
-  carryOut(): Reply;
-  /** Makes every listing that is under way start over. */
+  /** Executes the request. */
+  execute(): Reply;
+  /** Expires the iterators of all listings in progress. */
   expireListings(): void;
 }
 
 /** Injects the faults that the rules name. */
 export interface Chaos {
-  /** Carries a request out and answers it, or not. Never settles for one that is to hang. */
-  pass(visited: Visited): Promise<Sent>;
-  /** Whether the fetch of this attachment fails. Each fetch is to be asked for once. */
+  /** Executes and answers a request, or injects the fault that is due. The promise of a hanging request never resolves. */
+  pass(target: ChaosTarget): Promise<Response>;
+  /** Whether the fetch of this attachment fails. Call it once for each fetch. */
   drops(url: string): boolean;
 }
 
-/** `log` is told of each fault as it comes about, in one line. */
+/** `log` gets one line for each fault that is injected. */
 export function createChaos({ rules }: ChaosRules, log: (line: string) => void): Chaos {
   const counters = rules.map((rule, index) => ({ name: `rules.${index}`, rule, count: 0 }));
   let arrived = 0;
 
-  /** All rules that a request fits count it; the first that is due decides. */
-  function due<R extends Rule>(kinds: (rule: Rule) => rule is R, fits: (rule: R) => boolean): Due<R> | null {
-    let first: Due<R> | null = null;
+  /** Every rule that fits counts the request; the first that is due is applied. */
+  function due<R extends Rule>(kinds: (rule: Rule) => rule is R, fits: (rule: R) => boolean): DueRule<R> | null {
+    let first: DueRule<R> | null = null;
     for (const counter of counters) {
       const { name, rule } = counter;
       if (!kinds(rule) || !fits(rule)) continue;
@@ -45,14 +45,14 @@ export function createChaos({ rules }: ChaosRules, log: (line: string) => void):
   }
 
   return {
-    async pass(visited) {
-      const { place, request } = visited;
+    async pass(target) {
+      const { place, request } = target;
       arrived += 1;
-      const fault = due(isUpstreamFailure, (rule) => fitsRequest(rule, place, request));
-      if (fault === null) return visited.carryOut();
+      const fault = due(isInjectedFault, (rule) => fitsRequest(rule, place, request));
+      if (fault === null) return target.execute();
       const what = `${request.method} ${request.path}`;
       log(`chaos: ${fault.name}: ${fault.rule.do} on request ${arrived} (${place}): ${what}`);
-      return await inject(fault.rule, visited);
+      return await inject(fault.rule, target);
     },
     drops(url) {
       const drop = due(isDrop, ({ path }) => path === undefined || path.test(url));
@@ -62,33 +62,33 @@ export function createChaos({ rules }: ChaosRules, log: (line: string) => void):
   };
 }
 
-interface Due<R extends Rule> {
-  /** As in the messages on a file that is wrong. */
+interface DueRule<R extends Rule> {
+  /** As in the error messages about the file. */
   readonly name: string;
   readonly rule: R;
 }
 
-async function inject(fault: Fault, { carryOut, expireListings }: Visited): Promise<Sent> {
+async function inject(fault: InjectedFault, { execute, expireListings }: ChaosTarget): Promise<Response> {
   switch (fault.do) {
     case "answer":
       return { status: fault.status, headers: fault.headers, body: fault.body };
     case "close":
-      if (fault.when === "after") carryOut();
+      if (fault.when === "after") execute();
       return null;
     case "truncate":
-      return { ...carryOut(), cutOff: fault.how, stalls: false };
+      return { ...execute(), cutOff: fault.how, stalls: false };
     case "delay":
-      // A client that has gone meanwhile does not undo its request.
+      // A client that disconnects meanwhile does not cancel its request.
       await delay(fault.by, undefined, { ref: false });
-      return carryOut();
+      return execute();
     case "hang":
       if (fault.when === "before") return await new Promise<never>(() => undefined);
-      if (fault.when === "midway") return { ...carryOut(), cutOff: "content-length", stalls: true };
-      carryOut();
+      if (fault.when === "midway") return { ...execute(), cutOff: "content-length", stalls: true };
+      execute();
       return await new Promise<never>(() => undefined);
     case "expire-listings":
       expireListings();
-      return carryOut();
+      return execute();
   }
 }
 
@@ -98,16 +98,16 @@ function isDue({ nth, every, from, to }: Rule, count: number): boolean {
   return count >= first && count <= (to ?? count) && (count - first) % (every ?? 1) === 0;
 }
 
-function fitsRequest(rule: Fault, place: "base" | "bucket", { method, path }: Request): boolean {
+function fitsRequest(rule: InjectedFault, place: "base" | "bucket", { method, path }: Request): boolean {
   if (rule.on !== undefined && rule.on !== place) return false;
   if (rule.method !== undefined && rule.method !== method) return false;
   return rule.path === undefined || rule.path.test(path);
 }
 
-function isUpstreamFailure(rule: Rule): rule is Fault {
+function isInjectedFault(rule: Rule): rule is InjectedFault {
   return rule.do !== "drop-attachment";
 }
 
-function isDrop(rule: Rule): rule is Exclude<Rule, Fault> {
+function isDrop(rule: Rule): rule is Exclude<Rule, InjectedFault> {
   return rule.do === "drop-attachment";
 }

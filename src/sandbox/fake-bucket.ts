@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Reply, Request } from "./http.ts";
 
-/** What the bucket knows of an object: it keeps no content. */
+/** An object of the bucket, which keeps no content. */
 export interface StoredObject {
   readonly bytes: number;
   readonly contentType: string;
@@ -9,33 +9,33 @@ export interface StoredObject {
   readonly lastModified: number;
 }
 
-/** A bucket behind Ceph's gateway, which is what Spaces runs, as someone without a key sees it. */
+/** A bucket behind Ceph's gateway, which is what Spaces runs, for anonymous requests. */
 export interface Bucket {
-  /** `now` is in milliseconds since 1970. */
+  /** Answers a request. `now` is in milliseconds since 1970. */
   handle(request: Request, now: number): Reply;
-  /** Requests that were answered so far, of any kind. */
+  /** Returns how many requests were answered, of any kind. */
   requestCount(): number;
   put(key: string, object: StoredObject): void;
   remove(key: string): void;
   get(key: string): StoredObject | undefined;
-  /** In the order in which a listing names them. */
+  /** Returns the keys in the order of a listing. */
   keys(): readonly string[];
-  /** Who may not list is told 403 for what is missing; Spaces' default is "restricted". */
+  /** Where listing is restricted, which is Spaces' default, a missing key answers 403. */
   visibility: "open" | "restricted";
 }
 
-/** Content is zeros, and no more of them are made than this. */
+/** Content is zeros; larger bodies are not served. */
 const MAX_BODY_BYTES = 65_536;
 
-/** What one request is answered from. */
+/** A request with what its answer needs. */
 interface BucketRequest {
   readonly request: Request;
   readonly bucketName: string;
-  /** Sent with every answer. */
+  /** Headers of every answer. */
   readonly common: { readonly "x-amz-request-id": string; readonly date: string };
 }
 
-/** An empty bucket that answers under `/{name}/{key}`. */
+/** Creates an empty bucket that answers under `/{name}/{key}`. */
 export function createBucket({ name, visibility }: { name: string; visibility: "open" | "restricted" }): Bucket {
   const objects = new Map<string, StoredObject>();
   let count = 0;
@@ -43,7 +43,7 @@ export function createBucket({ name, visibility }: { name: string; visibility: "
     visibility,
     handle(request, now) {
       count += 1;
-      const common = { "x-amz-request-id": requestId(count, now), date: new Date(now).toUTCString() };
+      const common = { "x-amz-request-id": createRequestId(count, now), date: new Date(now).toUTCString() };
       return answer(bucket, { request, bucketName: name, common });
     },
     requestCount: () => count,
@@ -55,17 +55,19 @@ export function createBucket({ name, visibility }: { name: string; visibility: "
   return bucket;
 }
 
-function answer(bucket: Bucket, visit: BucketRequest): Reply {
-  const { method, path } = visit.request;
-  if (method !== "HEAD" && method !== "GET") return refusal(405, "MethodNotAllowed", visit);
+function answer(bucket: Bucket, bucketRequest: BucketRequest): Reply {
+  const { method, path } = bucketRequest.request;
+  if (method !== "HEAD" && method !== "GET") return refusal(405, "MethodNotAllowed", bucketRequest);
   const place = locate(path);
-  if (place === null) return refusal(400, "InvalidURI", visit);
-  if (place.bucket === "") return refusal(403, "AccessDenied", visit);
-  if (place.bucket !== visit.bucketName) return refusal(404, "NoSuchBucket", visit);
-  if (place.key === "") return list(bucket, visit);
+  if (place === null) return refusal(400, "InvalidURI", bucketRequest);
+  if (place.bucket === "") return refusal(403, "AccessDenied", bucketRequest);
+  if (place.bucket !== bucketRequest.bucketName) return refusal(404, "NoSuchBucket", bucketRequest);
+  if (place.key === "") return list(bucket, bucketRequest);
   const object = bucket.get(place.key);
-  if (object !== undefined) return download(place.key, object, visit);
-  return bucket.visibility === "open" ? refusal(404, "NoSuchKey", visit) : refusal(403, "AccessDenied", visit);
+  if (object !== undefined) return download(place.key, object, bucketRequest);
+  return bucket.visibility === "open"
+    ? refusal(404, "NoSuchKey", bucketRequest)
+    : refusal(403, "AccessDenied", bucketRequest);
 }
 
 /** Splits at the first slash after the bucket only: `/x` and `//x` are different keys. Null for a bad escape. */
@@ -79,21 +81,21 @@ function locate(path: string): { readonly bucket: string; readonly key: string }
   }
 }
 
-function download(key: string, object: StoredObject, visit: BucketRequest): Reply {
-  const range = rangeOf(visit.request.headers.range, object.bytes);
+function download(key: string, object: StoredObject, bucketRequest: BucketRequest): Reply {
+  const range = parseRange(bucketRequest.request.headers.range, object.bytes);
   if (range === "unsatisfiable") {
-    return withHeaders(refusal(416, "InvalidRange", visit), { "content-range": `bytes */${object.bytes}` });
+    return withHeaders(refusal(416, "InvalidRange", bucketRequest), { "content-range": `bytes */${object.bytes}` });
   }
   const length = range === null ? object.bytes : range.last - range.first + 1;
-  const isGet = visit.request.method === "GET";
-  if (isGet && length > MAX_BODY_BYTES) return refusal(501, "NotImplemented", visit);
+  const isGet = bucketRequest.request.method === "GET";
+  if (isGet && length > MAX_BODY_BYTES) return refusal(501, "NotImplemented", bucketRequest);
   const headers = {
     "content-length": String(length),
     "accept-ranges": "bytes",
     "last-modified": new Date(object.lastModified).toUTCString(),
     etag: etagOf(key, object.bytes),
     "content-type": object.contentType,
-    ...visit.common,
+    ...bucketRequest.common,
   };
   const reply = { status: range === null ? 200 : 206, headers, body: isGet ? "\0".repeat(length) : "" };
   if (range === null) return reply;
@@ -102,8 +104,8 @@ function download(key: string, object: StoredObject, visit: BucketRequest): Repl
 
 type Range = { readonly first: number; readonly last: number };
 
-/** The one range that was asked for; null for none, and for the forms that no probe sends (several, a suffix). */
-function rangeOf(header: string | undefined, bytes: number): Range | "unsatisfiable" | null {
+/** Returns the requested range; null where there is none, and for the forms that no probe sends (several, a suffix). */
+function parseRange(header: string | undefined, bytes: number): Range | "unsatisfiable" | null {
   const [whole, from = "", to = ""] = /^bytes=(\d+)-(\d*)$/.exec(header ?? "") ?? [];
   if (whole === undefined) return null;
   const first = Number(from);
@@ -112,22 +114,22 @@ function rangeOf(header: string | undefined, bytes: number): Range | "unsatisfia
   return last < first ? null : { first, last };
 }
 
-/** The most keys that one page names, as everywhere. */
+/** The most keys in one page, as on S3. */
 const MAX_KEYS = 1000;
 
-/** ListObjectsV2, which the gateway speaks beside the first version. The token is the last key of the page before. */
-function list(bucket: Bucket, visit: BucketRequest): Reply {
-  if (bucket.visibility === "restricted") return refusal(403, "AccessDenied", visit);
-  const { query } = visit.request;
+/** Answers ListObjectsV2. The continuation token is the last key of the page before. */
+function list(bucket: Bucket, bucketRequest: BucketRequest): Reply {
+  if (bucket.visibility === "restricted") return refusal(403, "AccessDenied", bucketRequest);
+  const { query } = bucketRequest.request;
   const wanted = query.get("max-keys") ?? String(MAX_KEYS);
-  if (!/^\d+$/.test(wanted)) return refusal(400, "InvalidArgument", visit);
+  if (!/^\d+$/.test(wanted)) return refusal(400, "InvalidArgument", bucketRequest);
   const prefix = query.get("prefix") ?? "";
   const after = query.get("continuation-token") ?? query.get("start-after") ?? "";
   const left = bucket.keys().filter((key) => key.startsWith(prefix) && key > after);
   const page = left.slice(0, Math.min(Number(wanted), MAX_KEYS));
   const last = page.length < left.length ? (page.at(-1) ?? null) : null;
   const about = [
-    element("Name", visit.bucketName),
+    element("Name", bucketRequest.bucketName),
     element("Prefix", prefix),
     element("KeyCount", String(page.length)),
     element("MaxKeys", wanted),
@@ -139,7 +141,7 @@ function list(bucket: Bucket, visit: BucketRequest): Reply {
   return xml(
     200,
     `<ListBucketResult xmlns="${namespace}">${[...about, ...contents].join("")}</ListBucketResult>`,
-    visit,
+    bucketRequest,
   );
 }
 
@@ -157,16 +159,16 @@ function entry(bucket: Bucket, key: string): string {
 }
 
 function element(name: string, text: string): string {
-  return `<${name}>${escaped(text)}</${name}>`;
+  return `<${name}>${escapeXml(text)}</${name}>`;
 }
 
-function refusal(status: number, code: string, visit: BucketRequest): Reply {
-  const where = `<BucketName>${escaped(visit.bucketName)}</BucketName>`;
-  const id = visit.common["x-amz-request-id"];
-  return xml(status, `<Error><Code>${code}</Code>${where}<RequestId>${id}</RequestId></Error>`, visit);
+function refusal(status: number, code: string, bucketRequest: BucketRequest): Reply {
+  const where = `<BucketName>${escapeXml(bucketRequest.bucketName)}</BucketName>`;
+  const id = bucketRequest.common["x-amz-request-id"];
+  return xml(status, `<Error><Code>${code}</Code>${where}<RequestId>${id}</RequestId></Error>`, bucketRequest);
 }
 
-/** To a HEAD the gateway tells length and type of the text that it leaves out (measured on RGW 16.2). */
+/** For a HEAD the gateway sends the length and type of the body that it leaves out (measured on RGW 16.2). */
 function xml(status: number, content: string, { request, common }: BucketRequest): Reply {
   const body = `<?xml version="1.0" encoding="UTF-8"?>${content}`;
   const headers = {
@@ -186,12 +188,12 @@ function etagOf(key: string, bytes: number): string {
   return `"${createHash("md5").update(`${key}\n${bytes}`).digest("hex")}"`;
 }
 
-/** In the gateway's form: a running number, and the second. */
-function requestId(count: number, now: number): string {
+/** Creates an id in the gateway's form: a running number, and the second. */
+function createRequestId(count: number, now: number): string {
   const second = Math.floor(now / 1000);
   return `tx${count.toString(16).padStart(21, "0")}-00${second.toString(16)}-5a9db0-nyc3d`;
 }
 
-function escaped(text: string): string {
+function escapeXml(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 }

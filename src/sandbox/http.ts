@@ -1,4 +1,4 @@
-/** A request to the sandbox, whole. */
+/** A whole request to the sandbox. */
 export interface Request {
   readonly method: string;
   /** The path as it was sent, percent-encoded. */
@@ -9,24 +9,24 @@ export interface Request {
   readonly body: string;
 }
 
-/** Its answer. */
+/** A whole answer. */
 export interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
 
-/** An answer of which the client gets the first half; then the connection ends, or, with `stalls`, nothing more comes. */
+/** An answer whose first half is sent; then the connection ends, or, with `stalls`, nothing more comes. */
 export interface CutOff extends Reply {
-  /** Which of HTTP's ways to tell the end of a body is broken. */
+  /** How HTTP would mark the end of the body. */
   readonly cutOff: "content-length" | "chunked";
   readonly stalls: boolean;
 }
 
-/** What a client gets to see; null: the connection ends without an answer. */
-export type Sent = Reply | CutOff | null;
+/** What is sent to the client; null: the connection ends without an answer. */
+export type Response = Reply | CutOff | null;
 
-/** Percent-decoded; null where that is not possible. */
+/** Decodes percent escapes; returns null where that is not possible. */
 export function decoded(text: string): string | null {
   try {
     return decodeURIComponent(text);

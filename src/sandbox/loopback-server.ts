@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, STATUS_CODES } from "node:http";
-import type { CutOff, Request, Sent } from "./http.ts";
+import type { CutOff, Request, Response } from "./http.ts";
 
 /** A server on loopback. */
 export interface Listener {
@@ -8,7 +8,7 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-/** Someone listens there already. */
+/** Another process listens on the port. */
 export class PortTakenError extends Error {
   constructor(port: number) {
     super(`port ${port} is taken`);
@@ -17,11 +17,11 @@ export class PortTakenError extends Error {
 }
 
 /**
- * Serves whole requests on 127.0.0.1; port 0 takes a free one.
+ * Serves requests on 127.0.0.1; port 0 takes a free one.
  *
  * @throws PortTakenError
  */
-export async function listen(port: number, answer: (request: Request) => Promise<Sent>): Promise<Listener> {
+export async function listen(port: number, answer: (request: Request) => Promise<Response>): Promise<Listener> {
   const server = createServer((incoming, response) => {
     read(incoming)
       .then(answer)
@@ -74,15 +74,15 @@ async function read(incoming: IncomingMessage): Promise<Request> {
   };
 }
 
-/** An answer without a body, as to a HEAD, breaks off within its headers: a wrong length would be a lie about the object. */
+/** Without a body, as for a HEAD, the headers are cut: a wrong content-length would describe another object. */
 function firstHalf({ status, headers, body, cutOff }: CutOff): string {
   const half = body.slice(0, Math.ceil(body.length / 2));
   const length = Buffer.byteLength(body);
   const framing = cutOff === "chunked" ? "transfer-encoding: chunked" : `content-length: ${length}`;
-  const told = Object.entries(headers).filter(([name]) => body === "" || name !== "content-length");
+  const kept = Object.entries(headers).filter(([name]) => body === "" || name !== "content-length");
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,
-    ...told.map(([name, value]) => `${name}: ${value}`),
+    ...kept.map(([name, value]) => `${name}: ${value}`),
   ];
   if (body === "") return head.join("\r\n");
   const start = `${[...head, framing].join("\r\n")}\r\n\r\n`;

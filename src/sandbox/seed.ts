@@ -71,8 +71,8 @@ type Aged = z.infer<typeof record>;
 type Stuck = z.infer<typeof stuck>;
 
 /**
- * The sandbox's base and bucket as they are at `now`, in milliseconds since 1970: the real finished jobs, and one stuck
- * job of every kind (seed/stuck.json tells which). `storageUrl` is the bucket's, without a slash at the end.
+ * Creates the sandbox's base and bucket for the time `now`, in milliseconds since 1970: the real finished jobs, and one stuck
+ * job of every kind (listed in seed/stuck.json). `storageUrl` is the bucket's, without a slash at the end.
  */
 export function seed(now: number, storageUrl: string): Seed {
   const made = stuck.parse(stuckJson);
@@ -93,19 +93,19 @@ function anchored({ id, age, fields }: Aged, now: number, storageUrl: string): S
   return { id, createdTime: new Date(wholeSecond(now - age)).toISOString(), fields: placed(fields, storageUrl) };
 }
 
-/** Spreads the real jobs, of which no date is known, over the last 2 to 30 days. */
+/** Distributes the real jobs, whose dates are not known, over the last 2 to 30 days. */
 function withAges(rows: readonly Row[]): readonly Aged[] {
   const step = (28 * DAY) / Math.max(1, rows.length);
-  return rows.map((each, index) => ({ ...each, age: 2 * DAY + index * step + spread(each.id, step) }));
+  return rows.map((each, index) => ({ ...each, age: 2 * DAY + index * step + hash(each.id, step) }));
 }
 
-/** The output that a real job's response names, if it lay in the bucket. */
+/** Returns the object that a real job's response names, if it was in the bucket. */
 function outputOf({ age, fields }: Aged, now: number): Seed["objects"] {
   const response = fields["Response Payload"];
   const [, rest] = typeof response === "string" ? response.split(`${REAL_STORAGE_URL}/`, 2) : [];
   const [key] = rest?.split(/['"]/, 1) ?? [];
   if (key === undefined || key === "") return [];
-  const bytes = 2_000_000 + spread(key, 38_000_000);
+  const bytes = 2_000_000 + hash(key, 38_000_000);
   return [storedAt({ key, bytes, contentType: "binary/octet-stream", age: age - 3 * MINUTE }, now)];
 }
 
@@ -128,7 +128,7 @@ function webhookOf(made: Stuck, storageUrl: string): SeedWebhook | null {
   return null;
 }
 
-/** The fields with the sandbox's bucket in the place of the real one. */
+/** Returns the fields with the sandbox's bucket in place of the real one. */
 function placed(fields: FieldsJson, storageUrl: string): FieldsJson {
   return Object.fromEntries(Object.entries(fields).map(([name, cell]) => [name, placedCell(cell, storageUrl)]));
 }
@@ -147,12 +147,12 @@ function isList(cell: Json): cell is readonly Json[] {
   return Array.isArray(cell);
 }
 
-/** A number from 0 to below `end` that depends on nothing but the text. */
-function spread(text: string, end: number): number {
+/** Returns a number from 0 to below `end` that depends on the text alone. */
+function hash(text: string, end: number): number {
   return createHash("sha256").update(text).digest().readUInt32BE() % Math.floor(end);
 }
 
-/** Airtable and the bucket tell times to the second. */
+/** Times of Airtable and the bucket are whole seconds. */
 function wholeSecond(at: number): number {
   return Math.floor(at / SECOND) * SECOND;
 }

@@ -4,38 +4,38 @@ import { AIRTABLE_LIMIT } from "./airtable/rate-limit.ts";
 import { parseSchema } from "./airtable/schema.ts";
 import { type Chaos, type ChaosRules, createChaos } from "./chaos.ts";
 import { type Bucket, createBucket } from "./fake-bucket.ts";
-import type { Reply, Request, Sent } from "./http.ts";
+import type { Reply, Request, Response } from "./http.ts";
 import { type Listener, listen, PortTakenError } from "./loopback-server.ts";
 import schemaJson from "./seed/base-schema.json" with { type: "json" };
 import { type SeedWebhook, seed } from "./seed.ts";
-import { movedTo, readState, type State, writeState } from "./state.ts";
+import { moveTo, readState, type SandboxState, writeState } from "./state.ts";
 
 export interface SandboxOptions {
-  /** Where the state is kept from run to run; null to forget it at the end. */
+  /** The file that keeps the state between runs; null to forget it at the end. */
   readonly stateFile: string | null;
-  /** Whether the one webhook that is merely late arrives right after the first listing of the jobs. */
-  readonly lateWebhook: boolean;
-  /** The base's port; the bucket gets the next. Absent: those of the last run if they are free, else any. */
+  /** Whether the delayed webhook arrives right after the first listing of the jobs. */
+  readonly delayedWebhook: boolean;
+  /** The port of the base; the bucket gets the next one. Absent: the ports of the last run where they are free, else any. */
   readonly port?: number;
-  /** The faults to inject, and whom to tell of each; absent: none. */
+  /** The faults to inject, and the log that gets a line for each; absent: none. */
   readonly chaos?: { readonly rules: ChaosRules; readonly log: (line: string) => void };
 }
 
-/** A base and a bucket on loopback ports, in this process. */
+/** A running base and bucket on loopback ports, in this process. */
 export interface Sandbox {
-  /** What points any client at it. */
+  /** The environment that points any client at it. */
   readonly env: Readonly<Record<string, string>>;
   close(): Promise<void>;
 }
 
 const BASE_ID = "appSandbox0000001";
 
-/** Opens nothing but the sandbox, so it is no secret. */
+/** Valid for the sandbox only, so it is no secret. */
 const TOKEN = "patSandbox00000.sandbox";
 
 const BUCKET = "phi-bucket";
 
-/** The sandbox's jobs are nobody's: what the environment says of real providers does not hold in it. */
+/** Blanks the settings of real providers, which know nothing of the sandbox's jobs. */
 const NO_PROVIDERS = {
   NCA_BASE_URL: "",
   NCA_API_KEY: "",
@@ -46,20 +46,25 @@ const NO_PROVIDERS = {
   CREDENTIALS_DIRECTORY: "",
 };
 
-const CALM: NonNullable<SandboxOptions["chaos"]> = { rules: { rules: [] }, log: () => undefined };
+const NO_CHAOS: NonNullable<SandboxOptions["chaos"]> = { rules: { rules: [] }, log: () => undefined };
 
 /** Airtable fetches attachments some time after it has confirmed them. */
 const FETCH_AFTER_MS = 500;
 
 /**
- * Starts the sandbox with the state of the last run, or with the seed. What a client writes is in the state file
- * before it is told so.
+ * Starts the sandbox with the state of the last run, or with the seed. A write is in the state file before it is
+ * answered.
  *
- * @throws StateFileError when the file holds something else; PortTakenError for the port that was asked for
+ * @throws StateFileError where the file holds something else; PortTakenError where `port` is taken
  */
-export async function startSandbox({ stateFile, lateWebhook, port, chaos: wanted }: SandboxOptions): Promise<Sandbox> {
+export async function startSandbox({
+  stateFile,
+  delayedWebhook,
+  port,
+  chaos: wanted,
+}: SandboxOptions): Promise<Sandbox> {
   const kept = stateFile === null ? null : readState(stateFile);
-  const { rules, log } = wanted ?? CALM;
+  const { rules, log } = wanted ?? NO_CHAOS;
   const chaos = createChaos(rules, log);
   const limit = { ...AIRTABLE_LIMIT, perSecond: rules.requestsPerSecond ?? AIRTABLE_LIMIT.perSecond };
   const bucket = createBucket({ name: BUCKET, visibility: "restricted" });
@@ -76,14 +81,14 @@ export async function startSandbox({ stateFile, lateWebhook, port, chaos: wanted
   const open = port === undefined ? listenAt : listen;
   const bucketAt = await open(port === undefined ? (kept?.ports.bucket ?? 0) : port + 1, (request) => {
     stats.storage += 1;
-    const carryOut = () => bucket.handle(request, Date.now());
-    return chaos.pass({ place: "bucket", request, carryOut, expireListings });
+    const execute = () => bucket.handle(request, Date.now());
+    return chaos.pass({ place: "bucket", request, execute, expireListings });
   });
   const storageUrl = `${bucketAt.url}/${BUCKET}`;
   let webhook: SeedWebhook | null = null;
   let ports = { base: 0, bucket: bucketAt.port };
 
-  const state = (): State => {
+  const state = (): SandboxState => {
     const objects = bucket.keys().flatMap((key) => {
       const object = bucket.get(key);
       return object === undefined ? [] : [{ key, object }];
@@ -93,9 +98,9 @@ export async function startSandbox({ stateFile, lateWebhook, port, chaos: wanted
   const save = () => {
     if (stateFile !== null) writeState(stateFile, state());
   };
-  const fetching = fetchLater(base, bucket, storageUrl, chaos, save);
-  /** Forgets all there is: the story's beginning. */
-  const begin = () => {
+  const fetching = createFetcher(base, bucket, storageUrl, chaos, save);
+  /** Resets base and bucket to the seed. */
+  const resetToSeed = () => {
     const seeded = seed(Date.now(), storageUrl);
     base.restore({ tables: {}, pending: [] });
     for (const key of bucket.keys()) bucket.remove(key);
@@ -103,36 +108,36 @@ export async function startSandbox({ stateFile, lateWebhook, port, chaos: wanted
     for (const { key, object } of seeded.objects) bucket.put(key, object);
     webhook = seeded.webhook;
   };
-  const carryOut = (request: Request): Reply => {
+  const execute = (request: Request): Reply => {
     const reply = base.handle(request, Date.now());
     if (reply.status !== 200) return reply;
     if (request.method === "PATCH") {
       fetching.wake();
       save();
-    } else if (webhook !== null && lateWebhook && listsJobs(request)) {
-      deliver(base, webhook);
+    } else if (webhook !== null && delayedWebhook && listsJobs(request)) {
+      handleWebhook(base, webhook);
       webhook = null;
       save();
     }
     return reply;
   };
-  const answer = async (request: Request): Promise<Sent> => {
-    if (request.path === "/sandbox/stats") return told(stats);
-    if (request.path === "/sandbox/state") return told(state());
+  const answer = async (request: Request): Promise<Response> => {
+    if (request.path === "/sandbox/stats") return jsonReply(stats);
+    if (request.path === "/sandbox/state") return jsonReply(state());
     if (request.path === "/sandbox/reset") {
       if (stateFile === null || !isReset(request, stateFile))
-        return { ...told({ error: "of another folder" }), status: 409 };
-      begin();
+        return { ...jsonReply({ error: "of another folder" }), status: 409 };
+      resetToSeed();
       save();
-      return told({});
+      return jsonReply({});
     }
     stats.airtable += 1;
-    return await chaos.pass({ place: "base", request, carryOut: () => carryOut(request), expireListings });
+    return await chaos.pass({ place: "base", request, execute: () => execute(request), expireListings });
   };
 
-  if (kept === null) begin();
+  if (kept === null) resetToSeed();
   else {
-    const moved = movedTo(kept, storageUrl);
+    const moved = moveTo(kept, storageUrl);
     base.restore(moved.base);
     for (const { key, object } of moved.objects) bucket.put(key, object);
     if (moved.webhookPending) webhook = seed(Date.now(), storageUrl).webhook;
@@ -161,8 +166,8 @@ export async function startSandbox({ stateFile, lateWebhook, port, chaos: wanted
   };
 }
 
-/** At that port, or at any where it is taken. */
-async function listenAt(port: number, answer: (request: Request) => Promise<Sent>): Promise<Listener> {
+/** Listens on the port, or on any free one where it is taken. */
+async function listenAt(port: number, answer: (request: Request) => Promise<Response>): Promise<Listener> {
   try {
     return await listen(port, answer);
   } catch (error) {
@@ -171,12 +176,12 @@ async function listenAt(port: number, answer: (request: Request) => Promise<Sent
   }
 }
 
-/** The sandbox's word on itself, outside of what Airtable answers, which no fault touches and no count holds. */
-function told(value: unknown): Reply {
+/** Creates an answer of the sandbox's own endpoints, which are not counted and get no faults. */
+function jsonReply(value: unknown): Reply {
   return { status: 200, headers: { "content-type": "application/json" }, body: JSON.stringify(value) };
 }
 
-/** What `sandbox reset` asks of the sandbox that is served in its folder, and of no other. */
+/** Returns the request by which `sandbox reset` resets the sandbox that is served in its folder, and no other. */
 export function resetRequest(stateFile: string): { readonly method: "POST"; readonly body: string } {
   return { method: "POST", body: resolve(stateFile) };
 }
@@ -186,15 +191,15 @@ function isReset({ method, body }: Request, stateFile: string): boolean {
   return method === expected.method && body === expected.body;
 }
 
-/** What Airtable does on its own: fetches what was attached, and drops what it cannot get. */
-function fetchLater(base: FakeAirtable, bucket: Bucket, storageUrl: string, chaos: Chaos, changed: () => void) {
+/** Fetches attachments some time after they were written, as Airtable does, and drops those that cannot be fetched. */
+function createFetcher(base: FakeAirtable, bucket: Bucket, storageUrl: string, chaos: Chaos, changed: () => void) {
   let timer: NodeJS.Timeout | null = null;
   const now = () => {
     timer = null;
     for (const { attachmentId, url } of base.pendingAttachments()) {
       const key = url.startsWith(`${storageUrl}/`) ? decodeURIComponent(url.slice(storageUrl.length + 1)) : null;
       const object = key === null || chaos.drops(url) ? undefined : bucket.get(key);
-      base.settleAttachment(attachmentId, object ?? null);
+      base.completeAttachment(attachmentId, object ?? null);
     }
     changed();
   };
@@ -214,8 +219,11 @@ function listsJobs({ method, path }: Request): boolean {
   return path === `/v0/${BASE_ID}/Jobs` ? method === "GET" : path === `/v0/${BASE_ID}/Jobs/listRecords`;
 }
 
-/** The application's own handler: it delivers the file and completes the job. */
-function deliver(base: FakeAirtable, { jobId, jobFields, targetTable, targetId, targetFields }: SeedWebhook): void {
+/** Does what the application's handler does: delivers the file and completes the job. */
+function handleWebhook(
+  base: FakeAirtable,
+  { jobId, jobFields, targetTable, targetId, targetFields }: SeedWebhook,
+): void {
   if (base.record("Jobs", jobId)?.fields.Status !== "processing") return;
   base.edit(targetTable, targetId, targetFields);
   base.edit("Jobs", jobId, jobFields);

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { snapshotSchema } from "./airtable/tables.ts";
 
 const stateSchema = z.object({
-  /** Of the base and of the bucket: taken again where they are free, so that recorded URLs stay true. */
+  /** The ports of the base and the bucket: used again where they are free, so that recorded URLs stay valid. */
   ports: z.object({ base: z.int(), bucket: z.int() }),
   storageUrl: z.string(),
   base: snapshotSchema,
@@ -13,23 +13,23 @@ const stateSchema = z.object({
       object: z.object({ bytes: z.number(), contentType: z.string(), lastModified: z.number() }),
     }),
   ),
-  /** Whether the application's webhook is yet to come. */
+  /** Whether the application's webhook has not arrived yet. */
   webhookPending: z.boolean(),
 });
 
-/** What the sandbox keeps from run to run. */
-export type State = z.output<typeof stateSchema>;
+/** The state that the sandbox keeps between runs. */
+export type SandboxState = z.output<typeof stateSchema>;
 
-/** The file holds something else than a sandbox's state. */
+/** The file holds no state of a sandbox. */
 export class StateFileError extends Error {
   constructor(cause: unknown) {
-    super("does not hold the state of a sandbox; start anew with: stuck-jobs sandbox reset", { cause });
+    super("holds no state of a sandbox; start over with: stuck-jobs sandbox reset", { cause });
     this.name = "StateFileError";
   }
 }
 
-/** @throws StateFileError; null where there is no file */
-export function readState(path: string): State | null {
+/** Reads the state; returns null where there is no file. @throws StateFileError */
+export function readState(path: string): SandboxState | null {
   if (!existsSync(path)) return null;
   try {
     return stateSchema.parse(JSON.parse(readFileSync(path, "utf8")));
@@ -38,15 +38,15 @@ export function readState(path: string): State | null {
   }
 }
 
-/** Written by rename: a sandbox that is killed leaves the old state or the new one. */
-export function writeState(path: string, state: State): void {
+/** Writes the state by a rename: a sandbox that is killed leaves the old state or the new one. */
+export function writeState(path: string, state: SandboxState): void {
   const draft = `${path}.${process.pid}`;
   writeFileSync(draft, JSON.stringify(state));
   renameSync(draft, path);
 }
 
-/** The state as if the bucket had always been at `storageUrl`. */
-export function movedTo(state: State, storageUrl: string): State {
+/** Returns the state with `storageUrl` for the URL of the bucket. */
+export function moveTo(state: SandboxState, storageUrl: string): SandboxState {
   if (state.storageUrl === storageUrl) return state;
   return stateSchema.parse(JSON.parse(JSON.stringify(state).replaceAll(state.storageUrl, storageUrl)));
 }

@@ -15,7 +15,7 @@ describe.each(PAGES)("%s", (page) => {
   // In order and on one base, as a reader runs them.
   it("has commands that succeed one after the other", { timeout: 240_000 }, async () => {
     const cwd = folder();
-    const sandbox = await startSandbox({ stateFile: `${cwd}/state.json`, lateWebhook: false });
+    const sandbox = await startSandbox({ stateFile: `${cwd}/state.json`, delayedWebhook: false });
     try {
       for (const line of lines) {
         const { code, stdout, stderr } = await runInShell(line, { cwd, env: sandbox.env });

@@ -1,25 +1,25 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isList, type Json } from "../../src/sandbox/airtable/cells.ts";
-import { readState, type State } from "../../src/sandbox/state.ts";
+import { readState, type SandboxState } from "../../src/sandbox/state.ts";
 
 export const STATE = ".stuck-jobs-sandbox.json";
 
-export function stateIn(folder: string): State {
+export function stateIn(folder: string): SandboxState {
   const state = readState(join(folder, STATE));
   if (state === null) throw new Error(`no sandbox in ${folder}`);
   return state;
 }
 
 /** Gives a folder a sandbox with these of the jobs in it, and all that were finished before. */
-export function startFrom(folder: string, state: State, keep: (id: string, status: unknown) => boolean): void {
+export function startFrom(folder: string, state: SandboxState, keep: (id: string, status: unknown) => boolean): void {
   const jobs = (state.base.tables.Jobs ?? []).filter(({ id, fields }) => keep(id, fields.Status));
   const base = { ...state.base, tables: { ...state.base.tables, Jobs: jobs } };
   writeFileSync(join(folder, STATE), JSON.stringify({ ...state, base, webhookPending: false }));
 }
 
 /** All records by id, a cell a line, but for what differs from run to run: run ids, times, ports, attachment ids, and which output of several stood for those that are there. */
-export function aftermathOf({ base, storageUrl }: State): ReadonlyMap<string, readonly string[]> {
+export function aftermathOf({ base, storageUrl }: SandboxState): ReadonlyMap<string, readonly string[]> {
   return new Map(
     Object.values(base.tables).flatMap((records) =>
       records.map(({ id, fields }): [string, readonly string[]] => [
@@ -71,7 +71,7 @@ const NOTED = /^(Completed|Failed|Delivery \w+) via polling at /;
  * its target (`targets`), a file or a note twice.
  */
 export function violations(
-  state: State,
+  state: SandboxState,
   targets: ReadonlyMap<string, readonly [table: string, id: string, field: string]>,
 ): readonly string[] {
   const records = Object.values(state.base.tables).flat();

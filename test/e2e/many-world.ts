@@ -57,7 +57,7 @@ export async function openManyBases(count: number, options: ManyBasesOptions = {
     arrivals.push({ at: now, baseId: ids[n] ?? "", status: reply.status });
     if (request.method === "PATCH") {
       for (const { attachmentId, url } of base.pendingAttachments()) {
-        base.settleAttachment(attachmentId, bucket.get(url.slice(storageUrl.length + 1)) ?? null);
+        base.completeAttachment(attachmentId, bucket.get(url.slice(storageUrl.length + 1)) ?? null);
       }
     }
     return reply;

@@ -68,7 +68,7 @@ export async function serveHere(cwd: string, ...rules: readonly object[]): Promi
   const faults: string[] = [];
   const sandbox = await startSandbox({
     stateFile: join(cwd, STATE),
-    lateWebhook: false,
+    delayedWebhook: false,
     chaos: { rules: chaosSchema.parse(JSON.parse(chaos(...rules))), log: (line) => faults.push(line) },
   });
   return {

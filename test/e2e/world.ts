@@ -75,7 +75,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const storageUrl = `${bucketAt.url}/outputs`;
   const fetchAttachments = () => {
     for (const { attachmentId, url } of base.pendingAttachments()) {
-      base.settleAttachment(attachmentId, bucket.get(url.slice(storageUrl.length + 1)) ?? null);
+      base.completeAttachment(attachmentId, bucket.get(url.slice(storageUrl.length + 1)) ?? null);
     }
   };
   return {

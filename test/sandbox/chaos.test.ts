@@ -10,7 +10,7 @@ const SEGMENT = "recSegment0000001";
 async function sandboxWith(...rules: readonly object[]) {
   const log: string[] = [];
   const chaos = { rules: chaosSchema.parse({ rules }), log: (line: string) => log.push(line) };
-  const { env, close } = await startSandbox({ stateFile: null, lateWebhook: false, chaos });
+  const { env, close } = await startSandbox({ stateFile: null, delayedWebhook: false, chaos });
   onTestFinished(close);
   const token = { authorization: `Bearer ${env.AIRTABLE_API_KEY}`, "content-type": "application/json" };
   const base = `${env.AIRTABLE_ENDPOINT_URL}/v0/${env.AIRTABLE_BASE_ID}`;
@@ -173,7 +173,7 @@ describe("a fault", () => {
 });
 
 describe("the sandbox's own addresses", () => {
-  it("tell how many requests arrived, faulty ones too, and do not count themselves", async () => {
+  it("count the requests that arrived, faulty ones too, and not those to themselves", async () => {
     const { get, head, stats } = await sandboxWith({ do: "answer", status: 500 });
     await get("Jobs");
     await head();

@@ -43,7 +43,7 @@ describe("an object in the bucket", () => {
     expect(ask("GET", "/clips/clip.mp4").status).toBe(501);
   });
 
-  it("tells its size to a request for its first byte", () => {
+  it("answers a request for its first byte with its size", () => {
     const reply = bucketOf("restricted").ask("GET", "/clips/clip.mp4", { range: "bytes=0-0" });
     expect(reply).toMatchObject({ status: 206, body: "\0" });
     expect(reply.headers).toMatchObject({ "content-range": "bytes 0-0/8412377", "content-length": "1" });
@@ -74,7 +74,7 @@ describe("what is not in the bucket", () => {
   it.each([
     ["open", 404, "NoSuchKey"],
     ["restricted", 403, "AccessDenied"],
-  ] as const)("is told as who may list is told it: %s, %i", (listing, status, code) => {
+  ] as const)("is answered by the visibility of the bucket: %s, %i", (listing, status, code) => {
     const { ask } = bucketOf(listing);
     const get = ask("GET", "/clips/missing.mp4");
     expect([get.status, get.headers["content-type"]]).toEqual([status, "application/xml"]);
@@ -84,7 +84,7 @@ describe("what is not in the bucket", () => {
     expect(head.headers["content-length"]).toBe(String(Buffer.byteLength(get.body)));
   });
 
-  it("is told otherwise as soon as the listing is opened", () => {
+  it("answers 404 as soon as the listing is open", () => {
     const { bucket, ask } = bucketOf("restricted");
     bucket.visibility = "open";
     expect(ask("HEAD", "/clips/missing.mp4").status).toBe(404);

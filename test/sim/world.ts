@@ -111,7 +111,7 @@ export class World {
         const object = this.objects.get(fileIn(url));
         const file = dropped || object === undefined ? null : { bytes: object.bytes, contentType: "video/mp4" };
         this.tell(`Airtable ${file === null ? "drops" : "fetched"} ${url}`);
-        this.base.settleAttachment(attachmentId, file);
+        this.base.completeAttachment(attachmentId, file);
       });
     }
   }

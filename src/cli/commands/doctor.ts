@@ -50,7 +50,7 @@ Examples:
 
 /** Runs doctor and returns its exit code. */
 export async function runDoctor(flags: DoctorFlags, { env, terminal }: CommandContext): Promise<ExitCode> {
-  const sandbox = flags.sandbox ? await openSandbox({ lateWebhook: false }) : null;
+  const sandbox = flags.sandbox ? await openSandbox({ delayedWebhook: false }) : null;
   try {
     const found = await findConfiguration(env, { file: flags.config ?? null, bases: flags.base ?? null }, sandbox);
     for (const { environment, settings } of found) {

@@ -40,7 +40,7 @@ Examples:
 
 /** Runs explain and returns its exit code: 2 for a job that is not in the base. */
 async function runExplain(name: string, invocation: Invocation): Promise<ExitCode> {
-  const sandbox = invocation.flags.sandbox ? await openSandbox({ lateWebhook: false }) : null;
+  const sandbox = invocation.flags.sandbox ? await openSandbox({ delayedWebhook: false }) : null;
   try {
     const settings = await readSettings(invocation, sandbox);
     if (settings === "disabled") return EXIT.done;

@@ -14,7 +14,7 @@ export function addSandbox(program: Command, { terminal, exit }: CommandContext)
     .action(async ({ port, chaos }: { port?: number; chaos?: string }) => {
       const rules = chaos === undefined ? null : await readChaosFile(chaos);
       const server = await openSandbox({
-        lateWebhook: true,
+        delayedWebhook: true,
         ...(port === undefined ? {} : { port }),
         ...(rules === null ? {} : { chaos: { rules, log: (line) => terminal.log(line) } }),
       });

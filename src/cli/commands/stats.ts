@@ -83,7 +83,7 @@ Examples:
 /** Runs stats and returns its exit code. */
 async function runStats(flags: StatsFlags, context: CommandContext): Promise<ExitCode> {
   const { env, terminal } = context;
-  const sandbox = flags.sandbox ? await openSandbox({ lateWebhook: false }) : null;
+  const sandbox = flags.sandbox ? await openSandbox({ delayedWebhook: false }) : null;
   const stop = handleSignals((signal) => terminal.log(`${signal}: stopping`));
   try {
     const { output, color, config, base } = flags;

@@ -83,7 +83,7 @@ async function runUndo(request: UndoRequest, invocation: UndoInvocation): Promis
   if (request.runId === null && request.job === null) {
     throw new ConfigError([{ path: "undo", message: "expected the id of a run, or --job <id>" }]);
   }
-  const sandbox = flags.sandbox ? await openSandbox({ lateWebhook: false }) : null;
+  const sandbox = flags.sandbox ? await openSandbox({ delayedWebhook: false }) : null;
   const stop = handleSignals((name) => terminal.log(`${name}: finishing the write in flight`));
   try {
     // Like a scan, an undo is run by hand, so POLLING_ENABLED=false does not disable it.

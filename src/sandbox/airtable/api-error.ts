@@ -1,16 +1,16 @@
-/** An answer that is an error, in Airtable's shapes. */
+/** An error answer in one of Airtable's shapes. */
 export class ApiError extends Error {
   readonly status: number;
   readonly body: unknown;
   constructor(status: number, type: string, message: string) {
     super(message);
-    this.name = "Refused";
+    this.name = "ApiError";
     this.status = status;
     this.body = { error: { type, message } };
   }
 }
 
-/** A 422, which is what most mistakes are answered with. */
+/** Creates a 422, Airtable's answer to most invalid requests. */
 export function invalid(type: string, message: string): ApiError {
   return new ApiError(422, type, message);
 }

@@ -12,16 +12,17 @@ export interface StoredAttachment {
   readonly filename: string;
 }
 
-/** What a cell needs to know of its surroundings when it is written. */
-export interface Surroundings {
-  /** What the cell holds now. */
+/** What the check of a written value depends on, beside its field. */
+export interface CellContext {
+  /** What the cell holds before the write. */
   readonly current: Json | undefined;
   exists(tableId: string, recordId: string): boolean;
-  /** A new attachment that is yet to be fetched. */
+  /** Creates an attachment that is not fetched yet. */
   attach(url: string, filename: string): StoredAttachment;
 }
 
 const TEXT = new Set(["singleLineText", "multilineText", "url", "email", "phoneNumber", "richText"]);
+const DATE = new Set(["date", "dateTime"]);
 const NUMBER = new Set(["number", "duration", "currency", "percent", "rating"]);
 const COMPUTED = new Set([
   "formula",
@@ -33,17 +34,19 @@ const COMPUTED = new Set([
   "lastModifiedTime",
   "createdBy",
   "lastModifiedBy",
+  "aiText",
+  "button",
 ]);
 
 /** Airtable's limit for a long text. */
-const LONGEST_TEXT = 100_000;
+const MAX_TEXT_LENGTH = 100_000;
 
 /**
- * What a cell holds after it was given a value; null when it is blank then.
+ * Checks a value that is written to a cell and returns what the cell then holds; null where it is blank.
  *
- * @throws Refused as Airtable does
+ * @throws ApiError as Airtable does
  */
-export function cellFor(field: Field, value: Json, surroundings: Surroundings): Json {
+export function parseCell(field: Field, value: Json, context: CellContext): Json {
   if (COMPUTED.has(field.type)) {
     throw invalid(
       "INVALID_VALUE_FOR_COLUMN",
@@ -51,11 +54,11 @@ export function cellFor(field: Field, value: Json, surroundings: Surroundings): 
     );
   }
   if (value === null) return null;
-  const cell = filled(field, value, surroundings);
+  const cell = parseValue(field, value, context);
   return isBlank(cell) ? null : cell;
 }
 
-/** What reads as nothing: Airtable leaves it out of its answers. */
+/** Whether a cell is blank: Airtable leaves it out of its answers. */
 export function isBlank(cell: Json): boolean {
   return cell === null || cell === "" || cell === false || (isList(cell) && cell.length === 0);
 }
@@ -65,38 +68,45 @@ export function isList(value: Json): value is readonly Json[] {
   return Array.isArray(value);
 }
 
-function filled(field: Field, value: Json, surroundings: Surroundings): Json {
-  if (TEXT.has(field.type)) return checked(field, value, typeof value === "string" && value.length <= LONGEST_TEXT);
-  if (NUMBER.has(field.type)) return checked(field, value, typeof value === "number");
+function parseValue(field: Field, value: Json, context: CellContext): Json {
+  if (TEXT.has(field.type)) return accept(field, value, typeof value === "string" && value.length <= MAX_TEXT_LENGTH);
+  if (NUMBER.has(field.type)) return accept(field, value, typeof value === "number");
+  if (DATE.has(field.type)) return accept(field, value, typeof value === "string" && !Number.isNaN(Date.parse(value)));
   switch (field.type) {
     case "checkbox":
-      return checked(field, value, typeof value === "boolean");
+      return accept(field, value, typeof value === "boolean");
+    case "barcode":
+      return accept(field, value, isEntry(value) && typeof value.text === "string");
     case "singleSelect":
-      return option(field, checked(field, value, typeof value === "string"));
+      return parseOption(field, value);
+    case "multipleSelects":
+      return isList(value) ? value.map((each) => parseOption(field, each)) : accept(field, value, false);
     case "multipleRecordLinks":
-      return links(field, value, surroundings);
+      return parseLinks(field, value, context);
     case "multipleAttachments":
-      return attachments(field, value, surroundings);
+      return parseAttachments(field, value, context);
     default:
       throw invalid("INVALID_VALUE_FOR_COLUMN", `The sandbox does not know fields of type ${field.type}`);
   }
 }
 
-function checked(field: Field, value: Json, fits: boolean): Json {
-  if (fits) return value;
+/** Returns the value where the field accepts it. */
+function accept(field: Field, value: Json, isAccepted: boolean): Json {
+  if (isAccepted) return value;
   throw invalid("INVALID_VALUE_FOR_COLUMN", `Field "${field.name}" cannot accept the provided value`);
 }
 
-function option(field: Field, value: Json): Json {
+function parseOption(field: Field, value: Json): Json {
+  if (typeof value !== "string") return accept(field, value, false);
   if (field.options?.choices?.some(({ name }) => name === value)) return value;
-  const message = `Insufficient permissions to create new select option ""${String(value)}""`;
+  const message = `Insufficient permissions to create new select option ""${value}""`;
   throw invalid("INVALID_MULTIPLE_CHOICE_OPTIONS", message);
 }
 
-function links(field: Field, value: Json, { exists }: Surroundings): Json {
-  if (!isList(value)) return checked(field, value, false);
+function parseLinks(field: Field, value: Json, { exists }: CellContext): Json {
+  if (!isList(value)) return accept(field, value, false);
   for (const id of value) {
-    if (typeof id !== "string") return checked(field, value, false);
+    if (typeof id !== "string") return accept(field, value, false);
     if (!exists(field.options?.linkedTableId ?? "", id)) {
       throw invalid("ROW_DOES_NOT_EXIST", `Record ID ${id} does not exist`);
     }
@@ -104,12 +114,12 @@ function links(field: Field, value: Json, { exists }: Surroundings): Json {
   return value;
 }
 
-/** The list replaces what is there; entries are kept by naming their ids. */
-function attachments(field: Field, value: Json, { current = null, attach }: Surroundings): Json {
-  if (!isList(value)) return checked(field, value, false);
+/** The list replaces the cell; entries that name their id are kept. */
+function parseAttachments(field: Field, value: Json, { current = null, attach }: CellContext): Json {
+  if (!isList(value)) return accept(field, value, false);
   const held = isList(current) ? current : [];
   return value.map((entry) => {
-    if (!isEntry(entry)) return checked(field, value, false);
+    if (!isEntry(entry)) return accept(field, value, false);
     const { id, url, filename } = entry;
     const kept = id === undefined ? undefined : held.find((each) => isEntry(each) && each.id === id);
     if (kept !== undefined) return kept;
@@ -119,8 +129,8 @@ function attachments(field: Field, value: Json, { current = null, attach }: Surr
         "Invalid attachment object for field: no url, and no id that it holds",
       );
     }
-    if (filename !== undefined) checked(field, value, typeof filename === "string");
-    return attach(url, typeof filename === "string" ? filename : nameOf(url));
+    if (filename !== undefined) accept(field, value, typeof filename === "string");
+    return attach(url, typeof filename === "string" ? filename : fileNameOf(url));
   });
 }
 
@@ -128,8 +138,8 @@ function isEntry(value: Json): value is { readonly [key: string]: Json } {
   return typeof value === "object" && value !== null && !isList(value);
 }
 
-/** The last part of the path, decoded where it can be. */
-function nameOf(url: string): string {
+/** Returns the last part of the path, decoded where that is possible. */
+function fileNameOf(url: string): string {
   const { pathname } = new URL(url);
   const name = pathname.slice(pathname.lastIndexOf("/") + 1);
   return decoded(name) ?? name;

@@ -4,8 +4,8 @@ import {
   FormulaErrorValue,
   type FormulaRecord,
   isTrue,
-  joined,
-  numberOf,
+  toNumber,
+  toText,
   type Value,
 } from "./formula-values.ts";
 import { FUNCTIONS } from "./functions.ts";
@@ -17,19 +17,19 @@ export { FormulaError } from "./formula-values.ts";
 type Evaluate = (record: FormulaRecord) => Value;
 
 /**
- * Compiles what `filterByFormula` holds. A record whose result is an error does not match.
+ * Compiles a `filterByFormula` to a predicate. A record whose result is an error does not match.
  *
- * @throws FormulaError for syntax, functions and fields that are not known: the sandbox refuses what it cannot do.
+ * @throws FormulaError for invalid syntax, and for functions and fields that are not known
  */
 export function compile(text: string, fieldNames: ReadonlySet<string>): (record: FormulaRecord) => boolean {
-  const evaluate = compiled(parseFormula(text), fieldNames);
+  const evaluate = compileExpression(parseFormula(text), fieldNames);
   return (record) => {
     const value = evaluate(record);
     return !(value instanceof FormulaErrorValue) && isTrue(value);
   };
 }
 
-function compiled(expression: Expression, names: ReadonlySet<string>): Evaluate {
+function compileExpression(expression: Expression, names: ReadonlySet<string>): Evaluate {
   switch (expression.kind) {
     case "literal": {
       const { value } = expression;
@@ -41,16 +41,16 @@ function compiled(expression: Expression, names: ReadonlySet<string>): Evaluate 
       return (record) => record.fields[name] ?? null;
     }
     case "negate": {
-      const operand = compiled(expression.operand, names);
+      const operand = compileExpression(expression.operand, names);
       return (record) => {
-        const value = numberOf(operand(record));
+        const value = toNumber(operand(record));
         return value instanceof FormulaErrorValue ? value : -value;
       };
     }
     case "binary": {
-      const left = compiled(expression.left, names);
-      const right = compiled(expression.right, names);
-      const apply = operator(expression.operator);
+      const left = compileExpression(expression.left, names);
+      const right = compileExpression(expression.right, names);
+      const apply = operatorFor(expression.operator);
       return (record) => apply(left(record), right(record));
     }
     case "call": {
@@ -59,7 +59,7 @@ function compiled(expression: Expression, names: ReadonlySet<string>): Evaluate 
       const { least, most, apply } = found;
       const count = expression.arguments.length;
       if (count < least || count > most) throw new FormulaError(`Wrong number of arguments: ${expression.name}`);
-      const operands = expression.arguments.map((each) => compiled(each, names));
+      const operands = expression.arguments.map((each) => compileExpression(each, names));
       return (record) =>
         apply(
           operands.map((operand) => () => operand(record)),
@@ -69,12 +69,12 @@ function compiled(expression: Expression, names: ReadonlySet<string>): Evaluate 
   }
 }
 
-function operator(name: string): (left: Value, right: Value) => Value {
+function operatorFor(name: string): (left: Value, right: Value) => Value {
   const both = (apply: (left: Value, right: Value) => Value) => (left: Value, right: Value) =>
     left instanceof FormulaErrorValue ? left : right instanceof FormulaErrorValue ? right : apply(left, right);
   const numeric = (apply: (left: number, right: number) => number) =>
     both((left, right) => {
-      const [a, b] = [numberOf(left), numberOf(right)];
+      const [a, b] = [toNumber(left), toNumber(right)];
       return a instanceof FormulaErrorValue ? a : b instanceof FormulaErrorValue ? b : apply(a, b);
     });
   switch (name) {
@@ -91,7 +91,7 @@ function operator(name: string): (left: Value, right: Value) => Value {
     case ">=":
       return both((left, right) => compare(left, right) >= 0);
     case "&":
-      return both((left, right) => joined(left) + joined(right));
+      return both((left, right) => toText(left) + toText(right));
     case "+":
       return numeric((left, right) => left + right);
     case "-":

@@ -1,22 +1,22 @@
 import {
-  dateOf,
   FORMULA_ERROR,
   FormulaErrorValue,
   type FormulaRecord,
   isTrue,
-  joined,
-  numberOf,
+  toDate,
+  toNumber,
+  toText,
   type Value,
 } from "./formula-values.ts";
 
-/** A function of the formula language; its operands are evaluated when it asks for them. */
+/** A function of the formula language. It evaluates its operands itself, and may leave some out. */
 export interface FormulaFunction {
   readonly least: number;
   readonly most: number;
   apply(operands: readonly (() => Value)[], record: FormulaRecord): Value;
 }
 
-/** The functions that the sandbox knows; all others are refused. */
+/** The functions that the sandbox supports; all others are refused. */
 export const FUNCTIONS: Readonly<Record<string, FormulaFunction>> = {
   AND: { least: 1, most: 10_000, apply: (operands) => logical(operands, false) },
   OR: { least: 1, most: 10_000, apply: (operands) => logical(operands, true) },
@@ -39,20 +39,20 @@ export const FUNCTIONS: Readonly<Record<string, FormulaFunction>> = {
   IS_BEFORE: dates((left, right) => left < right),
   IS_AFTER: dates((left, right) => left > right),
   IS_SAME: dates((left, right) => left === right),
-  DATETIME_PARSE: of(1, 1, (value = null) => dateOf(value)),
-  FIND: of(2, 3, (needle = null, haystack = null, start = 1) => find(joined(needle), joined(haystack), start)),
+  DATETIME_PARSE: of(1, 1, (value = null) => toDate(value)),
+  FIND: of(2, 3, (needle = null, haystack = null, start = 1) => find(toText(needle), toText(haystack), start)),
   SEARCH: of(2, 3, (needle = null, haystack = null, start = 1) =>
-    find(joined(needle).toLowerCase(), joined(haystack).toLowerCase(), start),
+    find(toText(needle).toLowerCase(), toText(haystack).toLowerCase(), start),
   ),
-  LEN: of(1, 1, (value = null) => joined(value).length),
-  LOWER: of(1, 1, (value = null) => joined(value).toLowerCase()),
-  UPPER: of(1, 1, (value = null) => joined(value).toUpperCase()),
-  TRIM: of(1, 1, (value = null) => joined(value).trim()),
-  CONCATENATE: of(1, 10_000, (...values) => values.map(joined).join("")),
-  VALUE: of(1, 1, (value = null) => numberOf(value)),
+  LEN: of(1, 1, (value = null) => toText(value).length),
+  LOWER: of(1, 1, (value = null) => toText(value).toLowerCase()),
+  UPPER: of(1, 1, (value = null) => toText(value).toUpperCase()),
+  TRIM: of(1, 1, (value = null) => toText(value).trim()),
+  CONCATENATE: of(1, 10_000, (...values) => values.map(toText).join("")),
+  VALUE: of(1, 1, (value = null) => toNumber(value)),
 };
 
-/** A function of evaluated operands: one that is wrong makes the result wrong. */
+/** Creates a function of evaluated operands. An error in one of them is the result. */
 function of(least: number, most: number, apply: (...values: Value[]) => Value): FormulaFunction {
   return {
     least,
@@ -64,7 +64,7 @@ function of(least: number, most: number, apply: (...values: Value[]) => Value): 
   };
 }
 
-/** AND ends at the first that is false, OR at the first that is true. */
+/** AND stops at the first false operand, OR at the first true one. */
 function logical(operands: readonly (() => Value)[], ending: boolean): Value {
   for (const operand of operands) {
     const value = operand();
@@ -76,15 +76,15 @@ function logical(operands: readonly (() => Value)[], ending: boolean): Value {
 
 function dates(holds: (left: number, right: number) => boolean): FormulaFunction {
   return of(2, 2, (left = null, right = null) => {
-    const [a, b] = [dateOf(left), dateOf(right)];
+    const [a, b] = [toDate(left), toDate(right)];
     return a instanceof FormulaErrorValue || b instanceof FormulaErrorValue
       ? FORMULA_ERROR
       : holds(a.getTime(), b.getTime());
   });
 }
 
-/** 1-based; 0 where there is none. */
+/** Returns the position of a text in another, from 1; 0 where it is not found. */
 function find(needle: string, haystack: string, start: Value): Value {
-  const from = numberOf(start);
+  const from = toNumber(start);
   return from instanceof FormulaErrorValue ? from : haystack.indexOf(needle, from - 1) + 1;
 }

@@ -1,69 +1,68 @@
 import { invalid } from "./api-error.ts";
 
-/** Some of what a listing found, and where it goes on; no offset after the last. */
+/** One page of a listing; `offset` is where the next begins, null after the last. */
 export interface Page {
   readonly ids: readonly string[];
   readonly offset: string | null;
 }
 
-/** The listings that are under way: each keeps what matched when it began. */
-export interface Iterators {
-  /** The first page. */
+/** The listings in progress. Each keeps the records that matched when it began. */
+export interface ListCursors {
+  /** Returns the first page. */
   begin(table: string, ids: readonly string[], pageSize: number, now: number): Page;
-  /** @throws Refused when the iterator is gone, of another table, or never gave this offset */
+  /** @throws ApiError where the cursor has expired, is of another table, or never returned this offset */
   resume(table: string, offset: string, pageSize: number, now: number): Page;
-  /** Makes every listing that is under way start over. */
+  /** Expires all listings in progress. */
   expire(): void;
 }
 
-interface Listing {
+interface Cursor {
   readonly key: string;
   readonly table: string;
   readonly ids: readonly string[];
-  readonly bornAt: number;
-  /** Where the offsets that were given away stand, by the record they name. */
+  readonly createdAt: number;
+  /** The positions of the offsets that were returned, by the record they name. */
   readonly positions: Map<string, number>;
 }
 
-/** How long a listing may take before its iterator is gone. */
+/** How long a listing may take before its cursor expires. */
 const CURSOR_TTL_MS = 300_000;
 
-/** In memory. */
-export function createIterators(): Iterators {
-  const listings = new Map<string, Listing>();
+export function createListCursors(): ListCursors {
+  const cursors = new Map<string, Cursor>();
   let count = 0;
 
-  function pageOf(listing: Listing, start: number, pageSize: number): Page {
+  function nextPage(cursor: Cursor, start: number, pageSize: number): Page {
     const end = start + pageSize;
-    const next = listing.ids[end];
-    const ids = listing.ids.slice(start, end);
+    const next = cursor.ids[end];
+    const ids = cursor.ids.slice(start, end);
     if (next === undefined) return { ids, offset: null };
-    listings.set(listing.key, listing);
-    listing.positions.set(next, end);
-    return { ids, offset: `${listing.key}/${next}` };
+    cursors.set(cursor.key, cursor);
+    cursor.positions.set(next, end);
+    return { ids, offset: `${cursor.key}/${next}` };
   }
 
   return {
     begin(table, ids, pageSize, now) {
-      for (const { key, bornAt } of listings.values()) if (now - bornAt > CURSOR_TTL_MS) listings.delete(key);
+      for (const { key, createdAt } of cursors.values()) if (now - createdAt > CURSOR_TTL_MS) cursors.delete(key);
       count += 1;
       const key = `itr${String(count).padStart(14, "0")}`;
-      return pageOf({ key, table, ids, bornAt: now, positions: new Map() }, 0, pageSize);
+      return nextPage({ key, table, ids, createdAt: now, positions: new Map() }, 0, pageSize);
     },
     resume(table, offset, pageSize, now) {
       const [key = "", record = ""] = offset.split("/");
-      const listing = listings.get(key);
-      const start = listing?.positions.get(record);
+      const cursor = cursors.get(key);
+      const start = cursor?.positions.get(record);
       if (
-        listing === undefined ||
+        cursor === undefined ||
         start === undefined ||
-        listing.table !== table ||
-        now - listing.bornAt > CURSOR_TTL_MS
+        cursor.table !== table ||
+        now - cursor.createdAt > CURSOR_TTL_MS
       ) {
         throw invalid("LIST_RECORDS_ITERATOR_NOT_AVAILABLE", "The iterator is not available. Start over.");
       }
-      return pageOf(listing, start, pageSize);
+      return nextPage(cursor, start, pageSize);
     },
-    expire: () => listings.clear(),
+    expire: () => cursors.clear(),
   };
 }

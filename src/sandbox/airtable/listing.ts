@@ -2,27 +2,27 @@ import { invalid } from "./api-error.ts";
 import { isBlank } from "./cells.ts";
 import { compile, FormulaError } from "./formula.ts";
 import { compare } from "./formula-values.ts";
-import type { Iterators } from "./list-cursors.ts";
+import type { ListCursors } from "./list-cursors.ts";
 import type { ListParameters, SortKey } from "./parameters.ts";
 import { formulaValue, formulaViews, renderCell, renderRecord, type ShownRecord } from "./render-record.ts";
 import type { Field, TableSchema } from "./schema.ts";
 import type { StoredRecord, Tables } from "./tables.ts";
 
-/** One page of a listing, as it is answered. */
+/** The answer to a listing: one page. */
 export interface ListAnswer {
   readonly records: readonly ShownRecord[];
   readonly offset?: string;
 }
 
 /**
- * Which records are in a listing is settled by its first page; each page shows what the cells hold when it is asked
- * for, and leaves out records that are gone by then.
+ * Lists records of a table. The request for the first page decides which records are listed; each page shows the cells
+ * of the time of its own request, and leaves out records that are deleted by then.
  *
- * @throws Refused
+ * @throws ApiError
  */
 export function list(
   tables: Tables,
-  iterators: Iterators,
+  cursors: ListCursors,
   table: TableSchema,
   parameters: ListParameters,
   now: number,
@@ -31,8 +31,8 @@ export function list(
   const only = fields?.map((name) => tables.field(table, name));
   const page =
     offset === undefined
-      ? iterators.begin(table.id, matching(tables, table, parameters), pageSize, now)
-      : iterators.resume(table.id, offset, pageSize, now);
+      ? cursors.begin(table.id, findMatching(tables, table, parameters), pageSize, now)
+      : cursors.resume(table.id, offset, pageSize, now);
   const showing = { byId: returnFieldsByFieldId, ...(only === undefined ? {} : { fields: only }) };
   const records = page.ids.flatMap((id) => {
     const record = tables.of(table).get(id);
@@ -41,26 +41,26 @@ export function list(
   return page.offset === null ? { records } : { records, offset: page.offset };
 }
 
-function matching(
+function findMatching(
   tables: Tables,
   table: TableSchema,
   { filterByFormula = "", maxRecords, sort = [] }: ListParameters,
 ): readonly string[] {
-  const order = orderOf(tables, table, sort);
-  const named = idsNamed(filterByFormula);
+  const order = createOrder(tables, table, sort);
+  const named = parseIds(filterByFormula);
   const all = [...tables.of(table).values()].filter(({ id }) => named === null || named.has(id));
-  const found = filterByFormula === "" ? all : all.filter(filter(table, filterByFormula));
+  const found = filterByFormula === "" ? all : all.filter(compileFilter(table, filterByFormula));
   const sorted = order === null ? found : found.sort(order);
   return sorted.slice(0, maxRecords).map(({ id }) => id);
 }
 
-/** What a formula of nothing but ids asks for, lest it be tried on each record of a large table; null for any other. */
-function idsNamed(formula: string): ReadonlySet<string> | null {
+/** Returns the ids of a formula that compares ids only, which need not be evaluated for each record; null of any other. */
+function parseIds(formula: string): ReadonlySet<string> | null {
   if (!/^(OR\()?(RECORD_ID\(\)='\w+'[,)]?)+$/.test(formula)) return null;
   return new Set([...formula.matchAll(/'(\w+)'/g)].map(([, id = ""]) => id));
 }
 
-function filter(table: TableSchema, formula: string): (record: StoredRecord) => boolean {
+function compileFilter(table: TableSchema, formula: string): (record: StoredRecord) => boolean {
   try {
     const matches = compile(formula, new Set(table.fields.map(({ name }) => name)));
     const view = formulaViews(table);
@@ -73,7 +73,7 @@ function filter(table: TableSchema, formula: string): (record: StoredRecord) => 
 
 type Order = (a: StoredRecord, b: StoredRecord) => number;
 
-function orderOf(tables: Tables, table: TableSchema, sort: readonly SortKey[]): Order | null {
+function createOrder(tables: Tables, table: TableSchema, sort: readonly SortKey[]): Order | null {
   if (sort.length === 0) return null;
   const orders = sort.map(({ field, direction }) => orderBy(tables.field(table, field), direction === "desc" ? -1 : 1));
   return (a, b) => {
@@ -85,7 +85,7 @@ function orderOf(tables: Tables, table: TableSchema, sort: readonly SortKey[]): 
   };
 }
 
-/** Blank cells come first; options of a select in the order of its choices. */
+/** Sorts blank cells first, and the options of a select in the order of its choices. */
 function orderBy(field: Field, sign: 1 | -1): Order {
   const ranks = new Map(field.options?.choices?.map(({ name }, index) => [name, index]));
   const keyOf = (record: StoredRecord) => {

@@ -7,7 +7,7 @@ export type Expression =
   | { readonly kind: "binary"; readonly operator: string; readonly left: Expression; readonly right: Expression }
   | { readonly kind: "call"; readonly name: string; readonly arguments: readonly Expression[] };
 
-/** Operators by how loosely they bind. */
+/** The operators, from the loosest binding to the tightest. */
 const LEVELS: readonly (readonly string[])[] = [["=", "!=", "<=", ">=", "<", ">"], ["&"], ["+", "-"], ["*", "/"]];
 
 const MAX_DEPTH = 200;

@@ -4,19 +4,19 @@ const SCOPES = ["data.records:read", "data.records:write", "schema.bases:read"] 
 
 export type Scope = (typeof SCOPES)[number];
 
-/** What the token of a base may do. */
+/** The permissions of a base's token. */
 export interface Access {
   readonly scopes: readonly Scope[];
-  /** Whether `whoami` tells the scopes: Airtable's does for OAuth tokens only (its API docs, get user info). */
+  /** Whether `whoami` names the scopes: Airtable's does for OAuth tokens only (its API docs, get user info). */
   readonly revealsScopes: boolean;
-  /** What its owner may do in the base, as the list of bases names it. */
+  /** The permission of the token's owner in the base, as the list of bases names it. */
   readonly permissionLevel: "none" | "read" | "comment" | "edit" | "create";
 }
 
-/** May everything that the sandbox knows, and says so. */
+/** All permissions, and a `whoami` that names them. */
 export const FULL_ACCESS: Access = { scopes: SCOPES, revealsScopes: true, permissionLevel: "create" };
 
-/** @throws Refused in the words of a base that does not exist, which is how Airtable answers a missing scope */
+/** @throws ApiError as for a base that does not exist, which is how Airtable answers a missing scope */
 export function requireScope(scope: Scope, { scopes }: Access): void {
   if (!scopes.includes(scope)) throw forbidden();
 }
@@ -25,12 +25,12 @@ export function forbidden(): ApiError {
   return new ApiError(403, "INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND", NOT_FOUND);
 }
 
-/** The answer of `/v0/meta/whoami`, which takes no scope. */
+/** Returns the answer of `/v0/meta/whoami`, which needs no scope. */
 export function identity({ scopes, revealsScopes }: Access): unknown {
   return { id: "usrSandbox0000001", ...(revealsScopes ? { scopes } : {}) };
 }
 
-/** The answer of `/v0/meta/bases`: those that the token may see. */
+/** Returns the answer of `/v0/meta/bases`: the bases that the token may see. */
 export function bases(baseId: string, { permissionLevel }: Access): unknown {
   return { bases: [{ id: baseId, name: "Sandbox", permissionLevel }] };
 }

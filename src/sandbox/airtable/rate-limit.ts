@@ -1,4 +1,4 @@
-/** Airtable's limit for a base: so many requests in any second, and past it a time in which all are refused. */
+/** Airtable's limit for a base: the requests in any second, and how long all are refused when it is exceeded. */
 export interface RateLimit {
   readonly perSecond: number;
   readonly penaltyMs: number;
@@ -7,7 +7,7 @@ export interface RateLimit {
 /** 5 a second, then 30 seconds of 429 (Airtable's API docs, rate limits). */
 export const AIRTABLE_LIMIT: RateLimit = { perSecond: 5, penaltyMs: 30_000 };
 
-/** Tells of each request, by its moment, whether it is let through. */
+/** Returns a function that says of each request, by its time, whether it is allowed. */
 export function createRateLimiter({ perSecond, penaltyMs }: RateLimit): (now: number) => boolean {
   let recent: number[] = [];
   let closedUntil = Number.NEGATIVE_INFINITY;

@@ -4,24 +4,24 @@ import type { Value } from "./formula-values.ts";
 import type { Field, TableSchema } from "./schema.ts";
 import type { StoredRecord } from "./tables.ts";
 
-/** A record as an answer shows it. */
+/** A record in an answer. */
 export interface ShownRecord {
   readonly id: string;
   readonly createdTime: string;
   readonly fields: Readonly<Record<string, Json>>;
 }
 
-/** `fields`: the only ones to show; `byId`: under their ids. */
-export interface Showing {
+/** `fields` are the only ones to show; `byId` shows them under their ids. */
+export interface RenderOptions {
   readonly fields?: readonly Field[];
   readonly byId?: boolean;
 }
 
-/** Blank cells are left out, as Airtable does. */
+/** Renders a record for an answer. Blank cells are left out, as Airtable does. */
 export function renderRecord(
   table: TableSchema,
   record: StoredRecord,
-  { fields, byId = false }: Showing = {},
+  { fields, byId = false }: RenderOptions = {},
 ): ShownRecord {
   const cells: [string, Json][] = [];
   for (const field of fields ?? table.fields) {
@@ -31,14 +31,19 @@ export function renderRecord(
   return { id: record.id, createdTime: record.createdTime, fields: Object.fromEntries(cells) };
 }
 
-/** A cell as it reads. Of the computed fields only the record's own id is computed; others are what was put there. */
+/**
+ * Returns what a cell shows. Of the computed fields only the record's id and its times are computed; others show what was
+ * put there.
+ */
 export function renderCell({ name, type }: Field, record: StoredRecord): Json | undefined {
-  return type === "formula" && name === "Record ID" ? record.id : record.fields[name];
+  if (type === "formula" && name === "Record ID") return record.id;
+  const cell = record.fields[name];
+  return cell === undefined && (type === "createdTime" || type === "lastModifiedTime") ? record.createdTime : cell;
 }
 
 /**
- * Shows records of a table to formulas. Cells are read when a formula asks for them, and a view holds until the next
- * is made: a formula reads 2 of a record's 45 cells, of 100,000 records.
+ * Returns a function that gives formulas a view of a record. A view is valid until the next one is made, and reads a cell
+ * when the formula does: 2 of a record's 45 cells, of 100,000 records.
  */
 export function formulaViews(table: TableSchema): (record: StoredRecord) => FormulaRecord {
   let current: StoredRecord | null = null;
@@ -53,9 +58,10 @@ export function formulaViews(table: TableSchema): (record: StoredRecord) => Form
   };
 }
 
-/** A cell as formulas see it: attachments by their file names. */
+/** Returns a cell's value in formulas: of attachments the file names, of barcodes and AI texts the text. */
 export function formulaValue(cell: Json): Value {
   if (isList(cell)) return cell.map(formulaValue);
   if (typeof cell !== "object" || cell === null) return cell;
-  return "filename" in cell ? String(cell.filename) : JSON.stringify(cell);
+  const text = cell.filename ?? cell.text ?? cell.value;
+  return typeof text === "string" ? text : JSON.stringify(cell);
 }

@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-// Loose: the schema endpoint answers what it was given, and not only what is read here.
+// Loose: the schema endpoint returns the whole schema, not only what is read here.
 const field = z.looseObject({
   id: z.string(),
   name: z.string(),
@@ -9,6 +9,8 @@ const field = z.looseObject({
     .looseObject({
       choices: z.array(z.looseObject({ name: z.string() })).optional(),
       linkedTableId: z.string().optional(),
+      /** The fields that a last-modified time watches; absent or empty: all. */
+      referencedFieldIds: z.array(z.string()).optional(),
     })
     .optional(),
 });

@@ -1,9 +1,9 @@
 import * as z from "zod";
 import { ApiError, invalid } from "./api-error.ts";
-import { cellFor, type Json, type StoredAttachment } from "./cells.ts";
+import { type Json, parseCell, type StoredAttachment } from "./cells.ts";
 import type { BaseSchema, Field, TableSchema } from "./schema.ts";
 
-/** A record as the base holds it; `fields` by name, blank ones left out. */
+/** A record of the base; `fields` are by name, without blank ones. */
 export interface StoredRecord {
   readonly id: string;
   readonly createdTime: string;
@@ -23,7 +23,7 @@ const json: z.ZodType<Json> = z.lazy(() =>
   z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(json), z.record(z.string(), json)]),
 );
 
-/** All that a base holds, as JSON. */
+/** The content of a base as JSON. */
 export const snapshotSchema = z.object({
   tables: z.record(
     z.string(),
@@ -36,7 +36,7 @@ export const snapshotSchema = z.object({
 
 export type Snapshot = z.output<typeof snapshotSchema>;
 
-/** The tables with their records. */
+/** The tables of a base with their records. */
 export class Tables {
   readonly schema: BaseSchema;
   readonly #random: () => number;
@@ -49,12 +49,12 @@ export class Tables {
     for (const { id } of schema.tables) this.#records.set(id, new Map());
   }
 
-  /** By name or id. */
+  /** Finds a table by name or id. */
   find(nameOrId: string): TableSchema | null {
     return this.schema.tables.find(({ id, name }) => id === nameOrId || name === nameOrId) ?? null;
   }
 
-  /** By name or id. */
+  /** Finds a field by name or id. */
   field(table: TableSchema, nameOrId: string): Field {
     const field = table.fields.find(({ id, name }) => id === nameOrId || name === nameOrId);
     if (field === undefined) throw invalid("UNKNOWN_FIELD_NAME", `Unknown field name: "${nameOrId}"`);
@@ -67,23 +67,14 @@ export class Tables {
     return records;
   }
 
-  /** The record with this id, whichever table it is in: Airtable ignores the table of the URL when it reads one. */
-  anywhere(id: string): StoredRecord | null {
-    for (const records of this.#records.values()) {
-      const record = records.get(id);
-      if (record !== undefined) return record;
-    }
-    return null;
-  }
-
-  /** What a record would be after an update. Nothing is stored: a batch is checked whole before any of it is written. */
-  prepared(table: TableSchema, id: string, update: Readonly<Record<string, Json>>): () => StoredRecord {
+  /** Checks an update and returns a function that stores it: a whole batch is checked before any of it is written. */
+  prepare(table: TableSchema, id: string, update: Readonly<Record<string, Json>>, now: number): () => StoredRecord {
     const record = this.of(table).get(id);
     if (record === undefined) throw invalid("ROW_DOES_NOT_EXIST", `Record ID ${id} does not exist`);
     const pending: PendingAttachment[] = [];
     const cells = Object.entries(update).map(([nameOrId, value]) => {
       const field = this.field(table, nameOrId);
-      const cell = cellFor(field, value, {
+      const cell = parseCell(field, value, {
         current: record.fields[field.name],
         exists: (tableId, linked) => this.#records.get(tableId)?.has(linked) ?? true,
         attach: (url, filename) => this.#attach(url, filename, { table: table.name, id, field: field.name }, pending),
@@ -92,11 +83,11 @@ export class Tables {
     });
     return () => {
       this.#pending.push(...pending);
-      return this.put(table, id, Object.fromEntries(cells));
+      return this.put(table, id, { ...Object.fromEntries(cells), ...modifiedTimes(table, cells, now) });
     };
   }
 
-  /** Sets cells as they are, without asking whether Airtable would take them. */
+  /** Stores cells without checking them. */
   put(table: TableSchema, id: string, cells: Readonly<Record<string, Json>>): StoredRecord {
     const record = this.of(table).get(id);
     if (record === undefined) throw new ApiError(404, "NOT_FOUND", `no record ${id}`);
@@ -110,8 +101,11 @@ export class Tables {
     return this.#pending;
   }
 
-  /** What came of fetching a file; null: it could not be fetched, and vanishes from its cell without a word. */
-  settle(attachmentId: string, file: { readonly bytes: number; readonly contentType: string } | null): void {
+  /** Records that a file was fetched; null: the fetch failed, and the entry vanishes from its cell. */
+  completeAttachment(
+    attachmentId: string,
+    file: { readonly bytes: number; readonly contentType: string } | null,
+  ): void {
     const pending = this.#pending.find((each) => each.attachmentId === attachmentId);
     if (pending === undefined) return;
     this.#pending = this.#pending.filter((each) => each !== pending);
@@ -151,6 +145,20 @@ export class Tables {
     pending.push({ ...where, attachmentId: id, url });
     return { id, url, filename };
   }
+}
+
+/** Returns the last-modified times that change with these cells. */
+function modifiedTimes(
+  { fields }: TableSchema,
+  cells: readonly (readonly [name: string, cell: Json])[],
+  now: number,
+): Readonly<Record<string, Json>> {
+  const written = fields.filter(({ name }) => cells.some(([each]) => each === name)).map(({ id }) => id);
+  const changed = fields.filter(({ type, options }) => {
+    const watched = options?.referencedFieldIds ?? [];
+    return type === "lastModifiedTime" && (watched.length === 0 || watched.some((id) => written.includes(id)));
+  });
+  return Object.fromEntries(changed.map(({ name }) => [name, new Date(now).toISOString()]));
 }
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";

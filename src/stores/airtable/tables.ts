@@ -46,7 +46,8 @@ function buildRequest(method: string, path: string, query: JsonObject, body: unk
   ]);
   return {
     method: parseMethod(method),
-    path,
+    // The client ends the path of a write with a slash, which the API reference does not.
+    path: path.replace(/\/$/, ""),
     ...(parameters.length === 0 ? {} : { query: Object.fromEntries(parameters) }),
     ...(isObject(body) ? { body: withoutMethod(body) } : {}),
   };

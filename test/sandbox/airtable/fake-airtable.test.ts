@@ -126,7 +126,7 @@ describe("who asks for what", () => {
     expect(baseWith(0).ask("GET", `meta/bases/${BASE}/tables`)).toMatchObject({ status: 200, answer: schemaJson });
   });
 
-  it("the token's owner is told, with the scopes where the token is one whose scopes Airtable tells", () => {
+  it("the token's owner is named, with the scopes where Airtable names those of the token", () => {
     const whoami = (access: Partial<Access>) =>
       baseWith(0, { access: { ...FULL_ACCESS, ...access } }).ask("GET", "meta/whoami").answer;
     expect(whoami({ scopes: ["data.records:read"] })).toEqual({
@@ -136,7 +136,7 @@ describe("who asks for what", () => {
     expect(whoami({ revealsScopes: false })).toEqual({ id: expect.stringMatching(/^usr/) });
   });
 
-  it("the bases are told with what the token's owner may do there", () => {
+  it("the bases are named with the permission of the token's owner", () => {
     const { answer } = baseWith(0).ask("GET", "meta/bases");
     expect(answer).toEqual({ bases: [{ id: BASE, name: expect.any(String), permissionLevel: "create" }] });
   });
@@ -180,13 +180,13 @@ describe("the rate limit", () => {
     expect(base.requestCount()).toBe(9);
   });
 
-  it("says so in Airtable's words", () => {
+  it("answers with Airtable's message", () => {
     const { list } = statuses([0, 0, 0, 0, 0]);
     const error = { error: "RATE_LIMIT_REACHED", message: "Rate limit exceeded. Please try again later" };
     expect(list().answer).toEqual({ errors: [error] });
   });
 
-  it("is Airtable's own unless told otherwise", () => {
+  it("is Airtable's own by default", () => {
     const schema = parseSchema(schemaJson);
     const base = createBase({ schema, baseId: BASE, token: TOKEN, random: sequence() });
     const request = {
@@ -350,7 +350,7 @@ describe("a listing", () => {
     expect(reply).toMatchObject(refusal("INVALID_REQUEST_UNKNOWN"));
   });
 
-  it("refuses fields that the table has not", () => {
+  it("refuses fields that the table does not have", () => {
     const unknown = refusal("UNKNOWN_FIELD_NAME", 'Unknown field name: "Stat"');
     expect(baseWith(1).list([["fields[]", "Stat"]])).toMatchObject(unknown);
     expect(baseWith(1).list([["sort[0][field]", "Stat"]])).toMatchObject(unknown);
@@ -533,6 +533,91 @@ describe("a cell", () => {
     expect(write(table, "recAny00000000001", { [field]: null }).status).toBe(422);
   });
 
+  describe("of a base with other field types", () => {
+    const choices = [{ name: "processing" }, { name: "completed" }];
+    const fields = [
+      { id: "fldName0000000001", name: "Name", type: "singleLineText" },
+      { id: "fldCode0000000001", name: "Code", type: "barcode" },
+      { id: "fldAi000000000001", name: "Answer", type: "aiText" },
+      { id: "fldTags0000000001", name: "Tags", type: "multipleSelects", options: { choices } },
+      { id: "fldState000000001", name: "State", type: "formula" },
+      { id: "fldDue00000000001", name: "Due", type: "dateTime" },
+      { id: "fldMade0000000001", name: "Made", type: "createdTime" },
+      { id: "fldEdit0000000001", name: "Edited", type: "lastModifiedTime" },
+      {
+        id: "fldTagged00000001",
+        name: "Tagged",
+        type: "lastModifiedTime",
+        options: { referencedFieldIds: ["fldTags0000000001"] },
+      },
+    ];
+    const table = { id: "tblThings00000001", name: "Things", primaryFieldId: "fldName0000000001", fields };
+    const ID = "recThing000000001";
+    const things = (cells: Readonly<Record<string, Json>> = {}) => {
+      const world = baseWith(0, { schema: parseSchema({ tables: [...schemaJson.tables, table] }) });
+      world.base.upsert("Things", { id: ID, createdTime: CREATED, fields: cells });
+      return world;
+    };
+    const shown = ({ answer }: { readonly answer: unknown }) =>
+      isObject(answer) && Array.isArray(answer.records) ? answer.records[0]?.fields : undefined;
+
+    it.each<readonly [field: string, value: unknown]>([
+      ["Code", { text: "abc", type: "code39" }],
+      ["Tags", ["completed", "processing"]],
+      ["Due", "2026-03-01T12:00:00.000Z"],
+    ])("%s takes %j", (field, value) => {
+      const { base, write } = things();
+      expect(write("Things", ID, { [field]: value }).status).toBe(200);
+      expect(base.record("Things", ID)?.fields[field]).toEqual(value);
+    });
+
+    it.each<readonly [field: string, value: unknown]>([
+      ["Code", "abc"],
+      ["Code", { type: "code39" }],
+      ["Tags", "completed"],
+      ["Tags", [7]],
+      ["Due", "soon"],
+    ])("%s does not take %j", (field, value) => {
+      expect(things().write("Things", ID, { [field]: value })).toMatchObject(cannotAccept(field));
+    });
+
+    it("a multiple select invents no option", () => {
+      const message = 'Insufficient permissions to create new select option ""done""';
+      const reply = things().write("Things", ID, { Tags: ["completed", "done"] });
+      expect(reply).toMatchObject(refusal("INVALID_MULTIPLE_CHOICE_OPTIONS", message));
+    });
+
+    it.each(["Answer", "State", "Made", "Edited"])("%s is computed, and refuses every value", (field) => {
+      const message = `Field "${field}" cannot accept a value because the field is computed`;
+      const reply = things().write("Things", ID, { [field]: "x" });
+      expect(reply).toMatchObject(refusal("INVALID_VALUE_FOR_COLUMN", message));
+    });
+
+    it("a last-modified time is that of the last write to a field that it watches", () => {
+      const { write } = things();
+      expect(shown(write("Things", ID, { Name: "a" }))).toEqual({
+        Name: "a",
+        Made: CREATED,
+        Edited: new Date(NOW).toISOString(),
+        Tagged: CREATED,
+      });
+      expect(shown(write("Things", ID, { Tags: ["completed"] }))).toMatchObject({
+        Tagged: new Date(NOW).toISOString(),
+      });
+    });
+
+    it.each([
+      ["{Code}='abc'", { Code: { text: "abc" } }],
+      ["{Answer}='abc'", { Answer: { state: "generated", value: "abc", isStale: false } }],
+      ["{Tags}='completed, processing'", { Tags: ["completed", "processing"] }],
+      ["{State}='processing'", { State: "processing" }],
+    ])("the formula %s sees the text of %j", (formula, cells) => {
+      const { ask } = things(cells);
+      const reply = ask("GET", `${BASE}/Things`, { query: [["filterByFormula", formula]] });
+      expect(idsIn(reply.answer)).toEqual([ID]);
+    });
+  });
+
   it("of an unknown field is refused", () => {
     const reply = baseWith(1).write("Jobs", jobId(0), { Statuss: "failed" });
     expect(reply).toMatchObject(refusal("UNKNOWN_FIELD_NAME", 'Unknown field name: "Statuss"'));
@@ -572,25 +657,25 @@ describe("an attachment", () => {
   it("gets an URL of Airtable's, a size and a type when it is", () => {
     const { base, cell, pending } = segment([{ url: URL_OF, filename: "named.mp4" }]);
     const id = pending()[0]?.attachmentId ?? "";
-    base.settleAttachment(id, FILE);
+    base.completeAttachment(id, FILE);
     const url = expect.stringMatching(/^https:\/\/v5\.airtableusercontent\.com\/.+\/named\.mp4$/);
     expect(cell()).toEqual([{ id, url, filename: "named.mp4", size: 2_000, type: "video/mp4" }]);
     expect(pending()).toEqual([]);
   });
 
-  it("vanishes without a word when it cannot be fetched, and leaves the others", () => {
+  it("vanishes silently when it cannot be fetched, and leaves the others", () => {
     const { base, cell, pending } = segment([{ url: "https://a.example/1.mp4" }, { url: "https://a.example/2.mp4" }]);
     const [first, second] = pending().map(({ attachmentId }) => attachmentId);
-    base.settleAttachment(first ?? "", null);
+    base.completeAttachment(first ?? "", null);
     expect(cell()).toMatchObject([{ id: second }]);
-    base.settleAttachment(second ?? "", null);
+    base.completeAttachment(second ?? "", null);
     expect(base.record("Segments", "recSegment0000001")?.fields).toEqual({ "SRT Text": "hello" });
   });
 
   it("is kept by its id when the list is replaced, and only by the cell that holds it", () => {
     const { base, cell, pending, write } = segment([{ url: "https://a.example/1.mp4" }]);
     const id = pending()[0]?.attachmentId ?? "";
-    base.settleAttachment(id, FILE);
+    base.completeAttachment(id, FILE);
     expect(write([{ id }, { url: "https://a.example/2.mp4" }]).status).toBe(200);
     expect(cell()).toMatchObject([{ id, size: 2_000 }, { filename: "2.mp4" }]);
     const elsewhere = base.handle(
@@ -610,10 +695,10 @@ describe("an attachment", () => {
     const { base, cell, pending, write } = segment([{ url: "https://a.example/1.mp4" }]);
     const id = pending()[0]?.attachmentId ?? "";
     write([{ url: "https://a.example/2.mp4" }]);
-    base.settleAttachment(id, FILE);
+    base.completeAttachment(id, FILE);
     expect(cell()).toEqual([expect.objectContaining({ filename: "2.mp4" })]);
     base.remove("Segments", "recSegment0000001");
-    base.settleAttachment(pending()[0]?.attachmentId ?? "", FILE);
+    base.completeAttachment(pending()[0]?.attachmentId ?? "", FILE);
     expect(pending()).toEqual([]);
   });
 
@@ -637,7 +722,7 @@ describe("a snapshot", () => {
     const other = baseWith(9);
     other.base.restore(snapshotSchema.parse(JSON.parse(text)));
     expect(JSON.stringify(other.base.snapshot())).toBe(text);
-    other.base.settleAttachment(other.base.pendingAttachments()[0]?.attachmentId ?? "", FILE);
+    other.base.completeAttachment(other.base.pendingAttachments()[0]?.attachmentId ?? "", FILE);
     expect(other.base.record("Segments", "recSegment0000001")?.fields.Voiceover).toMatchObject([{ size: 2_000 }]);
     expect(other.base.records("Jobs")).toHaveLength(2);
   });

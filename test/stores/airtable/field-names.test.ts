@@ -18,7 +18,7 @@ it.each(["Jobs", "tblEjYfRwCztHOF5G"])(
   },
 );
 
-it("asks for the schema once, and not at all for names", async () => {
+it("reads the schema once, and not at all where no field id is configured", async () => {
   let asked = 0;
   const read = async () => {
     asked += 1;
@@ -32,7 +32,7 @@ it("asks for the schema once, and not at all for names", async () => {
   expect(asked).toBe(1);
 });
 
-it("takes an id that the table does not have for a configuration error", async () => {
+it("reports an id that the table does not have as a configuration error", async () => {
   const names = createFieldNames([["Jobs", "fldXXXXXXXXXXXXXX"]], async () => SCHEMA);
   await expect(names.resolve(never)).rejects.toMatchObject({
     code: "config",

@@ -12,22 +12,22 @@ interface Journey {
 
 const FIXED: Journey = { leaving: 0, there: 40, back: 40 };
 
-/** Sends `count` requests as soon as each has its turn, and tells when each reached the server. */
+/** Sends `count` requests as soon as each has its slot, and returns when each reached the server. */
 async function arrivals(perSecond: number, count: number, journey: (n: number) => Journey): Promise<readonly number[]> {
   const clock = new SimClock(NOW);
-  const turn = createRateLimiter(perSecond, clock.seenBy(0));
+  const acquireSlot = createRateLimiter(perSecond, clock.seenBy(0));
   const { signal } = new AbortController();
   const reached: number[] = [];
   let answered = 0;
   for (let n = 0; n < count; n += 1) {
     const { leaving, there, back } = journey(n);
-    turn(signal).then(async (departure) => {
+    acquireSlot(signal).then(async (slot) => {
       await clock.sleep(leaving);
-      departure.sent();
+      slot.sent();
       await clock.sleep(there);
       reached.push(clock.now() - NOW);
       await clock.sleep(back);
-      departure.done();
+      slot.done();
       answered += 1;
     });
   }
@@ -40,12 +40,12 @@ function mostInASecond(times: readonly number[]): number {
   return Math.max(...times.map((from) => times.filter((at) => at >= from && at - from < 1000).length));
 }
 
-describe("the pace of requests to a base", () => {
-  it("lets no more than five reach the server in any second", async () => {
+describe("the rate limiter of a base", () => {
+  it("lets no more than five requests arrive at the server in any second", async () => {
     expect(mostInASecond(await arrivals(5, 60, () => FIXED))).toBe(5);
   });
 
-  it("is kept to within 5 %", async () => {
+  it("reaches its rate within 5 %", async () => {
     for (const rate of [0.5, 2, 4, 4.5, 5]) {
       const times = await arrivals(rate, 60, () => FIXED);
       const took = (times.at(-1) ?? 0) - (times[0] ?? 0);
@@ -54,11 +54,11 @@ describe("the pace of requests to a base", () => {
     }
   });
 
-  it("counts a request that a handshake held up from when it left", async () => {
+  it("counts a request that a handshake delayed from when it left", async () => {
     expect(mostInASecond(await arrivals(5, 60, (n) => ({ ...FIXED, leaving: n < 3 ? 700 : 0 })))).toBe(5);
   });
 
-  it("counts a request that was held up on its way from when it may have arrived", async () => {
+  it("counts a request that was delayed on its way from when it may have arrived", async () => {
     expect(mostInASecond(await arrivals(5, 60, (n) => ({ ...FIXED, there: n % 5 === 0 ? 95 : 40 })))).toBe(5);
   });
 
@@ -67,19 +67,19 @@ describe("the pace of requests to a base", () => {
     expect((times.at(-1) ?? 0) < 12_500).toBe(true);
   });
 
-  it("goes on when a clock is set back", async () => {
+  it("continues when the clock is set back", async () => {
     const clock = new SimClock(NOW);
     let skew = 0;
-    const turn = createRateLimiter(5, {
+    const acquireSlot = createRateLimiter(5, {
       now: () => clock.now() + skew,
       sleep: (ms, signal) => clock.sleep(ms, signal),
     });
     const { signal } = new AbortController();
     let granted = 0;
     for (let n = 0; n < 12; n += 1) {
-      turn(signal).then((departure) => {
-        departure.sent();
-        departure.done();
+      acquireSlot(signal).then((slot) => {
+        slot.sent();
+        slot.done();
         granted += 1;
         if (granted === 6) skew = -3_600_000;
       });
@@ -88,26 +88,26 @@ describe("the pace of requests to a base", () => {
     expect([granted, clock.now() - NOW < 5_000]).toEqual([12, true]);
   });
 
-  it("leaves the turn of a request that is called off to the next", async () => {
+  it("gives the slot of an aborted request to the next", async () => {
     const clock = new SimClock(NOW);
-    const turn = createRateLimiter(1, clock.seenBy(0));
+    const acquireSlot = createRateLimiter(1, clock.seenBy(0));
     const [calledOff, others] = [new AbortController(), new AbortController()];
-    const told: string[] = [];
+    const results: string[] = [];
     const ask = (name: string, { signal }: AbortController) =>
-      turn(signal).then(
-        (departure) => {
-          departure.sent();
-          departure.done();
-          told.push(`${name} ${clock.now() - NOW}`);
+      acquireSlot(signal).then(
+        (slot) => {
+          slot.sent();
+          slot.done();
+          results.push(`${name} ${clock.now() - NOW}`);
         },
-        (reason: unknown) => told.push(`${name} ${reason}`),
+        (reason: unknown) => results.push(`${name} ${reason}`),
       );
     ask("first", others);
     ask("second", calledOff);
     ask("third", others);
     clock.after(100, () => calledOff.abort("called off"));
-    await clock.run(() => told.length === 3);
-    expect(told).toEqual(["first 0", "second called off", "third 1010"]);
+    await clock.run(() => results.length === 3);
+    expect(results).toEqual(["first 0", "second called off", "third 1010"]);
   });
 });
 
@@ -119,20 +119,20 @@ interface Arrival {
 /** Bases that all want to send `each` requests at 5 a second, but the first, which wants ten times as many. */
 async function arrivalsOfBases(bases: number, each: number): Promise<readonly Arrival[]> {
   const clock = new SimClock(NOW);
-  const ceiling = createTokenLimiter(clock.seenBy(0));
+  const tokenLimiter = createTokenLimiter(clock.seenBy(0));
   const { signal } = new AbortController();
   const reached: Arrival[] = [];
   let wanted = 0;
   for (let base = 0; base < bases; base += 1) {
-    const turn = createRateLimiter(5, clock.seenBy(0), ceiling);
+    const acquireSlot = createRateLimiter(5, clock.seenBy(0), tokenLimiter);
     for (let n = 0; n < (base === 0 ? 10 * each : each); n += 1) {
       wanted += 1;
-      turn(signal).then(async (departure) => {
-        departure.sent();
+      acquireSlot(signal).then(async (slot) => {
+        slot.sent();
         await clock.sleep(40);
         reached.push({ base, at: clock.now() - NOW });
         await clock.sleep(40);
-        departure.done();
+        slot.done();
       });
     }
   }
@@ -140,7 +140,7 @@ async function arrivalsOfBases(bases: number, each: number): Promise<readonly Ar
   return reached;
 }
 
-it("bases of one token send no more than forty requests in any second together, and nearly so many", async () => {
+it("bases of one token together send nearly forty requests in any second, and no more", async () => {
   const all = await arrivalsOfBases(30, 20);
   expect(mostInASecond(all.map(({ at }) => at))).toBe(40);
   const othersDone = Math.max(...all.filter(({ base }) => base !== 0).map(({ at }) => at));
@@ -148,14 +148,14 @@ it("bases of one token send no more than forty requests in any second together, 
   expect((sent / othersDone) * 1000).toBeGreaterThan(37.5);
 });
 
-it("a base that wants more than the others gets no more than they while they wait", async () => {
+it("a base with more requests than the others gets no more slots than they while they wait", async () => {
   const all = await arrivalsOfBases(30, 20);
   const soFar = all.filter(({ at }) => at < 8_000);
   const counts = Array.from({ length: 30 }, (_, n) => soFar.filter(({ base }) => base === n).length);
   expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(2);
 });
 
-it("bases that together stay below it wait for nothing but their own pace", async () => {
+it("bases that together stay below the limit of the token wait for their own limit only", async () => {
   const all = await arrivalsOfBases(8, 10);
   const ofOthers = all.filter(({ base }) => base === 3).map(({ at }) => at);
   expect(ofOthers).toHaveLength(10);

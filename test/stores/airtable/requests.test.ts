@@ -34,19 +34,19 @@ describe("a read", () => {
     expect(base.seen).toHaveLength(4);
   });
 
-  it("does not wait for a body that never ends", async () => {
+  it("is repeated when its body stalls", async () => {
     const base = await scriptedBase(stalled, json(200, { records: [] }));
     const { requests } = clientOf(base.url, { limit: 100 });
     await expect(requests.read(READ, never)).resolves.toEqual({ records: [] });
   });
 
-  it("does not count what never reached a server", async () => {
+  it("is not counted as sent when no server was reached", async () => {
     const { requests } = clientOf(`http://127.0.0.1:${await closedPort()}`);
     await expect(requests.read(READ, never)).rejects.toMatchObject({ code: "unavailable" });
     expect(requests.sent()).toBe(0);
   });
 
-  it("is cut short by the signal, with its reason", async () => {
+  it("rejects with the reason of the signal that ends it", async () => {
     const base = await scriptedBase(stalled);
     const { requests } = clientOf(base.url);
     const controller = new AbortController();
@@ -70,7 +70,7 @@ describe("a read", () => {
     ],
     [404, { error: "NOT_FOUND" }, "config", "NOT_FOUND"],
     [404, { error: { type: "MODEL_ID_NOT_FOUND" } }, "config", "MODEL_ID_NOT_FOUND"],
-  ])("keeps Airtable's own words for a %i", async (status, body, code, words) => {
+  ])("reports Airtable's own message for a %i", async (status, body, code, words) => {
     const base = await scriptedBase(json(status, body));
     const asked = clientOf(base.url).requests.read(READ, never);
     await expect(asked).rejects.toBeInstanceOf(UpstreamError);
@@ -82,7 +82,7 @@ describe("a read", () => {
     expect(base.seen).toHaveLength(1);
   });
 
-  it("tells a refused formula from an unavailable base", async () => {
+  it("is refused, and not unavailable, where Airtable refuses the formula", async () => {
     const base = await scriptedBase(
       json(422, { error: { type: "INVALID_FILTER_BY_FORMULA", message: "Unknown field names: x" } }),
     );
@@ -93,7 +93,7 @@ describe("a read", () => {
 });
 
 describe("a rate limit", () => {
-  it("is waited out for 30 s where the server does not say", async () => {
+  it("is waited for 30 s where the server names no time", async () => {
     const base = await scriptedBase(json(429, RATE_LIMIT), json(200, { records: [] }));
     const { requests, clock } = clientOf(base.url);
     const before = clock.now();
@@ -102,7 +102,7 @@ describe("a rate limit", () => {
     expect(requests.sent()).toBe(2);
   });
 
-  it("is waited out for as long as Retry-After says", async () => {
+  it("is waited for as long as Retry-After asks", async () => {
     const base = await scriptedBase(json(429, RATE_LIMIT, { "retry-after": "7" }), json(200, { records: [] }));
     const { requests, clock } = clientOf(base.url);
     const before = clock.now();
@@ -110,7 +110,7 @@ describe("a rate limit", () => {
     expect(clock.now() - before).toBe(7_000);
   });
 
-  it("is not waited out beyond the deadline", async () => {
+  it("is not waited for beyond the deadline", async () => {
     const base = await scriptedBase(json(429, RATE_LIMIT));
     const { requests } = clientOf(base.url, { remaining: () => 20_000 });
     await expect(requests.read(READ, never)).rejects.toMatchObject({
@@ -126,7 +126,7 @@ describe("a rate limit", () => {
     expect(base.seen).toHaveLength(3);
   });
 
-  it("for a spent monthly quota is not waited out", async () => {
+  it("of a spent monthly quota is not waited for", async () => {
     const body = {
       errors: [{ error: "PUBLIC_API_BILLING_LIMIT_EXCEEDED", message: "The API billing plan limit has been exceeded" }],
     };
@@ -136,7 +136,7 @@ describe("a rate limit", () => {
     expect(base.seen).toHaveLength(1);
   });
 
-  it("holds back a write, which would rest on an old read after the wait", async () => {
+  it("leaves a write unsent, since after the wait it would rest on an old read", async () => {
     const base = await scriptedBase(json(429, RATE_LIMIT), json(200, { records: [] }));
     const { requests } = clientOf(base.url);
     await expect(requests.write(WRITE, never)).resolves.toMatchObject({ kind: "unconfirmed" });
@@ -157,7 +157,15 @@ describe("a write", () => {
     expect(base.seen).toHaveLength(1);
   });
 
-  it("that is not permitted stops the run", async () => {
+  it("is unconfirmed when its answer is larger than 16 MiB", async () => {
+    const base = await scriptedBase(raw(200, `{"records":["${"x".repeat(17 * 1024 * 1024)}"]}`));
+    await expect(clientOf(base.url).requests.write(WRITE, never)).resolves.toEqual({
+      kind: "unconfirmed",
+      error: "Airtable's answer is larger than 16 MiB",
+    });
+  });
+
+  it("that is not permitted throws, with Airtable's message", async () => {
     const base = await scriptedBase(
       json(403, { error: { type: "INVALID_PERMISSIONS", message: "You are not permitted" } }),
     );
@@ -168,7 +176,7 @@ describe("a write", () => {
   });
 });
 
-it("the skew is the server's clock minus ours", async () => {
+it("the clock skew is the server's time minus ours", async () => {
   const base = await scriptedBase(json(200, { records: [] }, { date: "Sun, 01 Mar 2026 12:02:00 GMT" }));
   const { requests } = clientOf(base.url);
   expect(requests.skew()).toBeNull();
@@ -176,7 +184,7 @@ it("the skew is the server's clock minus ours", async () => {
   expect(requests.skew()).toBe(120_500);
 });
 
-it("the token goes into the header and nowhere else", async () => {
+it("the token is sent in the Authorization header only", async () => {
   const base = await scriptedBase(json(200, { records: [] }));
   await clientOf(base.url).requests.read(READ, never);
   expect(base.seen[0]?.headers.authorization).toBe("Bearer patTest.0123456789");

@@ -19,7 +19,7 @@ export interface Seen {
 
 type Script = (response: ServerResponse) => void;
 
-/** A base that answers each request by the next line of its script, and by the last for ever. */
+/** A base that answers each request by the next entry of its script, and all further ones by the last. */
 export async function scriptedBase(...script: readonly Script[]): Promise<{ url: string; seen: readonly Seen[] }> {
   const seen: Seen[] = [];
   const server = createServer((request, response) => {
@@ -37,7 +37,7 @@ export async function scriptedBase(...script: readonly Script[]): Promise<{ url:
   return { url, seen };
 }
 
-/** Answers with JSON, dated as the test's clock says unless told otherwise. */
+/** Answers with JSON, with the date of the test's clock by default. */
 export function json(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Script {
   return (response) => {
     response.writeHead(status, { "content-type": "application/json", date: new Date(NOW).toUTCString(), ...headers });
@@ -52,7 +52,7 @@ export function raw(status: number, text: string): Script {
   };
 }
 
-/** Ends the connection without a word. */
+/** Ends the connection without an answer. */
 export const reset: Script = (response) => response.socket?.destroy();
 
 /** Promises more than it sends. */
@@ -68,7 +68,8 @@ export const stalled: Script = (response) => {
   response.write("{");
 };
 
-const TOKEN = "patTest.0123456789";
+export const TOKEN = "patTest.0123456789";
+export const BASE_ID = "appTest0000000001";
 
 export interface Client {
   readonly requests: Requests;
@@ -84,7 +85,7 @@ export function clientOf(
   const clock = stillClock();
   const http = createHttpClient({ connections: 8, timeouts: { connect: 5_000, answer: over.limit ?? 20_000 } });
   const requests = createRequests({
-    client: createApiClient({ endpointUrl: url, baseId: "appTest0000000001", token: TOKEN, http }),
+    client: createApiClient({ endpointUrl: url, baseId: BASE_ID, token: TOKEN, http }),
     acquireSlot: async (signal) => {
       signal.throwIfAborted();
       return { sent() {}, done() {} };
@@ -94,7 +95,7 @@ export function clientOf(
     remaining: over.remaining ?? (() => null),
   });
   const store = createStore(requests, {
-    baseId: "appTest0000000001",
+    baseId: BASE_ID,
     jobs: {
       table: "Jobs",
       fields: {

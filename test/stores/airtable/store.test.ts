@@ -71,7 +71,7 @@ describe("a listing", () => {
     await expect(idsListed(base.url)).rejects.toMatchObject({ code: "unavailable" });
   });
 
-  it("of a base without a configured field is a configuration error with Airtable's words", async () => {
+  it("of a base without a configured field is a configuration error with Airtable's message", async () => {
     const base = await scriptedBase(
       json(422, { error: { type: "UNKNOWN_FIELD_NAME", message: 'Unknown field name: "Notes"' } }),
     );
@@ -81,7 +81,7 @@ describe("a listing", () => {
     });
   });
 
-  it("by names takes texts of any characters as texts", async () => {
+  it("by names quotes every character of a name", async () => {
     const base = await scriptedBase(json(200, { records: [] }));
     await idsListed(base.url, { ...QUERY, named: ["it's\\", idOf(7)] });
     expect(base.seen[0]?.target).toContain(
@@ -126,7 +126,7 @@ describe("a listing", () => {
 });
 
 describe("the completed jobs", () => {
-  it("are listed anew when the iterator expired, and none twice", async () => {
+  it("are listed again when the iterator expired, and none twice", async () => {
     const base = await scriptedBase(
       json(200, { records: [record(1)], offset: "itr/1" }),
       EXPIRED,
@@ -150,7 +150,7 @@ describe("the completed jobs", () => {
 describe("a write of several", () => {
   const updates = [1, 2, 3, 4].map((n) => ({ id: idOf(n), status: "completed" }));
 
-  it("that is refused holds up each of them, since the answer does not say which is the bad one", async () => {
+  it("that is refused rejects each of them, since the answer does not say which one is invalid", async () => {
     const base = await scriptedBase(REFUSED);
     const results = await clientOf(base.url).store.updateJobs(updates, never);
     expect(results.map(({ kind }) => kind)).toEqual([
@@ -162,7 +162,7 @@ describe("a write of several", () => {
     expect(base.seen).toHaveLength(1);
   });
 
-  it("is refused in Airtable's words where it stands alone", async () => {
+  it("is refused with Airtable's message when it has one record", async () => {
     const base = await scriptedBase(REFUSED);
     expect(await clientOf(base.url).store.updateJobs(updates.slice(0, 1), never)).toEqual([
       { id: idOf(1), kind: "refused", error: expect.stringContaining("INVALID_MULTIPLE_CHOICE_OPTIONS") },
@@ -182,15 +182,40 @@ describe("a write of several", () => {
   });
 });
 
+describe("a table that the token may not access", () => {
+  const forbidden = json(403, { error: { type: "INVALID_PERMISSIONS", message: "You are not permitted" } });
+  const refused = {
+    name: "TableRefused",
+    table: "Segments",
+    code: "auth",
+    message: expect.stringContaining('table "Segments": HTTP 403 INVALID_PERMISSIONS You are not permitted'),
+    hint: expect.stringContaining("may not edit this table or field"),
+  };
+
+  it("is named when its records are read", async () => {
+    const base = await scriptedBase(forbidden);
+    const { store } = clientOf(base.url);
+    const fields = { attachments: [], cells: ["Status"] };
+    await expect(store.readTargets("Segments", [idOf(1)], fields, never)).rejects.toMatchObject(refused);
+  });
+
+  it("is named when its records are written", async () => {
+    const base = await scriptedBase(forbidden);
+    const { store } = clientOf(base.url);
+    const updates = [{ id: idOf(1), fields: { Status: "combined" } }];
+    await expect(store.updateTargets("Segments", updates, never)).rejects.toMatchObject(refused);
+  });
+});
+
 describe("a read by ids", () => {
-  it("leaves out what is gone", async () => {
+  it("leaves out deleted records", async () => {
     const base = await scriptedBase(json(200, { records: [record(1)] }));
     const found = await clientOf(base.url).store.readJobs([idOf(1), idOf(2)], never);
     expect([...found.keys()]).toEqual([idOf(1)]);
     expect(base.seen[0]?.target).toContain(`filterByFormula=OR(RECORD_ID()='${idOf(1)}',RECORD_ID()='${idOf(2)}')`);
   });
 
-  it("of targets asks without names when the base lacks one of them", async () => {
+  it("of targets reads all fields when the base lacks one of them", async () => {
     const base = await scriptedBase(
       json(422, { error: { type: "UNKNOWN_FIELD_NAME", message: 'Unknown field name: "Video"' } }),
       json(200, {
