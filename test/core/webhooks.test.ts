@@ -114,6 +114,11 @@ describe("a webhook that is sent again", () => {
     expect(refusing.webhooks).toEqual([]);
   });
 
+  it("is not called sent where it was refused", async () => {
+    const refused = await world(() => ({ kind: "refused", detail: "HTTP 404" })).swept({ fallback: "none" });
+    expect(refused?.error).toBe("its webhook was not accepted: HTTP 404; the job was not changed");
+  });
+
   it("is not sent in a dry run", async () => {
     const { posted, swept } = world(completes);
     expect(await swept({}, { dryRun: true })).toMatchObject({ applied: false, verdict: { kind: "recover" } });

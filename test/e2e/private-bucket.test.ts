@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { HOUR, MINUTE } from "../support/builders.ts";
+import { doneJob, startNca } from "../support/nca.ts";
 import { CREDENTIALS, type S3Options, serveS3 } from "../support/s3.ts";
 import { folder, stuckJobs } from "./cli.ts";
 import { addSegment, openWorld } from "./world.ts";
@@ -110,4 +111,16 @@ it("the sandbox is not shown the key to another place", async () => {
   const plain = await stuckJobs(["scan", "--sandbox", "-o", "json"], { cwd });
   expect(code).toBe(0);
   expect(JSON.parse(stdout).summary).toEqual(JSON.parse(plain.stdout).summary);
+});
+
+it("a provider that names another bucket of the same host gets neither a signed request nor a link", async () => {
+  const { world, s3, recover, writes } = await privateWorld();
+  const nca = await startNca();
+  nca.jobs.set(ID, doneJob(200, `${s3.url}/other-bucket/x.pdf`));
+  const { code, stdout } = await recover({ ...KEY, NCA_BASE_URL: nca.url, NCA_API_KEY: "nca-key" });
+  const [job] = JSON.parse(stdout).jobs;
+  expect([code, job.verdict]).toEqual([0, "unknown"]);
+  expect(s3.requests.filter((line) => line.includes("other-bucket"))).toEqual([]);
+  expect([stdout, JSON.stringify(writes())].join()).not.toContain("X-Amz-Signature");
+  expect(world.fields("Jobs", JOB).Status).toBe("processing");
 });

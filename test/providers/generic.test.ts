@@ -1,8 +1,6 @@
 import type { RequestListener } from "node:http";
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createGenericProvider, type HttpProviderOptions } from "../../src/providers/generic.ts";
-import { resolvePointer } from "../../src/providers/json-pointer.ts";
 import { bodyOf, send } from "../support/nca.ts";
 import { never, serve } from "../support/servers.ts";
 import { closing, ID, means } from "./support.ts";
@@ -32,7 +30,7 @@ async function answerOf(body: unknown, over: Partial<HttpProviderOptions> = {}, 
   return (await askOf((_request, response) => send(response, status, body), over)).answer;
 }
 
-describe("the question", () => {
+describe("the request of a configured provider", () => {
   it("is the URL with the external id, and the headers", async () => {
     const seen: unknown[] = [];
     const { server } = await askOf((request, response) => {
@@ -57,7 +55,7 @@ describe("the question", () => {
   });
 });
 
-describe("the state", () => {
+describe("the state that a configured provider gives", () => {
   it.each<[string, unknown, object]>([
     ["at work", { status: "busy", output: A }, { kind: "running", detail: "busy", worker: null }],
     ["done well", { status: "ok", output: A }, { kind: "succeeded", urls: [A], detail: "ok", worker: null }],
@@ -87,17 +85,17 @@ describe("the state", () => {
     expect(await answerOf(body, { state: "/a~1b/0/c~0d" })).toMatchObject({ kind: "succeeded" });
   });
 
-  it("is not read out of an answer that is no good one", async () => {
+  it("is not read from an answer other than 2xx", async () => {
     expect(await answerOf({ status: "bad" }, {}, 400)).toMatchObject({ kind: "unknown", detail: "HTTP 400" });
     expect(await answerOf({ status: "bad" }, {}, 500)).toMatchObject({ kind: "unknown", detail: "HTTP 500" });
   });
 
-  it("is read out of every good one: fal answers 202 until it is done", async () => {
+  it("is read from every 2xx: fal answers 202 until it is done", async () => {
     expect(await answerOf({ status: "busy" }, {}, 202)).toMatchObject({ kind: "running" });
   });
 });
 
-describe("the outputs", () => {
+describe("the outputs that a configured provider names", () => {
   it.each<[string, unknown, readonly string[]]>([
     ["a URL", A, [A]],
     ["a list of URLs", [A, B, A], [A, B]],
@@ -130,7 +128,7 @@ describe("the outputs", () => {
   });
 });
 
-describe("done, with an error", () => {
+describe("a success state with an error", () => {
   it("and without an output is failed: fal calls it COMPLETED", async () => {
     const body = { status: "ok", error: "Request timed out" };
     expect(await answerOf(body)).toMatchObject({
@@ -139,7 +137,7 @@ describe("done, with an error", () => {
       detail: "ok, with an error",
     });
   });
-  it("and with an output is done well", async () => {
+  it("and with an output is a success", async () => {
     expect(await answerOf({ status: "ok", error: "a warning", output: A })).toMatchObject({ kind: "succeeded" });
   });
   it("that is no text is not taken for a failure", async () => {
@@ -147,7 +145,7 @@ describe("done, with an error", () => {
   });
 });
 
-describe("a job that is not there", () => {
+describe("a job that a configured provider does not have", () => {
   it.each([404, 410])("is forgotten with %i", async (status) => {
     const expected = { kind: "forgotten", detail: `HTTP ${status}`, worker: null };
     expect(await answerOf({ detail: "no such job" }, {}, status)).toEqual(expected);
@@ -163,7 +161,7 @@ describe("a job that is not there", () => {
   });
 });
 
-describe("a result that lies elsewhere", () => {
+describe("a result at another URL", () => {
   async function withResult(status: unknown, code: number, result: unknown) {
     const over = { error: ["/error", "/detail"], path: "/v1/{externalId}/status" };
     const server = await serve((request, response) => {
@@ -175,7 +173,7 @@ describe("a result that lies elsewhere", () => {
     return { answer: await closing(createGenericProvider(options)).ask(ID, never()), server };
   }
 
-  it("is asked for only once the state is a good one", async () => {
+  it("is asked for only once the job has succeeded", async () => {
     expect((await withResult({ status: "busy" }, 200, {})).server.requests).toEqual([`GET /v1/${ID}/status`]);
     const { server, answer } = await withResult({ status: "ok" }, 200, { output: { url: A } });
     expect(server.requests).toEqual([`GET /v1/${ID}/status`, `GET /v1/${ID}`]);
@@ -196,41 +194,5 @@ describe("a result that lies elsewhere", () => {
     ["unknown where the output is no URL", 200, { output: "x" }, "unknown"],
   ])("is %s", async (_, code, body, kind) => {
     expect((await withResult({ status: "ok" }, code, body)).answer).toMatchObject({ kind });
-  });
-});
-
-describe("a JSON pointer", () => {
-  // The examples of RFC 6901, section 5.
-  const document = { foo: ["bar", "baz"], "": 0, "a/b": 1, "c%d": 2, "m~n": 8, " ": 7, 'k"l': 6, "i\\j": 5, "~1": 9 };
-  it.each<[string, unknown]>([
-    ["", document],
-    ["/foo", ["bar", "baz"]],
-    ["/foo/0", "bar"],
-    ["/", 0],
-    ["/a~1b", 1],
-    ["/c%d", 2],
-    ["/m~0n", 8],
-    ["/ ", 7],
-    ['/k"l', 6],
-    ["/i\\j", 5],
-    ["/~01", 9],
-    ["/foo/00", undefined],
-    ["/foo/-", undefined],
-    ["/foo/length", undefined],
-    ["/constructor", undefined],
-    ["/__proto__", undefined],
-    ["/none/at/all", undefined],
-  ])("%j leads where the RFC says", (pointer, expected) => {
-    expect(resolvePointer(document, pointer)).toEqual(expected);
-  });
-
-  it("finds every key, whatever its characters", () => {
-    fc.assert(
-      fc.property(fc.array(fc.string(), { minLength: 1, maxLength: 4 }), fc.jsonValue(), (keys, value) => {
-        const nested = keys.reduceRight<unknown>((inner, key) => Object.fromEntries([[key, inner]]), value);
-        const pointer = keys.map((key) => `/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
-        expect(resolvePointer(nested, pointer)).toEqual(value);
-      }),
-    );
   });
 });

@@ -27,18 +27,18 @@ async function answerOf(data: unknown) {
   return (await askOf(200, { code: 200, data, message: "success" })).answer;
 }
 
-describe("what GoAPI says of a task", () => {
+describe("GoAPI's answer for a task", () => {
   it("is asked for once, with the key", async () => {
     const { server, keys } = await askOf(200, { code: 200, data: task() });
     expect(server.requests).toEqual([`GET /api/v1/task/${ID}`]);
     expect(keys).toEqual(["goapi-key"]);
   });
 
-  it.each(["pending", "processing", "staged", "Processing"])("%s is at work", async (status) => {
+  it.each(["pending", "processing", "staged", "Processing"])("%s is running", async (status) => {
     expect(await answerOf(task({ status, output: null }))).toMatchObject({ kind: "running", worker: null });
   });
 
-  it("reads what its real webhooks hold", async () => {
+  it("is read as in its real webhooks", async () => {
     const real: { payload: { data: { task_id: string; output: { video_url: string } } } }[] = JSON.parse(
       readFileSync("test/support/goapi-webhooks.json", "utf8"),
     );
@@ -83,7 +83,7 @@ describe("what GoAPI says of a task", () => {
   });
 });
 
-describe("what says nothing is unknown", () => {
+describe("GoAPI's answer is unknown for", () => {
   it.each<[string, number, unknown]>([
     ["another task", 200, { code: 200, data: task({ task_id: "other" }) }],
     ["a task without its id", 200, { code: 200, data: task({ task_id: undefined }) }],

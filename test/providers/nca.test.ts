@@ -22,14 +22,14 @@ function routes({ asked }: FakeNca): readonly string[] {
   return asked.map(({ route }) => route.replace("/v1/toolkit/", ""));
 }
 
-describe("what NCA says of a job", () => {
-  it.each(["queued", "running", "submitted"])("%s is at work, as the list of all jobs tells", async (state) => {
+describe("NCA's answer for a job", () => {
+  it.each(["queued", "running", "submitted"])("%s in the list of all jobs is running", async (state) => {
     const { server, answer } = await askOf({ job_status: state, response: null });
     expect(answer).toEqual({ kind: "running", detail: state, worker: null });
     expect(server.asked).toEqual([{ route: "/v1/toolkit/jobs/status", body: { since_seconds: 86_400 } }]);
   });
 
-  it("done with code 200 is done well, with the URL that it names", async () => {
+  it("done with code 200 is a success, with the URL that it names", async () => {
     const { server, answer } = await askOf(doneJob(200, URL_OF_IT));
     expect(answer).toEqual({ kind: "succeeded", urls: [URL_OF_IT], detail: "done, code 200", worker: WORKER });
     expect(server.asked[1]).toEqual({ route: "/v1/toolkit/job/status", body: { job_id: ID } });
@@ -60,7 +60,7 @@ describe("what NCA says of a job", () => {
     expect(answer).toMatchObject({ kind: "succeeded", urls: names.map((name) => `https://x.example/${name}`) });
   });
 
-  it("reads what its real webhooks hold", async () => {
+  it("is read as in its real webhooks", async () => {
     const real: { payload: { job_id: string } }[] = JSON.parse(readFileSync("test/support/nca-webhooks.json", "utf8"));
     const server = await startNca();
     for (const { payload } of real) server.jobs.set(payload.job_id, { job_status: "done", response: payload });
@@ -115,7 +115,7 @@ describe("a job that NCA does not know", () => {
   });
 });
 
-describe("what says nothing is unknown", () => {
+describe("NCA's answer is unknown for", () => {
   const ok = { code: 200, message: "success" };
   const kept = { job_status: "done", job_id: ID, queue_id: 1, process_id: 2 };
   const done = { code: 200, job_id: ID, response: URL_OF_IT, message: "success" };
@@ -184,12 +184,12 @@ describe("what says nothing is unknown", () => {
     expect(elsewhere.requests).toEqual([]);
   });
 
-  it("nobody at home", async () => {
+  it("a closed port", async () => {
     const answer = await ncaAt(`http://127.0.0.1:${await closedPort()}`).ask(ID, never());
     expect(answer).toMatchObject({ kind: "unknown", detail: "connection refused (ECONNREFUSED)" });
   });
 
-  it("a worker that takes the question and never answers", async () => {
+  it("a worker that never answers", async () => {
     const server = await serve(() => {});
     const timeouts = { connect: 5_000, answer: 50, total: 5_000 };
     const answer = await ncaAt(server.url, { timeouts }).ask(ID, never());
@@ -204,8 +204,8 @@ describe("what says nothing is unknown", () => {
   });
 });
 
-describe("how often NCA is asked", () => {
-  it("once for the list, and once for each job that is not at work, however many are asked at once", async () => {
+describe("NCA is asked", () => {
+  it("once for the list, and once for each job that is not running, however many are asked for at once", async () => {
     const server = await startNca();
     const ids = Array.from({ length: 40 }, (_, n) => `job-${n}`);
     for (const id of ids) server.jobs.set(id, { job_status: "running", response: null });
@@ -219,7 +219,7 @@ describe("how often NCA is asked", () => {
     expect(nca.requests()).toBe(3);
   });
 
-  it("once for each job when there is no list to be had", async () => {
+  it("once for each job when there is no list", async () => {
     const server = await startNca();
     server.jobs.set("half-written", "");
     server.jobs.set(ID, { job_status: "running", response: null });
@@ -265,13 +265,13 @@ describe("how often NCA is asked", () => {
   });
 });
 
-it("ends with the signal's reason when it is told to stop", async () => {
+it("a question to NCA ends with the signal's reason when it is aborted", async () => {
   const stop = new AbortController();
   const server = await serve(() => stop.abort(new Error("stop")));
   await expect(ncaAt(server.url).ask(ID, stop.signal)).rejects.toThrow("stop");
 });
 
-it("asks for a job still when whoever asked for the list has gone", async () => {
+it("a job is still asked for when the question that began the list is aborted", async () => {
   const stop = new AbortController();
   const server = await serve((request, response) => {
     if (request.url?.endsWith("jobs/status")) stop.abort(new Error("stop"));

@@ -8,7 +8,7 @@ function told(baseUrl: string, addressing: "path" | "virtual" | null = null) {
   return [bucket.href, keyPrefix, region];
 }
 
-describe("the bucket is found where the provider's host names it", () => {
+describe("parseBucketUrl finds the bucket where the provider's host names it", () => {
   test.each([
     ["https://b.nyc3.digitaloceanspaces.com", "https://b.nyc3.digitaloceanspaces.com/", "", "nyc3"],
     ["https://nyc3.digitaloceanspaces.com/b", "https://nyc3.digitaloceanspaces.com/b/", "", "nyc3"],
@@ -34,20 +34,20 @@ describe("the bucket is found where the provider's host names it", () => {
   });
 });
 
-describe("any other host", () => {
+describe("parseBucketUrl, of any other host", () => {
   test.each([
-    ["has the bucket in its path", "http://minio:9000/b", "http://minio:9000/b/", ""],
-    ["has the folder behind it", "http://minio:9000/b/c/d/", "http://minio:9000/b/", "c/d/"],
+    ["finds the bucket in the path", "http://minio:9000/b", "http://minio:9000/b/", ""],
+    ["finds the folder behind it", "http://minio:9000/b/c/d/", "http://minio:9000/b/", "c/d/"],
     ["keeps a doubled slash in the keys", "http://minio:9000/b//", "http://minio:9000/b/", "/"],
-    ["is the bucket itself where there is no path", "https://files.example.com", "https://files.example.com/", ""],
+    ["finds the host itself where there is no path", "https://files.example.com", "https://files.example.com/", ""],
     [
-      "is the bucket itself where the path begins with a key",
+      "finds the host itself where the path begins with a key",
       "https://files.example.com//",
       "https://files.example.com/",
       "/",
     ],
-    ["has its folder decoded", "http://minio:9000/b/%C3%A4%20b", "http://minio:9000/b/", "ä b/"],
-    ["has its folder as it is where that is no escape", "http://minio:9000/b/50%", "http://minio:9000/b/", "50%/"],
+    ["decodes the folder", "http://minio:9000/b/%C3%A4%20b", "http://minio:9000/b/", "ä b/"],
+    ["leaves an invalid escape as it is", "http://minio:9000/b/50%", "http://minio:9000/b/", "50%/"],
   ])("%s", (_, baseUrl, bucket, keyPrefix) => {
     expect(told(baseUrl)).toEqual([bucket, keyPrefix, "us-east-1"]);
   });
@@ -65,12 +65,12 @@ test("a CDN host is asked at its origin", () => {
   expect(told("https://b.nyc3.cdn.digitaloceanspaces.com/x")[0]).toBe("https://b.nyc3.digitaloceanspaces.com/");
 });
 
-test("the configuration has the last word on where the bucket stands", () => {
+test("storage.addressing decides where the bucket is named", () => {
   expect(told("https://b.example.com/x", "virtual")).toEqual(["https://b.example.com/", "x/", "us-east-1"]);
   expect(told("https://b.nyc3.digitaloceanspaces.com/b", "path")[0]).toBe("https://b.nyc3.digitaloceanspaces.com/b/");
 });
 
-describe("the same object at another address of the bucket", () => {
+describe("toBucketUrl", () => {
   test.each([
     [
       "https://b.nyc3.digitaloceanspaces.com/p",
@@ -83,7 +83,7 @@ describe("the same object at another address of the bucket", () => {
     ["https://my.b.s3.eu-west-1.amazonaws.com", "https://s3.eu-west-1.amazonaws.com/my.b/a.mp4", "/a.mp4"],
     [`https://${R2}/b`, `https://b.${R2}/a.mp4`, "/b/a.mp4"],
     ["http://minio:9000/b/c", "http://minio:9000/b/a%20b.mp4", "/b/a%20b.mp4"],
-  ])("of %s: %s", (baseUrl, url, path) => {
+  ])("finds the object in %s for %s", (baseUrl, url, path) => {
     const location = parseBucketUrl(baseUrl, null);
     expect(toBucketUrl(location, new URL(url))?.href).toBe(`${location.bucket.origin}${path}`);
   });
@@ -103,7 +103,7 @@ describe("the same object at another address of the bucket", () => {
     ["http://minio:9000/b", "http://minio:9000/b/..%5Cother/a.mp4"],
     ["http://minio:9000/b", "http://minio:9001/b/a.mp4"],
     ["http://minio:9000/b", "http://minio:9000/b"],
-  ])("is not found for %s in %s", (baseUrl, url) => {
+  ])("finds nothing in %s for %s", (baseUrl, url) => {
     expect(toBucketUrl(parseBucketUrl(baseUrl, null), new URL(url))).toBe(null);
   });
 });
@@ -116,6 +116,6 @@ test.each([
   ["http://minio:9000/b/c", "http://minio:9000/b/a.mp4", false],
   ["http://minio:9000/b/c", "http://minio:9000/b/c/", false],
   ["http://minio:9000/b/c", "http://minio:9000/b/c/%zz", false],
-])("under the prefix of %s: %s is %s", (baseUrl, url, expected) => {
+])("isUnderPrefix of %s and %s is %s", (baseUrl, url, expected) => {
   expect(isUnderPrefix(parseBucketUrl(baseUrl, null), new URL(url))).toBe(expected);
 });

@@ -55,7 +55,7 @@ async function check(file: Buffer) {
   return { found, ranges };
 }
 
-describe("a file is sound", () => {
+describe("checkMp4 calls a file sound", () => {
   test.each<[string, Buffer[]]>([
     ["with moov last, as ffmpeg writes it", [FTYP, box("free"), box("mdat", 5000), MOOV]],
     ["with moov first, for streaming", [FTYP, MOOV, box("free"), box("mdat", 5000)]],
@@ -70,13 +70,13 @@ describe("a file is sound", () => {
     expect((await check(Buffer.concat(boxes))).found).toEqual({ kind: "sound" });
   });
 
-  test("and no more of it is read than the heads of its boxes", async () => {
+  test("after reading no more of it than the headers of its boxes", async () => {
     const { ranges } = await check(Buffer.concat([FTYP, box("mdat", 5000), MOOV]));
     expect(ranges).toEqual(["bytes=0-15", "bytes=32-47", "bytes=5040-5055"]);
   });
 });
 
-describe("a file is broken", () => {
+describe("checkMp4 calls a file broken", () => {
   const whole = Buffer.concat([FTYP, box("mdat", 5000), MOOV]);
 
   test.each<[string, Buffer, string]>([
@@ -142,7 +142,7 @@ describe("a file is broken", () => {
   });
 });
 
-describe("what is not known of a file is not said", () => {
+describe("checkMp4 says unknown", () => {
   const file = Buffer.concat([FTYP, box("mdat", 5000), MOOV]);
 
   /** The check of a file of that size where every request is answered so. */
@@ -161,7 +161,7 @@ describe("what is not known of a file is not said", () => {
     expect(found).toEqual({ kind: "unknown", detail: `HTTP ${status}` });
   });
 
-  test("when the server does not read in parts; the whole is not waited for", async () => {
+  test("when the server does not read in parts, without waiting for the rest", async () => {
     const { found, place } = await checkWhen((_request, response) => {
       response.writeHead(200, { "content-length": 1_000_000_000 }).write(Buffer.alloc(100_000));
     });
@@ -178,7 +178,7 @@ describe("what is not known of a file is not said", () => {
     expect(found).toEqual({ kind: "unknown", detail: "changed meanwhile" });
   });
 
-  test("but the same ETag in its weak form is the same", async () => {
+  test("but not for the same ETag in its weak form", async () => {
     const { found } = await checkWhen((request, response) => part(request, response, file, { etag: 'W/"e"' }), '"e"');
     expect(found).toEqual({ kind: "sound" });
   });
@@ -232,10 +232,10 @@ describe("what is not known of a file is not said", () => {
   });
 });
 
-describe("where the file lies", () => {
+describe("checkMp4 reads a file", () => {
   const file = Buffer.concat([FTYP, box("mdat", 50), MOOV]);
 
-  test("may be behind a redirect inside the place, and not outside", async () => {
+  test("behind a redirect inside the host, and not outside", async () => {
     const place = await serve((request, response) => {
       if (request.url === "/a") response.writeHead(302, { location: "/b" }).end();
       else if (request.url === "/c") response.writeHead(302, { location: "http://elsewhere.example/" }).end();
@@ -249,7 +249,7 @@ describe("where the file lies", () => {
     });
   });
 
-  test("may be a private bucket", async () => {
+  test("in a private bucket", async () => {
     const s3 = await serveS3();
     s3.objects.set("a.mp4", file);
     const probe = probeOf(`${s3.url}/clips`, { credentials: CREDENTIALS, clock: testClock(NOW) });

@@ -33,27 +33,33 @@ describe("a listing", () => {
     expect(requests).toEqual(["GET /b/?list-type=2&max-keys=1000&prefix=id"]);
   });
 
-  test("of nothing is empty and whole", async () => {
+  test("of nothing is empty and complete", async () => {
     expect((await listWhen(200, listing([]))).found).toEqual({ kind: "listed", names: [], complete: true });
   });
 
-  test.each([["true"], ["maybe"], [null]])("is not whole when the server says of truncation: %s", async (truncated) => {
-    expect((await listWhen(200, listing(["id"], truncated))).found).toMatchObject({ kind: "listed", complete: false });
-  });
+  test.each([["true"], ["maybe"], [null]])(
+    "is not complete when the server says of truncation: %s",
+    async (truncated) => {
+      expect((await listWhen(200, listing(["id"], truncated))).found).toMatchObject({
+        kind: "listed",
+        complete: false,
+      });
+    },
+  );
 
-  test("names files as `locate` takes them: without the folder in which they lie", async () => {
+  test("names files as `urlFor` takes them: without the configured folder", async () => {
     const body = listing(["c/d/id.mp4", "c/d/id/x", "id.mp4"]);
     const { found, requests } = await listWhen(200, body, {}, "/b/c/d");
     expect(found).toEqual({ kind: "listed", names: ["id.mp4", "id/x"], complete: true });
     expect(requests).toEqual(["GET /b/?list-type=2&max-keys=1000&prefix=c%2Fd%2Fid"]);
   });
 
-  test("leaves out what a server that knows no prefix lists besides", async () => {
+  test("leaves out other names, which a server that ignores prefixes lists", async () => {
     const { found } = await listWhen(200, listing(["another.mp4", "id.mp4"]));
     expect(found).toEqual({ kind: "listed", names: ["id.mp4"], complete: true });
   });
 
-  test("reads what XML makes of a name", async () => {
+  test("reads names with XML escapes", async () => {
     const { found } = await listWhen(200, listing(["id a&amp;b &#38; &lt;ü&gt; 1.mp4", "id&amp;lt;"]));
     expect(found).toMatchObject({ names: ["id a&b & <ü> 1.mp4", "id&lt;"] });
   });
@@ -69,7 +75,7 @@ describe("a listing", () => {
     expect(found.kind === "listed" && found.names).toHaveLength(1000);
   });
 
-  test("is asked of the sandbox's bucket in the words that it understands", async () => {
+  test("is requested in a form that the sandbox's bucket understands", async () => {
     const bucket = createBucket({ name: "clips", visibility: "open" });
     for (const key of ["x/id.mp4", "x/id_captioned.mp4", "id.mp4"]) {
       bucket.put(key, { bytes: 1, contentType: "binary/octet-stream", lastModified: NOW });
@@ -87,18 +93,18 @@ describe("a listing", () => {
   });
 });
 
-describe("a place that does not exist", () => {
+describe("a listing of a bucket that does not exist", () => {
   test.each([
     [404, "NoSuchBucket"],
     [400, "InvalidBucketName"],
-  ])("is told from one that will not list by HTTP %i %s", async (status, code) => {
+  ])("is recognized by HTTP %i %s", async (status, code) => {
     const place = await serve((_, response) => response.writeHead(status).end(refusal(code)));
     const found = await probeOf(place.url).list("id", never());
     expect(found).toEqual({ kind: "no-bucket", detail: `HTTP ${status} ${code}` });
   });
 });
 
-describe("a place that will not list", () => {
+describe("a listing of a server that does not list", () => {
   test.each([
     [403, refusal("AccessDenied"), "HTTP 403 AccessDenied"],
     [401, "", "HTTP 401"],
@@ -108,7 +114,7 @@ describe("a place that will not list", () => {
     [405, refusal("MethodNotAllowed"), "HTTP 405 MethodNotAllowed"],
     [501, refusal("NotImplemented"), "HTTP 501 NotImplemented"],
     [403, "<Error><Code>a b<script></Code></Error>", "HTTP 403"],
-  ])("is refused, once asked: %d %s", async (status, body, detail) => {
+  ])("is refused by one request: %d %s", async (status, body, detail) => {
     const { found, requests } = await listWhen(status, body);
     expect(found).toEqual({ kind: "refused", detail });
     expect(requests).toHaveLength(1);
@@ -127,15 +133,15 @@ describe("a place that will not list", () => {
   });
 });
 
-describe("what says nothing", () => {
-  test.each([429, 500, 502, 503, 504])("is unknown after three tries: %d", async (status) => {
+describe("a listing that says nothing", () => {
+  test.each([429, 500, 502, 503, 504])("is unknown after three attempts: %d", async (status) => {
     const { found, requests, clock } = await listWhen(status, refusal("SlowDown"));
     expect(found).toEqual({ kind: "unknown", detail: `HTTP ${status} SlowDown` });
     expect(requests).toHaveLength(3);
     expect(clock.slept).toEqual([187.5, 375]);
   });
 
-  test.each([204, 409, 410, 520])("is unknown, once asked: %d", async (status) => {
+  test.each([204, 409, 410, 520])("is unknown after one request: %d", async (status) => {
     const { found, requests } = await listWhen(status, "");
     expect(found).toEqual({ kind: "unknown", detail: `HTTP ${status}` });
     expect(requests).toHaveLength(1);
@@ -145,7 +151,7 @@ describe("what says nothing", () => {
     ["in the middle", listing(["id.mp4", "id_2.mp4"]).slice(0, -40)],
     ["before its last tag", listing(["id.mp4"]).replace("</ListBucketResult>", "")],
     ["after its first tag", `<ListBucketResult ${XMLNS}>`],
-  ])("is a listing that ends %s, though the connection was closed in order", async (_, body) => {
+  ])("is one that ends %s, though the connection was closed in order", async (_, body) => {
     const place = await serveRaw((socket) => socket.end(`HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n${body}`));
     const probe = probeOf(`${place.url}/b`);
     expect(await probe.list("id", never())).toEqual({
@@ -171,7 +177,7 @@ describe("what says nothing", () => {
     expect(requests).toHaveLength(3);
   });
 
-  test("is a body without end, which is not read to its end", async () => {
+  test("is a body without end, of which 4 MiB are read", async () => {
     const place = await serve((_request, response) => {
       response.writeHead(200);
       const pour = () => {
@@ -187,7 +193,7 @@ describe("what says nothing", () => {
     expect(place.requests).toHaveLength(1);
   });
 
-  test("is a place that does not answer in time", async () => {
+  test("is one of a server that does not answer in time", async () => {
     const place = await serve(() => {});
     const probe = probeOf(`${place.url}/b`, { attempts: 1, timeouts: { connect: 5_000, answer: 50, total: 10_000 } });
     expect(await probe.list("id", never())).toEqual({ kind: "unknown", detail: "timed out after 50 ms" });
@@ -202,7 +208,7 @@ describe("what says nothing", () => {
     expect(probe.requests()).toBe(0);
   });
 
-  test("gives way to the answer that follows", async () => {
+  test("is replaced by the answer that follows", async () => {
     let count = 0;
     const place = await serve((_request, response) => {
       count += 1;
@@ -213,8 +219,8 @@ describe("what says nothing", () => {
   });
 });
 
-describe("a redirect", () => {
-  test("inside the place is followed", async () => {
+describe("a listing's redirect", () => {
+  test("inside the host is followed", async () => {
     const place = await serve((request, response) => {
       if (request.url?.startsWith("/b/")) response.writeHead(307, { location: "/c/?prefix=id" }).end();
       else response.end(listing(["id.mp4"]));

@@ -19,7 +19,7 @@ function tick(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-describe("where an output lies", () => {
+describe("urlFor", () => {
   test.each([
     ["https://h/b", "x.mp4", "https://h/b/x.mp4"],
     ["https://h/b/", "x.mp4", "https://h/b/x.mp4"],
@@ -38,7 +38,7 @@ describe("where an output lies", () => {
   });
 });
 
-describe("what cannot be asked for", () => {
+describe("a URL that cannot be probed", () => {
   test.each([
     "ftp://127.0.0.1/x",
     "file:///etc/passwd",
@@ -49,7 +49,7 @@ describe("what cannot be asked for", () => {
     "http://h/b/..",
     "http://h/%2e%2E/x",
     "http://h/.\\x",
-  ])("is unexpected without a request: %j", async (url) => {
+  ])("is unknown without a request: %j", async (url) => {
     const probe = probeOf("http://127.0.0.1:1");
     expect(await probe.probe(url, never())).toEqual({
       result: "unknown",
@@ -68,7 +68,7 @@ describe("what cannot be asked for", () => {
   });
 });
 
-test("a user and a password in the URL are neither sent nor told", async () => {
+test("a user and a password in the URL are neither sent nor shown", async () => {
   const sent: (string | undefined)[] = [];
   const place = await serve((request, response) => {
     sent.push(request.headers.authorization);
@@ -80,8 +80,8 @@ test("a user and a password in the URL are neither sent nor told", async () => {
   expect(sent).toEqual([undefined]);
 });
 
-describe("connections", () => {
-  test("are used again from look to look", async () => {
+describe("the connections of a probe", () => {
+  test("are used again for the next probe", async () => {
     const place = await serve((_request, response) => present(response));
     const probe = probeOf(place.url);
     for (let n = 0; n < 20; n += 1) await probe.probe(probe.urlFor(`${n}`), never());
@@ -97,7 +97,7 @@ describe("connections", () => {
     expect(place.sockets.length).toBeLessThanOrEqual(2);
   });
 
-  test("are no more than looks may run at once, however many are asked for", async () => {
+  test("are no more than the concurrency, however many probes there are", async () => {
     const held: ServerResponse[] = [];
     let most = 0;
     const place = await serve(async (_request, response) => {
@@ -123,7 +123,7 @@ describe("connections", () => {
     for (let n = 0; n < 5; n += 1) expect((await probe.probe(probe.urlFor(`${n}`), never())).result).toBe("absent");
   });
 
-  test("that the server closed while idle cost no look", async () => {
+  test("that the server closed while idle cost no probe", async () => {
     const place = await serve((_request, response) => present(response));
     const probe = probeOf(place.url);
     await probe.probe(probe.urlFor("a"), never());
@@ -140,7 +140,7 @@ describe("connections", () => {
   });
 });
 
-describe("pace", () => {
+describe("the rate limit of a probe", () => {
   test("spaces requests evenly, retries too", async () => {
     const place = await serve((_request, response) => response.writeHead(503).end());
     const clock = testClock();
@@ -178,8 +178,8 @@ describe("pace", () => {
   });
 });
 
-describe("an aborted look", () => {
-  test("is not begun when the signal was aborted before", async () => {
+describe("an aborted probe", () => {
+  test("does not begin when the signal was aborted before", async () => {
     const place = await serve((_request, response) => present(response));
     const probe = probeOf(place.url);
     await expect(probe.probe(probe.urlFor("a"), AbortSignal.abort("stop"))).rejects.toBe("stop");
@@ -208,7 +208,7 @@ describe("an aborted look", () => {
     expect(place.requests).toHaveLength(1);
   });
 
-  test("rejects while others have its place; they go on", async () => {
+  test("rejects while others have its slot; they go on", async () => {
     const held: ServerResponse[] = [];
     const place = await serve((_request, response) => held.push(response));
     const probe = probeOf(place.url, { concurrency: 1 });
@@ -252,7 +252,7 @@ describe("an aborted look", () => {
   });
 });
 
-describe("close", () => {
+describe("close of a probe", () => {
   test("ends idle connections", async () => {
     const place = await serve((_request, response) => present(response));
     const probe = probeOf(place.url);
@@ -261,7 +261,7 @@ describe("close", () => {
     await vi.waitFor(() => expect(place.sockets.map((socket) => socket.destroyed)).toEqual([true]));
   });
 
-  test("ends a look that is under way, as unreachable", async () => {
+  test("ends a request under way, as unreachable", async () => {
     const place = await serveRaw(() => void probe.close());
     const probe = probeOf(place.url);
     expect(await probe.probe(probe.urlFor("a"), never())).toMatchObject({
@@ -271,7 +271,7 @@ describe("close", () => {
     expect(place.requests).toHaveLength(1);
   });
 
-  test("may come twice, and before any look; a look after it sends nothing", async () => {
+  test("may come twice, and before any request; a probe after it sends nothing", async () => {
     const place = await serve((_request, response) => present(response));
     const probe = probeOf(place.url);
     await probe.close();

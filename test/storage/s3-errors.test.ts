@@ -42,7 +42,7 @@ async function faultOf(work: Promise<unknown>): Promise<StorageConfigError> {
 }
 
 describe("a signed 404", () => {
-  test("is absence, once a GET has told that it is the key's and not the bucket's", async () => {
+  test("is absence once a GET has shown that the key is missing, and not the bucket", async () => {
     const { s3, probe } = await bucket();
     const url = probe.urlFor("b.mp4");
     expect(await probe.probe(url, never())).toEqual({ result: "absent", url, detail: "HTTP 404" });
@@ -77,18 +77,18 @@ describe("a signed 404", () => {
     expect(await look).toMatchObject({ result: "unknown", cause: "unexpected", detail });
   });
 
-  test("is unreachable where the GET finds nobody", async () => {
+  test("is unreachable where the GET gets no answer", async () => {
     const { look, place } = await lookWhen(404, 503, error("SlowDown"));
     expect(await look).toMatchObject({ result: "unknown", cause: "unreachable", detail: "HTTP 503" });
     expect(place.requests).toHaveLength(6);
   });
 
-  test("gives way to the object that has come meanwhile", async () => {
+  test("is an object that was stored meanwhile", async () => {
     const { look } = await lookWhen(404, 206, "h", { "content-range": "bytes 0-0/5" });
     expect(await look).toMatchObject({ result: "present", output: { bytes: 5 } });
   });
 
-  test("is no absence where the GET is told something else", async () => {
+  test("is no absence where the GET gets another answer", async () => {
     const { look } = await lookWhen(404, 403, error("AccessDenied"));
     expect(await look).toMatchObject({ cause: "unexpected", detail: "HTTP 404, then HTTP 403 AccessDenied" });
   });
@@ -140,7 +140,7 @@ describe("a signed 403", () => {
     ["a code that nobody explained", error("QuotaSomething"), "HTTP 403 QuotaSomething"],
     ["no code", "", "HTTP 403 without a code"],
     ["an HTML page", "<html>blocked</html>", "HTTP 403 without a code"],
-  ])("with %s is not one that calibration may read", async (_, body, detail) => {
+  ])("with %s is none that calibration may use", async (_, body, detail) => {
     const { look } = await lookWhen(403, 403, body);
     expect(await look).toMatchObject({ result: "unknown", cause: "unexpected", detail });
   });
@@ -150,13 +150,13 @@ describe("a signed 403", () => {
     expect(await look).toMatchObject({ cause: "unexpected", detail: "HTTP 403, then HTTP 404 NoSuchKey" });
   });
 
-  test("gives way to what a GET is allowed to see", async () => {
+  test("is the object where a GET is allowed", async () => {
     const { look } = await lookWhen(403, 206, "h", { "content-range": "bytes 0-0/5" });
     expect(await look).toMatchObject({ result: "present", output: { bytes: 5 } });
   });
 });
 
-describe("what speaks of the request and not of the object", () => {
+describe("an error about the request and not about the object", () => {
   test.each([
     [400, "ExpiredToken"],
     [400, "InvalidToken"],
@@ -172,7 +172,7 @@ describe("what speaks of the request and not of the object", () => {
     expect((await faultOf(look)).code).toBe(code);
   });
 
-  test("is in the documentation, all of it", () => {
+  test("is in the documentation, whatever its code", () => {
     const documented = readFileSync("docs/storage.md", "utf8");
     expect(Object.keys(CONFIG_ERROR_CODES).filter((code) => !documented.includes(`\`${code}\``))).toEqual([]);
   });
@@ -180,7 +180,7 @@ describe("what speaks of the request and not of the object", () => {
   test.each([
     ["in the text", error("AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>"), {}],
     ["in a header", error("AuthorizationHeaderMalformed"), { "x-amz-bucket-region": "eu-west-1" }],
-  ])("tells the region that the storage names %s", async (_, body, headers) => {
+  ])("shows the region that the storage names %s", async (_, body, headers) => {
     const { look } = await lookWhen(400, 400, body, headers);
     const fault = await faultOf(look);
     expect(fault.hint).toMatch(/The storage names eu-west-1\.$/);
@@ -191,17 +191,17 @@ describe("what speaks of the request and not of the object", () => {
     expect((await faultOf(look)).hint).not.toContain("names");
   });
 
-  test("is unexpected where the code is nobody's fault", async () => {
+  test("is unknown where the code is of another kind", async () => {
     const { look } = await lookWhen(400, 400, error("InvalidRequest"));
     expect(await look).toMatchObject({ result: "unknown", cause: "unexpected", detail: "HTTP 400 InvalidRequest" });
   });
 
-  test("is a redirect without a goal where no code explains it", async () => {
+  test("is a redirect without a location where no code explains it", async () => {
     const { look } = await lookWhen(301, 301, "");
     expect(await look).toMatchObject({ cause: "redirected", detail: "HTTP 301 without a code" });
   });
 
-  test("does not depend on how we fare without credentials: there it stays a 403", async () => {
+  test("is not asked for without credentials: there it stays a 403", async () => {
     const place = await serve((_request, response) => response.writeHead(403).end(error("InvalidAccessKeyId")));
     const probe = probeOf(`${place.url}/clips`);
     expect(await probe.probe(probe.urlFor("a"), never())).toMatchObject({ cause: "forbidden", detail: "HTTP 403" });
@@ -236,7 +236,7 @@ describe("a signed listing", () => {
     expect((await faultOf(signing(`${s3.url}/clisp`).list("a", never()))).code).toBe("NoSuchBucket");
   });
 
-  test("asks again what may pass", async () => {
+  test("is repeated where the answer may pass", async () => {
     const place = await serve((_request, response) => response.writeHead(503).end(error("SlowDown")));
     expect(await signing(`${place.url}/clips`).list("a", never())).toEqual({
       kind: "unknown",

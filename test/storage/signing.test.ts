@@ -71,7 +71,7 @@ describe("Amazon's own example", () => {
   });
 });
 
-describe("a signed look", () => {
+describe("a signed probe", () => {
   test("sees what only the key's owner may see, with one HEAD", async () => {
     const { s3, probe } = await bucket();
     const url = `${s3.url}/clips/a.mp4`;
@@ -112,7 +112,7 @@ describe("a signed look", () => {
     },
   );
 
-  test("spells out what gateways read differently: a plus, a quote, a bracket", async () => {
+  test("escapes what gateways read differently: a plus, a quote, a bracket", async () => {
     const { s3 } = await bucket();
     const probe = signing(`${s3.url}/clips/a+b`);
     s3.objects.set("a+b/c'(d)!*.mp4", Buffer.from("hello"));
@@ -159,7 +159,7 @@ describe("a signed look", () => {
     expect(s3.judgements).toEqual(["right", "right"]);
   });
 
-  test("signs each try anew: a wait does not make it stale", async () => {
+  test("signs each attempt by itself: a wait does not make it stale", async () => {
     const clock = testClock(NOW);
     const dates: (string | undefined)[] = [];
     const place = await serve((request, response) => {
@@ -184,7 +184,7 @@ describe("a signed look", () => {
 });
 
 describe("a link that is signed already", () => {
-  test("is looked at with a GET of its first byte, without a signature of ours", async () => {
+  test("is probed with a GET of its first byte, without a signature of ours", async () => {
     const { s3, probe } = await bucket();
     const link = await probe.attachmentUrl(probe.urlFor("a.mp4"));
     expect(await probe.probe(link, never())).toMatchObject({ result: "present", output: { url: link, bytes: 5 } });
@@ -192,7 +192,7 @@ describe("a link that is signed already", () => {
     expect(await probeOf(s3.url).probe(link, never())).toMatchObject({ result: "present" });
   });
 
-  test("is no more to be understood when it has expired: its 403 is not one that calibration may read", async () => {
+  test("is unknown when it has expired: its 403 is none that calibration may use", async () => {
     const { probe } = await bucket({ now: () => NOW + 25 * HOUR });
     const link = await probe.attachmentUrl(probe.urlFor("a.mp4"));
     expect(await probe.probe(link, never())).toMatchObject({

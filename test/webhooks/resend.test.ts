@@ -33,7 +33,7 @@ async function handler(answer: RequestListener = (_request, response) => respons
   return { ...server, received, host: `127.0.0.1:${server.port}` };
 }
 
-function replay(over: Partial<ResendOptions> = {}) {
+function senderOf(over: Partial<ResendOptions> = {}) {
   const made = createWebhookSender({ allowHosts: [], signature: null, ...over });
   onTestFinished(() => made.close());
   return made;
@@ -47,7 +47,7 @@ function webhook(url: string, over: Partial<WebhookResend> = {}): WebhookResend 
 describe("the webhook that is sent again", () => {
   it("is a POST of JSON to the job's own URL, once", async () => {
     const app = await handler();
-    const sender = replay({ allowHosts: [app.host] });
+    const sender = senderOf({ allowHosts: [app.host] });
     expect(await sender.post(webhook(app.url), never())).toEqual({ kind: "accepted", detail: "HTTP 200" });
     expect(app.received.map(({ line }) => line)).toEqual([
       `POST /webhooks/nca-toolkit?job_id=${JOB}&operation=combine`,
@@ -67,7 +67,7 @@ describe("the webhook that is sent again", () => {
       const operation = endpoint === "/v1/video/concatenate" ? concatenate : compose;
       const webhookUrl = `${app.url}/w${id === null ? "" : `?job_id=${id}`}`;
       const request = { webhookUrl, externalId: String(externalId), outputs, operation };
-      await replay({ allowHosts: [app.host] }).post(request, never());
+      await senderOf({ allowHosts: [app.host] }).post(request, never());
       const sent = JSON.parse(app.received[0]?.body ?? "null");
       expect(Object.keys(sent)).toEqual(Object.keys(payload));
       const told = ["endpoint", "code", "id", "job_id", "response", "message"];
@@ -81,7 +81,7 @@ describe("the webhook that is sent again", () => {
 
   it("names the caller's id only where the URL names a record", async () => {
     const app = await handler();
-    const sender = replay({ allowHosts: [app.host] });
+    const sender = senderOf({ allowHosts: [app.host] });
     for (const query of ["", "?job_id=7", `?id=${JOB}`]) {
       await sender.post(webhook(app.url, { webhookUrl: `${app.url}/w${query}` }), never());
     }
@@ -90,7 +90,7 @@ describe("the webhook that is sent again", () => {
 
   it("holds every output of a route that answers with a list", async () => {
     const app = await handler();
-    await replay({ allowHosts: [app.host] }).post(webhook(app.url, { outputs: [OUTPUT, `${OUTPUT}2`] }), never());
+    await senderOf({ allowHosts: [app.host] }).post(webhook(app.url, { outputs: [OUTPUT, `${OUTPUT}2`] }), never());
     expect(JSON.parse(app.received[0]?.body ?? "").response).toEqual([
       { file_url: OUTPUT },
       { file_url: `${OUTPUT}2` },
@@ -98,12 +98,12 @@ describe("the webhook that is sent again", () => {
   });
 });
 
-describe("a signature", () => {
+describe("the signature of a webhook", () => {
   it("is the HMAC of exactly the bytes that were sent", async () => {
     const app = await handler();
     const signature = { header: "X-Webhook-Signature", prefix: "sha256=", secret: "schlüssel" };
     const outputs = [`${OUTPUT}?name=müsli-✓`];
-    await replay({ allowHosts: [app.host], signature }).post(webhook(app.url, { outputs }), never());
+    await senderOf({ allowHosts: [app.host], signature }).post(webhook(app.url, { outputs }), never());
     const [received] = app.received;
     const expected = createHmac("sha256", "schlüssel")
       .update(Buffer.from(received?.body ?? "", "utf8"))
@@ -118,12 +118,12 @@ describe("a signature", () => {
   });
   it("is not there unless configured", async () => {
     const app = await handler();
-    await replay({ allowHosts: [app.host] }).post(webhook(app.url), never());
+    await senderOf({ allowHosts: [app.host] }).post(webhook(app.url), never());
     expect(Object.keys(app.received[0]?.headers ?? {}).filter((name) => name.includes("signature"))).toEqual([]);
   });
 });
 
-describe("nothing is sent", () => {
+describe("no webhook is sent", () => {
   it.each<[string, (host: string) => readonly string[]]>([
     ["when no host is listed", () => []],
     ["to the host on another port than is listed", () => ["127.0.0.1:1"]],
@@ -132,7 +132,7 @@ describe("nothing is sent", () => {
     ["when another host is listed", () => ["app.example"]],
   ])("%s", async (_, allowed) => {
     const app = await handler();
-    const answer = await replay({ allowHosts: allowed(app.host) }).post(webhook(app.url), never());
+    const answer = await senderOf({ allowHosts: allowed(app.host) }).post(webhook(app.url), never());
     expect(answer).toEqual({ kind: "refused", detail: `${app.host} is not one of webhooks.allowHosts` });
     expect(app.sockets).toEqual([]);
   });
@@ -153,21 +153,21 @@ describe("nothing is sent", () => {
       "2 outputs, but /v1/video/concatenate has one",
     ],
   ])("%s", async (_, over, detail) => {
-    const sender = replay({ allowHosts: ["127.0.0.1"] });
+    const sender = senderOf({ allowHosts: ["127.0.0.1"] });
     expect(await sender.post(webhook("http://127.0.0.1", over), never())).toEqual({ kind: "refused", detail });
     expect(sender.requests()).toBe(0);
   });
 
   it("where nobody listens", async () => {
     const port = await closedPort();
-    const sender = replay({ allowHosts: [`127.0.0.1:${port}`] });
+    const sender = senderOf({ allowHosts: [`127.0.0.1:${port}`] });
     const answer = await sender.post(webhook(`http://127.0.0.1:${port}`), never());
     expect(answer).toEqual({ kind: "refused", detail: "not sent: connection refused (ECONNREFUSED)" });
   });
 });
 
 it("takes a host without a port for the scheme's own", async () => {
-  const sender = replay({ allowHosts: ["app.invalid", "other.invalid:443"] });
+  const sender = senderOf({ allowHosts: ["app.invalid", "other.invalid:443"] });
   for (const url of ["https://app.invalid", "http://app.invalid:80", "https://other.invalid"]) {
     const answer = await sender.post(webhook(url), never());
     expect(answer.detail).toMatch(/^not sent: host n/);
@@ -175,7 +175,7 @@ it("takes a host without a port for the scheme's own", async () => {
   expect((await sender.post(webhook("http://other.invalid"), never())).detail).toMatch(/not one of/);
 });
 
-describe("the handler's answer", () => {
+describe("the handler's answer to a webhook", () => {
   it.each([
     [200, "accepted"],
     [202, "accepted"],
@@ -190,7 +190,7 @@ describe("the handler's answer", () => {
     [504, "unknown"],
   ])("%i is %s, and the webhook is not sent again", async (status, kind) => {
     const app = await handler((_request, response) => response.writeHead(status).end());
-    const answer = await replay({ allowHosts: [app.host] }).post(webhook(app.url), never());
+    const answer = await senderOf({ allowHosts: [app.host] }).post(webhook(app.url), never());
     expect(answer).toEqual({ kind, detail: `HTTP ${status}` });
     expect(app.received).toHaveLength(1);
   });
@@ -200,7 +200,7 @@ describe("the handler's answer", () => {
     const app = await handler((_request, response) => {
       response.writeHead(308, { location: `${elsewhere.url}/?secret=x` }).end();
     });
-    const answer = await replay({ allowHosts: [app.host, elsewhere.host] }).post(webhook(app.url), never());
+    const answer = await senderOf({ allowHosts: [app.host, elsewhere.host] }).post(webhook(app.url), never());
     expect(answer).toEqual({ kind: "refused", detail: `HTTP 308 to ${elsewhere.host}, which is not followed` });
     expect(elsewhere.received).toEqual([]);
   });
@@ -208,35 +208,35 @@ describe("the handler's answer", () => {
   it("is unknown where none came in time", async () => {
     const app = await handler(() => {});
     const timeouts = { connect: 5_000, answer: 50 };
-    const answer = await replay({ allowHosts: [app.host], timeouts }).post(webhook(app.url), never());
+    const answer = await senderOf({ allowHosts: [app.host], timeouts }).post(webhook(app.url), never());
     expect(answer).toEqual({ kind: "unknown", detail: "sent, but timed out after 50 ms" });
     expect(app.received).toHaveLength(1);
   });
 
   it("is unknown where the connection ended before it came", async () => {
     const server = await serveRaw((socket) => socket.destroy());
-    const answer = await replay({ allowHosts: [`127.0.0.1:${server.port}`] }).post(webhook(server.url), never());
+    const answer = await senderOf({ allowHosts: [`127.0.0.1:${server.port}`] }).post(webhook(server.url), never());
     expect(answer.kind).toBe("unknown");
     expect(server.requests).toHaveLength(1);
   });
 
   it("is known from its status, however long its page", async () => {
     const app = await handler((_request, response) => response.end("x".repeat(1_000_000)));
-    const answer = await replay({ allowHosts: [app.host] }).post(webhook(app.url), never());
+    const answer = await senderOf({ allowHosts: [app.host] }).post(webhook(app.url), never());
     expect(answer).toEqual({ kind: "accepted", detail: "HTTP 200" });
   });
 });
 
 it("opens a connection of its own for each webhook", async () => {
   const app = await handler();
-  const sender = replay({ allowHosts: [app.host] });
+  const sender = senderOf({ allowHosts: [app.host] });
   await sender.post(webhook(app.url), never());
   await sender.post(webhook(app.url), never());
   expect(app.sockets).toHaveLength(2);
 });
 
-it("ends with the signal's reason when it is told to stop", async () => {
+it("a webhook ends with the signal's reason when it is aborted", async () => {
   const stop = new AbortController();
   const app = await handler(() => stop.abort(new Error("stop")));
-  await expect(replay({ allowHosts: [app.host] }).post(webhook(app.url), stop.signal)).rejects.toThrow("stop");
+  await expect(senderOf({ allowHosts: [app.host] }).post(webhook(app.url), stop.signal)).rejects.toThrow("stop");
 });
