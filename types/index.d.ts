@@ -472,9 +472,25 @@ export interface Monitoring {
    */
   pingUrl?: string | null;
   /**
-   * A Slack or Discord webhook that is notified of changes. A secret: better in the environment.
+   * The form of the pings. Absent: by the address, else healthchecks.
+   */
+  pingDialect?: ("healthchecks" | "sentry" | "betterstack" | "cronitor" | "uptime-kuma") | null;
+  /**
+   * A webhook that changes are posted to. A secret: better in the environment.
    */
   notifyUrl?: string | null;
+  /**
+   * The form of what is posted there. Absent: by the address, else json, whose `text` is the message.
+   */
+  notifyFormat?: ("json" | "slack" | "discord" | "teams") | null;
+  /**
+   * Addresses that changes are mailed to, with commas between them.
+   */
+  email?: string | null;
+  /**
+   * The program that takes these mails.
+   */
+  sendmail?: string;
   /**
    * Notify when more jobs than this are failed in one run.
    */

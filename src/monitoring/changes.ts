@@ -19,9 +19,18 @@ export interface AlertState {
   readonly outages: readonly Down[];
   /** Jobs whose file did not arrive. */
   readonly undelivered: readonly string[];
+  /** Jobs that passed maxAge unresolved. */
+  readonly expired: readonly string[];
 }
 
-export const NO_ALERTS: AlertState = { braked: [], undecidedRuns: 0, manyFailed: false, outages: [], undelivered: [] };
+export const NO_ALERTS: AlertState = {
+  braked: [],
+  undecidedRuns: 0,
+  manyFailed: false,
+  outages: [],
+  undelivered: [],
+  expired: [],
+};
 
 /** A single run without a decision is a hiccup of the storage. */
 export const UNDECIDED_RUNS = 3;
@@ -46,6 +55,7 @@ export function changesSince(before: AlertState, result: RunResult, failuresOver
       undecidedRuns: undecidedAfter(before, result, emit),
       manyFailed: manyFailedAfter(before, result, failuresOver, emit),
       undelivered: undeliveredAfter(before, result, emit),
+      expired: expiredAfter(before, result, emit),
     },
     messages,
   };
@@ -138,6 +148,25 @@ function undeliveredAfter({ undelivered }: AlertState, { report }: RunResult, em
     emit(`${count(fresh.length, "file")} did not arrive at the target: ${[...shown, ...rest].join(", ")}.`);
   }
   return [...undelivered, ...fresh.map(({ id }) => id)].slice(-MOST_UNDELIVERED);
+}
+
+/** A base that has more of them has had them for long: no further ones are reported. */
+const MOST_EXPIRED = 5000;
+
+function expiredAfter({ expired }: AlertState, result: RunResult, emit: Tell): readonly string[] {
+  const { report } = result;
+  if (report === null) return expired;
+  const known = new Set(expired);
+  const now = report.entries.filter(({ verdict }) => verdict.reason === "beyond-max-age").map(({ id }) => id);
+  const fresh = known.size < MOST_EXPIRED ? now.filter((id) => !known.has(id)) : [];
+  if (fresh.length > 0) {
+    const shown = fresh.slice(0, 5);
+    const rest = fresh.length > shown.length ? [`and ${fresh.length - shown.length} more`] : [];
+    emit(
+      `${count(fresh.length, "job")} passed maxAge unresolved and will not be touched again: ${[...shown, ...rest].join(", ")}. Resolve with stuck-jobs recover --max-age none, or stuck-jobs fail-old.`,
+    );
+  }
+  return (isWhole(result) ? now : [...new Set([...expired, ...now])]).slice(0, MOST_EXPIRED);
 }
 
 function isWhole({ report, trouble, stopped }: RunResult): boolean {

@@ -1,4 +1,6 @@
+import type { NotifyFormat } from "../config/schema/monitoring.ts";
 import type { Instant } from "../core/domain/job.ts";
+import type { Email } from "./email.ts";
 import type { RunResult } from "./run-result.ts";
 
 /** healthchecks.io keeps the first 100 kB of a ping's body. */
@@ -11,14 +13,6 @@ const MOST_CHARACTERS = 1_900;
 export interface Pending {
   readonly at: Instant;
   readonly text: string;
-}
-
-/** The address of a ping's kind, healthchecks style: before the query, behind what path there is. */
-export function pingUrl(url: string, kind: "start" | "success" | number): string {
-  if (kind === "success") return url;
-  const address = new URL(url);
-  address.pathname = `${address.pathname.replace(/\/+$/, "")}/${kind}`;
-  return address.href;
 }
 
 /**
@@ -69,25 +63,82 @@ function truncateBytes(lines: Iterable<string>): string {
 }
 
 /**
- * The bodies of what is posted to Slack or Discord, one or several: `text` is read by the one and `content` by the
- * other, and neither minds the rest. What was pending for a while says since when.
+ * Returns the bodies of what is posted to a webhook, one or several. What was pending for a while says since when. The
+ * form `json` also has what Discord reads, for a webhook of it behind another name.
  */
-export function chatBodies(pending: readonly Pending[], { baseId, runId }: RunResult, now: Instant): readonly string[] {
-  const head = `stuck-jobs, base ${baseId}, run ${runId}:`;
-  const lines = pending.map(({ at, text }) => {
-    const late = now - at > 60_000 ? `${new Date(at).toISOString().slice(0, 16)}Z: ` : "";
-    return escapeMentions(`• ${late}${text}`).slice(0, MOST_CHARACTERS - head.length - 1);
-  });
+export function webhookBodies(
+  format: NotifyFormat,
+  pending: readonly Pending[],
+  { baseId, runId }: Pick<RunResult, "baseId" | "runId">,
+  now: Instant,
+): readonly string[] {
+  const texts = chatTexts(pending, `stuck-jobs, base ${baseId}, run ${runId}:`, now);
+  return texts.map((text) => JSON.stringify(bodyOf(format, text, { baseId, runId })));
+}
+
+function bodyOf(format: NotifyFormat, text: string, { baseId, runId }: Pick<RunResult, "baseId" | "runId">): unknown {
+  const discord = { content: text, allowed_mentions: { parse: [] } };
+  switch (format) {
+    case "slack":
+      return { text };
+    case "discord":
+      return discord;
+    case "teams":
+      return {
+        type: "message",
+        attachments: [
+          {
+            contentType: "application/vnd.microsoft.card.adaptive",
+            content: {
+              $schema: "http://adaptivecards.io/schemas/adaptive-card.json",
+              type: "AdaptiveCard",
+              version: "1.4",
+              // A line break within a block is a blank in Teams.
+              body: text.split("\n").map((line) => ({ type: "TextBlock", text: escapeMarkdown(line), wrap: true })),
+            },
+          },
+        ],
+      };
+    case "json":
+      return { text, base: baseId, runId, ...discord };
+  }
+}
+
+/** Returns the mail that has all changes, with the first of them as its subject. */
+export function emailOf(pending: readonly Pending[], { baseId, runId }: RunResult, now: Instant): Email {
+  const lines = pending.map((each) => lineOf(each, now));
+  const [first = ""] = pending.map(({ text }) => text.replaceAll("\n", " "));
+  const more = pending.length > 1 ? ` (and ${pending.length - 1} more)` : "";
+  return {
+    subject: `stuck-jobs, ${baseId}: ${first.slice(0, MAX_SUBJECT)}${more}`,
+    body: `${lines.join("\n")}\n\nBase ${baseId}, run ${runId}.\n`,
+  };
+}
+
+const MAX_SUBJECT = 120;
+
+function chatTexts(pending: readonly Pending[], head: string, now: Instant): readonly string[] {
+  const lines = pending.map((each) => escapeMentions(lineOf(each, now)).slice(0, MOST_CHARACTERS - head.length - 1));
   const texts: string[] = [];
   for (const line of lines) {
     const last = texts.at(-1);
     if (last !== undefined && last.length + line.length < MOST_CHARACTERS) texts.splice(-1, 1, `${last}\n${line}`);
     else texts.push(`${head}\n${line}`);
   }
-  return texts.map((text) => JSON.stringify({ text, content: text, allowed_mentions: { parse: [] } }));
+  return texts;
+}
+
+function lineOf({ at, text }: Pending, now: Instant): string {
+  const late = now - at > 60_000 ? `${new Date(at).toISOString().slice(0, 16)}Z: ` : "";
+  return `• ${late}${text.replaceAll("\n", " ")}`;
 }
 
 /** Names and words from the base must not call people (`<!channel>`, `@everyone`) or make links. */
 function escapeMentions(text: string): string {
-  return text.replaceAll("\n", " ").replaceAll("<", "‹").replaceAll(">", "›").replaceAll("@", "@\u200b");
+  return text.replaceAll("<", "‹").replaceAll(">", "›").replaceAll("@", "@\u200b");
+}
+
+/** Teams reads Markdown in a card: names from the base must not make links or emphasis of it. */
+function escapeMarkdown(text: string): string {
+  return text.replace(/[\\`*_[\]]/g, "\\$&");
 }

@@ -1,26 +1,14 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Env } from "../config/env/variables.ts";
 import type { MonitoringSettings } from "../config/resolve/monitoring.ts";
-import type { Clock } from "../core/ports/ports.ts";
 import { readFileOrEmpty, replaceFile } from "../system/files.ts";
 import { changesSince } from "./changes.ts";
-import { chatBodies, pingBody, pingUrl } from "./messages.ts";
+import { sendEmail } from "./email.ts";
+import { emailOf, type Pending, pingBody, webhookBodies } from "./messages.ts";
 import { renderAllMetrics } from "./metrics.ts";
-import { DEFAULT_POST_POLICY, type Message, type Sent, send } from "./post.ts";
-import type { RunResult } from "./run-result.ts";
+import { pingEnd, pingStart, pingTargetOf } from "./ping.ts";
+import { DEFAULT_POST_POLICY, type Sent, send } from "./post.ts";
+import type { RunResult, Surroundings } from "./run-result.ts";
 import { EMPTY_STATE, readState, type State, stateFileOf, writeState } from "./state.ts";
-
-/** What watching needs of the program around it. */
-export interface Surroundings {
-  readonly env: Env;
-  readonly clock: Clock;
-  /** Aborted when the program is told to stop: then nothing is tried twice. */
-  readonly signal: AbortSignal;
-  /** Takes secrets out of what leaves the program. */
-  redact(text: string): string;
-  /** Tells a person what could not be told elsewhere. */
-  warn(message: string): void;
-}
 
 /** Those who watch a run that is under way. */
 export interface Watch {
@@ -28,18 +16,25 @@ export interface Watch {
   finished(result: RunResult, summary: string): Promise<void>;
 }
 
+/** Whether a run is reported anywhere. */
+export function isMonitored({ metricsFile, pingUrl, notifyUrl, email }: MonitoringSettings): boolean {
+  return metricsFile !== null || pingUrl !== null || notifyUrl !== null || email !== null;
+}
+
 /** Tells those who watch that a run begins, in its shadow. */
 export function monitorRun(settings: MonitoringSettings, surroundings: Surroundings): Watch {
-  const start = settings.pingUrl === null ? null : pingStart(settings.pingUrl, surroundings);
+  const target = pingTargetOf(settings);
+  const start = target === null ? null : pingStart(target, surroundings);
   return {
     async finished(result, summary) {
-      const { metricsFile, pingUrl: url, notifyUrl } = settings;
+      const { metricsFile, failuresOver } = settings;
+      const channels = channelsOf(settings);
+      const durationMs = result.finishedAt - result.startedAt;
+      const event = { exitCode: result.exitCode, body: pingBody(summary, result), durationMs };
       await Promise.all([
         metricsFile === null ? null : writeMetrics(metricsFile, [result], surroundings),
-        url === null || start === null
-          ? null
-          : pingEnd(url, start, result.exitCode, pingBody(summary, result), surroundings),
-        notifyUrl === null ? null : notify(notifyUrl, settings.failuresOver, result, surroundings),
+        target === null || start === null ? null : pingEnd(target, start, event, surroundings),
+        channels.length === 0 ? null : notify(channels, new Set(), failuresOver, result, surroundings),
       ]);
     },
   };
@@ -59,100 +54,84 @@ export async function writeMetrics(
   }
 }
 
-/** What was sent should arrive before the end does, or the run would seem to go on. */
-const START_GRACE = 2_000;
-
-/** The ping of a run that has begun. */
-export interface Start {
-  /** Gives up what does not get through: it is old news by then. Tells what went wrong before, or null. */
-  end(): Promise<string | null>;
+/** A way to a person, with what it has not taken yet. */
+export interface Channel {
+  /** Where the state keeps what was not taken. */
+  readonly queue: "pending" | "pendingEmail";
+  /** A secret, if it is a URL. */
+  readonly address: string;
+  deliver(pending: readonly Pending[], result: RunResult, surroundings: Surroundings): Promise<Sent>;
 }
 
-/** Pings that a run begins. */
-export function pingStart(url: string, surroundings: Surroundings): Start {
-  const ending = new AbortController();
-  let failure: string | null = null;
-  const sent = ping(url, "start", "", { ...surroundings, signal: ending.signal }, ending.signal).then((answer) => {
-    if (answer.kind === "failed" && !ending.signal.aborted) failure = answer.detail;
-  });
-  return {
-    async end() {
-      const waiting = new AbortController();
-      const patience = surroundings.clock.sleep(START_GRACE, waiting.signal).catch(() => undefined);
-      await Promise.race([sent, patience]);
-      waiting.abort();
-      ending.abort();
-      await sent;
-      return failure;
-    },
-  };
-}
-
-/** Pings how a run ended. A ping that is not taken is told once, not for the start and the end. */
-export async function pingEnd(
-  url: string,
-  start: Start,
-  exitCode: number,
-  body: string,
-  surroundings: Surroundings,
-): Promise<void> {
-  const failure = await start.end();
-  const kind = exitCode === 0 ? "success" : exitCode;
-  const end = await ping(url, kind, body, surroundings);
-  const detail = end.kind === "failed" ? end.detail : failure;
-  if (detail !== null) surroundings.warn(`the ping was not taken: ${detail}`);
-}
-
-function ping(
-  url: string,
-  kind: "start" | "success" | number,
-  body: string,
-  { clock, env, redact, signal }: Surroundings,
-  cut?: AbortSignal,
-): Promise<Sent> {
-  const letter = { url: pingUrl(url, kind), body: redact(body), contentType: "text/plain; charset=utf-8" };
-  return send(letter, { ...DEFAULT_POST_POLICY, clock, env, signal, ...(cut === undefined ? {} : { cut }) });
+/** Returns the configured channels. */
+export function channelsOf({ notifyUrl, notifyFormat, email }: MonitoringSettings): readonly Channel[] {
+  const channels: Channel[] = [];
+  if (notifyUrl !== null) {
+    channels.push({
+      queue: "pending",
+      address: notifyUrl,
+      async deliver(pending, result, { clock, env, signal }) {
+        for (const body of webhookBodies(notifyFormat, pending, result, clock.now())) {
+          const message = { method: "POST", url: notifyUrl, body, contentType: "application/json" } as const;
+          const sent = await send(message, { ...DEFAULT_POST_POLICY, clock, env, signal });
+          if (sent.kind === "failed") return sent;
+        }
+        return { kind: "sent" };
+      },
+    });
+  }
+  if (email !== null) {
+    channels.push({
+      queue: "pendingEmail",
+      address: email.to,
+      deliver: (pending, result, { clock, env }) => sendEmail(emailOf(pending, result, clock.now()), email, env),
+    });
+  }
+  return channels;
 }
 
 /**
- * Posts what has changed, and what is left of earlier runs; what is not taken is kept for the next one. Tells whether
- * all was taken.
+ * Sends what has changed, and what is left of earlier runs, to each channel; what is not taken is kept for the next run.
+ * Returns the addresses that took nothing.
  *
- * @param url null: it is known not to take anything now, and all is kept
+ * @param deaf addresses that are known to take nothing now: for them all is kept
  */
 export async function notify(
-  url: string | null,
+  channels: readonly Channel[],
+  deaf: ReadonlySet<string>,
   failuresOver: number,
   result: RunResult,
   surroundings: Surroundings,
-): Promise<boolean> {
-  const { clock, env, redact, signal, warn } = surroundings;
+): Promise<readonly string[]> {
+  const { redact, warn } = surroundings;
   const memory = openMemory(stateFileOf(result.baseId, surroundings.env));
   const before = await memory.read();
   const { after, messages } = changesSince(before.conditions, result, failuresOver);
   const fresh = messages.map((text) => ({ at: result.finishedAt, text: redact(text) }));
-  const pending = [...before.pending, ...fresh].slice(-MOST_PENDING);
+  let state: State = { ...EMPTY_STATE, conditions: after };
+  for (const { queue } of channels) state = { ...state, [queue]: [...before[queue], ...fresh].slice(-MOST_PENDING) };
   // Kept before it is sent: if the program is killed meanwhile, a message may come twice, but it is not lost.
-  await memory.write({ conditions: after, pending });
-  if (url === null) return false;
-  const bodies = chatBodies(pending, result, clock.now());
-  let taken = true;
-  for (const body of bodies) {
-    const letter: Message = { url, body, contentType: "application/json" };
-    const sent = await send(letter, { ...DEFAULT_POST_POLICY, clock, env, signal });
+  await memory.write(state);
+  const failed: string[] = [];
+  for (const { queue, address, deliver } of channels) {
+    if (state[queue].length === 0) continue;
+    const sent: Sent = deaf.has(address)
+      ? { kind: "failed", detail: "" }
+      : await deliver(state[queue], result, surroundings);
     if (sent.kind === "failed") {
-      taken = false;
-      warn(`the notification was not taken, the next run tries again: ${sent.detail}`);
-      break;
+      failed.push(address);
+      if (!deaf.has(address)) warn(`the notification was not taken, the next run tries again: ${redact(sent.detail)}`);
+      continue;
     }
-    if (body === bodies.at(-1)) await memory.write({ conditions: after, pending: [] });
+    state = { ...state, [queue]: [] };
+    await memory.write(state);
   }
   const trouble = memory.trouble();
   if (trouble !== null) warn(`what was told cannot be kept, so it is told again: ${trouble}`);
-  return taken;
+  return failed;
 }
 
-/** A chat that is gone for long gets the latest of what it missed. */
+/** Who is away for long gets the latest of what it missed. */
 const MOST_PENDING = 50;
 
 /** The state file as far as it can be used: without it messages come again, but they come. */

@@ -1,7 +1,8 @@
 import type { MonitoringSettings } from "../config/resolve/monitoring.ts";
 import { pingBodyOfAll } from "./messages.ts";
-import { notify, pingEnd, pingStart, type Start, type Surroundings, writeMetrics } from "./notify-run.ts";
-import type { RunResult } from "./run-result.ts";
+import { channelsOf, notify, writeMetrics } from "./notify-run.ts";
+import { type PingTarget, pingEnd, pingStart, type Start } from "./ping.ts";
+import type { RunResult, Surroundings } from "./run-result.ts";
 
 /** What came of one base. */
 export interface BaseResult {
@@ -22,20 +23,22 @@ export interface WatchAll {
 }
 
 /** One ping for all, the metrics of all in their files, and the changes of each base as of a run of its own. */
-export function monitorRuns(pingUrl: string | null, surroundings: Surroundings): WatchAll {
+export function monitorRuns(target: PingTarget | null, surroundings: Surroundings): WatchAll {
   let start: Start | null = null;
+  const startedAt = surroundings.clock.now();
   return {
     begun() {
-      if (pingUrl !== null) start ??= pingStart(pingUrl, surroundings);
+      if (target !== null) start ??= pingStart(target, surroundings);
     },
     async finished(results, total, exitCode) {
-      const told = pingBodyOfAll(
+      const body = pingBodyOfAll(
         total,
         results.filter(({ isTold }) => isTold),
       );
+      const event = { exitCode, body, durationMs: surroundings.clock.now() - startedAt };
       await Promise.all([
         keepAllMetrics(results, surroundings),
-        pingUrl === null || start === null ? null : pingEnd(pingUrl, start, exitCode, told, surroundings),
+        target === null || start === null ? null : pingEnd(target, start, event, surroundings),
         notifyAll(results, surroundings),
       ]);
     },
@@ -55,9 +58,9 @@ async function keepAllMetrics(results: readonly BaseResult[], surroundings: Surr
 async function notifyAll(results: readonly BaseResult[], surroundings: Surroundings): Promise<void> {
   const deaf = new Set<string>();
   for (const { monitoring, result } of results) {
-    const { notifyUrl: url, failuresOver } = monitoring;
-    if (url === null) continue;
-    const taken = await notify(deaf.has(url) ? null : url, failuresOver, result, surroundings);
-    if (!taken) deaf.add(url);
+    const channels = channelsOf(monitoring);
+    if (channels.length === 0) continue;
+    for (const address of await notify(channels, deaf, monitoring.failuresOver, result, surroundings))
+      deaf.add(address);
   }
 }

@@ -4,12 +4,10 @@ import { createHttpClient, type HttpClient } from "../http/client.ts";
 import type { ProxyEnvironment } from "../http/proxy.ts";
 import { TimeoutError, withTimeout } from "../http/timeout.ts";
 
-/** A message to be posted. Its URL is a secret: whoever has it can post too. */
-export interface Message {
-  readonly url: string;
-  readonly body: string;
-  readonly contentType: string;
-}
+/** A request to a service. Its URL is a secret: whoever has it can send too. */
+export type Message =
+  | { readonly method: "GET"; readonly url: string }
+  | { readonly method: "POST"; readonly url: string; readonly body: string; readonly contentType: string };
 
 /** The result of posting. `detail` is for people and names no more of the URL than its host. */
 export type Sent = { readonly kind: "sent" } | { readonly kind: "failed"; readonly detail: string };
@@ -36,7 +34,7 @@ export const DEFAULT_POST_POLICY: Pick<PostPolicy, "limit" | "pauses"> = { limit
 const MAX_BYTES = 2 ** 20;
 
 /**
- * Posts a message, and again while it fails in a way that may pass. Never throws. Redirects are not followed: an address
+ * Sends a message, and again while it fails in a way that may pass. Never throws. Redirects are not followed: an address
  * that answers with one is wrong, and a POST may not be repeated elsewhere.
  */
 export async function send(message: Message, policy: PostPolicy): Promise<Sent> {
@@ -67,13 +65,11 @@ type Attempt =
   | { readonly kind: "failed"; readonly detail: string; readonly permanent: boolean };
 
 async function post(client: HttpClient, message: Message, { limit, cut }: PostPolicy): Promise<Attempt> {
-  const request = {
-    method: "POST",
-    url: new URL(message.url),
-    headers: { "content-type": message.contentType },
-    body: message.body,
-    maxBytes: MAX_BYTES,
-  } as const;
+  const content =
+    message.method === "GET"
+      ? { headers: {} }
+      : { headers: { "content-type": message.contentType }, body: message.body };
+  const request = { method: message.method, url: new URL(message.url), maxBytes: MAX_BYTES, ...content };
   try {
     const outer = cut ?? new AbortController().signal;
     const reply = await withTimeout(limit, outer, (inTime) => client.send(request, inTime));

@@ -1,5 +1,19 @@
+import type { Env } from "../config/env/variables.ts";
 import type { Instant } from "../core/domain/job.ts";
 import type { Report } from "../core/domain/report.ts";
+import type { Clock } from "../core/ports/ports.ts";
+
+/** What monitoring needs of the program around it. */
+export interface Surroundings {
+  readonly env: Env;
+  readonly clock: Clock;
+  /** Aborted when the program is asked to stop: then nothing is tried twice. */
+  readonly signal: AbortSignal;
+  /** Takes secrets out of what leaves the program. */
+  redact(text: string): string;
+  /** Logs for a person what could not be sent elsewhere. */
+  warn(message: string): void;
+}
 
 /** What those who watch are told of one run. */
 export interface RunResult {

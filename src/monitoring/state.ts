@@ -9,10 +9,14 @@ import type { Pending } from "./messages.ts";
 /** What is kept from run to run: what was told, and what could not be told yet. */
 export interface State {
   readonly conditions: AlertState;
+  /** For the webhook. */
   readonly pending: readonly Pending[];
+  readonly pendingEmail: readonly Pending[];
 }
 
-export const EMPTY_STATE: State = { conditions: NO_ALERTS, pending: [] };
+export const EMPTY_STATE: State = { conditions: NO_ALERTS, pending: [], pendingEmail: [] };
+
+const pendingSchema = z.array(z.object({ at: z.number(), text: z.string() }));
 
 const schema = z.object({
   schema: z.literal("stuck-jobs/monitoring@1"),
@@ -24,8 +28,10 @@ const schema = z.object({
       z.object({ need: z.enum(["Airtable", "storage", "journal"]), since: z.number(), runs: z.int().min(1) }),
     ),
     undelivered: z.array(z.string()),
+    expired: z.array(z.string()).default([]),
   }),
-  pending: z.array(z.object({ at: z.number(), text: z.string() })),
+  pending: pendingSchema,
+  pendingEmail: pendingSchema.default([]),
 });
 
 /** The file of a base. */
@@ -37,8 +43,8 @@ export function stateFileOf(baseId: string, env: Env): string {
 export async function readState(path: string): Promise<State> {
   const text = await readFileOrEmpty(path);
   try {
-    const { conditions, pending } = schema.parse(JSON.parse(text));
-    return { conditions, pending };
+    const { conditions, pending, pendingEmail } = schema.parse(JSON.parse(text));
+    return { conditions, pending, pendingEmail };
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof z.ZodError) return EMPTY_STATE;
     throw error;

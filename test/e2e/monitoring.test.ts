@@ -43,6 +43,15 @@ describe("a ping address", () => {
     expect(code).toBe(5);
     expect(receiver.received.map(({ path }) => path)).toEqual(["/uuid/start", "/uuid/5"]);
   });
+  it("is pinged in the dialect of its service", async () => {
+    const receiver = await receive();
+    const { env } = await oneJob();
+    const pinged = { STUCK_JOBS_PING_URL: `${receiver.url}/api/1/cron/sweep/key/`, STUCK_JOBS_PING_DIALECT: "sentry" };
+    expect(await stuckJobs(["recover"], { env: { ...env, ...pinged } })).toMatchObject({ code: 0, stderr: "" });
+    const queries = receiver.received.map(({ path }) => new URL(path, receiver.url).searchParams);
+    expect(queries.map((query) => query.get("status"))).toEqual(["in_progress", "ok"]);
+    expect(new Set(queries.map((query) => query.get("check_in_id"))).size).toBe(1);
+  });
   it("that does not take the ping does not make the run fail, and is told once, without its path", async () => {
     const receiver = await receive(() => 404);
     const { env } = await oneJob();

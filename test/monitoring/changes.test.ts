@@ -119,3 +119,33 @@ describe("a file that did not arrive", () => {
     expect(runs[2]).toEqual([expect.stringContaining("recJob00000000002")]);
   });
 });
+
+describe("jobs that pass maxAge unresolved", () => {
+  const old = (...numbers: readonly number[]) => numbers.map((n) => entry(n, { verdict: verdict("beyond-max-age") }));
+  const run = (...numbers: readonly number[]) => resultOf(old(...numbers));
+
+  it("are reported once, together, with what resolves them", () => {
+    const [first, again, further] = told([run(1, 2), run(1, 2), run(1, 2, 3)]);
+    expect(first).toEqual([
+      "2 jobs passed maxAge unresolved and will not be touched again: recJob00000000001, recJob00000000002. Resolve with stuck-jobs recover --max-age none, or stuck-jobs fail-old.",
+    ]);
+    expect(again).toEqual([]);
+    expect(further).toEqual([expect.stringMatching(/^1 job passed maxAge unresolved .*: recJob00000000003\./)]);
+  });
+  it("are named up to five", () => {
+    const [[message] = []] = told([run(1, 2, 3, 4, 5, 6, 7)]);
+    expect(message).toContain("recJob00000000005, and 2 more.");
+  });
+  it("are reported again when they were resolved meanwhile, but not after a run that was cut short", () => {
+    const cut = resultOf([], { stopped: true });
+    expect(told([run(1), cut, run(1)])).toEqual([[expect.any(String)], [], []]);
+    expect(told([run(1), WELL, run(1)])).toEqual([[expect.any(String)], [], [expect.any(String)]]);
+    expect(told([run(1), LISTING_FAILED, run(1)])[2]).toEqual([expect.stringContaining("can be used again")]);
+  });
+  it("are no longer reported where a base has thousands of them", () => {
+    const many = Array.from({ length: 6_000 }, (_, n) => n);
+    expect(told([run(...many), run(...many), run(...many, 9_000)]).map((messages) => messages.length)).toEqual([
+      1, 0, 0,
+    ]);
+  });
+});

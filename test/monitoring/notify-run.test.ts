@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { MonitoringSettings } from "../../src/config/resolve/monitoring.ts";
@@ -11,7 +11,15 @@ import { entry, held, reportOf, resultOf } from "../support/reports.ts";
 import { never, testClock } from "../support/servers.ts";
 import { receive } from "./receiver.ts";
 
-const NOBODY: MonitoringSettings = { metricsFile: null, pingUrl: null, notifyUrl: null, failuresOver: 5 };
+const NOBODY: MonitoringSettings = {
+  metricsFile: null,
+  pingUrl: null,
+  pingDialect: "healthchecks",
+  notifyUrl: null,
+  notifyFormat: "json",
+  email: null,
+  failuresOver: 5,
+};
 const BRAKED = resultOf([], { report: reportOf([entry(1)], { brake: [held("combine")] }), exitCode: 6 });
 const WELL = resultOf([entry(1)]);
 
@@ -136,5 +144,51 @@ describe("the state's folder", () => {
     [{ XDG_STATE_HOME: "/home/me/.state" }, "/home/me/.state/stuck-jobs/app1.json"],
   ])("of %o is %s", (env, expected) => {
     expect(stateFileOf("app1", env)).toBe(expected);
+  });
+});
+
+describe("a mail through sendmail", () => {
+  /** A sendmail that keeps what it reads; `broken` ends with an error instead while that file is there. */
+  function sendmail() {
+    const place = folder();
+    const path = join(place, "sendmail");
+    const script = [
+      "#!/bin/sh",
+      `if [ -e ${place}/broken ]; then cat >/dev/null; echo "no queue" >&2; exit 75; fi`,
+      `echo "$*" >>${place}/args; env >${place}/env; cat >>${place}/mails`,
+    ];
+    writeFileSync(path, script.join("\n"), { mode: 0o755 });
+    const read = (name: string) => (existsSync(join(place, name)) ? readFileSync(join(place, name), "utf8") : "");
+    return { place, path, read };
+  }
+
+  it("is sent for a change and not for each run, and gets no secrets of the environment", async () => {
+    const { path, read } = sendmail();
+    const email = { to: "ops@example.com, b@example.com", sendmail: path };
+    expect(await tell({ email }, [WELL, BRAKED, BRAKED, WELL])).toEqual([]);
+    expect(read("args")).toBe("-t -i\n-t -i\n");
+    expect(read("mails").match(/^To: ops@example\.com, b@example\.com$/gm)).toHaveLength(2);
+    expect(read("mails")).toMatch(/^Subject: stuck-jobs, appTest0000000001: The brake holds combine/m);
+    expect(read("env")).not.toContain("STATE_DIRECTORY");
+  });
+  it("that is not taken is sent by the next run, while the webhook has its own already", async () => {
+    const receiver = await receive();
+    const { place, path, read } = sendmail();
+    writeFileSync(join(place, "broken"), "");
+    const settings = { notifyUrl: receiver.url, email: { to: "ops@example.com", sendmail: path } };
+    const state = folder();
+    const warnings = await tell(settings, [BRAKED], { state });
+    expect(warnings).toEqual([
+      `the notification was not taken, the next run tries again: ${path}: exit code 75: no queue`,
+    ]);
+    rmSync(join(place, "broken"));
+    expect(await tell(settings, [BRAKED, BRAKED], { state })).toEqual([]);
+    expect(read("args")).toBe("-t -i\n");
+    expect(receiver.received).toHaveLength(1);
+  });
+  it("is a warning where there is no such program", async () => {
+    const email = { to: "ops@example.com", sendmail: "/nowhere/sendmail" };
+    const warnings = await tell({ email }, [BRAKED]);
+    expect(warnings).toEqual(["the notification was not taken, the next run tries again: /nowhere/sendmail: ENOENT"]);
   });
 });

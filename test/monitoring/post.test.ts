@@ -3,7 +3,7 @@ import { type Message, send } from "../../src/monitoring/post.ts";
 import { closedPort, never, serve, serveRaw, testClock } from "../support/servers.ts";
 import { receive } from "./receiver.ts";
 
-const messageTo = (url: string): Message => ({ url, body: "three jobs, ✓", contentType: "text/plain" });
+const messageTo = (url: string): Message => ({ method: "POST", url, body: "three jobs, ✓", contentType: "text/plain" });
 
 function policyWith(limit = 5_000) {
   return { clock: testClock(), signal: never(), limit, pauses: [1_000, 3_000] };

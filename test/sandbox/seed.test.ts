@@ -178,6 +178,8 @@ function settings() {
     maxAgeHours: null,
     intervalMinutes: 2,
     metricsFile: null,
+    pingDialect: null,
+    notifyEmail: null,
     ncaBaseUrl: null,
     goapiBaseUrl: null,
     secret: () => null,

@@ -69,9 +69,18 @@ export const ENVIRONMENT_TOPICS: readonly Topic[] = [
   { names: ["STUCK_JOBS_METRICS_FILE"], meaning: "Where recover writes metrics, as a Prometheus textfile." },
   {
     names: ["STUCK_JOBS_PING_URL"],
-    meaning: "The URL that recover pings when a run starts and ends (healthchecks.io format).",
+    meaning: "The URL that recover pings when a run starts and ends.",
   },
-  { names: ["STUCK_JOBS_NOTIFY_URL"], meaning: "The Slack or Discord webhook that recover posts changes to." },
+  {
+    names: ["STUCK_JOBS_PING_DIALECT"],
+    meaning:
+      "The form of the pings: healthchecks, sentry, betterstack, cronitor or uptime-kuma; by default from the URL.",
+  },
+  {
+    names: ["STUCK_JOBS_NOTIFY_URL"],
+    meaning: "The Slack, Discord, Teams or other webhook that recover posts changes to.",
+  },
+  { names: ["STUCK_JOBS_NOTIFY_EMAIL"], meaning: "Addresses that recover mails changes to, through sendmail." },
   { names: ["POLLING_ENABLED"], meaning: "With false, recover and fail-old do nothing and log that." },
   { names: ["POLLING_MAX_AGE_HOURS"], meaning: "Older jobs are left to fail-old; 24 by default." },
   {

@@ -2,8 +2,9 @@ import { randomUUID } from "node:crypto";
 import type { Settings } from "../../config/settings.ts";
 import type { Instant } from "../../core/domain/job.ts";
 import { JournalError, UpstreamError } from "../../core/ports/errors.ts";
-import { monitorRun } from "../../monitoring/notify-run.ts";
+import { isMonitored, monitorRun } from "../../monitoring/notify-run.ts";
 import { type BaseResult, monitorRuns } from "../../monitoring/notify-runs.ts";
+import { pingTargetOf } from "../../monitoring/ping.ts";
 import type { Outage, RunResult } from "../../monitoring/run-result.ts";
 import { systemClock } from "../../system/clock.ts";
 import type { Invocation } from "../context.ts";
@@ -25,7 +26,7 @@ export interface RunMonitor {
 /** Reports that a run of one base starts; null where no monitoring is configured. */
 export function startMonitoring(invocation: Invocation, settings: Settings, stop: Shutdown): RunMonitor | null {
   const { monitoring } = settings;
-  if (monitoring.metricsFile === null && monitoring.pingUrl === null && monitoring.notifyUrl === null) return null;
+  if (!isMonitored(monitoring)) return null;
   const startedAt = systemClock.now();
   const monitor = monitorRun(monitoring, monitorDeps(invocation, stop));
   return {
@@ -57,10 +58,8 @@ export function startMonitoringAll(
   bases: readonly [Settings, ...Settings[]],
   stop: Shutdown,
 ): RunsMonitor | null {
-  const { pingUrl } = bases[0].monitoring;
-  const isMonitored = bases.some(({ monitoring }) => monitoring.metricsFile !== null || monitoring.notifyUrl !== null);
-  if (pingUrl === null && !isMonitored) return null;
-  const monitor = monitorRuns(pingUrl, monitorDeps(invocation, stop));
+  if (!bases.some(({ monitoring }) => isMonitored(monitoring))) return null;
+  const monitor = monitorRuns(pingTargetOf(bases[0].monitoring), monitorDeps(invocation, stop));
   return {
     begun: monitor.begun,
     async finished(total) {

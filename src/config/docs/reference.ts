@@ -16,7 +16,9 @@ const VARIABLES: Readonly<Record<string, string>> = {
   "storage.credentials.region": "STUCK_JOBS_S3_REGION",
   "monitoring.metricsFile": "STUCK_JOBS_METRICS_FILE",
   "monitoring.pingUrl": "STUCK_JOBS_PING_URL",
+  "monitoring.pingDialect": "STUCK_JOBS_PING_DIALECT",
   "monitoring.notifyUrl": "STUCK_JOBS_NOTIFY_URL",
+  "monitoring.email": "STUCK_JOBS_NOTIFY_EMAIL",
   "providers.nca.baseUrl": "NCA_BASE_URL",
   "providers.goapi.baseUrl": "GOAPI_BASE_URL",
 };

@@ -14,6 +14,8 @@ export interface Environment {
   readonly maxAgeHours: number | null;
   readonly intervalMinutes: number;
   readonly metricsFile: string | null;
+  readonly pingDialect: string | null;
+  readonly notifyEmail: string | null;
   readonly ncaBaseUrl: string | null;
   readonly goapiBaseUrl: string | null;
   /** Reads another secret: NAME, the file of NAME_FILE, or the credential NAME. Adds to `problems` if it cannot be read. */
@@ -57,6 +59,8 @@ export function readEnvironment(env: Env): Environment {
     maxAgeHours: number("POLLING_MAX_AGE_HOURS", (n) => n > 0, "a number of hours above 0"),
     intervalMinutes: number("POLLING_INTERVAL_MINUTES", (n) => n > 0, "a number above 0") ?? DEFAULT_INTERVAL_MINUTES,
     metricsFile: readVariable(env, "STUCK_JOBS_METRICS_FILE"),
+    pingDialect: readVariable(env, "STUCK_JOBS_PING_DIALECT"),
+    notifyEmail: readVariable(env, "STUCK_JOBS_NOTIFY_EMAIL"),
     ncaBaseUrl: readVariable(env, "NCA_BASE_URL"),
     goapiBaseUrl: readVariable(env, "GOAPI_BASE_URL"),
     secret: (name, found) => readSecret(env, name, found),

@@ -22,14 +22,17 @@ describe("who watches", () => {
     expect(monitoring({}, {}).monitoring).toEqual({
       metricsFile: null,
       pingUrl: null,
+      pingDialect: "healthchecks",
       notifyUrl: null,
+      notifyFormat: "json",
+      email: null,
       failuresOver: 5,
     });
   });
   it("is named by flags over environment over file", () => {
     const file = { pingUrl: "https://file/", notifyUrl: "https://file/", metricsFile: "file", failuresOver: 0 };
     const env = { STUCK_JOBS_PING_URL: "https://env/", STUCK_JOBS_METRICS_FILE: "env" };
-    expect(monitoring(file, env, { pingUrl: "https://flag/" }).monitoring).toEqual({
+    expect(monitoring(file, env, { pingUrl: "https://flag/" }).monitoring).toMatchObject({
       metricsFile: "env",
       pingUrl: "https://flag/",
       notifyUrl: "https://file/",
@@ -49,6 +52,47 @@ describe("who watches", () => {
       pingUrl: null,
       notifyUrl: "https://flag/",
     });
+  });
+  it.each([
+    ["https://hc-ping.com/uuid", "healthchecks"],
+    ["https://hc.example.com/ping/uuid", "healthchecks"],
+    ["https://o1.ingest.us.sentry.io/api/1/cron/sweep/key/", "sentry"],
+    ["https://uptime.betterstack.com/api/v1/heartbeat/token", "betterstack"],
+    ["https://cronitor.link/p/key/sweep", "cronitor"],
+    ["https://status.example.com/api/push/token?status=up", "uptime-kuma"],
+    ["https://notsentry.io/uuid", "healthchecks"],
+  ])("pings %s as %s, by its address", (pingUrl, dialect) => {
+    expect(monitoring({ pingUrl }, {}).monitoring.pingDialect).toBe(dialect);
+  });
+  it("pings in the dialect of the environment, else of the file, whatever the address", () => {
+    const pingUrl = "https://hc-ping.com/uuid";
+    const file = { pingUrl, pingDialect: "cronitor" };
+    expect(monitoring(file, {}).monitoring.pingDialect).toBe("cronitor");
+    expect(monitoring(file, { STUCK_JOBS_PING_DIALECT: "sentry" }).monitoring.pingDialect).toBe("sentry");
+  });
+  it.each([
+    ["https://hooks.slack.com/services/T/B/x", "slack"],
+    ["https://discord.com/api/webhooks/1/x", "discord"],
+    ["https://acme.webhook.office.com/webhookb2/x", "teams"],
+    ["https://prod-1.westeurope.logic.azure.com/workflows/x", "teams"],
+    ["https://n8n.example.com/webhook/x", "json"],
+  ])("posts to %s as %s, by its address", (notifyUrl, format) => {
+    expect(monitoring({ notifyUrl }, {}).monitoring.notifyFormat).toBe(format);
+    expect(monitoring({ notifyUrl, notifyFormat: "discord" }, {}).monitoring.notifyFormat).toBe("discord");
+  });
+  it("mails to addresses of the environment, else of the file, but never for a person's own run", () => {
+    const file = { email: "file@example.com", sendmail: "/opt/sendmail" };
+    const env = { STUCK_JOBS_NOTIFY_EMAIL: "a@example.com, b@example.com" };
+    const to = "a@example.com, b@example.com";
+    expect(monitoring(file, env).monitoring.email).toEqual({ to, sendmail: "/opt/sendmail" });
+    expect(monitoring(file, {}).monitoring.email?.to).toBe("file@example.com");
+    expect(monitoring(file, env, { flagsOnly: true }).monitoring.email).toBeNull();
+  });
+  it.each([
+    ["STUCK_JOBS_PING_DIALECT", { STUCK_JOBS_PING_DIALECT: "pingdom" }, "expected healthchecks, sentry"],
+    ["STUCK_JOBS_NOTIFY_EMAIL", { STUCK_JOBS_NOTIFY_EMAIL: "a@b\nBcc: c@d" }, "expected an address"],
+  ])("refuses a wrong %s by name", (name, env, message) => {
+    expect(() => monitoring({}, env)).toThrow(new RegExp(`${name}: found .*${message}`, "s"));
   });
   it("is kept off the terminal", () => {
     const { secrets } = monitoring({}, { STUCK_JOBS_NOTIFY_URL: "https://hooks.example/services/T0/B0/x" });
