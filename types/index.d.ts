@@ -5,6 +5,10 @@
  */
 export type Preset = "nca" | "none";
 /**
+ * Where jobs and targets are: an Airtable base, or a PostgreSQL database (docs/postgresql.md).
+ */
+export type Store = "airtable" | "postgres";
+/**
  * Whether jobs that polling failed are completed when their output appears within maxAge.
  */
 export type LateOutputs = boolean;
@@ -24,6 +28,8 @@ export interface Config {
    */
   $schema?: string;
   preset?: Preset;
+  store?: Store;
+  postgres?: Postgres;
   airtable?: Airtable;
   jobs?: Jobs;
   thresholds?: Thresholds;
@@ -42,14 +48,16 @@ export interface Config {
    */
   bases?: {
     /**
-     * The id of the base: app…
+     * The id of the base: app… Required but for PostgreSQL.
      */
-    baseId: string;
+    baseId?: string;
     /**
-     * Its name in reports and for `--base`. Absent: its id.
+     * Its name in reports and for `--base`. Absent: its id; required for PostgreSQL.
      */
     name?: string;
     preset?: Preset;
+    store?: Store;
+    postgres?: Postgres;
     airtable?: Airtable;
     jobs?: Jobs;
     thresholds?: Thresholds;
@@ -62,6 +70,23 @@ export interface Config {
     journal?: Journal;
     operations?: Operations;
   }[];
+}
+/**
+ * The database. Its URL comes from the environment only: STUCK_JOBS_DATABASE_URL.
+ */
+export interface Postgres {
+  /**
+   * Maximum number of connections of one run.
+   */
+  connections?: number;
+  /**
+   * The time limit of a statement.
+   */
+  statementTimeout?: string;
+  /**
+   * How long a write waits for a row that another transaction holds; the job is left to the next run then.
+   */
+  lockTimeout?: string;
 }
 /**
  * The base. The token comes from the environment only: AIRTABLE_API_KEY.
@@ -89,9 +114,13 @@ export interface Airtable {
  */
 export interface Jobs {
   /**
-   * The table of the jobs, by name or id.
+   * The table of the jobs: by name or id in Airtable; table, schema.table or a list of both names in PostgreSQL.
    */
-  table?: string;
+  table?: string | string[];
+  /**
+   * PostgreSQL only: the column that names one job, most often the primary key.
+   */
+  id?: string;
   /**
    * The fields of that table, by name or id; null where the base has none. Ids need schema.bases:read.
    */
@@ -146,15 +175,15 @@ export interface Jobs {
    *
    * @minItems 1
    */
-  stuckStatuses?: string[];
+  stuckStatuses?: (string | number)[];
   /**
    * The status that a recovered job is set to.
    */
-  completedStatus?: string;
+  completedStatus?: string | number;
   /**
    * The status that a failed job is set to.
    */
-  failedStatus?: string;
+  failedStatus?: string | number;
 }
 /**
  * Ages of a job from which on it is stuck, failed or left alone.
@@ -512,6 +541,19 @@ export interface Journal {
    * How many rotated files are kept.
    */
   keep?: number;
+  /**
+   * Keeps the journal in PostgreSQL instead of a file: any host can undo, count and replay by it.
+   */
+  postgres?: {
+    /**
+     * The schema of the tables; `stuck-jobs db migrate` makes it.
+     */
+    schema?: string;
+    /**
+     * Rows older than this are removed, where the role may.
+     */
+    keep?: string;
+  };
 }
 /**
  * The kinds of work, by name; null removes one of the preset's.
@@ -560,7 +602,15 @@ export interface Operations {
       /**
        * Name or id of the table whose record receives the output.
        */
-      table?: string;
+      table?: string | string[];
+      /**
+       * PostgreSQL only: the column that names one row of that table. Absent: id.
+       */
+      key?: string;
+      /**
+       * PostgreSQL only: the job's column that holds that key, such as segment_id.
+       */
+      from?: string;
       /**
        * Link fields of the job that name the target; the first must exist.
        */

@@ -13,8 +13,8 @@ const schema = z.object({
 });
 
 /** Returns the path of the file of a base. */
-export function durationsFile({ airtable }: Pick<Settings, "airtable">, env: Env): string {
-  return join(stateDirectory(env), `pace-${airtable.baseId}.json`);
+export function durationsFile({ store }: Pick<Settings, "store">, env: Env): string {
+  return join(stateDirectory(env), `pace-${store.baseId}.json`);
 }
 
 /** Saves the typical durations of the operations, in milliseconds. Operations without jobs keep their values. */

@@ -4,6 +4,7 @@ import type { BrakeSettings } from "../core/sweep/decide/brake.ts";
 import type { StorageCredentials } from "./env/storage-credentials.ts";
 import type { JournalSettings } from "./resolve/journal.ts";
 import type { MonitoringOverrides, MonitoringSettings } from "./resolve/monitoring.ts";
+import type { PostgresSettings } from "./resolve/postgres.ts";
 import type { ProviderSettings } from "./resolve/providers.ts";
 import type { WebhookSettings } from "./resolve/webhooks.ts";
 import type { Config } from "./schema/config.ts";
@@ -16,15 +17,19 @@ export interface BaseRef {
   readonly others: readonly string[];
 }
 
+/** An Airtable base. */
+export interface AirtableSettings {
+  readonly kind: "airtable";
+  readonly baseId: string;
+  readonly token: string;
+  readonly endpointUrl: string;
+  readonly requestsPerSecond: number;
+}
+
 /** The settings of a run: preset, file, environment and flags, merged and checked. Times are in milliseconds. */
 export interface Settings {
-  readonly airtable: {
-    readonly baseId: string;
-    readonly token: string;
-    readonly endpointUrl: string;
-    readonly requestsPerSecond: number;
-  };
-  readonly jobs: Config["jobs"];
+  readonly store: AirtableSettings | PostgresSettings;
+  readonly jobs: Omit<Config["jobs"], "table" | "id"> & { readonly table: string };
   readonly thresholds: Thresholds;
   readonly operations: readonly Operation[];
   readonly storage: Omit<Config["storage"], "addressing" | "credentials"> & {

@@ -4,6 +4,7 @@ import type { Clock } from "../core/ports/ports.ts";
 import { abortable } from "../http/timeout.ts";
 import { type DatabaseAddress, formatAddress } from "./database-url.ts";
 import { classifyDatabaseError, type DatabaseFailure, upstreamCode } from "./errors.ts";
+import type { ConnectionLimits } from "./limits.ts";
 import { type Encryption, encryptionsOf } from "./tls.ts";
 
 /** A row of an answer, by the names that the statement gives its columns. */
@@ -32,22 +33,6 @@ export interface Database {
   readonly name: string;
   close(): Promise<void>;
 }
-
-/** Limits of a connection, in milliseconds where they are times. */
-export interface ConnectionLimits {
-  /** At most so many at once. */
-  readonly connections: number;
-  readonly connectTimeout: number;
-  readonly statementTimeout: number;
-  readonly lockTimeout: number;
-}
-
-export const DEFAULT_LIMITS: ConnectionLimits = {
-  connections: 4,
-  connectTimeout: 10_000,
-  statementTimeout: 30_000,
-  lockTimeout: 5_000,
-};
 
 export interface DatabaseOptions {
   readonly address: DatabaseAddress;

@@ -76,14 +76,14 @@ async function examineBase(
   const now = () => clock.now() + (store.clockSkewMs() ?? 0);
   const tables = valueOrNull(access.tables);
   const schema = tables === null ? [] : checkSchema(settings, tables);
-  const answers = isVisible(access, settings.airtable.baseId) && !blocksListing(schema, settings);
+  const answers = isVisible(access, settings.store.baseId) && !blocksListing(schema, settings);
   const jobs = answers ? await readJobs(store, settings, now(), signal) : null;
   const seen: Seen | null = jobs instanceof UpstreamError ? null : jobs;
   const traces = seen === null ? [] : findPollerNotes(seen, now());
   const findings = [
     ...checkAccess(
       access,
-      settings.airtable.baseId,
+      settings.store.baseId,
       traces.some(({ runId }) => runId !== null),
     ),
     ...schema,

@@ -76,5 +76,6 @@ export async function examinedWorld(options: WorldOptions & Case = {}): Promise<
 
 /** The world has no rate limit, and the test no time. */
 function hurried(settings: Settings): Settings {
-  return { ...settings, airtable: { ...settings.airtable, requestsPerSecond: 1_000 } };
+  const { store } = settings;
+  return { ...settings, store: store.kind === "airtable" ? { ...store, requestsPerSecond: 1_000 } : store };
 }

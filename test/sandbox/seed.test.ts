@@ -170,6 +170,7 @@ function settings() {
   const environment = {
     token: "pat",
     baseId: "appSandbox0000000",
+    databaseUrl: null,
     endpointUrl: null,
     requestsPerSecond: null,
     storageUrl: STORAGE_URL,

@@ -153,7 +153,7 @@ async function gather(
   stop: Shutdown,
 ): Promise<StatsReport> {
   const limits = startDeadlines(null, stop);
-  const { store, close } = openBase(settings, limits.remaining);
+  const { store, close } = await openBase(settings, limits.remaining);
   try {
     const after = systemClock.now() - since;
     const jobs: FinishedJob[] = [];
@@ -182,7 +182,7 @@ async function gather(
     };
   } finally {
     limits.dispose();
-    close();
+    await close();
   }
 }
 

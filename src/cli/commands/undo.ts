@@ -146,7 +146,7 @@ async function restoreAll(
 ): Promise<ExitCode> {
   const { flags, terminal } = invocation;
   const limits = startDeadlines(flags.deadline ?? null, stop);
-  const base = openBase(settings, () => limits.remaining());
+  const base = await openBase(settings, () => limits.remaining());
   const dryRun = flags.dryRun === true;
   const journal = dryRun ? null : journalOf(invocation, settings);
   const signature = { runId: randomUUID(), version: VERSION };

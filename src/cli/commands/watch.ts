@@ -91,7 +91,7 @@ async function watch(
     terminal.log("disabled by POLLING_ENABLED=false");
     return EXIT.done;
   }
-  const what = given.isList ? `${given.bases.length} bases` : `base ${given.bases[0].airtable.baseId}`;
+  const what = given.isList ? `${given.bases.length} bases` : `base ${given.bases[0].store.baseId}`;
   terminal.log(`sweeping ${what} every ${formatDuration(interval.every)}`);
   let first: Configured | null = given;
   await runAtInterval(

@@ -45,6 +45,10 @@ export const ENVIRONMENT_TOPICS: readonly Topic[] = [
   { names: ["AIRTABLE_BASE_ID"], meaning: "The base: app…; where the configuration lists several, this one of them." },
   { names: ["AIRTABLE_ENDPOINT_URL"], meaning: "Where Airtable's API is, if not at https://api.airtable.com." },
   { names: ["STUCK_JOBS_AIRTABLE_RPS"], meaning: "Requests a second to the base; 4 by default, at most 5." },
+  {
+    names: ["STUCK_JOBS_DATABASE_URL", "DATABASE_URL"],
+    meaning: "The PostgreSQL database, for store: postgres and journal.postgres; the first that is set.",
+  },
   { names: ["STUCK_JOBS_STORAGE_URL"], meaning: "The URL that an output's file name is appended to." },
   {
     names: [

@@ -49,7 +49,7 @@ export function tableOf(
     columns: terminal.columns,
     chalk: chalkFor(flags, { env, terminal }),
     all: flags.all === true,
-    urlOf: styled && takesLinks(env) ? recordUrls(settings.airtable.baseId, settings.jobs.table) : null,
+    urlOf: styled && takesLinks(env) ? recordUrls(settings.store.baseId, settings.jobs.table) : null,
   });
   const lines = typicalLines(report, typical).map((line) => `${line}\n`);
   return `${table}${lines.join("")}`;

@@ -1,7 +1,15 @@
 import { nca } from "../../config/presets/nca.ts";
+import type { PostgresSettings } from "../../config/resolve/postgres.ts";
 import type { ProviderSettings } from "../../config/resolve/providers.ts";
-import type { Settings } from "../../config/settings.ts";
-import type { OutputProbe, Provider, ProviderStatus, WebhookSender } from "../../core/ports/ports.ts";
+import type { AirtableSettings, Settings } from "../../config/settings.ts";
+import type {
+  JobHistory,
+  JobStore,
+  OutputProbe,
+  Provider,
+  ProviderStatus,
+  WebhookSender,
+} from "../../core/ports/ports.ts";
 import { createGenericProvider } from "../../providers/generic.ts";
 import { createGoapi } from "../../providers/goapi.ts";
 import { createNca } from "../../providers/nca.ts";
@@ -29,19 +37,56 @@ export interface Shared {
   readonly connection: StorageConnection;
 }
 
-/** Opens the base of the settings. `remaining` returns the milliseconds until the deadline, null without one. */
-export function openBase(
-  { airtable, jobs, operations }: Settings,
+/** The jobs and targets of the settings. */
+export interface OpenStore {
+  readonly store: JobStore & JobHistory;
+  close(): Promise<void> | void;
+}
+
+/** Opens the store of the settings. `remaining` returns the milliseconds until the deadline, null without one. */
+export async function openBase(
+  settings: Settings,
+  remaining: () => number | null,
+  shared: Shared | null = null,
+): Promise<OpenStore> {
+  const { store } = settings;
+  switch (store.kind) {
+    case "airtable":
+      return openAirtableBase(settings, store, remaining, shared);
+    case "postgres": {
+      // Its driver is loaded for this store only.
+      const { openPostgres } = await import("../../stores/postgres/open.ts");
+      return openPostgres({ ...store, ...postgresOptions(settings, store), ...SYSTEM, journal: null });
+    }
+  }
+}
+
+export type { OpenBase };
+
+/** Opens an Airtable base, with its schema. */
+export function openAirtableBase(
+  { jobs, operations }: Settings,
+  airtable: AirtableSettings,
   remaining: () => number | null,
   shared: Shared | null = null,
 ): OpenBase {
   return openAirtable({ ...airtable, jobs, operations, ...SYSTEM, remaining, shared: shared?.base ?? null });
 }
 
-export type { OpenBase };
+/** Where the settings say that jobs and targets are in a database. */
+function postgresOptions({ jobs }: Settings, { jobs: { table, id }, links, targets }: PostgresSettings) {
+  const { fields, completedStatus, failedStatus } = jobs;
+  // The schema of the configuration has checked that there is such a column.
+  const startedAt = fields.startedAt ?? "";
+  return {
+    jobs: { table, id, fields: { ...fields, startedAt }, completedStatus, failedStatus },
+    links,
+    targets: targets.map((target) => ({ ...target, fields: new Map() })),
+  };
+}
 
 /** Opens a base before it is configured: for its schema and sample records. */
-export function openUnconfigured(airtable: Settings["airtable"]): OpenBase {
+export function openUnconfigured(airtable: Omit<AirtableSettings, "kind">): OpenBase {
   const jobs = { ...nca.jobs, fields: { ...nca.jobs.fields, ownId: null, startedAt: null, completedAt: null } };
   return openAirtable({ ...airtable, jobs, operations: [], ...SYSTEM, remaining: () => null });
 }

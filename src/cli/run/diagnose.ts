@@ -3,7 +3,7 @@ import { systemClock } from "../../system/clock.ts";
 import { lockKey, readLock } from "../../system/lock.ts";
 import type { Diagnosis } from "../render/doctor.ts";
 import type { FoundConfiguration } from "../settings/find-configuration.ts";
-import { openBase, openProviders, openStorage } from "./adapters.ts";
+import { openAirtableBase, openProviders, openStorage } from "./adapters.ts";
 
 /** Runs the checks of doctor over the base, the storage and the providers of a configuration. */
 export async function diagnose(found: FoundConfiguration): Promise<Diagnosis> {
@@ -14,14 +14,15 @@ export async function diagnose(found: FoundConfiguration): Promise<Diagnosis> {
   if (settings === null) {
     return { findings: await runChecks({ ...input, world: null }, never), requests: NO_REQUESTS };
   }
-  const base = openBase(settings, () => null);
+  const { store } = settings;
+  const base = store.kind === "airtable" && found.hasBase ? openAirtableBase(settings, store, () => null) : null;
   const storage = openStorage(settings);
   const providers = openProviders(settings, storage);
   const environment: DoctorEnvironment = {
     settings,
     interval: found.environment.intervalMinutes * 60_000,
-    lock: await readLock(lockKey(settings.airtable)),
-    base: found.hasBase ? base : null,
+    lock: store.kind === "airtable" ? await readLock(lockKey(store)) : NO_LOCK,
+    base,
     probe: storage,
     providers: providers.providers,
     clock: systemClock,
@@ -30,10 +31,13 @@ export async function diagnose(found: FoundConfiguration): Promise<Diagnosis> {
   try {
     const findings = await runChecks({ ...input, world: environment }, never);
     const provider = [...environment.providers.values()].reduce((sum, each) => sum + each.requests(), 0);
-    return { findings, requests: { airtable: base.store.requests(), storage: storage.requests(), provider } };
+    return { findings, requests: { airtable: base?.store.requests() ?? 0, storage: storage.requests(), provider } };
   } finally {
-    await Promise.all([base.close(), storage.close(), providers.close()]);
+    await Promise.all([base?.close(), storage.close(), providers.close()]);
   }
 }
+
+/** Over a database no lock is taken. */
+const NO_LOCK = { holder: null, reach: "no other run: transactions decide between them" };
 
 const NO_REQUESTS = { airtable: 0, storage: 0, provider: 0 };

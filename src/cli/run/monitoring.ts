@@ -112,7 +112,7 @@ function resultOf(outcome: Outcome, settings: Settings, stop: Shutdown): RunResu
   const { runId, startedAt, finishedAt, requests, report, code } = outcome;
   return {
     runId,
-    baseId: settings.airtable.baseId,
+    baseId: settings.store.baseId,
     otherBases: settings.base?.others ?? [],
     version: VERSION,
     operations: settings.operations.map(({ name }) => name),

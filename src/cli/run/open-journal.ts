@@ -27,7 +27,7 @@ export function journalOf(
     name: path,
     open: () => openAppendFile(path, { maxBytes, keep }),
     required: place?.kind === "asked",
-    baseId: settings.airtable.baseId,
+    baseId: settings.store.baseId,
     jobsTable: settings.jobs.table,
     redact: (text) => terminal.redact(text),
     now: systemClock.now,
@@ -38,9 +38,9 @@ export function journalOf(
 }
 
 /** Reads what the journal at `path` recorded about the base of the settings; null without a journal. */
-export async function readPast(path: string, { airtable, journal }: Settings): Promise<JournalHistory | null> {
+export async function readPast(path: string, { store, journal }: Settings): Promise<JournalHistory | null> {
   try {
-    return await readHistory(readLines(filesOf(path, journal.keep), HISTORY_KINDS), airtable.baseId);
+    return await readHistory(readLines(filesOf(path, journal.keep), HISTORY_KINDS), store.baseId);
   } catch (error) {
     if (error instanceof NoJournalError) return null;
     throw error;
@@ -48,7 +48,7 @@ export async function readPast(path: string, { airtable, journal }: Settings): P
 }
 
 /** Returns the path of the journal; null where it is off. */
-export function journalPathOf({ journal: { place }, airtable }: Settings, env: Env): string | null {
+export function journalPathOf({ journal: { place }, store }: Settings, env: Env): string | null {
   if (place === null) return null;
-  return place.kind === "asked" ? place.path : join(stateDirectory(env), `journal-${airtable.baseId}.ndjson`);
+  return place.kind === "asked" ? place.path : join(stateDirectory(env), `journal-${store.baseId}.ndjson`);
 }

@@ -17,7 +17,7 @@ export async function openSweep(
   observer: Observer,
   shared: Shared | null = null,
 ): Promise<{ readonly run: SweepContext; close(): Promise<void> }> {
-  const base = openBase(settings, () => limits.remaining(), shared);
+  const base = await openBase(settings, () => limits.remaining(), shared);
   const storage = openStorage(settings, shared);
   const providers = openProviders(settings, storage);
   const webhooks = openWebhooks(settings);
@@ -39,6 +39,9 @@ export async function openSweep(
     },
   };
 }
+
+/** A database takes many writes at once: the end of a run is planned by no pace. */
+const DATABASE_WRITES_PER_SECOND = 100;
 
 /** Returns the options of the sweep from flags and settings. */
 function sweepOptions(
@@ -67,7 +70,8 @@ function sweepOptions(
     via: flags.via ?? null,
     signature: { runId: randomUUID(), version: VERSION },
     concurrency: settings.storage.concurrency,
-    requestsPerSecond: settings.airtable.requestsPerSecond,
+    requestsPerSecond:
+      settings.store.kind === "airtable" ? settings.store.requestsPerSecond : DATABASE_WRITES_PER_SECOND,
     clock: systemClock,
     random: Math.random,
     confirm: flags.confirm ? promptConfirmation : null,

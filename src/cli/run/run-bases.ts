@@ -104,6 +104,6 @@ async function sweepNamed(
 }
 
 /** Returns the base of the settings, which have a name in a list. */
-function baseOf({ base, airtable: { baseId } }: Settings): BaseRef {
+function baseOf({ base, store: { baseId } }: Settings): BaseRef {
   return base ?? { name: baseId, id: baseId, others: [] };
 }

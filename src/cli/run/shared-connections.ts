@@ -36,8 +36,9 @@ export function openSharedConnections(bases: readonly Settings[]): SharedConnect
 
   return {
     of(settings) {
-      const { endpointUrl, token } = settings.airtable;
-      const tokenLimiter = getOrCreate(tokenLimiters, `${endpointUrl} ${token}`, () => createTokenLimiter(systemClock));
+      // Only requests to Airtable are limited by the token they are made with.
+      const token = settings.store.kind === "airtable" ? `${settings.store.endpointUrl} ${settings.store.token}` : "";
+      const tokenLimiter = getOrCreate(tokenLimiters, token, () => createTokenLimiter(systemClock));
       const bucket = bucketOf(settings);
       return {
         base: { http: airtable, tokenLimiter },

@@ -6,6 +6,8 @@ import { type Env, readSecret, readVariable } from "./variables.ts";
 export interface Environment {
   readonly token: string | null;
   readonly baseId: string | null;
+  /** The URL of the database; a secret. */
+  readonly databaseUrl: string | null;
   readonly endpointUrl: string | null;
   readonly requestsPerSecond: number | null;
   readonly storageUrl: string | null;
@@ -51,6 +53,7 @@ export function readEnvironment(env: Env): Environment {
   const environment: Environment = {
     token: readSecret(env, "AIRTABLE_API_KEY", problems) ?? readSecret(env, "AIRTABLE_TOKEN", problems),
     baseId: readVariable(env, "AIRTABLE_BASE_ID"),
+    databaseUrl: readSecret(env, "STUCK_JOBS_DATABASE_URL", problems) ?? readSecret(env, "DATABASE_URL", problems),
     endpointUrl: readVariable(env, "AIRTABLE_ENDPOINT_URL"),
     requestsPerSecond: number("STUCK_JOBS_AIRTABLE_RPS", (n) => n > 0 && n <= 5, "a number above 0, at most 5"),
     storageUrl: readVariable(env, "STUCK_JOBS_STORAGE_URL"),

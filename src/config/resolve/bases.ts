@@ -16,12 +16,12 @@ import { hint, resolveSettings } from "./resolve.ts";
  */
 export function resolveBases(file: ConfigFile, environment: Environment, overrides: Overrides): readonly Settings[] {
   const { bases: list, ...rest } = isObject(file.content) ? file.content : {};
-  const problems: Problem[] = [...problemsOfList(list), ...problemsAtTheTop(rest)];
+  const problems: Problem[] = [...problemsOfList(list, rest), ...problemsAtTheTop(rest)];
   const items = Array.isArray(list) ? list.filter(isObject) : [];
   const shared: ConfigFile = { path: file.path, content: rest };
   const settled = items.map((item) => {
     const { baseId, name, ...override } = item;
-    const id = typeof baseId === "string" ? baseId : "";
+    const id = typeof baseId === "string" ? baseId : isPostgres(item, rest) ? String(name ?? "") : "";
     return {
       id,
       name: typeof name === "string" ? name : id,
@@ -81,7 +81,7 @@ function guess(name: string, bases: readonly Settings[]): string {
 }
 
 /** What is wrong with the list itself: its form, and who is called the same. */
-function problemsOfList(list: unknown): readonly Problem[] {
+function problemsOfList(list: unknown, shared: Readonly<Record<string, unknown>>): readonly Problem[] {
   const checked = basesSchema.safeParse({ bases: list });
   const problems = checked.success ? [] : problemsOf(checked.error, { bases: list }, basesSchema).map(indexed);
   const items = Array.isArray(list) ? list.map((item) => (isObject(item) ? item : {})) : [];
@@ -95,7 +95,18 @@ function problemsOfList(list: unknown): readonly Problem[] {
       return [{ path, message: `found "${value}", which is ${owner} already` }];
     }),
   );
-  return [...problems, ...doubles, ...items.flatMap(misplacedIn)];
+  const unnamed = items.flatMap((item, n) => {
+    const [key, expected] = isPostgres(item, shared) ? ["name", "a name"] : ["baseId", "an Airtable base id: app…"];
+    return Array.isArray(list) && isObject(list[n]) && item[key] === undefined
+      ? [{ path: `bases[${n}].${key}`, message: `missing; expected ${expected}` }]
+      : [];
+  });
+  return [...problems, ...unnamed, ...doubles, ...items.flatMap(misplacedIn)];
+}
+
+/** Whether one of the list is in PostgreSQL: by itself, or as the rest of the file says. */
+function isPostgres(item: Readonly<Record<string, unknown>>, shared: Readonly<Record<string, unknown>>): boolean {
+  return (item.store ?? shared.store) === "postgres";
 }
 
 /** What no single base can have. */
@@ -127,11 +138,12 @@ interface Attempt {
 /** What is wrong with the id is told by the list: here a stand-in serves. */
 function tryResolve(file: ConfigFile, id: string, environment: Environment, overrides: Overrides): Attempt {
   const baseId = BASE_ID.test(id) ? id : "appNone";
+  const name = id === "" ? null : id;
   const { override = {}, ...rest } = file;
   const { bases: _, $schema: __, ...laid } = override;
   try {
     return {
-      settings: resolveSettings({ ...rest, override: laid }, { ...environment, baseId }, overrides),
+      settings: resolveSettings({ ...rest, override: laid }, { ...environment, baseId }, overrides, name),
       problems: [],
     };
   } catch (error) {

@@ -1,5 +1,6 @@
 import { isObject } from "../../core/domain/json.ts";
-import type { Thresholds } from "../../core/domain/operation.ts";
+import type { Operation, Thresholds } from "../../core/domain/operation.ts";
+import { secretsOfAddress } from "../../database/database-url.ts";
 import type { Environment } from "../env/environment.ts";
 import { resolveCredentials, secretsOf } from "../env/storage-credentials.ts";
 import type { ConfigFile } from "../file/read-config-file.ts";
@@ -8,9 +9,10 @@ import { nca } from "../presets/nca.ts";
 import { ConfigError, type Problem } from "../problems.ts";
 import type { Config } from "../schema/config.ts";
 import { type Checked, checkConfig } from "../schema/issues.ts";
-import type { Overrides, Settings } from "../settings.ts";
+import type { AirtableSettings, Overrides, Settings } from "../settings.ts";
 import { resolveJournal } from "./journal.ts";
 import { monitoringSecrets, resolveMonitoring } from "./monitoring.ts";
+import { type PostgresSettings, resolveAddress, resolvePostgres, tableLabel } from "./postgres.ts";
 import { providersFromEnvironment, readProviderKeys, resolveProviders, withKnownProviders } from "./providers.ts";
 import { resolveWebhooks } from "./webhooks.ts";
 
@@ -32,38 +34,44 @@ const HOUR = 3_600_000;
  *
  * @throws ConfigError with all problems at once
  */
-export function resolveSettings(file: ConfigFile, environment: Environment, overrides: Overrides): Settings {
-  return buildSettings(checkConfig(mergeSources(file, environment)), file, environment, overrides);
+export function resolveSettings(
+  file: ConfigFile,
+  environment: Environment,
+  overrides: Overrides,
+  name: string | null = null,
+): Settings {
+  return buildSettings(checkConfig(mergeSources(file, environment)), file, environment, overrides, name);
 }
 
-function buildSettings(checked: Checked, file: ConfigFile, environment: Environment, overrides: Overrides): Settings {
+function buildSettings(
+  checked: Checked,
+  file: ConfigFile,
+  environment: Environment,
+  overrides: Overrides,
+  name: string | null,
+): Settings {
   const problems: Problem[] = [];
   const keys = readProviderKeys(environment, problems);
   if (checked.kind === "invalid")
     problems.push(...checked.problems.map((each) => attributeToVariable(each, environment)));
   const config = checked.kind === "valid" ? checked.config : null;
-  const baseId = config === null ? environment.baseId : (config.airtable.baseId ?? null);
-  if (environment.token === null) {
-    problems.push({
-      path: "AIRTABLE_API_KEY",
-      message: "no Airtable token; set it, AIRTABLE_TOKEN or AIRTABLE_API_KEY_FILE",
-    });
-  }
-  if (config !== null && baseId === null) {
-    problems.push({ path: "airtable.baseId", message: "no base; set it in the configuration or AIRTABLE_BASE_ID" });
-  }
-  if (config !== null && !config.airtable.allowInsecureEndpoint && isInsecure(config.airtable.endpointUrl)) {
-    const message = `found "${config.airtable.endpointUrl}", which would get the token without TLS; expected https, or airtable.allowInsecureEndpoint: true`;
-    problems.push(attributeToVariable({ path: "airtable.endpointUrl", message }, environment));
-  }
+  const isAirtable = storeOf(file) === "airtable";
+  const store =
+    config === null
+      ? null
+      : isAirtable
+        ? resolveAirtable(config, environment, problems)
+        : resolveDatabase(config, environment, name, problems);
+  if (config === null && isAirtable) checkToken(environment, problems);
   const signing = resolveCredentials(config?.storage.credentials, environment.storageKeys);
   problems.push(...signing.problems);
-  if (config === null || environment.token === null || baseId === null) throw new ConfigError(problems, hint(file));
+  if (config === null || store === null) throw new ConfigError(problems, hint(file));
 
   const thresholds = thresholdsOf(config.thresholds, {}, environment, overrides);
   const configured = Object.entries(config.operations).map(([name, operation]) => ({
     ...operation,
     name,
+    target: targetOf(operation.target),
     // The general setting applies to operations whose webhook can be sent again.
     completeVia:
       overrides.via ?? operation.via ?? (operation.webhookEndpoint === null ? "direct" : config.webhooks.via),
@@ -81,13 +89,8 @@ function buildSettings(checked: Checked, file: ConfigFile, environment: Environm
   );
   if (problems.length > 0) throw new ConfigError(problems, hint(file));
   return {
-    airtable: {
-      baseId,
-      token: environment.token,
-      endpointUrl: config.airtable.endpointUrl.replace(/\/+$/, ""),
-      requestsPerSecond: config.airtable.requestsPerSecond,
-    },
-    jobs: config.jobs,
+    store,
+    jobs: { ...config.jobs, table: tableLabel(config.jobs.table) },
     thresholds,
     operations,
     storage: {
@@ -106,11 +109,60 @@ function buildSettings(checked: Checked, file: ConfigFile, environment: Environm
       ...secrets,
       ...(webhooks.signature === null ? [] : [webhooks.signature.secret]),
       ...secretsOf(signing.credentials),
+      ...(store.kind === "postgres" ? secretsOfAddress(store.address) : []),
       ...monitoringSecrets(monitoring),
     ],
     deadline: overrides.deadline ?? environment.intervalMinutes * 60_000 * DEADLINE_SHARE,
     base: null,
   };
+}
+
+function resolveAirtable({ airtable }: Config, environment: Environment, problems: Problem[]): AirtableSettings | null {
+  checkToken(environment, problems);
+  if (airtable.baseId === undefined) {
+    problems.push({ path: "airtable.baseId", message: "no base; set it in the configuration or AIRTABLE_BASE_ID" });
+  }
+  if (!airtable.allowInsecureEndpoint && isInsecure(airtable.endpointUrl)) {
+    const message = `found "${airtable.endpointUrl}", which would get the token without TLS; expected https, or airtable.allowInsecureEndpoint: true`;
+    problems.push(attributeToVariable({ path: "airtable.endpointUrl", message }, environment));
+  }
+  if (environment.token === null || airtable.baseId === undefined) return null;
+  return {
+    kind: "airtable",
+    baseId: airtable.baseId,
+    token: environment.token,
+    endpointUrl: airtable.endpointUrl.replace(/\/+$/, ""),
+    requestsPerSecond: airtable.requestsPerSecond,
+  };
+}
+
+function checkToken({ token }: Environment, problems: Problem[]): void {
+  if (token !== null) return;
+  problems.push({
+    path: "AIRTABLE_API_KEY",
+    message: "no Airtable token; set it, AIRTABLE_TOKEN or AIRTABLE_API_KEY_FILE",
+  });
+}
+
+function resolveDatabase(
+  config: Config,
+  environment: Environment,
+  name: string | null,
+  problems: Problem[],
+): PostgresSettings | null {
+  const address = resolveAddress(environment, problems);
+  return address === null ? null : resolvePostgres(config, address, name);
+}
+
+/** Returns an operation's target as the core has it: the column of a job that names it is the one link there is. */
+function targetOf({ table, from, links, payloadKeys }: Config["operations"][string]["target"]): Operation["target"] {
+  return { table: tableLabel(table), links: from === undefined ? links : [from], payloadKeys };
+}
+
+/** Returns the kind of the store that a file is for, before it is checked. */
+function storeOf({ content, override = {} }: ConfigFile): "airtable" | "postgres" {
+  const named = override.store ?? (isObject(content) ? content.store : undefined);
+  return named === "postgres" ? "postgres" : "airtable";
 }
 
 /** Whether what is sent to a URL can be read on the way: neither TLS nor this machine. */
@@ -138,7 +190,9 @@ export function mergeSources({ content, override = {} }: ConfigFile, environment
   const known = { ...sectionOf(content, "providers"), ...sectionOf(override, "providers") };
   const providers = providersFromEnvironment({ providers: known }, environment, keys);
   const hasGoapi = "goapi" in providers || isObject(known.goapi);
-  const preset = (override.preset ?? content.preset) === "none" ? {} : hasGoapi ? merge(nca, goapi) : nca;
+  const isAirtable = storeOf({ path: null, content, override }) === "airtable";
+  const named = override.preset ?? content.preset ?? (isAirtable ? "nca" : "none");
+  const preset = named === "none" ? { preset: named } : hasGoapi ? merge(nca, goapi) : nca;
   const ofFile = merge(merge(preset, content), override);
   const merged = {
     ...ofFile,

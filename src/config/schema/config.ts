@@ -2,6 +2,7 @@ import * as z from "zod";
 import { baseId, httpUrl, text } from "./fields.ts";
 import { monitoringSchema } from "./monitoring.ts";
 import { operation } from "./operations.ts";
+import { journalTables, postgres, status, tableName, tableProblem } from "./postgres.ts";
 import { providers } from "./providers.ts";
 import { storage } from "./storage.ts";
 import { thresholds } from "./thresholds.ts";
@@ -9,8 +10,8 @@ import { webhooks } from "./webhooks.ts";
 
 /** One of several bases. Its other keys override the file's for this base; they are checked after the merge. */
 const base = z.looseObject({
-  baseId: baseId.describe("The id of the base: app…"),
-  name: text.optional().describe("Its name in reports and for `--base`. Absent: its id."),
+  baseId: baseId.optional().describe("The id of the base: app… Required but for PostgreSQL."),
+  name: text.optional().describe("Its name in reports and for `--base`. Absent: its id; required for PostgreSQL."),
 });
 
 /** The list of bases, which is checked before each base is merged and checked. */
@@ -47,11 +48,18 @@ const fields = z
 
 const jobs = z
   .strictObject({
-    table: text.describe("The table of the jobs, by name or id."),
+    table: tableName.describe(
+      "The table of the jobs: by name or id in Airtable; table, schema.table or a list of both names in PostgreSQL.",
+    ),
+    id: text.optional().describe("PostgreSQL only: the column that names one job, most often the primary key."),
     fields,
-    stuckStatuses: z.array(text).min(1).default(["processing"]).describe("Statuses of jobs that are being worked on."),
-    completedStatus: text.default("completed").describe("The status that a recovered job is set to."),
-    failedStatus: text.default("failed").describe("The status that a failed job is set to."),
+    stuckStatuses: z
+      .array(status)
+      .min(1)
+      .default(["processing"])
+      .describe("Statuses of jobs that are being worked on."),
+    completedStatus: status.default("completed").describe("The status that a recovered job is set to."),
+    failedStatus: status.default("failed").describe("The status that a failed job is set to."),
   })
   .describe("The table of the jobs, and the names of its fields.");
 
@@ -74,6 +82,9 @@ const journal = z.strictObject({
   path: text.optional().describe('A file, or "none". Absent: a file in the state folder of the service or the user.'),
   maxBytes: z.int().min(10_000).default(10_000_000).describe("A file larger than this is rotated."),
   keep: z.int().min(0).max(100).default(5).describe("How many rotated files are kept."),
+  postgres: journalTables
+    .optional()
+    .describe("Keeps the journal in PostgreSQL instead of a file: any host can undo, count and replay by it."),
 });
 
 /** The configuration after preset, file and environment are merged. Unknown keys are errors. */
@@ -84,6 +95,13 @@ export const configSchema = z
       .enum(["nca", "none"])
       .default("nca")
       .describe("The defaults that the file overrides key by key: those of NCA Toolkit's users, or none."),
+    store: z
+      .enum(["airtable", "postgres"])
+      .default("airtable")
+      .describe("Where jobs and targets are: an Airtable base, or a PostgreSQL database (docs/postgresql.md)."),
+    postgres: postgres
+      .prefault({})
+      .describe("The database. Its URL comes from the environment only: STUCK_JOBS_DATABASE_URL."),
     airtable: z
       .strictObject({
         baseId: baseId.optional().describe("The id of the base: the part of its address that begins with app."),
@@ -142,6 +160,11 @@ export const configSchema = z
       const message = "path means that the first part of baseUrl's path is the bucket, but it has no path";
       report(["storage", "addressing"], message);
     }
+    if (config.store === "postgres") checkPostgres(config, report);
+    else checkAirtable(config, report);
+    if (config.journal.postgres !== undefined && config.journal.path !== undefined) {
+      report(["journal", "path"], "stands beside journal.postgres; expected one of them");
+    }
     const { stuckStatuses, completedStatus, failedStatus } = config.jobs;
     if (completedStatus === failedStatus) {
       const message = `"${failedStatus}" is completedStatus as well: a failed job would count as completed`;
@@ -154,3 +177,47 @@ export const configSchema = z
   });
 
 export type Config = z.output<typeof configSchema>;
+
+type Report = (path: readonly (string | number)[], message: string) => void;
+
+interface Checked {
+  readonly preset: string;
+  readonly jobs: z.output<typeof jobs>;
+  readonly operations: Readonly<Record<string, z.output<typeof operation>>>;
+}
+
+/** What a configuration over PostgreSQL needs, and what it cannot have. */
+function checkPostgres({ preset, jobs, operations }: Checked, report: Report): void {
+  if (preset !== "none") {
+    report(["preset"], "describes an Airtable base; expected none");
+    return;
+  }
+  const wrong = tableProblem(jobs.table);
+  if (wrong !== null) report(["jobs", "table"], wrong);
+  if (jobs.id === undefined) report(["jobs", "id"], "expected the column that names one job");
+  if (jobs.fields.startedAt === null) {
+    report(["jobs", "fields", "startedAt"], "expected the column that says when a job began");
+  }
+  for (const [name, { target }] of Object.entries(operations)) {
+    const at = ["operations", name, "target"];
+    const problem = tableProblem(target.table);
+    if (problem !== null) report([...at, "table"], problem);
+    if (target.links.length > 0) report([...at, "links"], "link fields are Airtable's; expected from");
+    if (target.from === undefined && target.payloadKeys.length === 0) {
+      report([...at, "from"], "expected the job's column that names the target, or payloadKeys");
+    }
+  }
+}
+
+/** What only a configuration over PostgreSQL can have. */
+function checkAirtable({ jobs, operations }: Checked, report: Report): void {
+  const only = "expected nothing: it is for store: postgres";
+  if (jobs.id !== undefined) report(["jobs", "id"], only);
+  if (Array.isArray(jobs.table)) report(["jobs", "table"], "expected the name or id of one table");
+  for (const [name, { target }] of Object.entries(operations)) {
+    const at = ["operations", name, "target"];
+    if (target.key !== undefined) report([...at, "key"], only);
+    if (target.from !== undefined) report([...at, "from"], only);
+    if (Array.isArray(target.table)) report([...at, "table"], "expected the name or id of one table");
+  }
+}

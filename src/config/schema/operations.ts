@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { text } from "./fields.ts";
+import { tableName } from "./postgres.ts";
 import { thresholds } from "./thresholds.ts";
 import { fallback, via, webhookEndpoint } from "./webhooks.ts";
 
@@ -52,7 +53,9 @@ export const operation = z
     provider: text.nullable().default(null).describe("The provider that does the work, by its name under `providers`."),
     target: z
       .strictObject({
-        table: text.describe("Name or id of the table whose record receives the output."),
+        table: tableName.describe("Name or id of the table whose record receives the output."),
+        key: text.optional().describe("PostgreSQL only: the column that names one row of that table. Absent: id."),
+        from: text.optional().describe("PostgreSQL only: the job's column that holds that key, such as segment_id."),
         links: z.array(text).default([]).describe("Link fields of the job that name the target; the first must exist."),
         payloadKeys: z.array(text).default([]).describe("Keys of the request payload that name the target."),
       })

@@ -37,7 +37,7 @@ describe("a list of bases", () => {
     expect(a?.thresholds).toMatchObject({ stuckAfter: 600_000, failAfter: 7_200_000 });
     expect(b?.thresholds).toMatchObject({ stuckAfter: 600_000, failAfter: 10_800_000 });
     expect([a?.jobs.table, b?.jobs.table, b?.jobs.fields.status]).toEqual(["Jobs", "Work", "Status"]);
-    expect([a?.airtable, b?.airtable]).toMatchObject([
+    expect([a?.store, b?.store]).toMatchObject([
       { baseId: "appA", requestsPerSecond: 4 },
       { baseId: "appB", requestsPerSecond: 2 },
     ]);
@@ -168,7 +168,7 @@ describe("what is wrong with a list of bases", () => {
 describe("picking among bases", () => {
   const all = bases({ bases: [A, B] });
   const ids = (named: readonly string[] | null, baseId: string | null) =>
-    selectBases(all, named, { baseId }).map(({ airtable }) => airtable.baseId);
+    selectBases(all, named, { baseId }).map(({ store }) => store.baseId);
 
   it("takes all, that of the environment, or those of the flag", () => {
     expect([ids(null, null), ids(null, "appB"), ids(["b"], "appA"), ids(["b", "appA"], null)]).toEqual([

@@ -35,7 +35,7 @@ describe("the preset nca", () => {
       maxAge: 86_400_000,
       providerCap: 21_600_000,
     });
-    expect(found.airtable).toMatchObject({ endpointUrl: "https://api.airtable.com", requestsPerSecond: 4 });
+    expect(found.store).toMatchObject({ endpointUrl: "https://api.airtable.com", requestsPerSecond: 4 });
     expect(found.storage.baseUrl).toBe("https://phi-bucket.nyc3.digitaloceanspaces.com/phi-bucket");
     expect(found.deadline).toBe(90_000);
   });
@@ -61,7 +61,7 @@ describe("an endpoint without TLS", () => {
     "is refused for the token: %s",
     (url) => {
       expect(problems(at(url))).toEqual([expect.stringMatching(/^airtable\.endpointUrl: found "http:.* without TLS/)]);
-      expect(settings(at(url, { allowInsecureEndpoint: true })).airtable.endpointUrl).toBe(url);
+      expect(settings(at(url, { allowInsecureEndpoint: true })).store).toMatchObject({ endpointUrl: url });
     },
   );
 
@@ -74,7 +74,7 @@ describe("an endpoint without TLS", () => {
   it.each(["http://127.0.0.1:8080", "http://localhost:8080", "http://[::1]:8080", "https://proxy.example"])(
     "is no matter on this machine, or with TLS: %s",
     (url) => {
-      expect(settings(at(url)).airtable.endpointUrl).toBe(url);
+      expect(settings(at(url)).store).toMatchObject({ endpointUrl: url });
     },
   );
 });

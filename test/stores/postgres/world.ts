@@ -1,11 +1,7 @@
 import { onTestFinished } from "vitest";
-import {
-  type ConnectionLimits,
-  type Database,
-  DEFAULT_LIMITS,
-  openDatabase,
-} from "../../../src/database/connection.ts";
+import { type Database, openDatabase } from "../../../src/database/connection.ts";
 import { type DatabaseAddress, parseDatabaseUrl } from "../../../src/database/database-url.ts";
+import { type ConnectionLimits, DEFAULT_LIMITS } from "../../../src/database/limits.ts";
 import type { PostgresStoreOptions } from "../../../src/stores/postgres/store.ts";
 import { createStore } from "../../../src/stores/postgres/store.ts";
 import { systemClock } from "../../../src/system/clock.ts";

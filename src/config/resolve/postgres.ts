@@ -1,0 +1,76 @@
+import { type DatabaseAddress, parseDatabaseUrl } from "../../database/database-url.ts";
+import { formatTable, parseTableName, type TableName } from "../../database/identifiers.ts";
+import { type ConnectionLimits, DEFAULT_LIMITS } from "../../database/limits.ts";
+import type { Environment } from "../env/environment.ts";
+import type { Problem } from "../problems.ts";
+import type { Config } from "../schema/config.ts";
+
+/** A PostgreSQL database, and where jobs and targets are in it. */
+export interface PostgresSettings {
+  readonly kind: "postgres";
+  /** What journal, state files and monitoring call it. */
+  readonly baseId: string;
+  readonly address: DatabaseAddress;
+  readonly limits: ConnectionLimits;
+  readonly jobs: { readonly table: TableName; readonly id: string };
+  /** Columns of a job that name its target. */
+  readonly links: readonly string[];
+  /** The tables of targets, by the name that operations call them. */
+  readonly targets: readonly PostgresTarget[];
+}
+
+/** A table whose rows receive outputs. */
+export interface PostgresTarget {
+  readonly label: string;
+  readonly table: TableName;
+  readonly key: string;
+  /** The columns that are written. */
+  readonly written: readonly string[];
+}
+
+/** Returns a table's name as operations, reports and the journal call it. */
+export function tableLabel(table: string | readonly string[]): string {
+  return formatTable(parseTableName(table));
+}
+
+/** Reads the address of the database from the environment; null, with a problem, where there is none. */
+export function resolveAddress({ databaseUrl }: Environment, problems: Problem[]): DatabaseAddress | null {
+  const path = "STUCK_JOBS_DATABASE_URL";
+  if (databaseUrl === null) {
+    const message =
+      "no database; set it, DATABASE_URL or STUCK_JOBS_DATABASE_URL_FILE to postgres://user:password@host/db";
+    problems.push({ path, message });
+    return null;
+  }
+  const parsed = parseDatabaseUrl(databaseUrl);
+  if (parsed.kind === "address") return parsed.address;
+  problems.push({ path, message: parsed.message });
+  return null;
+}
+
+/** Resolves a configuration over PostgreSQL. `name` is its name in a list of bases; null for the only one. */
+export function resolvePostgres(config: Config, address: DatabaseAddress, name: string | null): PostgresSettings {
+  const table = parseTableName(config.jobs.table);
+  const operations = Object.values(config.operations);
+  const targets = new Map<string, PostgresTarget>();
+  for (const { target, attachment, set } of operations) {
+    const label = tableLabel(target.table);
+    const known = targets.get(label)?.written ?? [];
+    const written = [...new Set([...known, attachment, ...Object.keys(set)])];
+    targets.set(label, { label, table: parseTableName(target.table), key: target.key ?? "id", written });
+  }
+  return {
+    kind: "postgres",
+    baseId: name ?? fileSafe(`${address.database}.${formatTable(table)}`),
+    address,
+    limits: { ...DEFAULT_LIMITS, ...config.postgres },
+    jobs: { table, id: config.jobs.id ?? "id" },
+    links: [...new Set(operations.flatMap(({ target }) => target.from ?? []))],
+    targets: [...targets.values()],
+  };
+}
+
+/** The name becomes part of the names of state files. */
+function fileSafe(name: string): string {
+  return name.replaceAll(/[^A-Za-z0-9._-]/g, "_");
+}
