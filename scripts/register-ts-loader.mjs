@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
+import { UNUSED_MODULES } from "./stub-unused-modules.mjs";
 
 /** Imports a TypeScript file of this repository, whatever it needs, on a Node that cannot. */
 export async function load(entry) {
@@ -18,6 +19,7 @@ export async function load(entry) {
       platform: "node",
       format: "esm",
       logLevel: "warning",
+      alias: UNUSED_MODULES,
       banner: { js: banner },
     });
     return await import(pathToFileURL(outfile).href);
