@@ -21,7 +21,7 @@ const report = z.strictObject({
       table: z.string(),
       id: z.string(),
       job: z.string(),
-      outcome: z.enum(["restored", "as-it-was", "not-ours-any-more", "cannot"]),
+      outcome: z.enum(["restored", "as-it-was", "changed-since", "cannot"]),
       detail: z.string(),
       fields: z.record(z.string(), z.object({ before: z.unknown(), after: z.unknown() })),
     }),
@@ -93,7 +93,7 @@ describe("stuck-jobs undo", () => {
     world.base.edit("Jobs", "recJobs0000000001", { "Response Payload": "{'by': 'hand'}" });
     const { code, stdout } = await cli("undo", "--job", "e1");
     expect(code).toBe(3);
-    expect(stdout).toContain("not-ours-any-more");
+    expect(stdout).toContain("changed-since");
     expect(world.fields("Segments", "recSegs0000000001")["Voiceover + Video"]).toHaveLength(1);
   });
 

@@ -5,8 +5,8 @@ import type { Settings } from "../../config/settings.ts";
 import type { Duration } from "../../core/domain/job.ts";
 import { isUpstreamFailure } from "../../core/ports/errors.ts";
 import type { FinishedJob, JobStore } from "../../core/ports/ports.ts";
-import { rescuesOf } from "../../core/stats/journal-outcomes.ts";
-import { notListed, type StatsJournal } from "../../core/stats/journal-totals.ts";
+import { readJournaledOutcomes } from "../../core/stats/journal-outcomes.ts";
+import { findUnlisted, type StatsJournal } from "../../core/stats/journal-totals.ts";
 import { type StatsPolicy, statsOf } from "../../core/stats/stats.ts";
 import { READ_BATCH } from "../../core/sweep/apply/batches.ts";
 import { systemClock } from "../../system/clock.ts";
@@ -198,8 +198,8 @@ async function statsJournal(
   store: Pick<JobStore, "readJobs">,
   signal: AbortSignal,
 ): Promise<StatsJournal> {
-  const rescues = rescuesOf(writes, webhooks, by);
-  const missing = notListed(jobs, rescues, by);
+  const outcomes = readJournaledOutcomes(writes, webhooks, by);
+  const missing = findUnlisted(jobs, outcomes, by);
   const checked = missing.slice(0, pagesLeft * READ_BATCH);
   const gone = new Set<string>();
   for (let start = 0; start < checked.length; start += READ_BATCH) {
@@ -209,7 +209,7 @@ async function statsJournal(
   }
   const events = [...writes.filter(({ undoes, possiblyApplied }) => undoes === null && possiblyApplied), ...webhooks];
   const runs = new Set(events.filter(({ at }) => at > by.since).map(({ run }) => run));
-  return { rescues, runs: runs.size, gone, unchecked: missing.length - checked.length };
+  return { outcomes, runs: runs.size, gone, unchecked: missing.length - checked.length };
 }
 
 function rendered(report: StatsReport, flags: StatsFlags, context: CommandContext): string {

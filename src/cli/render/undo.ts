@@ -17,7 +17,7 @@ export interface UndoReport {
   readonly records: readonly Undone[];
 }
 
-const OUTCOMES: readonly UndoOutcome[] = ["restored", "as-it-was", "not-ours-any-more", "cannot"];
+const OUTCOMES: readonly UndoOutcome[] = ["restored", "as-it-was", "changed-since", "cannot"];
 
 /** The report as one document: `stuck-jobs/undo@1`. */
 export function renderUndoJson({ records, startedAt, finishedAt, ...rest }: UndoReport): string {

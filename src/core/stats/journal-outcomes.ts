@@ -1,103 +1,110 @@
 import type { Instant } from "../domain/job.ts";
-import { COMPLETED_PREFIX } from "../domain/notes.ts";
+import { COMPLETED_PREFIX, lastLine } from "../domain/notes.ts";
 import type { FinishedJob } from "../ports/ports.ts";
 import type { JournaledWebhook, JournaledWrite } from "../undo/change-sets.ts";
-import { type JobOutcome, lastLine, type Statuses } from "./outcome.ts";
+import type { JobOutcome, Statuses } from "./outcome.ts";
 
-/** What the journal tells that this tool did about one job. */
+/** What the journal knows of one job. */
 export interface JournaledOutcome {
   readonly job: JournaledWrite["job"];
-  /** The end that it brought the job to; null where it was taken back. */
-  readonly ending: RescueEnding | null;
-  /** Whether it had failed the job before it completed it, or another hand did. */
+  /** The outcome that stuck-jobs brought about last; null where it was undone. */
+  readonly outcome: WrittenOutcome | null;
+  /** Whether stuck-jobs had failed the job before it, or someone else, completed it. */
   readonly failed: boolean;
-  /** The runs whose work on the job was taken back. */
+  /** The runs whose work on the job was undone. */
   readonly undone: readonly string[];
 }
 
 /**
- * `certain`: the base confirmed the write. One whose answer was lost left its trace in the record, or did not come about.
- * A webhook that was sent again is certain of nothing: the base has to tell what its handler did.
+ * `certain`: the base confirmed the write. One whose answer was lost left its mark in the record, or was not carried
+ * out. A webhook that was sent again is never certain: only the base shows what its handler did.
  */
-type RescueEnding = { readonly at: Instant; readonly run: string; readonly certain: boolean } & (
+type WrittenOutcome = { readonly at: Instant; readonly run: string; readonly certain: boolean } & (
   | { readonly kind: "completed"; readonly via: "direct" | "webhook" }
   | { readonly kind: "failed"; readonly reason: string }
 );
 
-/** What of a job's end the journal told, and not its record. */
+/** What of a job's outcome only the journal knows, and not its record. */
 export type JournalContribution = "completion" | "webhook" | "failure" | "late" | "moment" | "undone";
 
-/** What the journal tells of each job, by record id. Writes and webhooks come in the order in which they were announced. */
-export function rescuesOf(
+/** Returns what the journal knows of each job, by record id. Writes and webhooks are in the order of the journal. */
+export function readJournaledOutcomes(
   writes: readonly JournaledWrite[],
   webhooks: readonly JournaledWebhook[],
   statuses: Statuses,
 ): ReadonlyMap<string, JournaledOutcome> {
-  const deeds = new Map<string, { job: JournaledWrite["job"]; endings: RescueEnding[]; undone: string[] }>();
-  const deedOf = (job: JournaledWrite["job"]) => {
-    const known = deeds.get(job.id) ?? { job, endings: [], undone: [] };
-    // An undo does not tell of what kind the job is, nor from when it counts.
+  interface Known {
+    job: JournaledWrite["job"];
+    outcomes: WrittenOutcome[];
+    readonly undone: string[];
+  }
+  const byJob = new Map<string, Known>();
+  const knownOf = (job: JournaledWrite["job"]) => {
+    const known = byJob.get(job.id) ?? { job, outcomes: [], undone: [] };
+    // The lines of an undo hold neither the operation of the job nor its date.
     if (known.job.since === null) known.job = job;
-    deeds.set(job.id, known);
+    byJob.set(job.id, known);
     return known;
   };
   for (const { at, run, job } of webhooks) {
-    deedOf(job).endings.push({ kind: "completed", via: "webhook", at, run, certain: false });
+    knownOf(job).outcomes.push({ kind: "completed", via: "webhook", at, run, certain: false });
   }
   for (const { at, run, role, job, fields, reason, undoes, possiblyApplied, confirmed } of writes) {
     if (role !== "job" || !possiblyApplied) continue;
-    const deed = deedOf(job);
+    const known = knownOf(job);
     if (undoes !== null) {
-      deed.undone.push(undoes);
-      deed.endings = deed.endings.filter((ending) => ending.run !== undoes);
+      known.undone.push(undoes);
+      known.outcomes = known.outcomes.filter((outcome) => outcome.run !== undoes);
       continue;
     }
     const status = fields.status?.after;
-    const known = { at, run, certain: confirmed };
-    if (status === statuses.completedStatus) deed.endings.push({ kind: "completed", via: "direct", ...known });
-    if (status === statuses.failedStatus) deed.endings.push({ kind: "failed", reason, ...known });
+    const written = { at, run, certain: confirmed };
+    if (status === statuses.completedStatus) known.outcomes.push({ kind: "completed", via: "direct", ...written });
+    if (status === statuses.failedStatus) known.outcomes.push({ kind: "failed", reason, ...written });
   }
   return new Map(
-    [...deeds].map(([id, { job, endings, undone }]) => {
-      const inOrder = endings.toSorted((a, b) => a.at - b.at);
+    [...byJob].map(([id, { job, outcomes, undone }]) => {
+      const inOrder = outcomes.toSorted((a, b) => a.at - b.at);
       const failed = inOrder.some(({ kind, certain }) => kind === "failed" && certain);
-      return [id, { job, ending: inOrder.at(-1) ?? null, failed, undone }];
+      return [id, { job, outcome: inOrder.at(-1) ?? null, failed, undone }];
     }),
   );
 }
 
 /**
- * A job's end as its record tells it, with what the journal knows and the record does not. The status is the base's
- * word: a journal never makes a job another than it is, it tells by whom, when and why it became so.
+ * Returns a job's outcome by its record, completed by what the journal knows and the record does not. The status of the
+ * base counts: a journal never makes a job another than it is, it adds by whom, when and why it became so.
  */
 export function mergeWithJournal(
-  ending: JobOutcome,
+  outcome: JobOutcome,
   { job, completedAt }: FinishedJob,
-  rescue: JournaledOutcome | undefined,
-): { readonly ending: JobOutcome; readonly told: readonly JournalContribution[] } {
-  if (rescue === undefined) return { ending, told: [] };
-  const { ending: known, undone } = rescue;
-  if (ending.kind === "failed") {
-    if (ending.by === "polling" || known?.kind !== "failed" || !known.certain) return { ending, told: [] };
-    return { ending: { kind: "failed", by: "polling", reason: known.reason }, told: ["failure"] };
+  journaled: JournaledOutcome | undefined,
+): { readonly outcome: JobOutcome; readonly contributions: readonly JournalContribution[] } {
+  if (journaled === undefined) return { outcome, contributions: [] };
+  const { outcome: known, undone } = journaled;
+  if (outcome.kind === "failed") {
+    const isCertain = known?.kind === "failed" && known.certain;
+    if (outcome.by === "polling" || !isCertain) return { outcome, contributions: [] };
+    return { outcome: { kind: "failed", by: "polling", reason: known.reason }, contributions: ["failure"] };
   }
-  if (ending.kind !== "completed") return { ending, told: [] };
-  const late: readonly JournalContribution[] = rescue.failed && !ending.late ? ["late"] : [];
-  const base = { ...ending, late: ending.late || rescue.failed };
-  if (ending.by === "polling") {
-    if (known?.kind !== "completed" && tracesOf(job).some((trace) => undone.some((run) => trace.includes(run)))) {
-      return { ending: { ...base, by: "webhook", at: completedAt }, told: ["undone", ...late] };
+  if (outcome.kind !== "completed") return { outcome, contributions: [] };
+  const late: readonly JournalContribution[] = journaled.failed && !outcome.late ? ["late"] : [];
+  const base = { ...outcome, late: outcome.late || journaled.failed };
+  if (outcome.by === "polling") {
+    if (known?.kind !== "completed" && isByRunOf(undone, job)) {
+      return { outcome: { ...base, by: "webhook", at: completedAt }, contributions: ["undone", ...late] };
     }
-    if (ending.at !== null || known?.kind !== "completed") return { ending: base, told: late };
-    return { ending: { ...base, at: known.at }, told: ["moment", ...late] };
+    if (outcome.at !== null || known?.kind !== "completed") return { outcome: base, contributions: late };
+    return { outcome: { ...base, at: known.at }, contributions: ["moment", ...late] };
   }
   const isKnown = known?.kind === "completed" && (known.certain || known.via === "webhook");
-  if (!isKnown) return { ending: base, told: late };
-  const told = known.via === "webhook" ? "webhook" : "completion";
-  return { ending: { ...base, by: "polling", at: known.at }, told: [told, ...late] };
+  if (!isKnown) return { outcome: base, contributions: late };
+  const contribution = known.via === "webhook" ? "webhook" : "completion";
+  return { outcome: { ...base, by: "polling", at: known.at }, contributions: [contribution, ...late] };
 }
 
-/** Where a completed job's record tells which run completed it. */
-function tracesOf({ notes, responsePayload }: FinishedJob["job"]): readonly string[] {
-  return [lastLine(notes, COMPLETED_PREFIX) ?? "", responsePayload];
+/** Whether a completed job's record names one of these runs as the one that completed it. */
+function isByRunOf(runs: readonly string[], { notes, responsePayload }: FinishedJob["job"]): boolean {
+  const texts = [lastLine(notes, COMPLETED_PREFIX) ?? "", responsePayload];
+  return texts.some((text) => runs.some((run) => text.includes(run)));
 }

@@ -3,80 +3,81 @@ import type { FinishedJob } from "../ports/ports.ts";
 import type { JournalContribution, JournaledOutcome } from "./journal-outcomes.ts";
 import type { JobOutcome } from "./outcome.ts";
 
-/** What the journal told beside the base: numbers of jobs, but for `runs`. */
-export interface FromJournal {
+/** What the journal contributed to the statistics: numbers of jobs, except `runs`. */
+export interface JournalTotals {
   /** Runs within the window that wrote, or sent webhooks again. */
   readonly runs: number;
-  /** Completed by polling, which their records do not tell any more. */
+  /** Completed by stuck-jobs, which their records do not show any more. */
   readonly completedByPolling: number;
   /** Completed by the application's handler after their webhook was sent again: they count as completed by polling. */
   readonly viaWebhook: number;
-  /** Failed by polling, which their records do not tell any more. */
+  /** Failed by stuck-jobs, which their records do not show any more. */
   readonly failedByPolling: number;
-  /** Completed after polling had failed them, which their records do not tell any more. */
+  /** Completed after stuck-jobs had failed them, which their records do not show any more. */
   readonly lateOutputs: number;
-  /** Of which the journal alone tells when polling completed them. */
+  /** Of these only the journal knows when stuck-jobs completed them. */
   readonly moments: number;
   /** Deleted from the base since, and counted all the same. */
   readonly gone: number;
-  /** All that runs did about them was taken back: it does not count. */
+  /** Everything that runs did about them was undone: it does not count. */
   readonly undone: number;
-  /** Deleted from the base, and the base never said whether it took the write: not counted. */
+  /** Deleted from the base, and the base never confirmed the write: not counted. */
   readonly unconfirmed: number;
-  /** Not counted, since it was not looked whether they are in the base still. */
+  /** Not counted, since it was not checked whether they are still in the base. */
   readonly unchecked: number;
 }
 
-/** What a journal tells, and which of the jobs that the base did not list were looked for in it. */
+/** What a journal knows, and which of the jobs that the base did not list were checked. */
 export interface StatsJournal {
-  readonly rescues: ReadonlyMap<string, JournaledOutcome>;
+  /** By record id. */
+  readonly outcomes: ReadonlyMap<string, JournaledOutcome>;
   readonly runs: number;
-  /** Ids of jobs that are proven to be gone. */
+  /** Ids of jobs that were deleted. */
   readonly gone: ReadonlySet<string>;
-  /** How many were not looked for. */
+  /** How many were not checked. */
   readonly unchecked: number;
 }
 
-/** Jobs of the window that the journal tells of and the base did not list: those to be looked for, the newest first. */
-export function notListed(
+/** Returns the jobs of the window that the journal knows and the base did not list: those to be checked, newest first. */
+export function findUnlisted(
   jobs: readonly FinishedJob[],
-  rescues: ReadonlyMap<string, JournaledOutcome>,
+  outcomes: StatsJournal["outcomes"],
   { since, now }: { readonly since: Instant; readonly now: Instant },
 ): readonly string[] {
   const listed = new Set(jobs.map(({ job }) => job.id));
-  return [...rescues]
-    .filter(([id, { job, ending }]) => {
-      return ending !== null && !listed.has(id) && job.since !== null && job.since > since && job.since <= now;
+  return [...outcomes]
+    .filter(([id, { job, outcome }]) => {
+      return outcome !== null && !listed.has(id) && job.since !== null && job.since > since && job.since <= now;
     })
     .sort(([, a], [, b]) => (b.job.since ?? 0) - (a.job.since ?? 0))
     .map(([id]) => id);
 }
 
-/** Deleted jobs with their ends, as far as the base had confirmed what the journal tells of them. */
-export function goneJobs({ rescues, gone }: StatsJournal): readonly {
+/** Returns deleted jobs with their outcomes, as far as the base had confirmed what the journal holds of them. */
+export function deletedJobs({ outcomes, gone }: StatsJournal): readonly {
   readonly job: Pick<Job, "id" | "since">;
   readonly operation: string;
-  readonly ending: JobOutcome;
+  readonly outcome: JobOutcome;
 }[] {
   return [...gone].flatMap((id) => {
-    const rescue = rescues.get(id);
-    if (rescue?.ending?.certain !== true || rescue.job.since === null) return [];
-    const { job, ending, failed } = rescue;
-    const told: JobOutcome =
-      ending.kind === "failed"
-        ? { kind: "failed", by: "polling", reason: ending.reason }
-        : { kind: "completed", by: "polling", late: failed, at: ending.at };
-    const since = { kind: "at", at: rescue.job.since } as const;
-    return [{ job: { id, since }, operation: job.operation ?? "(none)", ending: told }];
+    const journaled = outcomes.get(id);
+    if (journaled?.outcome?.certain !== true || journaled.job.since === null) return [];
+    const { job, outcome: written, failed } = journaled;
+    const outcome: JobOutcome =
+      written.kind === "failed"
+        ? { kind: "failed", by: "polling", reason: written.reason }
+        : { kind: "completed", by: "polling", late: failed, at: written.at };
+    const since = { kind: "at", at: journaled.job.since } as const;
+    return [{ job: { id, since }, operation: job.operation ?? "(none)", outcome }];
   });
 }
 
-/** Counts what the journal told, of the jobs that the base listed and of those that it did not. */
+/** Counts what the journal contributed, for the jobs that the base listed and for those that it did not. */
 export function journalTotals(
   listed: readonly { readonly id: string; readonly byJournal: readonly JournalContribution[] }[],
-  counted: number,
-  { rescues, gone, runs, unchecked }: StatsJournal,
-): FromJournal {
+  deleted: number,
+  { outcomes, gone, runs, unchecked }: StatsJournal,
+): JournalTotals {
   const count = (what: JournalContribution) => listed.filter(({ byJournal }) => byJournal.includes(what)).length;
   return {
     runs,
@@ -85,14 +86,14 @@ export function journalTotals(
     failedByPolling: count("failure"),
     lateOutputs: count("late"),
     moments: count("moment"),
-    gone: counted,
-    undone: listed.filter(({ id }) => isTakenBack(rescues.get(id))).length,
-    unconfirmed: gone.size - counted,
+    gone: deleted,
+    undone: listed.filter(({ id }) => isUndone(outcomes.get(id))).length,
+    unconfirmed: gone.size - deleted,
     unchecked,
   };
 }
 
-/** Whether all that was done about a job was taken back, and nothing was done since. */
-function isTakenBack(rescue: JournaledOutcome | undefined): boolean {
-  return rescue !== undefined && rescue.ending === null && rescue.undone.length > 0;
+/** Whether everything that was done about a job was undone, and nothing was done since. */
+function isUndone(journaled: JournaledOutcome | undefined): boolean {
+  return journaled !== undefined && journaled.outcome === null && journaled.undone.length > 0;
 }

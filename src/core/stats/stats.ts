@@ -1,68 +1,68 @@
-import type { Duration, Instant, Job } from "../domain/job.ts";
+import { type Duration, getAge, type Instant, type Job } from "../domain/job.ts";
 import { resolveOperation } from "../domain/target.ts";
 import type { FinishedJob } from "../ports/ports.ts";
+import { groupBy } from "../sweep/apply/batches.ts";
 import { type Policy, triage } from "../sweep/decide/triage.ts";
 import { withEffectiveStart } from "../sweep/list/finished-jobs.ts";
-import { type DurationStats, durationStats } from "./durations.ts";
+import { type DurationStats, durationStats, percentile } from "./durations.ts";
 import { type JournalContribution, type JournaledOutcome, mergeWithJournal } from "./journal-outcomes.ts";
-import { type FromJournal, goneJobs, journalTotals, type StatsJournal } from "./journal-totals.ts";
-import { classifyOutcome, durationOf, type JobOutcome, type Statuses } from "./outcome.ts";
-import { percentile } from "./percentile.ts";
+import { deletedJobs, type JournalTotals, journalTotals, type StatsJournal } from "./journal-totals.ts";
+import { classifyOutcome, durationUntil, type JobOutcome, type Statuses } from "./outcome.ts";
 
-/** How many jobs ended how. */
+/** Numbers of jobs by their outcome. */
 export interface Counts {
   readonly jobs: number;
   readonly byWebhook: number;
   readonly byPolling: number;
   readonly failedByPolling: number;
   readonly failedByOthers: number;
-  /** At work, and not stuck yet. */
+  /** In progress, and not stuck yet. */
   readonly working: number;
   readonly stuck: number;
   /** Of another status. */
   readonly other: number;
-  /** The part of the completed jobs whose webhook was lost: by polling / completed. Null where none is completed. */
+  /** The share of completed jobs whose webhook was lost: by polling / completed. Null where none is completed. */
   readonly lost: number | null;
 }
 
-/** Times from where a job's age counts to its completion by polling. */
+/** Times from the start of jobs to their completion by polling. */
 export interface RecoveryTimes {
   readonly durations: readonly Duration[];
   readonly p50: Duration | null;
   readonly p95: Duration | null;
 }
 
-/** How the share of lost webhooks changed from the first half of the window to the last. */
+/** How the share of lost webhooks changed from the first half of the window to the second. */
 export interface Trend {
   readonly first: number | null;
   readonly last: number | null;
-  /** "unclear": too few jobs. "steady": no more than chance would make it differ. */
+  /** "unclear": too few jobs. "steady": no more change than by chance. */
   readonly direction: "rising" | "falling" | "steady" | "unclear";
 }
 
-/** One kind of work. Its pace is null where no completion time is known. */
+/** One operation. `pace` is null where no completion time is known. */
 export interface OperationStats extends Counts {
   readonly operation: string;
   readonly recovery: RecoveryTimes;
   readonly pace: DurationStats | null;
 }
 
-/** What was done, and was it needed. */
+/** What was done in the window, and whether it was needed. */
 export interface Stats {
   readonly since: Instant;
   readonly until: Instant;
   readonly total: Counts;
-  /** Completed after polling had failed them: outputs that came late. */
+  /** Completed after stuck-jobs had failed them: their outputs appeared late. */
   readonly lateOutputs: number;
   readonly recovery: RecoveryTimes;
   readonly trend: Trend;
   readonly failures: readonly { readonly by: "polling" | "others"; readonly reason: string; readonly jobs: number }[];
   readonly otherStatuses: readonly { readonly status: string; readonly jobs: number }[];
   readonly operations: readonly OperationStats[];
-  /** By the UTC day on which a job began, without gaps: `YYYY-MM-DD`. */
+  /** By the UTC day on which a job started, without gaps: `YYYY-MM-DD`. */
   readonly days: readonly (Counts & { readonly day: string })[];
-  /** What of it the journal told, and not the base; null without a journal. */
-  readonly journal: FromJournal | null;
+  /** What of it only the journal knows, and not the base; null without a journal. */
+  readonly journal: JournalTotals | null;
   /** Jobs that are not finished, the oldest first. */
   readonly open: readonly {
     readonly id: string;
@@ -72,7 +72,7 @@ export interface Stats {
   }[];
 }
 
-/** What a job's history is judged by. */
+/** By what jobs are counted. */
 export interface StatsPolicy extends Statuses {
   readonly policy: Policy;
   readonly since: Instant;
@@ -81,12 +81,12 @@ export interface StatsPolicy extends Statuses {
 
 type Dated = Pick<Job, "id" | "since">;
 
-/** A job with its end. */
+/** A job with its outcome. */
 interface CountedJob {
   readonly job: Dated;
   readonly operation: string;
-  readonly ending: JobOutcome;
-  /** Meaningful of an open job only. */
+  readonly outcome: JobOutcome;
+  /** Meaningful for an open job only. */
   readonly stuck: boolean;
   readonly byJournal: readonly JournalContribution[];
 }
@@ -94,30 +94,24 @@ interface CountedJob {
 const DAY = 86_400_000;
 
 /**
- * Counts what became of jobs. Pure: the same jobs give the same numbers, in whatever order they come. Each job counts
- * once, by what the base says of it; `journal` tells what the base does not.
+ * Counts jobs by their outcomes. The same jobs give the same numbers, in whatever order they come. Each job counts once,
+ * by what the base holds of it; `journal` adds what the base does not hold.
  */
 export function statsOf(jobs: readonly FinishedJob[], by: StatsPolicy, journal: StatsJournal | null = null): Stats {
-  const listed = jobs.map((past) => classify(past, by, journal?.rescues.get(past.job.id)));
-  const gone = journal === null ? [] : goneJobs(journal).map((job) => ({ ...job, stuck: false, byJournal: [] }));
-  const told = [...listed, ...gone];
-  const operations = groupBy(told, ({ operation }) => operation);
-  const days = groupBy(told, ({ job }) => dayOf(startOf(job, by)));
-  const failures = told.flatMap(({ ending }) =>
-    ending.kind === "failed" ? [`${ending.by === "polling" ? "polling" : "others"} ${ending.reason}`] : [],
-  );
+  const listed = jobs.map((finished) => classify(finished, by, journal?.outcomes.get(finished.job.id)));
+  const deleted = journal === null ? [] : deletedJobs(journal).map((job) => ({ ...job, stuck: false, byJournal: [] }));
+  const counted = [...listed, ...deleted];
+  const operations = groupBy(counted, ({ operation }) => operation);
+  const days = groupBy(counted, ({ job }) => dayOf(startOf(job, by)));
   return {
     since: by.since,
     until: by.now,
-    total: countsOf(told),
-    lateOutputs: told.filter(({ ending }) => ending.kind === "completed" && ending.late).length,
-    recovery: recoveryOf(told),
-    trend: trendOf(told, by),
-    failures: tally(failures).map(([text, count]) => {
-      const by = text.startsWith("polling ") ? "polling" : "others";
-      return { by, reason: text.slice(by.length + 1), jobs: count };
-    }),
-    otherStatuses: tally(told.flatMap(({ ending }) => (ending.kind === "other" ? [ending.status] : []))).map(
+    total: countsOf(counted),
+    lateOutputs: counted.filter(({ outcome }) => outcome.kind === "completed" && outcome.late).length,
+    recovery: recoveryOf(counted),
+    trend: trendOf(counted, by),
+    failures: countFailures(counted),
+    otherStatuses: tally(counted.flatMap(({ outcome }) => (outcome.kind === "other" ? [outcome.status] : []))).map(
       ([status, count]) => ({ status, jobs: count }),
     ),
     operations: [...operations]
@@ -125,7 +119,7 @@ export function statsOf(jobs: readonly FinishedJob[], by: StatsPolicy, journal: 
         operation,
         ...countsOf(own),
         recovery: recoveryOf(own),
-        pace: durationStats(own.flatMap(usualDuration)),
+        pace: durationStats(own.flatMap(typicalDuration)),
       }))
       .sort((a, b) => b.jobs - a.jobs || (a.operation < b.operation ? -1 : 1)),
     days: daysBetween(by.since, by.now).map((day) => ({ day, ...countsOf(days.get(day) ?? []) })),
@@ -134,49 +128,49 @@ export function statsOf(jobs: readonly FinishedJob[], by: StatsPolicy, journal: 
         ? null
         : journalTotals(
             listed.map(({ job, byJournal }) => ({ id: job.id, byJournal })),
-            gone.length,
+            deleted.length,
             journal,
           ),
-    open: told
-      .filter(({ ending }) => ending.kind === "open")
-      .map(({ job, operation, stuck }) => ({ id: job.id, operation, age: ageOf(job, by), stuck }))
+    open: counted
+      .filter(({ outcome }) => outcome.kind === "open")
+      .map(({ job, operation, stuck }) => ({ id: job.id, operation, age: ageWithin(job, by), stuck }))
       .sort((a, b) => b.age - a.age || (a.id < b.id ? -1 : 1)),
   };
 }
 
-function classify(past: FinishedJob, by: StatsPolicy, rescue: JournaledOutcome | undefined): CountedJob {
-  const { job } = past;
+function classify(finished: FinishedJob, by: StatsPolicy, journaled: JournaledOutcome | undefined): CountedJob {
+  const { job } = finished;
   const lookup = resolveOperation(job, by.policy.operations);
-  const { ending, told } = mergeWithJournal(classifyOutcome(past, by), past, rescue);
+  const { outcome, contributions } = mergeWithJournal(classifyOutcome(finished, by), finished, journaled);
   return {
     job,
     operation: lookup.kind === "known" ? lookup.operation.name : (lookup.named ?? "(none)"),
-    ending,
+    outcome,
     stuck: triage(withEffectiveStart(job, { reopened: false }), by.policy, by.now).kind !== "not-stuck",
-    byJournal: told,
+    byJournal: contributions,
   };
 }
 
-/** A job without a readable date began, for the count of days, when the window did; one of the future, now. */
+/** Returns when a job started, within the window: one without a readable date, when the window did. */
 function startOf({ since }: Dated, by: Pick<StatsPolicy, "since" | "now">): Instant {
   return since.kind === "at" ? Math.min(Math.max(since.at, by.since), by.now) : by.since;
 }
 
-function ageOf({ since }: Dated, by: Pick<StatsPolicy, "since" | "now">): Duration {
-  return Math.max(0, by.now - (since.kind === "at" ? since.at : by.since));
+function ageWithin(job: Dated, { since, now }: Pick<StatsPolicy, "since" | "now">): Duration {
+  return Math.max(0, getAge(job, now) ?? now - since);
 }
 
-function countsOf(told: readonly CountedJob[]): Counts {
-  const count = (is: (ending: JobOutcome, stuck: boolean) => boolean) =>
-    told.filter(({ ending, stuck }) => is(ending, stuck)).length;
-  const byWebhook = count((ending) => ending.kind === "completed" && ending.by === "webhook");
-  const byPolling = count((ending) => ending.kind === "completed" && ending.by === "polling");
+function countsOf(counted: readonly CountedJob[]): Counts {
+  const count = (is: (outcome: JobOutcome, stuck: boolean) => boolean) =>
+    counted.filter(({ outcome, stuck }) => is(outcome, stuck)).length;
+  const byWebhook = count((outcome) => outcome.kind === "completed" && outcome.by === "webhook");
+  const byPolling = count((outcome) => outcome.kind === "completed" && outcome.by === "polling");
   return {
-    jobs: told.length,
+    jobs: counted.length,
     byWebhook,
     byPolling,
-    failedByPolling: count((ending) => ending.kind === "failed" && ending.by === "polling"),
-    failedByOthers: count((ending) => ending.kind === "failed" && ending.by === "webhook"),
+    failedByPolling: count((outcome) => outcome.kind === "failed" && outcome.by === "polling"),
+    failedByOthers: count((outcome) => outcome.kind === "failed" && outcome.by === "webhook"),
     working: count(({ kind }, stuck) => kind === "open" && !stuck),
     stuck: count(({ kind }, stuck) => kind === "open" && stuck),
     other: count(({ kind }) => kind === "other"),
@@ -184,9 +178,9 @@ function countsOf(told: readonly CountedJob[]): Counts {
   };
 }
 
-function recoveryOf(told: readonly CountedJob[]): RecoveryTimes {
-  const durations = told.flatMap(({ job, ending }) => {
-    const known = ending.kind === "completed" && ending.by === "polling" ? durationOf(job, ending.at) : null;
+function recoveryOf(counted: readonly CountedJob[]): RecoveryTimes {
+  const durations = counted.flatMap(({ job, outcome }) => {
+    const known = outcome.kind === "completed" && outcome.by === "polling" ? durationUntil(job, outcome.at) : null;
     return known === null ? [] : [known];
   });
   return {
@@ -197,36 +191,36 @@ function recoveryOf(told: readonly CountedJob[]): RecoveryTimes {
 }
 
 /**
- * How long a job took whose webhook came. A polled one tells nothing of that: it was found when it was looked for, and
+ * Returns how long a job took whose webhook came. A polled one does not count: it was found when it was polled, and
  * thresholds that learn from what they themselves delay would grow without end.
  */
-function usualDuration({ job, ending }: CountedJob): readonly Duration[] {
-  if (ending.kind !== "completed" || ending.by !== "webhook" || ending.late) return [];
-  const duration = durationOf(job, ending.at);
+function typicalDuration({ job, outcome }: CountedJob): readonly Duration[] {
+  if (outcome.kind !== "completed" || outcome.by !== "webhook" || outcome.late) return [];
+  const duration = durationUntil(job, outcome.at);
   return duration === null ? [] : [duration];
 }
 
-/** Fewer completed jobs than this in a half tell of no trend. */
-const LEAST_FOR_TREND = 10;
+/** With fewer completed jobs than this in a half, no trend can be seen. */
+const MIN_FOR_TREND = 10;
 
-/** What chance exceeds one time in twenty, in standard deviations. */
-const BEYOND_CHANCE = 1.96;
+/** The 95 % confidence bound, in standard deviations. */
+const CONFIDENCE_95 = 1.96;
 
-function trendOf(told: readonly CountedJob[], by: StatsPolicy): Trend {
+function trendOf(counted: readonly CountedJob[], by: StatsPolicy): Trend {
   const middle = (by.since + by.now) / 2;
   const [first, last] = [true, false].map((early) =>
-    countsOf(told.filter(({ job }) => startOf(job, by) < middle === early)),
+    countsOf(counted.filter(({ job }) => startOf(job, by) < middle === early)),
   );
   const shares = { first: first?.lost ?? null, last: last?.lost ?? null };
   if (first === undefined || last === undefined || shares.first === null || shares.last === null) {
     return { ...shares, direction: "unclear" };
   }
   const [n, m] = [first.byWebhook + first.byPolling, last.byWebhook + last.byPolling];
-  if (Math.min(n, m) < LEAST_FOR_TREND) return { ...shares, direction: "unclear" };
+  if (Math.min(n, m) < MIN_FOR_TREND) return { ...shares, direction: "unclear" };
   const pooled = (first.byPolling + last.byPolling) / (n + m);
   const deviation = Math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m));
   const change = shares.last - shares.first;
-  if (Math.abs(change) <= BEYOND_CHANCE * deviation) return { ...shares, direction: "steady" };
+  if (Math.abs(change) <= CONFIDENCE_95 * deviation) return { ...shares, direction: "steady" };
   return { ...shares, direction: change > 0 ? "rising" : "falling" };
 }
 
@@ -239,19 +233,20 @@ function daysBetween(from: Instant, to: Instant): readonly string[] {
   return Array.from({ length: Math.floor(to / DAY) - first + 1 }, (_, n) => dayOf((first + n) * DAY));
 }
 
-/** How often each text stands there, the most frequent first. */
+/** Counts the failures of one kind together, the most frequent first. */
+function countFailures(counted: readonly CountedJob[]): Stats["failures"] {
+  const failures = counted.flatMap(({ outcome }) => {
+    if (outcome.kind !== "failed") return [];
+    return [{ by: outcome.by === "polling" ? ("polling" as const) : ("others" as const), reason: outcome.reason }];
+  });
+  return [...groupBy(failures, ({ by, reason }) => `${by} ${reason}`)]
+    .sort(([a, some], [b, others]) => others.length - some.length || (a < b ? -1 : 1))
+    .flatMap(([, same]) => same.slice(0, 1).map((failure) => ({ ...failure, jobs: same.length })));
+}
+
+/** Counts equal texts, the most frequent first. */
 function tally(texts: readonly string[]): readonly (readonly [string, number])[] {
   return [...groupBy(texts, (text) => text)]
     .map(([text, same]) => [text, same.length] as const)
     .sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
-}
-
-function groupBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): ReadonlyMap<string, readonly Item[]> {
-  const groups = new Map<string, Item[]>();
-  for (const item of items) {
-    const group = groups.get(keyOf(item));
-    if (group === undefined) groups.set(keyOf(item), [item]);
-    else group.push(item);
-  }
-  return groups;
 }

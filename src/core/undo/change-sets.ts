@@ -1,38 +1,39 @@
 import type { Instant } from "../domain/job.ts";
 import type { Change, JournalCell, JournalFile } from "../ports/journal.ts";
 
-/** On whose account something was done. `since` is from when its age counted then; null where it was not known. */
-interface PastJobOf {
+/** The job for whose sake something was written. `since` is from when its age counted then; null if not known. */
+interface JournaledJob {
   readonly id: string;
   readonly externalId: string | null;
   readonly operation: string | null;
   readonly since: Instant | null;
 }
 
-/** One record of a write, as the journal tells it. */
+/** One record of a write, as the journal has it. */
 export interface JournaledWrite {
   readonly at: Instant;
   readonly run: string;
   readonly role: "job" | "target";
   readonly table: string;
   readonly record: string;
-  readonly job: PastJobOf;
+  readonly job: JournaledJob;
   readonly fields: Readonly<Record<string, Change>>;
   readonly reason: string;
+  /** The newer job whose output was delivered instead; null where the job is not superseded. */
   readonly supersededBy: string | null;
-  /** The run that it took back; null where it was a sweep's. */
+  /** The run that it undid; null for the write of a sweep. */
   readonly undoes: string | null;
-  /** Whether the base may have carried it out: it confirmed it, or was never heard to refuse it. */
+  /** Whether the base may have carried it out: it confirmed the write, or did not refuse it. */
   readonly possiblyApplied: boolean;
-  /** Whether the base said that it carried it out. */
+  /** Whether the base confirmed it. */
   readonly confirmed: boolean;
 }
 
-/** A lost webhook that was sent again, to the application's own handler; not one that the handler refused. */
+/** A lost webhook that was sent again to the application's own handler, and that the handler did not refuse. */
 export interface JournaledWebhook {
   readonly at: Instant;
   readonly run: string;
-  readonly job: PastJobOf;
+  readonly job: JournaledJob;
 }
 
 /** What one run wrote to one record, in its order. */
@@ -42,77 +43,79 @@ export interface RecordWrites {
   readonly writes: readonly Pick<JournaledWrite, "fields">[];
 }
 
-/** What one run did about one target, or one job without any: it is put back together. */
+/** What one run wrote for one target, or for one job without any: it is restored together. */
 export interface ChangeSet {
   readonly run: string;
   /** The job whose output was delivered or missed, and those that were closed after it. */
   readonly jobs: readonly (RecordWrites & { readonly externalId: string | null })[];
   readonly targets: readonly RecordWrites[];
-  /** Jobs that other runs closed since, on account of the file that was delivered here; each with the last such run. */
+  /** Jobs that other runs closed since because of the file that was delivered here; each with the last such run. */
   readonly dependents: readonly { readonly id: string; readonly run: string }[];
 }
 
-/** What a run did, deed by deed; `job` (a record id or an external id) restricts it to what was done about that one. */
+/** Returns what a run did, by target. `job` (a record id or an external id) restricts it to what concerns that job. */
 export function buildChangeSets(
   writes: readonly JournaledWrite[],
   run: string,
   job: string | null,
 ): readonly ChangeSet[] {
   const own = writes.filter((write) => write.run === run && write.undoes === null && write.possiblyApplied);
-  const leaders = new Map<string, JournaledWrite[]>();
+  const byOwner = new Map<string, JournaledWrite[]>();
   for (const write of own) {
-    const leader = owningJob(write);
-    leaders.set(leader, [...(leaders.get(leader) ?? []), write]);
+    const owner = owningJob(write);
+    byOwner.set(owner, [...(byOwner.get(owner) ?? []), write]);
   }
-  const closed = findDependents(writes, run);
-  const isMeant = ({ id, externalId }: JournaledWrite["job"]) => job === null || id === job || externalId === job;
-  return [...leaders].flatMap(([leader, all]): readonly ChangeSet[] => {
-    if (!all.some((write) => isMeant(write.job))) return [];
-    const records = (role: JournaledWrite["role"]) => {
+  const dependents = findDependents(writes, run);
+  const isWanted = ({ id, externalId }: JournaledJob) => job === null || id === job || externalId === job;
+  return [...byOwner].flatMap(([owner, all]): readonly ChangeSet[] => {
+    if (!all.some((write) => isWanted(write.job))) return [];
+    const recordsOf = (role: JournaledWrite["role"]) => {
       const ids = [...new Set(all.filter((write) => write.role === role).map(({ record }) => record))];
       return ids.flatMap((id) => {
-        const mine = all.filter((write) => write.role === role && write.record === id);
-        const [first] = mine;
-        return first === undefined ? [] : [{ table: first.table, id, writes: mine, externalId: first.job.externalId }];
+        const ofRecord = all.filter((write) => write.role === role && write.record === id);
+        const [first] = ofRecord;
+        if (first === undefined) return [];
+        return [{ table: first.table, id, writes: ofRecord, externalId: first.job.externalId }];
       });
     };
-    const jobs = records("job");
-    const targets = records("target");
-    // Killed before it came to the job: whether another hand completed it since has to be looked up all the same.
+    const jobs = recordsOf("job");
+    const targets = recordsOf("target");
+    // The run was killed before it wrote the job: whether someone else completed it since has to be read all the same.
     const [target] = targets;
     const [write] = all;
     if (jobs.length === 0 && target !== undefined && write !== undefined) {
       jobs.push({ table: "", id: write.job.id, writes: [], externalId: write.job.externalId });
     }
-    const dependents = [...(closed.get(leader) ?? [])].map(([id, by]) => ({ id, run: by }));
-    return [{ run, jobs, targets, dependents }];
+    const closed = [...(dependents.get(owner) ?? [])].map(([id, by]) => ({ id, run: by }));
+    return [{ run, jobs, targets, dependents: closed }];
   });
 }
 
-/** By the newer job: those that other runs closed after it, unless that was taken back, each with the run. */
+/** Returns, by the newer job, those that other runs closed after it, each with the run, unless that was undone. */
 function findDependents(
   writes: readonly JournaledWrite[],
   run: string,
 ): ReadonlyMap<string, ReadonlyMap<string, string>> {
-  const closed = new Map<string, Map<string, string>>();
+  const dependents = new Map<string, Map<string, string>>();
   for (const write of writes) {
     if (write.role !== "job" || !write.possiblyApplied || write.run === run) continue;
     if (write.undoes !== null) {
-      for (const jobs of closed.values()) if (jobs.get(write.record) === write.undoes) jobs.delete(write.record);
+      for (const jobs of dependents.values()) if (jobs.get(write.record) === write.undoes) jobs.delete(write.record);
       continue;
     }
-    const leader = owningJob(write);
-    if (leader !== write.record) closed.set(leader, (closed.get(leader) ?? new Map()).set(write.record, write.run));
+    const owner = owningJob(write);
+    if (owner === write.record) continue;
+    dependents.set(owner, (dependents.get(owner) ?? new Map()).set(write.record, write.run));
   }
-  return closed;
+  return dependents;
 }
 
-/** A job that was closed after a newer one goes with it: its completion rests on the same delivery. */
+/** A job that was closed after a newer one belongs to that one: its completion depends on the same delivery. */
 function owningJob({ job, supersededBy }: JournaledWrite): string {
   return supersededBy ?? job.id;
 }
 
-/** The last run that wrote on account of a job, and was none that took something back. */
+/** Returns the last run that wrote for a job, apart from undos; null where there is none. */
 export function lastRunOf(writes: readonly JournaledWrite[], job: string): string | null {
   const last = writes.findLast(({ job: { id, externalId }, undoes, possiblyApplied }) => {
     return (id === job || externalId === job) && undoes === null && possiblyApplied;
@@ -120,25 +123,25 @@ export function lastRunOf(writes: readonly JournaledWrite[], job: string): strin
   return last?.run ?? null;
 }
 
-/** How a field stands towards what a run wrote. `before` is what it held when the run came. */
-export type FieldNow =
+/** How a field compares with what a run wrote. `before` is what it held when the run came. */
+export type FieldState =
   | { readonly kind: "as-written"; readonly before: JournalCell }
   | { readonly kind: "as-before" }
   | { readonly kind: "changed" };
 
 /**
- * How a field stands now. A run may have written it twice, where an answer was lost: what it held before the first of
- * them counts, unless another hand came in between.
+ * Compares a field with what a run wrote. The run may have written it twice, where an answer was lost: what it held
+ * before the first of them counts, unless someone else wrote in between.
  */
-export function fieldNow(
+export function compareField(
   name: string,
   { writes }: Pick<RecordWrites, "writes">,
-  isNow: (cell: JournalCell) => boolean,
-): FieldNow {
+  isCurrent: (cell: JournalCell) => boolean,
+): FieldState {
   const changes = writes.flatMap(({ fields }) => fields[name] ?? []);
-  const last = changes.findLastIndex(({ after }) => isNow(after));
+  const last = changes.findLastIndex(({ after }) => isCurrent(after));
   if (last < 0) {
-    return changes.some(({ before }) => isNow(before)) ? { kind: "as-before" } : { kind: "changed" };
+    return changes.some(({ before }) => isCurrent(before)) ? { kind: "as-before" } : { kind: "changed" };
   }
   let before = changes[last]?.before ?? null;
   for (const change of changes.slice(0, last).reverse()) {
@@ -148,12 +151,12 @@ export function fieldNow(
   return { kind: "as-written", before };
 }
 
-/** The names of the fields that a run wrote. */
+/** Returns the names of the fields that a run wrote. */
 export function fieldNames({ writes }: Pick<RecordWrites, "writes">): readonly string[] {
   return [...new Set(writes.flatMap(({ fields }) => Object.keys(fields)))];
 }
 
-/** Whether a cell is one of attachments. */
+/** Whether a cell holds attachments. */
 export function isFiles(cell: JournalCell): cell is readonly JournalFile[] {
   return Array.isArray(cell);
 }

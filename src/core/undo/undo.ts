@@ -2,301 +2,309 @@ import type { Instant, Job } from "../domain/job.ts";
 import { isUpstreamFailure, type UpstreamFailure } from "../ports/errors.ts";
 import type { Change, PendingWrite } from "../ports/journal.ts";
 import type { JobUpdate, TargetRecord, TargetUpdate, WriteResult } from "../ports/ports.ts";
-import { batches, groupBy, READ_BATCH } from "../sweep/apply/batches.ts";
+import { batches, chunk, groupBy, READ_BATCH } from "../sweep/apply/batches.ts";
 import { withJournal } from "../sweep/apply/journaled-writes.ts";
 import { MAX_READ_AGE_MS } from "../sweep/apply/recovery.ts";
 import { serverNow } from "../sweep/clock-skew.ts";
 import type { SweepContext } from "../sweep/context.ts";
 import type { ChangeSet, RecordWrites } from "./change-sets.ts";
-import { jobRestored, type RestorePlan, targetFields, targetRestored } from "./restore.ts";
+import { fieldsToCompare, planJobRestore, planTargetRestore, type RestorePlan } from "./restore.ts";
 
-/** How often a portion is read and written when answers are lost; what became of the last try is read as well. */
-const ROUNDS = 4;
+/** How often a portion is read and written when answers are lost; one more read finds out about the last write. */
+const MAX_ATTEMPTS = 4;
 
-/** What became of one record. */
-export type UndoOutcome = "restored" | "as-it-was" | "not-ours-any-more" | "cannot";
+/** The result for one record. */
+export type UndoOutcome = "restored" | "as-it-was" | "changed-since" | "cannot";
 
-/** A record that a run had written, and what became of it; in a dry run, what would. */
+/** A record that a run had written, with the result of undoing that; in a dry run, with the planned one. */
 export interface Undone {
   readonly role: "job" | "target";
   readonly table: string;
   readonly id: string;
-  /** The job on whose account the record was written. */
+  /** The job for whose sake the record was written. */
   readonly job: string;
   readonly outcome: UndoOutcome;
   readonly detail: string;
-  /** What was put back, by field. */
+  /** What was restored, by field. */
   readonly fields: Readonly<Record<string, Change>>;
 }
 
-/** All that an undo is given. */
-export type UndoRun = Pick<
+/** Everything that an undo is given. */
+export type UndoContext = Pick<
   SweepContext,
   "store" | "clock" | "random" | "limits" | "signature" | "dryRun" | "completedStatus" | "journal"
 > & {
-  /** As texts were redacted for the journal, with which they are compared. */
+  /** Redacts a text as it was redacted for the journal, with which it is compared. */
   readonly redact: (text: string) => string;
 };
 
 /**
- * Puts back what a run wrote, wherever a record still holds it: fifty deeds at a time, the jobs first and then their
- * targets, so that no completed job ever points at a target that was emptied. What was left without a trustworthy
- * answer is read again. `fault` is what cut it short; what was not come to by then is told as such.
+ * Restores what a run wrote, wherever a record still holds it: fifty change sets at a time, the jobs first and then
+ * their targets, so that no completed job ever points at a target that was emptied. What was left without a
+ * trustworthy answer is read again. `fault` is what cut it short; what was not reached by then is reported so.
  */
 export async function undo(
-  deeds: readonly ChangeSet[],
-  run: UndoRun,
+  changeSets: readonly ChangeSet[],
+  run: UndoContext,
 ): Promise<{ readonly records: readonly Undone[]; readonly fault: UpstreamFailure | null }> {
-  const told: UndoProgress = { outcomes: new Map(), sent: new Map() };
+  const progress: UndoProgress = { results: new Map(), sent: new Map() };
   let fault: UpstreamFailure | null = null;
   try {
-    for (let start = 0; start < deeds.length; start += READ_BATCH) {
+    for (const portion of chunk(changeSets, READ_BATCH)) {
       if (run.limits.start.aborted) break;
-      await undoPortion(deeds.slice(start, start + READ_BATCH), told, run);
+      await undoPortion(portion, progress, run);
     }
   } catch (error) {
     if (isUpstreamFailure(error)) fault = error;
     else if (!run.limits.reads.aborted && !run.limits.writes.aborted) throw error;
   }
-  const all = deeds.flatMap((deed) => itemsOf(deed));
-  for (const item of all) if (!told.outcomes.has(keyOf(item))) tell(told, item, unsettled(item, told));
-  return { records: all.flatMap((item) => told.outcomes.get(keyOf(item)) ?? []), fault };
+  const all = changeSets.flatMap(recordsOf);
+  for (const record of all) {
+    if (!progress.results.has(keyOf(record))) setResult(progress, record, describeUnfinished(record, progress));
+  }
+  return { records: all.flatMap((record) => progress.results.get(keyOf(record)) ?? []), fault };
 }
 
-/** What is known by now: what became of records, and what was sent to put them back. */
+/** What is known by now: the results for records, and what was sent to restore them. */
 interface UndoProgress {
-  readonly outcomes: Map<string, Undone>;
+  readonly results: Map<string, Undone>;
   readonly sent: Map<string, RestorePlan<unknown>>;
 }
 
-interface Item {
+/** A record of a change set. */
+interface RecordRef {
   readonly role: "job" | "target";
-  readonly deed: ChangeSet;
-  readonly past: RecordWrites;
+  readonly changeSet: ChangeSet;
+  readonly written: RecordWrites;
 }
 
-/** A record right after it was read. */
-interface CurrentJob extends Item {
-  readonly now: Job | undefined;
-  readonly standing: RestorePlan<JobUpdate>;
+/** A job right after it was read. */
+interface CurrentJob extends RecordRef {
+  readonly current: Job | undefined;
+  readonly plan: RestorePlan<JobUpdate>;
 }
 
-interface CurrentTarget extends Item {
-  readonly standing: RestorePlan<TargetUpdate>;
+/** A target right after it was read. */
+interface CurrentTarget extends RecordRef {
+  readonly plan: RestorePlan<TargetUpdate>;
 }
 
 interface CurrentChangeSet {
-  readonly deed: ChangeSet;
+  readonly changeSet: ChangeSet;
   readonly jobs: readonly CurrentJob[];
   readonly targets: readonly CurrentTarget[];
-  /** One that stands completed, and would be left without a file. */
-  readonly resting: ChangeSet["dependents"][number] | null;
+  /** A job of another run that is completed, and would be left without its file. */
+  readonly dependent: ChangeSet["dependents"][number] | null;
 }
 
-/** The records that a deed is told by. A job that it only looks at is none of them. */
-function itemsOf(deed: ChangeSet): readonly Item[] {
-  const jobs = deed.jobs.filter(({ writes }) => writes.length > 0);
+/** Returns the records that are reported for a change set. A job that is only read is none of them. */
+function recordsOf(changeSet: ChangeSet): readonly RecordRef[] {
+  const jobs = changeSet.jobs.filter(({ writes }) => writes.length > 0);
   return [
-    ...jobs.map((past): Item => ({ role: "job", deed, past })),
-    ...deed.targets.map((past): Item => ({ role: "target", deed, past })),
+    ...jobs.map((written): RecordRef => ({ role: "job", changeSet, written })),
+    ...changeSet.targets.map((written): RecordRef => ({ role: "target", changeSet, written })),
   ];
 }
 
-async function undoPortion(portion: readonly ChangeSet[], told: UndoProgress, run: UndoRun): Promise<void> {
+async function undoPortion(portion: readonly ChangeSet[], progress: UndoProgress, run: UndoContext): Promise<void> {
   let pending = portion;
-  let size = Number.POSITIVE_INFINITY;
+  let batchSize = Number.POSITIVE_INFINITY;
   for (let round = 1; pending.length > 0; round += 1) {
     if (round > 1) await run.clock.sleep(250 * 2 ** round * (0.5 + run.random()), run.limits.writes);
-    const { found, readAt } = await readDeeds(pending, run);
-    for (const each of found) settle(each, told, run);
-    if (run.dryRun || round > ROUNDS) return;
+    const { current, readAt } = await readChangeSets(pending, run);
+    for (const each of current) decideWithoutWrite(each, progress, run);
+    if (run.dryRun || round > MAX_ATTEMPTS) return;
     const send = async <T extends CurrentJob | CurrentTarget>(
-      items: readonly T[],
+      records: readonly T[],
       write: (batch: readonly T[]) => Promise<readonly WriteResult[]>,
     ) => {
-      for (const batch of batches(items, ({ past }) => past.id).flatMap((each) => inParts(each, size))) {
+      const all = batches(records, ({ written }) => written.id);
+      for (const batch of all.flatMap((each) => (each.length <= batchSize ? [each] : chunk(each, 1)))) {
         if (run.clock.now() - readAt > MAX_READ_AGE_MS) return;
-        for (const item of batch) told.sent.set(keyOf(item), item.standing);
+        for (const record of batch) progress.sent.set(keyOf(record), record.plan);
         const results = await write(batch);
-        for (const [n, item] of batch.entries()) tellResult(told, item, results[n]);
-        if (results.some(({ kind }) => kind === "batch-rejected")) size = 1;
+        for (const [n, record] of batch.entries()) recordWriteResult(progress, record, results[n]);
+        if (results.some(({ kind }) => kind === "batch-rejected")) batchSize = 1;
       }
     };
     await send(
-      found.flatMap(({ jobs }) => jobs.filter((item) => isOpen(item, told))),
+      current.flatMap(({ jobs }) => jobs.filter((record) => isOpen(record, progress))),
       (batch) => writeJobs(batch, run),
     );
-    const ready = found.filter((each) => jobsRestored(each, told));
-    const targets = ready.flatMap((each) => each.targets.filter((item) => isOpen(item, told)));
-    for (const [table, group] of groupBy(targets, ({ past }) => past.table)) {
+    const ready = current.filter((each) => jobsRestored(each, progress));
+    const targets = ready.flatMap((each) => each.targets.filter((record) => isOpen(record, progress)));
+    for (const [table, group] of groupBy(targets, ({ written }) => written.table)) {
       await send(group, (batch) => writeTargets(table, batch, run));
     }
-    pending = found
-      .filter((each) => [...each.jobs, ...each.targets].some((item) => isOpen(item, told)))
-      .map(({ deed }) => deed);
+    pending = current
+      .filter((each) => [...each.jobs, ...each.targets].some((record) => isOpen(record, progress)))
+      .map(({ changeSet }) => changeSet);
   }
 }
 
-async function readDeeds(
-  deeds: readonly ChangeSet[],
-  run: UndoRun,
-): Promise<{ readonly found: readonly CurrentChangeSet[]; readonly readAt: Instant }> {
-  const jobIds = [...new Set(deeds.flatMap(({ jobs, dependents }) => [...jobs, ...dependents].map(({ id }) => id)))];
+async function readChangeSets(
+  changeSets: readonly ChangeSet[],
+  run: UndoContext,
+): Promise<{ readonly current: readonly CurrentChangeSet[]; readonly readAt: Instant }> {
+  const jobIds = changeSets.flatMap(({ jobs, dependents }) => [...jobs, ...dependents].map(({ id }) => id));
   const jobs = new Map<string, Job>();
   const readAt = run.clock.now();
-  for (const fifty of portionsOf(jobIds)) {
-    for (const [id, job] of await run.store.readJobs(fifty, run.limits.reads)) jobs.set(id, job);
+  for (const ids of chunk([...new Set(jobIds)], READ_BATCH)) {
+    for (const [id, job] of await run.store.readJobs(ids, run.limits.reads)) jobs.set(id, job);
   }
   const targets = new Map<string, TargetRecord>();
-  const wanted = deeds.flatMap((deed) => deed.targets);
+  const wanted = changeSets.flatMap((changeSet) => changeSet.targets);
   for (const [table, group] of groupBy(wanted, (target) => target.table)) {
-    for (const fifty of portionsOf([...new Set(group.map(({ id }) => id))])) {
-      const records = await run.store.readTargets(table, fifty, targetFields(group), run.limits.reads);
+    for (const ids of chunk([...new Set(group.map(({ id }) => id))], READ_BATCH)) {
+      const records = await run.store.readTargets(table, ids, fieldsToCompare(group), run.limits.reads);
       for (const [id, record] of records) targets.set(`${table} ${id}`, record);
     }
   }
-  const line = { at: serverNow(run), by: run.signature, redact: run.redact };
-  const found = deeds.map((deed): CurrentChangeSet => {
+  const by = { at: serverNow(run), by: run.signature, redact: run.redact };
+  const current = changeSets.map((changeSet): CurrentChangeSet => {
     return {
-      deed,
-      jobs: deed.jobs.map((past): CurrentJob => {
-        const now = jobs.get(past.id);
-        return { role: "job", deed, past, now, standing: jobRestored(past, now, { run: deed.run, ...line }) };
+      changeSet,
+      jobs: changeSet.jobs.map((written): CurrentJob => {
+        const job = jobs.get(written.id);
+        const plan = planJobRestore(written, job, { run: changeSet.run, ...by });
+        return { role: "job", changeSet, written, current: job, plan };
       }),
-      targets: deed.targets.map((past): CurrentTarget => {
-        const standing = targetRestored(past, targets.get(`${past.table} ${past.id}`), run.redact);
-        return { role: "target", deed, past, standing };
+      targets: changeSet.targets.map((written): CurrentTarget => {
+        const plan = planTargetRestore(written, targets.get(`${written.table} ${written.id}`), run.redact);
+        return { role: "target", changeSet, written, plan };
       }),
-      resting: deed.dependents.find(({ id }) => jobs.get(id)?.status === run.completedStatus) ?? null,
+      dependent: changeSet.dependents.find(({ id }) => jobs.get(id)?.status === run.completedStatus) ?? null,
     };
   });
-  return { found, readAt };
+  return { current, readAt };
 }
 
-/** Tells what reading alone has settled. What is to be put back stays open, but in a dry run. */
-function settle({ jobs, targets, resting }: CurrentChangeSet, told: UndoProgress, run: UndoRun): void {
-  const lost = targets.find(({ standing }) => standing.kind === "cannot");
-  if (lost === undefined && resting !== null && targets.some(({ standing }) => standing.kind === "restore")) {
-    const detail = `${resting.id} stands completed and rests on this file: take run ${resting.run} back first`;
-    for (const item of [...jobs, ...targets]) {
-      if (item.standing.kind === "restore") tell(told, item, { outcome: "cannot", detail });
-      else tellStanding(told, item, run);
-    }
-    return;
-  }
-  const completed = jobs.find(({ now, standing }) => {
-    return now?.status === run.completedStatus && standing.kind !== "restore";
+/** Records the results that follow from reading alone. What is to be restored stays open, except in a dry run. */
+function decideWithoutWrite(
+  { jobs, targets, dependent }: CurrentChangeSet,
+  progress: UndoProgress,
+  run: UndoContext,
+): void {
+  const lost = targets.find(({ plan }) => plan.kind === "cannot");
+  const completed = jobs.find(({ current, plan }) => {
+    return current?.status === run.completedStatus && plan.kind !== "restore";
   });
-  for (const item of jobs) {
+  const restoresTarget = targets.some(({ plan }) => plan.kind === "restore");
+  const obstacle = (record: CurrentJob | CurrentTarget): string | null => {
+    if (lost === undefined && dependent !== null && restoresTarget) {
+      return `${dependent.id} is completed and depends on this file: undo run ${dependent.run} first`;
+    }
     // Half of it would leave a job that is stuck again beside a target that is not free.
-    if (lost === undefined || item.standing.kind !== "restore") tellStanding(told, item, run);
-    else tell(told, item, { outcome: "cannot", detail: `its target ${lost.past.id} cannot be put back` });
-  }
-  for (const item of targets) {
-    if (item.standing.kind !== "restore") tellStanding(told, item, run);
-    else if (lost !== undefined) tell(told, item, { outcome: "cannot", detail: `${lost.past.id} cannot be put back` });
-    else if (completed !== undefined) {
-      tell(told, item, { outcome: "cannot", detail: `${completed.past.id} stands completed, and its file is here` });
-    } else tellStanding(told, item, run);
+    if (lost !== undefined && record.role === "job") return `its target ${lost.written.id} cannot be restored`;
+    if (lost !== undefined) return `${lost.written.id} cannot be restored`;
+    if (completed !== undefined && record.role === "target") {
+      return `${completed.written.id} is completed, and its file is here`;
+    }
+    return null;
+  };
+  for (const record of [...jobs, ...targets]) {
+    const detail = record.plan.kind === "restore" ? obstacle(record) : null;
+    if (detail === null) recordReadResult(progress, record, run);
+    else setResult(progress, record, { outcome: "cannot", detail });
   }
 }
 
-function tellStanding(told: UndoProgress, item: CurrentJob | CurrentTarget, run: UndoRun): void {
-  const { standing } = item;
-  const sent = told.sent.get(keyOf(item));
-  if (standing.kind === "restore") {
-    if (run.dryRun) tell(told, item, { ...standing, outcome: "restored" });
-  } else if (standing.kind === "as-it-was" && sent?.kind === "restore") {
+function recordReadResult(progress: UndoProgress, record: CurrentJob | CurrentTarget, run: UndoContext): void {
+  const { plan } = record;
+  const sent = progress.sent.get(keyOf(record));
+  if (plan.kind === "restore") {
+    if (run.dryRun) setResult(progress, record, { ...plan, outcome: "restored" });
+  } else if (plan.kind === "as-it-was" && sent?.kind === "restore") {
     // The answer was lost, the write was not.
-    tell(told, item, { ...sent, outcome: "restored" });
-  } else tell(told, item, { outcome: standing.kind, detail: standing.detail });
+    setResult(progress, record, { ...sent, outcome: "restored" });
+  } else setResult(progress, record, { outcome: plan.kind, detail: plan.detail });
 }
 
-function tellResult(told: UndoProgress, item: CurrentJob | CurrentTarget, result: WriteResult | undefined): void {
-  if (result?.kind === "confirmed" && item.standing.kind === "restore") {
-    tell(told, item, { ...item.standing, outcome: "restored" });
-  } else if (result?.kind === "refused") tell(told, item, { outcome: "cannot", detail: result.error });
-  else if (result?.kind === "deleted") tell(told, item, { outcome: "not-ours-any-more", detail: "the record is gone" });
+function recordWriteResult(
+  progress: UndoProgress,
+  record: CurrentJob | CurrentTarget,
+  result: WriteResult | undefined,
+): void {
+  if (result?.kind === "confirmed" && record.plan.kind === "restore") {
+    setResult(progress, record, { ...record.plan, outcome: "restored" });
+  } else if (result?.kind === "refused") {
+    setResult(progress, record, { outcome: "cannot", detail: result.error });
+  } else if (result?.kind === "deleted") {
+    setResult(progress, record, { outcome: "changed-since", detail: "the record was deleted" });
+  }
 }
 
-function tell(
-  { outcomes }: UndoProgress,
-  item: Item,
+function setResult(
+  { results }: UndoProgress,
+  record: RecordRef,
   { outcome, detail, fields = {} }: { outcome: UndoOutcome; detail: string; fields?: Undone["fields"] },
 ): void {
-  const { role, deed, past } = item;
-  if (past.writes.length === 0) return;
-  const job = role === "job" ? past.id : (deed.jobs[0]?.id ?? "");
-  outcomes.set(keyOf(item), { role, table: past.table, id: past.id, job, outcome, detail, fields });
+  const { role, changeSet, written } = record;
+  if (written.writes.length === 0) return;
+  const job = role === "job" ? written.id : (changeSet.jobs[0]?.id ?? "");
+  results.set(keyOf(record), { role, table: written.table, id: written.id, job, outcome, detail, fields });
 }
 
-function unsettled(item: Item, { outcomes, sent }: UndoProgress): Pick<Undone, "outcome" | "detail"> {
-  if (sent.has(keyOf(item)))
-    return { outcome: "cannot", detail: "it was written, and the base did not say that it took it" };
-  const job = item.deed.jobs.find((past) => outcomes.get(keyOf({ ...item, role: "job", past }))?.outcome === "cannot");
-  return { outcome: "cannot", detail: job === undefined ? "not reached" : `${job.id} could not be put back` };
-}
-
-/** Whether a record is to be written, and nothing is told of it yet. */
-function isOpen(item: CurrentJob | CurrentTarget, { outcomes }: UndoProgress): boolean {
-  return item.standing.kind === "restore" && !outcomes.has(keyOf(item));
-}
-
-/** Whether the jobs of a deed are all put back that were to be: only then its targets may be. */
-function jobsRestored({ jobs }: CurrentChangeSet, { outcomes }: UndoProgress): boolean {
-  return jobs.every((item) => item.standing.kind !== "restore" || outcomes.get(keyOf(item))?.outcome === "restored");
-}
-
-async function writeJobs(batch: readonly CurrentJob[], run: UndoRun): Promise<readonly WriteResult[]> {
-  const updates = batch.flatMap(({ standing }) => (standing.kind === "restore" ? [standing.update] : []));
-  const announced = () => batch.map((item) => announcedOf(item, null));
-  return await withJournal(announced, () => run.store.updateJobs(updates, run.limits.writes), {
-    ...run,
-    command: "undo",
+/** Returns the result for a record that is still open at the end. */
+function describeUnfinished(record: RecordRef, { results, sent }: UndoProgress): Pick<Undone, "outcome" | "detail"> {
+  if (sent.has(keyOf(record))) {
+    return { outcome: "cannot", detail: "it was written, and the base did not confirm it" };
+  }
+  const job = record.changeSet.jobs.find((written) => {
+    return results.get(keyOf({ ...record, role: "job", written }))?.outcome === "cannot";
   });
+  return { outcome: "cannot", detail: job === undefined ? "not reached" : `${job.id} could not be restored` };
+}
+
+/** Whether a record is to be written, and has no result yet. */
+function isOpen(record: CurrentJob | CurrentTarget, { results }: UndoProgress): boolean {
+  return record.plan.kind === "restore" && !results.has(keyOf(record));
+}
+
+/** Whether all jobs of a change set are restored that were to be: only then its targets may be. */
+function jobsRestored({ jobs }: CurrentChangeSet, { results }: UndoProgress): boolean {
+  return jobs.every((record) => {
+    return record.plan.kind !== "restore" || results.get(keyOf(record))?.outcome === "restored";
+  });
+}
+
+async function writeJobs(batch: readonly CurrentJob[], run: UndoContext): Promise<readonly WriteResult[]> {
+  const updates = batch.flatMap(({ plan }) => (plan.kind === "restore" ? [plan.update] : []));
+  const pending = () => batch.map((record) => toPendingWrite(record, null));
+  const write = () => run.store.updateJobs(updates, run.limits.writes);
+  return await withJournal(pending, write, { ...run, command: "undo" });
 }
 
 async function writeTargets(
   table: string,
   batch: readonly CurrentTarget[],
-  run: UndoRun,
+  run: UndoContext,
 ): Promise<readonly WriteResult[]> {
-  const updates = batch.flatMap(({ standing }) => (standing.kind === "restore" ? [standing.update] : []));
-  const announced = () => batch.map((item) => announcedOf(item, { table, id: item.past.id }));
-  const send = () => run.store.updateTargets(table, updates, run.limits.writes);
-  return await withJournal(announced, send, { ...run, command: "undo" });
+  const updates = batch.flatMap(({ plan }) => (plan.kind === "restore" ? [plan.update] : []));
+  const pending = () => batch.map((record) => toPendingWrite(record, { table, id: record.written.id }));
+  const write = () => run.store.updateTargets(table, updates, run.limits.writes);
+  return await withJournal(pending, write, { ...run, command: "undo" });
 }
 
-function announcedOf(
-  { deed, past, standing }: CurrentJob | CurrentTarget,
+function toPendingWrite(
+  { changeSet, written, plan }: CurrentJob | CurrentTarget,
   target: PendingWrite["target"],
 ): PendingWrite {
-  const job = deed.jobs.find(({ id }) => id === past.id) ?? deed.jobs[0];
-  const update = standing.kind === "restore" ? standing.update : null;
+  const job = changeSet.jobs.find(({ id }) => id === written.id) ?? changeSet.jobs[0];
+  const update = plan.kind === "restore" ? plan.update : null;
   return {
     job: { id: job?.id ?? "", externalId: job?.externalId ?? null, operation: null, since: null, age: null },
     target,
-    fields: standing.kind === "restore" ? standing.fields : {},
+    fields: plan.kind === "restore" ? plan.fields : {},
     note: update !== null && "notes" in update ? (update.notes?.split("\n").at(-1) ?? null) : null,
     reason: "undone",
-    detail: standing.detail,
+    detail: plan.detail,
     supersededBy: null,
     evidence: { probes: [], provider: null, calibration: null },
-    undoes: deed.run,
+    undoes: changeSet.run,
   };
 }
 
-function keyOf({ role, past }: Item): string {
-  return `${role} ${past.table} ${past.id}`;
-}
-
-function inParts<T>(items: readonly T[], size: number): readonly (readonly T[])[] {
-  return items.length <= size ? [items] : items.map((item) => [item]);
-}
-
-/** As many records as are read in one request. */
-function portionsOf(ids: readonly string[]): readonly (readonly string[])[] {
-  return Array.from({ length: Math.ceil(ids.length / READ_BATCH) }, (_, n) =>
-    ids.slice(n * READ_BATCH, (n + 1) * READ_BATCH),
-  );
+function keyOf({ role, written }: RecordRef): string {
+  return `${role} ${written.table} ${written.id}`;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { completedLine, FAILED_PREFIX } from "../../../src/core/domain/notes.ts";
-import { rescuesOf } from "../../../src/core/stats/journal-outcomes.ts";
-import { notListed } from "../../../src/core/stats/journal-totals.ts";
+import { readJournaledOutcomes } from "../../../src/core/stats/journal-outcomes.ts";
+import { findUnlisted } from "../../../src/core/stats/journal-totals.ts";
 import { statsOf } from "../../../src/core/stats/stats.ts";
 import type { JournaledWrite } from "../../../src/core/undo/change-sets.ts";
 import { HOUR, job, MINUTE, NOW, POLICY } from "../../support/builders.ts";
@@ -46,8 +46,8 @@ const UNDONE = write({ at: NOW, run: "u1", undoes: "r1", fields: { status: { bef
 
 function counted(writes: readonly JournaledWrite[], over: Parameters<typeof job>[0], gone: readonly string[] = []) {
   const listed = gone.length > 0 ? [] : [{ job: job({ age: 2 * HOUR, ...over }), completedAt: NOW }];
-  const rescues = rescuesOf(writes, [], BY);
-  return statsOf(listed, BY, { rescues, runs: 1, gone: new Set(gone), unchecked: 0 });
+  const outcomes = readJournaledOutcomes(writes, [], BY);
+  return statsOf(listed, BY, { outcomes, runs: 1, gone: new Set(gone), unchecked: 0 });
 }
 
 describe("what the journal tells of a job", () => {
@@ -102,10 +102,10 @@ describe("what the journal tells of a job", () => {
   it("has those looked for that the base did not list, and that were not taken back", () => {
     const old = write({ job: { ...write().job, id: "recOld", since: NOW - 25 * HOUR } });
     const younger = { ...write({}, "recYounger"), job: { ...write().job, id: "recYounger", since: NOW - MINUTE } };
-    const rescues = rescuesOf([write(), old, younger], [], BY);
-    expect(notListed([], rescues, BY)).toEqual(["recYounger", JOB]);
-    expect(notListed([{ job: job({}), completedAt: null }], rescues, BY)).toEqual(["recYounger"]);
-    expect(notListed([], rescuesOf([write(), UNDONE], [], BY), BY)).toEqual([]);
+    const outcomes = readJournaledOutcomes([write(), old, younger], [], BY);
+    expect(findUnlisted([], outcomes, BY)).toEqual(["recYounger", JOB]);
+    expect(findUnlisted([{ job: job({}), completedAt: null }], outcomes, BY)).toEqual(["recYounger"]);
+    expect(findUnlisted([], readJournaledOutcomes([write(), UNDONE], [], BY), BY)).toEqual([]);
   });
 
   it("keeps the reason that the record tells", () => {

@@ -10,9 +10,9 @@ import {
   undeliveredLine,
   undoneLine,
 } from "../../../src/core/domain/notes.ts";
-import { durationStats } from "../../../src/core/stats/durations.ts";
+import { durationStats, percentile } from "../../../src/core/stats/durations.ts";
 import { classifyOutcome } from "../../../src/core/stats/outcome.ts";
-import { percentile } from "../../../src/core/stats/percentile.ts";
+
 import { statsOf } from "../../../src/core/stats/stats.ts";
 import { HOUR, job, MINUTE, NOW, POLICY, SECOND } from "../../support/builders.ts";
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { UpstreamError } from "../../../src/core/ports/errors.ts";
 import { sweep } from "../../../src/core/sweep/sweep.ts";
 import { buildChangeSets } from "../../../src/core/undo/change-sets.ts";
-import { undo as undoDeeds } from "../../../src/core/undo/undo.ts";
+import { undo as undoChangeSets } from "../../../src/core/undo/undo.ts";
 import { COMBINE, CONCATENATE, HOUR, job, MINUTE, POLICY, SEGMENT } from "../../support/builders.ts";
 import { FakeBase, FakeBucket, runOf, stillClock } from "../../support/fakes.ts";
 import { MemoryJournal } from "../../support/journal.ts";
@@ -31,23 +31,23 @@ function world(
     recover: () => sweep(run()),
     async undo(over: Parameters<typeof runOf>[2] = {}, only: string | null = null) {
       const given = run({ signature: { runId: "undo-1", version: "0.0.0" }, ...over });
-      const { records, fault } = await undoDeeds(buildChangeSets(journal.past(), "run-1", only), {
+      const { records, fault } = await undoChangeSets(buildChangeSets(journal.past(), "run-1", only), {
         ...given,
         redact: (text) => text,
       });
-      return { fault, told: records.map(({ id, outcome, detail }) => [id, outcome, detail]), records };
+      return { fault, results: records.map(({ id, outcome, detail }) => [id, outcome, detail]), records };
     },
   };
 }
 
 describe("undo", () => {
-  it("puts a recovered job and its target back as they were, but for the notes", async () => {
+  it("undo restores a recovered job and its target to what they were, except the notes", async () => {
     const { base, recover, undo, segment, journal } = world();
     const before = base.jobs.get(JOB);
     await recover();
     expect(base.jobs.get(JOB)?.status).toBe("completed");
-    const { told } = await undo();
-    expect(told.map(([id, outcome]) => [id, outcome])).toEqual([
+    const { results } = await undo();
+    expect(results.map(([id, outcome]) => [id, outcome])).toEqual([
       [JOB, "restored"],
       [SEGMENT, "restored"],
     ]);
@@ -62,7 +62,7 @@ describe("undo", () => {
     expect(journal.past().filter(({ undoes }) => undoes === "run-1")).toHaveLength(2);
   });
 
-  it("writes the jobs before their targets", async () => {
+  it("undo writes the jobs before their targets", async () => {
     const { base, recover, undo } = world();
     await recover();
     base.log.length = 0;
@@ -70,7 +70,7 @@ describe("undo", () => {
     expect(base.log).toEqual(["readJobs", "readTargets", "updateJobs", "updateTargets"]);
   });
 
-  it("writes nothing in a dry run, and tells what it would", async () => {
+  it("undo --dry-run writes nothing and reports what undo would restore", async () => {
     const { base, recover, undo } = world();
     await recover();
     base.log.length = 0;
@@ -82,45 +82,45 @@ describe("undo", () => {
     expect(base.log).toEqual(["readJobs", "readTargets"]);
   });
 
-  it("leaves a job that another hand has completed since, and its file with it", async () => {
+  it("undo leaves a job alone that someone else has completed since, and its file", async () => {
     const { base, recover, undo, segment } = world();
     await recover();
     base.edit(JOB, { responsePayload: "{'output_url': 'theirs'}" });
-    const { told } = await undo();
-    expect(told).toEqual([
-      [JOB, "not-ours-any-more", "it is completed, and was written since"],
-      [SEGMENT, "cannot", `${JOB} stands completed, and its file is here`],
+    const { results } = await undo();
+    expect(results).toEqual([
+      [JOB, "changed-since", "it is completed, and was written since"],
+      [SEGMENT, "cannot", `${JOB} is completed, and its file is here`],
     ]);
     expect(segment()?.[FIELD]).toHaveLength(1);
   });
 
-  it("leaves a file that another hand has put in the place of ours", async () => {
+  it("undo leaves a file alone that someone else has put in the place of ours", async () => {
     const { base, recover, undo } = world();
     await recover();
     base.files(SEGMENT, [{ id: "att9", filename: "theirs.mp4", url: "u", size: 5 }]);
-    const { told } = await undo();
-    expect(told).toEqual([
+    const { results } = await undo();
+    expect(results).toEqual([
       [JOB, "restored", "completed → processing"],
-      [SEGMENT, "not-ours-any-more", `${FIELD} was written since`],
+      [SEGMENT, "changed-since", `${FIELD} was written since`],
     ]);
     expect(base.log.at(-1)).toBe("updateJobs");
   });
 
-  it("refuses both where the target held a file that is gone for good", async () => {
+  it("undo restores neither job nor target where the target held a file that Airtable has dropped", async () => {
     const { base, recover, undo } = world();
     base.files(SEGMENT, [{ id: "att1", filename: FILE, url: "u", size: 3 }]);
     base.target("Segments", SEGMENT, { [FIELD]: [{ url: `https://old/${FILE}` }] });
     await recover();
     base.files(SEGMENT, [{ id: "att2", filename: FILE, url: "u", size: 1000 }]);
-    const { told } = await undo();
-    expect(told).toEqual([
-      [JOB, "cannot", `its target ${SEGMENT} cannot be put back`],
-      [SEGMENT, "cannot", `${FIELD} held ${FILE}, which Airtable has let go of: attach it by hand`],
+    const { results } = await undo();
+    expect(results).toEqual([
+      [JOB, "cannot", `its target ${SEGMENT} cannot be restored`],
+      [SEGMENT, "cannot", `${FIELD} held ${FILE}, which Airtable has dropped: attach it by hand`],
     ]);
     expect(base.jobs.get(JOB)?.status).toBe("completed");
   });
 
-  it("sends files that were there before by their ids", async () => {
+  it("undo writes files that were there before by their ids", async () => {
     const { base, run, undo, segment } = world(undefined, { [FIELD]: [{ url: "https://old/mine.mp4" }] });
     base.files(SEGMENT, [{ id: "att1", filename: "mine.mp4", url: "u", size: 3 }]);
     const operations = [{ ...COMBINE, onExisting: "append" as const }, CONCATENATE];
@@ -129,12 +129,12 @@ describe("undo", () => {
       { id: "att1", filename: "mine.mp4", url: "u", size: 3 },
       { id: "att2", filename: FILE, url: "u", size: 1000 },
     ]);
-    const { told } = await undo();
-    expect(told.map(([, outcome]) => outcome)).toEqual(["restored", "restored"]);
+    const { results } = await undo();
+    expect(results.map(([, outcome]) => outcome)).toEqual(["restored", "restored"]);
     expect(segment()?.[FIELD]).toEqual([{ id: "att1" }]);
   });
 
-  it("puts back the target of a run that died before it came to the job", async () => {
+  it("undo restores the target of a run that was killed before it wrote the job", async () => {
     const { base, recover, undo, segment } = world();
     base.before = (request) => {
       if (request === "updateJobs") throw new UpstreamError("unavailable", "killed");
@@ -142,15 +142,15 @@ describe("undo", () => {
     await recover();
     base.before = () => undefined;
     expect(base.jobs.get(JOB)?.status).toBe("processing");
-    const { told } = await undo();
-    expect(told).toEqual([
+    const { results } = await undo();
+    expect(results).toEqual([
       [JOB, "as-it-was", "it is processing, as the run had found it"],
       [SEGMENT, "restored", `${FIELD}, Status`],
     ]);
     expect(segment()?.[FIELD]).toEqual([]);
   });
 
-  it("does not empty the target of a run that died, where another run has completed the job since", async () => {
+  it("undo keeps the file of a run that was killed, where another run has completed the job since", async () => {
     const { base, recover, undo, run, segment } = world();
     base.before = (request) => {
       if (request === "updateJobs") throw new UpstreamError("unavailable", "killed");
@@ -159,12 +159,12 @@ describe("undo", () => {
     base.before = () => undefined;
     await sweep(run({ signature: { runId: "run-2", version: "0.0.0" } }));
     expect(base.jobs.get(JOB)?.status).toBe("completed");
-    const { told } = await undo();
-    expect(told.at(-1)).toEqual([SEGMENT, "cannot", `${JOB} stands completed, and its file is here`]);
+    const { results } = await undo();
+    expect(results.at(-1)).toEqual([SEGMENT, "cannot", `${JOB} is completed, and its file is here`]);
     expect(segment()?.[FIELD]).toHaveLength(1);
   });
 
-  it("finds out by reading what became of a write whose answer was lost", async () => {
+  it("undo finds out by reading whether a write was carried out whose answer was lost", async () => {
     const { base, recover, undo } = world();
     await recover();
     let lost = 0;
@@ -174,19 +174,19 @@ describe("undo", () => {
     expect(base.jobs.get(JOB)?.notes.match(/Undone by/g)).toHaveLength(1);
   });
 
-  it("leaves the target where the base refuses the job", async () => {
+  it("undo leaves the target alone where the base refuses the job", async () => {
     const { base, recover, undo, segment } = world();
     await recover();
     base.refused.add(JOB);
-    const { told } = await undo();
-    expect(told).toEqual([
+    const { results } = await undo();
+    expect(results).toEqual([
       [JOB, "cannot", "HTTP 422"],
-      [SEGMENT, "cannot", `${JOB} could not be put back`],
+      [SEGMENT, "cannot", `${JOB} could not be restored`],
     ]);
     expect(segment()?.[FIELD]).toHaveLength(1);
   });
 
-  it("puts back what is left when an undo that died is run again", async () => {
+  it("undo restores the rest when an undo that was killed is run again", async () => {
     const { base, recover, undo, segment } = world();
     await recover();
     base.before = (request) => {
@@ -194,52 +194,52 @@ describe("undo", () => {
     };
     expect((await undo()).fault?.message).toBe("killed");
     base.before = () => undefined;
-    const { told } = await undo({ signature: { runId: "undo-2", version: "0.0.0" } });
-    expect(told.map(([, outcome]) => outcome)).toEqual(["as-it-was", "restored"]);
+    const { results } = await undo({ signature: { runId: "undo-2", version: "0.0.0" } });
+    expect(results.map(([, outcome]) => outcome)).toEqual(["as-it-was", "restored"]);
     expect(segment()?.[FIELD]).toEqual([]);
   });
 
-  it("takes back with a job those that were closed after it", async () => {
-    const elder = job({ id: "recJob00000000002", externalId: "elder", age: 20 * MINUTE });
-    const { bucket, recover, undo } = world([job(), elder]);
-    bucket.objects.set("elder_output_0.mp4", 5);
+  it("undo restores with a job those that were closed after it", async () => {
+    const older = job({ id: "recJob00000000002", externalId: "older", age: 20 * MINUTE });
+    const { bucket, recover, undo } = world([job(), older]);
+    bucket.objects.set("older_output_0.mp4", 5);
     await recover();
-    const { told } = await undo({}, JOB);
-    expect(told.map(([id, outcome]) => [id, outcome])).toEqual([
+    const { results } = await undo({}, JOB);
+    expect(results.map(([id, outcome]) => [id, outcome])).toEqual([
       [JOB, "restored"],
       ["recJob00000000002", "restored"],
       [SEGMENT, "restored"],
     ]);
   });
 
-  it("leaves a file on which a job rests that another run closed, until that is taken back", async () => {
-    const elder = job({ id: "recJob00000000002", externalId: "elder", age: 20 * MINUTE });
-    const { base, bucket, recover, undo, run, journal, segment } = world([job(), elder]);
+  it("undo keeps a file that a job of another run depends on, until that run is undone", async () => {
+    const older = job({ id: "recJob00000000002", externalId: "older", age: 20 * MINUTE });
+    const { base, bucket, recover, undo, run, journal, segment } = world([job(), older]);
     await recover();
-    bucket.objects.set("elder_output_0.mp4", 5);
+    bucket.objects.set("older_output_0.mp4", 5);
     await sweep(run({ signature: { runId: "run-2", version: "0.0.0" } }));
-    expect(base.jobs.get(elder.id)?.status).toBe("completed");
+    expect(base.jobs.get(older.id)?.status).toBe("completed");
 
-    const detail = `${elder.id} stands completed and rests on this file: take run run-2 back first`;
-    expect((await undo({ dryRun: true })).told).toEqual([
+    const detail = `${older.id} is completed and depends on this file: undo run run-2 first`;
+    expect((await undo({ dryRun: true })).results).toEqual([
       [JOB, "cannot", detail],
       [SEGMENT, "cannot", detail],
     ]);
-    expect((await undo()).told).toEqual([
+    expect((await undo()).results).toEqual([
       [JOB, "cannot", detail],
       [SEGMENT, "cannot", detail],
     ]);
     expect([base.jobs.get(JOB)?.status, segment()?.[FIELD]]).toMatchObject(["completed", [{}]]);
 
     const second = { ...run({ signature: { runId: "undo-2", version: "0.0.0" } }), redact: (text: string) => text };
-    await undoDeeds(buildChangeSets(journal.past(), "run-2", null), second);
-    expect(base.jobs.get(elder.id)?.status).toBe("processing");
+    await undoChangeSets(buildChangeSets(journal.past(), "run-2", null), second);
+    expect(base.jobs.get(older.id)?.status).toBe("processing");
     const third = await undo({ signature: { runId: "undo-3", version: "0.0.0" } });
-    expect(third.told.map(([, outcome]) => outcome)).toEqual(["restored", "restored"]);
+    expect(third.results.map(([, outcome]) => outcome)).toEqual(["restored", "restored"]);
     expect(segment()?.[FIELD]).toEqual([]);
   });
 
-  it("tells by reading what became of the last try to put a job back", async () => {
+  it("undo finds out by reading whether the last of four writes was carried out", async () => {
     const { base, recover, undo } = world();
     await recover();
     const before = base.jobs.get(JOB);
@@ -251,17 +251,17 @@ describe("undo", () => {
       if (writes < 4 && before !== undefined) base.edit(before.id, before);
       return "lost";
     };
-    const { told } = await undo();
-    expect([writes, told[0]]).toEqual([4, [JOB, "restored", "completed → processing"]]);
+    const { results } = await undo();
+    expect([writes, results[0]]).toEqual([4, [JOB, "restored", "completed → processing"]]);
   });
 
-  it("puts a failed job back to processing, where it is not failed again at once", async () => {
+  it("undo restores a failed job to processing, where it is not failed again at once", async () => {
     const { base, bucket, clock, journal, run, undo } = world([job({ age: 2 * HOUR, error: "" })]);
     bucket.objects.clear();
     await sweep(run());
     expect(base.jobs.get(JOB)?.status).toBe("failed");
-    const { told } = await undo();
-    expect(told).toEqual([[JOB, "restored", "failed → processing"]]);
+    const { results } = await undo();
+    expect(results).toEqual([[JOB, "restored", "failed → processing"]]);
     expect(base.jobs.get(JOB)).toMatchObject({ status: "processing", error: "", responsePayload: "" });
     clock.at += 30 * MINUTE;
     await sweep(run({ journal, signature: { runId: "run-2", version: "0.0.0" } }));
@@ -271,7 +271,7 @@ describe("undo", () => {
     expect(base.jobs.get(JOB)?.status).toBe("failed");
   });
 
-  it("leaves a job whose late recovery was taken back failed, and no sweep takes it up again", async () => {
+  it("undo of a late recovery leaves the job failed, and no sweep recovers it again", async () => {
     const { base, bucket, run, undo, segment } = world([job({ age: 2 * HOUR, error: "" })]);
     bucket.objects.clear();
     await sweep(run({ signature: { runId: "run-0", version: "0.0.0" } }));
@@ -286,7 +286,7 @@ describe("undo", () => {
     expect(segment()?.[FIELD]).toEqual([]);
   });
 
-  it("does not write back what the journal holds without its secrets only", async () => {
+  it("undo does not write back a value that the journal holds without its secrets", async () => {
     const { base, journal, run } = world([job({ error: "see https://b/?token=s3cret" })]);
     await sweep(run());
     const redact = (text: string) => text.replaceAll("s3cret", "[redacted]");
@@ -295,7 +295,7 @@ describe("undo", () => {
       fields: JSON.parse(redact(JSON.stringify({ ...write.fields, error: { before: "see s3cret", after: null } }))),
     }));
     base.edit(JOB, { error: "" });
-    const { records } = await undoDeeds(
+    const { records } = await undoChangeSets(
       buildChangeSets(
         past.filter(({ role }) => role === "job"),
         "run-1",

@@ -1,5 +1,4 @@
-import type { Calibration } from "../../domain/evidence.ts";
-import { fileNameOf } from "../../domain/evidence.ts";
+import { type Calibration, fileNameOf } from "../../domain/evidence.ts";
 import type { Instant, Job } from "../../domain/job.ts";
 import type { Operation } from "../../domain/operation.ts";
 import { outputNames } from "../../domain/output-names.ts";
@@ -8,23 +7,23 @@ import { resolveOperation } from "../../domain/target.ts";
 import type { JobStore, OutputProbe } from "../../ports/ports.ts";
 import type { Candidate } from "../decide/triage.ts";
 
-/** A completed job whose output is on record: proof, if it still answers 200, that outputs can be seen. */
+/** The recorded output of a completed job: proof, if it still answers 200, that outputs can be seen. */
 export interface KnownOutput {
   readonly operation: string;
   readonly url: string;
-  /** Whether the URL is one that today's patterns and place would give for that job. */
+  /** Whether the URL is one that today's patterns and bucket would give for that job. */
   readonly matches: boolean;
 }
 
 const DAY = 86_400_000;
 
-/** How far back to look, widening only while an operation is still without a known output. */
+/** How far back to look for known outputs; it widens only while an operation is still without one. */
 const LOOKBACK_WINDOWS_MS: readonly (number | null)[] = [DAY, 7 * DAY, null];
 
 /**
- * The newest completed job with a recorded output, of each of the operations that have one: one list request as a
- * rule. A window that was too full to be read whole cannot say which job is the newest, and says nothing, but for the
- * last day's: what is in there is recent enough.
+ * Finds the newest completed job with a recorded output, of each operation that has one: mostly in one list request. A
+ * window that was too full to be read whole cannot say which job is the newest, and is not used; except the last day's,
+ * since everything in it is recent enough.
  */
 export async function findNewestCompleted(
   store: JobStore,
@@ -67,13 +66,13 @@ function findNewestByOperation(
   return new Map([...newest].map(([name, { known }]) => [name, known]));
 }
 
-/** The output URL that a response payload holds, be it ours, the application's or the provider's own body. */
+/** Returns the output URL in a response payload, be it ours, the application's or the provider's own body. */
 export function recordedOutput(responsePayload: string): string | null {
   const payload = parsePayload(responsePayload);
   return payload.kind === "read" ? findUrl(payload.value) : null;
 }
 
-/** All output URLs that a response payload of ours holds, or the one of another's. */
+/** Returns all output URLs in a response payload of ours, or the one in another's. */
 export function recordedOutputs(responsePayload: string): readonly string[] {
   const payload = parsePayload(responsePayload);
   const several = payload.kind === "read" ? payload.value.output_urls : undefined;
@@ -95,7 +94,7 @@ function findUrl(value: LiteralObject): string | null {
   return null;
 }
 
-/** The URLs of known outputs that lie where the probe looks, those of the operation first. */
+/** Returns the URLs of known outputs that are in the probed bucket, those of the operation first. */
 export function inSameBucket(
   known: ReadonlyMap<string, KnownOutput>,
   operation: string,
@@ -106,16 +105,16 @@ export function inSameBucket(
   return [...own, ...here.filter((each) => each.operation !== operation)].map(({ url }) => url);
 }
 
-/** What the place's answers mean. */
+/** What the bucket's answers mean. */
 export interface CalibrationResult {
   readonly calibration: Calibration;
-  /** Where a 403 means "missing": the URL of the output that showed it by being there. */
+  /** Where a 403 means "missing": the URL of the known output that showed it by being there. */
   readonly control: string | null;
 }
 
 /**
- * Finds out what "missing" looks like where the outputs lie. `known` gives outputs that are certain to have been there,
- * the best ones first; they are asked for only when the place answers 403, where they make the difference. A signed
+ * Finds out what "missing" looks like in the bucket. `known` returns outputs that certainly were there, the best ones
+ * first; it is called only when the bucket answers 403 to a random key, where they make the difference. A signed
  * request gets the true 404, and nothing has to be found out.
  */
 export async function calibrate(
@@ -125,34 +124,33 @@ export async function calibrate(
   known: () => Promise<readonly string[]>,
   signal: AbortSignal,
 ): Promise<CalibrationResult> {
-  const without = (calibration: Calibration): CalibrationResult => ({ calibration, control: null });
+  const withoutControl = (calibration: Calibration): CalibrationResult => ({ calibration, control: null });
   if (probe.signed) {
-    return without({ kind: "missing-is-404", detail: "signed requests are told the truth: HTTP 404" });
+    return withoutControl({ kind: "missing-is-404", detail: "signed requests get the truth: HTTP 404" });
   }
   const unusedId = randomId(random);
-  const randomKeyResult = await probe.probe(
-    probe.urlFor(name.includes(externalId) ? name.replaceAll(externalId, unusedId) : unusedId),
-    signal,
-  );
-  const told = `a random key answers ${randomKeyResult.detail}`;
-  if (randomKeyResult.result === "absent") return without({ kind: "missing-is-404", detail: told });
-  if (randomKeyResult.result === "present" || randomKeyResult.cause !== "forbidden")
-    return without({ kind: "failed", detail: told });
-  const seen: string[] = [];
-  for (const url of (await known()).slice(0, MAX_KNOWN_PROBES)) {
-    const sighting = await probe.probe(url, signal);
-    seen.push(`the known ${fileNameOf(url)} ${sighting.detail}`);
-    if (sighting.result !== "present") continue;
-    return { calibration: { kind: "missing-is-403", detail: `${told}, ${seen.join(", ")}` }, control: url };
+  const unusedName = name.includes(externalId) ? name.replaceAll(externalId, unusedId) : unusedId;
+  const randomKeyResult = await probe.probe(probe.urlFor(unusedName), signal);
+  const detail = `a random key answers ${randomKeyResult.detail}`;
+  if (randomKeyResult.result === "absent") return withoutControl({ kind: "missing-is-404", detail });
+  if (randomKeyResult.result === "present" || randomKeyResult.cause !== "forbidden") {
+    return withoutControl({ kind: "failed", detail });
   }
-  if (seen.length === 0) return without({ kind: "failed", detail: `${told}, and no known output is there to compare` });
-  return without({ kind: "failed", detail: `${told}, ${seen.join(", ")}` });
+  const answers: string[] = [];
+  for (const url of (await known()).slice(0, MAX_KNOWN_PROBES)) {
+    const control = await probe.probe(url, signal);
+    answers.push(`the known ${fileNameOf(url)} ${control.detail}`);
+    if (control.result !== "present") continue;
+    return { calibration: { kind: "missing-is-403", detail: `${detail}, ${answers.join(", ")}` }, control: url };
+  }
+  const compared = answers.length === 0 ? "and no known output is there to compare" : answers.join(", ");
+  return withoutControl({ kind: "failed", detail: `${detail}, ${compared}` });
 }
 
-/** Known outputs that are looked at: one may have been cleared away since, all of them hardly. */
+/** Known outputs that are probed: one may have been deleted since, all of them hardly. */
 const MAX_KNOWN_PROBES = 3;
 
-/** Looks like the ids that workers hand out (UUIDs), and is nobody's. */
+/** Returns an id that looks like those of workers (UUIDs), and that no job has. */
 export function randomId(random: () => number): string {
   const hex = Array.from({ length: 32 }, () => Math.floor(random() * 16).toString(16)).join("");
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
