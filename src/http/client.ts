@@ -1,5 +1,7 @@
 import { isIP, type LookupFunction, type Socket } from "node:net";
-import { Agent, buildConnector, type Dispatcher } from "undici";
+import type { buildConnector as connectors, Dispatcher, Agent as UndiciAgent } from "undici";
+import buildConnector from "undici/lib/core/connect.js";
+import Agent from "undici/lib/dispatcher/agent.js";
 import { CLOSED, describeNetworkError, type Failure, TransportError } from "./errors.ts";
 import {
   normalizeHost,
@@ -123,7 +125,7 @@ function toDispatch(
 
 /** Goes by `dispatch` and not `request`: only `onRequestStart` says that a request was sent. */
 function exchange(
-  agent: Agent,
+  agent: UndiciAgent,
   options: Dispatcher.DispatchOptions,
   { maxBytes, onSent }: Pick<HttpRequest, "maxBytes"> & { readonly onSent: () => void },
   limit: number,
@@ -188,13 +190,13 @@ function exchange(
   });
 }
 
-type ConnectOptions = buildConnector.Options;
+type ConnectOptions = connectors.Options;
 
 /** Opens one connection; `signal` ends it while it opens. */
 type Open = (options: ConnectOptions, signal: AbortSignal) => Promise<Socket>;
 
 /** What undici's own connector lacks: a limit that is exact, and an end to connections that are opening on `close`. */
-function connector(open: Open, limit: number, opening: Set<AbortController>): buildConnector.connector {
+function connector(open: Open, limit: number, opening: Set<AbortController>): connectors.connector {
   return (options, callback) => {
     const stop = new AbortController();
     opening.add(stop);
