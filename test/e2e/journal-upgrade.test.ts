@@ -45,7 +45,7 @@ describe("a journal of the schema stuck-jobs/journal@1", () => {
     writeFileSync(journal, text);
     const args = ["undo", RUN, "--job", "e1", "--journal", journal, "-o", "json"];
     const { code, stdout } = await stuckJobs(args, { cwd, env: world.env });
-    expect([code, JSON.parse(stdout).summary]).toEqual([0, { restored: 2, asItWas: 0, notOursAnyMore: 0, cannot: 0 }]);
+    expect([code, JSON.parse(stdout).summary]).toEqual([0, { restored: 2, asItWas: 0, changedSince: 0, cannot: 0 }]);
     expect(world.fields("Jobs", "recJobs0000000001").Status).toBe("processing");
     expect(world.fields("Segments", "recSegs0000000001").Status).toBe("Voiceover Ready");
     // The lines that undo appends are of the present schema.

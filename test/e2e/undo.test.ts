@@ -14,7 +14,7 @@ const report = z.strictObject({
   dryRun: z.boolean(),
   startedAt: z.iso.datetime(),
   finishedAt: z.iso.datetime(),
-  summary: z.strictObject({ restored: z.int(), asItWas: z.int(), notOursAnyMore: z.int(), cannot: z.int() }),
+  summary: z.strictObject({ restored: z.int(), asItWas: z.int(), changedSince: z.int(), cannot: z.int() }),
   records: z.array(
     z.strictObject({
       role: z.enum(["job", "target"]),
@@ -53,7 +53,7 @@ describe("stuck-jobs undo", () => {
     expect(recordsIn(cwd)).not.toEqual(before);
     const { code, stdout } = await stuckJobs(["undo", runId, "--sandbox", "-o", "json"], { cwd });
     const { summary } = report.parse(JSON.parse(stdout));
-    expect([code, summary]).toEqual([0, { restored: 20, asItWas: 0, notOursAnyMore: 0, cannot: 0 }]);
+    expect([code, summary]).toEqual([0, { restored: 20, asItWas: 0, changedSince: 0, cannot: 0 }]);
     expect(recordsIn(cwd)).toEqual(before);
     const again = await stuckJobs(["undo", runId, "--sandbox"], { cwd });
     expect([again.code, again.stdout.match(/20 as-it-was/g)?.length]).toEqual([0, 1]);
