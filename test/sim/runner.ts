@@ -127,6 +127,7 @@ export function startSweep(world: World, witness: Witness, random: Random, optio
     concurrency: 4,
     requestsPerSecond: 4,
     store,
+    atomic: null,
     providers: new Map(provider === null ? [] : [[provider, providerOf(line, probe.probe)]]),
     webhooks: webhooksOf(line),
     via: null,

@@ -248,6 +248,7 @@ export function runOf(store: JobStore, probe: OutputProbe, over: Partial<SweepCo
   const never = new AbortController().signal;
   return {
     command: "recover",
+    atomic: null,
     dryRun: false,
     force: false,
     limit: null,

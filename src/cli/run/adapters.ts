@@ -2,6 +2,7 @@ import { nca } from "../../config/presets/nca.ts";
 import type { PostgresSettings } from "../../config/resolve/postgres.ts";
 import type { ProviderSettings } from "../../config/resolve/providers.ts";
 import type { AirtableSettings, Settings } from "../../config/settings.ts";
+import type { AtomicWriter } from "../../core/ports/atomic-writer.ts";
 import type {
   JobHistory,
   JobStore,
@@ -40,6 +41,8 @@ export interface Shared {
 /** The jobs and targets of the settings. */
 export interface OpenStore {
   readonly store: JobStore & JobHistory;
+  /** Null where the store has no transactions. */
+  readonly atomic: AtomicWriter | null;
   close(): Promise<void> | void;
 }
 
@@ -52,11 +55,12 @@ export async function openBase(
   const { store } = settings;
   switch (store.kind) {
     case "airtable":
-      return openAirtableBase(settings, store, remaining, shared);
+      return { ...openAirtableBase(settings, store, remaining, shared), atomic: null };
     case "postgres": {
       // Its driver is loaded for this store only.
       const { openPostgres } = await import("../../stores/postgres/open.ts");
-      return openPostgres({ ...store, ...postgresOptions(settings, store), ...SYSTEM, journal: null });
+      const opened = openPostgres({ ...store, ...postgresOptions(settings, store), ...SYSTEM, journal: null });
+      return { ...opened, atomic: opened.store.atomic };
     }
   }
 }

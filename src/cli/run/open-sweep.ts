@@ -25,6 +25,7 @@ export async function openSweep(
   const run: SweepContext = {
     ...sweepOptions(invocation, settings),
     store: base.store,
+    atomic: base.atomic,
     probe: storage,
     providers: providers.providers,
     webhooks,
@@ -47,7 +48,7 @@ const DATABASE_WRITES_PER_SECOND = 100;
 function sweepOptions(
   { command, flags }: Invocation,
   settings: Settings,
-): Omit<SweepContext, "store" | "probe" | "providers" | "webhooks" | "journal" | "limits" | "observer"> {
+): Omit<SweepContext, "store" | "atomic" | "probe" | "providers" | "webhooks" | "journal" | "limits" | "observer"> {
   return {
     command,
     dryRun: flags.dryRun === true,

@@ -71,7 +71,7 @@ function buildSettings(
   const configured = Object.entries(config.operations).map(([name, operation]) => ({
     ...operation,
     name,
-    target: targetOf(operation.target),
+    target: targetOf(operation.target, config.store),
     // The general setting applies to operations whose webhook can be sent again.
     completeVia:
       overrides.via ?? operation.via ?? (operation.webhookEndpoint === null ? "direct" : config.webhooks.via),
@@ -155,8 +155,12 @@ function resolveDatabase(
 }
 
 /** Returns an operation's target as the core has it: the column of a job that names it is the one link there is. */
-function targetOf({ table, from, links, payloadKeys }: Config["operations"][string]["target"]): Operation["target"] {
-  return { table: tableLabel(table), links: from === undefined ? links : [from], payloadKeys };
+function targetOf(
+  { table, from, links, payloadKeys }: Config["operations"][string]["target"],
+  store: Config["store"],
+): Operation["target"] {
+  const target = { table: tableLabel(table), links: from === undefined ? links : [from], payloadKeys };
+  return store === "postgres" ? { ...target, ids: "any" } : target;
 }
 
 /** Returns the kind of the store that a file is for, before it is checked. */

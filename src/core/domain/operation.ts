@@ -34,6 +34,8 @@ export interface Operation {
     /** The first is read with the listing; the others, which a base may lack, with the guard read. */
     readonly links: readonly string[];
     readonly payloadKeys: readonly string[];
+    /** The form of ids that are recognised; absent: Airtable's record ids. */
+    readonly ids?: "any";
   };
   readonly attachment: string;
   /** Further fields of the target that are written with the attachment. */

@@ -37,14 +37,19 @@ export type TargetLookup =
  * the webhook URL's `target_id` has no say of its own but may contradict.
  */
 export function resolveTarget(job: Job, operation: Operation): TargetLookup {
+  const isId = operation.target.ids === "any" ? isText : isRecordId;
   const linked = operation.target.links.flatMap((field) => job.links[field] ?? []);
   const inPayload = operation.target.payloadKeys.map((key) => getString(job.payload, key));
-  const ids = [...new Set([...linked, ...inPayload].filter(isRecordId))];
+  const ids = [...new Set([...linked, ...inPayload].filter(isId))];
   const [id] = ids;
   if (id === undefined) return { kind: "missing" };
   const inUrl = queryValue(job.webhookUrl, "target_id");
-  const all = isRecordId(inUrl) && !ids.includes(inUrl) ? [...ids, inUrl] : ids;
+  const all = isId(inUrl) && !ids.includes(inUrl) ? [...ids, inUrl] : ids;
   return all.length === 1 ? { kind: "named", id } : { kind: "ambiguous", ids: all };
+}
+
+function isText(value: string | null): value is string {
+  return value !== null && value.trim() !== "";
 }
 
 function queryValue(url: string | null, name: string): string | null {

@@ -85,6 +85,8 @@ export type WriteResult =
   /** The base has no such record any more. */
   | { readonly id: string; readonly kind: "deleted"; readonly error: string }
   /** The base refused the request for another of its records and wrote none: read again, and write fewer. */
+  /** It is not as it was read any more, and was not written. */
+  | { readonly id: string; readonly kind: "changed"; readonly error: string }
   | { readonly id: string; readonly kind: "batch-rejected"; readonly error: string }
   /** No trustworthy answer came, the record may or may not have been changed: read it. */
   | { readonly id: string; readonly kind: "unconfirmed"; readonly error: string };

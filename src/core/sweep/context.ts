@@ -1,6 +1,7 @@
 import type { Signature } from "../domain/notes.ts";
 import type { Via } from "../domain/operation.ts";
 import type { Command, Entry } from "../domain/report.ts";
+import type { AtomicWriter } from "../ports/atomic-writer.ts";
 import type { Journal } from "../ports/journal.ts";
 import type { Clock, JobStore, OutputProbe, Provider, WebhookSender } from "../ports/ports.ts";
 import type { BrakeSettings } from "./decide/brake.ts";
@@ -57,6 +58,8 @@ export interface SweepContext {
   /** The rate limit of the base, by which the time for writes is estimated. */
   readonly requestsPerSecond: number;
   readonly store: JobStore;
+  /** Writes a job and its target in one transaction; null where the store has none. */
+  readonly atomic: AtomicWriter | null;
   readonly probe: OutputProbe;
   /** By their names in the configuration. */
   readonly providers: ReadonlyMap<string, Provider>;

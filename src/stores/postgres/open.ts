@@ -1,9 +1,10 @@
+import type { AtomicWriter } from "../../core/ports/atomic-writer.ts";
 import type { Clock, JobHistory, JobStore } from "../../core/ports/ports.ts";
 import { type Database, openDatabase } from "../../database/connection.ts";
 import type { DatabaseAddress } from "../../database/database-url.ts";
 import type { ConnectionLimits } from "../../database/limits.ts";
 import type { StoreOptions } from "./layout.ts";
-import { type AtomicWriter, createStore, type JournalTable } from "./store.ts";
+import { createStore, type JournalTable } from "./store.ts";
 
 export interface OpenOptions extends StoreOptions {
   readonly address: DatabaseAddress;

@@ -1,5 +1,6 @@
 import type { Job } from "../../core/domain/job.ts";
 import type { Signature } from "../../core/domain/notes.ts";
+import type { AtomicWrite, AtomicWriter } from "../../core/ports/atomic-writer.ts";
 import type { PendingWrite } from "../../core/ports/journal.ts";
 import type {
   CellValue,
@@ -27,31 +28,6 @@ import {
 } from "./select-jobs.ts";
 import { type RowsResult, writeRows } from "./write-rows.ts";
 import { cellText, type RowShape, type RowsWrite, type RowValues } from "./write-statement.ts";
-
-/** A job, and its target, as they were just read, and what is to be written to both or to neither. */
-export interface AtomicWrite {
-  readonly job: { readonly read: Job; readonly update: JobUpdate };
-  readonly target: { readonly table: string; readonly read: TargetRecord; readonly update: TargetUpdate } | null;
-  /** What the journal is to hold of it. */
-  readonly records: readonly PendingWrite[];
-}
-
-/** `changed`: job or target are not as they were read any more, and neither was written. */
-export type AtomicResult = WriteResult | { readonly id: string; readonly kind: "changed"; readonly error: string };
-
-/** A store that writes a job and its target in one transaction, if both are still as they were read. */
-export interface AtomicWriter {
-  /** How many jobs are best written at once. */
-  readonly batchSize: number;
-  /** Whether the journal's rows are part of the transaction; else the journal has to have them before. */
-  readonly keepsJournal: boolean;
-  /** Writes each on its own: one that is refused does not undo another. The results are in the order of `writes`. */
-  write(
-    writes: readonly AtomicWrite[],
-    by: Signature & { readonly command: string },
-    signal: AbortSignal,
-  ): Promise<readonly AtomicResult[]>;
-}
 
 /** A journal in the same database. */
 export interface JournalTable {
@@ -171,13 +147,13 @@ export function createStore(options: PostgresStoreOptions): JobStore & JobHistor
     async updateTargets(table, updates, signal) {
       const target = await layout.target(table, signal);
       const writes = updates.map((update) => ({ id: update.id, rows: [targetRow(target, update, null)] }));
-      return (await writeAll(database, writes, null, signal)).map(withoutChanged);
+      return await writeAll(database, writes, null, signal);
     },
 
     async updateJobs(updates, signal) {
       const table = await layout.jobs(signal);
       const writes = updates.map((update) => ({ id: update.id, rows: [jobRow(table, options, update, null)] }));
-      return (await writeAll(database, writes, null, signal)).map(withoutChanged);
+      return await writeAll(database, writes, null, signal);
     },
 
     async listCompleted(after, signal) {
@@ -229,14 +205,15 @@ async function plan(
   options: PostgresStoreOptions,
   signal: AbortSignal,
 ): Promise<PlannedWrite> {
-  const jobsTable = await layout.jobs(signal);
-  const ownRow = jobRow(jobsTable, options, job.update, job.read);
   const lines = options.journal?.linesOf(records, by) ?? [];
-  if (target === null) return { id: job.update.id, rows: [ownRow], lines };
+  const jobsTable = await layout.jobs(signal);
+  const ownRow = job === null ? null : jobRow(jobsTable, options, job.update, job.read);
+  if (target === null) return { id: job?.update.id ?? "", rows: ownRow === null ? [] : [ownRow], lines };
   const targetTable = await layout.target(target.table, signal);
   const row = targetRow(targetTable, target.update, target.read);
-  const isSame = quoteTable(targetTable.table) === quoteTable(jobsTable.table) && target.update.id === job.update.id;
-  return { id: job.update.id, rows: isSame ? [merged(ownRow, row)] : [ownRow, row], lines };
+  if (ownRow === null) return { id: target.update.id, rows: [row], lines };
+  const isSame = quoteTable(targetTable.table) === quoteTable(jobsTable.table) && row.values.id === ownRow.values.id;
+  return { id: ownRow.values.id, rows: isSame ? [merged(ownRow, row)] : [ownRow, row], lines };
 }
 
 /** A job that receives its output itself: one row, with what is written and guarded of both. */
@@ -357,7 +334,7 @@ async function writeAll(
   writes: readonly PlannedWrite[],
   journal: TableName | null,
   signal: AbortSignal,
-): Promise<readonly AtomicResult[]> {
+): Promise<readonly WriteResult[]> {
   const groups = new Map<string, PlannedWrite[]>();
   for (const write of writes) {
     const key = JSON.stringify(write.rows.map(({ shape }) => shapeKey(shape)));
@@ -375,7 +352,7 @@ async function writeAll(
       if (result !== undefined) results.set(write, result);
     }
   }
-  return writes.map((write): AtomicResult => {
+  return writes.map((write): WriteResult => {
     const { id } = write;
     const result = results.get(write) ?? { kind: "unconfirmed", error: "the database did not answer for it" };
     return result.kind === "confirmed" ? { id, kind: "confirmed" } : { id, kind: result.kind, error: result.error };
@@ -385,11 +362,6 @@ async function writeAll(
 function shapeKey({ layout, sets, guards }: RowShape): readonly unknown[] {
   const name = ({ column, path }: Cell) => [column.name, ...path];
   return [layout.table, sets.map(name), guards.map(name)];
-}
-
-/** A plain write rests on no read of its own: what another transaction holds is to be read again. */
-function withoutChanged(result: AtomicResult): WriteResult {
-  return result.kind === "changed" ? { ...result, kind: "unconfirmed" } : result;
 }
 
 function canonicalIds(ids: readonly string[], column: Column): readonly string[] {

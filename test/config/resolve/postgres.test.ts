@@ -40,7 +40,12 @@ describe("a configuration over PostgreSQL", () => {
   it("stands on no preset, and needs neither token nor base id", () => {
     const found = settings(RENDERS);
     expect(found.operations.map(({ name }) => name)).toEqual(["combine"]);
-    expect(found.operations[0]?.target).toEqual({ table: "my.media.segments", links: ["segment_id"], payloadKeys: [] });
+    expect(found.operations[0]?.target).toEqual({
+      table: "my.media.segments",
+      links: ["segment_id"],
+      payloadKeys: [],
+      ids: "any",
+    });
     expect(found.jobs).toMatchObject({ table: "public.renders", failedStatus: "failed" });
     expect(found.store).toMatchObject({
       kind: "postgres",

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { AtomicWrite } from "../../../src/stores/postgres/store.ts";
+import type { AtomicWrite } from "../../../src/core/ports/atomic-writer.ts";
 import { startPostgres, type TestDatabase, type TestServer } from "../../support/postgres.ts";
 import { NEVER, openStore, RENDERS, RENDERS_JOBS } from "./world.ts";
 

@@ -1,5 +1,6 @@
 import { type Calibration, fileNameOf } from "../../domain/evidence.ts";
 import type { Job } from "../../domain/job.ts";
+import type { AtomicWrite, AtomicWriter } from "../../ports/atomic-writer.ts";
 import type { Change, JournalCell, JournalFile, JournalJob, PendingWrite } from "../../ports/journal.ts";
 import type {
   Attachment,
@@ -32,12 +33,50 @@ export interface TargetWrite extends WriteContext {
   readonly sizes: ReadonlyMap<string, number>;
 }
 
-/** Writes at most ten jobs in one request, after the journal has recorded it. Returns the results in their order. */
+/** A job, and the target that is written with it; null where none is. */
+export interface CombinedWrite {
+  readonly job: JobWrite;
+  readonly target: (TargetWrite & { readonly table: string }) | null;
+}
+
+/** Writes jobs together with their targets, each pair in one transaction. Returns the results in their order. */
+export async function writeTogether(
+  writes: readonly CombinedWrite[],
+  atomic: AtomicWriter,
+  { journal, signature, command, limits }: SweepContext,
+): Promise<readonly WriteResult[]> {
+  const by = { ...signature, command };
+  const planned = writes.map(({ job, target }): AtomicWrite => {
+    const records = [...(target === null ? [] : [pendingTarget(target.table, target)]), pendingJob(job)];
+    return {
+      job: { read: job.job, update: job.update },
+      target: target === null ? null : { table: target.table, read: target.record, update: target.update },
+      records: journal === null ? [] : records,
+    };
+  });
+  if (journal === null || atomic.keepsJournal) return await atomic.write(planned, by, limits.writes);
+  const complete = await journal.recordIntent(
+    planned.flatMap(({ records }) => records),
+    by,
+  );
+  const results = await atomic.write(planned, by, limits.writes);
+  await complete(planned.flatMap(({ records }, n) => records.flatMap(() => results[n] ?? [])));
+  return results;
+}
+
+/**
+ * Writes at most ten jobs in one request, after the journal has recorded it; in one transaction where the store has
+ * them. Returns the results in their order.
+ */
 export async function writeJobs(writes: readonly JobWrite[], run: SweepContext): Promise<readonly WriteResult[]> {
-  const pending = () =>
-    writes.map(({ job, update, ...context }) =>
-      toPendingWrite(context, { target: null, fields: changesOfJob(job, update), note: addedLine(update) }),
+  if (run.atomic !== null) {
+    return await writeTogether(
+      writes.map((job) => ({ job, target: null })),
+      run.atomic,
+      run,
     );
+  }
+  const pending = () => writes.map(pendingJob);
   const updates = writes.map(({ update }) => update);
   return await withJournal(pending, () => run.store.updateJobs(updates, run.limits.writes), run);
 }
@@ -48,14 +87,7 @@ export async function writeTargets(
   writes: readonly TargetWrite[],
   run: SweepContext,
 ): Promise<readonly WriteResult[]> {
-  const pending = () =>
-    writes.map(({ record, update, sizes, ...context }) =>
-      toPendingWrite(context, {
-        target: { table, id: update.id },
-        fields: changesOfTarget(record, update, sizes),
-        note: null,
-      }),
-    );
+  const pending = () => writes.map((write) => pendingTarget(table, write));
   const updates = writes.map(({ update }) => update);
   return await withJournal(pending, () => run.store.updateTargets(table, updates, run.limits.writes), run);
 }
@@ -77,6 +109,15 @@ export async function withJournal(
 export function toJournalJob({ job, operation, age }: SweepItem): JournalJob {
   const since = job.since.kind === "at" ? job.since.at : null;
   return { id: job.id, externalId: job.externalId, operation, age, since };
+}
+
+function pendingJob({ job, update, ...context }: JobWrite): PendingWrite {
+  return toPendingWrite(context, { target: null, fields: changesOfJob(job, update), note: addedLine(update) });
+}
+
+function pendingTarget(table: string, { record, update, sizes, ...context }: TargetWrite): PendingWrite {
+  const target = { table, id: update.id };
+  return toPendingWrite(context, { target, fields: changesOfTarget(record, update, sizes), note: null });
 }
 
 function toPendingWrite(

@@ -232,6 +232,9 @@ function recordResults(
         outcomes.push({ item, verdict: { kind: "skip", reason: "changed-meanwhile", detail } });
         break;
       }
+      case "changed":
+        outcomes.push({ item, verdict: { kind: "skip", reason: "changed-meanwhile", detail: result.error } });
+        break;
       case "batch-rejected":
       case "unconfirmed":
         unanswered.set(failure, result.error);

@@ -1,11 +1,19 @@
 import { appendLine, completedLine, isOwnError, supersededLine } from "../../domain/notes.ts";
+import type { AtomicWriter } from "../../ports/atomic-writer.ts";
 import type { JobUpdate, WriteResult } from "../../ports/ports.ts";
 import { serverNow } from "../clock-skew.ts";
 import { forEachConcurrent } from "../concurrency.ts";
 import type { SweepContext } from "../context.ts";
 import { addOutcomes, collectOutcomes, type ItemOutcome, type StageResult } from "../ledger.ts";
 import { batches, chunk, groupBy, splitInHalf, WRITE_BATCH } from "./batches.ts";
-import { type TargetWrite, type WriteContext, writeJobs, writeTargets } from "./journaled-writes.ts";
+import {
+  type CombinedWrite,
+  type TargetWrite,
+  type WriteContext,
+  writeJobs,
+  writeTargets,
+  writeTogether,
+} from "./journaled-writes.ts";
 import { type ReadyWrite, recheck } from "./recheck.ts";
 import { fileSizes, MAX_READ_AGE_MS, outputFiles, type Recovery } from "./recovery.ts";
 
@@ -44,7 +52,10 @@ export function writeRecoveries(
           outcomes.push(...checked.ready.map(({ recovery: { item } }) => ({ item, error: errors.get(item) ?? "" })));
           return;
         }
-        const written = await write(checked.ready, run, startNext);
+        const written =
+          run.atomic === null
+            ? await write(checked.ready, run, startNext)
+            : await writeAtomically(checked.ready, run.atomic, run, startNext);
         pending = written.unconfirmed;
         addOutcomes(outcomes, written);
         for (const half of written.rejectedBatches.flatMap(splitInHalf)) {
@@ -111,6 +122,37 @@ async function write(ready: readonly ReadyWrite[], run: SweepContext, startNext:
   return { ...result, ...pending };
 }
 
+/** Writes what is ready, each job in one transaction with its target. */
+async function writeAtomically(
+  ready: readonly ReadyWrite[],
+  atomic: AtomicWriter,
+  run: SweepContext,
+  startNext: () => void,
+): Promise<WrittenBatches> {
+  const pending: PendingWrites = { unconfirmed: new Map(), rejectedBatches: [] };
+  const result = await collectOutcomes(async (outcomes) => {
+    for (const batch of chunk(ready, atomic.batchSize)) {
+      if (run.limits.start.aborted) return;
+      startNext();
+      const fresh = dropStale(batch, pending.unconfirmed, run);
+      const writes = fresh.map((each): CombinedWrite => {
+        const { job, target: record, targetUpdate, recovery } = each;
+        const context = writeContext(each);
+        const { table } = recovery.candidate.operation.target;
+        const target =
+          targetUpdate === null || record === null
+            ? null
+            : { ...context, table, record, update: targetUpdate, sizes: fileSizes(outputFiles(recovery.verdict)) };
+        return { job: { ...context, job, update: buildJobUpdate(each, run) }, target };
+      });
+      if (writes.length === 0) continue;
+      const completed = recordResults(fresh, await writeTogether(writes, atomic, run), outcomes, pending);
+      outcomes.push(...completed.map(({ recovery: { item } }) => ({ item, applied: true })));
+    }
+  });
+  return { ...result, ...pending };
+}
+
 /** Leaves out, for the next round, what was read too long ago to be written. */
 function dropStale(
   batch: readonly ReadyWrite[],
@@ -148,6 +190,11 @@ function recordResults(
         const detail = "the record was deleted right before the write";
         const { output } = verdict;
         outcomes.push({ item, verdict: { kind: "skip", reason: "changed-meanwhile", detail, output } });
+        break;
+      }
+      case "changed": {
+        const { output } = verdict;
+        outcomes.push({ item, verdict: { kind: "skip", reason: "changed-meanwhile", detail: result.error, output } });
         break;
       }
       case "batch-rejected":

@@ -1,0 +1,152 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Operation } from "../../../src/core/domain/operation.ts";
+import type { SweepContext } from "../../../src/core/sweep/context.ts";
+import { sweep } from "../../../src/core/sweep/sweep.ts";
+import { migrate, readMigrations } from "../../../src/database/migrate.ts";
+import { HISTORY_KINDS, readHistory } from "../../../src/journal/history.ts";
+import { journalTable, openJournalTables, readJournalTables } from "../../../src/journal/postgres/tables.ts";
+import { createJournal } from "../../../src/journal/write.ts";
+import { systemClock } from "../../../src/system/clock.ts";
+import { COMBINE, named } from "../../support/builders.ts";
+import { FakeBucket, runOf } from "../../support/fakes.ts";
+import { startPostgres, type TestDatabase, type TestServer } from "../../support/postgres.ts";
+import { connectTo, NEVER, openStore, RENDERS } from "./world.ts";
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startPostgres();
+});
+afterAll(() => server.stop());
+
+const RENDER: Operation = {
+  ...COMBINE,
+  name: "render",
+  types: [],
+  outputs: [named("{externalId}.mp4")],
+  target: { table: "segments", links: ["segment_id"], payloadKeys: [], ids: "any" },
+  attachment: "output_url",
+  set: { state: "ready" },
+};
+
+async function renders(count: number): Promise<TestDatabase> {
+  const database = await server.createDatabase();
+  await database.query(`${RENDERS}
+    INSERT INTO segments SELECT md5(n::text)::uuid FROM generate_series(1, ${count}) AS n;
+    INSERT INTO renders (external_id, segment_id, started_at, request_json)
+    SELECT 'ext-' || n, md5(n::text)::uuid, now() - interval '2 hours', '{"operation": "render"}'
+    FROM generate_series(1, ${count}) AS n`);
+  return database;
+}
+
+async function openRun(database: TestDatabase, probe: FakeBucket, over: Partial<SweepContext> = {}) {
+  const tables = { database: connectTo(database.url), schema: "stuck_jobs" };
+  await migrate(tables.database, tables.schema, await readMigrations(), NEVER);
+  const journal = createJournal({
+    name: "PostgreSQL",
+    open: () => openJournalTables(tables, NEVER),
+    required: true,
+    baseId: "renders",
+    jobsTable: "renders",
+    redact: (text) => text,
+    now: Date.now,
+    onUnavailable: () => {},
+  });
+  const store = openStore(database, {
+    journal: { table: journalTable("stuck_jobs"), prepare: async () => {}, linesOf: journal.linesOf },
+  });
+  const base = runOf(store, probe);
+  const run: SweepContext = {
+    ...base,
+    atomic: store.atomic,
+    clock: systemClock,
+    journal,
+    completedStatus: "done",
+    failedStatus: "failed",
+    policy: { ...base.policy, stuckStatuses: ["processing"], operations: [RENDER] },
+    ...over,
+  };
+  return { run, history: () => readHistory(readJournalTables(tables, "renders", HISTORY_KINDS, NEVER), "renders") };
+}
+
+describe("a sweep over PostgreSQL", () => {
+  it("completes the jobs whose output is there, fails the others, and keeps the journal in the same transactions", async () => {
+    const database = await renders(3);
+    const probe = new FakeBucket();
+    for (const n of [1, 2]) probe.objects.set(`ext-${n}.mp4`, 1000);
+    const { run, history } = await openRun(database, probe);
+    const { report } = await sweep(run);
+    expect(report.summary).toMatchObject({ stuck: 3, recovered: 2, failed: 1, errors: 0 });
+    const rows = await database.query(`
+      SELECT r.status, s.state, s.output_url, r.response_json->>'completed_via' AS via, r.error IS NOT NULL AS failed
+      FROM renders r JOIN segments s ON s.id = r.segment_id ORDER BY r.id`);
+    const recovered = (n: number) => ({
+      status: "done",
+      state: "ready",
+      output_url: `https://bucket.example/ext-${n}.mp4`,
+      via: "polling",
+      failed: false,
+    });
+    expect(rows).toEqual([
+      recovered(1),
+      recovered(2),
+      { status: "failed", state: "waiting", output_url: null, via: null, failed: true },
+    ]);
+    const { writes } = await history();
+    expect(writes.map(({ role, confirmed }) => `${role} ${confirmed}`).sort()).toEqual([
+      "job true",
+      "job true",
+      "job true",
+      "target true",
+      "target true",
+    ]);
+  });
+
+  it("writes nothing in a second run, and asks one page of what is stuck and one of what it failed", async () => {
+    const database = await renders(2);
+    const probe = new FakeBucket();
+    for (const n of [1, 2]) probe.objects.set(`ext-${n}.mp4`, 1000);
+    await sweep((await openRun(database, probe)).run);
+    const again = await openRun(database, probe);
+    const { report } = await sweep(again.run);
+    expect(report.summary).toMatchObject({ stuck: 0, recovered: 0 });
+    expect(again.run.store.requests()).toBe(2);
+  });
+
+  it("leaves a job to the webhook that came between the guard read and the write", async () => {
+    const database = await renders(1);
+    const probe = new FakeBucket();
+    probe.objects.set("ext-1.mp4", 1000);
+    const { run, history } = await openRun(database, probe);
+    const { atomic } = run;
+    if (atomic === null) throw new Error("no transactions");
+    const late: SweepContext["atomic"] = {
+      ...atomic,
+      async write(...given) {
+        await database.query("UPDATE renders SET status = 'done', response_json = '{\"by\": \"webhook\"}'");
+        return await atomic.write(...given);
+      },
+    };
+    const { report } = await sweep({ ...run, atomic: late });
+    expect(report.summary).toMatchObject({ recovered: 0, skipped: 1, errors: 0 });
+    expect(report.entries[0]).toMatchObject({ verdict: { reason: "changed-meanwhile" } });
+    expect(await database.query("SELECT response_json FROM renders")).toEqual([{ response_json: { by: "webhook" } }]);
+    expect(await database.query("SELECT state FROM segments")).toEqual([{ state: "waiting" }]);
+    expect((await history()).writes).toEqual([]);
+  });
+
+  it("writes each of 120 jobs once where four sweeps run at the same time", async () => {
+    const database = await renders(120);
+    const probe = new FakeBucket();
+    for (let n = 1; n <= 120; n += 1) probe.objects.set(`ext-${n}.mp4`, 1000);
+    const runs = await Promise.all([1, 2, 3, 4].map(() => openRun(database, probe)));
+    const reports = await Promise.all(
+      runs.map(({ run }, n) => sweep({ ...run, signature: { runId: `run-${n}`, version: "0" } })),
+    );
+    const recovered = reports.reduce((sum, { report }) => sum + report.summary.recovered, 0);
+    expect(recovered).toBe(120);
+    expect(
+      await database.query("SELECT count(*)::int AS n FROM stuck_jobs.journal WHERE line->>'role' = 'job'"),
+    ).toEqual([{ n: 120 }]);
+    expect(await database.query("SELECT DISTINCT status FROM renders")).toEqual([{ status: "done" }]);
+  });
+});
