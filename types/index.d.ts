@@ -278,7 +278,7 @@ export interface Brake {
   maxFails?: number;
 }
 /**
- * Who did the work, and can be asked what became of it.
+ * The services that did the work, to be asked for the state of a job.
  */
 export interface Providers {
   /**

@@ -44,6 +44,6 @@ function remedyFor({ path }: Problem, file: string | null): string {
     return "Set AIRTABLE_BASE_ID to the part of the base's address in the browser that begins with app.";
   }
   if (/^[A-Z][A-Z0-9_]+$/.test(path)) return `Correct the environment variable ${path}.`;
-  if (file === null) return "Correct it, or begin anew with stuck-jobs init.";
+  if (file === null) return "Correct it, or start over with stuck-jobs init.";
   return `Correct it in ${file}; docs/configuration.md has every key.`;
 }

@@ -14,7 +14,7 @@ export type Use =
   /** Written with a value of the operation's `set`. */
   | { readonly kind: "set"; readonly value: string | number | boolean };
 
-/** How well a field serves a use: null for well; `works` tells whether it does at all. `wanted` is for people. */
+/** How well a field serves a use: null for well; `works` is whether it serves it at all. `wanted` is for people. */
 export type Misfit = { readonly works: boolean; readonly wanted: string } | null;
 
 const SELECTS = ["singleSelect"];

@@ -96,7 +96,7 @@ async function examineBase(
   return { findings, known };
 }
 
-/** Airtable refuses a listing that names a field which is not there: that was found cheaper, and told better. */
+/** Airtable refuses a listing that names a missing field: the schema check has found and reported that already. */
 function blocksListing(schema: readonly CheckResult[], settings: Settings): boolean {
   const ofJobs = new Set([
     "jobs.table",

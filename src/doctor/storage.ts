@@ -15,7 +15,7 @@ export interface SeenOutput extends KnownOutput {
 
 export type StorageSettings = Pick<Settings["storage"], "baseUrl" | "addressing" | "credentials">;
 
-/** The newest recorded output of each operation: one to three requests to the base, which tells of none where it fails. */
+/** The newest recorded output of each operation: one to three requests to the base, which yields none where it fails. */
 export async function knownOutputs(
   store: JobStore,
   probe: OutputProbe,
@@ -27,7 +27,7 @@ export async function knownOutputs(
     const wanted = operations.map(({ name }) => name);
     return [...(await findNewestCompleted(store, probe, operations, wanted, now, signal)).values()];
   } catch (error) {
-    // Why the base does not answer was told with its listing.
+    // The check of the listing reports why the base does not answer.
     if (error instanceof UpstreamError) return [];
     throw error;
   }
@@ -133,7 +133,7 @@ function credentialsInWords({ baseUrl, addressing, credentials }: StorageSetting
   return `accepted: requests are signed for the region ${region}`;
 }
 
-/** A signed request is told the truth, if its key may list the bucket. */
+/** A signed request gets the true 404 if its key may list the bucket. */
 function checkSigned(stranger: ProbeResult): CheckResult {
   const [id, title] = ["storage.missing", "missing outputs"] as const;
   if (stranger.result === "absent") return pass(id, title, `answer ${stranger.detail}, since requests are signed`);
@@ -155,12 +155,12 @@ function checkMissing(meaning: Calibration, stranger: ProbeResult, visible: Seen
   if (visible === null) {
     const detail = `${meaning.detail}: it means "missing or private", so that no job can be failed yet`;
     const next =
-      "Nothing, once one job was completed; or give a key (STUCK_JOBS_S3_ACCESS_KEY_ID), which is told the truth.";
+      "Nothing, once one job was completed; or configure a key (STUCK_JOBS_S3_ACCESS_KEY_ID): signed requests get a true 404.";
     return warn(id, title, detail, next);
   }
   const { sighting } = visible;
   if (sighting?.result === "unknown" && sighting.cause === "forbidden" && stranger.result === "unknown") {
-    const detail = `not to be told from those that are there: ${meaning.detail}`;
+    const detail = `answer as outputs that are there do: ${meaning.detail}`;
     const next =
       "The bucket is private, the wrong one, or that file was deleted. Open it, or give a key (STUCK_JOBS_S3_ACCESS_KEY_ID), or correct storage.baseUrl.";
     return fail("configuration", id, title, detail, next);
@@ -180,12 +180,12 @@ function checkOutputs(seen: readonly SeenOutput[], operations: readonly Operatio
   const strange = seen.filter(({ operation, matches }) => !matches && named.includes(operation));
   const gone = seen.filter(({ matches, sighting }) => matches && sighting?.result !== "present");
   const fine = seen.filter((each) => each.matches && !gone.includes(each)).map(({ operation }) => operation);
-  const untold = named.filter((name) => !seen.some(({ operation }) => operation === name));
-  const told = [
+  const unrecorded = named.filter((name) => !seen.some(({ operation }) => operation === name));
+  const details = [
     ...(fine.length > 0
       ? [`the newest of ${fine.join(", ")} ${fine.length === 1 ? "is" : "are"} there by the configured names`]
       : []),
-    ...(untold.length > 0 ? [`${untold.join(", ")}: no completed job has one on record`] : []),
+    ...(unrecorded.length > 0 ? [`${unrecorded.join(", ")}: no completed job has one on record`] : []),
   ];
   return [
     ...strange.map((output) => strangeOutput(output)),
@@ -197,7 +197,7 @@ function checkOutputs(seen: readonly SeenOutput[], operations: readonly Operatio
         "Nothing, if it was deleted. Else look at the bucket: recover would not see such an output.",
       ),
     ),
-    ...(told.length > 0 ? [pass(id, title, told.join("; "))] : []),
+    ...(details.length > 0 ? [pass(id, title, details.join("; "))] : []),
   ];
 }
 

@@ -8,7 +8,7 @@ import { type Check, type CheckResult, fail, pass, warn } from "./check-result.t
 export const NEW_TOKEN =
   "Create a token at https://airtable.com/create/tokens with the scopes data.records:read, data.records:write and schema.bases:read and with the base in its access list, and set AIRTABLE_API_KEY (or AIRTABLE_API_KEY_FILE) to it.";
 
-/** What Airtable tells of a token and of what it sees. */
+/** What Airtable says about a token and about what it sees. */
 export interface Access {
   readonly identity: Answer<Identity>;
   readonly bases: Answer<readonly VisibleBase[]>;
@@ -57,7 +57,7 @@ export function unreachable(id: Check, title: string, { message, hint }: Upstrea
 function tokenFinding(identity: Answer<Identity>, scopes: readonly string[] | null): CheckResult {
   const { userId = "" } = valueOrNull(identity) ?? {};
   const whose = userId === "" ? "accepted" : `accepted, of ${userId}`;
-  if (scopes === null) return pass("token", "token", `${whose}; its scopes are not told`);
+  if (scopes === null) return pass("token", "token", `${whose}; Airtable does not list its scopes`);
   if (scopes.includes("data.records:read")) return pass("token", "token", `${whose}; scopes ${scopes.join(", ")}`);
   return fail(
     "token",

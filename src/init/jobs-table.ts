@@ -73,9 +73,9 @@ export function asJobsTable(table: TableSchema, tables: readonly TableSchema[]):
   const others = table.fields.filter(({ id }) => id !== status.id);
   const fields = { status: status.name, ...lookedUp(others) };
   const links = targetLinks(table, tables).length;
-  const told = Object.values(fields).filter((name) => name !== null).length;
+  const matched = Object.values(fields).filter((name) => name !== null).length;
   const works = status.choices?.some((choice) => AT_WORK.test(choice)) ?? false;
-  const score = told + (works ? 4 : 0) + (fields.externalId === null ? 0 : 2) + Math.min(links, 2);
+  const score = matched + (works ? 4 : 0) + (fields.externalId === null ? 0 : 2) + Math.min(links, 2);
   return { table, fields, statuses: statusesOf(status), score };
 }
 

@@ -3,7 +3,7 @@ import { isRecordId, type Job } from "../core/domain/job.ts";
 import { resolveOperation } from "../core/domain/target.ts";
 import { recordedOutput } from "../core/sweep/probe/calibrate.ts";
 
-/** What jobs of one kind have in common, as far as a sample of them tells. */
+/** What the jobs of one kind in a sample have in common. */
 export interface Usage {
   /** The operation that they name, or else their type. */
   readonly name: string;
@@ -18,7 +18,7 @@ export interface Usage {
   readonly outputs: readonly string[];
 }
 
-/** What a sample of jobs tells. */
+/** What was learned from a sample of jobs. */
 export interface Sample {
   readonly usages: readonly Usage[];
   /** Where most of the outputs on record lie, if their names have the external id; null where none does. */
@@ -28,7 +28,7 @@ export interface Sample {
 export function readSample(jobs: readonly Job[]): Sample {
   const groups = new Map<string, { isType: boolean; jobs: Job[] }>();
   for (const job of jobs) {
-    // Nothing is configured yet, so every operation is unknown, and told by its name; without one the type is told.
+    // No operation is configured yet, so each is unknown, and known only by its name or else its type.
     const lookup = resolveOperation(job, []);
     const name = lookup.kind === "unknown" ? lookup.named : null;
     if (name === null) continue;

@@ -75,7 +75,7 @@ function readNames(reply: HttpResponse, { keyPrefix }: BucketLocation, prefix: s
   return { kind: "final", value: { kind: "listed", names, complete: listing.complete } };
 }
 
-/** S3's codes for a bucket that does not exist; the 404 of a HEAD has no body that tells it from a missing key. */
+/** S3's codes for a bucket that does not exist; the 404 of a HEAD has no body that distinguishes it from a missing key. */
 const NO_BUCKET = ["NoSuchBucket", "InvalidBucketName"];
 
 function classifyRefusal(reply: HttpResponse): Attempt {

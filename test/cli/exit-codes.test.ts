@@ -13,6 +13,6 @@ it.each<[string, readonly ExitCode[], ExitCode]>([
   ["stuck jobs", [10, 0], 10],
   ["a base that does not fit as a part, where others were swept", [2, 0], 3],
   ["a base that does not fit as that, where nothing was written", [2, 75, 2], 2],
-])("the exit code of several bases tells %s", (_, codes, expected) => {
+])("the exit code of several bases is that of %s", (_, codes, expected) => {
   expect(exitCodeOfAll(codes)).toBe(expected);
 });

@@ -61,7 +61,7 @@ describe("durations", () => {
 });
 
 describe("the redactor", () => {
-  it("takes out the secrets that it was told, encoded or not", () => {
+  it("removes the secrets that it knows, encoded or not", () => {
     const secret = "s3cr3t/with+odd=chars";
     const text = `at ${secret} and ${encodeURIComponent(secret)}`;
     expect(redact(text, [secret])).toBe("at [redacted] and [redacted]");
@@ -71,7 +71,7 @@ describe("the redactor", () => {
     ["a signed query", "https://b/x?X-Amz-Signature=abc&a=1", "https://b/x?X-Amz-Signature=[redacted]&a=1"],
     ["an authorization", "Authorization: Bearer abc.def", "Authorization: Bearer [redacted]"],
     ["a password in an URL", "http://me:pw@host/", "http://[redacted]@host/"],
-  ])("takes out %s that nobody told it", (_, text, expected) => {
+  ])("removes %s that it does not know", (_, text, expected) => {
     expect(redact(text, [])).toBe(expected);
   });
   it("leaves no secret in any text", () => {

@@ -17,7 +17,7 @@ describe("the token", () => {
     expect(of("writing")).toMatchObject([{ level: "pass" }]);
   });
 
-  it("is told to be renewed when Airtable does not know it, at the cost of one request", async () => {
+  it("is to be renewed when Airtable does not know it, at the cost of one request", async () => {
     const { code, of, requests } = await examinedWorld({ env: { AIRTABLE_API_KEY: "patWrong000000001.beef" } });
     expect([code, requests.airtable]).toEqual([4, 1]);
     expect(of("token")).toMatchObject([
@@ -49,13 +49,13 @@ describe("the token", () => {
     expect(of("calls")[0]?.detail).toContain("0 stuck now");
   });
 
-  it("whose scopes are not told may or may not write: that is said, and nothing is tried", async () => {
+  it("whose scopes are not known may or may not write: that is said, and nothing is tried", async () => {
     const { code, of } = await examinedWorld({ access: { ...FULL_ACCESS, revealsScopes: false } });
     expect(code).toBe(0);
     expect(of("writing")).toMatchObject([{ level: "warn", detail: expect.stringContaining("not known") }]);
   });
 
-  it("whose scopes are not told has written when this tool's notes of the last day say so", async () => {
+  it("whose scopes are not known has written when this tool's notes of the last day say so", async () => {
     const world = await openWorld({ access: { ...FULL_ACCESS, revealsScopes: false } });
     const at = new Date(Date.now() - 5 * MINUTE).toISOString();
     const Notes = `Completed via polling at ${at}: found x.mp4 (HTTP 200, 9 bytes) [stuck-jobs 0.1.0, run r-1]`;
@@ -71,7 +71,7 @@ describe("the token", () => {
 });
 
 describe("the base", () => {
-  it("that the token does not see is told with those that it sees, the likely one first", async () => {
+  it("that the token does not see is reported with those that it sees, the likely one first", async () => {
     const { code, of, complaints } = await examinedWorld({ env: { AIRTABLE_BASE_ID: "appE2e00000000002" } });
     expect(code).toBe(4);
     expect(of("base")).toMatchObject([
@@ -84,7 +84,7 @@ describe("the base", () => {
     expect(complaints.filter((line) => line.startsWith("fail"))).toHaveLength(1);
   });
 
-  it("that the token does not see is told by its listing where the bases are not told", async () => {
+  it("that the token does not see is noticed by its listing where the bases are not known", async () => {
     const { code, of } = await examinedWorld({
       access: without("schema.bases:read"),
       env: { AIRTABLE_BASE_ID: "appOther000000001" },
@@ -93,7 +93,7 @@ describe("the base", () => {
     expect(of("jobs")).toMatchObject([{ level: "fail", next: expect.stringContaining("access list") }]);
   });
 
-  it("that cannot be reached is an upstream's failure, and storage and schedule are told of nevertheless", async () => {
+  it("that cannot be reached is an upstream's failure, and storage and schedule are checked nevertheless", async () => {
     const world = await openWorld();
     const endpoint = `http://127.0.0.1:${await closedPort()}`;
     const { code, of } = await examined(world, { env: { AIRTABLE_ENDPOINT_URL: endpoint } });
@@ -103,7 +103,7 @@ describe("the base", () => {
     expect(of("calls")).toMatchObject([{ level: "pass" }]);
   });
 
-  it("that breaks down in the middle is told as such, not as empty", async () => {
+  it("that breaks down in the middle is reported as such, not as empty", async () => {
     const { code, of } = await examinedWorld({
       instead: ({ path }) => (path.endsWith("/Jobs") ? { status: 502, headers: {}, body: "<html>" } : undefined),
     });

@@ -59,7 +59,7 @@ describe("what the base lacks", () => {
     ]);
   });
 
-  it("is a target's table, told once for all operations that name it", async () => {
+  it("is a target's table, reported once for all operations that name it", async () => {
     const { of } = await examinedWorld({
       yaml: "operations: { combine: { target: { table: Clips } }, image_zoom: { target: { table: Clips } } }",
     });
@@ -80,7 +80,7 @@ describe("what the base lacks", () => {
     expect(requests.airtable).toBe(3);
   });
 
-  it("is a field that a configuration may do without: null is told of", async () => {
+  it("is a field that a configuration may do without: null is suggested", async () => {
     const { code, of } = await examinedWorld({ schema: withField("Jobs", "Webhook URL", null) });
     expect(code).toBe(2);
     const [missing] = of("schema.field").filter(({ level }) => failed(level));
@@ -175,7 +175,7 @@ describe("a field's type", () => {
     expect(of("schema.type")).toMatchObject([{ level: "warn", title: "jobs.fields.notes" }]);
   });
 
-  it("of a link to another table is told with that table", async () => {
+  it("of a link to another table is reported with that table", async () => {
     const schema = withField("Jobs", "Segments", { options: { linkedTableId: "tblQP6jkQ5od8aeUi" } });
     const [first] = (await examinedWorld({ schema })).of("schema.type");
     expect(first?.detail).toBe('"Segments" is a link to "Videos"; wanted is a link to "Segments"');

@@ -46,11 +46,15 @@ describe("what missing looks like", () => {
     ]);
   });
 
-  it("cannot be told from what is there in a private bucket", async () => {
+  it("cannot be distinguished from what is there in a private bucket", async () => {
     const { code, of } = await examined(await withCompleted({}, { there: false }));
     expect(code).toBe(2);
     expect(of("storage.missing")).toMatchObject([
-      { level: "fail", detail: expect.stringContaining("not to be told"), next: expect.stringMatching(/private/) },
+      {
+        level: "fail",
+        detail: expect.stringContaining("answer as outputs that are there do"),
+        next: expect.stringMatching(/private/),
+      },
     ]);
     expect(of("storage.outputs")[0]).toMatchObject({
       level: "warn",
@@ -135,7 +139,7 @@ describe("a key to the storage", () => {
     return found;
   }
 
-  it("that is accepted is told the truth of what is missing", async () => {
+  it("that is accepted gets a true 404 for what is missing", async () => {
     const { code, complaints, of } = await signed();
     expect([code, complaints]).toEqual([0, []]);
     expect(of("storage.credentials")).toMatchObject([

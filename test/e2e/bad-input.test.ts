@@ -158,7 +158,7 @@ describe("a configuration that is wrong in itself", () => {
     expect(stderr).toContain(words);
   });
 
-  it("tells all that is wrong at once", async () => {
+  it("reports everything that is wrong at once", async () => {
     const { stderr } = await stuckJobs(["scan"], {
       env: { AIRTABLE_API_KEY: TOKEN },
       cwd: configured("thresholds: { failAfter: 60 }\nstorage: { baseUrl: x }\nnonsense: 1"),

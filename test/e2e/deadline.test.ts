@@ -41,7 +41,7 @@ describe("a deadline", () => {
     expect(world.fields("Jobs", "recJob00000000010").Status).toBe("processing");
   });
 
-  it("tells of a write whose answer it cut off", async () => {
+  it("reports a write whose answer it cut off", async () => {
     const world = await worldOf(1, { instead: (request) => (request.method === "PATCH" ? HANGS() : undefined) });
     const { code, stdout } = await stuckJobs(["recover", "-o", "json", "--deadline", "3s"], { env: world.env });
     expect(code).toBe(3);

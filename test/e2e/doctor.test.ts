@@ -38,7 +38,7 @@ describe("doctor", () => {
     expect(stdout).not.toContain("patWrong");
   });
 
-  it("tells everything that is wrong with the configuration at once, and goes on where it can", async () => {
+  it("reports everything that is wrong with the configuration at once, and goes on where it can", async () => {
     const world = await openWorld();
     const { AIRTABLE_API_KEY: _, ...env } = world.env;
     const { code, stdout } = await stuckJobs(["doctor", "-o", "json"], {

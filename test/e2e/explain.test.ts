@@ -31,7 +31,7 @@ describe("explain", () => {
     ["recTargetGone0001", "skip", "target-missing"],
     ["recFieldTaken0001", "skip", "target-occupied"],
     ["recEmptyOutput001", "unknown", "suspect-output"],
-    // A sweep calibrates only when a job would be failed; here it is done always, and tells more.
+    // A sweep calibrates only when a job would be failed; here it is done always, and shows more.
     ["recCombineWaits01", "wait", "output-pending"],
     ["recDayOldLost0001", "skip", "beyond-max-age"],
   ])("says of %s what recover makes of it: %s, %s", async (id, verdict, reason) => {

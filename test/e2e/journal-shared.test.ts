@@ -20,7 +20,7 @@ async function worldOf(jobs: number, options: Parameters<typeof openWorld>[0] = 
   return world;
 }
 
-/** The lines of all files of a journal; one that is torn is told by its text. */
+/** The lines of all files of a journal; a torn one is kept as text. */
 function linesIn(path: string) {
   return readdirSync(path)
     .filter((name) => name.startsWith("j.ndjson"))
@@ -59,7 +59,7 @@ it("loses no line where the runs of two bases write to one journal at once, and 
   expect(readdirSync(cwd).filter((name) => name.startsWith("j.ndjson.")).length).toBeGreaterThan(1);
 }, 60_000);
 
-it("tells all that a run did which was killed between a write and its answer, and the next run's after it", async () => {
+it("has everything that a run did which was killed between a write and its answer, and then the next run's writes", async () => {
   const cwd = folder();
   let kill: (signal: NodeJS.Signals) => void = () => undefined;
   const world = await worldOf(3, {

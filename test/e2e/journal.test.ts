@@ -80,7 +80,7 @@ describe("the journal of a run", () => {
     expect(world.requests.filter(({ method }) => method === "PATCH")).toEqual([]);
   });
 
-  it("is done without where its folder cannot be made, which is told with -v only", async () => {
+  it("is left out where its folder cannot be made, which is logged with -v only", async () => {
     const [world, cwd] = [await openWorld(), folder()];
     appendFileSync(join(cwd, "file"), "");
     const env = { ...world.env, XDG_STATE_HOME: join(cwd, "file") };

@@ -17,7 +17,7 @@ async function oneJob() {
 }
 
 describe("the log of a sweep", () => {
-  it("tells each decision with -v, with the run of the report", async () => {
+  it("logs each decision with -v, with the run of the report", async () => {
     const { env } = await oneJob();
     const { stdout, stderr } = await stuckJobs(["recover", "-v", "-o", "json"], { env });
     const { runId } = JSON.parse(stdout);

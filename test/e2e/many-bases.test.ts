@@ -59,7 +59,7 @@ const answers: Readonly<Record<number, Reply>> = {
 };
 
 describe("what befalls one base", () => {
-  it("keeps no other from being recovered, and is told under its name", { timeout: 60_000 }, async () => {
+  it("keeps no other from being recovered, and is reported under its name", { timeout: 60_000 }, async () => {
     const world = await openManyBases(5, { instead: (n) => answers[n] });
     for (const n of world.ids.keys()) world.stuck(n, "recoverable");
     const lock = await acquireLock(lockKey({ endpointUrl: world.url, baseId: world.ids[3] ?? "" }), new Date());
@@ -94,7 +94,7 @@ describe("what befalls one base", () => {
     }
   });
 
-  it("is told by the exit code where it is but a lock", async () => {
+  it("sets the exit code where it is only a lock", async () => {
     const world = await openManyBases(2);
     const lock = await acquireLock(lockKey({ endpointUrl: world.url, baseId: world.ids[0] ?? "" }), new Date());
     if (lock.kind === "busy") throw new Error("the lock is taken");
@@ -106,7 +106,7 @@ describe("what befalls one base", () => {
 });
 
 describe("which of the bases", () => {
-  it("is told by --base, by name or id, and by AIRTABLE_BASE_ID", async () => {
+  it("is selected by --base, by name or id, and by AIRTABLE_BASE_ID", async () => {
     const world = await openManyBases(3);
     const cwd = world.configured();
     const asked = async (flags: readonly string[], env: Record<string, string> = {}) => {
@@ -147,7 +147,7 @@ describe("which of the bases", () => {
     },
   );
 
-  it("may be told to a command that is about one", async () => {
+  it("may be selected for a command that is about one", async () => {
     const world = await openManyBases(2);
     world.stuck(1, "recoverable");
     const cwd = world.configured();
@@ -194,7 +194,7 @@ describe("doctor", () => {
     expect((await run("--base", "base-0")).code).toBe(0);
   });
 
-  it("tells what is wrong with the list", async () => {
+  it("reports what is wrong with the list", async () => {
     const world = await openManyBases(2);
     const ran = await stuckJobs(["doctor"], { env: world.env, cwd: world.configured("airtable: { baseId: appX }") });
     expect(ran.code).toBe(2);
@@ -290,7 +290,7 @@ describe("what is printed of several bases", () => {
     expect(total.summary.stuck).toBe(1);
   });
 
-  it("tells once of a job that was asked for and is in no base", async () => {
+  it("reports once a job that was asked for and is in no base", async () => {
     const world = await openManyBases(2);
     world.stuck(1, "recoverable");
     const run = (job: string) => stuckJobs(["scan", "--job", job], { env: world.env, cwd: world.configured() });

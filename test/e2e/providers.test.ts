@@ -46,7 +46,7 @@ describe("NCA, asked for a job whose file is not there", () => {
     expect(world.fields("Jobs", JOB)["Error Details"]).toContain("Invalid data found when processing input");
   });
 
-  it("leaves a job that it forgot to what the storage tells", async () => {
+  it("leaves a job that it forgot to the storage's answer", async () => {
     const { world, job } = await withNca(null, 10 * MINUTE);
     expect(job?.verdict).toBe("wait");
     expect(world.fields("Jobs", JOB).Status).toBe("processing");

@@ -21,7 +21,7 @@ describe("the sandbox's story", () => {
   it("does in recover what the dry run before it showed", async () => {
     const cwd = folder();
     const dry = reportIn((await stuckJobs(["recover", "--sandbox", "--dry-run", "-o", "json"], { cwd })).stdout);
-    // The one webhook that arrives during a recover is told apart by its name; all else is an unchanged world.
+    // The one webhook that arrives during a recover is recognised by its name; all else is an unchanged world.
     const real = reportIn((await stuckJobs(["recover", "--sandbox", "-o", "json"], { cwd })).stdout);
     const unchanged = (lines: readonly string[]) => lines.filter((line) => !line.startsWith("recWebhookComes01"));
     expect(unchanged(verdictsIn(real))).toEqual(unchanged(verdictsIn(dry)));
@@ -50,14 +50,14 @@ describe("the sandbox's story", () => {
     expect(readFileSync(join(cwd, STATE), "utf8")).toBe(before);
   });
 
-  it("fails old jobs without an output only, and tells of the others", async () => {
+  it("fails only old jobs without an output, and reports the others", async () => {
     const cwd = folder();
     const { stdout } = await stuckJobs(["fail-old", "--sandbox", "-o", "json"], { cwd });
     const old = verdictsIn(reportIn(stdout)).filter((line) => line.startsWith("recDayOld"));
     expect(old).toEqual(["recDayOldLost0001 fail/output-absent", "recDayOldOutput01 skip/output-exists"]);
   });
 
-  it("starts its story anew after a reset", async () => {
+  it("starts over after a reset", async () => {
     const cwd = folder();
     await stuckJobs(["recover", "--sandbox"], { cwd });
     expect((await stuckJobs(["sandbox", "reset"], { cwd })).code).toBe(0);

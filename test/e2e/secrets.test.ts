@@ -8,7 +8,7 @@ const SECRET = "aVerySecretKey/OfTheStorage+0123456789ab";
 const SIGNATURE = "5f1c0e0f5f1c0e0f5f1c0e0f5f1c0e0f5f1c0e0f5f1c0e0f5f1c0e0f5f1c0e0f";
 const SIGNED = `https://bucket.example/a.mp4?X-Amz-Credential=key&X-Amz-Signature=${SIGNATURE}`;
 
-/** Everything that could be told of a request, and must not be. */
+/** Everything that could be printed about a request, and must not be. */
 const TALE = `Authorization: Bearer ${TOKEN}; key ${SECRET}; ${SIGNED}`;
 
 const KEYS = { STUCK_JOBS_S3_ACCESS_KEY_ID: "key", STUCK_JOBS_S3_SECRET_ACCESS_KEY: SECRET };
@@ -18,7 +18,7 @@ function leaksIn(printed: string): readonly string[] {
   return [TOKEN, SECRET, SIGNATURE].filter((secret) => printed.includes(secret));
 }
 
-describe("no secret is told", () => {
+describe("no secret is printed", () => {
   it.each([
     ["an exception that nobody catches", (thrown: string) => `setTimeout(() => { ${thrown} }, 50)`],
     ["a promise that nobody handles", (thrown: string) => `setTimeout(async () => { ${thrown} }, 50)`],

@@ -13,29 +13,29 @@ async function sweep(cwd: string, env: Readonly<Record<string, string>>) {
   return { code, report: reportIn(stdout) };
 }
 
-function told(address: string): Promise<unknown> {
+function fetchJson(address: string): Promise<unknown> {
   return fetch(address).then((answer) => answer.json());
 }
 
 describe("sandbox serve", () => {
-  it("serves a sweep, tells what it counted and holds, and has saved it when SIGTERM ends it", async () => {
+  it("serves a sweep, returns its counts and state, and has saved them when SIGTERM ends it", async () => {
     const cwd = folder();
     const served = await serveProcess(cwd, CALM);
     const { code, report } = await sweep(cwd, served.env);
     const own = `${served.env.AIRTABLE_ENDPOINT_URL}/sandbox`;
     expect(code).toBe(0);
-    expect(await told(`${own}/stats`)).toEqual({
+    expect(await fetchJson(`${own}/stats`)).toEqual({
       airtable: report.requests.airtable,
       storage: report.requests.storage,
     });
-    const held = await told(`${own}/state`);
+    const held = await fetchJson(`${own}/state`);
     expect(await served.stop()).toBe(0);
     const { Jobs = [] } = stateIn(cwd).base.tables;
     expect(held).toMatchObject({ base: { tables: { Jobs } } });
     expect(Jobs.filter(({ fields }) => fields.Status === "failed").length).toBeGreaterThan(0);
   });
 
-  it("brings the example of docs/sandbox.md to the end that is told there", async () => {
+  it("brings the example of docs/sandbox.md to the result that is described there", async () => {
     const cwd = folder();
     const [, content = ""] = /```yaml\n(rules:\n.*?)```/s.exec(readFileSync("docs/sandbox.md", "utf8")) ?? [];
     const served = await serveProcess(cwd, { name: "chaos.yaml", content });
@@ -82,10 +82,10 @@ rules:
     expect([others.stderr, existsSync(join(elsewhere, STATE))]).toEqual([`Removed ${STATE}\n`, false]);
     const again = await sweep(cwd, served.env);
     const reset = await stuckJobs(["sandbox", "reset"], { cwd });
-    const anew = await sweep(cwd, served.env);
+    const afterReset = await sweep(cwd, served.env);
     await served.stop();
     expect(reset.stderr).toBe("The running sandbox was reset.\n");
-    expect([again, anew].map(({ report }) => report.summary.recovered)).toEqual([0, 10]);
+    expect([again, afterReset].map(({ report }) => report.summary.recovered)).toEqual([0, 10]);
   });
 
   it("takes no other port than the one that was asked for", async () => {

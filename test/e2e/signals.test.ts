@@ -22,7 +22,7 @@ describe("a signal", () => {
   it.each([
     ["SIGTERM", 143],
     ["SIGINT", 130],
-  ] as const)("%s lets the write in flight be finished, and the report tells what was done", async (name, expected) => {
+  ] as const)("%s lets the write in flight be finished, and the report has what was done", async (name, expected) => {
     let stop = (_: NodeJS.Signals) => {};
     let patches = 0;
     const world = await eightyJobs({

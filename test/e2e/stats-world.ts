@@ -7,7 +7,7 @@ const DAY = 24 * HOUR;
 
 export { DAY, HOUR, MINUTE };
 
-/** A base whose jobs have a field that tells when they were completed. */
+/** A base whose jobs have a field with the time of completion. */
 export function schemaWithCompletedAt() {
   const schema = realSchema();
   const tables = schema.tables.map((table) =>
@@ -36,7 +36,7 @@ export function polled(world: World, type: string, age: number, after: number, n
   return id;
 }
 
-/** A job whose webhook came `after` its creation, where the base tells so. */
+/** A job whose webhook came `after` its creation, where the base has that time. */
 export function hooked(world: World, type: string, age: number, after: number | null = null): string {
   const id = nextId();
   const at = after === null ? {} : { "Completed At": new Date(Date.now() - age + after).toISOString() };

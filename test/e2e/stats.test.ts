@@ -9,7 +9,7 @@ import { openWorld, TOKEN } from "./world.ts";
 const WITH_COMPLETED_AT = "jobs: { fields: { completedAt: Completed At } }\n";
 
 describe("stats", () => {
-  it("tells what recover did in the sandbox, and asks the base once", async () => {
+  it("counts what recover did in the sandbox, with one request to the base", async () => {
     const cwd = folder();
     await stuckJobs(["recover", "--sandbox"], { cwd });
     const { code, stdout, stderr } = await stuckJobs(["stats", "--sandbox", "--since", "12h", "-o", "json"], { cwd });
@@ -56,7 +56,7 @@ describe("stats", () => {
     expect(JSON.parse(whole.stdout)).toMatchObject({ truncated: false, total: { jobs: 250 } });
   });
 
-  it("learns the usual duration from a field that tells when a job was completed, and proposes thresholds", async () => {
+  it("learns durations from a field with the time of completion, and suggests thresholds", async () => {
     const world = await openWorld({ schema: schemaWithCompletedAt() });
     const cwd = folder();
     writeFileSync(join(cwd, ".stuck-jobsrc.yaml"), WITH_COMPLETED_AT);
@@ -113,7 +113,7 @@ describe("stats", () => {
     expect((await stuckJobs(["scan"], { cwd, env: world.env })).code).toBe(0);
   });
 
-  it("is told what the base refuses, and never takes that for nothing", async () => {
+  it("reports what the base refuses, and never shows an empty page", async () => {
     const world = await openWorld({ instead: () => ({ status: 503, headers: {}, body: "" }) });
     const { code, stdout } = await stuckJobs(["stats"], { env: { ...world.env, AIRTABLE_API_KEY: "patWrong" } });
     expect([code, stdout]).toEqual([5, ""]);

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
 import { stuckJobs } from "./cli.ts";
 
-it("--version tells the version, that of Node and the platform", async () => {
+it("--version prints the version, that of Node and the platform", async () => {
   const { code, stdout, stderr } = await stuckJobs(["--version"]);
   expect([code, stderr]).toEqual([0, ""]);
   const { version, platform, arch } = process;

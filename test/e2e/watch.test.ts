@@ -53,7 +53,7 @@ describe("watch", () => {
     expect(stderr).toContain("stuck-jobs watch: sweeping base appE2e00000000001 every 1s\n");
     expect(stderr).toContain(signal);
   });
-  it("ends with the write in flight when it is told to during a sweep", async () => {
+  it("ends with the write in flight when it is stopped during a sweep", async () => {
     let kill = (_: NodeJS.Signals) => {};
     let patches = 0;
     const world = await openWorld({

@@ -5,7 +5,7 @@ import { reportIn } from "./report.ts";
 import { addSegment, openWorld } from "./world.ts";
 
 describe("a bucket that does not exist", () => {
-  // HEAD answers 404 to every key of it, a random one too: only a listing tells that there is no such bucket.
+  // HEAD answers 404 to every key of it, a random one too: only a listing shows that there is no such bucket.
   it.each(["open", "restricted"] as const)("fails nobody, however few (listing %s)", async (listing) => {
     const world = await openWorld({ listing });
     for (const n of [1, 2, 3]) {

@@ -229,20 +229,20 @@ describe("on a base that nobody has seen before", () => {
     expect(text).toMatch(/# TODO trim \(1 job seen\)[\s\S]*# {5}table: Clips[\s\S]*# {3}attachment: File\n/);
   });
 
-  it("has to be told where the outputs lie", async () => {
-    await expect(drawn(await renders())).rejects.toThrow(/^--storage-url: cannot be found out/);
+  it("needs to know where the outputs are", async () => {
+    await expect(drawn(await renders())).rejects.toThrow(/^--storage-url: no default/);
   });
 
-  it("has to be told which table holds the jobs, where none looks like it", async () => {
+  it("needs to know which table has the jobs, where none looks like it", async () => {
     const schema = foreignSchema();
     schema.tables = schema.tables.filter(({ name }) => name === "Clips");
     await expect(drawn(await openWorld({ schema }))).rejects.toThrow(/^--table: .* \(Clips\)/);
   });
 
-  it("takes the table that it is told, or the nearest is suggested", async () => {
+  it("takes the table that is named, or suggests the closest", async () => {
     const world = await renders();
     await expect(drawn(world, { table: "Render" })).rejects.toThrow(/Did you mean Renders\?/);
-    await expect(drawn(world, { table: "Clips" })).rejects.toThrow(/no field that looks like an external id/);
+    await expect(drawn(world, { table: "Clips" })).rejects.toThrow(/no field that fits an external id/);
   });
 });
 

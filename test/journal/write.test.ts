@@ -146,7 +146,7 @@ describe("the journal's file", () => {
     expect([3, 4].filter((n) => existsSync(`${path}.${n}`))).toEqual([]);
   });
 
-  it("is begun anew where it was taken away under a run", async () => {
+  it("is created again where it was removed during a run", async () => {
     const path = join(folder(), "journal.ndjson");
     const { journal } = journalAt(path);
     await journal.recordIntent([announced()], BY);

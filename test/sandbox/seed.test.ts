@@ -207,7 +207,7 @@ function world(visibility: "open" | "restricted") {
   return { base, run: runOf(base, probeOf(bucket), { policy, brake }) };
 }
 
-/** Where nobody may list, what is missing cannot be told from what is private. */
+/** Where nobody may list, missing objects answer as private ones do. */
 function expected(listing: "open" | "restricted" = "open"): Record<string, string> {
   const inListing = (text: string) =>
     listing === "open" ? text : text.replace("output-pending", "output-not-visible");

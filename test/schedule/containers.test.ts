@@ -92,7 +92,7 @@ describe("Fly", () => {
     ["ends well", "exit 0", 0],
     ["is kept from running by another run", "exit 75", 0],
     ["fails", "exit 5", 5],
-  ])("leaves the trace of a sweep that %s, and tells supercronic of a failure", async (_, script, code) => {
+  ])("leaves the trace of a sweep that %s, and reports a failure to supercronic", async (_, script, code) => {
     const home = folder();
     const [line = ""] = rendered("fly", "crontab")
       .split("\n")

@@ -6,7 +6,7 @@ import { MINUTE, rendered } from "./schedules.ts";
 import { standIn } from "./stand-in.ts";
 
 describe("the crontab", () => {
-  it("starts at the interval, tells it to the run, and mails somebody", () => {
+  it("starts at the interval, passes it on to the run, and mails somebody", () => {
     const { fields, settings } = parse(rendered("crontab", "stuck-jobs.crontab", { every: 10 * MINUTE }));
     expect(fields).toBe("*/10 * * * *");
     expect(settings).toEqual({
@@ -74,7 +74,7 @@ describe("the crontab", () => {
   });
 });
 
-/** A home with an environment file, a program `stuck-jobs` that does as told, and a log. */
+/** A home with an environment file, a fake program `stuck-jobs`, and a log. */
 function homeWith(script: string): string {
   const home = folder();
   standIn(home, "stuck-jobs", script);

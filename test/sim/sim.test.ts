@@ -13,7 +13,7 @@ describe("the simulation", () => {
     expect(code).toBe(0);
   });
 
-  it("tells the same story each time a seed is replayed", { timeout: 60_000 }, async () => {
+  it("replays a seed with the same result each time", { timeout: 60_000 }, async () => {
     const [once, again] = [await simulate("--seed", "7"), await simulate("--seed", "7")];
     expect(once.lines.length).toBeGreaterThan(10);
     expect(again).toEqual(once);

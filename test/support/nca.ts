@@ -41,7 +41,7 @@ export function doneJob(code: number, content: unknown): KeptJob {
 
 /**
  * Answers as NCA's code does (authentication.py, app_utils.py, app.py, job_status.py, jobs_status.py): envelopes with
- * the route's answer in `response` or, for another code than 200, in `message`; the list without what came of the jobs.
+ * the route's answer in `response` or, for another code than 200, in `message`; the list without the results of the jobs.
  */
 export async function startNca(apiKey = "nca-key"): Promise<FakeNca> {
   const asked: FakeNca["asked"] = [];

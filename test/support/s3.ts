@@ -17,7 +17,7 @@ export interface S3Options {
   readonly keys?: readonly Key[];
   /** Null, as Ceph: it does not look at the region. */
   readonly region?: string | null;
-  /** Who may not list is told 403 for what is missing. */
+  /** Without the permission to list, a missing object answers 403. */
   readonly mayList?: boolean;
   /** The server's clock. */
   readonly now?: () => number;

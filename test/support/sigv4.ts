@@ -21,7 +21,7 @@ export type Judgement = "anonymous" | "right" | { readonly status: number; reado
 const SKEW_MS = 15 * 60_000;
 
 /**
- * AWS Signature Version 4 as its specification tells it ("Authenticating Requests", Amazon S3 API reference), from the
+ * AWS Signature Version 4 as its specification has it ("Authenticating Requests", Amazon S3 API reference), from the
  * server's side and with nothing of the library that signs. `now` is the server's clock, `region` null for a server
  * that does not look at it (Ceph).
  */

@@ -85,7 +85,7 @@ function prefix(level: Level, { command }: LogStyle): string {
   return level === "error" || level === "warn" ? `stuck-jobs: ${warning}` : "";
 }
 
-/** What moves a terminal's cursor: a server's words, which are told, may hold it. */
+/** What moves a terminal's cursor: a server's message, which is logged, may hold it. */
 const UNSEEN = /(?![\n\t])\p{Cc}/gu;
 
 /** Bare where nothing could be misread, else as JSON has it: what logfmt parsers expect. */

@@ -51,7 +51,7 @@ export function fileSchema(): JsonSchema {
 
 type Path = readonly string[];
 
-/** A change of every schema in another, told by the keys that lead to it; `*` stands for any key. */
+/** A change of every schema in another; `path` is the keys that lead to it, with `*` for any key. */
 function changed(schema: JsonSchema, path: Path, change: (schema: JsonSchema, path: Path) => JsonSchema): JsonSchema {
   const { properties, additionalProperties } = schema;
   const inner = {

@@ -135,7 +135,7 @@ interface Attempt {
   readonly problems: readonly Problem[];
 }
 
-/** What is wrong with the id is told by the list: here a stand-in serves. */
+/** Errors of the id are reported with the list; here a stand-in is used. */
 function tryResolve(file: ConfigFile, id: string, environment: Environment, overrides: Overrides): Attempt {
   const baseId = BASE_ID.test(id) ? id : "appNone";
   const name = id === "" ? null : id;

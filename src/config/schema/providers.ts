@@ -113,7 +113,7 @@ export const providers = z
   })
   .catchall(http.describe("Any other provider with an HTTP API, under a name of your own."))
   .prefault({})
-  .describe("Who did the work, and can be asked what became of it.");
+  .describe("The services that did the work, to be asked for the state of a job.");
 
 /** A provider that is described in the configuration, as the schema leaves it. */
 export type HttpProviderConfig = z.output<typeof http>;

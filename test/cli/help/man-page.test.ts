@@ -20,12 +20,12 @@ it("the man page is plain ASCII, with no line that roff would take for a request
   expect(page).not.toMatch(/[^\n -~]/);
 });
 
-it("tells every exit code that the program has", () => {
-  const told = EXIT_TOPICS.flatMap(({ codes }) => codes.split("/").map(Number));
-  expect(told).toEqual(Object.values(EXIT));
+it("explains every exit code that the program has", () => {
+  const explained = EXIT_TOPICS.flatMap(({ codes }) => codes.split("/").map(Number));
+  expect(explained).toEqual(Object.values(EXIT));
 });
 
-it("tells every variable that is read", () => {
+it("explains every variable that is read", () => {
   const read = new Set<string>();
   const env = new Proxy<Record<string, string | undefined>>(
     {},
@@ -37,8 +37,10 @@ it("tells every variable that is read", () => {
     },
   );
   readEnvironment(env);
-  const told = ENVIRONMENT_TOPICS.flatMap(({ names }) => names);
-  const missing = [...read].filter((name) => !told.includes(name) && !told.includes(name.replace(/_FILE$/, "")));
+  const explained = ENVIRONMENT_TOPICS.flatMap(({ names }) => names);
+  const missing = [...read].filter(
+    (name) => !explained.includes(name) && !explained.includes(name.replace(/_FILE$/, "")),
+  );
   expect([read.size > 20, missing]).toEqual([true, []]);
 });
 

@@ -13,11 +13,11 @@ interface Story {
   readonly jumps?: readonly number[];
 }
 
-/** When the runs began, in seconds from the start, and what was told of backing off. */
+/** Returns when the runs began, in seconds from the start, and the waits while backing off. */
 async function watched({ rhythm, random = () => 0.5, runs, jumps = [] }: Story) {
   let now = START;
   const begun: number[] = [];
-  const told: number[] = [];
+  const backedOff: number[] = [];
   const stop = new AbortController();
   let waits = 0;
   const clock = {
@@ -31,7 +31,7 @@ async function watched({ rhythm, random = () => 0.5, runs, jumps = [] }: Story) 
   };
   await runAtInterval(
     { every: 2 * MINUTE, jitter: 0, ...rhythm },
-    { clock, random, signal: stop.signal, backingOff: (wait) => told.push(wait / SECOND) },
+    { clock, random, signal: stop.signal, backingOff: (wait) => backedOff.push(wait / SECOND) },
     async () => {
       const [duration = 0, ending = "ok"] = runs[begun.length] ?? [];
       begun.push((now - START) / SECOND);
@@ -40,10 +40,10 @@ async function watched({ rhythm, random = () => 0.5, runs, jumps = [] }: Story) 
       return ending;
     },
   );
-  return { begun, told };
+  return { begun, backedOff };
 }
 
-describe("watching", () => {
+describe("runs at an interval", () => {
   it("begins at once, and then by the clock, however long the runs take", async () => {
     const { begun } = await watched({ runs: [[3_000], [50_000], [119_999], [0], [1]] });
     expect(begun).toEqual([0, 120, 240, 360, 480]);
@@ -63,12 +63,12 @@ describe("watching", () => {
   });
   it("in trouble doubles the interval up to ten times, and is back at once when it went well", async () => {
     const trouble = [1_000, "failed"] as const;
-    const { begun, told } = await watched({
+    const { begun, backedOff } = await watched({
       runs: [trouble, trouble, trouble, trouble, trouble, [1_000], [1_000], trouble, [0]],
     });
     const every = 120;
     expect(begun.map((at, n) => (at - (begun[n - 1] ?? at)) / every)).toEqual([0, 2, 4, 8, 10, 10, 1, 1, 2]);
-    expect(told).toEqual([239, 479, 959, 1199, 1199, 239]);
+    expect(backedOff).toEqual([239, 479, 959, 1199, 1199, 239]);
   });
   it("that was skipped neither ends the backing off nor adds to it", async () => {
     const { begun } = await watched({ runs: [[0, "failed"], [0, "skipped"], [0, "failed"], [0]] });
@@ -88,7 +88,7 @@ describe("watching", () => {
     const clock = {
       now: () => START,
       async sleep() {
-        stop.abort(new Error("told to"));
+        stop.abort(new Error("stopped"));
         throw stop.signal.reason;
       },
     };

@@ -47,7 +47,7 @@ describe("the log as JSON", () => {
       job: "rec1",
     });
   });
-  it("is one line whatever is told", () => {
+  it("is one line whatever is logged", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), fc.string({ unit: "binary" }), (message, detail) => {
         const [line = "", ...rest] = renderLog("warn", message, { detail }, style, NOW).split("\n");

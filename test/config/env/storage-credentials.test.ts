@@ -120,9 +120,9 @@ describe("the key to the storage", () => {
     ["a secret that is no text", { accessKeyId: "file-id", secretAccessKey: 1234567890 }],
     ["a list", ["file-secret"]],
   ])("is not shown where it is wrong: %s", (_, credentials) => {
-    const told = problem({}, { credentials });
-    expect(told).toContain("storage.credentials");
-    expect(told).not.toMatch(/file-secret|1234567890/);
+    const message = problem({}, { credentials });
+    expect(message).toContain("storage.credentials");
+    expect(message).not.toMatch(/file-secret|1234567890/);
   });
 
   it("is not shown where what holds it is wrong", () => {
@@ -162,7 +162,7 @@ describe("a key in files", () => {
 });
 
 describe("the links for attachments", () => {
-  it("last a day unless told otherwise", () => {
+  it("last a day by default", () => {
     expect(storage({}).attachmentUrlTtl).toBe(86_400_000);
     expect(storage({}, { attachmentUrlTtl: "7d" }).attachmentUrlTtl).toBe(604_800_000);
   });
@@ -174,7 +174,7 @@ describe("the links for attachments", () => {
 });
 
 describe("where the bucket is named", () => {
-  it("is left to the host unless told otherwise", () => {
+  it("is left to the host by default", () => {
     expect(storage({}).addressing).toBeNull();
     expect(storage({}, { addressing: "virtual" }).addressing).toBe("virtual");
   });

@@ -43,7 +43,7 @@ describe("a list of bases", () => {
     ]);
   });
 
-  it("calls each by its name or else its id, and tells it of the others", () => {
+  it("calls each by its name or else its id, and distinguishes it from the others", () => {
     expect(bases({ bases: [A, B] }).map(({ base }) => base)).toEqual([
       { id: "appA", name: "appA", others: ["appB"] },
       { id: "appB", name: "b", others: ["appA"] },
@@ -91,7 +91,7 @@ describe("docs/bases.md", () => {
 });
 
 describe("what is wrong with a list of bases", () => {
-  it("is told all at once, each with its place", () => {
+  it("is reported all at once, each with its path", () => {
     expect(
       problems({
         airtable: { baseId: "appC" },
@@ -142,7 +142,7 @@ describe("what is wrong with a list of bases", () => {
     ).toEqual(["bases[1].storage.baseUrl: missing; expected string"]);
   });
 
-  it("is told once where it is a variable of the environment", () => {
+  it("is reported once where it is a variable of the environment", () => {
     expect(problems({ bases: [A, B] }, { STUCK_JOBS_STORAGE_URL: "ftp://x" })).toEqual([
       expect.stringMatching(/^STUCK_JOBS_STORAGE_URL: found "ftp/),
     ]);
@@ -160,7 +160,7 @@ describe("what is wrong with a list of bases", () => {
       [A, { ...B, name: "appA" }],
       'bases[1].name: found "appA", which is bases[0].baseId already',
     ],
-  ])("is told of %s", (_, list, message) => {
+  ])("is reported for %s", (_, list, message) => {
     expect(problems({ bases: list })).toEqual([message]);
   });
 });

@@ -114,7 +114,7 @@ describe("precedence: flag, environment, file, preset", () => {
   });
 });
 
-describe("what is wrong is told with its path, what was found and what is allowed", () => {
+describe("errors have the path, what was found and what is allowed", () => {
   it.each<[string, unknown, string | RegExp]>([
     ["an unknown key", { treshold: {} }, /^treshold: unknown key.*Allowed here: .*thresholds/],
     [
