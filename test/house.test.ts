@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 /** Known violations that are being removed. A test fails where there are more of them; lower the numbers, never raise them. */
 const REMAINING = {
   circles: 2,
-  words: { src: 455, "test titles": 137, docs: 14, man: 13, examples: 2 },
+  words: { src: 246, "test titles": 26, docs: 10, man: 0, examples: 0 },
 } as const;
 
 const ADAPTERS = ["stores/airtable", "stores/postgres", "storage", "providers", "webhooks", "journal", "monitoring"];
@@ -46,7 +46,8 @@ const PRIVATE_WORDS = /\b(told|tells|anew|elder|herds?|deeds?|rivals?|abroad|spi
 
 describe("the words", () => {
   it.each([
-    ["src", linesOf(filesIn("src", /\.ts$/))],
+    // upgrade.ts names the keys of older journals.
+    ["src", linesOf(filesIn("src", /\.ts$/).filter((file) => file !== "src/journal/upgrade.ts"))],
     [
       "test titles",
       linesOf(filesIn("test", /\.test\.ts$/).filter((file) => file !== "test/house.test.ts")).filter(isTitle),
