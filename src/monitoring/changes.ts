@@ -9,7 +9,7 @@ interface Down {
   readonly runs: number;
 }
 
-/** What was told already, so that it is told once and not in every run. */
+/** The current alerts, so that each is sent once and not in every run. */
 export interface AlertState {
   /** Operations that the brake holds. */
   readonly braked: readonly string[];
@@ -38,13 +38,13 @@ export const UNDECIDED_RUNS = 3;
 /** Enough for every job of the last hour, which is as far back as deliveries are looked at. */
 const MOST_UNDELIVERED = 1000;
 
-/** What there is to tell after a run, and what is then known to have been told. */
+/** The messages to send after a run, and the alerts that are current then. */
 export interface Changes {
   readonly after: AlertState;
   readonly messages: readonly string[];
 }
 
-/** Compares a run with what was told before. A run that was cut short tells what came, not what went. */
+/** Compares a run with the current alerts. A run that was cut short starts alerts and does not end any. */
 export function changesSince(before: AlertState, result: RunResult, failuresOver: number): Changes {
   const messages: string[] = [];
   const emit = (message: string) => messages.push(message);
@@ -108,7 +108,7 @@ function brakedAfter({ braked }: AlertState, result: RunResult, emit: Tell): rea
   return now;
 }
 
-/** A run in which there was nothing to decide says nothing; nor does one whose trouble is told otherwise. */
+/** A run with nothing to decide does not count, nor does one that an outage alert covers. */
 function undecidedAfter({ undecidedRuns }: AlertState, result: RunResult, emit: Tell): number {
   const entries: readonly Entry[] = result.stopped || result.trouble !== null ? [] : (result.report?.entries ?? []);
   const probed = entries.flatMap((entry) =>

@@ -9,7 +9,7 @@ const MOST_BYTES = 100_000;
 /** Discord takes 2,000 characters; Slack takes more. */
 const MOST_CHARACTERS = 1_900;
 
-/** A change that has not been told yet. */
+/** A change that has not been posted yet. */
 export interface Pending {
   readonly at: Instant;
   readonly text: string;

@@ -10,9 +10,9 @@ import { DEFAULT_POST_POLICY, type Sent, send } from "./post.ts";
 import type { RunResult, Surroundings } from "./run-result.ts";
 import { EMPTY_STATE, readState, type State, stateFileOf, writeState } from "./state.ts";
 
-/** Those who watch a run that is under way. */
+/** The monitoring of one run. */
 export interface Watch {
-  /** Tells them what came of it; `summary` is one line. Never throws: watching must not make a run fail. */
+  /** Reports the result; `summary` is one line. Never throws: monitoring must not make a run fail. */
   finished(result: RunResult, summary: string): Promise<void>;
 }
 
@@ -21,7 +21,7 @@ export function isMonitored({ metricsFile, pingUrl, notifyUrl, email }: Monitori
   return metricsFile !== null || pingUrl !== null || notifyUrl !== null || email !== null;
 }
 
-/** Tells those who watch that a run begins, in its shadow. */
+/** Sends the start ping without delaying the run. */
 export function monitorRun(settings: MonitoringSettings, surroundings: Surroundings): Watch {
   const target = pingTargetOf(settings);
   const start = target === null ? null : pingStart(target, surroundings);
@@ -127,7 +127,7 @@ export async function notify(
     await memory.write(state);
   }
   const trouble = memory.trouble();
-  if (trouble !== null) warn(`what was told cannot be kept, so it is told again: ${trouble}`);
+  if (trouble !== null) warn(`the alert state cannot be saved, so alerts repeat on every run: ${trouble}`);
   return failed;
 }
 

@@ -4,21 +4,21 @@ import { channelsOf, notify, writeMetrics } from "./notify-run.ts";
 import { type PingTarget, pingEnd, pingStart, type Start } from "./ping.ts";
 import type { RunResult, Surroundings } from "./run-result.ts";
 
-/** What came of one base. */
+/** The result of one base. */
 export interface BaseResult {
   readonly monitoring: MonitoringSettings;
   readonly result: RunResult;
   /** In one line. */
   readonly summary: string;
-  /** Whether the body of the ping is to tell of it. */
-  readonly isTold: boolean;
+  /** Whether the body of the ping has a part about it. */
+  readonly isReported: boolean;
 }
 
-/** Those who watch the sweeps of several bases. */
+/** The monitoring of one run over several bases. */
 export interface WatchAll {
-  /** The first base is being swept; told as often as one likes. */
+  /** Called when a base is being swept; only the first call has an effect. */
   begun(): void;
-  /** Tells them what came of all; `total` is one line. Never throws: monitoring must not make a run fail. */
+  /** Reports all results; `total` is one line. Never throws: monitoring must not make a run fail. */
   finished(results: readonly BaseResult[], total: string, exitCode: number): Promise<void>;
 }
 
@@ -33,7 +33,7 @@ export function monitorRuns(target: PingTarget | null, surroundings: Surrounding
     async finished(results, total, exitCode) {
       const body = pingBodyOfAll(
         total,
-        results.filter(({ isTold }) => isTold),
+        results.filter(({ isReported }) => isReported),
       );
       const event = { exitCode, body, durationMs: surroundings.clock.now() - startedAt };
       await Promise.all([

@@ -15,7 +15,7 @@ export interface Surroundings {
   warn(message: string): void;
 }
 
-/** What those who watch are told of one run. */
+/** The result of one run, for metrics, pings and notifications. */
 export interface RunResult {
   readonly runId: string;
   readonly baseId: string;

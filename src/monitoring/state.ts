@@ -6,7 +6,7 @@ import { stateDirectory } from "../system/folders.ts";
 import { type AlertState, NO_ALERTS } from "./changes.ts";
 import type { Pending } from "./messages.ts";
 
-/** What is kept from run to run: what was told, and what could not be told yet. */
+/** What is kept from run to run: the current alerts, and messages that could not be posted yet. */
 export interface State {
   readonly conditions: AlertState;
   /** For the webhook. */
@@ -39,7 +39,7 @@ export function stateFileOf(baseId: string, env: Env): string {
   return join(stateDirectory(env), `${baseId}.json`);
 }
 
-/** Reads the state. A file that is missing or broken is none: then what is wrong is told again rather than not at all. */
+/** Reads the state. A missing or broken file counts as empty: current alerts are then sent again. */
 export async function readState(path: string): Promise<State> {
   const text = await readFileOrEmpty(path);
   try {

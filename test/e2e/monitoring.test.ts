@@ -25,7 +25,7 @@ async function oneJob(options: WorldOptions = {}) {
 }
 
 describe("a ping address", () => {
-  it("from the environment is told start and success, with the summary, and the log stays quiet", async () => {
+  it("from the environment gets start and success, with the summary, and the log stays quiet", async () => {
     const receiver = await receive();
     const { env } = await oneJob();
     const { code, stderr, stdout } = await stuckJobs(["recover", "-o", "json"], {
@@ -36,7 +36,7 @@ describe("a ping address", () => {
     expect(receiver.received[1]?.body).toContain("1 stuck job: 1 recovered, 0 failed");
     expect(receiver.received[1]?.body).toContain(reportIn(stdout).runId);
   });
-  it("is told the exit code when the listing cannot be read", async () => {
+  it("gets the exit code when the listing cannot be read", async () => {
     const receiver = await receive();
     const { env } = await oneJob({ instead: () => DOWN });
     const { code } = await stuckJobs(["recover", "--deadline", "2s", "--ping-url", `${receiver.url}/uuid`], { env });
@@ -52,7 +52,7 @@ describe("a ping address", () => {
     expect(queries.map((query) => query.get("status"))).toEqual(["in_progress", "ok"]);
     expect(new Set(queries.map((query) => query.get("check_in_id"))).size).toBe(1);
   });
-  it("that does not take the ping does not make the run fail, and is told once, without its path", async () => {
+  it("that refuses the ping does not make the run fail, and is warned of once, without its path", async () => {
     const receiver = await receive(() => 404);
     const { env } = await oneJob();
     const { code, stderr } = await stuckJobs(["recover"], {
@@ -143,7 +143,7 @@ describe("a metrics file", () => {
 });
 
 describe("a notification", () => {
-  it("from the configuration tells that Airtable cannot be used, once, and that it can again", async () => {
+  it("from the configuration gets one message that Airtable cannot be used, and one that it can again", async () => {
     const receiver = await receive();
     let down = true;
     const { env } = await oneJob({ instead: () => (down ? REFUSED : undefined) });

@@ -3,8 +3,8 @@ import { changesSince, NO_ALERTS } from "../../src/monitoring/changes.ts";
 import type { RunResult } from "../../src/monitoring/run-result.ts";
 import { entry, held, reportOf, resultOf, verdict } from "../support/reports.ts";
 
-/** What each of several runs in a row tells. */
-function told(runs: readonly RunResult[], failuresOver = 5): readonly (readonly string[])[] {
+/** Returns the messages of each of several runs in a row. */
+function messagesOf(runs: readonly RunResult[], failuresOver = 5): readonly (readonly string[])[] {
   let conditions = NO_ALERTS;
   return runs.map((result) => {
     const { after, messages } = changesSince(conditions, result, failuresOver);
@@ -30,57 +30,57 @@ const failing = (jobs: number) =>
 
 describe("runs that go well", () => {
   it("tell nothing", () => {
-    expect(told([WELL, resultOf([]), failing(5)])).toEqual([[], [], []]);
+    expect(messagesOf([WELL, resultOf([]), failing(5)])).toEqual([[], [], []]);
   });
 });
 
 describe("the brake", () => {
-  it("is told when it comes and when it goes, and not in between", () => {
-    const [came, still, went, gone] = told([BRAKED, BRAKED, WELL, WELL]);
+  it("is sent when it starts and when it ends, and not in between", () => {
+    const [came, still, went, gone] = messagesOf([BRAKED, BRAKED, WELL, WELL]);
     expect([still, gone]).toEqual([[], []]);
     expect(came).toEqual([expect.stringContaining("The brake holds combine: 9 of 10 stuck jobs")]);
     expect(went).toEqual(["The brake holds combine no longer."]);
   });
-  it("is told of a further operation", () => {
+  it("is sent for a further operation", () => {
     const both = resultOf([], { report: reportOf([], { brake: [held("combine"), held("concatenate")] }) });
-    expect(told([BRAKED, both])[1]).toEqual([expect.stringContaining("holds concatenate")]);
+    expect(messagesOf([BRAKED, both])[1]).toEqual([expect.stringContaining("holds concatenate")]);
   });
   it.each([
     ["the listing failed", LISTING_FAILED],
-    ["was told to stop", resultOf([], { stopped: true, exitCode: 143 })],
+    ["was stopped", resultOf([], { stopped: true, exitCode: 143 })],
     ["was truncated", resultOf([], { report: reportOf([], { truncated: true }) })],
-  ])("is not told to be gone by a run that %s", (_, cutShort) => {
-    const [, short = [], next = []] = told([BRAKED, cutShort, BRAKED]);
+  ])("is not ended by a run that %s", (_, cutShort) => {
+    const [, short = [], next = []] = messagesOf([BRAKED, cutShort, BRAKED]);
     expect([...short, ...next].filter((message) => message.includes("brake"))).toEqual([]);
   });
 });
 
 describe("runs without a decision", () => {
-  it("are told from the third in a row on, once, and so is their end", () => {
-    const runs = told([UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, WELL]);
+  it("are sent from the third in a row on, once, and so is their end", () => {
+    const runs = messagesOf([UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, WELL]);
     expect(runs.map((messages) => messages.length)).toEqual([0, 0, 1, 0, 1]);
     expect(runs[2]?.[0]).toContain("3 runs in a row: 1 job, all unknown (absence-unproven)");
     expect(runs[4]?.[0]).toContain("can be decided again, after 4 runs");
   });
   it("are counted over runs with nothing to decide, and from 0 after one with a decision", () => {
-    expect(told([UNKNOWN, UNKNOWN, resultOf([]), UNKNOWN]).map(({ length }) => length)).toEqual([0, 0, 0, 1]);
-    expect(told([UNKNOWN, UNKNOWN, WELL, UNKNOWN]).map(({ length }) => length)).toEqual([0, 0, 0, 0]);
+    expect(messagesOf([UNKNOWN, UNKNOWN, resultOf([]), UNKNOWN]).map(({ length }) => length)).toEqual([0, 0, 0, 1]);
+    expect(messagesOf([UNKNOWN, UNKNOWN, WELL, UNKNOWN]).map(({ length }) => length)).toEqual([0, 0, 0, 0]);
   });
   it("are not those whose jobs the brake holds", () => {
     const braked = resultOf([entry(1, { verdict: verdict("brake-engaged") })]);
-    expect(told([braked, braked, braked, braked]).flat()).toEqual([]);
+    expect(messagesOf([braked, braked, braked, braked]).flat()).toEqual([]);
   });
 });
 
 describe("what a run cannot do without", () => {
-  it("is told when it cannot be used and when it can again", () => {
-    const [down, still, up] = told([LISTING_FAILED, LISTING_FAILED, WELL]);
+  it("is sent when it cannot be used and when it can again", () => {
+    const [down, still, up] = messagesOf([LISTING_FAILED, LISTING_FAILED, WELL]);
     expect(down).toEqual(["Airtable cannot be used: HTTP 503 for the listing"]);
     expect(still).toEqual([]);
     expect(up).toEqual([expect.stringMatching(/^Airtable can be used again, after 2 runs since 20.* UTC\.$/)]);
   });
   it("storage is up again only when it has said something", () => {
-    const runs = told([STORAGE_SILENT, resultOf([]), LISTING_FAILED, WELL]);
+    const runs = messagesOf([STORAGE_SILENT, resultOf([]), LISTING_FAILED, WELL]);
     expect(runs[0]).toEqual(["The storage cannot be used: no answer"]);
     expect(runs[1]).toEqual([]);
     expect(runs[2]).toEqual([expect.stringContaining("Airtable cannot")]);
@@ -89,31 +89,31 @@ describe("what a run cannot do without", () => {
   it("journal is in order again when something was written", () => {
     const full = resultOf([entry(1)], { trouble: { need: "journal", detail: "ENOSPC" }, exitCode: 3 });
     const wrote = resultOf([entry(1, { verdict: verdict("output-found"), applied: true })]);
-    const runs = told([full, WELL, wrote]);
+    const runs = messagesOf([full, WELL, wrote]);
     expect(runs.map(({ length }) => length)).toEqual([1, 0, 1]);
     expect(runs[0]).toEqual(["The journal cannot be used: ENOSPC"]);
   });
   it("that is silent does not count as undecided as well", () => {
-    expect(told([STORAGE_SILENT, STORAGE_SILENT, STORAGE_SILENT, STORAGE_SILENT]).flat()).toHaveLength(1);
+    expect(messagesOf([STORAGE_SILENT, STORAGE_SILENT, STORAGE_SILENT, STORAGE_SILENT]).flat()).toHaveLength(1);
   });
 });
 
 describe("failures", () => {
-  it("over the limit are told when a run goes over it, and again after one that did not", () => {
-    const runs = told([failing(5), failing(6), failing(7), failing(0), failing(6)]);
+  it("over the limit are sent when a run exceeds it, and again after one that did not", () => {
+    const runs = messagesOf([failing(5), failing(6), failing(7), failing(0), failing(6)]);
     expect(runs.map(({ length }) => length)).toEqual([0, 1, 0, 0, 1]);
     expect(runs[1]).toEqual(["6 jobs failed in one run, more than 5: 6 combine."]);
   });
-  it("may be told from the first on", () => {
-    expect(told([failing(1)], 0).flat()).toHaveLength(1);
+  it("may be sent from the first on", () => {
+    expect(messagesOf([failing(1)], 0).flat()).toHaveLength(1);
   });
 });
 
 describe("a file that did not arrive", () => {
-  it("is told once for each job", () => {
+  it("is sent once for each job", () => {
     const one = entry(1, { verdict: verdict("delivery-failed", "Video is empty, twice") });
     const two = entry(2, { verdict: verdict("delivery-failed", "Video is empty, twice") });
-    const runs = told([resultOf([one]), resultOf([one]), resultOf([one, two])]);
+    const runs = messagesOf([resultOf([one]), resultOf([one]), resultOf([one, two])]);
     expect(runs[0]).toEqual(["1 file did not arrive at the target: recJob00000000001 (Video is empty, twice)."]);
     expect(runs[1]).toEqual([]);
     expect(runs[2]).toEqual([expect.stringContaining("recJob00000000002")]);
@@ -125,7 +125,7 @@ describe("jobs that pass maxAge unresolved", () => {
   const run = (...numbers: readonly number[]) => resultOf(old(...numbers));
 
   it("are reported once, together, with what resolves them", () => {
-    const [first, again, further] = told([run(1, 2), run(1, 2), run(1, 2, 3)]);
+    const [first, again, further] = messagesOf([run(1, 2), run(1, 2), run(1, 2, 3)]);
     expect(first).toEqual([
       "2 jobs passed maxAge unresolved and will not be touched again: recJob00000000001, recJob00000000002. Resolve with stuck-jobs recover --max-age none, or stuck-jobs fail-old.",
     ]);
@@ -133,18 +133,18 @@ describe("jobs that pass maxAge unresolved", () => {
     expect(further).toEqual([expect.stringMatching(/^1 job passed maxAge unresolved .*: recJob00000000003\./)]);
   });
   it("are named up to five", () => {
-    const [[message] = []] = told([run(1, 2, 3, 4, 5, 6, 7)]);
+    const [[message] = []] = messagesOf([run(1, 2, 3, 4, 5, 6, 7)]);
     expect(message).toContain("recJob00000000005, and 2 more.");
   });
   it("are reported again when they were resolved meanwhile, but not after a run that was cut short", () => {
     const cut = resultOf([], { stopped: true });
-    expect(told([run(1), cut, run(1)])).toEqual([[expect.any(String)], [], []]);
-    expect(told([run(1), WELL, run(1)])).toEqual([[expect.any(String)], [], [expect.any(String)]]);
-    expect(told([run(1), LISTING_FAILED, run(1)])[2]).toEqual([expect.stringContaining("can be used again")]);
+    expect(messagesOf([run(1), cut, run(1)])).toEqual([[expect.any(String)], [], []]);
+    expect(messagesOf([run(1), WELL, run(1)])).toEqual([[expect.any(String)], [], [expect.any(String)]]);
+    expect(messagesOf([run(1), LISTING_FAILED, run(1)])[2]).toEqual([expect.stringContaining("can be used again")]);
   });
   it("are no longer reported where a base has thousands of them", () => {
     const many = Array.from({ length: 6_000 }, (_, n) => n);
-    expect(told([run(...many), run(...many), run(...many, 9_000)]).map((messages) => messages.length)).toEqual([
+    expect(messagesOf([run(...many), run(...many), run(...many, 9_000)]).map((messages) => messages.length)).toEqual([
       1, 0, 0,
     ]);
   });

@@ -23,7 +23,7 @@ const NOBODY: MonitoringSettings = {
 const BRAKED = resultOf([], { report: reportOf([entry(1)], { brake: [held("combine")] }), exitCode: 6 });
 const WELL = resultOf([entry(1)]);
 
-/** Tells of some runs in a row, and gives what was warned of. */
+/** Monitors some runs in a row, and returns the warnings. */
 async function tell(
   settings: Partial<MonitoringSettings>,
   runs: readonly RunResult[],
@@ -50,14 +50,14 @@ describe("a ping", () => {
   it.each([
     ["success", WELL, ""],
     ["its exit code", BRAKED, "/6"],
-  ])("tells the start and then %s, with the summary, without secrets", async (_, result, path) => {
+  ])("pings the start and then %s, with the summary, without secrets", async (_, result, path) => {
     const receiver = await receive();
     expect(await tell({ pingUrl: `${receiver.url}/uuid` }, [result])).toEqual([]);
     expect(receiver.received.map(({ path }) => path).sort()).toEqual([`/uuid${path}`, "/uuid/start"].sort());
     const end = receiver.received.find(({ path }) => path !== "/uuid/start");
     expect(end?.body).toMatch(/^one line with a \[redacted\]\n/);
   });
-  it("that is not taken is told once, by its host", async () => {
+  it("that fails is warned of once, by its host", async () => {
     const receiver = await receive(() => 404);
     const warnings = await tell({ pingUrl: `${receiver.url}/uuid` }, [WELL]);
     expect(warnings).toEqual([`the ping was not taken: 127.0.0.1:${receiver.port}: HTTP 404`]);
@@ -77,7 +77,7 @@ describe("the metrics file", () => {
     expect(statSync(path).mode & 0o444).toBe(0o444);
     expect(readdirSync(join(path, ".."))).toEqual(["stuck-jobs.prom"]);
   });
-  it("that cannot be written is told, and what was there stays", async () => {
+  it("that cannot be written is warned of, and what was there stays", async () => {
     const path = join(folder(), "nowhere", "stuck-jobs.prom");
     expect(await tell({ metricsFile: path }, [WELL])).toEqual([expect.stringContaining("ENOENT")]);
     expect(existsSync(path)).toBe(false);
@@ -115,13 +115,13 @@ describe("a notification", () => {
     expect(await tell({ notifyUrl: receiver.url }, [BRAKED, BRAKED], { state })).toEqual([]);
     expect(receiver.received).toHaveLength(1);
   });
-  it("is sent though the state cannot be kept, and that is told", async () => {
+  it("is sent though the state cannot be saved, with a warning", async () => {
     const receiver = await receive();
     const state = join(folder(), "a-file");
     writeFileSync(state, "");
     const warnings = await tell({ notifyUrl: receiver.url }, [BRAKED], { state });
     expect(receiver.received).toHaveLength(1);
-    expect(warnings).toEqual([expect.stringContaining("cannot be kept")]);
+    expect(warnings).toEqual([expect.stringContaining("cannot be saved")]);
   });
   it("keeps its state where only its user can read it", async () => {
     const receiver = await receive();

@@ -76,7 +76,7 @@ export function startMonitoringAll(
             report === null
               ? `stuck-jobs ${invocation.command}: ${name}: ${each.fault}`
               : `${name}: ${summaryLine(report)}`,
-          isTold: each.fault !== null || (report?.entries.length ?? 0) > 0,
+          isReported: each.fault !== null || (report?.entries.length ?? 0) > 0,
         };
       });
       const code = exitCodeOfAll(ended.map((each) => each.code));
