@@ -172,4 +172,6 @@ Every secret may also come from the file that \`NAME_FILE\` names, or from the s
 | \`NCA_API_KEY\`, \`GOAPI_API_KEY\` | | Keys of the providers. Secrets. |
 | \`NCA_S3_ACCESS_KEY\`, \`NCA_S3_SECRET_KEY\`, \`NCA_S3_REGION\` | | The storage's key under the names that NCA Toolkit gives it. Secrets. |
 | \`STUCK_JOBS_WEBHOOK_SECRET\` | | What webhooks that are sent again are signed with. A secret. |
+| \`HTTPS_PROXY\`, \`HTTP_PROXY\`, \`NO_PROXY\` | | Proxies for all requests, \`http://user:password@host:port\`; also in lower case. Loopback is always requested directly. |
+| \`NODE_EXTRA_CA_CERTS\` | | A file with the certificates of your own authorities, in PEM; Node reads it when it starts. |
 | \`NO_COLOR\`, \`CI\` | | No colours; no progress line. |`;
