@@ -235,6 +235,10 @@ export interface Storage {
    */
   credentials?: {
     /**
+     * Read the key from <prefix>_ACCESS_KEY_ID, _SECRET_ACCESS_KEY, _SESSION_TOKEN and _REGION alone.
+     */
+    prefix?: string;
+    /**
      * Also read AWS_ACCESS_KEY_ID and AWS's other variables.
      */
     from?: "aws";
@@ -268,10 +272,6 @@ export interface Brake {
    * How many jobs of an operation a run may fail before an output of it was seen.
    */
   minimum?: number;
-  /**
-   * The same as a share of the stuck jobs of the operation, where that is more than the minimum.
-   */
-  share?: number;
   /**
    * No run fails more jobs than this.
    */
@@ -564,9 +564,9 @@ export interface Operations {
    */
   [k: string]: {
     /**
-     * Values of the job's type field that stand for this operation.
+     * Values of the job's type field that stand for this operation; "*" for every job. A lone operation needs none.
      */
-    types?: string[];
+    types?: "*" | string[];
     /**
      * File names that an output may have, in the order of probing; empty where only its provider knows it.
      */
@@ -574,7 +574,7 @@ export interface Operations {
       | string
       | {
           /**
-           * The file name: {externalId}, {jobId}, {recordId}, {n} and {payload.some_key} are replaced.
+           * The file name, with folders: {externalId}, {jobId}, {recordId}, {n}, {payload.some_key}, {field.Some Field} and {startedAt:yyyy/MM/dd} are replaced.
            */
           pattern: string;
           /**
@@ -589,49 +589,133 @@ export interface Operations {
            * The first {n}.
            */
           from?: number;
+          /**
+           * Whether the file may be older than its job, as one that is named by its content or imported.
+           */
+          mayPredate?: boolean;
         }
     )[];
+    /**
+     * Overrides storage, key by key: another bucket, folder or key.
+     */
+    storage?: {
+      /**
+       * The prefix of every output's URL: a slash and the file name follow. Not a CDN's host.
+       */
+      baseUrl?: string;
+      /**
+       * Maximum number of concurrent probes.
+       */
+      concurrency?: number;
+      /**
+       * Maximum number of probes a second. Spaces refuses more than 240.
+       */
+      requestsPerSecond?: number;
+      /**
+       * Further file names that the worker may use: a job is not failed while one of them exists.
+       */
+      otherNames?: string[];
+      /**
+       * Where baseUrl names the bucket: first in its path, or in its host. Absent: derived from the host.
+       */
+      addressing?: "path" | "virtual";
+      /**
+       * Overrides storage.credentials as a whole; null for a public bucket.
+       */
+      credentials?: {
+        /**
+         * Read the key from <prefix>_ACCESS_KEY_ID, _SECRET_ACCESS_KEY, _SESSION_TOKEN and _REGION alone.
+         */
+        prefix?: string;
+        /**
+         * Also read AWS_ACCESS_KEY_ID and AWS's other variables.
+         */
+        from?: "aws";
+        /**
+         * The id of the key; not a secret.
+         */
+        accessKeyId?: string;
+        /**
+         * A secret: better in the environment than in a file.
+         */
+        secretAccessKey?: string;
+        /**
+         * The session token of temporary credentials.
+         */
+        sessionToken?: string;
+        /**
+         * Absent: derived from the host of baseUrl, else us-east-1.
+         */
+        region?: string;
+      } | null;
+      /**
+       * How long the signed link is valid from which Airtable fetches a file.
+       */
+      attachmentUrlTtl?: string;
+    };
     /**
      * The provider that does the work, by its name under `providers`.
      */
     provider?: string | null;
     /**
-     * The record that receives the output. Link fields and payload must not name different records.
+     * The record that receives the output: `self`, `none`, or a record that link fields or payload name; they must not name different ones.
      */
-    target?: {
+    target?:
+      | "self"
+      | "none"
+      | {
+          /**
+           * Name or id of the table whose record receives the output.
+           */
+          table?: string | string[];
+          /**
+           * PostgreSQL only: the column that names one row of that table. Absent: id.
+           */
+          key?: string;
+          /**
+           * PostgreSQL only: the job's column that holds that key, such as segment_id.
+           */
+          from?: string;
+          /**
+           * Link fields of the job that name the target; the first must exist.
+           */
+          links?: string[];
+          /**
+           * Keys of the request payload that name the target.
+           */
+          payloadKeys?: string[];
+        };
+    /**
+     * Where the output goes, as a file or as its URL.
+     */
+    deliver?: {
       /**
-       * Name or id of the table whose record receives the output.
+       * The target's field.
        */
-      table?: string | string[];
+      field: string;
       /**
-       * PostgreSQL only: the column that names one row of that table. Absent: id.
+       * A file in an attachment field, or its URL in a URL or text field.
        */
-      key?: string;
-      /**
-       * PostgreSQL only: the job's column that holds that key, such as segment_id.
-       */
-      from?: string;
-      /**
-       * Link fields of the job that name the target; the first must exist.
-       */
-      links?: string[];
-      /**
-       * Keys of the request payload that name the target.
-       */
-      payloadKeys?: string[];
+      as?: "attachment" | "url";
     };
     /**
-     * The target's attachment field.
+     * The target's attachment field: short for deliver with that field.
      */
     attachment?: string;
     /**
-     * Further fields of the target and their values. Options of selects have to exist.
+     * Further fields of the target and their values. Options of selects have to exist. {url}, {externalId}, {bytes} and {now} are replaced.
      */
     set?: {
       [k: string]: string | number | boolean;
     };
     /**
-     * What to do when the attachment field holds another file.
+     * Values of those fields that `set` may replace where the file was there already, beside blank.
+     */
+    setFrom?: {
+      [k: string]: (string | number | boolean)[];
+    };
+    /**
+     * What to do when the field holds another file.
      */
     onExisting?: "skip" | "replace" | "append";
     /**

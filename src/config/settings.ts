@@ -1,11 +1,11 @@
 import type { Duration } from "../core/domain/job.ts";
 import type { Operation, Thresholds, Via } from "../core/domain/operation.ts";
 import type { BrakeSettings } from "../core/sweep/decide/brake.ts";
-import type { StorageCredentials } from "./env/storage-credentials.ts";
 import type { JournalSettings } from "./resolve/journal.ts";
 import type { MonitoringOverrides, MonitoringSettings } from "./resolve/monitoring.ts";
 import type { PostgresSettings } from "./resolve/postgres.ts";
 import type { ProviderSettings } from "./resolve/providers.ts";
+import type { StorageSettings } from "./resolve/storage.ts";
 import type { WebhookSettings } from "./resolve/webhooks.ts";
 import type { Config } from "./schema/config.ts";
 
@@ -32,12 +32,9 @@ export interface Settings {
   readonly jobs: Omit<Config["jobs"], "table" | "id"> & { readonly table: string };
   readonly thresholds: Thresholds;
   readonly operations: readonly Operation[];
-  readonly storage: Omit<Config["storage"], "addressing" | "credentials"> & {
-    /** Null: derived from the host of baseUrl. */
-    readonly addressing: "path" | "virtual" | null;
-    /** Null: requests are not signed. */
-    readonly credentials: StorageCredentials | null;
-  };
+  readonly storage: StorageSettings;
+  /** The storages of operations that have one of their own, by the operation's name. */
+  readonly operationStorages: ReadonlyMap<string, StorageSettings>;
   readonly brake: BrakeSettings;
   readonly lateOutputs: boolean;
   readonly providers: readonly ProviderSettings[];

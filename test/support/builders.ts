@@ -21,16 +21,20 @@ export const VIDEO = "recVideo000000001";
 
 /** One alternative among the names of an output. */
 export function named(pattern: string): OutputPattern {
-  return { pattern, all: false, count: null, from: 0 };
+  return { pattern, all: false, count: null, from: 0, mayPredate: false };
 }
 
 export const COMBINE: Operation = {
   name: "combine",
   types: ["combine"],
+  isDefault: false,
+  targetKind: "record",
   outputs: [named("{externalId}_output_0.mp4")],
   target: { table: "Segments", links: ["Segments", "Related Segment Video"], payloadKeys: ["segment_id", "record_id"] },
   attachment: "Voiceover + Video",
+  deliver: { field: "Voiceover + Video", as: "attachment" },
   set: { Status: "combined" },
+  setFrom: {},
   onExisting: "skip",
   check: null,
   provider: null,
@@ -43,10 +47,14 @@ export const COMBINE: Operation = {
 export const CONCATENATE: Operation = {
   name: "concatenate",
   types: ["concatenate"],
+  isDefault: false,
+  targetKind: "record",
   outputs: [named("{externalId}.mp4"), named("{externalId}_output_0.mp4")],
   target: { table: "Videos", links: ["Related Video"], payloadKeys: ["video_id", "record_id"] },
   attachment: "Combined Segments Video",
+  deliver: { field: "Combined Segments Video", as: "attachment" },
   set: {},
+  setFrom: {},
   onExisting: "skip",
   check: null,
   provider: null,

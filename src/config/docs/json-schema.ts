@@ -34,14 +34,14 @@ const jsonSchema: z.ZodType<JsonSchema> = z.lazy(() =>
 );
 
 /**
- * The JSON Schema of a configuration file, for editors: draft 7, which they all know. It is the schema that the program
- * checks by, but for what the preset brings along, which a file may leave out.
+ * Returns the JSON Schema of a configuration file, for editors: draft 7, which all of them know. It is the schema that the
+ * program checks by, except that a file may leave out what the preset provides.
  */
 export function editorSchema(): JsonSchema {
   return withBases(fileSchema());
 }
 
-/** The same with everything in its place. */
+/** Returns the same schema without references. */
 export function fileSchema(): JsonSchema {
   const made = z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any", target: "draft-7" });
   const { $schema, ...rest } = jsonSchema.parse(made);
@@ -51,10 +51,11 @@ export function fileSchema(): JsonSchema {
 
 type Path = readonly string[];
 
-/** A change of every schema in another; `path` is the keys that lead to it, with `*` for any key. */
+/** Applies a change to every schema within another. `path` has the keys that lead to it; `*` stands for any key. */
 function changed(schema: JsonSchema, path: Path, change: (schema: JsonSchema, path: Path) => JsonSchema): JsonSchema {
-  const { properties, additionalProperties } = schema;
+  const { properties, additionalProperties, anyOf } = schema;
   const inner = {
+    ...(anyOf === undefined ? {} : { anyOf: anyOf.map((each) => changed(each, path, change)) }),
     ...(properties === undefined
       ? {}
       : {
@@ -69,12 +70,20 @@ function changed(schema: JsonSchema, path: Path, change: (schema: JsonSchema, pa
   return change({ ...schema, ...inner }, path);
 }
 
-/** What the preset or the environment may bring along, and no file has to say. */
-const BROUGHT_ALONG = ["", "jobs", "jobs.fields", "storage", "providers.nca", "operations.*", "operations.*.target"];
+/** Objects whose required keys the preset or the environment may provide, so that no file has to. */
+const PROVIDED_BY_PRESET = [
+  "",
+  "jobs",
+  "jobs.fields",
+  "storage",
+  "providers.nca",
+  "operations.*",
+  "operations.*.target",
+];
 
-/** What may be null in a file, though no run ever sees it so. */
+/** What null means in a file; the merge removes it. */
 const NULL_MEANS: Readonly<Record<string, string>> = {
-  "operations.*": "Takes the preset's operation out.",
+  "operations.*": "Removes the preset's operation.",
   "providers.nca": "Keeps it off, whatever the environment says.",
   "providers.goapi": "Keeps it off, whatever the environment says.",
 };
@@ -82,7 +91,7 @@ const NULL_MEANS: Readonly<Record<string, string>> = {
 function relaxRequired(schema: JsonSchema, path: Path): JsonSchema {
   const at = path.join(".");
   const { required, ...rest } = schema;
-  const loose = BROUGHT_ALONG.includes(at) || required === undefined ? rest : schema;
+  const loose = PROVIDED_BY_PRESET.includes(at) || required === undefined ? rest : schema;
   const nullMeans = NULL_MEANS[at];
   if (nullMeans !== undefined) {
     const { description, ...whole } = loose;
@@ -93,7 +102,7 @@ function relaxRequired(schema: JsonSchema, path: Path): JsonSchema {
   return known === undefined ? loose : { ...loose, default: known[1] === null ? "none" : durationText(known[1]) };
 }
 
-/** Of a base in the list every section is as at the top: both refer to one definition. */
+/** Gives a base in the list the sections of the file: both refer to one definition. */
 function withBases(root: JsonSchema): JsonSchema {
   const { $schema, bases, ...sections } = root.properties ?? {};
   if (bases?.items === undefined) return root;
@@ -109,7 +118,7 @@ function withBases(root: JsonSchema): JsonSchema {
   return { ...root, properties, definitions: { ...root.definitions, ...sections } };
 }
 
-/** zod's prefaults come out as `{}`, which says nothing: what they hold has defaults of its own. */
+/** Removes the defaults `{}` that zod makes of prefaults: the keys within have defaults of their own. */
 function withoutEmptyDefaults(schema: JsonSchema): JsonSchema {
   return changed(schema, [], (each) => {
     const { default: value, ...rest } = each;

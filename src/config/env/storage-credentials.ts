@@ -91,6 +91,27 @@ export function resolveCredentials(
   return { credentials: { accessKeyId, secretAccessKey, sessionToken, region }, problems: [] };
 }
 
+/** Returns the key whose variables begin with a prefix: `ACME_S3_ACCESS_KEY_ID` and so on. No other place is looked at. */
+export function readPrefixedKey(
+  prefix: string,
+  region: string | null,
+  path: string,
+  { secret }: { secret(name: string, problems: Problem[]): string | null },
+): { readonly credentials: StorageCredentials | null; readonly problems: readonly Problem[] } {
+  const problems: Problem[] = [];
+  const read = (name: string) => secret(`${prefix}_${name}`, problems);
+  const [accessKeyId, secretAccessKey] = [read("ACCESS_KEY_ID"), read("SECRET_ACCESS_KEY")];
+  const sessionToken = read("SESSION_TOKEN");
+  const ownRegion = read("REGION") ?? region;
+  const required = { ACCESS_KEY_ID: accessKeyId, SECRET_ACCESS_KEY: secretAccessKey };
+  const missing = Object.entries(required).flatMap(([name, value]) => (value === null ? [`${prefix}_${name}`] : []));
+  // Why a file of NAME_FILE cannot be read says more than that the name is not set.
+  if (problems.length === 0 && missing.length > 0)
+    problems.push({ path, message: `no key; set ${missing.join(", ")}` });
+  if (accessKeyId === null || secretAccessKey === null || problems.length > 0) return { credentials: null, problems };
+  return { credentials: { accessKeyId, secretAccessKey, sessionToken, region: ownRegion }, problems };
+}
+
 /** What of a key must never be shown. Its id is no secret: alone it opens nothing. */
 export function secretsOf(credentials: StorageCredentials | null): readonly string[] {
   return [credentials?.secretAccessKey, credentials?.sessionToken].filter((secret) => typeof secret === "string");

@@ -1,3 +1,5 @@
+import { UNDER_WAY } from "./nca.ts";
+
 /**
  * What the base of the seeds has GoAPI do; laid over the preset `nca` where GoAPI is configured. The files lie on hosts
  * of its own under names that only it knows, so there is nothing to probe: `outputs` is empty.
@@ -15,6 +17,7 @@ export const goapi = {
       },
       attachment: "Video",
       set: { Status: "Video Ready" },
+      setFrom: { Status: UNDER_WAY },
     },
     generate_music_only: {
       types: [],

@@ -1,3 +1,17 @@
+/** Statuses of a segment that mean work under way, or that a handler failed: a status of `set` may take their place. */
+export const UNDER_WAY = [
+  "Generating Voiceover",
+  "Voiceover Failed",
+  "Combining Media",
+  "combination_failed",
+  "Combination Failed",
+  "Generating Image",
+  "Image Generation Failed",
+  "Generating Video",
+  "Video Generation Failed",
+  "Undefined",
+];
+
 /**
  * The base of the seeds: NCA Toolkit's workers writing to a Space, jobs in the table "Jobs". With it a base id and a
  * token suffice. It is written as a user would write it, and merged under the user's file.
@@ -54,6 +68,7 @@ export const nca = {
       },
       attachment: "Voiceover + Video",
       set: { Status: "combined" },
+      setFrom: { Status: UNDER_WAY },
     },
     concatenate: {
       types: ["concatenate"],
@@ -83,6 +98,7 @@ export const nca = {
       },
       attachment: "Video",
       set: { Status: "Video Ready" },
+      setFrom: { Status: UNDER_WAY },
     },
   },
 };

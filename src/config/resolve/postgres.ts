@@ -53,19 +53,23 @@ export function resolvePostgres(config: Config, address: DatabaseAddress, name: 
   const table = parseTableName(config.jobs.table);
   const operations = Object.values(config.operations);
   const targets = new Map<string, PostgresTarget>();
-  for (const { target, attachment, set } of operations) {
-    const label = tableLabel(target.table);
+  const id = config.jobs.id ?? "id";
+  for (const { target, deliver, attachment, set } of operations) {
+    if (target === "none") continue;
+    const place = target === "self" ? { table: config.jobs.table, key: id } : target;
+    const label = tableLabel(place.table);
     const known = targets.get(label)?.written ?? [];
-    const written = [...new Set([...known, attachment, ...Object.keys(set)])];
-    targets.set(label, { label, table: parseTableName(target.table), key: target.key ?? "id", written });
+    const field = deliver?.field ?? attachment ?? [];
+    const written = [...new Set([...known, field, ...Object.keys(set)].flat())];
+    targets.set(label, { label, table: parseTableName(place.table), key: place.key ?? "id", written });
   }
   return {
     kind: "postgres",
     baseId: name ?? fileSafe(`${address.database}.${formatTable(table)}`),
     address,
     limits: { ...DEFAULT_LIMITS, ...config.postgres },
-    jobs: { table, id: config.jobs.id ?? "id" },
-    links: [...new Set(operations.flatMap(({ target }) => target.from ?? []))],
+    jobs: { table, id },
+    links: [...new Set(operations.flatMap(({ target }) => (typeof target === "string" ? [] : (target.from ?? []))))],
     targets: [...targets.values()],
   };
 }

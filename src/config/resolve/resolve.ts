@@ -1,5 +1,5 @@
 import { isObject } from "../../core/domain/json.ts";
-import type { Operation, Thresholds } from "../../core/domain/operation.ts";
+import type { Thresholds } from "../../core/domain/operation.ts";
 import { secretsOfAddress } from "../../database/database-url.ts";
 import type { Environment } from "../env/environment.ts";
 import { resolveCredentials, secretsOf } from "../env/storage-credentials.ts";
@@ -12,8 +12,11 @@ import { type Checked, checkConfig } from "../schema/issues.ts";
 import type { AirtableSettings, Overrides, Settings } from "../settings.ts";
 import { resolveJournal } from "./journal.ts";
 import { monitoringSecrets, resolveMonitoring } from "./monitoring.ts";
+import { resolveOperations } from "./operations.ts";
+import { pendingProblems } from "./pending.ts";
 import { type PostgresSettings, resolveAddress, resolvePostgres, tableLabel } from "./postgres.ts";
 import { providersFromEnvironment, readProviderKeys, resolveProviders, withKnownProviders } from "./providers.ts";
+import { resolveOperationStorages, resolveStorage } from "./storage.ts";
 import { resolveWebhooks } from "./webhooks.ts";
 
 /** The thresholds where neither flag, environment nor file sets one. */
@@ -63,21 +66,17 @@ function buildSettings(
         ? resolveAirtable(config, environment, problems)
         : resolveDatabase(config, environment, name, problems);
   if (config === null && isAirtable) checkToken(environment, problems);
-  const signing = resolveCredentials(config?.storage.credentials, environment.storageKeys);
-  problems.push(...signing.problems);
+  // Those of a valid configuration are found with its storage.
+  if (config === null) problems.push(...resolveCredentials(undefined, environment.storageKeys).problems);
   if (config === null || store === null) throw new ConfigError(problems, hint(file));
 
+  problems.push(...pendingProblems(config));
+  const storage = resolveStorage(config, environment, overrides.concurrency, problems);
+  const operationStorages = resolveOperationStorages(config, storage, environment, problems);
   const thresholds = thresholdsOf(config.thresholds, {}, environment, overrides);
-  const configured = Object.entries(config.operations).map(([name, operation]) => ({
-    ...operation,
-    name,
-    target: targetOf(operation.target, config.store),
-    // The general setting applies to operations whose webhook can be sent again.
-    completeVia:
-      overrides.via ?? operation.via ?? (operation.webhookEndpoint === null ? "direct" : config.webhooks.via),
-    fallback: operation.fallback ?? config.webhooks.fallback,
-    thresholds: thresholdsOf(config.thresholds, operation.thresholds, environment, overrides),
-  }));
+  const configured = resolveOperations(config, overrides.via, (own) =>
+    thresholdsOf(config.thresholds, own, environment, overrides),
+  );
   const { providers, secrets } = resolveProviders(config.providers, configured, environment, keys, problems);
   const operations = withKnownProviders(configured, providers, problems);
   const webhooks = resolveWebhooks(config, operations, environment, problems);
@@ -93,13 +92,9 @@ function buildSettings(
     jobs: { ...config.jobs, table: tableLabel(config.jobs.table) },
     thresholds,
     operations,
-    storage: {
-      ...config.storage,
-      addressing: config.storage.addressing ?? null,
-      concurrency: overrides.concurrency ?? config.storage.concurrency,
-      credentials: signing.credentials,
-    },
-    brake: config.brake,
+    storage,
+    operationStorages,
+    brake: { ...config.brake, share: 0 },
     lateOutputs: config.lateOutputs,
     providers,
     webhooks,
@@ -108,7 +103,7 @@ function buildSettings(
     secrets: [
       ...secrets,
       ...(webhooks.signature === null ? [] : [webhooks.signature.secret]),
-      ...secretsOf(signing.credentials),
+      ...[storage, ...operationStorages.values()].flatMap(({ credentials }) => secretsOf(credentials)),
       ...(store.kind === "postgres" ? secretsOfAddress(store.address) : []),
       ...monitoringSecrets(monitoring),
     ],
@@ -154,15 +149,6 @@ function resolveDatabase(
   return address === null ? null : resolvePostgres(config, address, name);
 }
 
-/** Returns an operation's target as the core has it: the column of a job that names it is the one link there is. */
-function targetOf(
-  { table, from, links, payloadKeys }: Config["operations"][string]["target"],
-  store: Config["store"],
-): Operation["target"] {
-  const target = { table: tableLabel(table), links: from === undefined ? links : [from], payloadKeys };
-  return store === "postgres" ? { ...target, ids: "any" } : target;
-}
-
 /** Returns the kind of the store that a file is for, before it is checked. */
 function storeOf({ content, override = {} }: ConfigFile): "airtable" | "postgres" {
   const named = override.store ?? (isObject(content) ? content.store : undefined);
@@ -197,7 +183,7 @@ export function mergeSources({ content, override = {} }: ConfigFile, environment
   const isAirtable = storeOf({ path: null, content, override }) === "airtable";
   const named = override.preset ?? content.preset ?? (isAirtable ? "nca" : "none");
   const preset = named === "none" ? { preset: named } : hasGoapi ? merge(nca, goapi) : nca;
-  const ofFile = merge(merge(preset, content), override);
+  const ofFile = mergeFile(mergeFile(preset, content), override);
   const merged = {
     ...ofFile,
     ...withoutNulls(ofFile, "providers", ["nca", "goapi"]),
@@ -236,6 +222,36 @@ function withoutNulls(
   return { [section]: Object.fromEntries(kept) };
 }
 
+/** Keys of an operation below a file that do not count any more once the file sets another one. */
+const REPLACED_BY: Readonly<Record<string, readonly string[]>> = { deliver: ["attachment"], attachment: ["deliver"] };
+
+/** Lays a file over the preset, or one of several bases over the rest of its file. */
+function mergeFile(
+  under: Readonly<Record<string, unknown>>,
+  over: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const operations = { ...sectionOf(under, "operations") };
+  for (const [name, operation] of Object.entries(sectionOf(over, "operations"))) {
+    const below = operations[name];
+    if (!isObject(operation) || !isObject(below)) continue;
+    const replaced = Object.keys(operation).flatMap((key) => REPLACED_BY[key] ?? []);
+    if (operation.target === "none") replaced.push("attachment", "deliver", "set", "setFrom");
+    const { set } = operation;
+    const kept = Object.entries(below).filter(([key]) => !replaced.includes(key));
+    operations[name] = Object.fromEntries(
+      kept.map(([key, value]) => [key, key === "setFrom" && isObject(set) ? pick(value, Object.keys(set)) : value]),
+    );
+  }
+  return merge(under.operations === undefined ? under : { ...under, operations }, over);
+}
+
+function pick(value: unknown, keys: readonly string[]): unknown {
+  return isObject(value) ? Object.fromEntries(Object.entries(value).filter(([key]) => keys.includes(key))) : value;
+}
+
+/** Maps that a file replaces as a whole. */
+const WHOLE = ["set", "setFrom"];
+
 /** Merges objects key by key and replaces all other values; null removes an object. */
 function merge(
   under: Readonly<Record<string, unknown>>,
@@ -245,7 +261,7 @@ function merge(
   for (const [key, value] of Object.entries(over)) {
     const below = merged[key];
     if (value === null && isObject(below)) delete merged[key];
-    else merged[key] = isObject(below) && isObject(value) && key !== "set" ? merge(below, value) : value;
+    else merged[key] = isObject(below) && isObject(value) && !WHOLE.includes(key) ? merge(below, value) : value;
   }
   return merged;
 }

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { baseId, httpUrl, text } from "./fields.ts";
 import { monitoringSchema } from "./monitoring.ts";
-import { operation } from "./operations.ts";
+import { ANY_TYPE, operation } from "./operations.ts";
 import { journalTables, postgres, status, tableName, tableProblem } from "./postgres.ts";
 import { providers } from "./providers.ts";
 import { storage } from "./storage.ts";
@@ -69,12 +69,6 @@ const brake = z.strictObject({
     .min(0)
     .default(5)
     .describe("How many jobs of an operation a run may fail before an output of it was seen."),
-  share: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.2)
-    .describe("The same as a share of the stuck jobs of the operation, where that is more than the minimum."),
   maxFails: z.int().min(1).default(100).describe("No run fails more jobs than this."),
 });
 
@@ -153,12 +147,22 @@ export const configSchema = z
         const owner = owners.get(type);
         owners.set(type, owner ?? name);
         if (owner === undefined) continue;
-        report(["operations", name, "types", index], `type "${type}" belongs to operation "${owner}" already`);
+        report(
+          ["operations", name, "types", ...(type === ANY_TYPE ? [] : [index])],
+          `type "${type}" belongs to operation "${owner}" already`,
+        );
       }
     }
-    if (config.storage.addressing === "path" && /^\/*$/.test(new URL(config.storage.baseUrl).pathname)) {
+    for (const [path, storage] of [
+      [["storage"], config.storage] as const,
+      ...Object.entries(config.operations).map(
+        ([name, operation]) => [["operations", name, "storage"], operation.storage ?? {}] as const,
+      ),
+    ]) {
+      const { addressing, baseUrl = config.storage.baseUrl } = storage;
+      if (addressing !== "path" || !/^\/*$/.test(new URL(baseUrl).pathname)) continue;
       const message = "path means that the first part of baseUrl's path is the bucket, but it has no path";
-      report(["storage", "addressing"], message);
+      report([...path, "addressing"], message);
     }
     if (config.store === "postgres") checkPostgres(config, report);
     else checkAirtable(config, report);
@@ -199,6 +203,7 @@ function checkPostgres({ preset, jobs, operations }: Checked, report: Report): v
     report(["jobs", "fields", "startedAt"], "expected the column that says when a job began");
   }
   for (const [name, { target }] of Object.entries(operations)) {
+    if (typeof target === "string") continue;
     const at = ["operations", name, "target"];
     const problem = tableProblem(target.table);
     if (problem !== null) report([...at, "table"], problem);
@@ -215,6 +220,7 @@ function checkAirtable({ jobs, operations }: Checked, report: Report): void {
   if (jobs.id !== undefined) report(["jobs", "id"], only);
   if (Array.isArray(jobs.table)) report(["jobs", "table"], "expected the name or id of one table");
   for (const [name, { target }] of Object.entries(operations)) {
+    if (typeof target === "string") continue;
     const at = ["operations", name, "target"];
     if (target.key !== undefined) report([...at, "key"], only);
     if (target.from !== undefined) report([...at, "from"], only);

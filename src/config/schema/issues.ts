@@ -15,8 +15,12 @@ export function checkConfig(input: unknown): Checked {
   return { kind: "invalid", problems: problemsOf(checked.error, input, configSchema) };
 }
 
-/** Keys that were renamed, and their names today. */
-const RENAMED: Readonly<Record<string, string>> = { watching: "monitoring" };
+/** Keys that were renamed or removed, and what to write now. */
+const FORMER_KEYS: Readonly<Record<string, string>> = {
+  watching: 'this key was renamed; write "monitoring"',
+  "brake.share":
+    "this key was removed; nothing is failed for a missing output unless an output of its operation was seen, and brake.minimum alone counts",
+};
 
 /** Returns zod's issues as problems: each with the value found and, for an unknown key, the keys that are allowed. */
 export function problemsOf(error: z.ZodError, input: unknown, schema: z.ZodType): readonly Problem[] {
@@ -45,12 +49,13 @@ function closestVariant(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
 }
 
 function unknownKey(key: string, path: readonly PropertyKey[], allowed: readonly string[]): Problem {
-  const renamed = path.length === 0 ? RENAMED[key] : undefined;
-  if (renamed !== undefined) return { path: key, message: `this key was renamed; write "${renamed}"` };
+  const at = [...path, key].join(".");
+  const former = FORMER_KEYS[at];
+  if (former !== undefined) return { path: at, message: former };
   const guess = suggestSpelling(key, allowed);
   const suggestion = guess === null ? "" : `, did you mean "${guess}"?`;
   return {
-    path: [...path, key].join("."),
+    path: at,
     message: `unknown key${suggestion} Allowed here: ${allowed.join(", ")}`.replace("key Allowed", "key. Allowed"),
   };
 }

@@ -20,15 +20,31 @@ export type Via = "direct" | "webhook";
 /** What to do when the handler did not complete the job: write directly, or leave it. */
 export type Fallback = "direct" | "none";
 
+/** The record that receives an output: one that the job names, the job itself, or none: then the status is all. */
+export type TargetKind = "record" | "self" | "none";
+
+/** The field of the target that receives an output: as a file, or as its URL in a field of text. */
+export interface DeliveryField {
+  readonly field: string;
+  readonly as: "attachment" | "url";
+}
+
+/** A value of a field that is written as it is configured; texts may have `{url}`, `{externalId}`, `{bytes}`, `{now}`. */
+export type SetValue = string | number | boolean;
+
 /** One kind of work: how its output is named, and which record and field receives it. */
 export interface Operation {
   readonly name: string;
   /** Values of the job's Type that mean this operation when nothing else names one. */
   readonly types: readonly string[];
+  /** Whether a job that nothing names otherwise is of this operation. */
+  readonly isDefault: boolean;
   /** What its output may be called, in the order of probing. Empty only with a provider. */
   readonly outputs: readonly OutputPattern[];
   /** The name of the provider that did the work; null where none is to be asked. */
   readonly provider: string | null;
+  readonly targetKind: TargetKind;
+  /** Of a record that the job names; of the job itself its table; empty for none. */
   readonly target: {
     readonly table: string;
     /** The first is read with the listing; the others, which a base may lack, with the guard read. */
@@ -37,9 +53,14 @@ export interface Operation {
     /** The form of ids that are recognised; absent: Airtable's record ids. */
     readonly ids?: "any";
   };
+  /** The field of `deliver`; empty without one. */
   readonly attachment: string;
-  /** Further fields of the target that are written with the attachment. */
-  readonly set: Readonly<Record<string, string | number | boolean>>;
+  /** Null only for the target kind `none`. */
+  readonly deliver: DeliveryField | null;
+  /** Further fields of the target that are written with the output. */
+  readonly set: Readonly<Record<string, SetValue>>;
+  /** Values of those fields that `set` may replace where the file was there already, beside blank. */
+  readonly setFrom: Readonly<Record<string, readonly SetValue[]>>;
   readonly onExisting: OnExisting;
   /** What an output must prove to be before it is delivered; null: nothing more than that it is there. */
   readonly check: "mp4" | null;
@@ -50,7 +71,7 @@ export interface Operation {
   readonly thresholds: Thresholds;
 }
 
-/** One entry of an operation's `outputs`: a file name with placeholders in braces. */
+/** One entry of an operation's `outputs`: a file name, with folders, with placeholders in braces. */
 export interface OutputPattern {
   readonly pattern: string;
   /** The entries that say so are one output in several files: only all of them together are the output. */
@@ -59,4 +80,6 @@ export interface OutputPattern {
   readonly count: number | string | null;
   /** The first `n`. */
   readonly from: number;
+  /** Whether the file may have been there before its job began. */
+  readonly mayPredate: boolean;
 }

@@ -13,7 +13,7 @@ function names(...outputs: readonly OutputPattern[]) {
 }
 
 function together(pattern: string, count: number | string | null = null, from = 0): OutputPattern {
-  return { pattern, all: true, count, from };
+  return { pattern, all: true, mayPredate: false, count, from };
 }
 
 describe("the names of an output", () => {

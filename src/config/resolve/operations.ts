@@ -1,0 +1,49 @@
+import type { DeliveryField, Operation, Thresholds, Via } from "../../core/domain/operation.ts";
+import type { Config } from "../schema/config.ts";
+import { ANY_TYPE } from "../schema/operations.ts";
+import { tableLabel } from "./postgres.ts";
+
+type ConfiguredOperation = Config["operations"][string];
+
+/** Returns the operations of a checked configuration, with what is general and what is short written out. */
+export function resolveOperations(
+  { operations, webhooks, jobs, store }: Config,
+  via: Via | undefined,
+  thresholdsOf: (own: ConfiguredOperation["thresholds"]) => Thresholds,
+): readonly Operation[] {
+  const isLone = Object.keys(operations).length === 1;
+  return Object.entries(operations).map(([name, operation]) => {
+    const { storage: _, types, target, deliver: __, via: ownVia, fallback, thresholds, ...rest } = operation;
+    const deliver = resolveDelivery(operation);
+    const isForAll = types.includes(ANY_TYPE);
+    return {
+      ...rest,
+      name,
+      types: isForAll ? [] : types,
+      isDefault: isLone || isForAll,
+      targetKind: typeof target === "string" ? target : "record",
+      target:
+        typeof target === "string"
+          ? { table: target === "self" ? tableLabel(jobs.table) : "", links: [], payloadKeys: [] }
+          : {
+              table: tableLabel(target.table),
+              // The column of a job that names the target is the one link there is in PostgreSQL.
+              links: target.from === undefined ? target.links : [target.from],
+              payloadKeys: target.payloadKeys,
+              ...(store === "postgres" ? { ids: "any" as const } : {}),
+            },
+      attachment: deliver?.field ?? "",
+      deliver,
+      // The general setting applies to operations whose webhook can be sent again.
+      completeVia: via ?? ownVia ?? (operation.webhookEndpoint === null ? "direct" : webhooks.via),
+      fallback: fallback ?? webhooks.fallback,
+      thresholds: thresholdsOf(thresholds),
+    };
+  });
+}
+
+/** Returns the field that receives the output; null where none does. The schema sees to it that one is named. */
+function resolveDelivery({ target, deliver, attachment }: ConfiguredOperation): DeliveryField | null {
+  if (target === "none") return null;
+  return deliver ?? (attachment === undefined ? null : { field: attachment, as: "attachment" });
+}
