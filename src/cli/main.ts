@@ -1,6 +1,6 @@
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
-import { logInternalError } from "./terminal/log.ts";
+import { logInternalError, problemLines } from "./terminal/log.ts";
 import { readSecrets } from "./terminal/redact.ts";
 import { processTerminal, type Terminal } from "./terminal/terminal.ts";
 import { versionLine } from "./version.ts";
@@ -8,8 +8,8 @@ import { versionLine } from "./version.ts";
 /** Runs the program for this process: the one place that reads argv and sets the exit code. */
 export async function main(): Promise<void> {
   const terminal = processTerminal(process);
-  // Before anything can be printed: what commander says of a wrong flag may quote a secret.
-  for (const secret of readSecrets(process.env)) terminal.addSecret(secret);
+  // Before anything can be printed: commander quotes a wrong flag, which may hold a secret.
+  for (const secret of readSecrets(process.env, process.argv.slice(2))) terminal.addSecret(secret);
   // A promise that is never settled lets Node end in silence: that must not look like success.
   process.exitCode = EXIT.fault;
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
@@ -55,11 +55,6 @@ async function logFailure(error: unknown, terminal: Terminal): Promise<ExitCode>
     logInternalError(error, terminal);
     return EXIT.fault;
   }
-  const hint = error.hint === null ? "" : `\n${error.hint}`;
-  terminal.log(`the configuration is wrong; nothing was read or written.\n${indented(error.message)}${hint}`, "error");
+  terminal.log(problemLines(error), "error");
   return EXIT.usage;
-}
-
-function indented(text: string): string {
-  return text.replace(/^/gm, "  ");
 }

@@ -107,8 +107,15 @@ async function buildProgram(context: CommandContext, isLoaded: (name: string) =>
     .exitOverride()
     .configureOutput({
       writeOut: (text) => terminal.out(text),
-      writeErr: (text) => terminal.log(text.trimEnd()),
-      outputError: (text) => terminal.log(text.trimEnd().replace(/^error: /, ""), "error"),
+      writeErr: (text) => terminal.log(text.trimEnd().split("\n")),
+      outputError: (text) =>
+        terminal.log(
+          text
+            .trimEnd()
+            .replace(/^error: /, "")
+            .split("\n"),
+          "error",
+        ),
       getOutHelpWidth: () => terminal.columns,
       getErrHelpWidth: () => terminal.columns,
     })

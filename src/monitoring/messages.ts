@@ -1,5 +1,6 @@
 import type { NotifyFormat } from "../config/schema/monitoring.ts";
 import type { Instant } from "../core/domain/job.ts";
+import { makeVisible } from "../core/domain/visible.ts";
 import type { Email } from "./email.ts";
 import type { RunResult } from "./run-result.ts";
 
@@ -38,7 +39,7 @@ function* linesOfAll(total: string, results: Parameters<typeof pingBodyOfAll>[1]
 }
 
 function* pingLines(summary: string, { report, trouble, runId, exitCode }: RunResult): Iterable<string> {
-  const inOne = (line: string) => `${line.replaceAll("\n", " ")}\n`;
+  const inOne = (line: string) => `${makeVisible(line.replaceAll("\n", " "))}\n`;
   yield inOne(summary);
   if (trouble !== null && !summary.includes(trouble.detail)) yield inOne(trouble.detail);
   yield inOne(`exit code ${exitCode}, run ${runId}`);
@@ -107,7 +108,7 @@ function bodyOf(format: NotifyFormat, text: string, { baseId, runId }: Pick<RunR
 /** Returns the mail that has all changes, with the first of them as its subject. */
 export function emailOf(pending: readonly Pending[], { baseId, runId }: RunResult, now: Instant): Email {
   const lines = pending.map((each) => lineOf(each, now));
-  const [first = ""] = pending.map(({ text }) => text.replaceAll("\n", " "));
+  const [first = ""] = pending.map(({ text }) => makeVisible(text.replaceAll("\n", " ")));
   const more = pending.length > 1 ? ` (and ${pending.length - 1} more)` : "";
   return {
     subject: `stuck-jobs, ${baseId}: ${first.slice(0, MAX_SUBJECT)}${more}`,
@@ -118,7 +119,7 @@ export function emailOf(pending: readonly Pending[], { baseId, runId }: RunResul
 const MAX_SUBJECT = 120;
 
 function chatTexts(pending: readonly Pending[], head: string, now: Instant): readonly string[] {
-  const lines = pending.map((each) => escapeMentions(lineOf(each, now)).slice(0, MOST_CHARACTERS - head.length - 1));
+  const lines = pending.map((each) => escapeMarkup(lineOf(each, now)).slice(0, MOST_CHARACTERS - head.length - 1));
   const texts: string[] = [];
   for (const line of lines) {
     const last = texts.at(-1);
@@ -130,12 +131,15 @@ function chatTexts(pending: readonly Pending[], head: string, now: Instant): rea
 
 function lineOf({ at, text }: Pending, now: Instant): string {
   const late = now - at > 60_000 ? `${new Date(at).toISOString().slice(0, 16)}Z: ` : "";
-  return `• ${late}${text.replaceAll("\n", " ")}`;
+  return `• ${late}${makeVisible(text.replaceAll("\n", " "))}`;
 }
 
-/** Names and words from the base must not call people (`<!channel>`, `@everyone`) or make links. */
-function escapeMentions(text: string): string {
-  return text.replaceAll("<", "‹").replaceAll(">", "›").replaceAll("@", "@\u200b");
+/**
+ * Names and words from the base must not mention people (`<!channel>`, `@everyone`) or hide a link behind another text
+ * (`[text](https://…)`, `<https://…|text>`).
+ */
+function escapeMarkup(text: string): string {
+  return text.replaceAll("<", "‹").replaceAll(">", "›").replaceAll("](", "] (").replaceAll("@", "@\u200b");
 }
 
 /** Teams reads Markdown in a card: names from the base must not make links or emphasis of it. */

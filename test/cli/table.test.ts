@@ -4,7 +4,7 @@ import stringWidth from "string-width";
 import { describe, expect, it } from "vitest";
 import { recordUrls, takesLinks } from "../../src/cli/render/links.ts";
 import { type JobsCanvas, renderTable } from "../../src/cli/render/table.ts";
-import { cut, plain, wrap } from "../../src/cli/render/text.ts";
+import { cut, wrap } from "../../src/cli/render/text.ts";
 import { REASONS } from "../../src/core/domain/verdict.ts";
 import { HOUR, MINUTE } from "../support/builders.ts";
 import { entry, held, reportOf, verdict } from "../support/reports.ts";
@@ -104,9 +104,6 @@ describe("texts of others", () => {
     ["👨‍👩‍👧👨‍👩‍👧👨‍👩‍👧", 5, "👨‍👩‍👧👨‍👩‍👧…"],
   ])("%s in %i columns is %s", (text, width, expected) => {
     expect(cut(text, width)).toBe(expected);
-  });
-  it("become one line without controls", () => {
-    expect(plain("a\nb\tc\u001b[31md\u202ee")).toBe("a b c\ufffd[31md\ufffde");
   });
   it("are wrapped between words, with an indent", () => {
     expect(wrap("Next: stuck-jobs recover --dry-run", 20)).toEqual(["Next: stuck-jobs", "  recover --dry-run"]);

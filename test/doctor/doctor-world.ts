@@ -58,7 +58,7 @@ export async function examined(world: World, { yaml = "{}", env = {} }: Case = {
   const diagnosed = await diagnose({ ...found, settings: found.settings === null ? null : hurried(found.settings) });
   const asked = world.requests.slice(before);
   expect(asked.filter(({ method }) => method !== "GET")).toEqual([]);
-  const diagnosis = diagnosisIn(renderDiagnosesJson([{ ...diagnosed, base: null }]));
+  const diagnosis = diagnosisIn(renderDiagnosesJson([{ ...diagnosed, base: null }], (value) => JSON.stringify(value)));
   return {
     ...diagnosis,
     code: exitCodeOfFindings(diagnosed.findings),

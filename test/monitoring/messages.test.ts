@@ -74,6 +74,10 @@ describe("what is posted to a webhook", () => {
     expect(body.text).not.toMatch(/[<>]|@(everyone|U123)/);
     expect(body.allowed_mentions).toEqual({ parse: [] });
   });
+  it("hides no link behind a text, and no control characters", () => {
+    const [body] = parsed(["[your invoice](https://evil.example) \u202e\u001b]52;c;x\u0007"]);
+    expect(body.text).toContain("[your invoice] (https://evil.example) \\u202e\\u001b]52");
+  });
   it("fits Discord's 2,000 characters, and loses no message", () => {
     fc.assert(
       fc.property(fc.array(fc.string({ minLength: 1, maxLength: 900 }), { minLength: 1, maxLength: 12 }), (texts) => {

@@ -68,7 +68,7 @@ export async function runDoctor(flags: DoctorFlags, { env, terminal }: CommandCo
       const page = renderDiagnosis(diagnosis, flags.quiet === true, canvas);
       terminal.out(page === "" ? "" : `${heading}${page}${found.length === 1 ? "" : "\n"}`);
     }
-    if (flags.output === "json") terminal.out(renderDiagnosesJson(diagnoses));
+    if (flags.output === "json") terminal.out(renderDiagnosesJson(diagnoses, terminal.toJson));
     return exitCodeOfFindings(diagnoses.flatMap(({ findings }) => findings));
   } finally {
     await sandbox?.close();

@@ -10,6 +10,7 @@ import { openSweep } from "../run/open-sweep.ts";
 import { handleSignals } from "../run/signals.ts";
 import { openSandbox } from "../sandbox.ts";
 import { readSettings } from "../settings/read-settings.ts";
+import { linesOf } from "../terminal/log.ts";
 
 /** Adds `stuck-jobs explain`: the evidence and the verdict of one job. */
 export function addExplain(program: Command, { env, terminal, exit }: CommandContext): void {
@@ -65,7 +66,7 @@ async function runExplain(name: string, invocation: Invocation): Promise<ExitCod
       }
       terminal.out(
         flags.output === "json"
-          ? renderExplanationJson(explanations)
+          ? renderExplanationJson(explanations, terminal.toJson)
           : explanations.map(renderExplanation).join(`\n${"-".repeat(72)}\n\n`),
       );
       return EXIT.done;
@@ -73,7 +74,7 @@ async function runExplain(name: string, invocation: Invocation): Promise<ExitCod
       const stopped = stop.code();
       if (stopped !== null) return stopped;
       if (!isUpstreamFailure(error)) throw error;
-      terminal.log(`${error.message}${error.hint === null ? "" : `\n${error.hint}`}`, "error");
+      terminal.log(linesOf(error), "error");
       return exitCodeOfFault(error);
     } finally {
       limits.dispose();

@@ -65,9 +65,8 @@ async function readTables({ base, interview, say, signal }: PlanInput): Promise<
   } catch (error) {
     if (!(error instanceof UpstreamError) || error.code !== "auth") throw error;
     if (!interview.interactive) throw new UpstreamError("auth", error.message, NEEDS_SCHEMA, { cause: error });
-    say(
-      `${error.message}\nWithout the scope schema.bases:read the names cannot be read from the base, so you are asked for them.`,
-    );
+    say(error.message);
+    say(`Without the scope schema.bases:read the names cannot be read from the base, so you are asked for them.`);
     return null;
   }
 }

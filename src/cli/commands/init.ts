@@ -14,6 +14,7 @@ import { systemClock } from "../../system/clock.ts";
 import type { CommandContext } from "../context.ts";
 import { EXIT, type ExitCode, exitCodeOfFault } from "../exit-codes.ts";
 import { type OpenBase, openUnconfigured } from "../run/adapters.ts";
+import { linesOf } from "../terminal/log.ts";
 import { defaultPrompter, InterviewEnded, openInterview, type Prompter } from "../terminal/prompts.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { VERSION } from "../version.ts";
@@ -88,7 +89,7 @@ async function runInit(flags: InitFlags, context: CommandContext): Promise<ExitC
       return EXIT.interrupted;
     }
     if (!(error instanceof UpstreamError)) throw error;
-    terminal.log(`${error.message}${error.hint === null ? "" : `\n${error.hint}`}`, "error");
+    terminal.log(linesOf(error), "error");
     return exitCodeOfFault(error);
   } finally {
     interview.close();

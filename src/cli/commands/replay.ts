@@ -4,6 +4,7 @@ import { readConfigFile } from "../../config/file/read-config-file.ts";
 import { ConfigError } from "../../config/problems.ts";
 import type { Settings } from "../../config/settings.ts";
 import type { Duration } from "../../core/domain/job.ts";
+import { makeVisible } from "../../core/domain/visible.ts";
 import { type Difference, replay } from "../../core/replay/replay.ts";
 import { filesOf } from "../../journal/append-file.ts";
 import { NoJournalError, readLines } from "../../journal/read.ts";
@@ -79,7 +80,7 @@ async function runReplay(flags: ReplayFlags, { env, terminal }: CommandContext):
   const jobs = runs.reduce((sum, run) => sum + run.jobs.length, 0);
   terminal.out(
     flags.output === "json"
-      ? `${JSON.stringify({ schema: "stuck-jobs/replay@1", runs: runs.length, jobs, differences: differences.map(asJson) }, null, 2)}\n`
+      ? `${terminal.toJson({ schema: "stuck-jobs/replay@1", runs: runs.length, jobs, differences: differences.map(asJson) }, 2)}\n`
       : page(differences, `${pluralize(runs.length, "run")}, ${pluralize(jobs, "verdict")}`),
   );
   return EXIT.done;
@@ -121,7 +122,9 @@ function page(differences: readonly Dated[], scope: string): string {
   };
   const lines = differences.map(({ at, id, operation, age, before, now }) => {
     const why = now.detail === "" ? "" : `  (${now.detail})`;
-    return `${at.slice(0, 19)}Z  ${id}  ${operation ?? "–"}, ${formatDuration(age)}: ${said(before)} → ${said(now)}${why}`;
+    return makeVisible(
+      `${at.slice(0, 19)}Z  ${id}  ${operation ?? "–"}, ${formatDuration(age)}: ${said(before)} → ${said(now)}${why}`,
+    );
   });
   return `${lines.join("\n")}\n\n${pluralize(differences.length, "verdict")} would differ (${scope}).\n`;
 }

@@ -25,6 +25,7 @@ import { journalPathOf, readPast } from "../run/open-journal.ts";
 import { handleSignals, type Shutdown } from "../run/signals.ts";
 import { openSandbox } from "../sandbox.ts";
 import { readSettings } from "../settings/read-settings.ts";
+import { linesOf } from "../terminal/log.ts";
 
 /** The flags of `stuck-jobs stats`. */
 export interface StatsFlags {
@@ -116,7 +117,7 @@ async function runStats(flags: StatsFlags, context: CommandContext): Promise<Exi
       return EXIT.usage;
     }
     if (!isUpstreamFailure(error)) throw error;
-    terminal.log(`${error.message}${error.hint === null ? "" : `\n${error.hint}`}`, "error");
+    terminal.log(linesOf(error), "error");
     return exitCodeOfFault(error);
   } finally {
     stop.dispose();
@@ -213,7 +214,7 @@ async function statsJournal(
 }
 
 function rendered(report: StatsReport, flags: StatsFlags, context: CommandContext): string {
-  if (flags.output === "json") return renderStatsJson(report);
+  if (flags.output === "json") return renderStatsJson(report, context.terminal.toJson);
   return renderStats(report, { columns: context.terminal.columns, chalk: chalkFor(flags, context) });
 }
 

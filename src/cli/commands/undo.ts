@@ -17,6 +17,7 @@ import { withLock } from "../run/run-base.ts";
 import { handleSignals, type Shutdown } from "../run/signals.ts";
 import { openSandbox } from "../sandbox.ts";
 import { readSettings } from "../settings/read-settings.ts";
+import { linesOf } from "../terminal/log.ts";
 import { VERSION } from "../version.ts";
 
 /** The flags of `stuck-jobs undo`. */
@@ -166,9 +167,11 @@ async function restoreAll(
     const report: UndoReport = { ...signature, undoes, dryRun, startedAt, finishedAt: systemClock.now(), records };
     if (!flags.quiet) {
       const stuckAgain = isStuckAgain(settings);
-      terminal.out(request.output === "json" ? renderUndoJson(report) : renderUndo(report, stuckAgain, settings));
+      terminal.out(
+        request.output === "json" ? renderUndoJson(report, terminal.toJson) : renderUndo(report, stuckAgain, settings),
+      );
     }
-    if (fault !== null) terminal.log(fault.hint === null ? fault.message : `${fault.message}\n${fault.hint}`, "error");
+    if (fault !== null) terminal.log(linesOf(fault), "error");
     return stop.code() ?? codeOf(records, fault);
   } finally {
     limits.dispose();

@@ -16,6 +16,7 @@ import { openSandbox } from "../sandbox.ts";
 import { readBases } from "../settings/read-settings.ts";
 import type { Configured } from "../settings/select-bases.ts";
 import { formatDuration } from "../terminal/format.ts";
+import { problemLines } from "../terminal/log.ts";
 
 /** Adds `stuck-jobs watch`: `recover` at an interval, for platforms without a cron. */
 export function addWatch(program: Command, context: CommandContext): void {
@@ -123,7 +124,7 @@ async function readAgain(invocation: Invocation, sandbox: Sandbox | null): Promi
     return found === "disabled" ? null : found;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    invocation.terminal.log(`the configuration is wrong; nothing was read or written.\n${error.message}`, "error");
+    invocation.terminal.log(problemLines(error), "error");
     return null;
   }
 }

@@ -1,7 +1,8 @@
 import { type Entry, outputOf } from "../../core/domain/report.ts";
 import type { VerdictKind } from "../../core/domain/verdict.ts";
+import { makeVisible } from "../../core/domain/visible.ts";
 import { formatDuration, sizeInWords } from "../terminal/format.ts";
-import { displayWidth, plain } from "./text.ts";
+import { displayWidth } from "./text.ts";
 
 /** A column of the table of jobs. */
 export interface Column {
@@ -12,8 +13,8 @@ export interface Column {
 }
 
 const COLUMNS: readonly Column[] = [
-  { title: "job", cell: ({ id }) => plain(id), least: 17 },
-  { title: "operation", cell: ({ operation, type }) => plain(operation ?? type ?? "–"), least: 9 },
+  { title: "job", cell: ({ id }) => makeVisible(id), least: 17 },
+  { title: "operation", cell: ({ operation, type }) => makeVisible(operation ?? type ?? "–"), least: 9 },
   { title: "age", cell: ({ age }) => formatDuration(age), least: 7 },
   { title: "verdict", cell: verdictCell, least: 9 },
   { title: "reason", cell: ({ verdict }) => verdict.reason, least: 19 },
@@ -74,5 +75,5 @@ function outputCell(entry: Entry): string {
 }
 
 function targetCell({ target }: Entry): string {
-  return target === null ? "" : plain(`${target.table} ${target.id}`);
+  return target === null ? "" : makeVisible(`${target.table} ${target.id}`);
 }

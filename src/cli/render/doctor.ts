@@ -1,8 +1,10 @@
 import type { ChalkInstance } from "chalk";
 import Table from "cli-table3";
 import type { BaseRef } from "../../config/settings.ts";
+import { makeVisible } from "../../core/domain/visible.ts";
 import { type CheckResult, type Level, worstOf } from "../../doctor/check-result.ts";
 import { pluralize } from "../terminal/format.ts";
+import type { ToJson } from "../terminal/terminal.ts";
 import { VERSION } from "../version.ts";
 import { ofBase } from "./json.ts";
 import type { Canvas } from "./table.ts";
@@ -14,7 +16,10 @@ export interface Diagnosis {
 }
 
 /** For scripts: `stuck-jobs/doctor@1`, or of several bases `stuck-jobs/doctors@1`, which holds one for each. */
-export function renderDiagnosesJson(diagnoses: readonly (Diagnosis & { readonly base: BaseRef | null })[]): string {
+export function renderDiagnosesJson(
+  diagnoses: readonly (Diagnosis & { readonly base: BaseRef | null })[],
+  toJson: ToJson,
+): string {
   const [only, ...more] = diagnoses;
   const document =
     only !== undefined && more.length === 0
@@ -25,7 +30,7 @@ export function renderDiagnosesJson(diagnoses: readonly (Diagnosis & { readonly 
           worst: worstOf(diagnoses.flatMap(({ findings }) => findings)),
           bases: diagnoses.map(documentOf),
         };
-  return `${JSON.stringify(document, null, 2)}\n`;
+  return `${toJson(document, 2)}\n`;
 }
 
 function documentOf({ findings, requests, base }: Diagnosis & { readonly base: BaseRef | null }) {
@@ -47,7 +52,7 @@ function documentOf({ findings, requests, base }: Diagnosis & { readonly base: B
 export function renderDiagnosis({ findings, requests }: Diagnosis, quiet: boolean, { columns, chalk }: Canvas): string {
   const shown = quiet ? findings.filter(({ level }) => level !== "pass") : findings;
   if (shown.length === 0) return "";
-  const titles = shown.map(({ level, title }) => `${SYMBOL[level]} ${title}`);
+  const titles = shown.map(({ level, title }) => `${SYMBOL[level]} ${makeVisible(title)}`);
   // On a narrow terminal long titles are broken, so that the details keep enough width.
   const width = Math.min(Math.max(...titles.map((title) => title.length)), Math.floor(columns * 0.4));
   const table = new Table({
@@ -74,13 +79,13 @@ const NO_LINES = Object.fromEntries(
 
 function titleOf({ level, title }: CheckResult, width: number, chalk: ChalkInstance): string {
   const paint = { pass: chalk.green, warn: chalk.yellow.bold, fail: chalk.red.bold };
-  return paint[level](breakable(`${SYMBOL[level]} ${title}`, width));
+  return paint[level](breakable(`${SYMBOL[level]} ${makeVisible(title)}`, width));
 }
 
 function textOf(finding: CheckResult, width: number, chalk: ChalkInstance): string {
-  const detail = breakable(finding.detail, width);
+  const detail = breakable(makeVisible(finding.detail), width);
   if (finding.level === "pass") return chalk.dim(detail);
-  return `${detail}\n${chalk.cyan(breakable(`→ ${finding.next}`, width))}`;
+  return `${detail}\n${chalk.cyan(breakable(`→ ${makeVisible(finding.next)}`, width))}`;
 }
 
 /** Makes words longer than a line breakable: the table would cut URLs off. */

@@ -1,8 +1,10 @@
 import type { ProbeResult } from "../../core/domain/evidence.ts";
 import type { Duration } from "../../core/domain/job.ts";
+import { makeVisible } from "../../core/domain/visible.ts";
 import type { Explanation } from "../../core/explain/explain.ts";
 import { reasonText } from "../help/reasons.ts";
 import { formatDuration, sizeInWords } from "../terminal/format.ts";
+import type { ToJson } from "../terminal/terminal.ts";
 import { jobObject } from "./json.ts";
 
 /** Renders everything known about one job as text. */
@@ -23,12 +25,12 @@ export function renderExplanation(explanation: Explanation): string {
     ...(calibration === null ? [] : [["missing here", calibration.detail] satisfies [string, string]]),
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
-  const facts = rows.map(([name, text]) => `${name.padEnd(width)}  ${text}`);
-  return `${[...facts, "", ...conclusion(explanation, verdict, notStuck)].join("\n")}\n`;
+  const facts = rows.map(([name, text]) => `${name.padEnd(width)}  ${makeVisible(text)}`);
+  return `${[...facts, "", ...conclusion(explanation, verdict, notStuck).map(makeVisible)].join("\n")}\n`;
 }
 
 /** The same as data: `stuck-jobs/explain@1`. */
-export function renderExplanationJson(explanations: readonly Explanation[]): string {
+export function renderExplanationJson(explanations: readonly Explanation[], toJson: ToJson): string {
   const jobs = explanations.map((explanation) => {
     const { verdict, notStuck, entry, calibration, listing, attachments, thresholds } = explanation;
     return {
@@ -44,7 +46,7 @@ export function renderExplanationJson(explanations: readonly Explanation[]): str
       attachments: attachments?.map(({ filename, size }) => ({ filename, size })) ?? null,
     };
   });
-  return `${JSON.stringify({ schema: "stuck-jobs/explain@1", jobs }, null, 2)}\n`;
+  return `${toJson({ schema: "stuck-jobs/explain@1", jobs }, 2)}\n`;
 }
 
 function payloadLine({ job: { payload } }: Explanation): string {

@@ -2,14 +2,20 @@ import type { BaseRef } from "../../config/settings.ts";
 import type { ProviderReply } from "../../core/domain/evidence.ts";
 import { type Entry, outputOf, type Report } from "../../core/domain/report.ts";
 import type { TypicalDurations } from "../learned-durations.ts";
+import type { ToJson } from "../terminal/terminal.ts";
 import { BRAKE_HINT } from "./summary.ts";
 
 /**
  * The report as the contract gives it: `stuck-jobs/report@1`, one document, in parts that are to be written one after
  * the other: whole it might be larger than memory should be. `base` is null where there is but one.
  */
-export function* renderJson(report: Report, typical: TypicalDurations, base: BaseRef | null): Iterable<string> {
-  yield* document(report, typical, base, "");
+export function* renderJson(
+  report: Report,
+  typical: TypicalDurations,
+  base: BaseRef | null,
+  toJson: ToJson,
+): Iterable<string> {
+  yield* document(report, typical, base, "", toJson);
   yield "\n";
 }
 
@@ -18,41 +24,48 @@ export function* renderJsonOfSeveral(
   before: object,
   reports: readonly { readonly report: Report; readonly typical: TypicalDurations; readonly base: BaseRef | null }[],
   after: object,
+  toJson: ToJson,
 ): Iterable<string> {
-  yield opened(before, "");
+  yield opened(before, "", toJson);
   yield reports.length === 0 ? ',\n  "reports": [' : ',\n  "reports": [\n    ';
   for (const [n, { report, typical, base }] of reports.entries()) {
     if (n > 0) yield ",\n    ";
-    yield* document(report, typical, base, "    ");
+    yield* document(report, typical, base, "    ", toJson);
   }
-  yield `${reports.length === 0 ? "" : "\n  "}],\n${indented(after, "").slice(2)}\n`;
+  yield `${reports.length === 0 ? "" : "\n  "}],\n${indented(after, "", toJson).slice(2)}\n`;
 }
 
 /** As `JSON.stringify` prints it with an indent of two, further in by `margin`. */
-function* document(report: Report, typical: TypicalDurations, base: BaseRef | null, margin: string): Iterable<string> {
-  yield opened(head(report, base), margin);
+function* document(
+  report: Report,
+  typical: TypicalDurations,
+  base: BaseRef | null,
+  margin: string,
+  toJson: ToJson,
+): Iterable<string> {
+  yield opened(head(report, base), margin, toJson);
   yield `,\n${margin}  "jobs": [`;
   const inner = `${margin}    `;
   let first = true;
   for (const entry of report.entries) {
-    yield `${first ? "" : ","}\n${inner}${indented({ ...jobObject(entry), ...typicalOf(entry, typical) }, inner)}`;
+    yield `${first ? "" : ","}\n${inner}${indented({ ...jobObject(entry), ...typicalOf(entry, typical) }, inner, toJson)}`;
     first = false;
   }
   yield first ? `]\n${margin}}` : `\n${margin}  ]\n${margin}}`;
 }
 
 /** An object with keys, without the line that closes it. */
-function opened(value: object, margin: string): string {
-  return indented(value, margin).slice(0, -(margin.length + 2));
+function opened(value: object, margin: string, toJson: ToJson): string {
+  return indented(value, margin, toJson).slice(0, -(margin.length + 2));
 }
 
-function indented(value: object, margin: string): string {
-  return JSON.stringify(value, null, 2).replaceAll("\n", `\n${margin}`);
+function indented(value: object, margin: string, toJson: ToJson): string {
+  return toJson(value, 2).replaceAll("\n", `\n${margin}`);
 }
 
 /** One job as a line of ndjson. */
-export function renderNdjsonJob(entry: Entry, typical: TypicalDurations, base: BaseRef | null): string {
-  return `${JSON.stringify({ ...ofBase(base), ...jobObject(entry), ...typicalOf(entry, typical) })}\n`;
+export function renderNdjsonJob(entry: Entry, typical: TypicalDurations, base: BaseRef | null, toJson: ToJson): string {
+  return `${toJson({ ...ofBase(base), ...jobObject(entry), ...typicalOf(entry, typical) })}\n`;
 }
 
 /** The typical duration of its operation; no key where it was not learned. */
@@ -64,8 +77,8 @@ function typicalOf({ operation }: Entry, typical: TypicalDurations) {
 }
 
 /** The last line of ndjson: the report without its jobs. */
-export function renderNdjsonSummary(report: Report, base: BaseRef | null): string {
-  return `${JSON.stringify(head(report, base))}\n`;
+export function renderNdjsonSummary(report: Report, base: BaseRef | null, toJson: ToJson): string {
+  return `${toJson(head(report, base))}\n`;
 }
 
 /** The key that names the base; none where there is only one. */

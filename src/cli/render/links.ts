@@ -28,5 +28,5 @@ export function takesLinks(env: Env): boolean {
 
 /** Where a person sees a record. Airtable's addresses need the table's id; with its name there is none. */
 export function recordUrls(baseId: string, table: string): ((id: string) => string) | null {
-  return /^tbl\w{14}$/.test(table) ? (id) => `https://airtable.com/${baseId}/${table}/${id}` : null;
+  return /^tbl\w{14}$/.test(table) ? (id) => `https://airtable.com/${baseId}/${table}/${encodeURIComponent(id)}` : null;
 }

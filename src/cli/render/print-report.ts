@@ -27,9 +27,9 @@ export async function printReport(
 ): Promise<void> {
   switch (format) {
     case "json":
-      return await terminal.outAll(renderJson(report, typical, settings.base));
+      return await terminal.outAll(renderJson(report, typical, settings.base, terminal.toJson));
     case "ndjson":
-      return terminal.out(renderNdjsonSummary(report, settings.base));
+      return terminal.out(renderNdjsonSummary(report, settings.base, terminal.toJson));
     case "line":
       return flags.quiet ? undefined : terminal.out(renderLine(report));
     case "table":

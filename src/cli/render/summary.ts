@@ -1,7 +1,7 @@
 import type { BlockedOperation, Incident, Report } from "../../core/domain/report.ts";
+import { makeVisible } from "../../core/domain/visible.ts";
 import type { TypicalDurations } from "../learned-durations.ts";
 import { formatDuration, pluralize } from "../terminal/format.ts";
-import { plain } from "./text.ts";
 
 /** Counts the jobs by outcome, in a sentence. */
 export function summaryLine(report: Report): string {
@@ -34,14 +34,13 @@ const MOST_ERRORS = 10;
 export function footerLines(report: Report, all: boolean): readonly string[] {
   const { command, dryRun, summary, truncated } = report;
   const errors = report.entries.flatMap(({ id, error }) =>
-    error === null ? [] : [plain(`${id} could not be written: ${error}`)],
+    error === null ? [] : [`${id} could not be written: ${error}`],
   );
   const lines = errors.slice(0, all ? errors.length : MOST_ERRORS);
   if (errors.length > lines.length) {
     lines.push(`… and ${errors.length - lines.length} more could not be written: --all`);
   }
-  lines.push(...report.incidents.map(incidentLine).map(plain));
-  lines.push(...brakeLines(report));
+  lines.push(...report.incidents.map(incidentLine), ...brakeLines(report));
   if (truncated) lines.push("Truncated: the rest is left to the next run.");
   const work = summary.recovered + summary.failed;
   if (command === "scan" && work > 0)
@@ -50,7 +49,7 @@ export function footerLines(report: Report, all: boolean): readonly string[] {
   if (report.entries.some(({ verdict }) => verdict.reason === "beyond-max-age")) {
     lines.push("Older than maxAge: stuck-jobs fail-old --dry-run");
   }
-  return lines;
+  return lines.map(makeVisible);
 }
 
 /** What a person can do about jobs that the brake kept from being failed. */
@@ -94,7 +93,7 @@ export function typicalLines({ entries }: Report, typical: TypicalDurations): re
       formatDuration,
     );
     return [
-      `${plain(operation)}: usually ${formatDuration(p50)}, now ${least === most ? most : `${least} to ${most}`}`,
+      `${makeVisible(operation)}: usually ${formatDuration(p50)}, now ${least === most ? most : `${least} to ${most}`}`,
     ];
   });
 }

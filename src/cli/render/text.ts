@@ -1,13 +1,5 @@
 import stringWidth from "string-width";
 
-/** What moves the cursor, or turns the direction of writing: names from a base may hold it, a table must not. */
-const UNSEEN = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
-
-/** Returns foreign text as one harmless line. */
-export function plain(text: string): string {
-  return text.replace(/\s+/gu, " ").replace(UNSEEN, "\ufffd");
-}
-
 /** Returns the terminal columns of a text: two for a wide character, none for a combining one or a style. */
 export function displayWidth(text: string): number {
   return stringWidth(text);

@@ -1,4 +1,5 @@
 import type { Report } from "../../core/domain/report.ts";
+import { makeVisible } from "../../core/domain/visible.ts";
 import type { Invocation } from "../context.ts";
 import type { BaseOutcome, CombinedOutcome } from "../outcome.ts";
 import { pluralize } from "../terminal/format.ts";
@@ -9,13 +10,14 @@ import { type Format, tableOf } from "./print-report.ts";
 
 /** Renders the sweeps of several bases, in parts. As ndjson only the last line: the rest was printed before. */
 export function renderTotal(total: CombinedOutcome, format: Format, invocation: Invocation): Iterable<string> {
+  const { toJson } = invocation.terminal;
   switch (format) {
     case "json": {
       const reports = reportsOf(total).map(({ ended: { typical, base }, report }) => ({ report, typical, base }));
-      return renderJsonOfSeveral(head(total), reports, { faults: faultsOf(total) });
+      return renderJsonOfSeveral(head(total), reports, { faults: faultsOf(total) }, toJson);
     }
     case "ndjson":
-      return [`${JSON.stringify({ ...head(total), faults: faultsOf(total) })}\n`];
+      return [`${toJson({ ...head(total), faults: faultsOf(total) })}\n`];
     case "line":
       return invocation.flags.quiet ? [] : [lines(total)];
     case "table":
@@ -72,7 +74,7 @@ function tables(total: CombinedOutcome, invocation: Invocation): string {
 }
 
 function headingOf({ base: { name, id } }: BaseOutcome): string {
-  return name === id ? id : `${name} (${id})`;
+  return makeVisible(name === id ? id : `${name} (${id})`);
 }
 
 /** "50 bases: 3 stuck jobs: 2 recovered, 1 failed; 47 with nothing stuck, 1 not swept". */

@@ -1,9 +1,11 @@
 import type { Settings } from "../../config/settings.ts";
 import type { Instant } from "../../core/domain/job.ts";
+import { makeVisible } from "../../core/domain/visible.ts";
 import type { JournalCell } from "../../core/ports/journal.ts";
 import { isFiles } from "../../core/undo/change-sets.ts";
 import type { Undone, UndoOutcome } from "../../core/undo/undo.ts";
 import { formatDuration, pluralize } from "../terminal/format.ts";
+import type { ToJson } from "../terminal/terminal.ts";
 
 /** The result of an undo. */
 export interface UndoReport {
@@ -20,7 +22,7 @@ export interface UndoReport {
 const OUTCOMES: readonly UndoOutcome[] = ["restored", "as-it-was", "changed-since", "cannot"];
 
 /** The report as one document: `stuck-jobs/undo@1`. */
-export function renderUndoJson({ records, startedAt, finishedAt, ...rest }: UndoReport): string {
+export function renderUndoJson({ records, startedAt, finishedAt, ...rest }: UndoReport, toJson: ToJson): string {
   const document = {
     schema: "stuck-jobs/undo@1",
     ...rest,
@@ -29,7 +31,7 @@ export function renderUndoJson({ records, startedAt, finishedAt, ...rest }: Undo
     summary: Object.fromEntries(OUTCOMES.map((outcome) => [camelCase(outcome), numberOf(records, outcome)])),
     records,
   };
-  return `${JSON.stringify(document, null, 2)}\n`;
+  return `${toJson(document, 2)}\n`;
 }
 
 /** Renders a line for each record, and what comes next. */
@@ -43,7 +45,7 @@ export function renderUndo(
   const lines = records.map(({ outcome, table, id, detail, fields }) => {
     const [first = 0, second = 0] = widths;
     const what = outcome === "restored" ? changes(fields) : detail;
-    return `${outcome.padEnd(first)}  ${table.padEnd(second)}  ${id}  ${what}`.trimEnd();
+    return makeVisible(`${outcome.padEnd(first)}  ${table.padEnd(second)}  ${id}  ${what}`.trimEnd());
   });
   const summary = OUTCOMES.flatMap((outcome) => {
     const number = numberOf(records, outcome);

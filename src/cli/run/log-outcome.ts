@@ -6,12 +6,12 @@ import type { TypicalDurations } from "../learned-durations.ts";
 import { formatOf } from "../render/print-report.ts";
 import { brakeLines } from "../render/summary.ts";
 import { formatDuration } from "../terminal/format.ts";
-import type { Fields } from "../terminal/log.ts";
+import { type Fields, linesOf } from "../terminal/log.ts";
 import type { Outcome } from "./sweep-once.ts";
 
 /** Logs the failures of a sweep. */
 export function logFailures({ report, fault }: Outcome, { storage }: Settings, { flags, terminal }: Invocation): void {
-  if (fault !== null) terminal.log(`${fault.message}${fault.hint === null ? "" : `\n${fault.hint}`}`, "error");
+  if (fault !== null) terminal.log(linesOf(fault), "error");
   if (report === null) return;
   // The table shows it below its rows.
   if (formatOf({ flags, terminal }) !== "table")

@@ -64,7 +64,8 @@ async function sweepAndReport(
       {
         async jobDone(entry) {
           terminal.log("", "info", decisionFields(entry, typical));
-          if (format === "ndjson") await terminal.outAll([renderNdjsonJob(entry, typical, settings.base)]);
+          if (format === "ndjson")
+            await terminal.outAll([renderNdjsonJob(entry, typical, settings.base, terminal.toJson)]);
         },
         warn: (message) => terminal.log(message, "warn"),
       },

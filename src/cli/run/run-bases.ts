@@ -88,7 +88,7 @@ async function sweepNamed(
   const listener = {
     async jobDone(entry: Entry) {
       terminal.log("", "info", decisionFields(entry, typical));
-      if (format === "ndjson") await terminal.outAll([renderNdjsonJob(entry, typical, base)]);
+      if (format === "ndjson") await terminal.outAll([renderNdjsonJob(entry, typical, base, terminal.toJson)]);
     },
     warn: (message: string) => terminal.log(message, "warn"),
   };
@@ -98,7 +98,8 @@ async function sweepNamed(
   };
   const outcome = mayWrite(invocation) ? await withLock(settings, terminal, run) : await run();
   if (outcome === "locked") return { ...ended, outcome: null, code: EXIT.locked, fault: "another run is under way" };
-  if (outcome.report !== null && format === "ndjson") terminal.out(renderNdjsonSummary(outcome.report, base));
+  if (outcome.report !== null && format === "ndjson")
+    terminal.out(renderNdjsonSummary(outcome.report, base, terminal.toJson));
   logFailures(outcome, settings, invocation);
   return { ...ended, outcome, code: outcome.code, fault: faultOf(outcome, settings) };
 }

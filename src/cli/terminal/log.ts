@@ -1,3 +1,6 @@
+import type { ConfigError } from "../../config/problems.ts";
+import { makeLogLine } from "./safe-output.ts";
+
 /** Severity of a log line. `notice` is always written, `info` only with `-v`. */
 export type Level = "error" | "warn" | "notice" | "info";
 
@@ -33,10 +36,36 @@ export const DEFAULT_STYLE: LogStyle = {
 /** Syslog priorities, written at the start of a line as in sd-daemon(3). */
 const PRIORITY: Readonly<Record<Level, number>> = { error: 3, warn: 4, notice: 5, info: 6 };
 
+/** Returns an error as lines of the log: its message, then its hint. */
+export function linesOf({
+  message,
+  hint,
+}: {
+  readonly message: string;
+  readonly hint: string | null;
+}): readonly string[] {
+  return hint === null ? [message] : [message, ...hint.split("\n")];
+}
+
+/** Returns a ConfigError as lines of the log: a problem, or a list of them, and the hint. */
+export function problemLines({ problems, message, hint }: ConfigError): readonly string[] {
+  const found =
+    problems.length === 1
+      ? [message]
+      : [
+          `found ${problems.length} problems:`,
+          ...problems.map((each) => `  - ${each.path === "" ? "" : `${each.path}: `}${each.message}`),
+        ];
+  return [...found, ...(hint === null ? [] : hint.split("\n")), "Nothing was written."];
+}
+
 /** Logs an error that the program does not know, with its stack. */
-export function logInternalError(error: unknown, terminal: { log(message: string, level: Level): void }): void {
+export function logInternalError(
+  error: unknown,
+  terminal: { log(lines: readonly string[], level: Level): void },
+): void {
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  terminal.log(`internal error: ${stack} (please report)`, "error");
+  terminal.log(`internal error: ${stack} (please report)`.split("\n"), "error");
 }
 
 /** Returns whether lines of this level are written. */
@@ -45,20 +74,22 @@ export function isWritten(level: Level, { least }: Pick<LogStyle, "least">): boo
 }
 
 /**
- * One entry of the log, a line or several, with its line ends. As text it is prose that begins with the command, or
- * without a message key=value; the run stands at the end of each line, since systemd's journal and `grep` know only lines.
+ * Renders one entry of the log, with its line ends. `lines` is the message: one line, or more where a list or a hint
+ * follows. Foreign text in them cannot make further lines. As text the first begins with the command, or is key=value
+ * without a message; the run is at the end of each line, since the systemd journal and `grep` know only lines.
  */
-export function renderLog(level: Level, message: string, fields: Fields, style: LogStyle, now: Date): string {
-  const lines =
+export function renderLog(level: Level, lines: readonly string[], fields: Fields, style: LogStyle, now: Date): string {
+  const rendered =
     style.format === "json"
-      ? [renderJsonLog(level, message, fields, style, now)]
-      : renderTextLog(level, message, fields, style);
+      ? [renderJsonLog(level, lines, fields, style, now)]
+      : renderTextLog(level, lines, fields, style);
   const priority = style.systemd ? `<${PRIORITY[level]}>` : "";
-  return lines.map((line) => `${priority}${line}\n`).join("");
+  return rendered.map((line) => `${priority}${makeLogLine(line)}\n`).join("");
 }
 
-function renderJsonLog(level: Level, message: string, fields: Fields, style: LogStyle, now: Date): string {
+function renderJsonLog(level: Level, lines: readonly string[], fields: Fields, style: LogStyle, now: Date): string {
   const { command, base, runId } = style;
+  const message = lines.join("\n");
   return JSON.stringify({
     time: now.toISOString(),
     level,
@@ -70,13 +101,17 @@ function renderJsonLog(level: Level, message: string, fields: Fields, style: Log
   });
 }
 
-function renderTextLog(level: Level, message: string, fields: Fields, style: LogStyle): readonly string[] {
+function renderTextLog(
+  level: Level,
+  [first = "", ...more]: readonly string[],
+  fields: Fields,
+  style: LogStyle,
+): readonly string[] {
   const pairs = Object.entries(fields).map(([name, value]) => `${name}=${inText(value)}`);
-  const [first = "", ...rest] =
-    message === "" ? [] : `${prefix(level, style)}${message.replace(UNSEEN, "\ufffd")}`.split("\n");
+  const head = first === "" ? [] : [`${prefix(level, style)}${first}`];
   const base = style.base === null ? "" : ` base=${inText(style.base)}`;
   const run = style.runId === null ? "" : ` run=${style.runId}`;
-  return [[first, ...pairs].filter((part) => part !== "").join(" "), ...rest].map((line) => `${line}${base}${run}`);
+  return [[...head, ...pairs].join(" "), ...more].map((line) => `${line}${base}${run}`);
 }
 
 function prefix(level: Level, { command }: LogStyle): string {
@@ -85,10 +120,7 @@ function prefix(level: Level, { command }: LogStyle): string {
   return level === "error" || level === "warn" ? `stuck-jobs: ${warning}` : "";
 }
 
-/** What moves a terminal's cursor: a server's message, which is logged, may hold it. */
-const UNSEEN = /(?![\n\t])\p{Cc}/gu;
-
-/** Bare where nothing could be misread, else as JSON has it: what logfmt parsers expect. */
+/** A bare value where it is unambiguous, else as JSON, as logfmt parsers expect. */
 function inText(value: Fields[string]): string {
   if (value === null) return "-";
   const text = String(value);

@@ -1,33 +1,97 @@
-/** Airtable's personal access tokens and older API keys. */
-const TOKENS = /\b(?:pat[A-Za-z0-9]{14}\.[0-9a-f]{16,}|key[A-Za-z0-9]{14})\b/g;
-
-/** Query parameters that grant access: SigV2, Google's signed URLs and common token names. */
-const SIGNED =
-  /([?&](?:X-Goog-[A-Za-z-]+|AWSAccessKeyId|Signature|Expires|token|access_token|api_?key|sig|secret)=)[^&\s"'<>\\]+/gi;
-
-/** Parameters of AWS SigV4, also after `&amp;` in XML or encoded into another URL. */
-const SIGV4 = /(X-Amz-[A-Za-z-]+(?:=|%3D))(?:(?!%26)[^&\s"'<>\\])+/gi;
-
-const SIGV4_HEADER = /\b(AWS4-HMAC-SHA256)\s+Credential=[^"'\n]*?Signature=[0-9a-f]+/g;
-
-const AUTHORIZATION = /\b(Bearer|Basic)\s+[^\s"',]+/g;
-
-const USER_INFO = /(\bhttps?:\/\/)[^/\s:@]+:[^/\s@]+@/g;
-
-/** Replaces the known secrets, and everything that has the form of one, by "[redacted]". */
-export function redact(text: string, secrets: Iterable<string>): string {
-  let safe = text;
-  for (const secret of secrets) {
-    safe = safe.replaceAll(secret, "[redacted]").replaceAll(encodeURIComponent(secret), "[redacted]");
-  }
-  return safe
-    .replace(TOKENS, "[redacted]")
-    .replace(SIGNED, "$1[redacted]")
-    .replace(SIGV4, "$1[redacted]")
-    .replace(SIGV4_HEADER, "$1 [redacted]")
-    .replace(AUTHORIZATION, "$1 [redacted]")
-    .replace(USER_INFO, "$1[redacted]@");
+/** Removes secrets from text: those that were added, and everything that has the form of one. */
+export interface Redactor {
+  add(secret: string): void;
+  redact(text: string): string;
 }
+
+/** Shorter texts are too common to be replaced everywhere. */
+const LEAST_LENGTH = 4;
+
+/** From this length on a secret is also found in upper and lower case, percent-encoded, and in base64. */
+const ENCODED_LENGTH = 8;
+
+const REDACTED = "[redacted]";
+
+/** Creates a redactor. Its time grows linearly with the text. */
+export function createRedactor(): Redactor {
+  const secrets = new Set<string>();
+  let known: RegExp | null = null;
+  return {
+    add(secret) {
+      if (secret.length < LEAST_LENGTH || secrets.has(secret)) return;
+      secrets.add(secret);
+      // The longest first: a secret may begin with another.
+      const patterns = [...secrets].sort((a, b) => b.length - a.length).flatMap(patternsOf);
+      known = new RegExp(patterns.join("|"), "g");
+    },
+    redact(text) {
+      const safe = known === null ? text : text.replace(known, REDACTED);
+      return FORMS.reduce((rest, [form, replacement]) => rest.replace(form, replacement), safe);
+    },
+  };
+}
+
+/** Every quantifier that could start at many places is bounded: an expression over foreign text must be linear. */
+const FORMS: readonly (readonly [RegExp, string])[] = [
+  // Airtable's personal access tokens and older API keys.
+  [/\b(?:pat[A-Za-z0-9]{14}\.[0-9a-f]{16,}|key[A-Za-z0-9]{14})\b/g, REDACTED],
+  // Query parameters that grant access: of SigV2, of Google's signed URLs, and by their name.
+  [
+    /([?&](?:X-Goog-[A-Za-z-]{1,40}|AWSAccessKeyId|Expires|(?:[\w.-]{0,40}[_.-])?(?:key|sig|auth|pw)|[\w.-]{0,40}(?:token|secret|passw(?:or)?d|apikey|signature|credential)[\w.-]{0,40})=)[^&\s"'<>\\]+/gi,
+    `$1${REDACTED}`,
+  ],
+  // Parameters of SigV4, also after `&amp;` in XML or encoded into another URL.
+  [/(X-Amz-[A-Za-z-]{1,40}(?:=|%(?:25){0,2}3D))(?:(?!%(?:25){0,2}26)[^&\s"'<>\\])+/gi, `$1${REDACTED}`],
+  [/\b(AWS4-HMAC-SHA256)\s{1,8}Credential=[^"'\n]{0,1000}?Signature=[0-9a-f]+/g, `$1 ${REDACTED}`],
+  [/\b([Bb]earer|BEARER|Basic)\s{1,8}[^\s"',]+/g, `$1 ${REDACTED}`],
+  // User and password in a URL.
+  [/(\bhttps?:\/\/)[^/\s:@]{0,200}:[^/\s@]{1,500}@/gi, `$1${REDACTED}@`],
+];
+
+/** Expressions that find a secret as it is, and by character in other case, percent-encoded or as an escape. */
+function patternsOf(secret: string): readonly string[] {
+  if (secret.length < ENCODED_LENGTH) return [escapeRegExp(secret)];
+  return [[...secret].map(patternOfCharacter).join(""), ...base64Of(secret).map(escapeRegExp)];
+}
+
+function patternOfCharacter(character: string): string {
+  const percent = [...Buffer.from(character)].map((byte) => `%(?:25){0,2}${hex(byte, 2)}`).join("");
+  const code = character.charCodeAt(0);
+  const escapes = [
+    `\\\\u${hex(code, 4)}`,
+    `&#(?:${code}|x${hex(code, 2)});`,
+    ...(/["\\/]/.test(character) ? [`\\\\${escapeRegExp(character)}`] : []),
+  ];
+  const cases = [...new Set([character, character.toLowerCase(), character.toUpperCase()])].map(escapeRegExp);
+  return `(?:${[percent, ...escapes, ...cases].join("|")})`;
+}
+
+/** The hexadecimal digits in both cases. */
+function hex(number: number, digits: number): string {
+  return number
+    .toString(16)
+    .padStart(digits, "0")
+    .replace(/[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`);
+}
+
+/** The part of the base64 text that stays the same whatever surrounds the secret, for each of three alignments. */
+function base64Of(secret: string): readonly string[] {
+  const bytes = Buffer.from(secret);
+  const texts = [0, 1, 2].map((shift) => {
+    const encoded = Buffer.concat([Buffer.alloc(shift), bytes])
+      .toString("base64")
+      .replace(/=+$/, "");
+    const start = shift === 0 ? 0 : shift + 1;
+    const end = (shift + bytes.length) % 3 === 0 ? encoded.length : encoded.length - 1;
+    return encoded.slice(start, end);
+  });
+  return [...new Set(texts.flatMap((text) => [text, text.replaceAll("+", "-").replaceAll("/", "_")]))];
+}
+
+function escapeRegExp(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+}
+
 /** Environment variables whose values are never printed, whether or not the configuration uses them. */
 export const SECRET_VARIABLES: readonly string[] = [
   "AIRTABLE_API_KEY",
@@ -41,10 +105,38 @@ export const SECRET_VARIABLES: readonly string[] = [
   "STUCK_JOBS_WEBHOOK_SECRET",
 ];
 
+/** Variables with a URL that anyone who has it can post to. */
+const SECRET_URL_VARIABLES: readonly string[] = ["STUCK_JOBS_PING_URL", "STUCK_JOBS_NOTIFY_URL"];
+
 /** The sandbox's token is public: `sandbox serve` prints it. */
 const NO_SECRET = "patSandbox00000.sandbox";
 
-/** Returns the secrets in the environment. */
-export function readSecrets(env: Readonly<Record<string, string | undefined>>): readonly string[] {
-  return SECRET_VARIABLES.flatMap((name) => env[name] ?? []).filter((secret) => secret !== NO_SECRET);
+/** Returns the secrets in the environment and in the URLs of the arguments, also behind a mistyped flag. */
+export function readSecrets(
+  env: Readonly<Record<string, string | undefined>>,
+  words: readonly string[],
+): readonly string[] {
+  const values = SECRET_VARIABLES.flatMap((name) => env[name] ?? []).filter((secret) => secret !== NO_SECRET);
+  const urls = SECRET_URL_VARIABLES.flatMap((name) => env[name] ?? []);
+  return [...values, ...[...urls, ...urlsIn(words)].flatMap(secretsOfUrl)];
+}
+
+/** The flags whose URL is public: it is written into the configuration. */
+const PUBLIC_URL = /^--storage(?:-url)?(?:=|$)/;
+
+function urlsIn(words: readonly string[]): readonly string[] {
+  return words.flatMap((word, n) => {
+    if (PUBLIC_URL.test(word) || PUBLIC_URL.test(words[n - 1] ?? "")) return [];
+    return word.match(/\bhttps?:\/\/\S+/gi) ?? [];
+  });
+}
+
+/** A path of fewer characters is no secret, and too common to be replaced everywhere. */
+const LEAST_PATH = 12;
+
+function secretsOfUrl(url: string): readonly string[] {
+  if (!URL.canParse(url)) return [url];
+  const { pathname, search, username, password } = new URL(url);
+  const path = `${pathname}${search}`;
+  return [username, password, ...(path.length < LEAST_PATH ? [] : [url, path, pathname])].filter((text) => text !== "");
 }

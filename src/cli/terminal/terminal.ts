@@ -1,16 +1,20 @@
 import { fstatSync } from "node:fs";
 import type { Env } from "../../config/env/variables.ts";
 import { DEFAULT_STYLE, type Fields, isWritten, type Level, type LogStyle, renderLog } from "./log.ts";
-import { redact } from "./redact.ts";
+import { createRedactor } from "./redact.ts";
+import { makeLogLine, makePrintable } from "./safe-output.ts";
 
-/** The streams of a command. All output is redacted here. */
+/** Renders a value as JSON. */
+export type ToJson = (value: unknown, indent?: number) => string;
+
+/** The streams of a command. All output is redacted and made printable here. */
 export interface Terminal {
   /** The result. */
   out(text: string): void;
   /** Writes a result in parts; the next part is made when the reader can take more. */
   outAll(parts: Iterable<string>): Promise<void>;
-  /** The log. A message of several lines is one entry; `level` is `notice` unless it is given. */
-  log(message: string, level?: Level, fields?: Fields): void;
+  /** Logs one entry: a line, or several where a list or a hint follows. `level` is `notice` by default. */
+  log(message: string | readonly string[], level?: Level, fields?: Fields): void;
   /** Changes how the log is written from here on; absent keys stay. */
   logAs(style: Partial<Omit<LogStyle, "systemd">>): void;
   /** Returns a terminal for one base of several: its log lines name the base and its run. */
@@ -25,13 +29,17 @@ export interface Terminal {
   addSecret(secret: string): void;
   /** Redacts a text that leaves the program elsewhere. */
   redact(text: string): string;
+  /** Renders a value as JSON, with its texts redacted before they are escaped. */
+  readonly toJson: ToJson;
+  /** Returns foreign text as a line that may be shown beside `log` and `out`: in a question. */
+  toLine(text: string): string;
   /** Resolves when all output has left the process. */
   flushed(): Promise<void>;
 }
 
 /** Returns the terminal over the process's own streams. */
 export function processTerminal(process: NodeJS.Process): Terminal {
-  const secrets = new Set<string>();
+  const { add: addSecret, redact } = createRedactor();
   const { stdout, stderr } = process;
   for (const stream of [stdout, stderr]) {
     // A reader that went away (`| head`) must not cut short the writes to the base.
@@ -47,20 +55,20 @@ export function processTerminal(process: NodeJS.Process): Terminal {
     if (progressShown) stderr.write("\r\u001b[K");
     progressShown = false;
   };
-  const write = (message: string, level: Level, fields: Fields, style: LogStyle) => {
+  const write = (message: string | readonly string[], level: Level, fields: Fields, style: LogStyle) => {
     if (!isWritten(level, style)) return;
     clearProgress();
-    // Before and after: JSON escapes some characters of a secret.
-    const safe = mapTexts(fields, (text) => redact(text, secrets));
+    // Before the rendering: JSON escapes some characters of a secret.
+    const lines = (typeof message === "string" ? [message] : message).map(redact);
+    const safe = mapTexts(fields, redact);
     // On a terminal the summary names the run.
     const runId = interactive && style.format === "text" ? null : style.runId;
-    const text = renderLog(level, redact(message, secrets), safe, { ...style, runId }, new Date());
-    stderr.write(redact(text, secrets));
+    stderr.write(redact(renderLog(level, lines, safe, { ...style, runId }, new Date())));
   };
   return {
     out(text) {
       clearProgress();
-      stdout.write(redact(text, secrets));
+      stdout.write(makePrintable(redact(text), stdoutIsTerminal));
     },
     async outAll(parts) {
       for (const part of parts) {
@@ -87,7 +95,7 @@ export function processTerminal(process: NodeJS.Process): Terminal {
     },
     progress(line) {
       // A line that wraps could not be erased.
-      stderr.write(`\r\u001b[K${redact(line, secrets).slice(0, (stderr.columns || 80) - 1)}`);
+      stderr.write(`\r\u001b[K${makeLogLine(redact(line)).slice(0, (stderr.columns || 80) - 1)}`);
       progressShown = true;
     },
     stdoutIsTerminal,
@@ -96,10 +104,11 @@ export function processTerminal(process: NodeJS.Process): Terminal {
       const own = stdoutIsTerminal ? stdout.columns : 0;
       return Math.max(40, own || Number(process.env.COLUMNS) || 100);
     },
-    addSecret(secret) {
-      if (secret.length >= 4) secrets.add(secret);
-    },
-    redact: (text) => redact(text, secrets),
+    addSecret,
+    redact,
+    toJson: (value, indent = 0) =>
+      JSON.stringify(value, (_, part: unknown) => (typeof part === "string" ? redact(part) : part), indent),
+    toLine: (text) => makeLogLine(redact(text)),
     async flushed() {
       clearProgress();
       for (const stream of [stdout, stderr]) {

@@ -1,3 +1,5 @@
+import { makeVisible } from "../../../core/domain/visible.ts";
+
 /** Escapes text for HTML content and quoted attributes. */
 export function escapeHtml(text: string): string {
   const entities: Readonly<Record<string, string>> = {
@@ -7,7 +9,7 @@ export function escapeHtml(text: string): string {
     '"': "&quot;",
     "'": "&#39;",
   };
-  return text.replaceAll(/[&<>"']/g, (letter) => entities[letter] ?? "");
+  return makeVisible(text).replaceAll(/[&<>"']/g, (letter) => entities[letter] ?? "");
 }
 
 /** A table whose first column heads its rows. All texts are escaped. */

@@ -1,11 +1,12 @@
 import type { Duration } from "../../../core/domain/job.ts";
 import type { DurationStats } from "../../../core/stats/durations.ts";
 import type { RecoveryTimes } from "../../../core/stats/stats.ts";
+import type { ToJson } from "../../terminal/terminal.ts";
 import { VERSION } from "../../version.ts";
 import type { StatsReport } from "./report.ts";
 
 /** For scripts: `stuck-jobs/stats@1` (docs/stats.md). */
-export function renderStatsJson({ stats, journalPath, truncated, requests }: StatsReport): string {
+export function renderStatsJson({ stats, journalPath, truncated, requests }: StatsReport, toJson: ToJson): string {
   const { since, until, operations, open, recovery, journal, ...rest } = stats;
   const document = {
     schema: "stuck-jobs/stats@1",
@@ -24,7 +25,7 @@ export function renderStatsJson({ stats, journalPath, truncated, requests }: Sta
     })),
     open: open.map(({ id, operation, age, stuck }) => ({ id, operation, ageSeconds: seconds(age), stuck })),
   };
-  return `${JSON.stringify(document, null, 2)}\n`;
+  return `${toJson(document, 2)}\n`;
 }
 
 function recoveryObject({ durations, p50, p95 }: RecoveryTimes) {

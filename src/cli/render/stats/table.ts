@@ -1,7 +1,7 @@
+import { makeVisible } from "../../../core/domain/visible.ts";
 import type { Counts, RecoveryTimes } from "../../../core/stats/stats.ts";
 import { formatDuration, pluralize } from "../../terminal/format.ts";
 import type { Canvas } from "../table.ts";
-import { plain } from "../text.ts";
 import { inPercent, noPace, type StatsReport, sources, trendInWords } from "./report.ts";
 
 /** Renders the statistics as text. */
@@ -103,7 +103,7 @@ function pace(report: StatsReport): readonly string[] {
 
 /** Aligns rows in columns. */
 function columns(texts: readonly (readonly string[])[]): readonly string[] {
-  const rows = texts.map((row) => row.map(plain));
+  const rows = texts.map((row) => row.map(makeVisible));
   const widths = (rows[0] ?? []).map((_, n) => Math.max(...rows.map((row) => row[n]?.length ?? 0)));
   return rows.map((row) =>
     row
