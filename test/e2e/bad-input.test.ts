@@ -31,7 +31,7 @@ describe("a wrong token or base", () => {
     const { code, stderr } = await stuckJobs(["recover"], { env: { AIRTABLE_BASE_ID: "appXXXXXXXXXXXXXX" } });
     expect(code).toBe(2);
     expect(stderr).toContain("AIRTABLE_API_KEY: no Airtable token");
-    expect(stderr).toContain("nothing was read or written");
+    expect(stderr).toContain("Nothing was written.");
   });
 
   it.each(["pat\nabc", "pät"])("refuses a token with a character that no token has: %j", async (token) => {

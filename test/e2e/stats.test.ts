@@ -43,7 +43,7 @@ describe("stats", () => {
     expect(stderr).toBe("");
     expect(stdout).toContain("webhooks lost     0 %: 0 of 1 completed jobs were completed by polling");
     expect(stdout).toContain("jobs.fields.completedAt");
-    expect(stdout).toContain("\ufffd[31mred");
+    expect(stdout).toContain("\\u001b[31mred");
   });
 
   it("stops after --max-pages, and says so", async () => {

@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { folder, stuckJobs } from "../e2e/cli.ts";
 import { addSegment, openWorld, realSchema, TOKEN, type World } from "../e2e/world.ts";
+import { doneJob, startNca } from "../support/nca.ts";
 
 /** Clipboard, cursor, 8-bit CSI, direction, NUL, and lines that a CI system and the systemd journal would obey. */
 const ATTACK =
@@ -156,6 +157,21 @@ describe("a secret is not printed", () => {
       expect(stderr).toContain("[redacted]");
       expect(stdout + stderr).not.toContain(echo.slice(4, 30));
     }
+  });
+
+  it("in what is written into a record from the words of a provider", async () => {
+    const key = "nca-key";
+    const nca = await startNca();
+    const id = "0b8a3f52-6d0e-4f0e-9d59-0e3f3f1f3c11";
+    nca.jobs.set(id, doneJob(500, `x-api-key ${key} has no job, Bearer abcdefghijkl`));
+    const world = await openWorld();
+    world.job("recJobs0000000001", { "External Job ID": id, Type: "combine", Segments: ["recSegs0000000001"] });
+    addSegment(world, "recSegs0000000001");
+    const env = { ...world.env, NCA_BASE_URL: nca.url, NCA_API_KEY: key };
+    expect((await stuckJobs(["recover"], { env })).code).toBe(0);
+    const fields = world.fields("Jobs", "recJobs0000000001");
+    expect(fields["Error Details"]).toContain("x-api-key [redacted] has no job, Bearer [redacted]");
+    expect(JSON.stringify(fields)).not.toContain(key);
   });
 
   it("in the webhook URL that explain shows", async () => {

@@ -1,7 +1,9 @@
 import { nca } from "../../config/presets/nca.ts";
 import type { PostgresSettings } from "../../config/resolve/postgres.ts";
 import type { ProviderSettings } from "../../config/resolve/providers.ts";
+
 import type { AirtableSettings, Settings } from "../../config/settings.ts";
+import type { ProviderAnswer } from "../../core/domain/evidence.ts";
 import type { AtomicWriter } from "../../core/ports/atomic-writer.ts";
 import type {
   JobHistory,
@@ -11,6 +13,7 @@ import type {
   ProviderStatus,
   WebhookSender,
 } from "../../core/ports/ports.ts";
+
 import { createGenericProvider } from "../../providers/generic.ts";
 import { createGoapi } from "../../providers/goapi.ts";
 import { createNca } from "../../providers/nca.ts";
@@ -100,10 +103,14 @@ export function openStorage({ storage }: Settings, shared: Shared | null = null)
   return createProbe({ ...storage, ...SYSTEM, connection: shared?.connection ?? null });
 }
 
-/** Opens the providers of the settings, by name. Outputs they name in our storage are probed by the storage's own probe. */
+/**
+ * Opens the providers of the settings, by name. Outputs they name in our storage are probed by the storage's own probe.
+ * Their words are redacted here, since they are written into records: a provider may repeat its key.
+ */
 export function openProviders(
   { providers, storage }: Settings,
   probe: OutputProbe,
+  redact: (text: string) => string,
 ): { readonly providers: ReadonlyMap<string, Provider> } & Closeable {
   const bucket = parseBucketUrl(storage.baseUrl, storage.addressing);
   const opened = providers.map((settings) => {
@@ -111,7 +118,10 @@ export function openProviders(
     const external = createExternalProbe({ ...settings, ...SYSTEM });
     const provider: Provider = {
       url: settings.kind === "http" ? settings.url : settings.baseUrl,
-      status,
+      status: {
+        ask: async (externalId, signal) => redactAnswer(await status.ask(externalId, signal), redact),
+        requests: status.requests,
+      },
       probe: (url, signal) => (isInBucket(bucket, url) ? probe : external).probe(url, signal),
       requests: () => status.requests() + external.requests(),
     };
@@ -123,6 +133,11 @@ export function openProviders(
       await Promise.all(opened.map(({ close }) => close()));
     },
   };
+}
+
+function redactAnswer(answer: ProviderAnswer, redact: (text: string) => string): ProviderAnswer {
+  const detail = redact(answer.detail);
+  return answer.kind === "failed" ? { ...answer, detail, error: redact(answer.error) } : { ...answer, detail };
 }
 
 /** Opens the sender for lost webhooks; null where no host is allowed. */

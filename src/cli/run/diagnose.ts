@@ -17,7 +17,7 @@ export async function diagnose(found: FoundConfiguration): Promise<Diagnosis> {
   const { store } = settings;
   const base = store.kind === "airtable" && found.hasBase ? openAirtableBase(settings, store, () => null) : null;
   const storage = openStorage(settings);
-  const providers = openProviders(settings, storage);
+  const providers = openProviders(settings, storage, (text) => text);
   const environment: DoctorEnvironment = {
     settings,
     interval: found.environment.intervalMinutes * 60_000,

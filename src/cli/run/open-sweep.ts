@@ -19,7 +19,7 @@ export async function openSweep(
 ): Promise<{ readonly run: SweepContext; close(): Promise<void> }> {
   const base = await openBase(settings, () => limits.remaining(), shared);
   const storage = openStorage(settings, shared);
-  const providers = openProviders(settings, storage);
+  const providers = openProviders(settings, storage, invocation.terminal.redact);
   const webhooks = openWebhooks(settings);
   const journal = openJournal(invocation, settings);
   const run: SweepContext = {
