@@ -61,7 +61,7 @@ describe("what is posted to a webhook", () => {
     ]);
     const texts = content.body.map(({ text }: { text: string }) => text);
     expect(texts).toEqual([expect.stringMatching(/^stuck-jobs, base/), expect.any(String)]);
-    expect(texts[1]).toBe("• \\[click\\](https://evil.example) and \\*stars\\*");
+    expect(texts[1]).toBe("• \\[click\\] (https://evil.example) and \\*stars\\*");
   });
   it("is nothing where nothing is pending", () => {
     expect(parsed([])).toEqual([]);
