@@ -1,5 +1,6 @@
 import type { Entry } from "../core/domain/report.ts";
 import type { VerdictKind } from "../core/domain/verdict.ts";
+import type { RequestCounters } from "../core/stats/monthly-requests.ts";
 import type { RunResult } from "./run-result.ts";
 
 type Labels = Readonly<Record<string, string>>;
@@ -123,6 +124,16 @@ export function renderAllMetrics(results: readonly RunResult[], before: string):
     const lines = [...values].map(([series, value]) => `${series} ${value}\n`);
     return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join("")}`;
   }).join("");
+}
+
+/** Returns what the runs of a base have cost in Airtable requests, by a file that they wrote; null where it has nothing. */
+export function requestCounters(text: string, baseId: string): RequestCounters | null {
+  let [requests, runs] = [0, 0];
+  for (const [series, value] of samplesIn(text)) {
+    if (series === seriesOf("stuck_jobs_requests_total", { base: baseId, upstream: "airtable" })) requests += value;
+    if (series.startsWith(`stuck_jobs_runs_total{base=${quoted(baseId)},`)) runs += value;
+  }
+  return runs === 0 ? null : { requests, runs };
 }
 
 function jobGauge(name: string, help: string, isCounted: (entry: Entry) => boolean): Metric {

@@ -1,5 +1,6 @@
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
+import { readEnvironment } from "../../config/env/environment.ts";
 import { ConfigError } from "../../config/problems.ts";
 import type { Settings } from "../../config/settings.ts";
 import type { Duration } from "../../core/domain/job.ts";
@@ -7,13 +8,16 @@ import { isUpstreamFailure } from "../../core/ports/errors.ts";
 import type { FinishedJob, JobStore } from "../../core/ports/ports.ts";
 import { readJournaledOutcomes } from "../../core/stats/journal-outcomes.ts";
 import { findUnlisted, type StatsJournal } from "../../core/stats/journal-totals.ts";
+import { estimateMonthlyRequests, type MonthlyRequests } from "../../core/stats/monthly-requests.ts";
 import { type StatsPolicy, statsOf } from "../../core/stats/stats.ts";
 import { READ_BATCH } from "../../core/sweep/apply/batches.ts";
+import { requestCounters } from "../../monitoring/metrics.ts";
 import { systemClock } from "../../system/clock.ts";
 import { type CommandContext, configureLog } from "../context.ts";
 import { EXIT, type ExitCode, exitCodeOfFault } from "../exit-codes.ts";
 import { durationsFile, saveDurations } from "../learned-durations.ts";
 import { baseOption, duration, wholeNumber } from "../options.ts";
+import { recordUrls } from "../render/links.ts";
 import { renderStatsJson } from "../render/stats/json.ts";
 import { renderStatsPage } from "../render/stats/page.ts";
 import type { StatsReport } from "../render/stats/report.ts";
@@ -33,6 +37,7 @@ export interface StatsFlags {
   readonly maxPages: number;
   readonly output?: "table" | "json";
   readonly html?: string;
+  readonly quota: number;
   readonly learn?: boolean;
   readonly journal?: string;
   readonly color: boolean;
@@ -60,6 +65,11 @@ export function addStats(program: Command, context: CommandContext): void {
     )
     .addOption(new Option("-o, --output <format>", "table (text) or json").choices(["table", "json"]))
     .option("--html <file>", "also write an HTML page with plots to this file")
+    .addOption(
+      new Option("--quota <n>", "Airtable calls a month that the plan allows")
+        .argParser(wholeNumber(1, 1_000_000_000))
+        .default(100_000),
+    )
     .option("--learn", "save the typical durations, which scan then shows")
     .option("--journal <path|none>", "the journal of earlier runs (default: in the state folder)")
     .option("--no-color", "no colours")
@@ -98,7 +108,8 @@ async function runStats(flags: StatsFlags, context: CommandContext): Promise<Exi
     const settings = await readSettings({ command: "scan", flags: asked, env, terminal }, sandbox);
     if (settings === "disabled") return EXIT.done;
     const past = await readJournal(flags, settings, context);
-    const report = await gather(flags, settings, past, stop);
+    const monthly = await monthlyRequests(flags, settings, context);
+    const report = { ...(await gather(flags, settings, past, stop)), monthly };
     if (report.truncated) {
       const words = `only the first ${report.stats.total.jobs} jobs were read. Raise --max-pages or shorten --since.`;
       terminal.log(words, "warn");
@@ -144,6 +155,18 @@ async function readJournal({ journal: asked }: StatsFlags, settings: Settings, {
   throw new ConfigError([{ path: "--journal", message: `found no journal at ${path}` }]);
 }
 
+/** Estimates what sweeps cost, by the metrics file of the environment where there is one. */
+async function monthlyRequests(
+  { quota }: StatsFlags,
+  settings: Settings,
+  { env }: CommandContext,
+): Promise<MonthlyRequests> {
+  const { metricsFile, intervalMinutes } = readEnvironment(env);
+  // Where it cannot be read, the least that sweeps cost is shown.
+  const text = metricsFile === null ? "" : await readFile(metricsFile, "utf8").catch(() => "");
+  return estimateMonthlyRequests(intervalMinutes, requestCounters(text, settings.store.baseId), quota);
+}
+
 type JournalWithPath = NonNullable<Awaited<ReturnType<typeof readJournal>>>;
 
 /** Reads the jobs of the window page by page, and counts them together with the journal. */
@@ -152,7 +175,7 @@ async function gather(
   settings: Settings,
   past: JournalWithPath | null,
   stop: Shutdown,
-): Promise<StatsReport> {
+): Promise<Omit<StatsReport, "monthly">> {
   const limits = startDeadlines(null, stop);
   const { store, close } = await openBase(settings, limits.remaining);
   try {
@@ -178,6 +201,7 @@ async function gather(
       journalPath: past?.path ?? null,
       truncated,
       requests: store.requests(),
+      recordUrl: recordUrls(settings.store.baseId, statuses.table),
       operations,
       completedAt: statuses.fields.completedAt,
     };

@@ -223,3 +223,11 @@ const HEAD = `# Reasons
 Every job in a report has a verdict and a reason. The list is closed: a script may rely on it. \`detail\` in the report
 adds the particulars. \`stuck-jobs explain <job>\` says for one job what is in this table, and the evidence with it.
 `;
+
+/** Returns what a person does about a reason, as plain text; "" where the reason is not one of the list. */
+export function adviceOf(reason: string, failed: boolean): string {
+  if (failed) return "Run the job again where it is still wanted; stuck-jobs explain shows what was probed.";
+  const texts: readonly Readonly<Record<string, ReasonText>>[] = Object.values(REASON_TEXTS);
+  const found = texts.find((reasons) => reason in reasons)?.[reason];
+  return (found?.action ?? "").replaceAll("`", "").replace(/\[([^\]]+)\]\([^)]*\)/g, "$1");
+}

@@ -7,6 +7,7 @@ import { withEffectiveStart } from "../sweep/list/finished-jobs.ts";
 import { type DurationStats, durationStats, percentile } from "./durations.ts";
 import { type JournalContribution, type JournaledOutcome, mergeWithJournal } from "./journal-outcomes.ts";
 import { deletedJobs, type JournalTotals, journalTotals, type StatsJournal } from "./journal-totals.ts";
+import { type HourlyLoss, type LossIncident, lossByHour, lossIncidents, type TimedJob } from "./losses.ts";
 import { classifyOutcome, durationUntil, type JobOutcome, type Statuses } from "./outcome.ts";
 
 /** Numbers of jobs by their outcome. */
@@ -61,6 +62,12 @@ export interface Stats {
   readonly operations: readonly OperationStats[];
   /** By the UTC day on which a job started, without gaps: `YYYY-MM-DD`. */
   readonly days: readonly (Counts & { readonly day: string })[];
+  /** Times in which most webhooks were lost, in their order. */
+  readonly incidents: readonly LossIncident[];
+  /** Lost webhooks by operation and hour of the day. */
+  readonly hours: readonly HourlyLoss[];
+  /** Jobs that no sweep will resolve, the oldest first. */
+  readonly needsPerson: readonly PersonNeeded[];
   /** What of it only the journal knows, and not the base; null without a journal. */
   readonly journal: JournalTotals | null;
   /** Jobs that are not finished, the oldest first. */
@@ -70,6 +77,17 @@ export interface Stats {
     readonly age: Duration;
     readonly stuck: boolean;
   }[];
+}
+
+/** A job that no sweep will resolve, and why. */
+export interface PersonNeeded {
+  readonly id: string;
+  readonly operation: string;
+  readonly age: Duration;
+  /** A verdict's reason; for a failed job what it was failed for. */
+  readonly reason: string;
+  readonly detail: string;
+  readonly failed: boolean;
 }
 
 /** By what jobs are counted. */
@@ -88,6 +106,8 @@ interface CountedJob {
   readonly outcome: JobOutcome;
   /** Meaningful for an open job only. */
   readonly stuck: boolean;
+  /** Why a sweep leaves an open job alone, whatever the evidence; null where it does not. */
+  readonly left: { readonly reason: string; readonly detail: string } | null;
   readonly byJournal: readonly JournalContribution[];
 }
 
@@ -99,8 +119,12 @@ const DAY = 86_400_000;
  */
 export function statsOf(jobs: readonly FinishedJob[], by: StatsPolicy, journal: StatsJournal | null = null): Stats {
   const listed = jobs.map((finished) => classify(finished, by, journal?.outcomes.get(finished.job.id)));
-  const deleted = journal === null ? [] : deletedJobs(journal).map((job) => ({ ...job, stuck: false, byJournal: [] }));
+  const deleted =
+    journal === null ? [] : deletedJobs(journal).map((job) => ({ ...job, stuck: false, left: null, byJournal: [] }));
   const counted = [...listed, ...deleted];
+  const timed = counted.map((each): TimedJob => {
+    return { at: startOf(each.job, by), operation: each.operation, fate: fateOf(each) };
+  });
   const operations = groupBy(counted, ({ operation }) => operation);
   const days = groupBy(counted, ({ job }) => dayOf(startOf(job, by)));
   return {
@@ -123,6 +147,11 @@ export function statsOf(jobs: readonly FinishedJob[], by: StatsPolicy, journal: 
       }))
       .sort((a, b) => b.jobs - a.jobs || (a.operation < b.operation ? -1 : 1)),
     days: daysBetween(by.since, by.now).map((day) => ({ day, ...countsOf(days.get(day) ?? []) })),
+    incidents: lossIncidents(timed),
+    hours: lossByHour(timed),
+    needsPerson: counted
+      .flatMap((each) => personNeeded(each, ageWithin(each.job, by)))
+      .sort((a, b) => b.age - a.age || (a.id < b.id ? -1 : 1)),
     journal:
       journal === null
         ? null
@@ -142,13 +171,31 @@ function classify(finished: FinishedJob, by: StatsPolicy, journaled: JournaledOu
   const { job } = finished;
   const lookup = resolveOperation(job, by.policy.operations);
   const { outcome, contributions } = mergeWithJournal(classifyOutcome(finished, by), finished, journaled);
+  const triaged = triage(withEffectiveStart(job, { reopened: false }), by.policy, by.now);
   return {
     job,
     operation: lookup.kind === "known" ? lookup.operation.name : (lookup.named ?? "(none)"),
     outcome,
-    stuck: triage(withEffectiveStart(job, { reopened: false }), by.policy, by.now).kind !== "not-stuck",
+    stuck: triaged.kind !== "not-stuck",
+    left: triaged.kind === "decided" ? triaged.verdict : null,
     byJournal: contributions,
   };
+}
+
+function fateOf({ outcome, stuck }: CountedJob): TimedJob["fate"] {
+  if (outcome.kind === "completed") return outcome.by === "webhook" ? "webhook" : "recovered";
+  if (outcome.kind === "failed") return outcome.by === "polling" ? "failed" : "other";
+  return outcome.kind === "open" && stuck ? "stuck" : "other";
+}
+
+/** Returns a stuck job that a sweep leaves alone, or one that polling failed: somebody may want to run it again. */
+function personNeeded({ job, operation, outcome, stuck, left }: CountedJob, age: Duration): readonly PersonNeeded[] {
+  const known = { id: job.id, operation, age };
+  if (outcome.kind === "failed" && outcome.by === "polling") {
+    return [{ ...known, reason: outcome.reason, detail: "", failed: true }];
+  }
+  if (outcome.kind !== "open" || !stuck || left === null) return [];
+  return [{ ...known, reason: left.reason, detail: left.detail, failed: false }];
 }
 
 /** Returns when a job started, within the window: one without a readable date, when the window did. */

@@ -28,9 +28,11 @@ export function table(caption: string, head: readonly string[], rows: readonly (
  */
 export const STYLE = `
 :root { color-scheme: light dark; --paper: #fdfdfc; --ink: #1c2024; --soft: #59636e; --line: #d5d9de; --card: #f2f4f6;
-  --webhook: #648fff; --polling: #ffb000; --failed: #f06ba0; --open: #c3c9d0; --stuck: #c3c9d0; --edge: #1c2024; --focus: #0b57d0; }
+  --webhook: #648fff; --polling: #ffb000; --failed: #f06ba0; --open: #c3c9d0; --stuck: #c3c9d0; --edge: #1c2024; --focus: #0b57d0;
+  --heat-1: #fff1cc; --heat-2: #ffe199; --heat-3: #ffcb52; --heat-4: #ffb000; }
 @media (prefers-color-scheme: dark) { :root { --paper: #14171a; --ink: #e8eaed; --soft: #a5afba; --line: #3a424b; --card: #1f2429;
-  --webhook: #5a84f0; --polling: #d99500; --failed: #d6336c; --open: #59636e; --stuck: #59636e; --edge: #e8eaed; --focus: #8ab4f8; } }
+  --webhook: #5a84f0; --polling: #d99500; --failed: #d6336c; --open: #59636e; --stuck: #59636e; --edge: #e8eaed; --focus: #8ab4f8;
+  --heat-1: #33290d; --heat-2: #4d3c0a; --heat-3: #6b5208; --heat-4: #855f00; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
 main { max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; }
@@ -68,5 +70,27 @@ caption { text-align: left; padding-bottom: .25rem; }
 th, td { padding: .3rem .75rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; color: var(--ink); }
 thead th { color: var(--soft); font-weight: 600; white-space: nowrap; }
 tbody th { font-weight: 500; }
-@media print { details > * { display: block; } }
+a { color: var(--focus); }
+a:focus-visible, input:focus-visible, select:focus-visible { outline: 2px solid var(--focus); outline-offset: 2px; }
+.filter { display: flex; flex-wrap: wrap; gap: .5rem 1.25rem; align-items: end; margin: .5rem 0; font-size: .9rem; }
+.filter[hidden] { display: none; }
+.filter label { display: flex; flex-direction: column; gap: .15rem; }
+.filter input, .filter select { font: inherit; color: var(--ink); background: var(--paper); border: 1px solid var(--soft); border-radius: .3rem; padding: .3rem .5rem; max-width: 16rem; }
+.filter output { color: var(--soft); padding: .3rem 0; }
+.meter { height: 1rem; border: 1px solid var(--edge); border-radius: .25rem; overflow: hidden; margin: .5rem 0; }
+.meter div { height: 100%; background: var(--webhook); border-right: 1px solid var(--edge); print-color-adjust: exact; }
+.meter .over { background: var(--failed); }
+#person-table td:nth-child(3) { white-space: nowrap; }
+.heat td { text-align: center; padding: .3rem .35rem; min-width: 2rem; }
+.heat thead th { text-align: center; padding-right: .35rem; }
+.heat-1 { background: var(--heat-1); } .heat-2 { background: var(--heat-2); } .heat-3 { background: var(--heat-3); }
+.heat-4 { background: var(--heat-4); } .heat .heat-3, .heat .heat-4 { font-weight: 600; }
+@media print {
+  details > * { display: block; }
+  .filter { display: none; }
+  .scroll { overflow: visible; }
+  section { break-inside: avoid-page; }
+  section:has(#person) { break-inside: auto; }
+  .cards div { border: 1px solid var(--line); }
+}
 `;

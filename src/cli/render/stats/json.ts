@@ -6,8 +6,11 @@ import { VERSION } from "../../version.ts";
 import type { StatsReport } from "./report.ts";
 
 /** For scripts: `stuck-jobs/stats@1` (docs/stats.md). */
-export function renderStatsJson({ stats, journalPath, truncated, requests }: StatsReport, toJson: ToJson): string {
-  const { since, until, operations, open, recovery, journal, ...rest } = stats;
+export function renderStatsJson(
+  { stats, journalPath, truncated, requests, monthly, recordUrl }: StatsReport,
+  toJson: ToJson,
+): string {
+  const { since, until, operations, open, recovery, journal, incidents, needsPerson, ...rest } = stats;
   const document = {
     schema: "stuck-jobs/stats@1",
     version: VERSION,
@@ -23,6 +26,17 @@ export function renderStatsJson({ stats, journalPath, truncated, requests }: Sta
       recovery: recoveryObject(each.recovery),
       pace: paceObject(each.pace),
     })),
+    incidents: incidents.map(({ from, to, ...each }) => ({
+      from: new Date(from).toISOString(),
+      to: new Date(to).toISOString(),
+      ...each,
+    })),
+    needsPerson: needsPerson.map(({ age, ...each }) => ({
+      ...each,
+      ageSeconds: seconds(age),
+      url: recordUrl?.(each.id) ?? null,
+    })),
+    monthlyRequests: { airtable: monthly },
     open: open.map(({ id, operation, age, stuck }) => ({ id, operation, ageSeconds: seconds(age), stuck })),
   };
   return `${toJson(document, 2)}\n`;

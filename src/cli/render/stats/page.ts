@@ -2,21 +2,34 @@ import type { Counts } from "../../../core/stats/stats.ts";
 import { formatDuration, pluralize } from "../../terminal/format.ts";
 import { VERSION } from "../../version.ts";
 import { chart, PATTERNS } from "./chart.ts";
+import { hourTable } from "./hours.ts";
 import { escapeHtml, STYLE, table } from "./html.ts";
-import { classed, inPercent, noPace, type StatsReport, sources, trendInWords } from "./report.ts";
+import { FILTER_SCRIPT, personList } from "./person-list.ts";
+import {
+  classed,
+  grouped,
+  inPercent,
+  monthlyInWords,
+  noPace,
+  type StatsReport,
+  sources,
+  trendInWords,
+} from "./report.ts";
+import { timeline } from "./timeline.ts";
 
 /** Renders the statistics as one self-contained HTML page. */
 export function renderStatsPage(report: StatsReport): string {
   const { stats, truncated, requests } = report;
   const title = "Job statistics";
   const window = `${pluralize(stats.total.jobs, "job")} created from ${moment(stats.since)} to ${moment(stats.until)} UTC`;
+  const hasList = stats.needsPerson.length > 0;
   const more = truncated ? ", not all jobs: see --max-pages" : "";
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'${hasList ? `; script-src ${FILTER_SCRIPT.source}` : ""}">
 <title>${title}: stuck-jobs</title>
 <style>${STYLE}</style>
 </head>
@@ -28,9 +41,15 @@ ${PATTERNS}
 ${cards(report)}
 <p><strong>Trend of lost webhooks.</strong> ${escapeHtml(trendInWords(stats.trend))}.</p>
 <p><strong>Sources.</strong> ${escapeHtml(sourcesInWords(report))}.</p>
-${[byDay(report), timeToRecovery(report), openByAge(report)].join("\n")}
+${personList(stats.needsPerson, report.recordUrl)}
+${byDay(report)}
+${timeline(stats.incidents, stats.since, stats.until)}
+${hourTable(stats.hours)}
+${[timeToRecovery(report), openByAge(report)].join("\n")}
+${monthlyRequests(report)}
 ${sections(report)}
 </main>
+${hasList ? FILTER_SCRIPT.element : ""}
 </body>
 </html>
 `;
@@ -115,6 +134,18 @@ function openByAge({ stats: { open } }: StatsReport): string {
     ],
     bars: ages(false).map(({ name, count }, n) => ({ name, values: [count, stuck[n]?.count ?? 0], extra: "" })),
   });
+}
+
+function monthlyRequests(report: StatsReport): string {
+  const { estimate, quota } = report.monthly;
+  const label = `${grouped(estimate)} of ${grouped(quota)} requests`;
+  const width = Math.min(100, (estimate / quota) * 100).toFixed(1);
+  const meter = `<div class="meter" role="img" aria-label="${label}"><div class="${estimate > quota ? "over" : "within"}" style="width: ${width}%"></div></div>`;
+  return section(
+    "requests",
+    "Airtable requests in 30 days",
+    `${meter}<p>Sweeps take ${escapeHtml(monthlyInWords(report.monthly))}. The quota is the plan's, for the whole workspace: --quota.</p>`,
+  );
 }
 
 function sections(report: StatsReport): string {

@@ -1,4 +1,5 @@
 import type { Operation } from "../../../core/domain/operation.ts";
+import type { MonthlyRequests } from "../../../core/stats/monthly-requests.ts";
 import type { Stats } from "../../../core/stats/stats.ts";
 import { pluralize } from "../../terminal/format.ts";
 
@@ -11,6 +12,10 @@ export interface StatsReport {
   readonly truncated: boolean;
   /** Requests that reached the base. */
   readonly requests: number;
+  /** What sweeps cost in 30 days, against the plan's quota. */
+  readonly monthly: MonthlyRequests;
+  /** The address of a record of the jobs table; null where the table is configured by name. */
+  readonly recordUrl: ((id: string) => string) | null;
   /** As configured: their thresholds are shown beside the suggested ones. */
   readonly operations: readonly Operation[];
   /** The field with the time at which a job was completed; null where none is configured. */
@@ -52,6 +57,18 @@ export function noPace({ stats, completedAt }: StatsReport): string | null {
   return completedAt === null
     ? "not known: the base has no time at which a webhook completed a job. Set jobs.fields.completedAt to a date or last-modified field"
     : `not known: no job that its webhook completed has a time in "${completedAt}"`;
+}
+
+/** Describes what sweeps cost in 30 days. */
+export function monthlyInWords({ estimate, quota, runs, perRun, source }: MonthlyRequests): string {
+  const rate =
+    source === "metrics" ? `${perRun.toFixed(2)} each on average so far` : "1 each where none finds anything";
+  return `about ${grouped(estimate)} of ${grouped(quota)} in 30 days (${inPercent(estimate / quota)}): ${grouped(runs)} runs, ${rate}`;
+}
+
+/** A number with its thousands apart. */
+export function grouped(number: number): string {
+  return String(number).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
 const DIRECTIONS = {

@@ -1,8 +1,9 @@
 import { makeVisible } from "../../../core/domain/visible.ts";
-import type { Counts, RecoveryTimes } from "../../../core/stats/stats.ts";
+import type { LossIncident } from "../../../core/stats/losses.ts";
+import type { Counts, PersonNeeded, RecoveryTimes } from "../../../core/stats/stats.ts";
 import { formatDuration, pluralize } from "../../terminal/format.ts";
 import type { Canvas } from "../table.ts";
-import { inPercent, noPace, type StatsReport, sources, trendInWords } from "./report.ts";
+import { inPercent, monthlyInWords, noPace, type StatsReport, sources, trendInWords } from "./report.ts";
 
 /** Renders the statistics as text. */
 export function renderStats(report: StatsReport, { chalk }: Canvas): string {
@@ -38,9 +39,37 @@ export function renderStats(report: StatsReport, { chalk }: Canvas): string {
             ...columns(otherStatuses.map(({ status, jobs }) => [String(jobs), status || "(blank)"])),
           ],
         ]),
+    ...(stats.incidents.length === 0
+      ? []
+      : [[title("Incidents (UTC)"), ...columns(stats.incidents.map(incidentCells))]]),
+    ...(stats.needsPerson.length === 0 ? [] : [[title("Needs a person"), ...personLines(stats.needsPerson)]]),
     [title("Typical duration"), ...pace(report)],
   ];
   return `${blocks.map((lines) => lines.join("\n")).join("\n\n")}\n`;
+}
+
+function incidentCells({ from, to, jobs, recovered, failed, stuck, operations }: LossIncident): readonly string[] {
+  return [
+    `${iso(from).replace(" UTC", "")} to ${iso(to).slice(11).replace(" UTC", "")}`,
+    `${pluralize(jobs, "webhook")} lost`,
+    `${recovered} recovered, ${failed} failed, ${stuck} stuck`,
+    operations.join(", "),
+  ];
+}
+
+const MOST_PERSON_LINES = 20;
+
+function personLines(jobs: readonly PersonNeeded[]): readonly string[] {
+  const rows = jobs
+    .slice(0, MOST_PERSON_LINES)
+    .map(({ id, operation, age, reason, failed }) => [
+      id,
+      operation,
+      formatDuration(age),
+      failed ? `failed: ${reason}` : reason,
+    ]);
+  const more = jobs.length - rows.length;
+  return [...columns(rows), ...(more === 0 ? [] : [`and ${more} more: see --html or -o json`])];
 }
 
 function facts(report: StatsReport): readonly string[] {
@@ -56,6 +85,7 @@ function facts(report: StatsReport): readonly string[] {
     ["failed", `${total.failedByPolling} by polling, ${total.failedByOthers} by others`],
     ["late outputs", `${lateOutputs} completed after polling had failed them`],
     ["open", `${total.stuck} stuck, ${total.working} running`],
+    ["requests", monthlyInWords(report.monthly)],
     ...sources(report).map((source, n) => [n === 0 ? "sources" : "", source]),
   ]);
 }
