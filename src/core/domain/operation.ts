@@ -2,7 +2,7 @@ import type { Duration } from "./job.ts";
 
 /**
  * When a job counts as stuck, may be failed, and is left to `fail-old`. `maxAge: null` is "none".
- * `providerCap`: up to which age a provider is believed that a job is still at work.
+ * `providerCap`: up to which age a provider is believed that a job is still running.
  */
 export interface Thresholds {
   readonly stuckAfter: Duration;
@@ -14,7 +14,7 @@ export interface Thresholds {
 /** What to do when the target's attachment field already holds another file. */
 export type OnExisting = "skip" | "replace" | "append";
 
-/** Who writes a recovered job: this tool, or the application's own handler, to which its webhook is sent again. */
+/** Who completes a recovered job: stuck-jobs, or the application's own handler, to which its webhook is sent again. */
 export type Via = "direct" | "webhook";
 
 /** What to do when the handler did not complete the job: write directly, or leave it. */
@@ -39,7 +39,7 @@ export interface Operation {
   readonly types: readonly string[];
   /** Whether a job that nothing names otherwise is of this operation. */
   readonly isDefault: boolean;
-  /** What its output may be called, in the order of probing. Empty only with a provider. */
+  /** The possible names of its output, in the order of probing. Empty only with a provider. */
   readonly outputs: readonly OutputPattern[];
   /** The name of the provider that did the work; null where none is to be asked. */
   readonly provider: string | null;
@@ -62,11 +62,11 @@ export interface Operation {
   /** Values of those fields that `set` may replace where the file was there already, beside blank. */
   readonly setFrom: Readonly<Record<string, readonly SetValue[]>>;
   readonly onExisting: OnExisting;
-  /** What an output must prove to be before it is delivered; null: nothing more than that it is there. */
+  /** The format that is verified before an output is delivered; null for none. */
   readonly check: "mp4" | null;
   readonly completeVia: Via;
   readonly fallback: Fallback;
-  /** What the provider's webhook names as its endpoint, such as `/v1/ffmpeg/compose`; null where it is not known. */
+  /** The endpoint that the provider's webhook names, such as `/v1/ffmpeg/compose`; null where it is not known. */
   readonly webhookEndpoint: string | null;
   readonly thresholds: Thresholds;
 }
@@ -74,11 +74,11 @@ export interface Operation {
 /** One entry of an operation's `outputs`: a file name, with folders, with placeholders in braces. */
 export interface OutputPattern {
   readonly pattern: string;
-  /** The entries that say so are one output in several files: only all of them together are the output. */
+  /** All entries with `true` are one output in several files: only together they are the output. */
   readonly all: boolean;
-  /** How many files a pattern with `{n}` stands for, or the payload's key that tells; null for a pattern without. */
+  /** How many files a pattern with `{n}` stands for, or the payload's key for that; null for a pattern without `{n}`. */
   readonly count: number | string | null;
-  /** The first `n`. */
+  /** The first value of `{n}`. */
   readonly from: number;
   /** Whether the file may have been there before its job began. */
   readonly mayPredate: boolean;

@@ -2,19 +2,19 @@ import { isExternalId, type Job } from "./job.ts";
 import type { Operation, OutputPattern } from "./operation.ts";
 import type { Payload } from "./payload.ts";
 
-/** What placeholders are filled from. */
+/** The parts of a job from which placeholders are filled. */
 export type NameSource = Pick<Job, "id" | "externalId" | "applicationId" | "payload">;
 
-/** The names of a job's output: alternatives in the order of probing, each the files that have to be there together. */
+/** The names of an output: alternatives in the order of probing, each the files that have to be there together. */
 export type OutputNames =
   | { readonly kind: "named"; readonly sets: readonly (readonly string[])[] }
-  /** The record does not tell what this placeholder stands for, or tells what is no part of a file name. */
+  /** The record holds no value for this placeholder, or one that cannot be part of a file name. */
   | { readonly kind: "incomplete"; readonly placeholder: string };
 
 /** More files than any worker makes of one job, and few enough to probe. */
 const MAX_FILES = 100;
 
-/** The names that a job's output may have, in the order in which they are probed. */
+/** Returns the names that a job's output may have, in the order in which they are probed. */
 export function outputNames(operation: Operation, job: NameSource): OutputNames {
   const sets: string[][] = [];
   let together: string[] | null = null;
@@ -28,13 +28,12 @@ export function outputNames(operation: Operation, job: NameSource): OutputNames 
       sets.push(together);
     } else together.push(...names);
   }
-  // A copy has no room for more: a sweep may hold 50,000 of these.
-  return { kind: "named", sets: sets.slice() };
+  return { kind: "named", sets };
 }
 
 /**
- * The external ids that a file's name may hold, by the operation's patterns: `x_output_0.mp4` is that of `x` by one and
- * of `x_output_0` by another. None where the name is none of theirs.
+ * Returns the external ids that a file name may contain, by the operation's patterns: `x_output_0.mp4` is the output of
+ * `x` by one and of `x_output_0` by another. Empty where the name fits no pattern.
  */
 export function externalIdsIn({ outputs }: Operation, fileName: string): readonly string[] {
   const found = outputs.flatMap(({ pattern }): readonly string[] => {
@@ -49,7 +48,7 @@ export function externalIdsIn({ outputs }: Operation, fileName: string): readonl
 
 const PLACEHOLDER = /\{([^}]*)\}/g;
 
-/** The names of one entry; the placeholder that cannot be filled, as a text, where there is one. */
+/** Returns the names of one entry, or, as a text, the placeholder that cannot be filled. */
 function expandPattern(entry: OutputPattern, job: NameSource): readonly string[] | string {
   const numbers = numbersOf(entry, job.payload);
   if (typeof numbers === "string") return numbers;
@@ -78,11 +77,11 @@ function resolvePlaceholder(key: string, { id, externalId, applicationId, payloa
   const value = key.startsWith("payload.")
     ? inPayload(payload, key.slice("payload.".length))
     : { externalId, recordId: id, jobId: applicationId ?? id }[key];
-  // It becomes part of an URL, so it may hold no more than an external id may.
+  // It becomes part of a URL, so it may contain only what an external id may.
   return typeof value === "string" && isExternalId(value) ? value : null;
 }
 
-/** A string or number of the payload as text; of a list its length. */
+/** Returns a string or number of the payload as text; for a list its length. */
 function inPayload(payload: Payload, key: string): string | null {
   if (payload.kind !== "read" || !Object.hasOwn(payload.value, key)) return null;
   const value = payload.value[key];

@@ -1,4 +1,4 @@
-/** What a literal can hold: JSON's values, which Python's dicts, lists and tuples are mapped to. */
+/** A literal: JSON's values, to which Python's dicts, lists and tuples are mapped. */
 export type Literal = string | number | boolean | null | readonly Literal[] | LiteralObject;
 export interface LiteralObject {
   readonly [key: string]: Literal;
@@ -22,7 +22,7 @@ const MAX_QUOTED = 20;
  *
  * Both are read as one language, since no text means two things in them. Tuples become lists; keys that are no strings
  * become the text that Python's `str()` prints; of equal keys the last one wins. An integer beyond the safe range
- * becomes its digits as a string, lest an id be rounded to another; `inf` and `nan`, which JSON lacks, become null.
+ * becomes its digits as a string, so that no id is rounded to another; `inf` and `nan`, which JSON lacks, become null.
  * Objects have no prototype. Offsets in a reason count UTF-16 units from 0.
  */
 export function parsePayload(text: string): Payload {
@@ -39,7 +39,7 @@ export function parsePayload(text: string): Payload {
   return { kind: "read", value };
 }
 
-/** The string that the payload's top object holds at `key`, untrimmed; null if there is none or it is blank. */
+/** Returns the string at `key` of the payload's top object, untrimmed; null if there is none or it is blank. */
 export function getString(payload: Payload, key: string): string | null {
   if (payload.kind !== "read" || !Object.hasOwn(payload.value, key)) return null;
   const value = payload.value[key];
@@ -50,7 +50,7 @@ function unreadable(reason: string): Payload {
   return { kind: "unreadable", reason };
 }
 
-/** Where a reading stands. A `read…` function that answers undefined, which is no literal, has set the reason. */
+/** The state of reading. A `read…` function that returns undefined, which is no literal, has set the reason. */
 interface Reader {
   readonly text: string;
   at: number;
@@ -93,7 +93,7 @@ function readValue(reader: Reader): Literal | undefined {
 
 function readObject(reader: Reader): LiteralObject | undefined {
   if (!enter(reader)) return undefined;
-  // Without a prototype `__proto__` is a key like any other, and no key is there that the payload did not hold.
+  // Without a prototype `__proto__` is a key like any other, and there is no key that the payload did not have.
   const object: Record<string, Literal> = Object.create(null);
   while (nextCode(reader) !== CLOSE_BRACE) {
     const key = readKey(reader);
@@ -116,7 +116,7 @@ function readKey(reader: Reader): string | undefined {
   if (code === DOUBLE_QUOTE || code === SINGLE_QUOTE) return readString(reader);
   const start = reader.at;
   if (readScalar(reader, "a key") === undefined) return undefined;
-  // `str()` and `repr` print numbers, None and the booleans alike, so a key's text is as it stands.
+  // `str()` and `repr` print numbers, None and the booleans alike, so a key's text is taken as it is.
   return withoutPlus(reader.text.slice(start, reader.at));
 }
 
@@ -189,7 +189,7 @@ function readString(reader: Reader): string | undefined {
       from = reader.at;
       at = from - 1;
     } else if (code === LINE_FEED || code === CARRIAGE_RETURN) {
-      // Neither language lets a string run over the end of a line: its quote is missing.
+      // Neither language allows a line break in a string: the closing quote is missing.
       break;
     }
   }
@@ -231,7 +231,7 @@ function readEscape(reader: Reader): string | undefined {
     const point = hexAt(text, at + 2, length);
     if (Number.isNaN(point) || point > MAX_CODE_POINT) return fail(reader, `bad escape at ${at}`);
     reader.at = at + 2 + length;
-    // The halves of a pair that JSON writes as two escapes meet in the string by themselves.
+    // The halves of a surrogate pair that JSON writes as two escapes join in the string by themselves.
     return String.fromCodePoint(point);
   }
   const octal = match(OCTAL, text, at + 1);
@@ -311,13 +311,13 @@ function shortened(word: string): string {
   return word.length > MAX_QUOTED ? `${word.slice(0, MAX_QUOTED)}…` : word;
 }
 
-/** What the sticky `pattern` matches at `at`. */
+/** Returns what the sticky `pattern` matches at `at`. */
 function match(pattern: RegExp, text: string, at: number): string | null {
   pattern.lastIndex = at;
   return pattern.test(text) ? text.slice(at, pattern.lastIndex) : null;
 }
 
-/** Skips what is blank in both languages; the code of the character that follows, NaN at the end. */
+/** Skips what is blank in both languages. Returns the code of the next character, NaN at the end. */
 function nextCode(reader: Reader): number {
   const { text } = reader;
   let { at } = reader;

@@ -5,7 +5,7 @@ import type { Verdict, VerdictKind } from "./verdict.ts";
 
 export type Command = "scan" | "recover" | "fail-old";
 
-/** What became of one job: a row of the table, a line of ndjson, an entry of `jobs`. */
+/** The result for one job: a row of the table, a line of ndjson, an entry of `jobs`. */
 export interface Entry {
   readonly id: string;
   readonly externalId: string | null;
@@ -19,7 +19,7 @@ export interface Entry {
   readonly target: Target | null;
   readonly probes: readonly ProbeResult[];
   readonly providerReply: ProviderReply | null;
-  /** Why a write did not come about, in the base's own words. */
+  /** Why it could not be written, in the base's own words. */
   readonly error: string | null;
 }
 
@@ -34,16 +34,16 @@ export interface Summary {
   readonly errors: number;
 }
 
-/** One operation on which the brake came down. */
+/** An operation that the brake holds back. */
 export interface BlockedOperation {
   readonly operation: string;
   /** Stuck jobs of the operation in this sweep. */
   readonly stuck: number;
   /** How many of them would have been failed. */
   readonly wouldFail: number;
-  /** Failed earlier by polling, within `maxAge`, and still without an output. */
+  /** Failed by earlier runs, within `maxAge`, and still without an output. */
   readonly failedBefore: number;
-  /** How many fails need no positive control. */
+  /** How many may be failed without a positive control. */
   readonly limit: number;
   readonly reason: "no-positive-control" | "calibration-failed";
   /** What was tried to prove that outputs of this operation can be seen. */
@@ -54,24 +54,24 @@ export interface BlockedOperation {
 export type IncidentCause =
   /** One worker ran them all: NCA keeps its queue in memory, and a restart loses it. */
   | "same-worker"
-  /** They were made within one minute. */
+  /** They were created within one minute. */
   | "same-minute"
   /** Not one of the operation's stuck jobs that are past `failAfter` has an output. */
   | "operation-without-output"
   /** Their provider gave no answer for any of them. */
   | "provider-silent";
 
-/** Stuck jobs that share a cause, to be told in one line. */
+/** Stuck jobs that share a cause, reported in one line. */
 export interface Incident {
   readonly cause: IncidentCause;
   /** The worker, operation or provider; "" for a minute. */
   readonly name: string;
-  /** When the first of them began; null where no date is known. */
+  /** When the first of them started; null where no date is known. */
   readonly since: Instant | null;
   readonly jobs: number;
   readonly withOutput: number;
   readonly withoutOutput: number;
-  /** Those of which nothing is known. */
+  /** Those whose output could be neither found nor ruled out. */
   readonly undecided: number;
 }
 
@@ -87,7 +87,7 @@ export interface Report {
   readonly truncated: boolean;
   readonly summary: Summary;
   readonly requests: { readonly airtable: number; readonly storage: number; readonly provider: number };
-  /** The operations whose fails were held back; null when none were. */
+  /** The operations that the brake held back; null when there are none. */
   readonly brake: readonly BlockedOperation[] | null;
   /** What several of the jobs have in common. */
   readonly incidents: readonly Incident[];
@@ -102,14 +102,14 @@ const COUNTED_AS: Readonly<Record<VerdictKind, keyof Summary>> = {
   unknown: "unknown",
 };
 
-/** Counts entries: one with an error counts as an error and as nothing else. */
+/** Counts entries by verdict; one with an error counts as an error only. */
 export function summarise(entries: readonly Entry[]): Summary {
   const counts = { stuck: entries.length, recovered: 0, failed: 0, waiting: 0, skipped: 0, unknown: 0, errors: 0 };
   for (const entry of entries) counts[entry.error === null ? COUNTED_AS[entry.verdict.kind] : "errors"] += 1;
   return counts;
 }
 
-/** The output that an entry speaks of, if one was seen. */
+/** Returns the output of an entry; null where none was seen. */
 export function outputOf(entry: Entry): Output | null {
   switch (entry.verdict.kind) {
     case "recover":

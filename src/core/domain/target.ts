@@ -14,9 +14,9 @@ export type OperationLookup =
   | { readonly kind: "unknown"; readonly named: string | null };
 
 /**
- * The operation of a job: `operation` in its payload, else `operation=` in its webhook URL, else the one whose
- * `types` hold its Type. A name that the configuration does not know ends the search: a guess by Type would probe
- * for another operation's output.
+ * Returns the operation of a job: `operation` in its payload, else `operation=` in its webhook URL, else the one whose
+ * `types` hold its Type. A name that the configuration does not have ends the search: a guess by Type would
+ * probe another operation's output.
  */
 export function resolveOperation(job: Job, operations: readonly Operation[]): OperationLookup {
   const named = getString(job.payload, "operation") ?? queryValue(job.webhookUrl, "operation");
@@ -33,8 +33,8 @@ export type TargetLookup =
   | { readonly kind: "ambiguous"; readonly ids: readonly string[] };
 
 /**
- * The target that a job names in its link fields and its payload. Every source that names one has to name the same;
- * the webhook URL's `target_id` has no say of its own but may contradict.
+ * Returns the target that a job names in its link fields and its payload. Every source that names one has to name the
+ * same; the webhook URL's `target_id` does not name one by itself but may contradict.
  */
 export function resolveTarget(job: Job, operation: Operation): TargetLookup {
   const isId = operation.target.ids === "any" ? isText : isRecordId;

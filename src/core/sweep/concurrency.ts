@@ -1,6 +1,6 @@
 /**
- * Works on the items in their order, `width` of them at a time. After a failure no further one is begun; those under
- * way are seen to their end before it is thrown.
+ * Calls `work` for each item in order, for `width` of them at a time. After an error no further one is started; those
+ * under way are awaited before it is thrown.
  */
 export async function forEachConcurrent<T>(
   items: readonly T[],
@@ -23,18 +23,18 @@ export async function forEachConcurrent<T>(
   if (failures.length > 0) throw failures[0];
 }
 
-/** Work that follows on work: each is begun when the one before is nearly done, so that two are under way at most. */
+/** Runs tasks in sequence, each started when the one before is nearly done: two are under way at most. */
 export interface Pipeline {
   /**
-   * Begins `work`, and resolves when the next may be begun: when `work` calls `nearlyDone`, at the latest when it is
-   * done, and never before the one before it is. Throws what any of them threw, when none is under way any more.
+   * Starts `work`, and resolves when the next may be started: when `work` calls `startNext`, at the latest when it is
+   * done, and never before the previous one is. Throws the first error of any of them, when none is under way any more.
    */
   begin(work: (startNext: () => void) => Promise<void>): Promise<void>;
-  /** Resolves when all is done. Throws what any of them threw. */
+  /** Resolves when all are done. Throws the first error of any of them. */
   done(): Promise<void>;
 }
 
-/** Nothing is under way at first. */
+/** Creates a pipeline with nothing under way. */
 export function createPipeline(): Pipeline {
   const failures: unknown[] = [];
   let before: Promise<void> = Promise.resolve();

@@ -14,7 +14,7 @@ const output = { url, bytes: 9, contentType: null, etag: null, lastModified: nul
 const present: ProbeResult = { result: "present", url, detail: "HTTP 200", output };
 const calibration = (kind: Calibration["kind"]): Calibration => ({ kind, detail: "" });
 
-describe("weighing what was seen", () => {
+describe("combine", () => {
   it.each<[string, ProbeResult[], Calibration | null, unknown]>([
     ["one present is enough", [absent, unknown("unreachable"), present], null, { kind: "present", output, others: [] }],
     ["absent takes every name", [absent, absent], null, { kind: "absent" }],
@@ -24,7 +24,7 @@ describe("weighing what was seen", () => {
       null,
       { kind: "unknown", cause: "unreachable" },
     ],
-    ["nothing looked at is not absent", [], null, { kind: "no-names" }],
+    ["without a probe there are no names", [], null, { kind: "no-names" }],
     ["a 403 before calibration is unknown", [unknown("forbidden")], null, { kind: "unknown", cause: "forbidden" }],
     ["a 403 where missing is 403 is absent", [unknown("forbidden")], calibration("missing-is-403"), { kind: "absent" }],
     [
@@ -89,7 +89,7 @@ describe("weighing what was seen", () => {
     expect(combine(looks, null)).toEqual(expected);
   });
 
-  it("knows a file by the last part of its URL", () => {
+  it("fileNameOf returns the last part of a URL, decoded", () => {
     expect(fileNameOf("https://b.example/p/a%20b.mp4?X-Amz-Signature=1#f")).toBe("a b.mp4");
     expect(fileNameOf("https://b.example/p/%E0%A4%A.mp4")).toBe("%E0%A4%A.mp4");
   });

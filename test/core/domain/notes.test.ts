@@ -5,17 +5,13 @@ import {
   COMPLETED_PREFIX,
   completedLine,
   FAILED_PREFIX,
-  failedLine,
   foldLines,
   parseNotedSize,
   REDELIVERED_PREFIX,
   UNDELIVERED_PREFIX,
   UNDONE_PREFIX,
-  undoneLine,
 } from "../../../src/core/domain/notes.ts";
-import { isReopenable, withEffectiveStart } from "../../../src/core/sweep/list/finished-jobs.ts";
-import { HOUR, job, MINUTE, NOW } from "../../support/builders.ts";
-import { FakeBase, FakeBucket, runOf } from "../../support/fakes.ts";
+import { NOW } from "../../support/builders.ts";
 
 const BY = { runId: "run-1", version: "0.0.0" };
 const MARKS = [COMPLETED_PREFIX, FAILED_PREFIX, REDELIVERED_PREFIX, UNDELIVERED_PREFIX, UNDONE_PREFIX];
@@ -32,8 +28,8 @@ const cell = fc.array(fc.oneof({ weight: 3, arbitrary: ownLine }, foreignLine), 
 const isOwn = (line: string) => MARKS.some((mark) => line.startsWith(mark)) && line.endsWith("]");
 const isFold = (line: string) => /^… and \d+ earlier lines? of stuck-jobs$/.test(line);
 
-describe("folding our own lines in a job's notes", () => {
-  it("leaves at most ten of them, and what others wrote as it was", () => {
+describe("appendLine", () => {
+  it("keeps at most ten of our lines, and everything that others wrote", () => {
     fc.assert(
       fc.property(cell, (lines) => {
         const folded = foldLines(lines.join("\n")).split("\n");
@@ -53,7 +49,7 @@ describe("folding our own lines in a job's notes", () => {
     );
   });
 
-  it("counts every line that it ever folded", () => {
+  it("counts every line that was folded so far", () => {
     fc.assert(
       fc.property(cell, (lines) => {
         const notes = lines.reduce((text, line) => (isOwn(line) ? appendLine(text, line) : `${text}\n${line}`), "");
@@ -77,7 +73,7 @@ describe("folding our own lines in a job's notes", () => {
     );
   });
 
-  it("leaves the size of the last delivery to be read", () => {
+  it("keeps the size of the last delivery readable", () => {
     const output = { url: "https://b/x.mp4", bytes: 7, contentType: null, etag: '"e"', lastModified: null };
     const gathered = { probeGroups: [], providerReply: null, rule: "output-found" };
     const lines = Array.from({ length: 14 }, (_, n) => completedLine([output], gathered, NOW + n, BY));
@@ -87,29 +83,12 @@ describe("folding our own lines in a job's notes", () => {
   });
 });
 
-describe("what a line in the notes proves", () => {
-  it("names what was probed and answered, the rule, the run and the version", () => {
+describe("completedLine", () => {
+  it("names the files with their answers, the rule, the run and the version", () => {
     const output = { url: "https://b/x.mp4", bytes: 7, contentType: null, etag: '"e"', lastModified: null };
     const gathered = { probeGroups: [], providerReply: null, rule: "output-found" };
     expect(completedLine([output], gathered, NOW, BY)).toBe(
       'Completed via polling at 2026-03-01T12:00:00.000Z: found x.mp4 (HTTP 200, 7 bytes, ETag "e"); rule output-found [stuck-jobs 0.0.0, run run-1]',
     );
-  });
-});
-
-describe("a job that was undone", () => {
-  const run = runOf(new FakeBase([]), new FakeBucket());
-  const failed = failedLine({ probeGroups: [], providerReply: null, rule: "output-absent" }, NOW - HOUR, BY);
-  const undone = undoneLine("run-1", NOW - MINUTE, { ...BY, runId: "run-2" });
-
-  it("counts from when it was undone, not from its first run", () => {
-    const counted = withEffectiveStart(job({ age: 9 * HOUR, notes: `${failed}\n${undone}` }), { reopened: false });
-    expect(counted.since).toEqual({ kind: "at", at: NOW - MINUTE });
-  });
-
-  it("is no late output's to recover when another hand fails it afterwards", () => {
-    const ours = job({ status: "failed", notes: failed, error: null });
-    expect(isReopenable(ours, run, NOW)).toBe(true);
-    expect(isReopenable({ ...ours, notes: `${failed}\n${undone}` }, run, NOW)).toBe(false);
   });
 });

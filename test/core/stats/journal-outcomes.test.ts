@@ -50,8 +50,8 @@ function counted(writes: readonly JournaledWrite[], over: Parameters<typeof job>
   return statsOf(listed, BY, { outcomes, runs: 1, gone: new Set(gone), unchecked: 0 });
 }
 
-describe("what the journal tells of a job", () => {
-  it("leaves the base's word where the record tells all of it", () => {
+describe("the journal in stats", () => {
+  it("adds nothing where the record holds everything", () => {
     const notes = completedLine([OUTPUT], { probeGroups: [], providerReply: null, rule: "output-found" }, NOW - HOUR, {
       runId: "r1",
       version: "1",
@@ -60,20 +60,20 @@ describe("what the journal tells of a job", () => {
     expect([total.byPolling, journal?.completedByPolling, journal?.moments]).toEqual([1, 0, 0]);
   });
 
-  it("adds the moment where the record holds the payload only, and that polling had failed it before", () => {
+  it("adds the time of completion, and the earlier failure, where the record holds only the payload", () => {
     const responsePayload = '{"completed_via":"polling"}';
     const { recovery, lateOutputs, journal } = counted([FAILED, write()], { status: "completed", responsePayload });
     expect([recovery.p50, lateOutputs]).toEqual([HOUR, 1]);
     expect(journal).toMatchObject({ moments: 1, lateOutputs: 1, completedByPolling: 0 });
   });
 
-  it("never makes a job another than its status says", () => {
+  it("never contradicts the status of a job", () => {
     expect(counted([write()], { status: "processing" }).total).toMatchObject({ byPolling: 0, stuck: 1 });
     expect(counted([write()], { status: "failed", error: "e" }).total).toMatchObject({ failedByOthers: 1 });
     expect(counted([FAILED], { status: "completed" })).toMatchObject({ total: { byWebhook: 1 }, lateOutputs: 1 });
   });
 
-  it("does not count what was taken back, though the record still names the run", () => {
+  it("does not count what was undone, though the record still names the run", () => {
     const responsePayload = '{"completed_via":"polling","run_id":"r1"}';
     expect(counted([write(), UNDONE], { status: "completed", responsePayload }).total).toMatchObject({ byWebhook: 1 });
     expect(counted([write()], { status: "completed", responsePayload }).total).toMatchObject({ byPolling: 1 });
@@ -82,7 +82,7 @@ describe("what the journal tells of a job", () => {
     expect([total.byPolling, journal?.undone]).toEqual([1, 0]);
   });
 
-  it("says nothing of a completion or a failure that the base never confirmed", () => {
+  it("adds no completion or failure that the base never confirmed", () => {
     const lost = { confirmed: false };
     expect(counted([write(lost)], { status: "completed" }).total).toMatchObject({ byWebhook: 1 });
     expect(counted([{ ...FAILED, ...lost }], { status: "failed", error: "e" }).total).toMatchObject({
@@ -91,7 +91,7 @@ describe("what the journal tells of a job", () => {
     expect(counted([write({ possiblyApplied: false })], { status: "completed" }).total).toMatchObject({ byWebhook: 1 });
   });
 
-  it("counts a job that is gone as the base had confirmed it, under its operation and by its age", () => {
+  it("counts a deleted job as the base had confirmed it, under its operation and by its age", () => {
     const stats = counted([FAILED, write()], {}, [JOB]);
     expect(stats).toMatchObject({ total: { jobs: 1, byPolling: 1 }, lateOutputs: 1, journal: { gone: 1 } });
     expect(stats.operations).toMatchObject([{ operation: "combine", byPolling: 1, recovery: { p50: HOUR } }]);
@@ -99,7 +99,7 @@ describe("what the journal tells of a job", () => {
     expect(never).toMatchObject({ total: { jobs: 0 }, journal: { gone: 0, unconfirmed: 1 } });
   });
 
-  it("has those looked for that the base did not list, and that were not taken back", () => {
+  it("names the jobs to check: those that the base did not list and that were not undone", () => {
     const old = write({ job: { ...write().job, id: "recOld", since: NOW - 25 * HOUR } });
     const younger = { ...write({}, "recYounger"), job: { ...write().job, id: "recYounger", since: NOW - MINUTE } };
     const outcomes = readJournaledOutcomes([write(), old, younger], [], BY);
@@ -108,7 +108,7 @@ describe("what the journal tells of a job", () => {
     expect(findUnlisted([], readJournaledOutcomes([write(), UNDONE], [], BY), BY)).toEqual([]);
   });
 
-  it("keeps the reason that the record tells", () => {
+  it("does not replace the reason in the record", () => {
     const { total, failures } = counted([FAILED], {
       status: "failed",
       notes: `${FAILED_PREFIX}x rule provider-failed`,

@@ -3,8 +3,8 @@ import { createPipeline, forEachConcurrent } from "../../../src/core/sweep/concu
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-describe("overlapping work", () => {
-  it("has no more under way than its width, and does all of it", async () => {
+describe("forEachConcurrent", () => {
+  it("has no more tasks under way than its width, and completes all", async () => {
     let [underWay, most] = [0, 0];
     const done: number[] = [];
     await forEachConcurrent([0, 1, 2, 3, 4, 5, 6], 3, async (item) => {
@@ -17,7 +17,7 @@ describe("overlapping work", () => {
     expect([most, done]).toEqual([3, [0, 1, 2, 3, 4, 5, 6]]);
   });
 
-  it("sees what is under way to its end after a failure, and begins nothing more", async () => {
+  it("awaits what is under way after an error, and starts nothing more", async () => {
     const done: number[] = [];
     const work = forEachConcurrent([0, 1, 2, 3, 4], 2, async (item) => {
       if (item === 0) throw new Error("refused");
@@ -30,41 +30,41 @@ describe("overlapping work", () => {
   });
 });
 
-describe("a relay", () => {
-  it("begins the next when the one before is nearly done, and never a third", async () => {
-    const relay = createPipeline();
+describe("a pipeline", () => {
+  it("starts the next task when the one before is nearly done, and never a third", async () => {
+    const pipeline = createPipeline();
     const told: string[] = [];
-    const work = (name: string, after: number) => (nearlyDone: () => void) =>
+    const work = (name: string, after: number) => (startNext: () => void) =>
       (async () => {
         told.push(`${name} begins`);
-        nearlyDone();
+        startNext();
         for (let n = 0; n < after; n += 1) await turn();
         told.push(`${name} ends`);
       })();
-    await relay.begin(work("a", 3));
-    await relay.begin(work("b", 1));
-    await relay.begin(work("c", 1));
-    await relay.done();
+    await pipeline.begin(work("a", 3));
+    await pipeline.begin(work("b", 1));
+    await pipeline.begin(work("c", 1));
+    await pipeline.done();
     expect(told.indexOf("b begins")).toBeLessThan(told.indexOf("a ends"));
     expect(told.indexOf("c begins")).toBeGreaterThan(told.indexOf("a ends"));
     expect(told.filter((each) => each.endsWith("ends"))).toHaveLength(3);
   });
 
-  it("throws what failed when nothing is under way any more", async () => {
-    const relay = createPipeline();
+  it("throws the first error when nothing is under way any more", async () => {
+    const pipeline = createPipeline();
     let ended = false;
-    await relay.begin(async (nearlyDone) => {
-      nearlyDone();
+    await pipeline.begin(async (startNext) => {
+      startNext();
       await turn();
       throw new Error("refused");
     });
-    const second = relay.begin(async (nearlyDone) => {
-      nearlyDone();
+    const second = pipeline.begin(async (startNext) => {
+      startNext();
       for (let n = 0; n < 4; n += 1) await turn();
       ended = true;
     });
     await expect(second).rejects.toThrow("refused");
     expect(ended).toBe(true);
-    await expect(relay.begin(async () => undefined)).rejects.toThrow("refused");
+    await expect(pipeline.begin(async () => undefined)).rejects.toThrow("refused");
   });
 });

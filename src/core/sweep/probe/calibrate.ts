@@ -17,7 +17,7 @@ export interface KnownOutput {
 
 const DAY = 86_400_000;
 
-/** How far back to look for known outputs; it widens only while an operation is still without one. */
+/** How old known outputs may be; the window widens only while an operation is still without one. */
 const LOOKBACK_WINDOWS_MS: readonly (number | null)[] = [DAY, 7 * DAY, null];
 
 /**

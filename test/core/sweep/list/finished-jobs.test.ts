@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
 import type { Job } from "../../../../src/core/domain/job.ts";
+import { failedLine, undoneLine } from "../../../../src/core/domain/notes.ts";
+import { isReopenable, withEffectiveStart } from "../../../../src/core/sweep/list/finished-jobs.ts";
 import { sweep } from "../../../../src/core/sweep/sweep.ts";
 import { HOUR, job, MINUTE, NOW, POLICY, SEGMENT } from "../../../support/builders.ts";
 import { FakeBase, FakeBucket, runOf, stillClock } from "../../../support/fakes.ts";
 
 const FIELD = "Voiceover + Video";
 const ID = "recJob00000000001";
-const NEWER = "recJob00000000002";
 const NAME = "0b8a3f52-6d0e-4f0e-9d59-0e3f3f1f3c11_output_0.mp4";
 
 function worldOf(over: Partial<Job> & { age?: number } = {}) {
@@ -20,95 +21,7 @@ function fileIn(base: FakeBase) {
   return base.targets.get("Segments")?.get(SEGMENT)?.fields[FIELD];
 }
 
-/** A sweep that completed the job a while ago, after which Airtable dropped the file, or kept it. */
-async function completed(kept: "kept" | "dropped" | "cut short") {
-  const { base, bucket } = worldOf();
-  bucket.objects.set(NAME, 1000);
-  await sweep(runOf(base, bucket));
-  expect(base.jobs.get(ID)?.status).toBe("completed");
-  const size = { kept: 1000, dropped: 0, "cut short": 400 }[kept];
-  base.files(
-    SEGMENT,
-    kept === "dropped" ? [] : [{ id: "att1", filename: NAME, url: "https://airtable.example/x", size }],
-  );
-  base.log.length = 0;
-  return { base, bucket };
-}
-
-describe("a delivery is looked at again", () => {
-  it.each(["dropped", "cut short"] as const)("and written once more where Airtable %s the file", async (kept) => {
-    const { base, bucket } = await completed(kept);
-    const { report } = await sweep(runOf(base, bucket));
-    expect(report.entries).toMatchObject([
-      { id: ID, verdict: { kind: "recover", reason: "delivery-retried" }, applied: true },
-    ]);
-    expect(fileIn(base)).toEqual([{ url: `https://bucket.example/${NAME}` }]);
-    expect(base.jobs.get(ID)?.status).toBe("completed");
-    expect(base.jobs.get(ID)?.notes).toContain("Delivery retried via polling at ");
-  });
-
-  it("and left alone where the file is there", async () => {
-    const { base, bucket } = await completed("kept");
-    const { report } = await sweep(runOf(base, bucket));
-    expect(report.entries).toEqual([]);
-    expect(base.log).toEqual(["list", "readTargets"]);
-  });
-
-  it("and told, once, when Airtable drops it a second time", async () => {
-    const { base, bucket } = await completed("dropped");
-    await sweep(runOf(base, bucket));
-    base.files(SEGMENT, []);
-    const { report } = await sweep(runOf(base, bucket));
-    expect(report.entries).toMatchObject([{ id: ID, verdict: { kind: "skip", reason: "delivery-failed" } }]);
-    const notes = base.jobs.get(ID)?.notes;
-    expect(notes?.split("\n").filter((line) => line.startsWith("Delivery failed via polling at "))).toHaveLength(1);
-    const { report: third } = await sweep(runOf(base, bucket));
-    expect(third.entries).toEqual([]);
-    expect(base.jobs.get(ID)?.notes).toBe(notes);
-  });
-
-  it("but not after an hour", async () => {
-    const { base, bucket } = await completed("dropped");
-    const { report } = await sweep(runOf(base, bucket, { clock: stillClock(NOW + 61 * MINUTE) }));
-    expect(report.entries).toEqual([]);
-  });
-
-  it("but not where the webhook completed the job", async () => {
-    const { base, bucket } = worldOf({
-      status: "completed",
-      responsePayload: `{'output_url': 'https://bucket.example/${NAME}'}`,
-    });
-    bucket.objects.set(NAME, 1000);
-    const { report } = await sweep(runOf(base, bucket));
-    expect(report.entries).toEqual([]);
-    expect(fileIn(base)).toBeUndefined();
-  });
-
-  it("but not where this very sweep gave the field a newer job's file", async () => {
-    const { base, bucket } = await completed("dropped");
-    base.jobs.set(NEWER, job({ id: NEWER, externalId: "newer", age: 6 * MINUTE }));
-    bucket.objects.set("newer_output_0.mp4", 1000);
-    // Airtable drops that one too, before the sweep comes to look at what was delivered earlier.
-    base.after = (request) => {
-      if (request === "updateTargets") base.files(SEGMENT, []);
-      return undefined;
-    };
-    const { report } = await sweep(runOf(base, bucket));
-    expect(report.entries).toMatchObject([{ id: NEWER, verdict: { reason: "output-found" }, applied: true }]);
-    const { report: next } = await sweep(runOf(base, bucket));
-    expect(next.entries).toMatchObject([{ id: NEWER, verdict: { reason: "delivery-retried" }, applied: true }]);
-    expect(fileIn(base)).toEqual([{ url: "https://bucket.example/newer_output_0.mp4" }]);
-  });
-
-  it("and only told in a dry run", async () => {
-    const { base, bucket } = await completed("dropped");
-    const { report } = await sweep(runOf(base, bucket, { dryRun: true }));
-    expect(report.entries).toMatchObject([{ verdict: { reason: "delivery-retried" }, applied: false }]);
-    expect(base.log.filter((request) => request.startsWith("update"))).toEqual([]);
-  });
-});
-
-describe("a job that polling failed", () => {
+describe("a job that stuck-jobs failed", () => {
   const OURS = {
     status: "failed",
     notes: `Failed via polling at ${new Date(NOW - 2 * HOUR).toISOString()}: no output; … [stuck-jobs 0.1.0, run r]`,
@@ -116,9 +29,9 @@ describe("a job that polling failed", () => {
   const OLD = { status: "failed", notes: "Timed out via polling", age: 3 * HOUR };
 
   it.each([
-    ["this tool failed", { ...OURS, age: 4 * HOUR }],
+    ["stuck-jobs failed", { ...OURS, age: 4 * HOUR }],
     ["the old poller failed", OLD],
-  ])("is recovered when its output turns up, where %s it", async (_, over) => {
+  ])("is recovered when its output appears, where %s it", async (_, over) => {
     const { base, bucket } = worldOf(over);
     bucket.objects.set(NAME, 1000);
     const { report } = await sweep(runOf(base, bucket));
@@ -129,7 +42,7 @@ describe("a job that polling failed", () => {
     expect(fileIn(base)).toEqual([{ url: `https://bucket.example/${NAME}` }]);
   });
 
-  it("stays failed, and unsaid, while its output is missing", async () => {
+  it("stays failed and is not reported while its output is missing", async () => {
     const { base, bucket } = worldOf({ ...OURS, age: 4 * HOUR });
     const { report } = await sweep(runOf(base, bucket));
     expect(report.entries).toEqual([]);
@@ -146,7 +59,7 @@ describe("a job that polling failed", () => {
     expect(base.jobs.get(ID)?.status).toBe("failed");
   });
 
-  it("stays failed where another hand failed it", async () => {
+  it("stays failed where someone else failed it", async () => {
     const { base, bucket } = worldOf({ status: "failed", notes: "failed by the webhook" });
     bucket.objects.set(NAME, 1000);
     await sweep(runOf(base, bucket));
@@ -171,7 +84,7 @@ describe("a job that polling failed", () => {
     expect(fileIn(base)).toBeUndefined();
   });
 
-  it("is asked for by the days in which it was failed, and by a mark without them where there are too many", async () => {
+  it("is listed by the days in which it was failed, and by the prefix alone where there are too many", async () => {
     const { base, bucket } = worldOf();
     await sweep(runOf(base, bucket));
     const thresholds = { ...POLICY.thresholds, maxAge: 40 * 24 * HOUR };
@@ -182,7 +95,7 @@ describe("a job that polling failed", () => {
     ]);
   });
 
-  it("stays failed where another hand writes its own error after it was listed", async () => {
+  it("stays failed where someone else writes an error after it was listed", async () => {
     const { base, bucket } = worldOf({ ...OURS, error: "Set to failed by stuck-jobs", age: 4 * HOUR });
     bucket.objects.set(NAME, 1000);
     base.before = (request) => {
@@ -193,7 +106,7 @@ describe("a job that polling failed", () => {
     expect(fileIn(base)).toBeUndefined();
   });
 
-  it("stays as it is when it was set back to processing and failed by another hand meanwhile", async () => {
+  it("stays as it is when it was set back to processing and failed by someone else meanwhile", async () => {
     const { base, bucket } = worldOf({ ...OURS, age: 4 * HOUR });
     bucket.objects.set(NAME, 1000);
     base.before = (request) => {
@@ -205,7 +118,7 @@ describe("a job that polling failed", () => {
   });
 });
 
-describe("a job that polling had closed and that is open again", () => {
+describe("a job that stuck-jobs had closed and that is open again", () => {
   const closed = (minutesAgo: number) =>
     `Failed via polling at ${new Date(NOW - minutesAgo * MINUTE).toISOString()}: no output [stuck-jobs 1, run r]`;
 
@@ -216,7 +129,7 @@ describe("a job that polling had closed and that is open again", () => {
     expect(base.jobs.get(ID)?.status).toBe("processing");
   });
 
-  it("is failed when that is long enough ago, and the error says since when", async () => {
+  it("is failed when it was opened long enough ago, and the error says since when", async () => {
     const { base, bucket } = worldOf({ age: 30 * HOUR, notes: closed(61) });
     await sweep(runOf(base, bucket));
     expect(base.jobs.get(ID)?.status).toBe("failed");
@@ -224,13 +137,13 @@ describe("a job that polling had closed and that is open again", () => {
     expect(base.jobs.get(ID)).toMatchObject({ error: expect.stringContaining(said) });
   });
 
-  it("counts from its record's date where its notes tell of nothing later", async () => {
+  it("counts from its record's date where its notes name no later time", async () => {
     const { base, bucket } = worldOf({ age: 30 * MINUTE, notes: closed(61) });
     const { report } = await sweep(runOf(base, bucket));
     expect(report.entries.map(({ age }) => age)).toEqual([30 * MINUTE]);
   });
 
-  it("is left alone where another run closed it, and a person began it again, after it was listed", async () => {
+  it("is left alone where another run closed it and a person started it again, after it was listed", async () => {
     const { base, bucket } = worldOf({ age: 30 * HOUR, notes: closed(61) });
     base.before = (request) => {
       if (request === "readJobs") base.edit(ID, { notes: `${closed(61)}\n${closed(0)}` });
@@ -238,5 +151,24 @@ describe("a job that polling had closed and that is open again", () => {
     const { report } = await sweep(runOf(base, bucket));
     expect(report.entries.map(({ verdict }) => verdict.reason)).toEqual(["changed-meanwhile"]);
     expect(base.jobs.get(ID)?.status).toBe("processing");
+  });
+});
+
+const BY = { runId: "run-1", version: "0.0.0" };
+
+describe("a job whose run was undone", () => {
+  const run = runOf(new FakeBase([]), new FakeBucket());
+  const failed = failedLine({ probeGroups: [], providerReply: null, rule: "output-absent" }, NOW - HOUR, BY);
+  const undone = undoneLine("run-1", NOW - MINUTE, { ...BY, runId: "run-2" });
+
+  it("counts from when it was undone, not from its first run", () => {
+    const counted = withEffectiveStart(job({ age: 9 * HOUR, notes: `${failed}\n${undone}` }), { reopened: false });
+    expect(counted.since).toEqual({ kind: "at", at: NOW - MINUTE });
+  });
+
+  it("is not reopened when someone else fails it afterwards", () => {
+    const ours = job({ status: "failed", notes: failed, error: null });
+    expect(isReopenable(ours, run, NOW)).toBe(true);
+    expect(isReopenable({ ...ours, notes: `${failed}\n${undone}` }, run, NOW)).toBe(false);
   });
 });

@@ -45,30 +45,30 @@ function times(number: number, make: (n: number) => ItemResult): ItemResult[] {
 }
 
 describe("incidents", () => {
-  it("are told in one line when one worker ran them", () => {
-    const cases = [
+  it("are reported in one line when one worker ran the jobs", () => {
+    const results = [
       ...times(12, (n) => stuck(n, THERE, { worker: "q1" })),
       ...times(5, (n) => stuck(n, MISSING, { worker: "q1" })),
     ];
-    expect(groupIncidents(cases).map(incidentLine)).toEqual([
+    expect(groupIncidents(results).map(incidentLine)).toEqual([
       "17 jobs since 09:10 UTC, same worker: 12 have files, 5 do not",
     ]);
   });
 
-  it("are told when they were made in the same minute", () => {
-    const cases = times(6, (n) => stuck(n, n < 2 ? THERE : MISSING, { at: NOW - HOUR + n * 1000 }));
-    expect(groupIncidents(cases).map(incidentLine)).toEqual([
+  it("are reported when the jobs were created in the same minute", () => {
+    const results = times(6, (n) => stuck(n, n < 2 ? THERE : MISSING, { at: NOW - HOUR + n * 1000 }));
+    expect(groupIncidents(results).map(incidentLine)).toEqual([
       "6 jobs since 11:00 UTC, made in the same minute: 2 have files, 4 do not",
     ]);
   });
 
-  it("are told when an operation has no output at all", () => {
+  it("are reported when an operation has no output at all", () => {
     expect(groupIncidents(times(5, (n) => stuck(n, MISSING))).map(({ cause, name }) => [cause, name])).toEqual([
       ["operation-without-output", "combine"],
     ]);
   });
 
-  it("are not seen in a few, nor where jobs have nothing in common", () => {
+  it("are not reported for a few jobs, nor for jobs that have nothing in common", () => {
     expect(groupIncidents(times(2, (n) => stuck(n, MISSING, { worker: "q1" })))).toEqual([]);
     expect(groupIncidents(times(9, (n) => stuck(n, n % 2 === 0 ? THERE : MISSING)))).toEqual([]);
   });

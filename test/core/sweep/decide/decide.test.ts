@@ -1,31 +1,19 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Evidence, ProviderEvidence, StorageEvidence, UnknownCause } from "../../../src/core/domain/evidence.ts";
-import type { Job } from "../../../src/core/domain/job.ts";
-import { REASONS } from "../../../src/core/domain/verdict.ts";
-import { decide } from "../../../src/core/sweep/decide/decide.ts";
-import { type Candidate, type Policy, triage } from "../../../src/core/sweep/decide/triage.ts";
-import {
-  COMBINE,
-  CONCATENATE,
-  HOUR,
-  job,
-  MINUTE,
-  NOW,
-  POLICY,
-  SEGMENT,
-  THRESHOLDS,
-  VIDEO,
-} from "../../support/builders.ts";
+import type {
+  Evidence,
+  ProviderEvidence,
+  StorageEvidence,
+  UnknownCause,
+} from "../../../../src/core/domain/evidence.ts";
+import { REASONS } from "../../../../src/core/domain/verdict.ts";
+import { decide } from "../../../../src/core/sweep/decide/decide.ts";
+import type { Candidate, Policy } from "../../../../src/core/sweep/decide/triage.ts";
+import { COMBINE, HOUR, MINUTE, POLICY, SEGMENT } from "../../../support/builders.ts";
 
 const OUTPUT = { url: "https://b.example/x.mp4", bytes: 9, contentType: null, etag: null, lastModified: null };
 const PRESENT: StorageEvidence = { kind: "present", output: OUTPUT, others: [] };
 const ABSENT: StorageEvidence = { kind: "absent" };
-
-function settled(given: Job, policy: Policy = POLICY) {
-  const found = triage(given, policy, NOW);
-  return found.kind === "decided" ? `${found.verdict.kind}: ${found.verdict.reason}` : found.kind;
-}
 
 function candidate(over: Partial<Candidate> = {}): Candidate {
   return {
@@ -38,77 +26,7 @@ function candidate(over: Partial<Candidate> = {}): Candidate {
   };
 }
 
-describe("triage: what is said without a look at the storage", () => {
-  it.each<[string, Partial<Job> & { age?: number }, string]>([
-    ["a job of ten minutes needs evidence", {}, "candidate"],
-    ["a job as old as the threshold is not stuck yet", { age: 5 * MINUTE }, "not-stuck"],
-    ["a job a millisecond older is", { age: 5 * MINUTE + 1 }, "candidate"],
-    ["a completed job is not stuck", { status: "completed" }, "not-stuck"],
-    ["a status that only looks alike is not stuck", { status: "Processing" }, "not-stuck"],
-    ["a blank status is not stuck", { status: "" }, "not-stuck"],
-    ["as old as the maximum age it is still looked at", { age: 24 * HOUR }, "candidate"],
-    ["a millisecond older it is left to fail-old", { age: 24 * HOUR + 1 }, "skip: beyond-max-age"],
-    ["without a date nothing is known", { since: { kind: "missing" } }, "unknown: age-unknown"],
-    ["with a date that is none neither", { since: { kind: "unparsable", text: "soon" } }, "unknown: age-unknown"],
-    ["a date in the future is no age", { age: -2 * MINUTE }, "unknown: age-unknown"],
-    ["a second in the future is a clock's difference", { age: -1_000 }, "not-stuck"],
-    ["no external id", { externalId: null }, "skip: no-external-id"],
-    ["a path as external id", { externalId: "../../etc/passwd" }, "skip: external-id-invalid"],
-    ["the parent folder as external id", { externalId: ".." }, "skip: external-id-invalid"],
-    ["a quote in the external id", { externalId: "a'b" }, "skip: external-id-invalid"],
-    ["a space in the external id", { externalId: "a b" }, "skip: external-id-invalid"],
-    ["letters of other alphabets", { externalId: "жоб" }, "skip: external-id-invalid"],
-    ["an external id of 129 characters", { externalId: "x".repeat(129) }, "skip: external-id-invalid"],
-    ["an external id of 128 characters", { externalId: "x".repeat(128) }, "candidate"],
-    ["an external id of 10 kB", { externalId: "x".repeat(10_000) }, "skip: external-id-invalid"],
-    ["a payload nobody can read", { payload: { kind: "unreadable", reason: "?" } }, "skip: payload-unreadable"],
-    ["a type without an operation", { type: "voiceover" }, "skip: operation-unknown"],
-    ["no type at all", { type: null }, "skip: operation-unknown"],
-    [
-      "an operation in the URL that is not configured, whatever the type",
-      { webhookUrl: "https://app.example/hook?operation=video" },
-      "skip: operation-unknown",
-    ],
-    ["two links", { links: { Segments: [SEGMENT, "recSegment0000002"] } }, "skip: target-ambiguous"],
-    [
-      "a link and a payload that disagree",
-      { payload: { kind: "read", value: { segment_id: "recSegment0000002" } } },
-      "skip: target-ambiguous",
-    ],
-    [
-      "a webhook URL that contradicts the link",
-      { webhookUrl: "https://app.example/hook?target_id=recSegment0000002" },
-      "skip: target-ambiguous",
-    ],
-    ["no target, where a further link field may still name it", { links: {} }, "candidate"],
-    ["no target, and no field left that could", { type: "concatenate", links: {} }, "skip: target-missing"],
-  ])("%s", (_, over, expected) => {
-    expect(settled(job(over))).toBe(expected);
-  });
-
-  it("takes the operation of the payload over that of the URL, and both over the type", () => {
-    const payload = { kind: "read", value: { operation: "concatenate", video_id: VIDEO } } as const;
-    const found = triage(
-      job({ payload, links: {}, webhookUrl: "https://app.example/hook?operation=combine" }),
-      POLICY,
-      NOW,
-    );
-    expect(found).toMatchObject({ kind: "candidate", candidate: { operation: CONCATENATE, targetId: VIDEO } });
-  });
-
-  it("has no upper age for fail-old, and a lower one of failAfter", () => {
-    const policy: Policy = { ...POLICY, mode: "fail" };
-    expect(settled(job({ age: 90 * 24 * HOUR }), policy)).toBe("candidate");
-    expect(settled(job({ age: HOUR }), policy)).toBe("not-stuck");
-  });
-
-  it("has no upper age when maxAge is none", () => {
-    const operations = [{ ...COMBINE, thresholds: { ...THRESHOLDS, maxAge: null } }];
-    expect(settled(job({ age: 90 * 24 * HOUR }), { ...POLICY, operations })).toBe("candidate");
-  });
-});
-
-describe("decide: what the evidence says", () => {
+describe("decide", () => {
   const young = candidate({ age: HOUR });
   const due = candidate({ age: HOUR + 1 });
   const unknown = (cause: UnknownCause): StorageEvidence => ({ kind: "unknown", cause });
@@ -140,8 +58,8 @@ describe("decide: what the evidence says", () => {
       {},
       "skip: target-missing",
     ],
-  ])("%s", (_, given, finding, over, expected) => {
-    const verdict = decide(given, { storage: finding, provider: null }, { ...POLICY, ...over });
+  ])("%s", (_, given, storage, over, expected) => {
+    const verdict = decide(given, { storage, provider: null }, { ...POLICY, ...over });
     expect(`${verdict.kind}: ${verdict.reason}`).toBe(expected);
   });
 

@@ -1,24 +1,24 @@
 import { describe, expect, it } from "vitest";
-import type { Operation } from "../../src/core/domain/operation.ts";
-import type { ResendResult, WebhookResend } from "../../src/core/ports/ports.ts";
-import { sweep } from "../../src/core/sweep/sweep.ts";
-import { COMBINE, job, MINUTE, POLICY, SEGMENT } from "../support/builders.ts";
-import { FakeBase, FakeBucket, runOf, stillClock } from "../support/fakes.ts";
-import { MemoryJournal } from "../support/journal.ts";
+import type { Operation } from "../../../../src/core/domain/operation.ts";
+import type { ResendResult, WebhookResend } from "../../../../src/core/ports/ports.ts";
+import { sweep } from "../../../../src/core/sweep/sweep.ts";
+import { COMBINE, job, MINUTE, POLICY, SEGMENT } from "../../../support/builders.ts";
+import { FakeBase, FakeBucket, runOf, stillClock } from "../../../support/fakes.ts";
+import { MemoryJournal } from "../../../support/journal.ts";
 
 const JOB = "recJob00000000001";
 const WEBHOOK = "https://app.example/hook?operation=combine";
 
-function world(handler: (base: FakeBase, replay: WebhookResend) => ResendResult, webhookUrl: string | null = WEBHOOK) {
+function world(handler: (base: FakeBase, resend: WebhookResend) => ResendResult, webhookUrl: string | null = WEBHOOK) {
   const base = new FakeBase([job({ id: JOB, externalId: "x1", webhookUrl })]);
   base.target("Segments", SEGMENT);
   const bucket = new FakeBucket();
   bucket.objects.set("x1_output_0.mp4", 10);
   const posted: WebhookResend[] = [];
   const webhooks = {
-    post: async (replay: WebhookResend) => {
-      posted.push(replay);
-      return handler(base, replay);
+    post: async (resend: WebhookResend) => {
+      posted.push(resend);
+      return handler(base, resend);
     },
     requests: () => posted.length,
   };
@@ -36,8 +36,8 @@ function completes(base: FakeBase): ResendResult {
   return { kind: "accepted", detail: "HTTP 200" };
 }
 
-describe("a webhook that is sent again", () => {
-  it("leaves everything to the application's handler", async () => {
+describe("a lost webhook", () => {
+  it("is sent again, and the job is left to the application's handler", async () => {
     const { base, posted, swept } = world(completes);
     expect(await swept()).toMatchObject({ applied: true, error: null, verdict: { reason: "output-found" } });
     expect(posted).toMatchObject([
@@ -47,7 +47,7 @@ describe("a webhook that is sent again", () => {
     expect(base.log).not.toContain("updateTargets");
   });
 
-  it("is asked for on the command line, whatever the operation says, and the other way round", async () => {
+  it("is sent again with --via webhook, whatever the operation says, and not with --via direct", async () => {
     const byFlag = world(completes);
     await byFlag.swept({ completeVia: "direct" }, { via: "webhook" });
     expect(byFlag.posted).toHaveLength(1);
@@ -57,14 +57,14 @@ describe("a webhook that is sent again", () => {
     expect(direct.base.log).toContain("updateJobs");
   });
 
-  it("is followed by writing directly where the handler did not complete the job", async () => {
+  it("is followed by a direct write where the handler did not complete the job", async () => {
     const { base, posted, swept } = world(() => ({ kind: "accepted", detail: "HTTP 200" }));
     expect(await swept()).toMatchObject({ applied: true });
     expect(posted).toHaveLength(1);
     expect(base.jobs.get(JOB)?.notes).toContain("Completed via polling");
   });
 
-  it("is reported where it did not and nothing else is wanted", async () => {
+  it("is reported where the handler did not complete the job and fallback is none", async () => {
     const { base, swept } = world(() => ({ kind: "accepted", detail: "HTTP 200" }));
     const entry = await swept({ fallback: "none" });
     expect(entry).toMatchObject({ applied: false });
@@ -72,7 +72,7 @@ describe("a webhook that is sent again", () => {
     expect(base.jobs.get(JOB)?.status).toBe("processing");
   });
 
-  it("is not written over by us while an answer that was lost may have completed the job", async () => {
+  it("is not followed by a write where the answer was lost and the handler completed the job", async () => {
     const { base, swept } = world((base) => {
       completes(base);
       return { kind: "unknown", detail: "timed out" };
@@ -81,7 +81,7 @@ describe("a webhook that is sent again", () => {
     expect(base.log).not.toContain("updateJobs");
   });
 
-  it("leaves a job to the next run whose handler gave no answer: it may be at work still", async () => {
+  it("leaves the job to the next run where the handler gave no answer, since it may still be working", async () => {
     const { base, swept } = world(() => ({ kind: "unknown", detail: "timed out" }));
     expect(await swept()).toMatchObject({ applied: false, error: expect.stringContaining("timed out") });
     expect(base.jobs.get(JOB)?.status).toBe("processing");
@@ -125,7 +125,7 @@ describe("a webhook that is sent again", () => {
     expect(posted).toEqual([]);
   });
 
-  it("is not told as completed by a handler that failed the job instead", async () => {
+  it("is not reported as completed where the handler failed the job instead", async () => {
     const { swept } = world((base) => {
       base.edit(JOB, { status: "failed" });
       return { kind: "accepted", detail: "HTTP 200" };
@@ -133,7 +133,7 @@ describe("a webhook that is sent again", () => {
     expect(await swept()).toMatchObject({ applied: false, verdict: { kind: "skip", reason: "changed-meanwhile" } });
   });
 
-  it("rests on a read of that moment, however long the posts before it took", async () => {
+  it("is sent after a fresh read, however long the posts before it took", async () => {
     const jobs = [1, 2, 3].map((n) =>
       job({
         id: `recJob0000000000${n}`,
@@ -157,7 +157,7 @@ describe("a webhook that is sent again", () => {
         clock.at += 6_000;
         posted.push(externalId);
         base.edit(`recJob0000000000${externalId.slice(1)}`, { status: "completed" });
-        // Another hand is at the last one meanwhile.
+        // Someone else fails the last one meanwhile.
         base.edit("recJob00000000003", { status: "failed" });
         return { kind: "accepted", detail: "HTTP 200" };
       },

@@ -1,17 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { sweep } from "../../src/core/sweep/sweep.ts";
-import { HOUR, job, MINUTE } from "../support/builders.ts";
-import { FakeBase, FakeBucket, runOf } from "../support/fakes.ts";
+import { sweep } from "../../../../src/core/sweep/sweep.ts";
+import { HOUR, job, MINUTE } from "../../../support/builders.ts";
+import { FakeBase, FakeBucket, runOf } from "../../../support/fakes.ts";
 
 const idOf = (n: number) => `recJob0000000000${n}`;
 
-/** Four stuck jobs, of which the base refuses the third: with a file each, or with none and due to be failed. */
-function worldOf(kind: "with a file" | "dead") {
+/** Four stuck jobs, of which the base refuses the third: with a file each, or expired and without one. */
+function worldOf(kind: "with a file" | "without one") {
   const jobs = [1, 2, 3, 4].map((n) =>
     job({
       id: idOf(n),
       externalId: `x${n}`,
-      age: kind === "dead" ? 2 * HOUR : 10 * MINUTE,
+      age: kind === "without one" ? 2 * HOUR : 10 * MINUTE,
       links: { Segments: [`recSegment000000${n}`] },
     }),
   );
@@ -27,9 +27,9 @@ function worldOf(kind: "with a file" | "dead") {
 
 describe.each([
   ["with a file", "completed"],
-  ["dead", "failed"],
+  ["without one", "failed"],
 ] as const)("a write of four jobs %s of which the base refuses one", (kind, done) => {
-  it("is done for the others, and the refusal is told of that one", async () => {
+  it("is carried out for the others, and the refusal is reported for that one", async () => {
     const { base, bucket } = worldOf(kind);
     const { report } = await sweep(runOf(base, bucket));
     expect([1, 2, 3, 4].map((n) => base.jobs.get(idOf(n))?.status)).toEqual([done, done, "processing", done]);
@@ -37,14 +37,14 @@ describe.each([
     expect(errors.map(({ id, error }) => [id, error])).toEqual([[idOf(3), "HTTP 422"]]);
   });
 
-  it("rests on a new read each time", async () => {
+  it("follows a new read each time", async () => {
     const { base, bucket } = worldOf(kind);
     await sweep(runOf(base, bucket));
     const jobs = base.log.filter((request) => request.endsWith("Jobs"));
     expect(jobs).toEqual(["updateJobs", ...Array(4).fill("updateJobs")].flatMap((write) => ["readJobs", write]));
   });
 
-  it("leaves a job alone that a webhook finished after the refusal", async () => {
+  it("leaves a job alone that a webhook closed after the refusal", async () => {
     const { base, bucket } = worldOf(kind);
     base.before = (request) => {
       const refused = base.log.filter((each) => each === "updateJobs").length === 1;

@@ -1,0 +1,119 @@
+import { describe, expect, it } from "vitest";
+import type { ProbeResult, ProviderAnswer } from "../../../../src/core/domain/evidence.ts";
+import type { Provider } from "../../../../src/core/ports/ports.ts";
+import { sweep } from "../../../../src/core/sweep/sweep.ts";
+import { COMBINE, HOUR, job, MINUTE, POLICY } from "../../../support/builders.ts";
+import { runOf } from "../../../support/fakes.ts";
+import { ANSWER } from "../../../support/one-job-world.ts";
+import { combine, verdicts, worldOf } from "../../../support/sweep-world.ts";
+
+/** Expired jobs without an output. */
+const expired = (count: number) => Array.from({ length: count }, (_, n) => combine(n, { age: 2 * HOUR }));
+
+const FAILED: ProviderAnswer = { ...ANSWER, kind: "failed", error: "boom" };
+
+/** A sweep of eight jobs, of which the provider says what `answers` gives for their number. */
+function sweepWithProvider(answers: (n: number) => ProviderAnswer) {
+  const { base, bucket } = worldOf(Array.from({ length: 8 }, (_, n) => combine(n)));
+  const status = { ask: async (id: string) => answers(Number(id.slice(1))), requests: () => 0 };
+  const probe = async (url: string): Promise<ProbeResult> => ({ result: "absent", url, detail: "HTTP 404" });
+  const nca: Provider = { url: "https://nca.example", status, probe, requests: () => 0 };
+  const policy = { ...POLICY, operations: [{ ...COMBINE, provider: "nca" }] };
+  return sweep(runOf(base, bucket, { policy, providers: new Map([["nca", nca]]) }));
+}
+
+describe("failing", () => {
+  it("fails nobody while the clocks are more than five minutes apart", async () => {
+    const { base, bucket } = worldOf([combine(1, { age: 2 * HOUR })]);
+    base.skewMs = 6 * MINUTE;
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["unknown: clock-skew"]);
+  });
+
+  it("fails at most maxFails in a run, whatever the proof", async () => {
+    const { base, bucket } = worldOf([...expired(8), combine(9)]);
+    bucket.objects.set("x9_output_0.mp4", 1);
+    const { report } = await sweep(runOf(base, bucket, { brake: { minimum: 5, share: 0.2, maxFails: 7 } }));
+    expect(report.summary).toMatchObject({ failed: 7, waiting: 1 });
+    expect(report.truncated).toBe(true);
+  });
+});
+
+describe("the safety brake", () => {
+  it("allows five failures without further proof", async () => {
+    const { base, bucket } = worldOf(expired(5));
+    const { report } = await sweep(runOf(base, bucket));
+    expect([report.summary.failed, report.brake]).toEqual([5, null]);
+  });
+
+  it("holds back six failures when no output of the operation was ever seen", async () => {
+    const { base, bucket } = worldOf(expired(6));
+    const { report } = await sweep(runOf(base, bucket));
+    expect(report.summary).toMatchObject({ failed: 0, unknown: 6 });
+    expect(report.brake).toMatchObject([{ operation: "combine", stuck: 6, wouldFail: 6, limit: 5 }]);
+    expect(base.log).not.toContain("updateJobs");
+  });
+
+  it.each([
+    ["recover", {}],
+    ["recover without late outputs", { lateOutputs: false }],
+    ["fail-old", { command: "fail-old", policy: { ...POLICY, mode: "fail" } }],
+  ] as const)("counts failures of earlier runs, so that many jobs are not failed in fives, by %s", async (_, over) => {
+    const { base, bucket } = worldOf(expired(4));
+    await sweep(runOf(base, bucket, over));
+    for (const each of [4, 5, 6, 7].map((n) => combine(n, { age: 2 * HOUR }))) base.jobs.set(each.id, each);
+    const { report } = await sweep(runOf(base, bucket, { ...over, signature: { runId: "run-2", version: "0.0.0" } }));
+    expect(report.summary).toMatchObject({ failed: 0, unknown: 4 });
+    expect(report.brake).toMatchObject([{ wouldFail: 4, failedBefore: 4, limit: 5 }]);
+  });
+
+  it("allows six failures when an output of the operation was found in this sweep", async () => {
+    const { base, bucket } = worldOf([...expired(6), combine(9)]);
+    bucket.objects.set("x9_output_0.mp4", 1);
+    const { report } = await sweep(runOf(base, bucket));
+    expect(report.summary).toMatchObject({ failed: 6, recovered: 1 });
+  });
+
+  it("ignores a recorded output of another name, since the pattern may be wrong", async () => {
+    const responsePayload = JSON.stringify({ output_url: "https://bucket.example/renamed-x9.mp4" });
+    const { base, bucket } = worldOf([...expired(6), combine(9, { status: "completed", responsePayload })]);
+    bucket.objects.set("renamed-x9.mp4", 1);
+    const { report } = await sweep(runOf(base, bucket));
+    expect(report.summary).toMatchObject({ failed: 0, unknown: 6 });
+  });
+
+  it("holds back six 403s that calibration could not explain, while the rest is recovered", async () => {
+    const links = { "Related Video": ["recVideo000000001"] };
+    const music = job({ id: "recJobsMusic00001", externalId: "m", type: "concatenate", links });
+    const { base, bucket } = worldOf([...expired(6), music]);
+    base.target("Videos", "recVideo000000001");
+    bucket.missing = "forbidden";
+    bucket.objects.set("m.mp4", 1);
+    const probe = bucket.probe.bind(bucket);
+    let looks = 0;
+    bucket.probe = async (url) =>
+      url.endsWith("/m.mp4") && looks++ > 0 ? await probe("https://x.example/none") : await probe(url);
+    const { report } = await sweep(runOf(base, bucket));
+    expect(report.summary).toMatchObject({ failed: 0, unknown: 6, recovered: 1 });
+    expect(report.brake).toMatchObject([{ reason: "calibration-failed" }]);
+  });
+
+  it("is overridden by --force, which fails nothing that is unknown", async () => {
+    const { base, bucket } = worldOf(expired(6));
+    bucket.objects.set("x0_output_0.mp4", "unreachable");
+    const { report } = await sweep(runOf(base, bucket, { force: true }));
+    expect(report.summary).toMatchObject({ failed: 5, unknown: 1 });
+  });
+
+  it("holds back a provider that calls every job failed, since it may be read wrongly", async () => {
+    const { report } = await sweepWithProvider(() => FAILED);
+    expect(report.summary).toMatchObject({ failed: 0, unknown: 8 });
+    expect(report.brake?.[0]).toMatchObject({ operation: "combine", wouldFail: 8, reason: "no-positive-control" });
+  });
+
+  it("allows the failures of a provider that answers differently for another job", async () => {
+    const { report } = await sweepWithProvider((n) => (n === 0 ? { ...ANSWER, kind: "running" } : FAILED));
+    expect(report.summary).toMatchObject({ failed: 7, waiting: 1 });
+    expect(report.brake).toBe(null);
+  });
+});

@@ -1,0 +1,36 @@
+import { describe, expect, it } from "vitest";
+import { sweep } from "../../../../src/core/sweep/sweep.ts";
+import { COMBINE, HOUR, MINUTE, POLICY } from "../../../support/builders.ts";
+import { runOf } from "../../../support/fakes.ts";
+import { combine, FIELD, verdicts, worldOf } from "../../../support/sweep-world.ts";
+
+describe("recover, where the target holds another job's file,", () => {
+  it.each([
+    ["replaces the file of an older job where the operation says so", 2 * HOUR, "recover: output-found!"],
+    ["never replaces the file of a newer job", 2 * MINUTE, "skip: target-occupied"],
+  ])("%s", async (_, age, expected) => {
+    const other = combine(2, { age, status: "completed", links: {} });
+    const { base, bucket } = worldOf([combine(1), other]);
+    bucket.objects.set("x1_output_0.mp4", 1);
+    base.target("Segments", "recSegs0000000001", { [FIELD]: [{ url: "https://bucket.example/x2_output_0.mp4" }] });
+    const policy = { ...POLICY, operations: [{ ...COMBINE, onExisting: "replace" as const }] };
+    const { report } = await sweep(runOf(base, bucket, { policy }));
+    expect(verdicts(report.entries)).toEqual([expected]);
+  });
+
+  it.each(["skip", "replace", "append"] as const)(
+    "closes the older of two jobs, with onExisting %s, after a sweep that delivered the newer was killed",
+    async (onExisting) => {
+      const newer = combine(2, { age: 10 * MINUTE, status: "completed", notes: "Completed via polling at …" });
+      const { base, bucket } = worldOf([combine(1, { age: 30 * MINUTE }), newer]);
+      bucket.objects.set("x1_output_0.mp4", 1);
+      const held = [{ id: "att00000000000002", url: "https://bucket.example/x2_output_0.mp4" }];
+      base.target("Segments", "recSegs0000000001", { [FIELD]: held });
+      const policy = { ...POLICY, operations: [{ ...COMBINE, onExisting }] };
+      const { report } = await sweep(runOf(base, bucket, { policy }));
+      expect(verdicts(report.entries)).toEqual(["recover: superseded!"]);
+      expect(base.jobs.get("recJobs0000000001")?.notes).toContain("superseded by job recJobs0000000002");
+      expect(base.log).not.toContain("updateTargets");
+    },
+  );
+});

@@ -1,0 +1,70 @@
+import { describe, expect, it } from "vitest";
+import { sweep } from "../../../../src/core/sweep/sweep.ts";
+import { HOUR } from "../../../support/builders.ts";
+import { runOf } from "../../../support/fakes.ts";
+import { OLD, oneJobWorld, swept } from "../../../support/one-job-world.ts";
+import { combine, verdicts, worldOf } from "../../../support/sweep-world.ts";
+
+describe("calibration", () => {
+  it("takes a 403 for unknown where nothing proves that it means missing", async () => {
+    const { base, bucket } = worldOf([combine(1, { age: 2 * HOUR })]);
+    bucket.missing = "forbidden";
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["unknown: absence-unproven"]);
+    expect(base.jobs.get("recJobs0000000001")?.status).toBe("processing");
+  });
+
+  it("takes a 403 for missing where an output seen in this sweep answers 200", async () => {
+    const { base, bucket } = worldOf([combine(1, { age: 2 * HOUR }), combine(2)]);
+    bucket.missing = "forbidden";
+    bucket.objects.set("x2_output_0.mp4", 1);
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["fail: output-absent!", "recover: output-found!"]);
+  });
+
+  it("takes a 403 for missing where the newest completed job's output answers 200", async () => {
+    const responsePayload = "{'output_url': 'https://bucket.example/x9_output_0.mp4'}";
+    const { base, bucket } = worldOf([
+      combine(1, { age: 2 * HOUR }),
+      combine(9, { status: "completed", responsePayload }),
+    ]);
+    bucket.missing = "forbidden";
+    bucket.objects.set("x9_output_0.mp4", 1);
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["fail: output-absent!"]);
+    bucket.objects.delete("x9_output_0.mp4");
+  });
+
+  it("probes another known output where the first one was deleted", async () => {
+    const completed = (n: number, over: object) =>
+      combine(n, {
+        status: "completed",
+        responsePayload: `{'output_url': 'https://bucket.example/${n}.mp4'}`,
+        ...over,
+      });
+    const { base, bucket } = worldOf([
+      combine(1, { age: 2 * HOUR }),
+      completed(8, {}),
+      completed(9, { type: "concatenate" }),
+    ]);
+    bucket.missing = "forbidden";
+    bucket.objects.set("9.mp4", 1);
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["fail: output-absent!"]);
+  });
+
+  it("fails nobody when the random key gets no usable answer", async () => {
+    const { base, bucket } = worldOf([combine(1, { age: 2 * HOUR })]);
+    bucket.objects.set("x1_output_0.mp4", "missing");
+    bucket.missing = "unreachable";
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["unknown: answer-ambiguous"]);
+  });
+
+  it("needs no random key where requests are signed", async () => {
+    const world = oneJobWorld(OLD);
+    world.bucket.signed = true;
+    expect(await swept(world)).toEqual(["fail: output-absent!"]);
+    expect(world.bucket.looked).toEqual(["x1_output_0.mp4"]);
+  });
+});
