@@ -73,6 +73,11 @@ const COMMANDS: readonly CommandModule[] = [
     load: async () => (await import("./commands/schedule.ts")).addSchedule,
   },
   {
+    name: "db",
+    summary: "create or upgrade the tables that stuck-jobs keeps in PostgreSQL",
+    load: async () => (await import("./commands/db.ts")).addDb,
+  },
+  {
     name: "completion",
     summary: "print a completion script for a shell",
     load: async () => (await import("./commands/completion.ts")).addCompletion,

@@ -79,9 +79,13 @@ export function formatAddress({ host, port, database }: DatabaseAddress): string
   return host.startsWith("/") ? `"${database}" at ${host}` : `"${database}" at ${host}:${port}`;
 }
 
-/** The texts of an address that must never be shown. */
-export function secretsOfAddress({ password }: DatabaseAddress): readonly string[] {
-  return password === null ? [] : [password, encodeURIComponent(password)];
+/**
+ * The texts of an address that must never be shown. A password that is short, or the name of the user, is part of too
+ * many other words: nothing prints it alone, and the URL as a whole is redacted by its form.
+ */
+export function secretsOfAddress({ password, user, database }: DatabaseAddress): readonly string[] {
+  if (password === null || password.length < 8 || [user, database].includes(password)) return [];
+  return [password];
 }
 
 function parseSslMode(parameters: URLSearchParams): SslMode | null {

@@ -4,7 +4,6 @@ import { migrate, pendingMigrations, readMigrations } from "../../src/database/m
 import { HISTORY_KINDS, readHistory } from "../../src/journal/history.ts";
 import {
   type JournalTables,
-  journalTable,
   openJournalTables,
   pruneJournalTables,
   readJournalTables,
@@ -164,7 +163,7 @@ describe("the journal in PostgreSQL", () => {
     const journal = journalIn(tables);
     const store = openStore(database, {
       journal: {
-        table: journalTable(SCHEMA),
+        table: [SCHEMA, "journal"],
         prepare: async () => {},
         linesOf: (records, by) => journal.linesOf(records, by),
       },

@@ -12,12 +12,13 @@ import { recordedRuns } from "../../journal/recorded-runs.ts";
 import type { CommandContext } from "../context.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { baseOption, duration, durationOrNone } from "../options.ts";
+import { withDatabaseLines } from "../run/open-journal.ts";
 import { listsBases, requireSingleBase, resolveConfigured } from "../settings/select-bases.ts";
 import { formatDuration, pluralize } from "../terminal/format.ts";
 
 /** The flags of `stuck-jobs replay`. */
 export interface ReplayFlags {
-  readonly journal: string;
+  readonly journal?: string;
   readonly config?: string;
   readonly base?: readonly string[];
   readonly run?: string;
@@ -34,7 +35,7 @@ export function addReplay(program: Command, context: CommandContext): void {
     .description(
       "Re-evaluates the jobs recorded in a journal, using the recorded evidence and the given configuration, and shows the verdicts that differ. Writes nothing, sends no request, needs no token.",
     )
-    .requiredOption("--journal <path>", "the journal to read, with its rotated files")
+    .option("--journal <path>", "the journal to read, with its rotated files (default: the tables of journal.postgres)")
     .option("--config <file>", "the configuration to evaluate with (default: the one found from here)")
     .addOption(baseOption())
     .option("--run <id>", "only this run")
@@ -61,10 +62,10 @@ const MOST_FILES = 100;
 /** Runs replay and returns its exit code. */
 async function runReplay(flags: ReplayFlags, { env, terminal }: CommandContext): Promise<ExitCode> {
   const settings = await settingsOf(flags, env);
-  const runs = (await runsIn(flags)).filter(({ run }) => flags.run === undefined || run === flags.run);
+  const runs = (await runsIn(flags, settings)).filter(({ run }) => flags.run === undefined || run === flags.run);
   if (runs.length === 0) {
     const what = flags.run === undefined ? "run with writes" : `run ${flags.run}`;
-    throw new ConfigError([{ path: "--journal", message: `found no ${what} in ${flags.journal}` }]);
+    throw new ConfigError([{ path: "--journal", message: `found no ${what} in ${flags.journal ?? "the database"}` }]);
   }
   const differences = runs.flatMap(({ run, command, at, contextFields, jobs }) => {
     const policy = {
@@ -91,7 +92,12 @@ async function settingsOf(flags: ReplayFlags, env: CommandContext["env"]): Promi
   const environment = readEnvironment(env);
   const file = await readConfigFile(flags.config ?? null, process.cwd());
   const { token, baseId } = environment;
-  const known = { ...environment, token: token ?? "none", baseId: listsBases(file) ? baseId : (baseId ?? "appNone") };
+  const known = {
+    ...environment,
+    token: token ?? "none",
+    baseId: listsBases(file) ? baseId : (baseId ?? "appNone"),
+    databaseUrl: environment.databaseUrl ?? (flags.journal === undefined ? null : NO_DATABASE),
+  };
   const found = resolveConfigured(file, known, flags.base ?? null, {
     stuckAfter: flags.olderThan,
     failAfter: flags.failAfter,
@@ -100,7 +106,17 @@ async function settingsOf(flags: ReplayFlags, env: CommandContext["env"]): Promi
   return requireSingleBase(found);
 }
 
-async function runsIn({ journal }: ReplayFlags) {
+/** Stands in where a file is read: no database is asked. */
+const NO_DATABASE = "postgres://nobody@localhost/nothing";
+
+async function runsIn({ journal }: ReplayFlags, settings: Settings) {
+  const { place } = settings.journal;
+  if (journal === undefined && place?.kind === "postgres") {
+    return await withDatabaseLines(place, settings.store.baseId, ["run", "verdict"], recordedRuns);
+  }
+  if (journal === undefined) {
+    throw new ConfigError([{ path: "--journal", message: "missing; expected a file, or journal.postgres configured" }]);
+  }
   try {
     return await recordedRuns(readLines(filesOf(journal, MOST_FILES)));
   } catch (error) {

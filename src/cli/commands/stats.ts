@@ -25,7 +25,7 @@ import { renderStats } from "../render/stats/table.ts";
 import { chalkFor } from "../render/table.ts";
 import { openBase } from "../run/adapters.ts";
 import { startDeadlines } from "../run/deadlines.ts";
-import { journalPathOf, readPast } from "../run/open-journal.ts";
+import { journalNameOf, readPast } from "../run/open-journal.ts";
 import { handleSignals, type Shutdown } from "../run/signals.ts";
 import { openSandbox } from "../sandbox.ts";
 import { readSettings } from "../settings/read-settings.ts";
@@ -138,10 +138,10 @@ async function runStats(flags: StatsFlags, context: CommandContext): Promise<Exi
 
 /** Reads the journal; null where it is off, and where the default one does not exist. */
 async function readJournal({ journal: asked }: StatsFlags, settings: Settings, { env, terminal }: CommandContext) {
-  const path = journalPathOf(settings, env);
+  const path = journalNameOf(settings, env);
   if (path === null) return null;
   try {
-    const past = await readPast(path, settings);
+    const past = await readPast(settings, env);
     if (past !== null) return { path, ...past };
   } catch (error) {
     if (!isFileError(error)) throw error;

@@ -12,7 +12,7 @@ import { baseOption, duration, type Flags } from "../options.ts";
 import { renderUndo, renderUndoJson, type UndoReport } from "../render/undo.ts";
 import { openBase } from "../run/adapters.ts";
 import { startDeadlines } from "../run/deadlines.ts";
-import { journalOf, journalPathOf, readPast } from "../run/open-journal.ts";
+import { journalNameOf, journalOf, readPast } from "../run/open-journal.ts";
 import { withLock } from "../run/run-base.ts";
 import { handleSignals, type Shutdown } from "../run/signals.ts";
 import { openSandbox } from "../sandbox.ts";
@@ -106,9 +106,9 @@ async function findChanges(
   settings: Settings,
   { env }: UndoInvocation,
 ): Promise<{ readonly runId: string; readonly changes: readonly ChangeSet[] }> {
-  const path = journalPathOf(settings, env);
+  const path = journalNameOf(settings, env);
   if (path === null) throw new ConfigError([{ path: "--journal", message: "the journal is disabled; undo needs one" }]);
-  const past = await readPast(path, settings);
+  const past = await readPast(settings, env);
   if (past === null) throw new ConfigError([{ path: "--journal", message: `found no journal at ${path}` }]);
   const { writes, webhooks } = past;
   const run = runId ?? (job === null ? null : lastRunOf(writes, job));

@@ -13,7 +13,7 @@ import type {
   ProviderStatus,
   WebhookSender,
 } from "../../core/ports/ports.ts";
-
+import type { JournalWriter } from "../../journal/write.ts";
 import { createGenericProvider } from "../../providers/generic.ts";
 import { createGoapi } from "../../providers/goapi.ts";
 import { createNca } from "../../providers/nca.ts";
@@ -49,11 +49,15 @@ export interface OpenStore {
   close(): Promise<void> | void;
 }
 
-/** Opens the store of the settings. `remaining` returns the milliseconds until the deadline, null without one. */
+/**
+ * Opens the store of the settings. `remaining` returns the milliseconds until the deadline, null without one. Where
+ * `journal` is in the same database, what it holds is written in the store's own transactions.
+ */
 export async function openBase(
   settings: Settings,
   remaining: () => number | null,
   shared: Shared | null = null,
+  journal: JournalWriter | null = null,
 ): Promise<OpenStore> {
   const { store } = settings;
   switch (store.kind) {
@@ -62,7 +66,14 @@ export async function openBase(
     case "postgres": {
       // Its driver is loaded for this store only.
       const { openPostgres } = await import("../../stores/postgres/open.ts");
-      const opened = openPostgres({ ...store, ...postgresOptions(settings, store), ...SYSTEM, journal: null });
+      const { place } = settings.journal;
+      const keepsJournal = journal !== null && place?.kind === "postgres";
+      const opened = openPostgres({
+        ...store,
+        ...postgresOptions(settings, store),
+        ...SYSTEM,
+        journal: keepsJournal ? { schema: place.schema, linesOf: journal.linesOf } : null,
+      });
       return { ...opened, atomic: opened.store.atomic };
     }
   }

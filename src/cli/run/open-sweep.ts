@@ -17,11 +17,11 @@ export async function openSweep(
   observer: Observer,
   shared: Shared | null = null,
 ): Promise<{ readonly run: SweepContext; close(): Promise<void> }> {
-  const base = await openBase(settings, () => limits.remaining(), shared);
+  const journal = openJournal(invocation, settings);
+  const base = await openBase(settings, () => limits.remaining(), shared, journal);
   const storage = openStorage(settings, shared);
   const providers = openProviders(settings, storage, invocation.terminal.redact);
   const webhooks = openWebhooks(settings);
-  const journal = openJournal(invocation, settings);
   const run: SweepContext = {
     ...sweepOptions(invocation, settings),
     store: base.store,

@@ -45,7 +45,7 @@ const FORMS: readonly (readonly [RegExp, string])[] = [
   [/\b(AWS4-HMAC-SHA256)\s{1,8}Credential=[^"'\n]{0,1000}?Signature=[0-9a-f]+/g, `$1 ${REDACTED}`],
   [/\b([Bb]earer|BEARER|Basic)\s{1,8}[^\s"',]+/g, `$1 ${REDACTED}`],
   // User and password in a URL.
-  [/(\bhttps?:\/\/)[^/\s:@]{0,200}:[^/\s@]{1,500}@/gi, `$1${REDACTED}@`],
+  [/(\b(?:https?|postgres(?:ql)?):\/\/)[^/\s:@]{0,200}:[^/\s@]{1,500}@/gi, `$1${REDACTED}@`],
 ];
 
 /** Expressions that find a secret as it is, and by character in other case, percent-encoded or as an escape. */
@@ -96,6 +96,8 @@ function escapeRegExp(text: string): string {
 export const SECRET_VARIABLES: readonly string[] = [
   "AIRTABLE_API_KEY",
   "AIRTABLE_TOKEN",
+  "STUCK_JOBS_DATABASE_URL",
+  "DATABASE_URL",
   "NCA_API_KEY",
   "GOAPI_API_KEY",
   "STUCK_JOBS_S3_SECRET_ACCESS_KEY",

@@ -1,21 +1,50 @@
+import type { DatabaseAddress } from "../../database/database-url.ts";
+import { type ConnectionLimits, DEFAULT_LIMITS } from "../../database/limits.ts";
+import type { Environment } from "../env/environment.ts";
+import type { Problem } from "../problems.ts";
 import type { Config } from "../schema/config.ts";
+import { resolveAddress } from "./postgres.ts";
 
 /** Where the journal is, and how it is rotated. */
 export interface JournalSettings {
-  /** Null: nowhere. `asked`: a run that cannot write there must not write at all. */
-  readonly place: { readonly kind: "default" } | { readonly kind: "asked"; readonly path: string } | null;
+  readonly place: JournalPlace | null;
   readonly maxBytes: number;
   readonly keep: number;
 }
 
-/** The flag over the file. */
-export function resolveJournal({ path, maxBytes, keep }: Config["journal"], flag: string | undefined): JournalSettings {
+/** Null: nowhere. All but the default have been asked for: a run that cannot write there must not write at all. */
+export type JournalPlace =
+  | { readonly kind: "default" }
+  | { readonly kind: "asked"; readonly path: string }
+  | DatabaseJournal;
+
+/** A journal in PostgreSQL. */
+export interface DatabaseJournal {
+  readonly kind: "postgres";
+  readonly schema: string;
+  /** Rows older than this are removed, ms. */
+  readonly keep: number;
+  readonly address: DatabaseAddress;
+  readonly limits: ConnectionLimits;
+}
+
+/** Resolves where the journal is: the flag overrides the file. */
+export function resolveJournal(
+  { journal: { path, maxBytes, keep, postgres }, postgres: limits }: Pick<Config, "journal" | "postgres">,
+  flag: string | undefined,
+  environment: Environment,
+  problems: Problem[],
+): JournalSettings {
   const named = flag ?? path;
-  const place =
-    named === "none"
-      ? null
-      : named === undefined
-        ? { kind: "default" as const }
-        : { kind: "asked" as const, path: named };
+  if (named === "none") return { place: null, maxBytes, keep };
+  if (named !== undefined) return { place: { kind: "asked", path: named }, maxBytes, keep };
+  if (postgres === undefined) return { place: { kind: "default" }, maxBytes, keep };
+  const address = resolveAddress(environment, problems);
+  const place = address && {
+    ...postgres,
+    kind: "postgres" as const,
+    address,
+    limits: { ...DEFAULT_LIMITS, ...limits },
+  };
   return { place, maxBytes, keep };
 }

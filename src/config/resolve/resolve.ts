@@ -86,6 +86,7 @@ function buildSettings(
     overrides.monitoring ?? { flagsOnly: true },
     problems,
   );
+  const journal = resolveJournal(config, overrides.journal, environment, problems);
   if (problems.length > 0) throw new ConfigError(problems, hint(file));
   return {
     store,
@@ -99,12 +100,13 @@ function buildSettings(
     providers,
     webhooks,
     monitoring,
-    journal: resolveJournal(config.journal, overrides.journal),
+    journal,
     secrets: [
       ...secrets,
       ...(webhooks.signature === null ? [] : [webhooks.signature.secret]),
       ...[storage, ...operationStorages.values()].flatMap(({ credentials }) => secretsOf(credentials)),
       ...(store.kind === "postgres" ? secretsOfAddress(store.address) : []),
+      ...(journal.place?.kind === "postgres" ? secretsOfAddress(journal.place.address) : []),
       ...monitoringSecrets(monitoring),
     ],
     deadline: overrides.deadline ?? environment.intervalMinutes * 60_000 * DEADLINE_SHARE,

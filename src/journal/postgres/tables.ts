@@ -1,5 +1,5 @@
 import { type Database, upstreamError, WriteFailure } from "../../database/connection.ts";
-import { quoteTable, type TableName } from "../../database/identifiers.ts";
+import { quoteTable } from "../../database/identifiers.ts";
 import { requireMigrated } from "../../database/migrate.ts";
 import type { Statement } from "../../database/statement.ts";
 import { type JournalLine, parseLine } from "../read.ts";
@@ -9,11 +9,6 @@ import type { LineSink } from "../write.ts";
 export interface JournalTables {
   readonly database: Database;
   readonly schema: string;
-}
-
-/** The table of the writes. */
-export function journalTable(schema: string): TableName {
-  return [schema, "journal"];
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Clock, JobHistory, JobStore } from "../../core/ports/ports.ts";
 import { type Database, openDatabase } from "../../database/connection.ts";
 import type { DatabaseAddress } from "../../database/database-url.ts";
 import type { ConnectionLimits } from "../../database/limits.ts";
+import { requireMigrated } from "../../database/migrate.ts";
 import type { StoreOptions } from "./layout.ts";
 import { createStore, type JournalTable } from "./store.ts";
 
@@ -11,8 +12,8 @@ export interface OpenOptions extends StoreOptions {
   readonly limits: ConnectionLimits;
   readonly clock: Clock;
   readonly random: () => number;
-  /** Opens the journal in the same database; null where it is elsewhere, or off. */
-  readonly journal: ((database: Database) => JournalTable) | null;
+  /** The journal in the same database; null where it is elsewhere, or off. */
+  readonly journal: (Pick<JournalTable, "linesOf"> & { readonly schema: string }) | null;
 }
 
 /** A database that is open. */
@@ -25,6 +26,25 @@ export interface OpenDatabase {
 /** Opens a database. Nothing is sent before the first question. */
 export function openPostgres(options: OpenOptions): OpenDatabase {
   const database = openDatabase(options);
-  const journal = options.journal?.(database) ?? null;
+  const journal = options.journal === null ? null : journalIn(database, options.journal);
   return { store: createStore({ ...options, database, journal }), database, close: database.close };
+}
+
+/** The table of the journal, whose schema is checked before the first write. */
+function journalIn(
+  database: Database,
+  { schema, linesOf }: Pick<JournalTable, "linesOf"> & { readonly schema: string },
+): JournalTable {
+  let checking: Promise<void> | null = null;
+  return {
+    table: [schema, "journal"],
+    async prepare(signal) {
+      checking ??= requireMigrated(database, schema, signal).catch((error: unknown) => {
+        checking = null;
+        throw error;
+      });
+      await checking;
+    },
+    linesOf,
+  };
 }

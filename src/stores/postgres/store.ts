@@ -1,6 +1,7 @@
 import type { Job } from "../../core/domain/job.ts";
 import type { Signature } from "../../core/domain/notes.ts";
 import type { AtomicWrite, AtomicWriter } from "../../core/ports/atomic-writer.ts";
+import { UpstreamError } from "../../core/ports/errors.ts";
 import type { PendingWrite } from "../../core/ports/journal.ts";
 import type {
   CellValue,
@@ -66,7 +67,11 @@ export function createStore(options: PostgresStoreOptions): JobStore & JobHistor
   async function readPage(filter: JobFilter, after: Cursor | null, signal: AbortSignal): Promise<readonly Row[]> {
     const { text, values } = pageStatement(options, filter, after);
     const sentAt = clock.now();
-    const rows = await database.read(text, values, signal);
+    const rows = await database.read(text, values, signal).catch(async (error: unknown) => {
+      // The catalogue says more precisely what is wrong than the server does of a statement.
+      if (error instanceof UpstreamError && error.code === "config") await layout.check(signal);
+      throw error;
+    });
     const at = Number(rows[0]?.clock);
     // The server read its clock between these two: as little difference as that allows is believed.
     skew = Math.max(Math.min(0, at - sentAt), at - clock.now());

@@ -20,7 +20,7 @@ const RENDERS = {
   storage: { baseUrl: "https://bucket.test/files" },
   operations: { combine: COMBINE },
 };
-const URL = { STUCK_JOBS_DATABASE_URL: "postgres://u:s3cret@db.test/app" };
+const URL = { STUCK_JOBS_DATABASE_URL: "postgres://u:s3cret-word@db.test/app" };
 
 function settings(content: object, env: Env = URL) {
   return resolveSettings({ path: null, content }, readEnvironment(env), {});
@@ -58,7 +58,7 @@ describe("a configuration over PostgreSQL", () => {
       ],
       limits: { connections: 4, statementTimeout: 30_000, lockTimeout: 5_000 },
     });
-    expect(found.secrets).toContain("s3cret");
+    expect(found.secrets).toContain("s3cret-word");
   });
 
   it("takes statuses that are numbers", () => {

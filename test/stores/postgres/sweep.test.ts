@@ -4,7 +4,7 @@ import type { SweepContext } from "../../../src/core/sweep/context.ts";
 import { sweep } from "../../../src/core/sweep/sweep.ts";
 import { migrate, readMigrations } from "../../../src/database/migrate.ts";
 import { HISTORY_KINDS, readHistory } from "../../../src/journal/history.ts";
-import { journalTable, openJournalTables, readJournalTables } from "../../../src/journal/postgres/tables.ts";
+import { openJournalTables, readJournalTables } from "../../../src/journal/postgres/tables.ts";
 import { createJournal } from "../../../src/journal/write.ts";
 import { systemClock } from "../../../src/system/clock.ts";
 import { COMBINE, named } from "../../support/builders.ts";
@@ -52,7 +52,7 @@ async function openRun(database: TestDatabase, probe: FakeBucket, over: Partial<
     onUnavailable: () => {},
   });
   const store = openStore(database, {
-    journal: { table: journalTable("stuck_jobs"), prepare: async () => {}, linesOf: journal.linesOf },
+    journal: { table: ["stuck_jobs", "journal"], prepare: async () => {}, linesOf: journal.linesOf },
   });
   const base = runOf(store, probe);
   const run: SweepContext = {

@@ -1,0 +1,203 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { createBucket } from "../../src/sandbox/fake-bucket.ts";
+import { listen } from "../../src/sandbox/loopback-server.ts";
+import { RENDERS } from "../stores/postgres/world.ts";
+import { MINUTE } from "../support/builders.ts";
+import { startPostgres, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { folder, type Ran, stuckJobs } from "./cli.ts";
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startPostgres();
+});
+afterAll(() => server.stop());
+
+const CONFIGURATION = `
+store: postgres
+jobs:
+  table: public.renders
+  id: id
+  fields: { status: status, externalId: external_id, requestPayload: request_json, startedAt: started_at, error: error, notes: notes, responsePayload: response_json }
+  completedStatus: done
+operations:
+  combine:
+    types: []
+    outputs: ["{externalId}.mp4"]
+    target: { table: segments, from: segment_id }
+    attachment: output_url
+    set: { state: ready }
+`;
+
+const JOURNAL = "journal: { postgres: { schema: stuck_jobs } }\n";
+
+interface Renders {
+  readonly database: TestDatabase;
+  /** Runs a command over the database; the configuration is as given. */
+  run(args: readonly string[], configuration?: string, env?: Readonly<Record<string, string>>): Promise<Ran>;
+  output(key: string): void;
+}
+
+/** Three stuck jobs, the first two of which have an output; the journal's tables are there. */
+async function renders(): Promise<Renders> {
+  const database = await server.createDatabase();
+  onTestFinished(() => database.close());
+  await database.query(`${RENDERS}
+    INSERT INTO segments SELECT md5(n::text)::uuid FROM generate_series(1, 3) AS n;
+    INSERT INTO renders (external_id, segment_id, started_at, request_json)
+    SELECT 'ext-' || n, md5(n::text)::uuid, now() - interval '2 hours', '{"operation": "combine"}'
+    FROM generate_series(1, 3) AS n`);
+  const bucket = createBucket({ name: "outputs", visibility: "open" });
+  const at = await listen(0, async (request) => bucket.handle(request, Date.now()));
+  onTestFinished(() => at.close());
+  const output = (key: string) =>
+    bucket.put(key, { bytes: 1_000_000, contentType: "video/mp4", lastModified: Date.now() - MINUTE });
+  output("ext-1.mp4");
+  output("ext-2.mp4");
+  const cwd = folder();
+  const file = join(cwd, "stuck-jobs.yaml");
+  return {
+    database,
+    output,
+    run(args, configuration = CONFIGURATION + JOURNAL, env = {}) {
+      writeFileSync(file, `${configuration}storage: { baseUrl: "${at.url}/outputs" }\n`);
+      const known = { STUCK_JOBS_DATABASE_URL: database.url, ...env };
+      return stuckJobs([...args, "--config", file], { cwd, env: known });
+    },
+  };
+}
+
+async function statuses({ query }: TestDatabase): Promise<string> {
+  const rows = await query(
+    "SELECT r.status || ':' || s.state AS s FROM renders r JOIN segments s ON s.id = r.segment_id ORDER BY r.id",
+  );
+  return rows.map(({ s }) => s).join(" ");
+}
+
+describe("stuck-jobs over a PostgreSQL database", () => {
+  it("migrates, scans and recovers", async () => {
+    const { database, run } = await renders();
+    const planned = await run(["db", "migrate", "--dry-run"]);
+    expect(planned.stdout).toContain("CREATE TABLE journal");
+    expect((await run(["db", "migrate"])).stdout).toContain("applied 001-journal.sql");
+    expect((await run(["db", "migrate"])).stdout).toContain("up to date");
+
+    const scan = await run(["scan", "-o", "json"]);
+    expect(scan.stderr).toBe("");
+    expect(JSON.parse(scan.stdout).summary).toMatchObject({ stuck: 3, recovered: 2, failed: 1 });
+    expect(await statuses(database)).toBe("processing:waiting processing:waiting processing:waiting");
+
+    const recover = await run(["recover", "-o", "json"]);
+    expect(recover).toMatchObject({ code: 0, stderr: "" });
+    const report = JSON.parse(recover.stdout);
+    expect(report.summary).toMatchObject({ stuck: 3, recovered: 2, failed: 1, errors: 0 });
+    expect(report.jobs[0]).toMatchObject({
+      id: "1",
+      target: { table: "segments", field: "output_url" },
+      applied: true,
+    });
+    expect(await statuses(database)).toBe("done:ready done:ready failed:waiting");
+  });
+
+  it("says nothing and asks little where nothing is stuck", async () => {
+    const { database, run } = await renders();
+    await database.query("UPDATE renders SET status = 'done'");
+    expect(await run(["recover"])).toMatchObject({ code: 0, stdout: "", stderr: "" });
+  });
+
+  it.each([
+    [
+      "a wrong password",
+      (url: URL) => {
+        url.password = "not-the-password";
+      },
+      4,
+      "password authentication failed",
+    ],
+    [
+      "a missing database",
+      (url: URL) => {
+        url.pathname = "/nowhere";
+      },
+      2,
+      'database "nowhere" does not exist',
+    ],
+    [
+      "a server that is away",
+      (url: URL) => {
+        url.port = "9";
+      },
+      5,
+      "connection refused",
+    ],
+    [
+      "TLS that is not there",
+      (url: URL) => {
+        url.search = "?sslmode=verify-full";
+      },
+      2,
+      "offers no TLS",
+    ],
+  ] as const)("exits as the contract says for %s", async (_, change, code, message) => {
+    const { database, run } = await renders();
+    const url = new URL(database.url);
+    change(url);
+    const ran = await run(["recover"], CONFIGURATION, { STUCK_JOBS_DATABASE_URL: url.href });
+    expect(ran).toMatchObject({ code, stdout: "" });
+    expect(ran.stderr).toContain(message);
+    expect(ran.stderr).not.toContain("not-the-password");
+    expect(await statuses(database)).toBe("processing:waiting processing:waiting processing:waiting");
+  });
+
+  it.each([
+    ["a missing table", "table: public.renders", "table: public.rendres", "rendres"],
+    ["a missing column", "startedAt: started_at", "startedAt: begun_at", "begun_at"],
+    ["a missing target's table", "table: segments", "table: segmnts", "segmnts"],
+    ["a missing target's column", "attachment: output_url", "attachment: output_uri", "output_uri"],
+    ["a status that the type lacks", "completedStatus: done", "completedStatus: complete", 'found "complete"'],
+    [
+      "a stuck status that the type lacks",
+      "completedStatus: done",
+      "completedStatus: done\n  stuckStatuses: [working]",
+      "working",
+    ],
+    ["a date column that is none", "startedAt: started_at", "startedAt: external_id", "external_id"],
+  ])("writes nothing and exits 2 with %s", async (_, good, bad, message) => {
+    const { database, run } = await renders();
+    const ran = await run(["recover"], CONFIGURATION.replace(good, bad));
+    expect(ran.stderr).toContain(message);
+    expect(ran).toMatchObject({ code: 2, stdout: "" });
+    expect(await statuses(database)).toBe("processing:waiting processing:waiting processing:waiting");
+  });
+
+  it("writes nothing where the journal's schema is not there, and names the command", async () => {
+    const { database, run } = await renders();
+    const ran = await run(["recover"]);
+    expect(ran.stderr).toContain("stuck-jobs db migrate");
+    expect(ran.code).not.toBe(0);
+    expect(await statuses(database)).toBe("processing:waiting processing:waiting processing:waiting");
+  });
+
+  it("recovers each job once where four runs start at the same time", async () => {
+    const { database, run } = await renders();
+    await run(["db", "migrate"]);
+    const runs = await Promise.all([1, 2, 3, 4].map(() => run(["recover", "-o", "json", "--no-fail"])));
+    expect(runs.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
+    const recovered = runs.map(({ stdout }) => JSON.parse(stdout).summary.recovered).reduce((a, b) => a + b, 0);
+    expect(recovered).toBe(2);
+    expect(await database.query("SELECT count(*)::int AS n FROM stuck_jobs.journal")).toEqual([{ n: 4 }]);
+  });
+
+  it("counts and replays from another host by the journal in the database", async () => {
+    const { run } = await renders();
+    await run(["db", "migrate"]);
+    await run(["recover"]);
+    const stats = await run(["stats", "-o", "json"]);
+    expect(stats).toMatchObject({ code: 0, stderr: "" });
+    expect(JSON.parse(stats.stdout).total).toMatchObject({ byPolling: 2 });
+    const replay = await run(["replay", "-o", "json"]);
+    expect(replay).toMatchObject({ code: 0, stderr: "" });
+    expect(JSON.parse(replay.stdout)).toMatchObject({ runs: 1, jobs: 3, differences: [] });
+  });
+});
