@@ -44,7 +44,8 @@ const FAULTS = [
 export function exchangeOf(line: Line) {
   const { world, witness, random, name, pulse } = line;
   const { clock, scenario } = world;
-  const lost = (message: string, code: string) => new NoAnswer(`${message} (${code})`, true);
+  const lost = (message: string, code: string) =>
+    new NoAnswer(`${message} (${code})`, { sent: true, permanent: false });
   return async (request: ApiRequest, signal: AbortSignal): Promise<ApiAnswer> => {
     const sentAt = clock.now();
     await pulse();
@@ -57,7 +58,7 @@ export function exchangeOf(line: Line) {
     await clock.sleep(fault === "slow before" ? slow() : random.whole(20, 250), signal);
     switch (fault) {
       case "refused":
-        throw new NoAnswer("connection refused (ECONNREFUSED)", false);
+        throw new NoAnswer("connection refused (ECONNREFUSED)", { sent: false, permanent: false });
       case "reset before":
         throw lost("connection reset", "ECONNRESET");
       case "hang before":

@@ -25,7 +25,7 @@ export interface ApiError {
 /** Classifies an answer that is not a success. In the body `error` is an object or a string, or `errors` is a list. */
 export function classifyError({ status, body }: ApiAnswer): ApiError {
   const { type, text } = parseErrorBody(body);
-  const message = [`HTTP ${status}`, type, text].filter((part) => part !== "").join(" ");
+  const message = cut([`HTTP ${status}`, type, text].filter((part) => part !== "").join(" "));
   if (type === "PUBLIC_API_BILLING_LIMIT_EXCEEDED") return { kind: "quota", type, message, hint: HINTS.quota };
   if (status === 401) return { kind: "forbidden", type, message, hint: HINTS.token };
   if (status === 403) return { kind: "forbidden", type, message, hint: HINTS.access };
@@ -42,6 +42,13 @@ const HINTS = {
   missing: "Check airtable.baseId, airtable.endpointUrl and the names of the tables.",
   quota: "The workspace's monthly API calls are used up: run less often, or upgrade the plan.",
 } as const;
+
+/** A message is printed, and written into records and journals. */
+const MAX_MESSAGE_LENGTH = 500;
+
+function cut(text: string): string {
+  return text.length <= MAX_MESSAGE_LENGTH ? text : `${text.slice(0, MAX_MESSAGE_LENGTH - 1)}…`;
+}
 
 function parseErrorBody(body: JsonObject | null): { type: string; text: string } {
   const error = body?.error;

@@ -33,13 +33,18 @@ export interface ApiClientOptions {
   readonly http: HttpClient;
 }
 
-/** No whole answer came. `sent`: the request may have reached the server, and may have been carried out. */
+/**
+ * No whole answer came. `sent`: the request may have reached the server, and may have been carried out. `permanent`:
+ * asking again cannot help.
+ */
 export class NoAnswer extends Error {
   readonly sent: boolean;
-  constructor(message: string, sent: boolean) {
+  readonly permanent: boolean;
+  constructor(message: string, { sent, permanent }: { readonly sent: boolean; readonly permanent: boolean }) {
     super(message);
     this.name = "NoAnswer";
     this.sent = sent;
+    this.permanent = permanent;
   }
 }
 
@@ -70,7 +75,7 @@ export function createApiClient({ endpointUrl, baseId, token, http }: ApiClientO
       },
       signal,
     );
-    if (reply.kind === "failure") throw new NoAnswer(reply.detail, reply.sent);
+    if (reply.kind === "failure") throw new NoAnswer(reply.detail, reply);
     const { status } = reply;
     // Of an error that is so long the status says enough.
     if (!reply.complete && status === 200) throw new AnswerTooLarge();

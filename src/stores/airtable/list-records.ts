@@ -117,11 +117,12 @@ async function* listOnce(
     last = typeof page.offset !== "string";
     return page;
   });
+  const queryLength = new URLSearchParams({ fields: (fields ?? []).join(), filterByFormula }).toString().length;
   const query = opened.select({
     ...(fields === undefined ? {} : { fields: [...fields] }),
     filterByFormula,
     pageSize: PAGE_SIZE,
-    ...(encodeURIComponent(`${fields}${filterByFormula}`).length > MAX_QUERY_LENGTH ? { method: "post" } : {}),
+    ...(queryLength > MAX_QUERY_LENGTH ? { method: "post" } : {}),
   });
   for await (const records of eachPage(query)) yield { records: records.map(toApiRecord), last };
 }

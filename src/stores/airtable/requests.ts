@@ -89,10 +89,12 @@ export function createRequests({ client, acquireSlot, clock, random, remaining }
         case undefined: {
           const what =
             reply.kind === "none" ? reply.error.message : (refusal?.message ?? "no JSON object in the answer");
-          if (attempt === MAX_ATTEMPTS) {
+          const isPermanent = reply.kind === "none" && reply.error.permanent;
+          if (isPermanent || attempt === MAX_ATTEMPTS) {
+            const tried = isPermanent ? "" : ` (tried ${MAX_ATTEMPTS} times)`;
             throw new UpstreamError(
               "unavailable",
-              `Airtable could not be asked for ${describe(request)}: ${what} (tried ${MAX_ATTEMPTS} times)`,
+              `Airtable could not be asked for ${describe(request)}: ${what}${tried}`,
             );
           }
           await clock.sleep(FIRST_BACKOFF_MS * 2 ** (attempt - 1) * (0.5 + random()), signal);

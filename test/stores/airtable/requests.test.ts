@@ -1,7 +1,9 @@
+import { createServer } from "node:https";
 import { describe, expect, it } from "vitest";
 import { UpstreamError } from "../../../src/core/ports/errors.ts";
 import { ReadRefused } from "../../../src/stores/airtable/requests.ts";
-import { closedPort } from "../../support/servers.ts";
+import { closedPort, listen } from "../../support/servers.ts";
+import { hasOpenssl, selfSigned } from "../../support/tls.ts";
 import { clientOf, json, raw, reset, scriptedBase, stalled, truncated } from "./server.ts";
 
 const never = new AbortController().signal;
@@ -38,6 +40,17 @@ describe("a read", () => {
     const base = await scriptedBase(stalled, json(200, { records: [] }));
     const { requests } = clientOf(base.url, { limit: 100 });
     await expect(requests.read(READ, never)).resolves.toEqual({ records: [] });
+  });
+
+  it.skipIf(!hasOpenssl)("is not repeated when the server's certificate is not trusted", async () => {
+    const { port } = await listen(createServer(selfSigned()));
+    const { requests, clock } = clientOf(`https://127.0.0.1:${port}`);
+    const before = clock.now();
+    await expect(requests.read(READ, never)).rejects.toMatchObject({
+      code: "unavailable",
+      message: expect.stringMatching(/table "Jobs": certificate: .*NODE_EXTRA_CA_CERTS/),
+    });
+    expect(clock.now()).toBe(before);
   });
 
   it("is not counted as sent when no server was reached", async () => {
@@ -80,6 +93,15 @@ describe("a read", () => {
       hint: expect.any(String),
     });
     expect(base.seen).toHaveLength(1);
+  });
+
+  it("reports no more than 500 characters of a message", async () => {
+    const base = await scriptedBase(json(403, { error: { type: "X", message: "y".repeat(100_000) } }));
+    const error = await clientOf(base.url)
+      .requests.read(READ, never)
+      .catch((thrown: unknown) => thrown);
+    expect(String(error)).toMatch(/HTTP 403 X y+…$/);
+    expect(String(error).length).toBeLessThan(600);
   });
 
   it("is refused, and not unavailable, where Airtable refuses the formula", async () => {
