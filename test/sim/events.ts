@@ -2,16 +2,16 @@ import { MINUTE, SECOND } from "../support/builders.ts";
 import type { Random } from "./random.ts";
 import { CALM, fileNameFor, otherTarget, type SimJob, START } from "./scenario.ts";
 
-/** Something that happens to the world at a moment, by another hand than the tool's. */
+/** Something that someone else than the tool does to the world, at a time. */
 export type Event = { readonly at: number } & (
   | { readonly kind: "output"; readonly fileName: string }
   /** The application's handler knows nothing of polling: it writes whatever the state is. */
   | { readonly kind: "webhook-success"; readonly job: SimJob; readonly fileName: string }
-  /** A handler may look at the status first; a blunt one does not. */
+  /** A handler may read the status first; a blunt one does not. */
   | { readonly kind: "webhook-failure"; readonly job: SimJob; readonly blunt: boolean }
   /** The job is run again in its old record, mostly under a new external id. */
   | { readonly kind: "rerun"; readonly job: SimJob; readonly externalId: string }
-  /** A person sets it back, so that it is looked for again. */
+  /** A person sets it back, so that it is probed again. */
   | { readonly kind: "reopen"; readonly job: SimJob }
   | { readonly kind: "correct-id"; readonly job: SimJob; readonly externalId: string }
   | { readonly kind: "edit-notes"; readonly job: SimJob; readonly where: "above" | "below" }

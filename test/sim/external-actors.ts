@@ -2,10 +2,10 @@ import { COMPLETED_PREFIX, FAILED_PREFIX } from "../../src/core/domain/notes.ts"
 import type { Event } from "./events.ts";
 import { type Cells, type JobNow, PLACE, payloadFor, type World } from "./world.ts";
 
-/** Carries out what another hand does. Nobody can do anything to a record that is gone. */
+/** Carries out what someone else does. Nobody can do anything to a deleted record. */
 export function applyEvent(event: Event, world: World): void {
   world.watch();
-  world.tell(`${event.kind} ${"job" in event ? event.job.id : "fileName" in event ? event.fileName : ""}`);
+  world.log(`${event.kind} ${"job" in event ? event.job.id : "fileName" in event ? event.fileName : ""}`);
   if (event.kind === "output") world.put(event.fileName, event.at);
   if (event.kind === "burst") useUp(world);
   if (!("job" in event)) return;
@@ -68,7 +68,7 @@ function fill(job: JobNow, filename: string, size: number, world: World): void {
   world.base.edit(world.tableOf(job), job.targetId, { [world.fieldOf(job)]: [file] });
 }
 
-/** Where nothing in the record tells the new state from the old one, it is still the tool's. */
+/** Where nothing in the record distinguishes the new state from the old one, it is still the tool's. */
 function close(job: JobNow, fields: Cells, world: World): void {
   const wasFailedByPolling = world.authors.get(job.id) === "polling" && job.status === "failed";
   const same = wasFailedByPolling && fields.Status === "failed" && (fields["Error Details"] ?? job.error) === job.error;

@@ -7,10 +7,10 @@ import { filesIn, type JobNow, jobIn, namesOf, strangeNamesOf } from "./world.ts
 /** A write rests on a read of at most 5 s before; on top of that comes the turn that it waits for. */
 const FRESH = 6 * SECOND;
 
-/** A fail rests on a look of at most 10 s before; a read and two turns come in between. */
-const LOOK_FRESH = 11 * SECOND;
+/** A failure is based on a probe of at most 10 s before; a read and two slots of the rate limit come in between. */
+const MAX_PROBE_AGE = 11 * SECOND;
 
-/** What clocks of whole seconds cannot tell apart. */
+/** What clocks of whole seconds cannot distinguish. */
 const SLACK = 2.5 * SECOND;
 
 /** How old an answer may be when it arrives, and the server's time in it. */
@@ -18,7 +18,7 @@ const SLOWEST = 20 * SECOND;
 
 const JOB_FIELDS = ["Status", "Response Payload", "Error Details", "Notes"];
 
-/** What is wrong with the write of one record, going by what its runner was told and by what is true. */
+/** What is wrong with the write of one record, by what its runner read and by what is true. */
 export function checkWriteInvariants(
   table: string,
   written: Written,
@@ -116,7 +116,7 @@ function brokenByFail(job: JobNow, broken: readonly string[], scene: Scene) {
   if (Math.abs(known.skew) > 5 * MINUTE + SLOWEST) more.push("fails a job by a clock that is wrong");
   const names = namesOf(job);
   const oldest = Math.min(...names.map((name) => known.probeGroups.get(name)?.at ?? Number.NEGATIVE_INFINITY));
-  if (scene.sentAt - oldest > LOOK_FRESH) more.push("fails a job on an old look");
+  if (scene.sentAt - oldest > MAX_PROBE_AGE) more.push("fails a job on an old probe");
   const since = (name: string) => objects.get(name)?.since ?? Number.POSITIVE_INFINITY;
   const strange = strangeNamesOf(job).some((name) => {
     const at = Math.max(known.listings.get(job.externalId) ?? 0, known.probeGroups.get(name)?.at ?? 0);
@@ -124,7 +124,7 @@ function brokenByFail(job: JobNow, broken: readonly string[], scene: Scene) {
   });
   const [captioned = ""] = strangeNamesOf(job);
   const wide = saidFailed || known.listings.has(job.externalId) || known.probeGroups.has(captioned);
-  if (!wide) more.push("does not look for other names");
+  if (!wide) more.push("does not probe other names");
   // Who is shut out for less than the moment between two sights of another output cannot know it.
   const between = (at: number) => known.sights.some((each) => each < at) && known.sights.some((each) => each > at);
   const own = [...names, ...strangeNamesOf(job)];
@@ -156,7 +156,7 @@ function brokenByTarget(table: string, { id, fields }: Written, read: Read, scen
   const files = filesIn(fields[field]);
   const job = readJobs.find((each) => {
     const open = each.status === "processing" || (each.status === "failed" && each.author === "polling");
-    // What the tool has delivered once and Airtable dropped is told by the record, whatever its external id is now.
+    // The record shows what the tool has delivered once and Airtable dropped, whatever its external id is now.
     const delivered = each.status === "completed" && each.notes.includes(COMPLETED_PREFIX);
     const called = (file: string) =>
       delivered ? each.response.includes(`/${file}"`) : namesFor(each, world).includes(file);

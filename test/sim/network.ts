@@ -4,13 +4,13 @@ import type { OutputProbe } from "../../src/core/ports/ports.ts";
 import { type ApiAnswer, type ApiRequest, NoAnswer } from "../../src/stores/airtable/client.ts";
 import { SECOND } from "../support/builders.ts";
 import type { Random } from "./random.ts";
-import type { Witness } from "./recorder.ts";
+import type { Recorder } from "./recorder.ts";
 import { BASE_ID, fileIn, PLACE, TOKEN, type World } from "./world.ts";
 
 /** What stands between one runner and the world. */
 export interface Line {
   readonly world: World;
-  readonly witness: Witness;
+  readonly recorder: Recorder;
   readonly random: Random;
   /** The runner's name. */
   readonly name: string;
@@ -42,7 +42,7 @@ const FAULTS = [
 
 /** The way to the base. */
 export function exchangeOf(line: Line) {
-  const { world, witness, random, name, pulse } = line;
+  const { world, recorder, random, name, pulse } = line;
   const { clock, scenario } = world;
   const lost = (message: string, code: string) =>
     new NoAnswer(`${message} (${code})`, { sent: true, permanent: false });
@@ -52,7 +52,7 @@ export function exchangeOf(line: Line) {
     const fault =
       line.troubled && !world.calm && random.chance(scenario.trouble.airtable) ? random.pick(FAULTS) : "none";
     if (fault !== "none") {
-      world.tell(`${name}: ${fault} at ${request.method} ${request.path}`);
+      world.log(`${name}: ${fault} at ${request.method} ${request.path}`);
     }
     const slow = () => random.whole(20, 15_000);
     await clock.sleep(fault === "slow before" ? slow() : random.whole(20, 250), signal);
@@ -73,7 +73,7 @@ export function exchangeOf(line: Line) {
         break;
       default:
     }
-    const heard = witness.carriedOut(name, request, sentAt, () =>
+    const heard = recorder.carriedOut(name, request, sentAt, () =>
       isLocked(request, scenario.locked)
         ? locked(clock.now())
         : world.base.handle(wire(request, scenario.pageSize), clock.now()),
@@ -96,7 +96,7 @@ export function exchangeOf(line: Line) {
     }
     await clock.sleep(fault === "slow after" ? slow() : random.whole(20, 250), signal);
     const { reply } = heard;
-    heard.tell();
+    heard.arrive();
     const body: unknown = JSON.parse(reply.body);
     return { status: reply.status, headers: reply.headers, body: isObject(body) ? body : null };
   };
@@ -112,7 +112,7 @@ function locked(now: number) {
   return { status: 422, headers: dated(now), body: JSON.stringify({ error }) };
 }
 
-/** The way to the base without faults, and without a witness; `carriedOut` is awaited before the answer is given. */
+/** The way to the base without faults, and without a recorder; `carriedOut` is awaited before the answer is given. */
 export function quietExchange({ base, clock, scenario }: World, carriedOut: () => Promise<void>) {
   return async (request: ApiRequest, signal: AbortSignal): Promise<ApiAnswer> => {
     await clock.sleep(100, signal);
@@ -149,7 +149,7 @@ function wire({ method, path, query, body }: ApiRequest, pageSize: number) {
 
 /** The way to the bucket. */
 export function probeOf(line: Line): OutputProbe {
-  const { world, witness, random, name, pulse } = line;
+  const { world, recorder, random, name, pulse } = line;
   const { clock, scenario } = world;
   const place = scenario.wrongBucket ? `${PLACE}-typo` : PLACE;
   let requests = 0;
@@ -176,7 +176,7 @@ export function probeOf(line: Line): OutputProbe {
     }
     const refused = line.troubled && !world.calm && random.chance(scenario.trouble.refusing);
     const blind = world.blind || refused;
-    witness.looked(name, fileIn(url), { there: object !== undefined, blind });
+    recorder.probed(name, fileIn(url), { there: object !== undefined, blind });
     await pulse();
     await clock.sleep(fault === "slow" ? random.whole(0, 9_500) : random.whole(5, 80), signal);
     if (blind || (object === undefined && scenario.bucket === "closed")) {
@@ -199,7 +199,7 @@ export function probeOf(line: Line): OutputProbe {
       if (faulty()) return { kind: "unknown", detail: "HTTP 503" };
       const all = place === PLACE ? [...world.objects.keys()] : [];
       const names = all.filter((each) => each.startsWith(prefix));
-      witness.listed(name, prefix);
+      recorder.listed(name, prefix);
       return { kind: "listed", names, complete: true };
     },
     attachmentUrl: async (url) => (scenario.bucket === "signed" ? `${url}?X-Amz-Signature=secret` : url),

@@ -64,7 +64,7 @@ function failsForCertain({ operation }: JobNow, world: World): boolean {
   return namesOf(job).some((name) => job.response.includes(`/${name}`) && objects.has(name));
 }
 
-/** By the base's own date where a run sets it anew. */
+/** By the base's own date where a run sets it again. */
 function begunAt({ createdTime, fields }: { createdTime: string; fields: Cells }): string {
   return typeof fields["Started At"] === "string" ? fields["Started At"] : createdTime;
 }
@@ -74,10 +74,10 @@ export function undelivered(world: World): readonly string[] {
   return world.scenario.jobs.flatMap(({ id }) => {
     const job = world.job(id);
     if (job?.status !== "completed" || world.authors.get(id) !== "polling") return [];
-    const told = job.notes.includes("Delivery failed via polling at ") || job.notes.includes("superseded by job");
+    const excused = job.notes.includes("Delivery failed via polling at ") || job.notes.includes("superseded by job");
     const target = world.base.record(world.tableOf(job), job.targetId);
     const files = filesIn(target?.fields[world.fieldOf(job)]);
-    if (told || target === undefined || files.length > 0 || !job.notes.includes(COMPLETED_PREFIX)) return [];
+    if (excused || target === undefined || files.length > 0 || !job.notes.includes(COMPLETED_PREFIX)) return [];
     return [`${id} is completed, its target is empty, and nobody says so`];
   });
 }

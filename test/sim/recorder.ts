@@ -9,7 +9,7 @@ import { filesIn, type World } from "./world.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** What a runner was told of a record right before it may write it. */
+/** What a runner read of a record right before it may write it. */
 export interface Read {
   /** When the answer reached it. */
   readonly at: number;
@@ -25,9 +25,9 @@ export interface Knowledge {
   readonly name: string;
   readonly command: Command;
   readonly reads: Map<string, Read>;
-  /** Records that a listing told it of. */
+  /** Records that were in its listing. */
   readonly listed: Set<string>;
-  /** By file name, the last look that was answered. */
+  /** By file name, the last probe that was answered. */
   readonly probeGroups: Map<string, { readonly at: number; readonly seen: boolean; readonly blind: boolean }>;
   /** When it saw an output: it was not shut out then. */
   readonly sights: number[];
@@ -41,7 +41,7 @@ export interface Knowledge {
   /** How far its clock is ahead, in ms. */
   readonly skew: number;
   readonly mayWrite: boolean;
-  /** Whether it was told to take only so many jobs. */
+  /** Whether it takes only so many jobs. */
   readonly limited: boolean;
   requests: number;
 }
@@ -65,9 +65,9 @@ export interface Scene {
 
 /**
  * Watches every request as it is carried out, and holds the promises against it. It knows the world as it is, and
- * what each runner was told; it shares no code with what decides.
+ * what each runner read; it shares no code with what decides.
  */
-export class Witness {
+export class Recorder {
   readonly violations: string[] = [];
   readonly #world: World;
   readonly #runners = new Map<string, Knowledge>();
@@ -95,7 +95,7 @@ export class Witness {
     });
   }
 
-  looked(runner: string, fileName: string, { there, blind }: { there: boolean; blind: boolean }): void {
+  probed(runner: string, fileName: string, { there, blind }: { there: boolean; blind: boolean }): void {
     const { probeGroups, sights } = this.#known(runner);
     const { clock } = this.#world;
     const seen = there && !blind;
@@ -126,22 +126,23 @@ export class Witness {
     const { closed } = this.#known(runner);
     for (const { id, applied, error, verdict } of entries) {
       const times = closed.get(id) ?? 0;
-      // A run that was cut off cannot tell, nor one whose answer was lost and whose work another hand, or another run,
-      // has undone before it could look.
+      // A run that was cut off cannot report it, nor one whose answer was lost and whose work someone else, or another
+      // run, has undone before it could read.
       const others = [...this.#runners.values()].some((each) => each.name !== runner && each.closed.has(id));
       const undone = this.#world.reopenings.has(id) || this.#world.job(id) === undefined;
-      const told = applied || truncated || others || undone;
-      if (times > 0 && !told) this.violations.push(`${runner} closed ${id} and says ${verdict.reason} ${error ?? ""}`);
+      const explained = applied || truncated || others || undone;
+      if (times > 0 && !explained)
+        this.violations.push(`${runner} closed ${id} and says ${verdict.reason} ${error ?? ""}`);
     }
   }
 
-  /** Judges a request right before it is carried out, and carries it out. `tell` is called when the answer arrives. */
+  /** Checks a request right before it is carried out, and carries it out. `arrive` is called when the answer arrives. */
   carriedOut(
     runner: string,
     request: ApiRequest,
     sentAt: number,
     act: () => Reply,
-  ): { readonly reply: Reply; readonly tell: () => void } {
+  ): { readonly reply: Reply; readonly arrive: () => void } {
     const known = this.#known(runner);
     known.requests += 1;
     this.#noteDeliveries();
@@ -163,12 +164,12 @@ export class Witness {
     });
     const reply = act();
     this.#tellStory(runner, request, reply);
-    if (reply.status !== 200) return { reply, tell: () => undefined };
+    if (reply.status !== 200) return { reply, arrive: () => undefined };
     this.violations.push(...complaints);
     for (const id of failing) this.#wronglyFailed.add(id);
     if (table === "Jobs") for (const written of writes) this.#afterWrite(runner, written);
     this.#noteDeliveries();
-    return { reply, tell: this.#reading(known, request, reply) };
+    return { reply, arrive: this.#reading(known, request, reply) };
   }
 
   /** Records that are nobody's business, and are not as they were. */
@@ -211,7 +212,7 @@ export class Witness {
 
   #standing(operation: string, failing: ReadonlySet<string>): number {
     const ofOperation = this.#world.scenario.jobs.filter((job) => job.operation === operation);
-    // One that was completed since, and failed by another hand after that, stands failed by that one's word.
+    // One that was completed since and then failed by someone else is not counted.
     const stands = (id: string) =>
       this.#world.job(id)?.status === "failed" && this.#world.authors.get(id) === "polling";
     return ofOperation.filter(({ id }) => failing.has(id) || (this.#wronglyFailed.has(id) && stands(id))).length;
@@ -233,7 +234,7 @@ export class Witness {
   #tellStory(runner: string, request: ApiRequest, reply: Reply): void {
     const about =
       request.method === "PATCH" ? JSON.stringify(request.body) : JSON.stringify(request.query ?? request.body);
-    this.#world.tell(`${runner} ${request.method} ${request.path} -> ${reply.status} ${about.slice(0, 400)}`);
+    this.#world.log(`${runner} ${request.method} ${request.path} -> ${reply.status} ${about.slice(0, 400)}`);
   }
 
   #known(runner: string): Knowledge {

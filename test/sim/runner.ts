@@ -9,7 +9,7 @@ import { createStore } from "../../src/stores/airtable/store.ts";
 import { COMBINE, CONCATENATE, POLICY, SECOND } from "../support/builders.ts";
 import { exchangeOf, probeOf } from "./network.ts";
 import type { Random } from "./random.ts";
-import type { Witness } from "./recorder.ts";
+import type { Recorder } from "./recorder.ts";
 import { providerOf, webhooksOf } from "./services.ts";
 import { BASE_ID, type World } from "./world.ts";
 
@@ -29,7 +29,7 @@ export interface RunnerOptions {
   readonly skew: number;
   /** The sweep dies at its n-th await; null: it lives. */
   readonly killAt: number | null;
-  /** It is told to stop so many ms after its start; null: it is not. */
+  /** It is stopped so many ms after its start; null: it is not. */
   readonly stopAt: number | null;
   /** Works on no more than so many jobs; null: on all. */
   readonly limit: number | null;
@@ -42,7 +42,7 @@ const DEADLINE = 90 * SECOND;
 const SHARES = [0.5, 0.8, 1, 1] as const;
 
 /** One sweep on a machine of its own, over the real adapter, with faults between it and the world. */
-export function startSweep(world: World, witness: Witness, random: Random, options: RunnerOptions): Promise<Ending> {
+export function startSweep(world: World, recorder: Recorder, random: Random, options: RunnerOptions): Promise<Ending> {
   const { clock } = world;
   const own = clock.seenBy(options.skew);
   let killed = false;
@@ -80,7 +80,7 @@ export function startSweep(world: World, witness: Witness, random: Random, optio
   const [listing, start, reads, writes] = limits.map(({ signal }) => signal);
   if (!listing || !start || !reads || !writes) throw new Error("unreachable");
 
-  const line = { world, witness, random, name: options.name, troubled: options.troubled, pulse };
+  const line = { world, recorder, random, name: options.name, troubled: options.troubled, pulse };
   let next = clock.now();
   const requests = createRequests({
     client: exchangeOf(line),
@@ -143,7 +143,7 @@ export function startSweep(world: World, witness: Witness, random: Random, optio
   };
   const swept = sweep(run).then(
     ({ report }): Ending => {
-      witness.reported(options.name, report);
+      recorder.reported(options.name, report);
       return { kind: "reported", report };
     },
     (error: unknown): Ending => {

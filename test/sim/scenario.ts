@@ -48,7 +48,7 @@ export interface Scenario {
   readonly secondRunner: boolean;
   readonly notes: "full" | "short";
   readonly onExisting: OnExisting;
-  /** Whether the base has a field for when a job was begun, which a new run sets anew. */
+  /** Whether the base has a field for when a job was begun, which a new run sets again. */
   readonly startedAt: boolean;
   /** A job that the base refuses to change, and with it each batch that it is in. */
   readonly locked: string | null;
@@ -71,7 +71,7 @@ export function scenarioOf(random: Random): Scenario {
   const trickle = worker && random.chance(0.5);
   const count = crowd ? random.whole(101, 130) : worker ? random.whole(7, 16) : random.whole(1, 6);
   const wrongBucket = random.chance(worker ? 0.5 : 0.08);
-  // One that tells what is missing is where a wrong name does the most harm.
+  // A wrong name does the most harm where the bucket says truly what is missing.
   const bucket = random.pick(["open", "closed", wrongBucket ? "open" : "closed", "signed"] as const);
   const blind = random.chance(0.25) ? blindness(random) : null;
   // Where a 403 comes and goes, what is due to be failed must not be taken for missing.
@@ -130,7 +130,7 @@ function jobsOf(
   return jobs;
 }
 
-/** What becomes of the jobs' outputs, and whether the webhook tells. */
+/** When the outputs of the jobs appear, and whether their webhooks come. */
 function fatesOf(
   jobs: readonly SimJob[],
   { dead, bucket, random }: { dead: boolean; bucket: Scenario["bucket"]; random: Random },

@@ -7,7 +7,7 @@ import { fileIn, namesOf, PLACE, strangeNamesOf } from "./world.ts";
 
 /** The provider: it knows of each job whether its output is there or will be, and forgets some that failed. */
 export function providerOf(line: Line, probe: Provider["probe"]): Provider {
-  const { world, witness, random, name, pulse } = line;
+  const { world, recorder, random, name, pulse } = line;
   const { clock, scenario } = world;
   let requests = 0;
 
@@ -38,7 +38,7 @@ export function providerOf(line: Line, probe: Provider["probe"]): Provider {
           ? { kind: "unknown", detail: "HTTP 503", worker: null }
           : truthOf(externalId);
         const { kind } = answer;
-        witness.asked(name, externalId, kind === "failed" || kind === "running" ? kind : "other");
+        recorder.asked(name, externalId, kind === "failed" || kind === "running" ? kind : "other");
         await pulse();
         return answer;
       },
@@ -51,7 +51,7 @@ export function providerOf(line: Line, probe: Provider["probe"]): Provider {
 
 /** The way to the application's handler, which may be slow, may die at work, and may not be heard. */
 export function webhooksOf(line: Line): WebhookSender {
-  const { world, witness, random, name, pulse } = line;
+  const { world, recorder, random, name, pulse } = line;
   const { clock, scenario } = world;
   let requests = 0;
   return {
@@ -65,8 +65,8 @@ export function webhooksOf(line: Line): WebhookSender {
       const fault = faulty ? random.pick(["refused", "dies", "unheard", "late"] as const) : "none";
       await clock.sleep(random.whole(10, 400), signal);
       if (fault === "refused") return { kind: "refused", detail: "HTTP 500" };
-      witness.posted(name, jobId, [fileName, ...others], sentAt);
-      world.tell(`${name} posts ${jobId} ${fileName}${fault === "none" ? "" : `, and the handler: ${fault}`}`);
+      recorder.posted(name, jobId, [fileName, ...others], sentAt);
+      world.log(`${name} posts ${jobId} ${fileName}${fault === "none" ? "" : `, and the handler: ${fault}`}`);
       const job = scenario.jobs.find(({ id }) => id === jobId);
       if (job !== undefined && fault !== "dies") {
         const at = clock.now();

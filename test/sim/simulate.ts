@@ -3,7 +3,7 @@ import { MINUTE, SECOND } from "../support/builders.ts";
 import { Endless } from "./clock.ts";
 import { predict, undelivered } from "./oracle.ts";
 import { Random } from "./random.ts";
-import { Witness } from "./recorder.ts";
+import { Recorder } from "./recorder.ts";
 import { type Ending, type RunnerOptions, startSweep } from "./runner.ts";
 import { CALM, type Scenario, START, scenarioOf } from "./scenario.ts";
 import { undoOne } from "./undo-runner.ts";
@@ -39,13 +39,13 @@ async function historyOf(seed: number): Promise<Outcome> {
   const random = new Random(seed);
   const scenario = scenarioOf(random.fork());
   const world = new World(scenario, random.fork());
-  const witness = new Witness(world);
+  const recorder = new Recorder(world);
   const endings: Ending[] = [];
   const begin = async (name: string, options: Omit<RunnerOptions, "name">): Promise<Ending> => {
     const { skew, command, dryRun, limit } = options;
-    witness.enter({ name, skew, command, mayWrite: command !== "scan" && !dryRun, limited: limit !== null });
-    const ending = await startSweep(world, witness, random.fork(), { name, ...options });
-    world.tell(`${name} is ${ending.kind}${told(ending)}`);
+    recorder.enter({ name, skew, command, mayWrite: command !== "scan" && !dryRun, limited: limit !== null });
+    const ending = await startSweep(world, recorder, random.fork(), { name, ...options });
+    world.log(`${name} is ${ending.kind}${describe(ending)}`);
     endings.push(ending);
     return ending;
   };
@@ -86,9 +86,9 @@ async function historyOf(seed: number): Promise<Outcome> {
   const violations = [
     ...undone,
     ...endings.flatMap((ending) => (ending.kind === "crashed" ? [`a sweep crashed: ${ending.message}`] : [])),
-    ...witness.violations,
+    ...recorder.violations,
     ...inTheEnd,
-    ...witness.touched(),
+    ...recorder.touched(),
     ...still(third, scenario),
   ];
   const reports = endings.flatMap((ending) => (ending.kind === "reported" ? [ending.report] : []));
@@ -116,7 +116,7 @@ const COMMANDS: readonly [Command, ...Command[]] = [
   "scan",
 ];
 
-function told(ending: Ending): string {
+function describe(ending: Ending): string {
   if ("message" in ending) return `: ${ending.message}`;
   if (ending.kind !== "reported") return "";
   const lines = ending.report.entries.map(({ id, verdict, applied, error }) => {
@@ -171,7 +171,7 @@ async function calmly(world: World, begin: () => Promise<Ending>): Promise<Endin
   return ending;
 }
 
-/** Holds what became of the jobs against what was predicted. */
+/** Compares the final state of the jobs with what was predicted. */
 function compare(world: World, predicted: ReadonlyMap<string, readonly string[]>): readonly string[] {
   return [...predicted].flatMap(([id, allowed]) => {
     const status = world.job(id)?.status;
@@ -180,7 +180,7 @@ function compare(world: World, predicted: ReadonlyMap<string, readonly string[]>
   });
 }
 
-/** What the base refuses to write is planned anew each time. */
+/** What the base refuses to write is planned again each time. */
 function still(ending: Ending, { locked }: Scenario): readonly string[] {
   if (ending.kind !== "reported") return [`the third sweep of a calm world was ${ending.kind}`];
   const open = ending.report.entries.filter(({ id }) => id !== locked);

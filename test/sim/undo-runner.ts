@@ -15,19 +15,19 @@ export async function undoOne(world: World, random: Random): Promise<readonly st
   const [first, ...rest] = runs;
   if (first === undefined) return [];
   const run = random.pick([first, ...rest]);
-  world.tell(`undo of ${run}`);
+  world.log(`undo of ${run}`);
   if (random.chance(0.5))
     await Promise.race([takeBack(world, run, writes, random, random.whole(1, 8)), deadline(world)]);
   const before = snapshot(world);
-  const told = await takeBack(world, run, writes, random, null);
-  for (const { role, id, outcome, detail } of told) world.tell(`undo: ${role} ${id} ${outcome} ${detail}`);
+  const results = await takeBack(world, run, writes, random, null);
+  for (const { role, id, outcome, detail } of results) world.log(`undo: ${role} ${id} ${outcome} ${detail}`);
   const after = snapshot(world);
   const again = await takeBack(world, run, writes, random, null);
   return [
-    ...untold(writes, run, told),
-    ...told.flatMap((undone) => wrong(undone, run, writes, before, after)),
+    ...unreported(writes, run, results),
+    ...results.flatMap((undone) => wrong(undone, run, writes, before, after)),
     ...[...before].flatMap(([id, record]) => {
-      const restored = told.some((undone) => undone.id === id && undone.outcome === "restored");
+      const restored = results.some((undone) => undone.id === id && undone.outcome === "restored");
       return restored || record === after.get(id) ? [] : [`an undo touched ${id}, and does not say so`];
     }),
     ...again.flatMap(({ id, outcome }) => (outcome === "restored" ? [`${id} is put back twice`] : [])),
@@ -93,10 +93,10 @@ function snapshot(world: World): ReadonlyMap<string, string> {
   );
 }
 
-function untold(writes: readonly JournaledWrite[], run: string, told: readonly Undone[]): readonly string[] {
+function unreported(writes: readonly JournaledWrite[], run: string, results: readonly Undone[]): readonly string[] {
   const own = writes.filter((write) => write.run === run && write.possiblyApplied);
   return [...new Set(own.map(({ record }) => record))].flatMap((id) =>
-    told.some((undone) => undone.id === id) ? [] : [`nothing is said of ${id}`],
+    results.some((undone) => undone.id === id) ? [] : [`nothing is said of ${id}`],
   );
 }
 

@@ -41,11 +41,11 @@ export class World {
   readonly story: string[] = [];
   /** Who set each job's status last, as far as the record shows it. */
   readonly authors = new Map<string, "polling" | "other">();
-  /** How often another hand took a closed job up again, or closed it anew. */
+  /** How often someone else opened a closed job, or closed it again. */
   readonly reopenings = new Map<string, number>();
   /** What the runners recorded of their writes. */
   readonly journal = new MemoryJournal();
-  /** Called before another hand does something. */
+  /** Called before someone else does something. */
   watch: () => void = () => undefined;
   readonly #random: Random;
   readonly #fetching = new Set<string>();
@@ -69,7 +69,7 @@ export class World {
     for (const event of scenario.events) this.clock.after(event.at - START, () => applyEvent(event, this));
   }
 
-  tell(what: string): void {
+  log(what: string): void {
     this.story.push(`${new Date(this.clock.now()).toISOString().slice(11)} ${what}`);
   }
 
@@ -110,7 +110,7 @@ export class World {
       this.clock.after(this.#random.whole(1_000, 20_000), () => {
         const object = this.objects.get(fileIn(url));
         const file = dropped || object === undefined ? null : { bytes: object.bytes, contentType: "video/mp4" };
-        this.tell(`Airtable ${file === null ? "drops" : "fetched"} ${url}`);
+        this.log(`Airtable ${file === null ? "drops" : "fetched"} ${url}`);
         this.base.completeAttachment(attachmentId, file);
       });
     }
@@ -188,7 +188,7 @@ export function jobIn(id: string, fields: Readonly<Record<string, unknown>>): Jo
   };
 }
 
-/** The names that an output of the job may have, in the order in which they are looked for. */
+/** The names that an output of the job may have, in the order of probing. */
 export function namesOf({ operation, externalId }: { operation: Operation; externalId: string }): readonly string[] {
   const own = `${externalId}_output_0.mp4`;
   return operation === "concatenate" ? [`${externalId}.mp4`, own] : [own];

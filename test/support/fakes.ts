@@ -200,7 +200,7 @@ export class FakeBucket implements OutputProbe {
   readonly objects = new Map<string, Answer>();
   /** How it says that something is missing. */
   missing: "missing" | UnknownCause = "missing";
-  readonly looked: string[] = [];
+  readonly probed: string[] = [];
   readonly listed: string[] = [];
   signed = false;
   /** Who may not list is refused. */
@@ -214,7 +214,7 @@ export class FakeBucket implements OutputProbe {
 
   async probe(url: string): Promise<ProbeResult> {
     const name = fileNameOf(url);
-    this.looked.push(name);
+    this.probed.push(name);
     const answer = this.objects.get(name) ?? this.missing;
     if (answer === "missing") return { result: "absent", url, detail: "HTTP 404" };
     if (typeof answer === "string") return { result: "unknown", url, detail: answer, cause: answer };
@@ -239,7 +239,7 @@ export class FakeBucket implements OutputProbe {
   }
 
   requests(): number {
-    return this.looked.length + this.listed.length;
+    return this.probed.length + this.listed.length;
   }
 }
 

@@ -84,9 +84,9 @@ export type WriteResult =
   | { readonly id: string; readonly kind: "refused"; readonly error: string }
   /** The base has no such record any more. */
   | { readonly id: string; readonly kind: "deleted"; readonly error: string }
-  /** The base refused the request for another of its records and wrote none: read again, and write fewer. */
   /** It is not as it was read any more, and was not written. */
   | { readonly id: string; readonly kind: "changed"; readonly error: string }
+  /** The base refused the request for another of its records and wrote none: read again, and write fewer. */
   | { readonly id: string; readonly kind: "batch-rejected"; readonly error: string }
   /** No trustworthy answer came, the record may or may not have been changed: read it. */
   | { readonly id: string; readonly kind: "unconfirmed"; readonly error: string };
@@ -95,9 +95,7 @@ export type WriteResult =
  * The jobs and their targets. Every method throws `UpstreamError` when the base could not be asked.
  *
  * No write is conditional: the sweep reads a record right before it writes it, writes the target first, and the job
- * only when the target is confirmed. A store that can do better (write a job and its target in one transaction, only if
- * both are as they were read) is to offer that as a further, optional method here, which the sweep then prefers to
- * `updateTargets` and `updateJobs`; the guard read, the journal and the results of a write stay the same.
+ * only when the target is confirmed. A store that can do better is an `AtomicWriter` as well (atomic-writer.ts).
  */
 export interface JobStore {
   /** Yields pages of at most 100 jobs. A record is listed once even when the listing had to start over. */

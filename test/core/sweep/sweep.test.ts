@@ -25,7 +25,7 @@ describe("a sweep", () => {
     const { base, bucket } = worldOf([combine(1, { status: "completed" })]);
     const { report } = await sweep(runOf(base, bucket));
     expect(report.summary.stuck).toBe(0);
-    expect([base.log, bucket.looked]).toEqual([["list"], []]);
+    expect([base.log, bucket.probed]).toEqual([["list"], []]);
   });
 
   it("that follows a sweep finds nothing more to do", async () => {

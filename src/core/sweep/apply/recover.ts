@@ -8,6 +8,7 @@ import { addOutcomes, collectOutcomes, type ItemOutcome, Ledger, type StageResul
 import type { Probing } from "../probe/probing.ts";
 import { askBeforeWrite } from "./ask-before-write.ts";
 import { READ_BATCH, WRITE_BATCH } from "./batches.ts";
+import { ReadyQueue } from "./ready-queue.ts";
 import { MAX_READ_AGE_MS, type Recovery } from "./recovery.ts";
 import { resendWebhooks, usesWebhook } from "./resend-webhooks.ts";
 import { ItemsByTarget, resolveSameTarget } from "./same-target.ts";
@@ -118,45 +119,6 @@ async function waitForMore({ progress, isOver }: Probing, run: SweepContext): Pr
   }
   timer.abort();
   await timeout;
-}
-
-/** The items that are ready to be written, by the table of their target, so that each batch costs two reads. */
-class ReadyQueue {
-  readonly #batchSize: number;
-  readonly #byTable = new Map<string, Set<SweepItem>>();
-  readonly #taken = new Set<SweepItem>();
-
-  constructor(batchSize: number) {
-    this.#batchSize = batchSize;
-  }
-
-  /** Adds an item; one that was taken out before is not added again. */
-  add(item: SweepItem): void {
-    const { candidate } = item;
-    if (candidate === null || this.#taken.has(item)) return;
-    const { table } = candidate.operation.target;
-    const waiting = this.#byTable.get(table) ?? new Set();
-    this.#byTable.set(table, waiting.add(item));
-  }
-
-  isEmpty(): boolean {
-    return this.#byTable.size === 0;
-  }
-
-  /** Takes out a full batch or, with `partial`, what there is; null where there is none. */
-  take({ partial }: { readonly partial: boolean }): readonly SweepItem[] | null {
-    for (const [table, waiting] of this.#byTable) {
-      if (!partial && waiting.size < this.#batchSize) continue;
-      const batch = [...waiting].slice(0, this.#batchSize);
-      for (const item of batch) {
-        waiting.delete(item);
-        this.#taken.add(item);
-      }
-      if (waiting.size === 0) this.#byTable.delete(table);
-      return batch;
-    }
-    return null;
-  }
 }
 
 /** Queues what can be written now that these were probed. */

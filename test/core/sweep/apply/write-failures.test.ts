@@ -44,12 +44,12 @@ describe("a job is failed", () => {
     const clock = stillClock();
     const probe = bucket.probe.bind(bucket);
     bucket.probe = async (url) => {
-      if (bucket.looked.length === 0) clock.at += 11_000;
+      if (bucket.probed.length === 0) clock.at += 11_000;
       return await probe(url);
     };
     const { report } = await sweep(runOf(base, bucket, { clock }));
     expect(verdicts(report.entries)).toEqual(["fail: output-absent!"]);
-    expect(bucket.looked.filter((name) => name === "x1_output_0.mp4")).toHaveLength(2);
+    expect(bucket.probed.filter((name) => name === "x1_output_0.mp4")).toHaveLength(2);
   });
 
   it("only after other names were probed again, when the first probes are too old", async () => {
@@ -125,7 +125,7 @@ describe("a job is not failed", () => {
     const probe = bucket.probe.bind(bucket);
     // The first look is at the job's own output, the second at a random key, the third at the known one.
     bucket.probe = async (url) => {
-      const n = bucket.looked.length;
+      const n = bucket.probed.length;
       const result = await probe(url);
       if (n !== 0 && (closedAt === 0 || n <= closedAt)) return result;
       return { result: "unknown", url, detail: "HTTP 403", cause: "forbidden" };

@@ -65,6 +65,6 @@ describe("calibration", () => {
     const world = oneJobWorld(OLD);
     world.bucket.signed = true;
     expect(await swept(world)).toEqual(["fail: output-absent!"]);
-    expect(world.bucket.looked).toEqual(["x1_output_0.mp4"]);
+    expect(world.bucket.probed).toEqual(["x1_output_0.mp4"]);
   });
 });
