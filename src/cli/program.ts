@@ -58,6 +58,11 @@ const COMMANDS: readonly CommandModule[] = [
     load: async () => (await import("./commands/doctor.ts")).addDoctor,
   },
   {
+    name: "config",
+    summary: "show the configuration and where each value comes from, or check it offline",
+    load: async () => (await import("./commands/config.ts")).addConfig,
+  },
+  {
     name: "init",
     summary: "write a configuration from the base's schema, then run doctor and scan",
     load: async () => (await import("./commands/init.ts")).addInit,

@@ -43,10 +43,14 @@ export function editorSchema(): JsonSchema {
 
 /** Returns the same schema without references. */
 export function fileSchema(): JsonSchema {
+  const { $schema, ...rest } = schemaWithDefaults();
+  return { $schema, title: "Configuration of stuck-jobs", ...withoutEmptyDefaults(rest) };
+}
+
+/** Returns the same schema with a default, be it empty, for each object that may be left out and still has values. */
+export function schemaWithDefaults(): JsonSchema {
   const made = z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any", target: "draft-7" });
-  const { $schema, ...rest } = jsonSchema.parse(made);
-  const root = withoutEmptyDefaults(changed(rest, [], relaxRequired));
-  return { $schema, title: "Configuration of stuck-jobs", ...root };
+  return changed(jsonSchema.parse(made), [], relaxRequired);
 }
 
 type Path = readonly string[];

@@ -1,27 +1,8 @@
 import { isObject } from "../../core/domain/json.ts";
+import { CONFIG_VARIABLES } from "../env/variables.ts";
 import { nca } from "../presets/nca.ts";
 import { DURATION_PATTERN } from "../schema/thresholds.ts";
 import { fileSchema, type JsonSchema } from "./json-schema.ts";
-
-/** The variables of the environment that take a key's place. Those that have no key are in the page's own text. */
-const VARIABLES: Readonly<Record<string, string>> = {
-  "airtable.baseId": "AIRTABLE_BASE_ID",
-  "airtable.endpointUrl": "AIRTABLE_ENDPOINT_URL",
-  "airtable.requestsPerSecond": "STUCK_JOBS_AIRTABLE_RPS",
-  "thresholds.maxAge": "POLLING_MAX_AGE_HOURS",
-  "storage.baseUrl": "STUCK_JOBS_STORAGE_URL",
-  "storage.credentials.accessKeyId": "STUCK_JOBS_S3_ACCESS_KEY_ID",
-  "storage.credentials.secretAccessKey": "STUCK_JOBS_S3_SECRET_ACCESS_KEY",
-  "storage.credentials.sessionToken": "STUCK_JOBS_S3_SESSION_TOKEN",
-  "storage.credentials.region": "STUCK_JOBS_S3_REGION",
-  "monitoring.metricsFile": "STUCK_JOBS_METRICS_FILE",
-  "monitoring.pingUrl": "STUCK_JOBS_PING_URL",
-  "monitoring.pingDialect": "STUCK_JOBS_PING_DIALECT",
-  "monitoring.notifyUrl": "STUCK_JOBS_NOTIFY_URL",
-  "monitoring.email": "STUCK_JOBS_NOTIFY_EMAIL",
-  "providers.nca.baseUrl": "NCA_BASE_URL",
-  "providers.goapi.baseUrl": "GOAPI_BASE_URL",
-};
 
 /** One key of the configuration, for the table of its section. */
 export interface Key {
@@ -56,7 +37,7 @@ function collectKeys(schema: JsonSchema, path: string): readonly Key[] {
       type: typeOf(schema),
       default: defaultOf(schema, path),
       description: schema.description ?? "",
-      variable: VARIABLES[path] ?? null,
+      variable: CONFIG_VARIABLES[path] ?? null,
     },
     ...(whole === undefined ? [] : keysOf(whole, path)),
     ...(inList === undefined ? [] : keysOf(inList, `${path}[]`)),
@@ -149,6 +130,10 @@ The file is \`.stuck-jobsrc.yaml\` (or \`.json\`, \`.js\`, \`.ts\`, or the key \
 directory or above it, or what \`--config\` names. \`stuck-jobs init\` writes one from your base's schema, and
 [examples/stuck-jobsrc.yaml](../examples/stuck-jobsrc.yaml) shows the most of it. What a file says is laid over the preset,
 key by key; lists are replaced whole. The defaults below are those of the preset \`nca\`. Unknown keys are errors.
+
+A file that is found is taken only if it and its folder belong to you or root and nobody else may write to them; a file
+named by \`--config\` is taken as it is. \`stuck-jobs config show\` prints every value and where it comes from, and
+\`stuck-jobs config validate\` checks a configuration offline, as in CI.
 
 Precedence: flag, environment, file, preset. Durations are \`90s\`, \`5m\`, \`1h\`, \`7d\`.
 

@@ -5,6 +5,26 @@ import type { Problem } from "../problems.ts";
 /** The environment of the process, or of a test. */
 export type Env = Readonly<Record<string, string | undefined>>;
 
+/** The variables that take the place of a key of the configuration, by the key. */
+export const CONFIG_VARIABLES: Readonly<Record<string, string>> = {
+  "airtable.baseId": "AIRTABLE_BASE_ID",
+  "airtable.endpointUrl": "AIRTABLE_ENDPOINT_URL",
+  "airtable.requestsPerSecond": "STUCK_JOBS_AIRTABLE_RPS",
+  "thresholds.maxAge": "POLLING_MAX_AGE_HOURS",
+  "storage.baseUrl": "STUCK_JOBS_STORAGE_URL",
+  "storage.credentials.accessKeyId": "STUCK_JOBS_S3_ACCESS_KEY_ID",
+  "storage.credentials.secretAccessKey": "STUCK_JOBS_S3_SECRET_ACCESS_KEY",
+  "storage.credentials.sessionToken": "STUCK_JOBS_S3_SESSION_TOKEN",
+  "storage.credentials.region": "STUCK_JOBS_S3_REGION",
+  "monitoring.metricsFile": "STUCK_JOBS_METRICS_FILE",
+  "monitoring.pingUrl": "STUCK_JOBS_PING_URL",
+  "monitoring.pingDialect": "STUCK_JOBS_PING_DIALECT",
+  "monitoring.notifyUrl": "STUCK_JOBS_NOTIFY_URL",
+  "monitoring.email": "STUCK_JOBS_NOTIFY_EMAIL",
+  "providers.nca.baseUrl": "NCA_BASE_URL",
+  "providers.goapi.baseUrl": "GOAPI_BASE_URL",
+};
+
 /** Reads a secret: NAME itself, the file that NAME_FILE names, or the systemd credential NAME. */
 export function readSecret(env: Env, name: string, problems: Problem[]): string | null {
   const direct = readVariable(env, name);

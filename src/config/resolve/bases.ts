@@ -63,6 +63,19 @@ export function selectBases(
   return bases.filter((settings) => wanted.some((name) => isCalled(settings, name)));
 }
 
+/** Returns the configuration of each base of a file, by name, unchecked; of a file without a list the file itself. */
+export function listConfigs(file: ConfigFile): readonly { readonly name: string | null; readonly file: ConfigFile }[] {
+  const { bases, ...rest } = isObject(file.content) ? file.content : {};
+  if (!Array.isArray(bases)) return [{ name: null, file }];
+  return bases.filter(isObject).map(({ baseId, name, ...override }) => {
+    const airtable = { ...(isObject(override.airtable) ? override.airtable : {}), baseId };
+    return {
+      name: String(name ?? baseId),
+      file: { path: file.path, content: rest, override: baseId === undefined ? override : { ...override, airtable } },
+    };
+  });
+}
+
 /** The bases as a person picks among them. */
 export function listed(bases: readonly Settings[]): string {
   return bases.map(({ base }) => (base?.name === base?.id ? base?.id : `${base?.name} (${base?.id})`)).join(", ");

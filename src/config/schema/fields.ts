@@ -2,6 +2,9 @@ import * as z from "zod";
 
 export const text = z.string().min(1);
 
+/** Marks a value that is not shown, by the keyword that JSON Schema has for it. */
+export const SECRET = { writeOnly: true };
+
 /** An Airtable base id, as in the address of a base in the browser. */
 export const BASE_ID = /^app[A-Za-z0-9]+$/;
 

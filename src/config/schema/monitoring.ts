@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { text } from "./fields.ts";
+import { SECRET, text } from "./fields.ts";
 
 /** The forms of pings, by the service that reads them. */
 export const PING_DIALECTS = ["healthchecks", "sentry", "betterstack", "cronitor", "uptime-kuma"] as const;
@@ -24,7 +24,8 @@ export const monitoringSchema = z.strictObject({
   pingUrl: text
     .nullable()
     .default(null)
-    .describe("Pinged at the start and the end of each run. A secret: better in the environment."),
+    .describe("Pinged at the start and the end of each run. A secret: better in the environment.")
+    .meta(SECRET),
   pingDialect: z
     .enum(PING_DIALECTS)
     .nullable()
@@ -33,7 +34,8 @@ export const monitoringSchema = z.strictObject({
   notifyUrl: text
     .nullable()
     .default(null)
-    .describe("A webhook that changes are posted to. A secret: better in the environment."),
+    .describe("A webhook that changes are posted to. A secret: better in the environment.")
+    .meta(SECRET),
   notifyFormat: z
     .enum(NOTIFY_FORMATS)
     .nullable()

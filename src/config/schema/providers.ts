@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { httpUrl, text } from "./fields.ts";
+import { httpUrl, SECRET, text } from "./fields.ts";
 
 /** A host name, or an address; with `storage.theapi.app` under it when it is `theapi.app`. */
 const host = z
@@ -61,7 +61,8 @@ const http = z
       .default({})
       .describe(
         "Headers; a variable of the environment is written $" + "{NAME}, and may be a NAME_FILE or a credential.",
-      ),
+      )
+      .meta(SECRET),
     body: z.json().optional().describe("Sent as JSON; {externalId} in its texts is replaced."),
     state: pointer.describe("JSON pointer to the state."),
     states: z

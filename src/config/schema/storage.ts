@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { httpUrl, text } from "./fields.ts";
+import { httpUrl, SECRET, text } from "./fields.ts";
 import { duration } from "./thresholds.ts";
 
 const DAY = 86_400_000;
@@ -16,8 +16,8 @@ const credentials = z
       .describe("Read the key from <prefix>_ACCESS_KEY_ID, _SECRET_ACCESS_KEY, _SESSION_TOKEN and _REGION alone."),
     from: z.enum(["aws"]).optional().describe("Also read AWS_ACCESS_KEY_ID and AWS's other variables."),
     accessKeyId: text.optional().describe("The id of the key; not a secret."),
-    secretAccessKey: text.optional().describe("A secret: better in the environment than in a file."),
-    sessionToken: text.optional().describe("The session token of temporary credentials."),
+    secretAccessKey: text.optional().describe("A secret: better in the environment than in a file.").meta(SECRET),
+    sessionToken: text.optional().describe("The session token of temporary credentials.").meta(SECRET),
     region: text.optional().describe("Absent: derived from the host of baseUrl, else us-east-1."),
   })
   .refine(({ prefix, region, ...others }) => prefix === undefined || Object.keys(others).length === 0, {
