@@ -7,7 +7,13 @@ import { TimeoutError, withTimeout } from "../http/timeout.ts";
 /** A request to a service. Its URL is a secret: whoever has it can send too. */
 export type Message =
   | { readonly method: "GET"; readonly url: string }
-  | { readonly method: "POST"; readonly url: string; readonly body: string; readonly contentType: string };
+  | {
+      readonly method: "POST";
+      readonly url: string;
+      readonly body: string;
+      readonly contentType: string;
+      readonly headers?: Readonly<Record<string, string>>;
+    };
 
 /** The result of posting. `detail` is for people and names no more of the URL than its host. */
 export type Sent = { readonly kind: "sent" } | { readonly kind: "failed"; readonly detail: string };
@@ -68,7 +74,7 @@ async function post(client: HttpClient, message: Message, { limit, cut }: PostPo
   const content =
     message.method === "GET"
       ? { headers: {} }
-      : { headers: { "content-type": message.contentType }, body: message.body };
+      : { headers: { ...message.headers, "content-type": message.contentType }, body: message.body };
   const request = { method: message.method, url: new URL(message.url), maxBytes: MAX_BYTES, ...content };
   try {
     const outer = cut ?? new AbortController().signal;

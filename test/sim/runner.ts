@@ -136,7 +136,7 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
     clock: living,
     random: random.next,
     limits: { listing, start, reads, writes },
-    observer: { listed() {}, probed() {}, async jobDone() {}, warn() {} },
+    observer: { stage() {}, listed() {}, probed() {}, async jobDone() {}, warn() {} },
     lateOutputs: true,
     otherNames: ["{externalId}_captioned.mp4"],
     confirm: null,

@@ -270,7 +270,7 @@ export function runOf(store: JobStore, probe: OutputProbe, over: Partial<SweepCo
     clock: stillClock(),
     random: () => 0.5,
     limits: { listing: never, start: never, reads: never, writes: never },
-    observer: { listed() {}, probed() {}, async jobDone() {}, warn() {} },
+    observer: { stage() {}, listed() {}, probed() {}, async jobDone() {}, warn() {} },
     lateOutputs: true,
     otherNames: [],
     confirm: null,

@@ -50,6 +50,7 @@ async function runExplain(name: string, invocation: Invocation): Promise<ExitCod
     const limits = startDeadlines(settings.deadline, stop);
     const observer = {
       listed() {},
+      stage() {},
       probed() {},
       async jobDone() {},
       warn: (message: string) => terminal.log(message, "warn"),

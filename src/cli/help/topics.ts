@@ -85,6 +85,10 @@ export const ENVIRONMENT_TOPICS: readonly Topic[] = [
     meaning: "The Slack, Discord, Teams or other webhook that recover posts changes to.",
   },
   { names: ["STUCK_JOBS_NOTIFY_EMAIL"], meaning: "Addresses that recover mails changes to, through sendmail." },
+  {
+    names: ["OTEL_EXPORTER_OTLP_ENDPOINT"],
+    meaning: "The OpenTelemetry collector that each sweep sends a trace and metrics to (OTLP/HTTP).",
+  },
   { names: ["POLLING_ENABLED"], meaning: "With false, recover and fail-old do nothing and log that." },
   { names: ["POLLING_MAX_AGE_HOURS"], meaning: "Older jobs are left to fail-old; 24 by default." },
   {

@@ -85,7 +85,8 @@ export function startMonitoringAll(
   };
 }
 
-function monitorDeps({ env, terminal }: Invocation, stop: Shutdown) {
+/** Returns what monitoring needs of the program around it. */
+export function monitorDeps({ env, terminal }: Invocation, stop: Shutdown) {
   return {
     env,
     clock: systemClock,
@@ -96,7 +97,7 @@ function monitorDeps({ env, terminal }: Invocation, stop: Shutdown) {
 }
 
 /** The outcome of a run that an internal error ended. */
-function crashOutcome(startedAt: Instant, finishedAt: Instant): Outcome {
+export function crashOutcome(startedAt: Instant, finishedAt: Instant): Outcome {
   return {
     runId: randomUUID(),
     startedAt,
@@ -108,7 +109,8 @@ function crashOutcome(startedAt: Instant, finishedAt: Instant): Outcome {
   };
 }
 
-function resultOf(outcome: Outcome, settings: Settings, stop: Shutdown): RunResult {
+/** Returns what monitoring gets of an outcome. */
+export function resultOf(outcome: Outcome, settings: Settings, stop: Shutdown): RunResult {
   const { runId, startedAt, finishedAt, requests, report, code } = outcome;
   return {
     runId,

@@ -1,4 +1,5 @@
 import type { Settings } from "../../config/settings.ts";
+import type { Entry } from "../../core/domain/report.ts";
 import { acquireLock, lockKey } from "../../system/lock.ts";
 import { type Invocation, mayWrite } from "../context.ts";
 import { durationsFile, readTypicalDurations, type TypicalDurations } from "../learned-durations.ts";
@@ -9,6 +10,7 @@ import { decisionFields, logFailures, warnUnmatchedJobs } from "./log-outcome.ts
 import { startMonitoring } from "./monitoring.ts";
 import type { Shutdown } from "./signals.ts";
 import { type Outcome, openSweepFrame, sweepOnce } from "./sweep-once.ts";
+import { type OnStage, withTelemetry } from "./telemetry.ts";
 
 /** The outcome of a run; "locked" where another run holds the lock. */
 export type RunResult = Outcome | "locked";
@@ -58,20 +60,17 @@ async function sweepAndReport(
   const frame = openSweepFrame(invocation, settings, stop);
   let outcome: Outcome;
   try {
-    outcome = await sweepOnce(
-      invocation,
-      settings,
-      {
-        async jobDone(entry) {
-          terminal.log("", "info", decisionFields(entry, typical));
-          if (format === "ndjson")
-            await terminal.outAll([renderNdjsonJob(entry, typical, settings.base, terminal.toJson)]);
-        },
-        warn: (message) => terminal.log(message, "warn"),
+    const listener = {
+      async jobDone(entry: Entry) {
+        terminal.log("", "info", decisionFields(entry, typical));
+        if (format === "ndjson")
+          await terminal.outAll([renderNdjsonJob(entry, typical, settings.base, terminal.toJson)]);
       },
-      stop,
-      { ...frame, shared: null },
-    ).finally(frame.end);
+      warn: (message: string) => terminal.log(message, "warn"),
+    };
+    const sweep = (stage: OnStage) =>
+      sweepOnce(invocation, settings, { ...listener, stage }, stop, { ...frame, shared: null }).finally(frame.end);
+    outcome = await withTelemetry(invocation, settings, stop, sweep);
     if (outcome.report !== null) await printReport(outcome.report, format, invocation, settings, typical);
     logFailures(outcome, settings, invocation);
     if (outcome.report !== null) warnUnmatchedJobs([outcome.report], invocation);

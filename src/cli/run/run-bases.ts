@@ -15,6 +15,7 @@ import { loadTypicalDurations, withLock } from "./run-base.ts";
 import { openSharedConnections } from "./shared-connections.ts";
 import type { Shutdown } from "./signals.ts";
 import { openSweepFrame, type SweepFrame, sweepOnce } from "./sweep-once.ts";
+import { withTelemetry } from "./telemetry.ts";
 
 /**
  * Sweeps several bases concurrently, each at its own rate and under its own lock, within one deadline. The failure of
@@ -94,7 +95,9 @@ async function sweepNamed(
   };
   const run = () => {
     monitor?.begun();
-    return sweepOnce(invocation, settings, listener, stop, frame);
+    return withTelemetry(invocation, settings, stop, (stage) =>
+      sweepOnce(invocation, settings, { ...listener, stage }, stop, frame),
+    );
   };
   const outcome = mayWrite(invocation) ? await withLock(settings, terminal, run) : await run();
   if (outcome === "locked") return { ...ended, outcome: null, code: EXIT.locked, fault: "another run is under way" };

@@ -2,6 +2,7 @@ import type { Settings } from "../../config/settings.ts";
 import type { Instant } from "../../core/domain/job.ts";
 import type { Entry, Report } from "../../core/domain/report.ts";
 import { isUpstreamFailure, UpstreamError, type UpstreamFailure } from "../../core/ports/errors.ts";
+import type { Stage } from "../../core/sweep/context.ts";
 import { requestsOf } from "../../core/sweep/report/build-report.ts";
 import { sweep } from "../../core/sweep/sweep.ts";
 import type { Invocation } from "../context.ts";
@@ -28,6 +29,7 @@ export interface Outcome {
 /** Callbacks during a sweep. */
 export interface Listener {
   jobDone(entry: Entry): Promise<void>;
+  stage(stage: Stage, is: "begun" | "ended"): void;
   warn(message: string): void;
 }
 

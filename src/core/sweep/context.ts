@@ -19,11 +19,15 @@ export interface Deadlines {
   readonly writes: AbortSignal;
 }
 
+/** The parts of a sweep that take time; probing and applying overlap. */
+export type Stage = "list" | "probe" | "apply";
+
 /** Progress callbacks. They must not affect the outcome. */
 export interface Observer {
   /** Called with the number of jobs found so far that need a probe. */
   listed(found: number): void;
   probed(done: number): void;
+  stage(stage: Stage, is: "begun" | "ended"): void;
   /** Called once per job at the end of the sweep; calls are awaited in sequence. */
   jobDone(entry: Entry): Promise<void>;
   warn(message: string): void;

@@ -31,12 +31,18 @@ export interface SweepResult {
  */
 export async function sweep(run: SweepContext): Promise<SweepResult> {
   const startedAt = run.clock.now();
+  const { observer } = run;
   const queue = new ProbeQueue(run.random);
+  observer.stage("list", "begun");
+  observer.stage("probe", "begun");
   const probing = startProbing(queue, (item) => probeAndDecide(item, run), run);
   const listing = await listJobs(queue, run).finally(() => queue.close());
+  observer.stage("list", "ended");
 
   const ledger = new Ledger(listing.items);
+  observer.stage("apply", "begun");
   const { brake, calibration, fault, complete } = await applyVerdicts(listing, probing, ledger, run);
+  observer.stage("apply", "ended");
   const refused = fault instanceof StorageConfigError || fault instanceof JournalError;
   if (refused && !ledger.results().some(({ applied }) => applied)) throw fault;
 
@@ -46,7 +52,7 @@ export async function sweep(run: SweepContext): Promise<SweepResult> {
 
   const results = ledger.results();
   const entries = results.map(toReportEntry);
-  for (const entry of entries) await run.observer.jobDone(entry);
+  for (const entry of entries) await observer.jobDone(entry);
   if (writes(run)) await journalVerdicts(results, { ...listing, calibration, brake }, run);
   return { report: buildReport(results, entries, { startedAt, truncated, brake }, run), fault };
 }
@@ -78,6 +84,7 @@ async function applyVerdicts(
     const recovered = await recover(listing.items, probing, run);
     fault = recovered.refusedTable;
     await probing.end.finally(() => {
+      run.observer.stage("probe", "ended");
       ledger.merge(probing.outcomes());
       ledger.merge(recovered.outcomes);
       for (const result of ledger.results()) if (isStillFailed(result)) ledger.delete(result.item);

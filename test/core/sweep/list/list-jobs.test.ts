@@ -11,7 +11,13 @@ describe("the listing", () => {
     bucket.objects.set("x1_output_0.mp4", 1);
     base.skewMs = 2 * HOUR;
     const warnings: string[] = [];
-    const observer = { listed() {}, probed() {}, async jobDone() {}, warn: (text: string) => void warnings.push(text) };
+    const observer = {
+      stage() {},
+      listed() {},
+      probed() {},
+      async jobDone() {},
+      warn: (text: string) => void warnings.push(text),
+    };
     const { report } = await sweep(runOf(base, bucket, { observer }));
     expect(report.entries.map(({ age }) => age)).toEqual([2 * HOUR + 10 * MINUTE]);
     expect(base.asked.map(({ before }) => before)).toEqual([NOW - 5 * MINUTE, NOW + 2 * HOUR - 5 * MINUTE]);
