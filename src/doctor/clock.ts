@@ -3,12 +3,12 @@ import { SKEW_TOO_FAR, SKEW_WARNED } from "../core/sweep/clock-skew.ts";
 import { type CheckResult, pass, warn } from "./check-result.ts";
 
 /** @param skew the server's clock minus ours, ms; null where no answer had it */
-export function checkClock(skew: Duration | null): readonly CheckResult[] {
+export function checkClock(skew: Duration | null, whose = "Airtable's"): readonly CheckResult[] {
   if (skew === null) return [];
   const seconds = Math.round(Math.abs(skew) / 1000);
-  const apart = `${seconds} s ${skew > 0 ? "behind" : "ahead of"} Airtable's`;
+  const apart = `${seconds} s ${skew > 0 ? "behind" : "ahead of"} ${whose}`;
   if (Math.abs(skew) <= SKEW_WARNED) {
-    return [pass("clock", "clock", seconds <= 1 ? "agrees with Airtable's" : apart)];
+    return [pass("clock", "clock", seconds <= 1 ? `agrees with ${whose}` : apart)];
   }
   const consequence = Math.abs(skew) > SKEW_TOO_FAR ? ": no job is failed by such a clock" : "";
   const next =

@@ -7,12 +7,13 @@ import type { Metadata } from "../stores/airtable/metadata.ts";
 import type { LockState } from "../system/lock.ts";
 import { valueOrNull } from "./answer.ts";
 import { checkCalls } from "./api-quota.ts";
-import type { CheckResult } from "./check-result.ts";
+import { type CheckResult, pass } from "./check-result.ts";
 import { checkClock } from "./clock.ts";
 import { checkConfiguration, type Found } from "./configuration.ts";
 import { checkListing, readJobs, type Seen } from "./jobs.ts";
 import { checkLock, checkNode } from "./machine.ts";
 import { checkPollers, findPollerNotes } from "./other-pollers.ts";
+import { checkDatabase, type DatabaseFacts } from "./postgres.ts";
 import { checkProviders } from "./providers.ts";
 import { neededFields } from "./required-fields.ts";
 import { checkSchema } from "./schema.ts";
@@ -35,6 +36,8 @@ export interface DoctorEnvironment {
   readonly lock: LockState;
   /** Null without a token or a base id: then storage and providers are all there is. */
   readonly base: { readonly store: JobStore; readonly metadata: Metadata } | null;
+  /** Null where jobs are not in a database. */
+  readonly database: { readonly store: JobStore; readonly facts: DatabaseFacts } | null;
   readonly probe: OutputProbe;
   readonly providers: ReadonlyMap<string, Provider>;
   readonly clock: Clock;
@@ -50,7 +53,7 @@ export async function runChecks(
   if (world === null) return first;
   const { settings, lock, clock, probe, random, providers } = world;
   const now = clock.now();
-  const { findings, known } = world.base === null ? NO_BASE : await examineBase(world.base, world, signal);
+  const { findings, known } = await examineStore(world, signal);
   return [
     ...first,
     ...checkLock(lock, settings.deadline, now),
@@ -66,6 +69,26 @@ const NO_BASE: { readonly findings: readonly CheckResult[]; readonly known: Know
   findings: [],
   known: [],
 };
+
+async function examineStore(world: DoctorEnvironment, signal: AbortSignal): Promise<typeof NO_BASE> {
+  if (world.base !== null) return await examineBase(world.base, world, signal);
+  return world.database === null ? NO_BASE : await examineDatabase(world.database, world, signal);
+}
+
+async function examineDatabase(
+  { store, facts }: NonNullable<DoctorEnvironment["database"]>,
+  { settings, clock, probe }: DoctorEnvironment,
+  signal: AbortSignal,
+): Promise<typeof NO_BASE> {
+  const checks = checkDatabase(facts, settings);
+  if (checks.some(({ level }) => level === "fail")) return { findings: checks, known: [] };
+  const now = () => clock.now() + (store.clockSkewMs() ?? 0);
+  const jobs = await readJobs(store, settings, now(), signal);
+  if (jobs instanceof UpstreamError) return { findings: [...checks, ...checkListing(jobs)], known: [] };
+  const stuck = `${jobs.stuck.length}${jobs.whole ? "" : " or more"} stuck now`;
+  const findings = [...checks, pass("jobs", "jobs", stuck), ...checkClock(store.clockSkewMs(), "the database's")];
+  return { findings, known: await knownOutputs(store, probe, settings.operations, now(), signal) };
+}
 
 async function examineBase(
   { store, metadata }: NonNullable<DoctorEnvironment["base"]>,

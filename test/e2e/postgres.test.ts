@@ -200,4 +200,56 @@ describe("stuck-jobs over a PostgreSQL database", () => {
     expect(replay).toMatchObject({ code: 0, stderr: "" });
     expect(JSON.parse(replay.stdout)).toMatchObject({ runs: 1, jobs: 3, differences: [] });
   });
+
+  it("is examined by doctor without a write: connection, columns, rights, index, triggers and journal", async () => {
+    const { database, run } = await renders();
+    await run(["db", "migrate"]);
+    const fine = await run(["doctor", "-o", "json"]);
+    const levels = (ran: Ran) =>
+      Object.fromEntries(
+        JSON.parse(ran.stdout).checks.map((check: { id: string; level: string }) => [check.id, check.level]),
+      );
+    expect(levels(fine)).toMatchObject({
+      database: "pass",
+      "database.table": "pass",
+      "database.rights": "pass",
+      "database.index": "pass",
+      "database.journal": "pass",
+      jobs: "pass",
+      clock: "pass",
+    });
+    expect(fine.code).toBe(0);
+
+    await database.query(`
+      DROP INDEX renders_status_started;
+      INSERT INTO renders (external_id, status, started_at) SELECT n, 'done', now() FROM generate_series(1, 20000) AS n;
+      ANALYZE renders;
+      CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+      CREATE TRIGGER touch BEFORE UPDATE ON segments FOR EACH ROW EXECUTE FUNCTION touch();
+      DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN PASSWORD 'pw';
+      GRANT USAGE ON SCHEMA stuck_jobs TO reader; GRANT SELECT ON ALL TABLES IN SCHEMA stuck_jobs, public TO reader`);
+    const poor = await run(["doctor", "-o", "json"], CONFIGURATION, {
+      STUCK_JOBS_DATABASE_URL: database.urlFor("reader", "pw"),
+    });
+    expect(poor.code).toBe(4);
+    expect(levels(poor)).toMatchObject({
+      "database.rights": "fail",
+      "database.index": "warn",
+      "database.triggers": "warn",
+    });
+    expect(poor.stdout).toContain("GRANT UPDATE (status, response_json, error, notes) ON public.renders TO reader;");
+    expect(poor.stdout).toContain("CREATE INDEX CONCURRENTLY ON");
+
+    const wrong = await run(
+      ["doctor", "-o", "json"],
+      CONFIGURATION.replace("completedStatus: done", "completedStatus: complete").replace(
+        "table: segments",
+        "table: segmnts",
+      ),
+    );
+    expect(wrong.code).toBe(2);
+    expect(wrong.stdout).toContain("there is no table segmnts");
+    expect(wrong.stdout).toContain("cannot be complete");
+    expect((await run(["doctor"])).stdout).toContain("the database's");
+  });
 });

@@ -64,19 +64,25 @@ export async function openBase(
     case "airtable":
       return { ...openAirtableBase(settings, store, remaining, shared), atomic: null };
     case "postgres": {
-      // Its driver is loaded for this store only.
-      const { openPostgres } = await import("../../stores/postgres/open.ts");
-      const { place } = settings.journal;
-      const keepsJournal = journal !== null && place?.kind === "postgres";
-      const opened = openPostgres({
-        ...store,
-        ...postgresOptions(settings, store),
-        ...SYSTEM,
-        journal: keepsJournal ? { schema: place.schema, linesOf: journal.linesOf } : null,
-      });
+      const opened = await openDatabaseStore(settings, store, journal);
       return { ...opened, atomic: opened.store.atomic };
     }
   }
+}
+
+/** Opens the jobs and targets in a database. The driver is loaded only then. */
+export async function openDatabaseStore(settings: Settings, store: PostgresSettings, journal: JournalWriter | null) {
+  const { openPostgres } = await import("../../stores/postgres/open.ts");
+  const { place } = settings.journal;
+  const keepsJournal = journal !== null && place?.kind === "postgres";
+  const options = postgresOptions(settings, store);
+  const opened = openPostgres({
+    ...store,
+    ...options,
+    ...SYSTEM,
+    journal: keepsJournal ? { schema: place.schema, linesOf: journal.linesOf } : null,
+  });
+  return { ...opened, options };
 }
 
 export type { OpenBase };

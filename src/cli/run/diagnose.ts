@@ -4,6 +4,7 @@ import { lockKey, readLock } from "../../system/lock.ts";
 import type { Diagnosis } from "../render/doctor.ts";
 import type { FoundConfiguration } from "../settings/find-configuration.ts";
 import { openAirtableBase, openProviders, openStorage } from "./adapters.ts";
+import { inspectDatabase } from "./inspect-database.ts";
 
 /** Runs the checks of doctor over the base, the storage and the providers of a configuration. */
 export async function diagnose(found: FoundConfiguration): Promise<Diagnosis> {
@@ -18,11 +19,13 @@ export async function diagnose(found: FoundConfiguration): Promise<Diagnosis> {
   const base = store.kind === "airtable" && found.hasBase ? openAirtableBase(settings, store, () => null) : null;
   const storage = openStorage(settings);
   const providers = openProviders(settings, storage, (text) => text);
+  const database = store.kind === "postgres" ? await inspectDatabase(settings, store, never) : null;
   const environment: DoctorEnvironment = {
     settings,
     interval: found.environment.intervalMinutes * 60_000,
     lock: store.kind === "airtable" ? await readLock(lockKey(store)) : NO_LOCK,
     base,
+    database,
     probe: storage,
     providers: providers.providers,
     clock: systemClock,
@@ -33,7 +36,7 @@ export async function diagnose(found: FoundConfiguration): Promise<Diagnosis> {
     const provider = [...environment.providers.values()].reduce((sum, each) => sum + each.requests(), 0);
     return { findings, requests: { airtable: base?.store.requests() ?? 0, storage: storage.requests(), provider } };
   } finally {
-    await Promise.all([base?.close(), storage.close(), providers.close()]);
+    await Promise.all([base?.close(), database?.close(), storage.close(), providers.close()]);
   }
 }
 

@@ -1,0 +1,159 @@
+import type { Settings } from "../config/settings.ts";
+import type { UpstreamError } from "../core/ports/errors.ts";
+import type { ColumnFacts, PlanFacts, ServerFacts, TableFacts } from "../stores/postgres/inspect.ts";
+import { type CheckResult, fail, pass, warn } from "./check-result.ts";
+import { unreachable } from "./token.ts";
+
+/** What was read of a database; `error` is what cut the reading short. */
+export interface DatabaseFacts {
+  /** What the database is called for people. */
+  readonly name: string;
+  readonly server: ServerFacts | null;
+  readonly tables: readonly TableFacts[] | null;
+  readonly plan: PlanFacts | null;
+  /** Null where no journal is kept in it. */
+  readonly journal: { readonly schema: string; readonly pending: readonly string[] } | null;
+  readonly error: UpstreamError | null;
+}
+
+/** Checks the connection, the tables and columns, the rights, the index of the listing, triggers and the journal. */
+export function checkDatabase(facts: DatabaseFacts, settings: Settings): readonly CheckResult[] {
+  const { name, server, tables, plan, journal, error } = facts;
+  return [
+    ...(server === null ? [] : checkServer(server, name)),
+    ...(tables ?? []).flatMap((table) => checkTable(table, settings)),
+    ...(tables === null || server === null ? [] : checkRights(tables, server)),
+    ...(tables ?? []).flatMap(checkTriggers),
+    ...(plan === null ? [] : checkPlan(plan, tables?.[0]?.rows ?? 0)),
+    ...(journal === null ? [] : checkJournal(journal)),
+    ...(error === null ? [] : [failureOf(error)]),
+  ];
+}
+
+function failureOf(error: UpstreamError): CheckResult {
+  const { code, message, hint } = error;
+  if (code === "unavailable") return unreachable("database", "database", error);
+  const next = hint ?? "Check STUCK_JOBS_DATABASE_URL.";
+  return fail(code === "auth" ? "token" : "configuration", "database", "database", message, next);
+}
+
+function checkServer({ version, role, encrypted, local, replica }: ServerFacts, name: string): readonly CheckResult[] {
+  const tls = encrypted ? "with TLS" : "without TLS";
+  const connected = `${name}, PostgreSQL ${version}, as ${role}, ${tls}`;
+  if (replica) {
+    const next = "Connect to the primary: a replica takes no writes.";
+    return [fail("configuration", "database", "database", `${connected}: a replica`, next)];
+  }
+  if (encrypted || local) return [pass("database", "database", connected)];
+  const next =
+    "Add ?sslmode=verify-full to the database URL, or ?sslmode=require where its certificate cannot be checked.";
+  return [warn("database", "database", connected, next)];
+}
+
+function checkTable(table: TableFacts, { jobs }: Settings): readonly CheckResult[] {
+  const { key, name, exists, isView, keys, columns } = table;
+  if (!exists) {
+    const next =
+      "Check the name, and name the schema: schema.table. A table that the role may not see counts as missing.";
+    return [fail("configuration", "database.table", key, `there is no table ${name}`, next)];
+  }
+  const missing = columns.filter(({ column }) => column === null);
+  const keyColumn = columns.find((each) => each.key === "jobs.id" || each.key === "target.key");
+  const ambiguous = keyColumn !== undefined && keyColumn.column !== null && !isView && !keys.includes(keyColumn.name);
+  const found = [
+    ...missing.map((each) =>
+      fail("configuration", "database.column", each.key, `${name} has no column ${each.name}`, "Correct the name."),
+    ),
+    ...(ambiguous
+      ? [
+          fail(
+            "configuration",
+            "database.column",
+            keyColumn.key,
+            `${name}.${keyColumn.name} may name several rows`,
+            `Name a column with a unique index of its own${keys.length === 0 ? "" : `: ${keys.join(" or ")}`}.`,
+          ),
+        ]
+      : []),
+    ...columns.flatMap((column) => checkType(column, name, jobs)),
+  ];
+  const fits = found.every(({ level }) => level === "pass");
+  return fits ? [pass("database.table", key, `${name}, about ${table.rows} rows: all columns are there`)] : found;
+}
+
+const DATES = ["timestamptz", "timestamp", "date"];
+
+function checkType({ key, name, column }: ColumnFacts, table: string, jobs: Settings["jobs"]): readonly CheckResult[] {
+  if (column === null) return [];
+  const at = `${table}.${name}`;
+  if (key === "jobs.fields.startedAt" && !DATES.includes(column.type)) {
+    const next = `Name a column of the type ${DATES.join(", ")}.`;
+    return [fail("configuration", "database.column", key, `${at} is ${column.type}`, next)];
+  }
+  if (key === "jobs.fields.startedAt" && column.type === "timestamp") {
+    const next = "Nothing, if the application writes UTC. Else make it a timestamptz: ages would be off by the zone.";
+    return [warn("database.column", key, `${at} has no time zone; it is read as UTC`, next)];
+  }
+  if (key !== "jobs.fields.status" || column.labels === null) return [];
+  const { labels } = column;
+  const wanted = [...jobs.stuckStatuses, jobs.completedStatus, jobs.failedStatus];
+  const unknown = wanted.filter((status) => !labels.includes(status));
+  if (unknown.length === 0) return [];
+  const next = `Its values are ${labels.join(", ")}: correct stuckStatuses, completedStatus or failedStatus.`;
+  return [fail("configuration", "database.column", key, `${at} cannot be ${unknown.join(", ")}`, next)];
+}
+
+function checkRights(tables: readonly TableFacts[], { role }: ServerFacts): readonly CheckResult[] {
+  const grants = tables.flatMap(({ name, columns }) => {
+    const there = columns.filter(({ column }) => column !== null);
+    const unreadable = there.filter(({ readable }) => !readable).map((each) => each.name);
+    const unwritable = there.filter(({ written, writable }) => written && !writable).map((each) => each.name);
+    return [
+      ...(unreadable.length === 0 ? [] : [`GRANT SELECT (${unreadable.join(", ")}) ON ${name} TO ${role};`]),
+      ...(unwritable.length === 0 ? [] : [`GRANT UPDATE (${unwritable.join(", ")}) ON ${name} TO ${role};`]),
+    ];
+  });
+  const secured = tables.filter(({ rowSecurity }) => rowSecurity).map(({ name }) => name);
+  const policies = secured.map((name) =>
+    warn(
+      "database.rights",
+      "row security",
+      `${name} has policies that apply to ${role}`,
+      "See that they show the stuck jobs and allow their update: what they hide counts as not there.",
+    ),
+  );
+  if (grants.length === 0) {
+    return [pass("database.rights", "rights", `${role} may read and update what is configured`), ...policies];
+  }
+  return [fail("token", "database.rights", "rights", `${role} lacks rights`, grants.join(" ")), ...policies];
+}
+
+function checkTriggers({ name, triggers }: TableFacts): readonly CheckResult[] {
+  if (triggers.length === 0) return [];
+  const detail = `${name} has ${triggers.join(", ")}, which fire when a row is updated`;
+  return [
+    warn(
+      "database.triggers",
+      "triggers",
+      detail,
+      "See that they may fire for a job that is completed or failed by stuck-jobs: they cannot tell it from the application.",
+    ),
+  ];
+}
+
+/** A table that is smaller than this is read as fast without an index. */
+const SMALL_TABLE = 10_000;
+
+function checkPlan({ cost, scansTable, createIndex }: PlanFacts, rows: number): readonly CheckResult[] {
+  const detail = `cost ${Math.round(cost)}, about ${rows} rows`;
+  if (!scansTable) return [pass("database.index", "listing", `uses an index: ${detail}`)];
+  if (rows < SMALL_TABLE)
+    return [pass("database.index", "listing", `reads the whole table, which is small: ${detail}`)];
+  return [warn("database.index", "listing", `reads the whole table: ${detail}`, createIndex)];
+}
+
+function checkJournal({ schema, pending }: NonNullable<DatabaseFacts["journal"]>): readonly CheckResult[] {
+  if (pending.length === 0) return [pass("database.journal", "journal", `in the schema ${schema}, up to date`)];
+  const detail = `the schema ${schema} lacks ${pending.join(", ")}`;
+  return [fail("configuration", "database.journal", "journal", detail, "Run stuck-jobs db migrate.")];
+}

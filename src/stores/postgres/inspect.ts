@@ -1,0 +1,188 @@
+import { type Column, readTables, type Table } from "../../database/catalogue.ts";
+import type { Database } from "../../database/connection.ts";
+import { formatTable, quoteIdentifier, quoteTable, type TableName } from "../../database/identifiers.ts";
+import type { StoreOptions } from "./layout.ts";
+import { pageStatement } from "./select-jobs.ts";
+
+/** The server, and how it is connected to. */
+export interface ServerFacts {
+  readonly version: string;
+  readonly role: string;
+  readonly encrypted: boolean;
+  /** Whether server and client are on one machine. */
+  readonly local: boolean;
+  /** Whether it takes no writes. */
+  readonly replica: boolean;
+}
+
+/** A configured column, as the catalogue has it; null where it does not. */
+export interface ColumnFacts {
+  /** The key of the configuration that names it. */
+  readonly key: string;
+  readonly name: string;
+  readonly column: Column | null;
+  /** Whether the role may read it, and update it. */
+  readonly readable: boolean;
+  readonly writable: boolean;
+  /** Whether a sweep writes it. */
+  readonly written: boolean;
+}
+
+/** A configured table; `columns` is empty where the table is missing. */
+export interface TableFacts {
+  readonly key: string;
+  readonly name: string;
+  readonly exists: boolean;
+  readonly isView: boolean;
+  /** The columns that name one row at most. */
+  readonly keys: readonly string[];
+  readonly columns: readonly ColumnFacts[];
+  /** Triggers that fire on an update. */
+  readonly triggers: readonly string[];
+  /** Whether row security applies to the role. */
+  readonly rowSecurity: boolean;
+  /** Rows, as the planner estimates them. */
+  readonly rows: number;
+}
+
+/** What the planner says of the listing. */
+export interface PlanFacts {
+  readonly cost: number;
+  /** Whether it reads the whole table. */
+  readonly scansTable: boolean;
+  /** The index that would serve it. */
+  readonly createIndex: string;
+}
+
+/** Reads what server and connection are. */
+export async function inspectServer(database: Database, signal: AbortSignal): Promise<ServerFacts> {
+  const [row = {}] = await database.read(
+    `SELECT current_setting('server_version') AS version, current_user::text AS role, pg_is_in_recovery() AS replica,
+  inet_server_addr() IS NULL OR inet_server_addr() = inet_client_addr() AS local,
+  coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS encrypted`,
+    [],
+    signal,
+  );
+  return {
+    version: String(row.version),
+    role: String(row.role),
+    encrypted: row.encrypted === true,
+    local: row.local === true,
+    replica: row.replica === true,
+  };
+}
+
+/** Reads what the catalogue says of the configured tables and columns, and what the role may do with them. */
+export async function inspectTables(
+  database: Database,
+  options: StoreOptions,
+  signal: AbortSignal,
+): Promise<readonly TableFacts[]> {
+  const wanted = wantedTables(options);
+  const tables = await readTables(
+    database,
+    wanted.map(({ table }) => table),
+    signal,
+  );
+  return await Promise.all(
+    wanted.map(async ({ key, table, columns }) => {
+      const found = tables.find(({ name }) => formatTable(name) === formatTable(table));
+      return found === undefined ? missingTable(key, table) : await inspectTable(database, found, key, columns, signal);
+    }),
+  );
+}
+
+interface WantedColumn {
+  readonly key: string;
+  readonly name: string;
+  readonly written: boolean;
+}
+
+function wantedTables({ jobs, links, targets }: StoreOptions) {
+  const { fields } = jobs;
+  const written = ["status", "responsePayload", "error", "notes"];
+  const ofJobs: readonly WantedColumn[] = [
+    { key: "jobs.id", name: jobs.id, written: false },
+    ...Object.entries(fields).flatMap(([field, name]) =>
+      name === null ? [] : [{ key: `jobs.fields.${field}`, name, written: written.includes(field) }],
+    ),
+    ...links.map((name) => ({ key: "target.from", name, written: false })),
+  ];
+  const ofTargets = targets.map(({ label, table, key, fields: places, written: own }) => ({
+    key: `the target ${label}`,
+    table,
+    columns: [
+      { key: "target.key", name: key, written: false },
+      ...own.map((field) => ({ key: field, name: places.get(field)?.column ?? field, written: true })),
+    ],
+  }));
+  return [{ key: "jobs.table", table: jobs.table, columns: ofJobs }, ...ofTargets];
+}
+
+function missingTable(key: string, table: TableName): TableFacts {
+  const name = formatTable(table);
+  const none = { isView: false, keys: [], columns: [], triggers: [], rowSecurity: false, rows: 0 };
+  return { key, name, exists: false, ...none };
+}
+
+async function inspectTable(
+  database: Database,
+  table: Table,
+  key: string,
+  columns: readonly WantedColumn[],
+  signal: AbortSignal,
+): Promise<TableFacts> {
+  const quoted = quoteTable(table.name);
+  const there = columns.filter(({ name }) => table.columns.has(name)).map(({ name }) => name);
+  const rights = await database.read(
+    `SELECT name, has_column_privilege($1, name, 'SELECT') AS readable, has_column_privilege($1, name, 'UPDATE') AS writable
+FROM unnest($2::text[]) AS name`,
+    [quoted, there],
+    signal,
+  );
+  const [facts = {}] = await database.read(
+    `SELECT c.reltuples AS rows, row_security_active(c.oid) AS row_security,
+  (SELECT coalesce(json_agg(t.tgname ORDER BY t.tgname), '[]') FROM pg_trigger t
+    WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 16 > 0) AS triggers
+FROM pg_class c WHERE c.oid = to_regclass($1)`,
+    [quoted],
+    signal,
+  );
+  const rightOf = (name: string) => rights.find((row) => row.name === name);
+  return {
+    key,
+    name: formatTable(table.name),
+    exists: true,
+    isView: table.isView,
+    keys: table.keys,
+    columns: columns.map((column) => ({
+      ...column,
+      column: table.columns.get(column.name) ?? null,
+      readable: rightOf(column.name)?.readable === true,
+      writable: rightOf(column.name)?.writable === true,
+    })),
+    triggers: Array.isArray(facts.triggers) ? facts.triggers.map(String) : [],
+    rowSecurity: facts.row_security === true,
+    rows: Math.max(0, Number(facts.rows ?? 0)),
+  };
+}
+
+/** Asks the planner how the listing of a sweep would be carried out. */
+export async function inspectPlan(
+  database: Database,
+  options: StoreOptions,
+  statuses: readonly string[],
+  signal: AbortSignal,
+): Promise<PlanFacts> {
+  const filter = { kind: "stuck", statuses, olderThan: 0, ahead: 0, named: null } as const;
+  const { text, values } = pageStatement(options, filter, null);
+  const [row = {}] = await database.read(`EXPLAIN (FORMAT JSON) ${text}`, values, signal);
+  const plan = JSON.stringify(row["QUERY PLAN"]);
+  const { table, fields } = options.jobs;
+  const columns = [fields.status, fields.startedAt].map(quoteIdentifier).join(", ");
+  return {
+    cost: Number(/"Total Cost":\s*([\d.]+)/.exec(plan)?.[1] ?? 0),
+    scansTable: plan.includes('"Seq Scan"'),
+    createIndex: `CREATE INDEX CONCURRENTLY ON ${quoteTable(table)} (${columns});`,
+  };
+}
