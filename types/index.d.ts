@@ -286,23 +286,23 @@ export interface Providers {
    */
   nca?: {
     /**
-     * Where it answers. The key is NCA_API_KEY, from the environment only.
+     * Its address. The key is NCA_API_KEY, from the environment only.
      */
     baseUrl?: string;
     /**
-     * How far back the list of all jobs is asked for; by default a day, or the longest providerCap.
+     * How far back the list of all jobs reaches; by default a day, or the longest providerCap.
      */
     sinceSeconds?: number;
     /**
-     * Hosts, with all under them, on which the provider's outputs may lie.
+     * Hosts, with their subdomains, that may serve the provider's outputs.
      */
     outputHosts?: string[];
     /**
-     * Whether outputs may lie at addresses of a private network.
+     * Whether outputs may be at addresses of a private network.
      */
     allowPrivate?: boolean;
     /**
-     * Requests to the provider at the same time.
+     * Maximum number of concurrent requests to the provider.
      */
     concurrency?: number;
   } | null;
@@ -311,19 +311,19 @@ export interface Providers {
    */
   goapi?: {
     /**
-     * Where it answers. The key is GOAPI_API_KEY, from the environment only.
+     * Its address. The key is GOAPI_API_KEY, from the environment only.
      */
     baseUrl?: string;
     /**
-     * Hosts, with all under them, on which the provider's outputs may lie.
+     * Hosts, with their subdomains, that may serve the provider's outputs.
      */
     outputHosts?: string[];
     /**
-     * Whether outputs may lie at addresses of a private network.
+     * Whether outputs may be at addresses of a private network.
      */
     allowPrivate?: boolean;
     /**
-     * Requests to the provider at the same time.
+     * Maximum number of concurrent requests to the provider.
      */
     concurrency?: number;
   } | null;
@@ -333,11 +333,11 @@ export interface Providers {
   [k: string]:
     | {
         /**
-         * How the state is asked for.
+         * The method of the request for the state.
          */
         method?: "GET" | "POST";
         /**
-         * Where the state is asked for, with {externalId} in it or in the body.
+         * The address of the state, with {externalId} in it or in the body.
          */
         url: string;
         /**
@@ -355,21 +355,21 @@ export interface Providers {
          */
         state: string;
         /**
-         * What the state's values mean; any other is unknown.
+         * The meaning of the state's values; any other is unknown.
          */
         states: {
           /**
-           * Queued, or at work.
+           * Queued, or running.
            */
           running?: string[];
           /**
-           * Done, and well.
+           * Completed.
            *
            * @minItems 1
            */
           succeeded: string[];
           /**
-           * Done, and not well.
+           * Failed.
            */
           failed?: string[];
         };
@@ -378,15 +378,15 @@ export interface Providers {
          */
         output?: string | string[];
         /**
-         * JSON pointers to the reason of a failure; the first that is there counts.
+         * JSON pointers to the reason of a failure; the first that exists is used.
          */
         error?: string | string[];
         /**
-         * HTTP answers that mean: no such job here.
+         * HTTP statuses that mean: unknown job.
          */
         forgottenStatus?: number[];
         /**
-         * Where the output is asked for once the state is a good one, if not in the same answer.
+         * The request for the output of a completed job, if the state does not include it.
          */
         result?: {
           /**
@@ -394,72 +394,72 @@ export interface Providers {
            */
           url: string;
           /**
-           * HTTP answers that mean: the job failed.
+           * HTTP statuses that mean: the job failed.
            */
           failedStatus?: number[];
         };
         /**
-         * Hosts, with all under them, on which the provider's outputs may lie.
+         * Hosts, with their subdomains, that may serve the provider's outputs.
          */
         outputHosts?: string[];
         /**
-         * Whether outputs may lie at addresses of a private network.
+         * Whether outputs may be at addresses of a private network.
          */
         allowPrivate?: boolean;
         /**
-         * Requests to the provider at the same time.
+         * Maximum number of concurrent requests to the provider.
          */
         concurrency?: number;
       }
     | {
         /**
-         * Where it answers. The key is NCA_API_KEY, from the environment only.
+         * Its address. The key is NCA_API_KEY, from the environment only.
          */
         baseUrl?: string;
         /**
-         * How far back the list of all jobs is asked for; by default a day, or the longest providerCap.
+         * How far back the list of all jobs reaches; by default a day, or the longest providerCap.
          */
         sinceSeconds?: number;
         /**
-         * Hosts, with all under them, on which the provider's outputs may lie.
+         * Hosts, with their subdomains, that may serve the provider's outputs.
          */
         outputHosts?: string[];
         /**
-         * Whether outputs may lie at addresses of a private network.
+         * Whether outputs may be at addresses of a private network.
          */
         allowPrivate?: boolean;
         /**
-         * Requests to the provider at the same time.
+         * Maximum number of concurrent requests to the provider.
          */
         concurrency?: number;
       }
     | null
     | {
         /**
-         * Where it answers. The key is GOAPI_API_KEY, from the environment only.
+         * Its address. The key is GOAPI_API_KEY, from the environment only.
          */
         baseUrl?: string;
         /**
-         * Hosts, with all under them, on which the provider's outputs may lie.
+         * Hosts, with their subdomains, that may serve the provider's outputs.
          */
         outputHosts?: string[];
         /**
-         * Whether outputs may lie at addresses of a private network.
+         * Whether outputs may be at addresses of a private network.
          */
         allowPrivate?: boolean;
         /**
-         * Requests to the provider at the same time.
+         * Maximum number of concurrent requests to the provider.
          */
         concurrency?: number;
       }
     | undefined;
 }
 /**
- * Lost webhooks may be sent again, to the application's own handler.
+ * How lost webhooks are sent again to the application's own handler.
  */
 export interface Webhooks {
   /**
-   * The only hosts to which webhooks are sent again.
+   * The only hosts that webhooks are sent to again.
    */
   allowHosts?: string[];
   /**
@@ -467,23 +467,23 @@ export interface Webhooks {
    */
   via?: "direct" | "webhook";
   /**
-   * What to do when the handler did not.
+   * What to do when the handler did not complete the job.
    */
   fallback?: "direct" | "none";
   /**
-   * HMAC over the body; the secret is STUCK_JOBS_WEBHOOK_SECRET, from the environment only.
+   * An HMAC of the body; the secret is STUCK_JOBS_WEBHOOK_SECRET, from the environment only.
    */
   signature?: {
     /**
-     * The header that carries it.
+     * The header of the signature.
      */
     header: string;
     /**
-     * The only one.
+     * The only algorithm.
      */
     algorithm?: "sha256";
     /**
-     * Put before the signature's hexadecimal digits: `sha256=`.
+     * The text before the signature's hexadecimal digits: `sha256=`.
      */
     prefix?: string;
   } | null;

@@ -1,10 +1,10 @@
-/** One thing that is wrong with the configuration: where, what was found, what is allowed. */
+/** A problem of the configuration. `message` says what was found, and what is expected. */
 export interface Problem {
   readonly path: string;
   readonly message: string;
 }
 
-/** The configuration, its environment or the flags are wrong; nothing was read or written. */
+/** The configuration, the environment or the flags are not valid; nothing was read or written. */
 export class ConfigError extends Error {
   readonly problems: readonly Problem[];
   readonly hint: string | null;

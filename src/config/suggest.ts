@@ -1,4 +1,4 @@
-/** The candidate that a misspelt word most likely meant, or null when none is near: at most a third of it differs. */
+/** Returns the candidate closest to a misspelled word; null where more than a third of it differs. */
 export function suggestSpelling(word: string, candidates: readonly string[]): string | null {
   let best: { candidate: string; distance: number } | null = null;
   for (const candidate of candidates) {
@@ -10,7 +10,7 @@ export function suggestSpelling(word: string, candidates: readonly string[]): st
   return best?.candidate ?? null;
 }
 
-/** Levenshtein's distance, row by row. */
+/** Computes Levenshtein's distance, row by row. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (const [i, left] of [...a].entries()) {

@@ -1,12 +1,13 @@
 import type { Settings } from "../config/settings.ts";
 import type { Duration, Instant } from "../core/domain/job.ts";
+import { pluralize } from "../core/domain/plural.ts";
 import { resolveOperation } from "../core/domain/target.ts";
-import { READ_BATCH, WRITE_BATCH } from "../core/sweep/apply/batches.ts";
+import { groupBy, READ_BATCH, WRITE_BATCH } from "../core/sweep/apply/batches.ts";
 import { type CheckResult, pass, warn } from "./check-result.ts";
 import { DAY, type Seen } from "./jobs.ts";
 import type { PollerNote } from "./other-pollers.ts";
 
-/** The average month. */
+/** The length of the average month. */
 const DAYS_A_MONTH = 30.4;
 
 /** Airtable's monthly API calls per workspace, which all its bases and clients share (its plans; null: no limit). */
@@ -16,24 +17,24 @@ const PLANS: readonly { readonly name: string; readonly calls: number | null }[]
   { name: "Business", calls: null },
 ];
 
-/** What this schedule may take of Team's calls: the application itself lives on the rest. */
+/** How many of Team's calls a schedule should use at most: the application itself needs the rest. */
 const RECOMMENDED_MAX_CALLS = 50_000;
 
-/** For how long after a job's completion each run looks whether its file arrived (core/revisit.ts). */
+/** How long after the completion of a job each run checks whether its file arrived. */
 const DELIVERY_WINDOW: Duration = 3_600_000;
 
-/** Calls in a month, rounded. */
+/** The requests of a month, rounded. */
 export interface MonthlyCalls {
-  /** Runs of the schedule, which list at least once. */
+  /** Runs of the schedule; each lists the stuck jobs at least once. */
   readonly runs: number;
-  /** Requests of one listing, by what is listed now. */
+  /** Requests of one listing, as many jobs as are stuck now. */
   readonly perListing: number;
-  /** What the last day's recoveries and fails cost beside the listings, and the looks at their deliveries, times 30.4. */
+  /** Requests of the last day's recoveries and failures, and of checking their deliveries, times 30.4. */
   readonly sweeps: number;
   readonly total: number;
 }
 
-/** What a schedule costs by the base's own numbers: those of now, and of the last day. */
+/** Estimates the monthly requests of a schedule from the jobs that are stuck now and those of the last day. */
 export function monthlyCalls(
   interval: Duration,
   seen: Seen | null,
@@ -53,22 +54,22 @@ export function monthlyCalls(
   };
 }
 
-/** Reads before the writes, and the writes, of each run that wrote. */
+/** Counts the requests that the runs of the last day read and wrote records with. */
 function writes(traces: readonly PollerNote[], settings: Settings): number {
   let calls = 0;
-  for (const ofRun of grouped(traces, ({ runId }) => runId ?? "")) {
+  for (const ofRun of groupBy(traces, ({ runId }) => runId ?? "").values()) {
     const completed = ofRun.filter(({ kind }) => kind === "completed");
     const failed = ofRun.length - completed.length;
-    for (const ofTable of grouped(completed, (trace) => tableOf(trace, settings))) {
+    for (const ofTable of groupBy(completed, (trace) => tableOf(trace, settings)).values()) {
       calls += 2 * Math.ceil(ofTable.length / READ_BATCH) + 2 * Math.ceil(ofTable.length / WRITE_BATCH);
     }
-    // A fail is read and written by tens, after one listing for calibration.
+    // Failed jobs are read and written by tens, after one listing for calibration.
     if (failed > 0) calls += 1 + 2 * Math.ceil(failed / WRITE_BATCH);
   }
   return calls;
 }
 
-/** Each run within an hour of a completion reads the job, and the target's table, again. */
+/** Counts the requests that check deliveries: each run within an hour of a completion reads job and target again. */
 function deliveries(traces: readonly PollerNote[], interval: Duration, settings: Settings, now: Instant): number {
   const completed = traces.filter(({ kind }) => kind === "completed");
   let calls = 0;
@@ -86,16 +87,7 @@ function tableOf({ job }: PollerNote, { operations }: Settings): string {
   return lookup.kind === "known" ? lookup.operation.target.table : "";
 }
 
-function grouped(
-  traces: readonly PollerNote[],
-  keyOf: (trace: PollerNote) => string,
-): readonly (readonly PollerNote[])[] {
-  const groups = new Map<string, PollerNote[]>();
-  for (const trace of traces) groups.set(keyOf(trace), [...(groups.get(keyOf(trace)) ?? []), trace]);
-  return [...groups.values()];
-}
-
-/** What the schedule takes of each plan. `seen` is null where the jobs could not be listed. */
+/** Checks how much of each plan the schedule uses. `seen` is null where the jobs could not be listed. */
 export function checkCalls(
   interval: Duration,
   seen: Seen | null,
@@ -131,7 +123,7 @@ function shareOf({ name, calls }: (typeof PLANS)[number], total: number): string
 }
 
 function count(n: number, noun: string): string {
-  return `${number(n)} ${noun}${n === 1 ? "" : "s"}`;
+  return pluralize(n, noun, number(n));
 }
 
 function number(value: number): string {

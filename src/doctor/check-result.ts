@@ -1,4 +1,4 @@
-/** What is checked. A script may rely on these: docs/troubleshooting.md has what each may say. */
+/** The checks. Scripts may rely on these names; docs/troubleshooting.md lists their results. */
 export const CHECKS = [
   "node",
   "configuration",
@@ -32,14 +32,14 @@ export const CHECKS = [
 ] as const;
 export type Check = (typeof CHECKS)[number];
 
-/** How a check came out; the later the worse. */
+/** The result levels of a check, from best to worst. */
 export const LEVELS = ["pass", "warn", "fail"] as const;
 export type Level = (typeof LEVELS)[number];
 
-/** What a failure is a matter of: the exit code follows from it. */
+/** The cause of a failure, which decides the exit code. */
 export type Subject = "configuration" | "token" | "upstream";
 
-/** What one check found. `title` names what was looked at, `detail` says what was seen, `next` what to do about it. */
+/** The result of one check. `title` names what was checked, `detail` what was found, `next` what to do about it. */
 export type CheckResult = { readonly id: Check; readonly title: string; readonly detail: string } & (
   | { readonly level: "pass" }
   | { readonly level: "warn"; readonly next: string }
@@ -58,7 +58,7 @@ export function fail(matter: Subject, id: Check, title: string, detail: string, 
   return { id, level: "fail", matter, title, detail, next };
 }
 
-/** The worst level among them. */
+/** Returns the worst level of the results. */
 export function worstOf(findings: readonly CheckResult[]): Level {
   return LEVELS[Math.max(0, ...findings.map(({ level }) => LEVELS.indexOf(level)))] ?? "pass";
 }

@@ -2,7 +2,7 @@ import type { Duration } from "../core/domain/job.ts";
 import { SKEW_TOO_FAR, SKEW_WARNED } from "../core/sweep/clock-skew.ts";
 import { type CheckResult, pass, warn } from "./check-result.ts";
 
-/** @param skew the server's clock minus ours, ms; null where no answer had it */
+/** Checks this machine's clock. `skew` is the server's clock minus ours, in ms; null where no answer had a date. */
 export function checkClock(skew: Duration | null, whose = "Airtable's"): readonly CheckResult[] {
   if (skew === null) return [];
   const seconds = Math.round(Math.abs(skew) / 1000);

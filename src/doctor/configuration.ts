@@ -7,15 +7,15 @@ import { NEW_TOKEN } from "./token.ts";
 export interface Found {
   /** The file; null where there is none. */
   readonly path: string | null;
-  /** All that is wrong with file and environment. */
+  /** All problems of file and environment. */
   readonly problems: readonly Problem[];
-  /** Null where too much is wrong to go by it. */
+  /** Null where the problems leave no usable settings. */
   readonly settings: Settings | null;
   /** POLLING_ENABLED. */
   readonly enabled: boolean;
 }
 
-/** Where the configuration was found, and everything that is wrong with it. */
+/** Reports where the configuration was found, and all its problems. */
 export function checkConfiguration({ path, problems, settings, enabled }: Found): readonly CheckResult[] {
   const where = path ?? "no file: the preset nca and the environment";
   const wrong = problems.map((problem) =>
@@ -37,7 +37,7 @@ function listed(names: readonly string[]): string {
   return `operation${names.length === 1 ? "" : "s"} ${names.join(", ")}`;
 }
 
-/** Variables of the environment are written in capitals, keys of the file never are. */
+/** Whether a path names a variable of the environment: those are in capitals, keys of the file never are. */
 function remedyFor({ path }: Problem, file: string | null): string {
   if (path === "AIRTABLE_API_KEY") return NEW_TOKEN;
   if (path === "airtable.baseId") {

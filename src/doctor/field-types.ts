@@ -14,7 +14,7 @@ export type Use =
   /** Written with a value of the operation's `set`. */
   | { readonly kind: "set"; readonly value: string | number | boolean };
 
-/** How well a field serves a use: null for well; `works` is whether it serves it at all. `wanted` is for people. */
+/** Why a field does not fit its use; null where it does. `works`: it can be used all the same. `wanted` is shown. */
 export type Misfit = { readonly works: boolean; readonly wanted: string } | null;
 
 const SELECTS = ["singleSelect"];
@@ -25,7 +25,7 @@ const COMPUTED = ["formula", "rollup", "multipleLookupValues", "externalSyncSour
 const NUMBERS = ["number", "currency", "percent", "duration", "rating", "autoNumber", "count"];
 const DATES = ["date", "dateTime", "createdTime", "lastModifiedTime"];
 
-/** Whether a field can be used so; field types as in Airtable's API docs, field model. */
+/** Checks whether a field's type fits its use. The types are those of Airtable's field model. */
 export function checkFieldType(
   use: Use,
   { type, resultType, linkedTableId }: FieldSchema,
@@ -45,7 +45,7 @@ export function checkFieldType(
       return verdict(type === "multipleAttachments", "an attachment field");
     case "link": {
       const to = tables.find(({ id, name }) => id === use.to || name === use.to);
-      // A text, or a lookup, may hold the record's id: it is read, never written.
+      // A text or a lookup may hold the record's id: it is read, never written.
       if (type !== "multipleRecordLinks") return verdict([...TEXTS, ...COMPUTED].includes(type), linkTo(use.to));
       return verdict(to === undefined || linkedTableId === null || linkedTableId === to.id, linkTo(use.to));
     }
@@ -73,7 +73,7 @@ function verdict(fits: boolean, wanted: string): Misfit {
   return fits ? null : { works: false, wanted };
 }
 
-/** A field's type as people know it from Airtable's menus. */
+/** Returns the name of a field type in Airtable's menus. */
 export function typeInWords(type: string): string {
   return WORDS[type] ?? type;
 }

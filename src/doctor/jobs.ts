@@ -6,20 +6,20 @@ import type { JobStore } from "../core/ports/ports.ts";
 import { type CheckResult, fail } from "./check-result.ts";
 import { unreachable } from "./token.ts";
 
-/** What a listing like a sweep's brought: the jobs that are stuck now, and those that polling finished in the last day. */
+/** The jobs of a listing like a sweep's: those that are stuck now, and those that polling finished in the last day. */
 export interface Seen {
   readonly stuck: readonly Job[];
   readonly finished: readonly Job[];
-  /** Whether that is all of them. */
+  /** Whether the listing was complete. */
   readonly whole: boolean;
 }
 
 export const DAY = 86_400_000;
 
-/** More pages of 100 would tell no more. */
+/** More pages of 100 jobs would add nothing. */
 const MOST_PAGES = 5;
 
-/** One request for each 100 jobs, at most five. */
+/** Lists the jobs: one request for each 100, at most five. */
 export async function readJobs(
   store: JobStore,
   { jobs, operations, thresholds }: Settings,
@@ -59,7 +59,7 @@ export async function readJobs(
   return { stuck: found.filter(isStuck), finished: found.filter((job) => !isStuck(job)), whole };
 }
 
-/** What is said where the jobs could not be listed. */
+/** Returns the result where the jobs could not be listed. */
 export function checkListing(error: UpstreamError): readonly CheckResult[] {
   const { code, message, hint } = error;
   const [id, title] = ["jobs", "jobs"] as const;

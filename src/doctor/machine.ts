@@ -5,7 +5,7 @@ import { type CheckResult, fail, pass, warn } from "./check-result.ts";
 /** The oldest Node that the package runs on; package.json says the same. */
 export const OLDEST_NODE = "20.18.1";
 
-/** @param version as `process.versions.node` has it */
+/** Checks the version of Node, which is written as in `process.versions.node`. */
 export function checkNode(version: string): readonly CheckResult[] {
   if (!isOlder(version, OLDEST_NODE)) return [pass("node", "Node", `${version} (at least ${OLDEST_NODE})`)];
   const next = `Install Node ${OLDEST_NODE} or newer, and see that the scheduler's PATH finds it.`;

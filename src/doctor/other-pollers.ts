@@ -1,4 +1,5 @@
 import type { Duration, Instant, Job } from "../core/domain/job.ts";
+import { pluralize } from "../core/domain/plural.ts";
 import { type CheckResult, pass, warn } from "./check-result.ts";
 import { DAY, type Seen } from "./jobs.ts";
 
@@ -13,13 +14,13 @@ export interface PollerNote {
 
 const LINE = /\b(Completed|Failed|Timed out) via polling\b/;
 
-/** Our own lines end so (core/notes.ts). */
+/** The end of our own lines (core/domain/notes.ts). */
 const OWN = /\[stuck-jobs \S+, run ([^\]\s]+)\]/;
 
-/** A moment without a zone, as the earlier poller wrote it, is taken for UTC: half a day of doubt stays. */
+/** A time without a zone, as the earlier poller wrote it, is read as UTC: it may be half a day off. */
 const MOMENT = /(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:?\d{2})?/;
 
-/** The traces of the last day, as far as their lines, or else their jobs, are dated. */
+/** Returns the notes of the last day, dated by their lines or else by their jobs. */
 export function findPollerNotes({ finished }: Seen, now: Instant): readonly PollerNote[] {
   return finished.flatMap((job) =>
     job.notes.split("\n").flatMap((line): readonly PollerNote[] => {
@@ -39,13 +40,13 @@ function dateOf(line: string, job: Job): { readonly at: Instant; readonly doubt:
   return job.since.kind === "at" ? { at: job.since.at, doubt: 0 } : null;
 }
 
-/** Whether somebody else polls these jobs too: two pollers undo each other's work. */
+/** Checks whether another program polls these jobs too: two pollers overwrite each other's work. */
 export function checkPollers(traces: readonly PollerNote[]): readonly CheckResult[] {
   const foreign = traces.filter(({ runId }) => runId === null);
   const latest = foreign.toSorted((a, b) => b.at - a.at)[0];
   if (latest === undefined) return [pass("pollers", "other pollers", "none left a trace in the notes of the last day")];
   const jobs = new Set(foreign.map(({ job }) => job.id)).size;
-  const detail = `${jobs} job${jobs === 1 ? "" : "s"} of the last day bear another poller's note, the latest ${latest.job.id}: "${short(latest.line)}"`;
+  const detail = `${pluralize(jobs, "job")} of the last day have another poller's note, the latest ${latest.job.id}: "${short(latest.line)}"`;
   const next =
     "Stop the other poller before this one is scheduled: it fails jobs by their age alone, and both would write.";
   return [warn("pollers", "other pollers", detail, next)];

@@ -1,7 +1,7 @@
 import type { Provider } from "../core/ports/ports.ts";
 import { type CheckResult, pass, warn } from "./check-result.ts";
 
-/** Asks each provider for a job that nobody has: "no such job" shows that it is there and takes the key. */
+/** Asks each provider about an unknown job: "no such job" proves that it is reachable and accepts the key. */
 export async function checkProviders(
   providers: ReadonlyMap<string, Provider>,
   nobody: string,

@@ -1,26 +1,26 @@
 import type { Settings } from "../config/settings.ts";
 import type { Use } from "./field-types.ts";
 
-/** A field that the configuration names: where it does, and what for. */
+/** A field that the configuration names, and its use. */
 export interface RequiredField {
   /** The key in the configuration. */
   readonly key: string;
   readonly table: string;
   readonly field: string;
   readonly use: Use;
-  /** Whether the configuration may do without: it then says null. */
+  /** Whether the configuration may leave it out, with null. */
   readonly optional: boolean;
-  /** Whether the base may lack it: all links but an operation's first. */
+  /** Whether the base may lack it: true for all links but an operation's first. */
   readonly optionalInBase: boolean;
 }
 
-/** The tables that the configuration names, by the key that does. */
+/** Returns the tables that the configuration names, with their keys. */
 export function neededTables({ jobs, operations }: Settings): readonly (readonly [key: string, table: string])[] {
   const targets = operations.map(({ name, target }) => [`operations.${name}.target.table`, target.table] as const);
   return [["jobs.table", jobs.table], ...targets];
 }
 
-/** The fields that the configuration names. */
+/** Returns the fields that the configuration names. */
 export function neededFields(settings: Settings): readonly RequiredField[] {
   return [...fieldsOfJobs(settings), ...settings.operations.flatMap((operation) => fieldsOf(operation, settings))];
 }
@@ -91,7 +91,7 @@ export interface Option {
   readonly needed: boolean;
 }
 
-/** The select options that the configuration names, whether or not the fields are selects. */
+/** Returns the select options that the configuration names, whether or not the fields are selects. */
 export function neededOptions({ jobs, operations }: Settings): readonly Option[] {
   const { table, fields } = jobs;
   const status = (key: string, option: string) => ({ key, table, field: fields.status, option, needed: true });

@@ -20,21 +20,21 @@ import { checkSchema } from "./schema.ts";
 import { checkStorage, knownOutputs } from "./storage.ts";
 import { checkAccess, isVisible, readAccess } from "./token.ts";
 
-/** What is examined. Nothing of it is changed. */
+/** The input of the checks, which change nothing. */
 export interface DoctorInput {
   readonly nodeVersion: string;
   readonly found: Found;
-  /** Null where the settings are. */
+  /** Null where there are no usable settings. */
   readonly world: DoctorEnvironment | null;
 }
 
-/** What the settings point at. */
+/** The base, the storage and the providers of the settings. */
 export interface DoctorEnvironment {
   readonly settings: Settings;
   /** How often the schedule runs, ms. */
   readonly interval: Duration;
   readonly lock: LockState;
-  /** Null without a token or a base id: then storage and providers are all there is. */
+  /** Null without a token or a base id: then only storage and providers are checked. */
   readonly base: { readonly store: JobStore; readonly metadata: Metadata } | null;
   /** Null where jobs are not in a database. */
   readonly database: { readonly store: JobStore; readonly facts: DatabaseFacts } | null;
@@ -44,7 +44,7 @@ export interface DoctorEnvironment {
   readonly random: () => number;
 }
 
-/** Every check, in the order in which a run would stumble. */
+/** Runs every check, in the order in which a run would fail. */
 export async function runChecks(
   { nodeVersion, found, world }: DoctorInput,
   signal: AbortSignal,

@@ -5,7 +5,7 @@ import { type CheckResult, fail, pass, warn } from "./check-result.ts";
 import { checkFieldType, typeInWords } from "./field-types.ts";
 import { neededFields, neededOptions, neededTables, type Option, type RequiredField } from "./required-fields.ts";
 
-/** Whether the base has every table, field and select option that the configuration names, and of what type. */
+/** Checks that the base has every table, field and select option that the configuration names, with a fitting type. */
 export function checkSchema(settings: Settings, tables: readonly TableSchema[]): readonly CheckResult[] {
   return [
     ...checkTables(settings, tables),
@@ -23,7 +23,7 @@ function checkTables(settings: Settings, tables: readonly TableSchema[]): readon
   });
 }
 
-/** One finding for a table that several keys name. */
+/** Groups tables by name: a missing one is reported once for all its keys. */
 function byKey(pairs: readonly (readonly [key: string, name: string])[]) {
   const keys = new Map<string, string[]>();
   for (const [key, name] of pairs) keys.set(name, [...(keys.get(name) ?? []), key]);
@@ -53,7 +53,7 @@ function missingField(need: RequiredField, table: TableSchema): CheckResult | nu
   const orNull = need.optional ? " Or set it to null, if the base has none." : "";
   const next = `${remedy([need.key], need.field, names, "fields")}${orNull}`;
   if (!need.optionalInBase) return fail("configuration", "schema.field", need.key, detail, next);
-  // A further link that the base lacks does no harm: only what looks like a slip of the pen is worth a word.
+  // A further link that the base lacks does no harm; only one that looks misspelled is reported.
   return suggestSpelling(need.field, names) === null ? null : warn("schema.field", need.key, detail, next);
 }
 
@@ -89,12 +89,12 @@ function missingOption({ key, option, needed }: Option, field: FieldSchema, choi
   return warn("schema.option", key, `${detail}, so that no job has it`, next);
 }
 
-/** By name or id, as Airtable takes them. */
+/** Finds a table or field by name or id, as Airtable does. */
 function named<T extends { readonly id: string; readonly name: string }>(all: readonly T[], name: string): T | null {
   return all.find((each) => each.id === name || each.name === name) ?? null;
 }
 
-/** More names than this are no help. */
+/** How many names a hint lists at most. */
 const MOST_NAMES = 12;
 
 function remedy(keys: readonly string[], name: string, names: readonly string[], kind: string): string {

@@ -8,14 +8,14 @@ import { calibrate, findNewestCompleted, type KnownOutput, randomId } from "../c
 import { parseBucketUrl } from "../storage/bucket-url.ts";
 import { type CheckResult, fail, pass, warn } from "./check-result.ts";
 
-/** An output that a completed job has on record, and what is to be seen of it; null where it lies elsewhere. */
+/** An output that a completed job recorded, and its probe; null where it is stored elsewhere. */
 export interface SeenOutput extends KnownOutput {
   readonly sighting: ProbeResult | null;
 }
 
 export type StorageSettings = Pick<Settings["storage"], "baseUrl" | "addressing" | "credentials">;
 
-/** The newest recorded output of each operation: one to three requests to the base, which yields none where it fails. */
+/** Returns the newest recorded output of each operation, with one to three requests to the base; none where they fail. */
 export async function knownOutputs(
   store: JobStore,
   probe: OutputProbe,
@@ -34,8 +34,8 @@ export async function knownOutputs(
 }
 
 /**
- * Whether the place answers, with which credentials, what "missing" looks like there, whether it lets itself be listed,
- * and whether the outputs that are on record are to be seen under the names that the configuration gives.
+ * Checks whether the bucket answers, with which credentials, what it answers for missing files, whether it can be listed,
+ * and whether the recorded outputs are visible under the configured names.
  */
 export async function checkStorage(
   storage: StorageSettings,
@@ -48,7 +48,7 @@ export async function checkStorage(
   try {
     const seen: SeenOutput[] = [];
     for (const output of known) {
-      // What a record names is not asked for wherever it may lie: only in the configured place.
+      // A recorded URL is requested only where it is in the configured bucket.
       const isThere = URL.canParse(output.url) && new URL(output.url).origin === new URL(storage.baseUrl).origin;
       seen.push({ ...output, sighting: isThere ? await probe.probe(output.url, signal) : null });
     }
@@ -77,7 +77,7 @@ export async function checkStorage(
   }
 }
 
-/** Stands for an external id in names that only serve as examples; calibration puts random ones in its place. */
+/** The external id in example names; calibration replaces it by random ones. */
 const EXAMPLE = "00000000-0000-4000-8000-000000000000";
 
 function exampleNames(operations: readonly Operation[]): readonly (readonly string[])[] {
@@ -86,7 +86,7 @@ function exampleNames(operations: readonly Operation[]): readonly (readonly stri
   return [[plain.replace("{externalId}", EXAMPLE)]];
 }
 
-/** What a key that nobody has answers, where that shows that nothing can be learnt there; else null. */
+/** Checks the answer for a random key; null where it shows that the bucket can be probed. */
 function checkAnswer(baseUrl: string, stranger: ProbeResult): CheckResult | null {
   const [id, title] = ["storage", "storage"] as const;
   if (stranger.result === "present") {
@@ -133,7 +133,7 @@ function credentialsInWords({ baseUrl, addressing, credentials }: StorageSetting
   return `accepted: requests are signed for the region ${region}`;
 }
 
-/** A signed request gets the true 404 if its key may list the bucket. */
+/** Checks a signed request: it gets the true 404 if its key may list the bucket. */
 function checkSigned(stranger: ProbeResult): CheckResult {
   const [id, title] = ["storage.missing", "missing outputs"] as const;
   if (stranger.result === "absent") return pass(id, title, `answer ${stranger.detail}, since requests are signed`);
@@ -173,7 +173,7 @@ function checkMissing(meaning: Calibration, stranger: ProbeResult, visible: Seen
   );
 }
 
-/** Of each operation, whether the newest output on record is there, and under a name that the configuration gives. */
+/** Checks for each operation whether the newest recorded output exists, and under a configured name. */
 function checkOutputs(seen: readonly SeenOutput[], operations: readonly Operation[]): readonly CheckResult[] {
   const [id, title] = ["storage.outputs", "outputs"] as const;
   const named = operations.filter(({ outputs }) => outputs.length > 0).map(({ name }) => name);

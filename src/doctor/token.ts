@@ -4,18 +4,18 @@ import type { Identity, Metadata, TableSchema, VisibleBase } from "../stores/air
 import { type Answer, tryAsk, valueOrNull } from "./answer.ts";
 import { type Check, type CheckResult, fail, pass, warn } from "./check-result.ts";
 
-/** Where tokens are made, and what this tool needs of one. */
+/** Where tokens are created, and the scopes that this tool needs. */
 export const NEW_TOKEN =
   "Create a token at https://airtable.com/create/tokens with the scopes data.records:read, data.records:write and schema.bases:read and with the base in its access list, and set AIRTABLE_API_KEY (or AIRTABLE_API_KEY_FILE) to it.";
 
-/** What Airtable says about a token and about what it sees. */
+/** The answers of Airtable about a token and what it can access. */
 export interface Access {
   readonly identity: Answer<Identity>;
   readonly bases: Answer<readonly VisibleBase[]>;
   readonly tables: Answer<readonly TableSchema[]>;
 }
 
-/** Three requests; one where it shows that no other can succeed. */
+/** Asks Airtable about the token: three requests, or one where it shows that no other can succeed. */
 export async function readAccess(metadata: Metadata, signal: AbortSignal): Promise<Access> {
   const identity = await tryAsk(metadata.whoami(signal));
   if (identity instanceof UpstreamError && identity.code !== "config") return { identity, bases: null, tables: null };
@@ -24,12 +24,12 @@ export async function readAccess(metadata: Metadata, signal: AbortSignal): Promi
   return { identity, bases, tables };
 }
 
-/** Whether records of the base may be asked for at all: false where that is known to be refused. */
+/** Whether the records of the base can be read: false where that is known to be refused. */
 export function isVisible({ bases }: Access, baseId: string): boolean {
   return bases !== null && valueOrNull(bases)?.some(({ id }) => id === baseId) !== false;
 }
 
-/** Whether the token is one, sees the base, may read it and its schema, and may write: the latter without writing. */
+/** Checks that the token is valid, can access the base, may read it and its schema, and may write, without writing. */
 export function checkAccess(access: Access, baseId: string, wroteLately: boolean): readonly CheckResult[] {
   const refused = refusedToken(access.identity);
   if (refused !== null) return [refused];
@@ -48,7 +48,7 @@ function refusedToken(identity: Answer<Identity>): CheckResult | null {
   return unreachable("token", "Airtable", identity);
 }
 
-/** What is said of a base that does not answer. */
+/** Returns the result for a base that does not answer. */
 export function unreachable(id: Check, title: string, { message, hint }: UpstreamError): CheckResult {
   const next = hint ?? "Look at https://status.airtable.com, at airtable.endpointUrl, and at this machine's network.";
   return fail("upstream", id, title, message, next);
@@ -91,7 +91,7 @@ function schemaFindings({ bases, tables }: Access, scopes: readonly string[] | n
   if (found !== null) return [pass("schema", "schema", `readable: ${found.map(({ name }) => name).join(", ")}`)];
   if (!(tables instanceof UpstreamError)) return [];
   if (tables.code === "unavailable") return [unreachable("schema", "schema", tables)];
-  // Who may list the bases has the scope: then it is the base that the token does not see, which was said.
+  // A token that may list the bases has the scope: then it cannot access this base, which is reported already.
   if (valueOrNull(bases) !== null && scopes?.includes("schema.bases:read") !== false) return [];
   return [
     warn(

@@ -1,6 +1,6 @@
 import type { FieldSchema, TableSchema } from "../stores/airtable/metadata.ts";
 
-/** The fields of a job that are looked for, by their keys in the configuration. */
+/** The fields of a job to find, by their keys in the configuration. */
 export const FIELD_KEYS = [
   "status",
   "type",
@@ -13,22 +13,22 @@ export const FIELD_KEYS = [
 ] as const;
 export type FieldKey = (typeof FIELD_KEYS)[number];
 
-/** The names of the fields; null where the table has none that looks like it. */
+/** The names of the fields; null where the table has none that fits. */
 export type FieldNames = Readonly<Record<FieldKey, string | null>>;
 
-/** The options of the status, or what stands in their place where the status is a text. */
+/** The options of the status field, or the usual values where it is a text. */
 export interface Statuses {
   readonly stuck: readonly string[];
   readonly completed: string;
   readonly failed: string;
 }
 
-/** A table, as one of jobs. */
+/** A table that may hold the jobs. */
 export interface JobsTable {
   readonly table: TableSchema;
   readonly fields: FieldNames;
   readonly statuses: Statuses;
-  /** How much it looks like one. */
+  /** How well it fits; higher is better. */
   readonly score: number;
 }
 
@@ -40,7 +40,7 @@ const SHORT = ["singleLineText", "multilineText", "formula"];
 const LONG = ["multilineText", "richText"];
 const SELECT = ["singleSelect"];
 
-/** How a field is recognised: its types, and its names, the likeliest first. */
+/** How a field is recognised: its types, and its names, most likely first. */
 const FIELD_MATCHERS: Readonly<
   Record<Exclude<FieldKey, "status">, { types: readonly string[]; names: readonly RegExp[] }>
 > = {
@@ -56,7 +56,7 @@ const FIELD_MATCHERS: Readonly<
   notes: { types: LONG, names: [/^notes?$/i, /\b(notes?|log|comments?|history)\b/i] },
 };
 
-/** The tables that may be one of jobs, the likeliest first. */
+/** Returns the tables that may hold the jobs, most likely first. */
 export function jobsTables(tables: readonly TableSchema[]): readonly JobsTable[] {
   return tables
     .flatMap((table) => {
@@ -66,7 +66,7 @@ export function jobsTables(tables: readonly TableSchema[]): readonly JobsTable[]
     .toSorted((a, b) => b.score - a.score);
 }
 
-/** A table, read as one of jobs; null where no field could be a status. */
+/** Reads a table as one of jobs; null where no field could be the status. */
 export function asJobsTable(table: TableSchema, tables: readonly TableSchema[]): JobsTable | null {
   const status = statusOf(table);
   if (status === null) return null;
@@ -79,7 +79,7 @@ export function asJobsTable(table: TableSchema, tables: readonly TableSchema[]):
   return { table, fields, statuses: statusesOf(status), score };
 }
 
-/** Only a select with an option for what is at work is certain; else a field of that name will do. */
+/** Finds the status field: a select with an option for jobs in progress, else a field of that name. */
 function statusOf({ fields }: TableSchema): FieldSchema | null {
   const selects = fields.filter(({ type }) => SELECT.includes(type));
   const working = selects.filter(({ choices }) => choices?.some((choice) => AT_WORK.test(choice)));
@@ -88,7 +88,7 @@ function statusOf({ fields }: TableSchema): FieldSchema | null {
   return named(working) ?? working[0] ?? named(selects) ?? named(texts) ?? null;
 }
 
-/** What jobs at work, completed and failed ones have as status, by the options of the field. */
+/** Guesses the statuses of jobs in progress, completed and failed from the options of the field. */
 export function statusesOf({ choices }: FieldSchema): Statuses {
   const option = (form: RegExp) => choices?.find((choice) => form.test(choice));
   const working = choices?.filter((choice) => AT_WORK.test(choice)) ?? [];
@@ -122,7 +122,7 @@ function lookedUp(fields: readonly FieldSchema[]): Omit<Record<FieldKey, string 
   };
 }
 
-/** A link of the jobs to a table whose records can receive files. */
+/** A link field of the jobs to a table with attachment fields. */
 export interface TargetLink {
   readonly field: string;
   readonly table: TableSchema;
@@ -130,7 +130,7 @@ export interface TargetLink {
   readonly attachments: readonly string[];
 }
 
-/** The links of a table to those with attachment fields. */
+/** Returns the links of a table to tables with attachment fields. */
 export function targetLinks(table: TableSchema, tables: readonly TableSchema[]): readonly TargetLink[] {
   return table.fields.flatMap(({ name, type, linkedTableId }) => {
     const linked = type === "multipleRecordLinks" ? tables.find(({ id }) => id === linkedTableId) : undefined;

@@ -3,7 +3,7 @@ import type { TableSchema } from "../stores/airtable/metadata.ts";
 import { type JobsTable, type TargetLink, targetLinks } from "./jobs-table.ts";
 import type { Usage } from "./sample-usage.ts";
 
-/** An operation as a file has it. */
+/** An operation in the form of the configuration file. */
 export interface OperationConfig {
   readonly types: readonly string[];
   readonly outputs: readonly string[];
@@ -16,39 +16,43 @@ export interface OperationConfig {
   readonly set?: Readonly<Record<string, string>>;
 }
 
-/** An operation of which something cannot be known from the base: `unknown` says what, by the key. */
-export interface OpenOperation {
+/** An operation that the base does not describe completely: `unknown` says what is missing, by key. */
+export interface IncompleteOperation {
   readonly name: string;
   readonly jobs: number;
   readonly config: OperationConfig;
   readonly unknown: Readonly<Record<string, string>>;
 }
 
-/** What is proposed for a base. */
+/** The operations that are proposed for a base. */
 export interface Proposal {
-  /** Operations of the preset `nca` whose names the base has. */
+  /** Operations of the preset `nca` whose tables and fields the base has. */
   readonly known: ReadonlyMap<string, OperationConfig>;
-  /** Operations of the preset that the base has no place for. */
-  readonly unfit: readonly string[];
-  readonly open: readonly OpenOperation[];
+  /** Operations of the preset whose tables or fields the base lacks. */
+  readonly notApplicable: readonly string[];
+  readonly incomplete: readonly IncompleteOperation[];
 }
 
-/** The preset's operations where the base has their tables and fields, and one for each other kind of work in use. */
+/** Proposes the preset's operations whose tables and fields the base has, and one for each other kind of work in use. */
 export function proposeOperations(jobs: JobsTable, tables: readonly TableSchema[], usages: readonly Usage[]): Proposal {
   const known = new Map<string, OperationConfig>();
-  const unfit: string[] = [];
+  const notApplicable: string[] = [];
   for (const [name, operation] of Object.entries(nca.operations)) {
-    const fitting = fitted(operation, jobs, tables);
-    if (fitting === null) unfit.push(name);
-    else known.set(name, fitting);
+    const adapted = adaptToBase(operation, jobs, tables);
+    if (adapted === null) notApplicable.push(name);
+    else known.set(name, adapted);
   }
   const types = new Set([...known.values()].flatMap((operation) => operation.types));
   const others = usages.filter(({ name, isType }) => !known.has(name) && !(isType && types.has(name)));
-  return { known, unfit, open: others.map((usage) => openOperation(usage, jobs, tables)) };
+  return { known, notApplicable, incomplete: others.map((usage) => proposeIncomplete(usage, jobs, tables)) };
 }
 
-/** The operation with what the base has of it; null where it lacks the target, the attachment field or an option. */
-function fitted(operation: PresetOperation, jobs: JobsTable, tables: readonly TableSchema[]): OperationConfig | null {
+/** Returns the operation without links and types that the base lacks; null where it lacks more than that. */
+function adaptToBase(
+  operation: PresetOperation,
+  jobs: JobsTable,
+  tables: readonly TableSchema[],
+): OperationConfig | null {
   const { types, outputs, target, attachment } = operation;
   const table = tables.find(({ name }) => name === target.table);
   const links = target.links.filter((link) =>
@@ -72,14 +76,14 @@ function fitted(operation: PresetOperation, jobs: JobsTable, tables: readonly Ta
 
 type PresetOperation = (typeof nca.operations)[keyof typeof nca.operations];
 
-/** One that a person has to finish. */
-function openOperation(usage: Usage, jobs: JobsTable, tables: readonly TableSchema[]): OpenOperation {
+/** Proposes an operation that a person has to complete. */
+function proposeIncomplete(usage: Usage, jobs: JobsTable, tables: readonly TableSchema[]): IncompleteOperation {
   const links = targetLinks(jobs.table, tables);
   const link = linkFor(usage, links);
   const unknown: Record<string, string> = {};
-  if (usage.outputs.length === 0) unknown.outputs = "what the worker calls its files";
+  if (usage.outputs.length === 0) unknown.outputs = "the names of the worker's files";
   if (link === null) {
-    unknown["target.table"] = "the table whose record gets the file";
+    unknown["target.table"] = "the table whose record receives the file";
     unknown.attachment = "an attachment field of that table";
   } else if (link.attachments.length > 1) unknown.attachment = `one of ${link.attachments.join(", ")}`;
   return {
@@ -99,7 +103,7 @@ function openOperation(usage: Usage, jobs: JobsTable, tables: readonly TableSche
   };
 }
 
-/** The link that jobs of the kind fill, or the one whose table a key of the payload names: `segment_id`, "Segments". */
+/** Finds the link that such jobs fill, or the one whose table a key of the payload names: `segment_id`, "Segments". */
 function linkFor({ links: used, payloadKeys }: Usage, links: readonly TargetLink[]): TargetLink | null {
   const filled = used.map((field) => links.find((link) => link.field === field)).find((link) => link !== undefined);
   if (filled !== undefined) return filled;

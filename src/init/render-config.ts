@@ -1,9 +1,10 @@
 import { Document, isMap, isNode, isScalar, isSeq, type YAMLMap } from "yaml";
 import type { Key } from "../config/docs/reference.ts";
+import { pluralize } from "../core/domain/plural.ts";
 import type { FieldNames, Statuses } from "./jobs-table.ts";
-import type { OpenOperation, Proposal } from "./operations.ts";
+import type { IncompleteOperation, Proposal } from "./operations.ts";
 
-/** All that the file is to say. */
+/** The content of the file. */
 export interface Plan {
   readonly preset: "nca" | "none";
   readonly baseId: string;
@@ -14,17 +15,17 @@ export interface Plan {
   readonly proposal: Proposal;
 }
 
-/** What stands at the top of the file. */
+/** The comments at the top of the file. */
 export interface Header {
-  /** Where the JSON Schema is, as editors take it; null where it is not to be found. */
+  /** The location of the JSON Schema, for editors; null where it was not found. */
   readonly schema: string | null;
   readonly lines: readonly string[];
 }
 
-/** Long lines stay whole, and lists tight. */
+/** Keeps long lines whole, and lists without padding. */
 const STYLE = { lineWidth: 0, flowCollectionPadding: false };
 
-/** The configuration file as YAML. Comments are what the reference says of each key. */
+/** Renders the configuration file as YAML. The comments are the descriptions of the keys. */
 export function renderFile(plan: Plan, header: Header, reference: readonly Key[]): string {
   const document = new Document(contentOf(plan));
   const root = document.contents;
@@ -34,12 +35,12 @@ export function renderFile(plan: Plan, header: Header, reference: readonly Key[]
   compact(root);
   const schema = header.schema === null ? [] : [` yaml-language-server: $schema=${header.schema}`];
   document.commentBefore = [...schema, ...header.lines.map((line) => ` ${line}`)].join("\n");
-  return `${document.toString(STYLE).trimEnd()}\n${openOperations(plan.proposal)}`;
+  return `${document.toString(STYLE).trimEnd()}\n${renderIncomplete(plan.proposal)}`;
 }
 
 function contentOf({ preset, baseId, table, fields, statuses, storageUrl, proposal }: Plan) {
   const operations = [...proposal.known].map(([name, operation]) => [name, operation] as const);
-  const without = preset === "nca" ? proposal.unfit.map((name) => [name, null] as const) : [];
+  const without = preset === "nca" ? proposal.notApplicable.map((name) => [name, null] as const) : [];
   return {
     preset,
     airtable: { baseId },
@@ -56,7 +57,7 @@ function contentOf({ preset, baseId, table, fields, statuses, storageUrl, propos
   };
 }
 
-/** Only the first of the operations is explained: the others have the same keys. */
+/** Comments the first of the operations only: the others have the same keys. */
 function annotate(map: YAMLMap, path: string, meanings: ReadonlyMap<string, string>): void {
   for (const [index, { key, value }] of map.items.entries()) {
     if (!isScalar(key)) continue;
@@ -75,7 +76,7 @@ function annotate(map: YAMLMap, path: string, meanings: ReadonlyMap<string, stri
 
 const UNFIT = "of the preset, and not for this base";
 
-/** Lists, and what an operation sets, on one line. */
+/** Puts lists, and what an operation sets, on one line. */
 function compact(map: YAMLMap): void {
   for (const { key, value } of map.items) {
     if (isSeq(value)) value.flow = true;
@@ -85,14 +86,13 @@ function compact(map: YAMLMap): void {
 }
 
 /**
- * Kinds of work of which something is not known, for a person to finish: they stand as comments, so that nothing is
- * guessed, and what is to be filled in is marked.
+ * Renders operations that a person has to complete, as comments: nothing is guessed, and what is missing is marked.
  */
-function openOperations({ open }: Proposal): string {
-  return open.map((operation) => `\n${openOperation(operation)}`).join("");
+function renderIncomplete({ incomplete }: Proposal): string {
+  return incomplete.map((operation) => `\n${renderTodo(operation)}`).join("");
 }
 
-function openOperation({ name, jobs, config, unknown }: OpenOperation): string {
+function renderTodo({ name, jobs, config, unknown }: IncompleteOperation): string {
   const document = new Document({ [name]: config });
   if (isMap(document.contents)) compact(document.contents);
   for (const [key, what] of Object.entries(unknown)) {
@@ -100,7 +100,7 @@ function openOperation({ name, jobs, config, unknown }: OpenOperation): string {
     if (isScalar(value) || isSeq(value)) value.comment = ` TODO: ${what}`;
   }
   const marked = Object.keys(unknown).length === 0 ? "see whether this is right" : "fill in what is marked";
-  const head = `TODO ${name} (${jobs} job${jobs === 1 ? "" : "s"} seen): ${marked}, then take out the comment signs.`;
+  const head = `TODO ${name} (${pluralize(jobs, "job")} seen): ${marked}, then take out the comment signs.`;
   const lines = [head, ...document.toString(STYLE).trimEnd().split("\n")];
   return lines.map((line) => `  # ${line}\n`).join("");
 }

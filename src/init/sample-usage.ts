@@ -5,7 +5,7 @@ import { recordedOutput } from "../core/sweep/probe/calibrate.ts";
 
 /** What the jobs of one kind in a sample have in common. */
 export interface Usage {
-  /** The operation that they name, or else their type. */
+  /** The operation that they name, else their type. */
   readonly name: string;
   /** Whether `name` is a type. */
   readonly isType: boolean;
@@ -14,14 +14,14 @@ export interface Usage {
   readonly links: readonly string[];
   /** Keys of the payload that hold a record's id, the most used first. */
   readonly payloadKeys: readonly string[];
-  /** What outputs on record are called, with {externalId}; the most used first. */
+  /** The names of recorded outputs, with {externalId}; the most used first. */
   readonly outputs: readonly string[];
 }
 
-/** What was learned from a sample of jobs. */
+/** The result of reading a sample of jobs. */
 export interface Sample {
   readonly usages: readonly Usage[];
-  /** Where most of the outputs on record lie, if their names have the external id; null where none does. */
+  /** The prefix of most recorded outputs whose names have the external id; null where none has. */
   readonly storageUrl: string | null;
 }
 
@@ -57,7 +57,7 @@ function keysOfRecords({ payload }: Job): readonly string[] {
   return Object.entries(payload.value).flatMap(([key, value]) => (isRecordId(value) ? [key] : []));
 }
 
-/** Where a job's output lies, and what it is called, if its name has the external id. */
+/** Splits the URL of a job's output into prefix and name, if the name has the external id. */
 function placeOfOutput({ responsePayload, externalId }: Job): readonly { place: string; pattern: string }[] | null {
   const url = recordedOutput(responsePayload);
   if (url === null || externalId === null) return null;
@@ -67,7 +67,7 @@ function placeOfOutput({ responsePayload, externalId }: Job): readonly { place: 
   return [{ place, pattern: name.replace(externalId, "{externalId}") }];
 }
 
-/** Each once, the most frequent first. */
+/** Returns the distinct values, the most frequent first. */
 function byUse(all: readonly string[]): readonly string[] {
   const counts = new Map<string, number>();
   for (const each of all) counts.set(each, (counts.get(each) ?? 0) + 1);

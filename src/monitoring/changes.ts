@@ -1,8 +1,9 @@
 import type { Instant } from "../core/domain/job.ts";
+import { pluralize } from "../core/domain/plural.ts";
 import type { Entry, Report } from "../core/domain/report.ts";
 import type { Dependency, RunResult } from "./run-result.ts";
 
-/** What could not be used, and since when. */
+/** A dependency that cannot be used, and since when. */
 interface Down {
   readonly need: Dependency;
   readonly since: Instant;
@@ -32,10 +33,10 @@ export const NO_ALERTS: AlertState = {
   expired: [],
 };
 
-/** A single run without a decision is a hiccup of the storage. */
+/** Alert after so many runs without a decision: a single one is a short failure of the storage. */
 export const UNDECIDED_RUNS = 3;
 
-/** Enough for every job of the last hour, which is as far back as deliveries are looked at. */
+/** Enough for every job of the last hour, in which deliveries are checked. */
 const MOST_UNDELIVERED = 1000;
 
 /** The messages to send after a run, and the alerts that are current then. */
@@ -68,7 +69,7 @@ function downAfter({ outages }: AlertState, { trouble, report, stopped, finished
     if (each.need === trouble?.need) return [{ ...each, runs: each.runs + 1 }];
     const answered = report !== null && !stopped && hasAnswered(each.need, report);
     if (!answered) return [each];
-    emit(`${named(each.need)} can be used again, after ${count(each.runs, "run")} since ${timeOf(each.since)}.`);
+    emit(`${named(each.need)} can be used again, after ${pluralize(each.runs, "run")} since ${timeOf(each.since)}.`);
     return [];
   });
   if (trouble === null || still.some(({ need }) => need === trouble.need)) return still;
@@ -76,7 +77,7 @@ function downAfter({ outages }: AlertState, { trouble, report, stopped, finished
   return [...still, { need: trouble.need, since: finishedAt, runs: 1 }];
 }
 
-/** What shows that something can be used: the report itself, outputs that were looked at, a write. */
+/** Whether a run proves that a dependency can be used: by its report, by outputs that were probed, by a write. */
 function hasAnswered(need: Dependency, { entries }: Report): boolean {
   switch (need) {
     case "Airtable":
@@ -98,7 +99,7 @@ function brakedAfter({ braked }: AlertState, result: RunResult, emit: Tell): rea
   const held = report.brake ?? [];
   for (const { operation, wouldFail, stuck, detail } of held.filter((each) => !braked.includes(each.operation))) {
     emit(
-      `The brake holds ${operation}: ${wouldFail} of ${count(stuck, "stuck job")} would be failed, without proof that outputs can be seen: ${detail}. None of them is failed.`,
+      `The brake holds ${operation}: ${wouldFail} of ${pluralize(stuck, "stuck job")} would be failed, without proof that outputs can be seen: ${detail}. None of them is failed.`,
     );
   }
   const now = held.map(({ operation }) => operation);
@@ -119,7 +120,7 @@ function undecidedAfter({ undecidedRuns }: AlertState, result: RunResult, emit: 
     if (undecidedRuns + 1 === UNDECIDED_RUNS) {
       const reasons = [...new Set(probed.map(({ reason }) => reason))].join(", ");
       emit(
-        `Nothing could be decided in ${UNDECIDED_RUNS} runs in a row: ${count(probed.length, "job")}, all unknown (${reasons}).`,
+        `Nothing could be decided in ${UNDECIDED_RUNS} runs in a row: ${pluralize(probed.length, "job")}, all unknown (${reasons}).`,
       );
     }
     return undecidedRuns + 1;
@@ -133,7 +134,7 @@ function manyFailedAfter({ manyFailed }: AlertState, result: RunResult, failures
   if (report === null) return manyFailed;
   const { failed } = report.summary;
   if (failed > failuresOver && !manyFailed) {
-    emit(`${count(failed, "job")} failed in one run, more than ${failuresOver}: ${byOperation(report)}.`);
+    emit(`${pluralize(failed, "job")} failed in one run, more than ${failuresOver}: ${byOperation(report)}.`);
   }
   return failed > failuresOver || (manyFailed && !isWhole(result));
 }
@@ -145,7 +146,7 @@ function undeliveredAfter({ undelivered }: AlertState, { report }: RunResult, em
   if (fresh.length > 0) {
     const shown = fresh.slice(0, 5).map(({ id, verdict }) => `${id} (${verdict.detail})`);
     const rest = fresh.length > shown.length ? [`and ${fresh.length - shown.length} more`] : [];
-    emit(`${count(fresh.length, "file")} did not arrive at the target: ${[...shown, ...rest].join(", ")}.`);
+    emit(`${pluralize(fresh.length, "file")} did not arrive at the target: ${[...shown, ...rest].join(", ")}.`);
   }
   return [...undelivered, ...fresh.map(({ id }) => id)].slice(-MOST_UNDELIVERED);
 }
@@ -163,7 +164,7 @@ function expiredAfter({ expired }: AlertState, result: RunResult, emit: Tell): r
     const shown = fresh.slice(0, 5);
     const rest = fresh.length > shown.length ? [`and ${fresh.length - shown.length} more`] : [];
     emit(
-      `${count(fresh.length, "job")} passed maxAge unresolved and will not be touched again: ${[...shown, ...rest].join(", ")}. Resolve with stuck-jobs recover --max-age none, or stuck-jobs fail-old.`,
+      `${pluralize(fresh.length, "job")} passed maxAge unresolved and will not be touched again: ${[...shown, ...rest].join(", ")}. Resolve with stuck-jobs recover --max-age none, or stuck-jobs fail-old.`,
     );
   }
   return (isWhole(result) ? now : [...new Set([...expired, ...now])]).slice(0, MOST_EXPIRED);
@@ -184,10 +185,6 @@ function byOperation({ entries }: Report): string {
     counts.set(operation ?? "?", (counts.get(operation ?? "?") ?? 0) + 1);
   }
   return [...counts].map(([operation, number]) => `${number} ${operation}`).join(", ");
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
 
 function timeOf(at: Instant): string {

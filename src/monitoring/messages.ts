@@ -17,7 +17,7 @@ export interface Pending {
 }
 
 /**
- * The body of a ping: the summary, what went wrong, then a line for each job, as far as there is room.
+ * Returns the body of a ping: the summary, what went wrong, then a line for each job, up to the size limit.
  *
  * @param summary one line, as a person is shown it
  */
@@ -25,7 +25,7 @@ export function pingBody(summary: string, result: RunResult): string {
   return truncateBytes(pingLines(summary, result));
 }
 
-/** The body for several bases: the total, and those of the bases that have something to tell. */
+/** Returns the body for several bases: the total, and the parts of bases that have something to report. */
 export function pingBodyOfAll(total: string, results: readonly { summary: string; result: RunResult }[]): string {
   return truncateBytes(linesOfAll(total, results));
 }

@@ -88,11 +88,11 @@ const HISTOGRAM_SUFFIXES = ["_bucket", "_sum", "_count"] as const;
 /** Upper bounds in seconds, from the default of stuckAfter to that of maxAge. */
 const AGE_BUCKETS = [300, 600, 900, 1_800, 3_600, 7_200, 21_600, 86_400, Number.POSITIVE_INFINITY];
 
-/** The one gauge that a run which does not set it leaves as it was. */
+/** The gauge that keeps its value where a run does not set it. */
 const KEPT = "stuck_jobs_last_success_timestamp_seconds";
 
 /**
- * The text of a Prometheus textfile after a run.
+ * Renders a Prometheus textfile after a run.
  *
  * @param before what the file held; counters go on from there, and begin at 0 where it cannot be read
  */
@@ -100,7 +100,7 @@ export function renderMetrics(result: RunResult, before: string): string {
   return renderAllMetrics([result], before);
 }
 
-/** The same for several bases in one file. Of bases that are configured and were not swept all stays as it was. */
+/** Renders several bases in one file. The series of bases that were not swept stay as they were. */
 export function renderAllMetrics(results: readonly RunResult[], before: string): string {
   const old = samplesIn(before);
   const swept = new Set(results.map(({ baseId }) => baseId));
@@ -156,7 +156,7 @@ function single(name: string, help: string, measure: (result: RunResult) => numb
   };
 }
 
-/** As the report's summary counts: a job with an error is counted as that and as nothing else. */
+/** Counts as the report's summary does: a job with an error counts as an error only. */
 function isOf(kind: VerdictKind): (entry: Entry) => boolean {
   return ({ verdict, error }) => verdict.kind === kind && error === null;
 }
@@ -203,12 +203,12 @@ function seriesOf(name: string, labels: Labels): string {
     .join(",")}}`;
 }
 
-/** As the text format wants it. */
+/** Quotes a value for the text format. */
 function quoted(value: string): string {
   return `"${value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
 }
 
-/** The series of a file that we wrote, by their text; what is no such line is passed over. */
+/** Parses the series of a file that we wrote; skips other lines. */
 function samplesIn(text: string): ReadonlyMap<string, number> {
   const samples = new Map<string, number>();
   for (const line of text.split("\n")) {

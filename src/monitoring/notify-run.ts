@@ -54,7 +54,7 @@ export async function writeMetrics(
   }
 }
 
-/** A way to a person, with what it has not taken yet. */
+/** A channel to a person, with the messages that it has not accepted yet. */
 export interface Channel {
   /** Where the state keeps what was not taken. */
   readonly queue: "pending" | "pendingEmail";
@@ -94,11 +94,11 @@ export function channelsOf({ notifyUrl, notifyFormat, email }: MonitoringSetting
  * Sends what has changed, and what is left of earlier runs, to each channel; what is not taken is kept for the next run.
  * Returns the addresses that took nothing.
  *
- * @param deaf addresses that are known to take nothing now: for them all is kept
+ * @param failing addresses that are known to take nothing now: for them all is kept
  */
 export async function notify(
   channels: readonly Channel[],
-  deaf: ReadonlySet<string>,
+  failing: ReadonlySet<string>,
   failuresOver: number,
   result: RunResult,
   surroundings: Surroundings,
@@ -115,12 +115,13 @@ export async function notify(
   const failed: string[] = [];
   for (const { queue, address, deliver } of channels) {
     if (state[queue].length === 0) continue;
-    const sent: Sent = deaf.has(address)
+    const sent: Sent = failing.has(address)
       ? { kind: "failed", detail: "" }
       : await deliver(state[queue], result, surroundings);
     if (sent.kind === "failed") {
       failed.push(address);
-      if (!deaf.has(address)) warn(`the notification was not taken, the next run tries again: ${redact(sent.detail)}`);
+      if (!failing.has(address))
+        warn(`the notification was not taken, the next run tries again: ${redact(sent.detail)}`);
       continue;
     }
     state = { ...state, [queue]: [] };
@@ -131,10 +132,10 @@ export async function notify(
   return failed;
 }
 
-/** Who is away for long gets the latest of what it missed. */
+/** A channel that failed for long gets the latest messages only. */
 const MOST_PENDING = 50;
 
-/** The state file as far as it can be used: without it messages come again, but they come. */
+/** Opens the state file as far as it can be used: without it messages are repeated, but they are sent. */
 function openMemory(path: string) {
   let trouble: string | null = null;
   let kept: State = EMPTY_STATE;

@@ -22,7 +22,7 @@ export interface WatchAll {
   finished(results: readonly BaseResult[], total: string, exitCode: number): Promise<void>;
 }
 
-/** One ping for all, the metrics of all in their files, and the changes of each base as of a run of its own. */
+/** Reports several bases: one ping for all, the metrics in their files, and the changes of each base by itself. */
 export function monitorRuns(target: PingTarget | null, surroundings: Surroundings): WatchAll {
   let start: Start | null = null;
   const startedAt = surroundings.clock.now();
@@ -54,13 +54,13 @@ async function keepAllMetrics(results: readonly BaseResult[], surroundings: Surr
   await Promise.all([...files].map(([file, its]) => writeMetrics(file, its, surroundings)));
 }
 
-/** One after the other, as chats have limits too. Who takes nothing is not tried for the further bases: it would take minutes. */
+/** Notifies one after the other, as chats have rate limits. An address that failed is not tried for further bases. */
 async function notifyAll(results: readonly BaseResult[], surroundings: Surroundings): Promise<void> {
-  const deaf = new Set<string>();
+  const failing = new Set<string>();
   for (const { monitoring, result } of results) {
     const channels = channelsOf(monitoring);
     if (channels.length === 0) continue;
-    for (const address of await notify(channels, deaf, monitoring.failuresOver, result, surroundings))
-      deaf.add(address);
+    for (const address of await notify(channels, failing, monitoring.failuresOver, result, surroundings))
+      failing.add(address);
   }
 }

@@ -1,23 +1,23 @@
 import { posix } from "node:path";
 import type { ConfigPath, RenderedFile } from "./schedule.ts";
 
-/** Where a container finds its configuration: its working directory, so a `.stuck-jobsrc.yaml` there needs no flag. */
+/** The container's working directory, where a `.stuck-jobsrc.yaml` is found without a flag. */
 export const CONFIG_FOLDER = "/etc/stuck-jobs";
 
-/** Where the last sweep's end leaves its trace, for the container's health. */
+/** The file that each completed sweep touches, for the health check of the container. */
 export const STAMP = "/tmp/stuck-jobs-swept";
 
-/** The sweep as a container runs it, word by word. */
+/** Returns the command of a sweep in a container, word by word. */
 export function recoverWords(config: ConfigPath | null): readonly string[] {
   return config === null ? ["stuck-jobs", "recover"] : ["stuck-jobs", "recover", "--config", configInContainer(config)];
 }
 
-/** The configuration file's path inside a container. */
+/** Returns the path of the configuration file inside a container. */
 function configInContainer({ relative }: ConfigPath): string {
   return posix.join(CONFIG_FOLDER, posix.basename(relative));
 }
 
-/** An image that runs one sweep and ends: for schedulers that start a container for each. */
+/** Renders an image that runs one sweep and ends, for schedulers that start a container for each. */
 export function renderSweepImage(target: string): RenderedFile {
   return {
     path: "Dockerfile",
@@ -35,7 +35,7 @@ CMD ["stuck-jobs", "recover"]
   };
 }
 
-/** An image that stays and sweeps by supercronic, and is healthy as long as sweeps come to their end. */
+/** Renders an image that keeps running and sweeps by supercronic; it is healthy as long as sweeps complete. */
 export function renderCronImage(target: string, minutes: number, config: ConfigPath | null): RenderedFile {
   const copied = ["crontab", ...(config === null ? [] : [posix.basename(config.relative)]), `${CONFIG_FOLDER}/`];
   return {
@@ -65,7 +65,7 @@ ARG NODE_VERSION=20
 `;
 }
 
-/** The tarball has no dependencies, so that nothing is fetched; npm's cache and the tarball stay behind. */
+/** The tarball has no dependencies, so nothing is downloaded; npm's cache and the tarball stay in the first stage. */
 function installStage(): string {
   return `FROM node:\${NODE_VERSION}-alpine AS install
 COPY stuck-jobs-*.tgz /tmp/

@@ -1,10 +1,10 @@
 import { cronCommand, shellWord } from "./quoting.ts";
 import type { RenderedFile, Schedule } from "./schedule.ts";
 
-/** What Debian's cron searches, with the folder that npm installs global programs to. */
+/** The PATH of Debian's cron, with the folder of npm's global programs. */
 const SEARCHED = ["/usr/local/bin", "/usr/bin", "/bin"];
 
-/** A crontab of one user: flock keeps runs apart, what was done goes to the log, and trouble comes as mail. */
+/** Renders a crontab of one user: flock keeps runs apart, results go to the log, and errors are mailed. */
 export function renderCrontab({ every, config, folders }: Schedule): readonly RenderedFile[] {
   const recover = `stuck-jobs recover${config === null ? "" : ` --config ${shellWord(config.absolute)}`}`;
   const command = [

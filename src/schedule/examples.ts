@@ -2,10 +2,10 @@ import { intervalOf } from "./interval.ts";
 import { type RenderedFile, TARGETS } from "./schedule.ts";
 import { RENDERERS } from "./targets.ts";
 
-/** The interval that POLLING_INTERVAL_MINUTES has when nobody sets it. */
+/** The default of POLLING_INTERVAL_MINUTES. */
 const DEFAULT_EVERY = 120_000;
 
-/** What lies in examples/: each scheduler's files for the default configuration, in a folder of its name. */
+/** Renders the files of examples/: those of each scheduler for the default configuration, in a folder of its name. */
 export function renderExamples(): readonly RenderedFile[] {
   const every = intervalOf(DEFAULT_EVERY);
   if (every === null) throw new Error("cron cannot keep the default interval");

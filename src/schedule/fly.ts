@@ -2,14 +2,14 @@ import { CONFIG_FOLDER, recoverWords, renderCronImage, STAMP } from "./container
 import { shellWord } from "./quoting.ts";
 import type { RenderedFile, Schedule } from "./schedule.ts";
 
-/** Near the bucket of the preset, which is in New York. */
+/** The region: near the bucket of the preset, which is in New York. */
 const REGION = "ewr";
 
 /** Fly ends a machine at the latest this long after it asked it to stop. */
 const MOST_KILL_SECONDS = 300;
 
 /**
- * Two ways, as Fly's own `--schedule` runs hourly at best: supercronic in a machine that stays (fly.toml, crontab,
+ * Renders two ways to run sweeps, as Fly's own `--schedule` runs hourly at best: supercronic in a machine that stays (fly.toml, crontab,
  * Dockerfile), or an entry for Fly's Cron Manager, which starts a machine for each sweep (schedules.json).
  */
 export function renderFly({ every, config }: Schedule): readonly RenderedFile[] {
@@ -73,7 +73,7 @@ ${every.cron} ${recover}; code=$?; touch ${STAMP}; [ $code = 75 ] || exit $code
   ];
 }
 
-/** An entry of Cron Manager's schedules.json: a machine of the app "stuck-jobs" that is gone after the sweep. */
+/** Renders an entry of Cron Manager's schedules.json: a machine of the app "stuck-jobs" that is removed after the sweep. */
 function cronManagerEntry(schedule: string, command: string, seconds: number, minutes: number) {
   return {
     name: "stuck-jobs",

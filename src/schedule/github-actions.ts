@@ -2,7 +2,7 @@ import pack from "../../package.json" with { type: "json" };
 import type { Interval } from "./interval.ts";
 import type { RenderedFile, Schedule } from "./schedule.ts";
 
-/** GitHub starts a schedule no oftener, and later than asked when it is busy. */
+/** The shortest interval of a schedule on GitHub, which starts later when it is busy. */
 const LEAST: Omit<Interval, "calendar"> = { minutes: 5, cron: "*/5 * * * *", words: "5 minutes" };
 
 /** The action of this version, which action.yml at the root of the repository describes. */

@@ -18,7 +18,7 @@ export interface Interval {
 export const INTERVALS_ALLOWED =
   "1m, 2m, 3m, 4m, 5m, 6m, 10m, 12m, 15m, 20m, 30m, 1h, 2h, 3h, 4h, 6h, 8h, 12h or 24h (cron restarts its count each hour and each day)";
 
-/** The interval of a duration; null if it does not divide an hour or a day, as cron would then run unevenly. */
+/** Returns the interval of a duration; null if it does not divide an hour or a day: cron would run unevenly. */
 export function intervalOf(duration: Duration): Interval | null {
   const minutes = duration / MINUTE;
   if (!Number.isInteger(minutes) || minutes < 1) return null;

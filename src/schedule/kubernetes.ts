@@ -2,7 +2,7 @@ import { posix } from "node:path";
 import { CONFIG_FOLDER, recoverWords, renderSweepImage } from "./container.ts";
 import type { ConfigPath, RenderedFile, Schedule } from "./schedule.ts";
 
-/** A CronJob whose pods may do nothing but talk to the network, and the image they run. */
+/** Renders a CronJob whose pods have no permission but the network, and the image that they run. */
 export function renderKubernetes({ every, config }: Schedule): readonly RenderedFile[] {
   const seconds = every.minutes * 60;
   return [

@@ -4,7 +4,7 @@ import type { Interval } from "./interval.ts";
 export const TARGETS = ["crontab", "systemd", "fly", "kubernetes", "github-actions"] as const;
 export type Target = (typeof TARGETS)[number];
 
-/** What the files of a scheduler are rendered from. No secret is: the files say where each secret is to lie. */
+/** The input of a scheduler's files. They hold no secret, and say where each secret belongs. */
 export interface Schedule {
   readonly every: Interval;
   readonly config: ConfigPath | null;
@@ -12,7 +12,7 @@ export interface Schedule {
   readonly folders: readonly string[];
 }
 
-/** Where the configuration file lies: for this machine, and within the folder that a checkout starts from. */
+/** The path of the configuration file: on this machine, and relative to the working directory. */
 export interface ConfigPath {
   readonly absolute: string;
   readonly relative: string;

@@ -1,10 +1,10 @@
 import { systemdWord } from "./quoting.ts";
 import type { RenderedFile, Schedule } from "./schedule.ts";
 
-/** At most so many seconds are added to a start, so that machines with the same timer do not ask all at once. */
+/** The random delay of a start, in seconds, so that machines with the same timer do not send requests all at once. */
 const MOST_DELAY_SECONDS = 60;
 
-/** A oneshot service that may do little but talk to the network, and its timer. */
+/** Renders a oneshot service with few permissions but the network, and its timer. */
 export function renderSystemd({ every, config }: Schedule): readonly RenderedFile[] {
   const recover = `stuck-jobs recover${config === null ? "" : ` --config ${systemdWord(config.absolute)}`}`;
   const delay = Math.min(MOST_DELAY_SECONDS, Math.floor((every.minutes * 60) / 8));
@@ -103,7 +103,7 @@ WantedBy=timers.target
   ];
 }
 
-/** Homes are hidden, but for a configuration file that lies in one. */
+/** Hides the home folders, unless the configuration file is in one. */
 function homeAccess(config: string | null): string {
   if (config === null || !/^\/(home|root|run\/user)\//.test(config)) return "ProtectHome=yes";
   return `ProtectHome=tmpfs\nBindReadOnlyPaths=${systemdWord(config)}`;

@@ -5,7 +5,7 @@ import { renderKubernetes } from "./kubernetes.ts";
 import type { Renderer, Target } from "./schedule.ts";
 import { renderSystemd } from "./systemd.ts";
 
-/** What each scheduler's files are rendered by. */
+/** The renderer of each scheduler. */
 export const RENDERERS: Readonly<Record<Target, Renderer>> = {
   crontab: renderCrontab,
   systemd: renderSystemd,

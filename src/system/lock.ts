@@ -63,7 +63,7 @@ export async function acquireLock(
   return { kind: "busy", by: { pid: null, since: null } };
 }
 
-/** A lock, as one who does not want it sees it. `reach` says which runs it keeps out. */
+/** The state of a lock, for a reader. `reach` says which runs it keeps out. */
 export interface LockState {
   readonly holder: Holder | null;
   readonly reach: string;

@@ -12,7 +12,7 @@ import {
   statusesOf,
 } from "../../init/jobs-table.ts";
 import { type Proposal, proposeOperations } from "../../init/operations.ts";
-import { fieldsInWords, PRESET_FIELDS, sampledFields, withoutKnown } from "../../init/proposal.ts";
+import { formatFields, PRESET_FIELDS, sampledFields, withoutKnown } from "../../init/proposal.ts";
 import type { Plan } from "../../init/render-config.ts";
 import { readSample, type Sample } from "../../init/sample-usage.ts";
 import type { OpenBase } from "../../stores/airtable/base.ts";
@@ -110,7 +110,7 @@ async function chooseFields(
   }
   if (found !== null && whole) {
     const { stuck, completed, failed } = found.statuses;
-    say(`In "${table.name}": ${fieldsInWords(found.fields)}.`);
+    say(`In "${table.name}": ${formatFields(found.fields)}.`);
     say(`A running job is ${stuck.join(", ")}; it becomes ${completed} or ${failed}.`);
     if (await interview.yes("Is that right?", true)) return found;
   }
@@ -205,7 +205,7 @@ async function askedPlan(input: PlanInput): Promise<Plan> {
   const statuses = await askStatuses(PRESET_STATUSES, interview);
   const names = Object.keys(nca.operations).join(", ");
   const preset = (await interview.yes(`Take the preset's operations (${names})?`, true)) ? "nca" : "none";
-  const proposal: Proposal = { known: new Map(), unfit: [], open: [] };
+  const proposal: Proposal = { known: new Map(), notApplicable: [], incomplete: [] };
   const proposed = input.storageUrl ?? nca.storage.baseUrl;
   const storageUrl = await interview.text("URL prefix of the outputs?", proposed, "--storage-url");
   return { preset, baseId, table, fields, statuses, storageUrl, proposal };

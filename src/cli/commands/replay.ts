@@ -4,6 +4,7 @@ import { readConfigFile } from "../../config/file/read-config-file.ts";
 import { ConfigError } from "../../config/problems.ts";
 import type { Settings } from "../../config/settings.ts";
 import type { Duration } from "../../core/domain/job.ts";
+import { pluralize } from "../../core/domain/plural.ts";
 import { makeVisible } from "../../core/domain/visible.ts";
 import { type Difference, replay } from "../../core/replay/replay.ts";
 import { filesOf } from "../../journal/append-file.ts";
@@ -14,7 +15,7 @@ import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { baseOption, duration, durationOrNone } from "../options.ts";
 import { withDatabaseLines } from "../run/open-journal.ts";
 import { listsBases, requireSingleBase, resolveConfigured } from "../settings/select-bases.ts";
-import { formatDuration, pluralize } from "../terminal/format.ts";
+import { formatDuration } from "../terminal/format.ts";
 
 /** The flags of `stuck-jobs replay`. */
 export interface ReplayFlags {

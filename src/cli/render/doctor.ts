@@ -1,9 +1,9 @@
 import type { ChalkInstance } from "chalk";
 import Table from "cli-table3";
 import type { BaseRef } from "../../config/settings.ts";
+import { pluralize } from "../../core/domain/plural.ts";
 import { makeVisible } from "../../core/domain/visible.ts";
 import { type CheckResult, type Level, worstOf } from "../../doctor/check-result.ts";
-import { pluralize } from "../terminal/format.ts";
 import type { ToJson } from "../terminal/terminal.ts";
 import { VERSION } from "../version.ts";
 import { ofBase } from "./json.ts";

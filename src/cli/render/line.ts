@@ -1,5 +1,5 @@
+import { pluralize } from "../../core/domain/plural.ts";
 import type { Report, Summary } from "../../core/domain/report.ts";
-import { pluralize } from "../terminal/format.ts";
 
 /**
  * Renders the one plain line for cron and pipes, or nothing where there was nothing to do: cron mails whatever is printed, so

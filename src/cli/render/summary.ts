@@ -1,7 +1,8 @@
+import { pluralize } from "../../core/domain/plural.ts";
 import type { BlockedOperation, Incident, Report } from "../../core/domain/report.ts";
 import { makeVisible } from "../../core/domain/visible.ts";
 import type { TypicalDurations } from "../learned-durations.ts";
-import { formatDuration, pluralize } from "../terminal/format.ts";
+import { formatDuration } from "../terminal/format.ts";
 
 /** Counts the jobs by outcome, in a sentence. */
 export function summaryLine(report: Report): string {

@@ -1,8 +1,8 @@
+import { pluralize } from "../../core/domain/plural.ts";
 import type { Report } from "../../core/domain/report.ts";
 import { makeVisible } from "../../core/domain/visible.ts";
 import type { Invocation } from "../context.ts";
 import type { BaseOutcome, CombinedOutcome } from "../outcome.ts";
-import { pluralize } from "../terminal/format.ts";
 import { VERSION } from "../version.ts";
 import { ofBase, renderJsonOfSeveral } from "./json.ts";
 import { countsIn, isWorthALine, outcomeLine } from "./line.ts";

@@ -1,10 +1,11 @@
 import type { Settings } from "../../config/settings.ts";
 import type { Instant } from "../../core/domain/job.ts";
+import { pluralize } from "../../core/domain/plural.ts";
 import { makeVisible } from "../../core/domain/visible.ts";
 import type { JournalCell } from "../../core/ports/journal.ts";
 import { isFiles } from "../../core/undo/change-sets.ts";
 import type { Undone, UndoOutcome } from "../../core/undo/undo.ts";
-import { formatDuration, pluralize } from "../terminal/format.ts";
+import { formatDuration } from "../terminal/format.ts";
 import type { ToJson } from "../terminal/terminal.ts";
 
 /** The result of an undo. */

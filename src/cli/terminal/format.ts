@@ -34,8 +34,3 @@ export function sizeInWords(bytes: number): string {
   }
   return `${unit === 0 || size >= 100 ? Math.round(size) : size.toFixed(1)} ${SIZES[unit]}`;
 }
-
-/** "1 job", "3 jobs". */
-export function pluralize(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
-}

@@ -1,4 +1,5 @@
-import { formatDuration, pluralize } from "./format.ts";
+import { pluralize } from "../../core/domain/plural.ts";
+import { formatDuration } from "./format.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Shorter work shows no progress line. */

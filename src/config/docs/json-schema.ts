@@ -3,7 +3,7 @@ import { durationText } from "../duration.ts";
 import { DEFAULT_THRESHOLDS } from "../resolve/resolve.ts";
 import { configSchema } from "../schema/config.ts";
 
-/** JSON Schema, as far as it is read here. */
+/** The part of JSON Schema that is read here. */
 export interface JsonSchema {
   readonly [keyword: string]: unknown;
   readonly type?: string | readonly string[] | undefined;
@@ -47,7 +47,7 @@ export function fileSchema(): JsonSchema {
   return { $schema, title: "Configuration of stuck-jobs", ...withoutEmptyDefaults(rest) };
 }
 
-/** Returns the same schema with a default, be it empty, for each object that may be left out and still has values. */
+/** Returns the same schema with an empty default for each object that may be left out and has defaults within. */
 export function schemaWithDefaults(): JsonSchema {
   const made = z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any", target: "draft-7" });
   return changed(jsonSchema.parse(made), [], relaxRequired);

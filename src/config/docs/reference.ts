@@ -8,13 +8,13 @@ import { fileSchema, type JsonSchema } from "./json-schema.ts";
 export interface Key {
   readonly path: string;
   readonly type: string;
-  /** As a file would have it; null where there is none. */
+  /** In the form of a file; null where there is none. */
   readonly default: string | null;
   readonly description: string;
   readonly variable: string | null;
 }
 
-/** Every key that a file may have, in the order of the schema. Containers are keys too. */
+/** Returns every key that a file may have, in the order of the schema, containers included. */
 export function configurationKeys(): readonly Key[] {
   return keysOf(fileSchema(), "");
 }
@@ -81,12 +81,12 @@ function range({ minimum, maximum, exclusiveMinimum }: JsonSchema): string {
   return most === null ? above : `${above}, at most ${most}`;
 }
 
-/** What the preset `nca` says, or else the schema. */
+/** Returns the default of the preset `nca`, else that of the schema. */
 function defaultOf(schema: JsonSchema, path: string): string | null {
   const preset = path.split(".").reduce<unknown>((value, key) => (isObject(value) ? value[key] : undefined), nca);
   const value = preset === undefined || isObject(preset) ? schema.default : preset;
   if (value === undefined || (isObject(value) && Object.keys(value).length === 0)) return null;
-  // The list of all names that NCA's worker gives would fill a page of its own.
+  // The list of all names that NCA's worker uses would fill a page of its own.
   return Array.isArray(value) && value.length > 3 ? `${value.length} names of the preset \`nca\`` : code(value);
 }
 
@@ -94,7 +94,7 @@ function code(value: unknown): string {
   return `\`${typeof value === "string" && value !== "" ? value : JSON.stringify(value)}\``;
 }
 
-/** The page docs/configuration.md. */
+/** Returns the page docs/configuration.md. */
 export function configurationPage(): string {
   const keys = configurationKeys();
   const sections = [...new Set(keys.map(({ path }) => path.split(/[.[]/, 1).join()))];
@@ -128,8 +128,8 @@ Written by \`npm run docs:config\` from the schema that the program checks by.
 
 The file is \`.stuck-jobsrc.yaml\` (or \`.json\`, \`.js\`, \`.ts\`, or the key \`stuck-jobs\` in package.json), in the working
 directory or above it, or what \`--config\` names. \`stuck-jobs init\` writes one from your base's schema, and
-[examples/stuck-jobsrc.yaml](../examples/stuck-jobsrc.yaml) shows the most of it. What a file says is laid over the preset,
-key by key; lists are replaced whole. The defaults below are those of the preset \`nca\`. Unknown keys are errors.
+[examples/stuck-jobsrc.yaml](../examples/stuck-jobsrc.yaml) shows most keys. A file overrides the preset key by
+key; lists are replaced as a whole. The defaults below are those of the preset \`nca\`. Unknown keys are errors.
 
 A file that is found is taken only if it and its folder belong to you or root and nobody else may write to them; a file
 named by \`--config\` is taken as it is. \`stuck-jobs config show\` prints every value and where it comes from, and
@@ -153,10 +153,10 @@ Every secret may also come from the file that \`NAME_FILE\` names, or from the s
 | \`AIRTABLE_API_KEY\`, or \`AIRTABLE_TOKEN\` | | The token. A secret. |
 | \`STUCK_JOBS_DATABASE_URL\`, or \`DATABASE_URL\` | | The database of \`store: postgres\` and \`journal.postgres\`: \`postgres://user:password@host/db\`. A secret. |
 | \`POLLING_ENABLED\` | \`true\` | With \`false\`, \`recover\` and \`fail-old\` do nothing, and say so. |
-| \`POLLING_INTERVAL_MINUTES\` | \`2\` | How often the schedule runs: \`schedule\`, the deadline and \`doctor\` go by it. |
+| \`POLLING_INTERVAL_MINUTES\` | \`2\` | The interval of the schedule; \`schedule\`, the deadline and \`doctor\` use it. |
 | \`NCA_API_KEY\`, \`GOAPI_API_KEY\` | | Keys of the providers. Secrets. |
 | \`NCA_S3_ACCESS_KEY\`, \`NCA_S3_SECRET_KEY\`, \`NCA_S3_REGION\` | | The storage's key under the names that NCA Toolkit gives it. Secrets. |
-| \`STUCK_JOBS_WEBHOOK_SECRET\` | | What webhooks that are sent again are signed with. A secret. |
+| \`STUCK_JOBS_WEBHOOK_SECRET\` | | The key of the signature of webhooks that are sent again. A secret. |
 | \`HTTPS_PROXY\`, \`HTTP_PROXY\`, \`NO_PROXY\` | | Proxies for all requests, \`http://user:password@host:port\`; also in lower case. Loopback is always requested directly. |
 | \`NODE_EXTRA_CA_CERTS\` | | A file with the certificates of your own authorities, in PEM; Node reads it when it starts. |
 | \`NO_COLOR\`, \`CI\` | | No colours; no progress line. |`;

@@ -2,24 +2,24 @@ import type { Problem } from "../problems.ts";
 import type { Config } from "../schema/config.ts";
 import { type Env, readSecret, readVariable } from "./variables.ts";
 
-/** What one family of variables says of the key to the storage; null where it is silent. */
+/** The key to the storage in one family of variables; null where a variable is not set. */
 export interface StorageKey {
   readonly accessKeyId: string | null;
   readonly secretAccessKey: string | null;
   readonly sessionToken: string | null;
   readonly region: string | null;
-  /** What could not be read of it. Only of interest where this family is used. */
+  /** Variables that could not be read; reported only where this family is used. */
   readonly problems: readonly Problem[];
 }
 
-/** The families: our own names, those of NCA Toolkit's worker with a prefix, and those of every AWS tool. */
+/** The families: our own names, those of NCA Toolkit with a prefix, and those of AWS tools. */
 export interface StorageKeys {
   readonly own: StorageKey;
   readonly nca: StorageKey;
   readonly aws: StorageKey;
 }
 
-/** The key that requests to the storage are signed with. `region` is null where the host is to tell it. */
+/** The key that requests to the storage are signed with. `region` is null where it is derived from the host. */
 export interface StorageCredentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -27,7 +27,7 @@ export interface StorageCredentials {
   readonly region: string | null;
 }
 
-/** NCA's own variables are S3_ACCESS_KEY, S3_SECRET_KEY and S3_REGION. */
+/** The variables of each family. NCA's own are S3_ACCESS_KEY, S3_SECRET_KEY and S3_REGION. */
 const NAMES = {
   own: {
     accessKeyId: "STUCK_JOBS_S3_ACCESS_KEY_ID",
@@ -49,7 +49,7 @@ const NAMES = {
   },
 } as const;
 
-/** Reads all families; what cannot be read is kept with its family. */
+/** Reads all families. Problems are kept with their family. */
 export function readStorageKeys(env: Env): StorageKeys {
   return { own: readKey(env, NAMES.own), nca: readKey(env, NAMES.nca), aws: readKey(env, NAMES.aws) };
 }
@@ -66,9 +66,9 @@ function readKey(env: Env, names: (typeof NAMES)[keyof typeof NAMES]): StorageKe
 }
 
 /**
- * The first of our own variables, NCA's, the configuration file and, where that says `from: aws`, AWS's that hold a
- * key, whole. AWS's are on many machines for other reasons: taken unasked, they would sign the requests to a public
- * bucket that knows nothing of them, and be refused.
+ * Returns the first complete key of our own variables, NCA's, the configuration file and, with `from: aws`, AWS's
+ * variables. Those are set on many machines for other reasons: used by default, they would sign requests to a public bucket
+ * that does not know the key and refuses it.
  */
 export function resolveCredentials(
   configured: Config["storage"]["credentials"],
@@ -112,7 +112,7 @@ export function readPrefixedKey(
   return { credentials: { accessKeyId, secretAccessKey, sessionToken, region: ownRegion }, problems };
 }
 
-/** What of a key must never be shown. Its id is no secret: alone it opens nothing. */
+/** Returns the parts of a key that must never be shown. Its id alone gives no access. */
 export function secretsOf(credentials: StorageCredentials | null): readonly string[] {
   return [credentials?.secretAccessKey, credentials?.sessionToken].filter((secret) => typeof secret === "string");
 }

@@ -1,8 +1,8 @@
 import { UNDER_WAY } from "./nca.ts";
 
 /**
- * What the base of the seeds has GoAPI do; laid over the preset `nca` where GoAPI is configured. The files lie on hosts
- * of its own under names that only it knows, so there is nothing to probe: `outputs` is empty.
+ * The operations that GoAPI does, added to the preset `nca` where GoAPI is configured. Its files are on hosts of its own,
+ * under names that only it knows, so there is nothing to probe: `outputs` is empty.
  */
 export const goapi = {
   operations: {

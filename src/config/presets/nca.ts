@@ -13,8 +13,8 @@ export const UNDER_WAY = [
 ];
 
 /**
- * The base of the seeds: NCA Toolkit's workers writing to a Space, jobs in the table "Jobs". With it a base id and a
- * token suffice. It is written as a user would write it, and merged under the user's file.
+ * The preset of NCA Toolkit's users: workers that write to a Space, and jobs in the table "Jobs". With it a base id and a
+ * token are enough. It has the form of a configuration file, which overrides it key by key.
  * Output names are those of NCA's code: ffmpeg/compose writes `{id}_output_{i}.mp4`, video/concatenate `{id}.mp4`.
  */
 export const nca = {

@@ -10,16 +10,16 @@ import { suggestSpelling } from "../suggest.ts";
 import { hint, resolveSettings } from "./resolve.ts";
 
 /**
- * The bases of a file that lists them, each with what it says laid over the rest of the file. A list of one is a list.
+ * Returns the settings of each base of a list: the rest of the file with the overrides of the base.
  *
- * @throws ConfigError with everything that is wrong at once: under `bases[n]` what one of them brought in
+ * @throws ConfigError with all problems at once; those of one base alone are under `bases[n]`
  */
 export function resolveBases(file: ConfigFile, environment: Environment, overrides: Overrides): readonly Settings[] {
   const { bases: list, ...rest } = isObject(file.content) ? file.content : {};
   const problems: Problem[] = [...problemsOfList(list, rest), ...problemsAtTheTop(rest)];
   const items = Array.isArray(list) ? list.filter(isObject) : [];
   const shared: ConfigFile = { path: file.path, content: rest };
-  const settled = items.map((item) => {
+  const resolved = items.map((item) => {
     const { baseId, name, ...override } = item;
     const id = typeof baseId === "string" ? baseId : isPostgres(item, rest) ? String(name ?? "") : "";
     return {
@@ -30,23 +30,23 @@ export function resolveBases(file: ConfigFile, environment: Environment, overrid
   });
   problems.push(
     ...attributeProblems(
-      settled.map(({ problems }) => problems),
+      resolved.map(({ problems }) => problems),
       shared,
       environment,
       overrides,
     ),
   );
   if (problems.length > 0) throw new ConfigError(problems, hint(file));
-  const ids = settled.map(({ id }) => id);
-  return settled.flatMap(({ id, name, settings }) =>
+  const ids = resolved.map(({ id }) => id);
+  return resolved.flatMap(({ id, name, settings }) =>
     settings === null ? [] : [{ ...settings, base: { id, name, others: ids.filter((other) => other !== id) } }],
   );
 }
 
 /**
- * Those that were asked for, by name or id: by the flag, else by the environment, else all.
+ * Returns the requested bases, by name or id: those of the flag, else of the environment, else all.
  *
- * @throws ConfigError where none is called so
+ * @throws ConfigError where no base has the name
  */
 export function selectBases(
   bases: readonly Settings[],
@@ -76,7 +76,7 @@ export function listConfigs(file: ConfigFile): readonly { readonly name: string 
   });
 }
 
-/** The bases as a person picks among them. */
+/** Formats the bases for a message: names and ids. */
 export function listed(bases: readonly Settings[]): string {
   return bases.map(({ base }) => (base?.name === base?.id ? base?.id : `${base?.name} (${base?.id})`)).join(", ");
 }
@@ -93,7 +93,7 @@ function guess(name: string, bases: readonly Settings[]): string {
   return found === null ? "" : ` Did you mean ${found}?`;
 }
 
-/** What is wrong with the list itself: its form, and who is called the same. */
+/** Returns the problems of the list itself: its form, and names that occur twice. */
 function problemsOfList(list: unknown, shared: Readonly<Record<string, unknown>>): readonly Problem[] {
   const checked = basesSchema.safeParse({ bases: list });
   const problems = checked.success ? [] : problemsOf(checked.error, { bases: list }, basesSchema).map(indexed);
@@ -117,12 +117,12 @@ function problemsOfList(list: unknown, shared: Readonly<Record<string, unknown>>
   return [...problems, ...unnamed, ...doubles, ...items.flatMap(misplacedIn)];
 }
 
-/** Whether one of the list is in PostgreSQL: by itself, or as the rest of the file says. */
+/** Whether a base of the list is in PostgreSQL, by its own key or by that of the file. */
 function isPostgres(item: Readonly<Record<string, unknown>>, shared: Readonly<Record<string, unknown>>): boolean {
   return (item.store ?? shared.store) === "postgres";
 }
 
-/** What no single base can have. */
+/** Returns keys that no single base can have. */
 function misplacedIn(item: Readonly<Record<string, unknown>>, n: number): readonly Problem[] {
   const { airtable, monitoring } = item;
   const wrong: readonly (readonly [boolean, string, string])[] = [
@@ -153,10 +153,10 @@ function tryResolve(file: ConfigFile, id: string, environment: Environment, over
   const baseId = BASE_ID.test(id) ? id : "appNone";
   const name = id === "" ? null : id;
   const { override = {}, ...rest } = file;
-  const { bases: _, $schema: __, ...laid } = override;
+  const { bases: _, $schema: __, ...ownKeys } = override;
   try {
     return {
-      settings: resolveSettings({ ...rest, override: laid }, { ...environment, baseId }, overrides, name),
+      settings: resolveSettings({ ...rest, override: ownKeys }, { ...environment, baseId }, overrides, name),
       problems: [],
     };
   } catch (error) {
@@ -166,8 +166,8 @@ function tryResolve(file: ConfigFile, id: string, environment: Environment, over
 }
 
 /**
- * Says of each problem where it comes from: once what is wrong in the part that all share, and else under the base.
- * Whatever the shared part lacks, each base may bring: missing it is that base's matter, unless it is everyone's.
+ * Attributes each problem to its place: those of the shared part of the file are reported once, others under their base.
+ * What the shared part lacks, each base may have: it is missing in that base, unless all lack it.
  */
 function attributeProblems(
   perBase: readonly (readonly Problem[])[],
@@ -176,12 +176,12 @@ function attributeProblems(
   overrides: Overrides,
 ): readonly Problem[] {
   if (perBase.every((problems) => problems.length === 0)) return [];
-  const ofAll = tryResolve(shared, "", environment, overrides).problems;
+  const sharedProblems = tryResolve(shared, "", environment, overrides).problems;
   const isShared = (problem: Problem) =>
-    ofAll.some((each) => isSame(each, problem)) &&
+    sharedProblems.some((each) => isSame(each, problem)) &&
     (isAt(shared.content, problem.path) || perBase.every((problems) => problems.some((each) => isSame(each, problem))));
   return [
-    ...ofAll.filter(
+    ...sharedProblems.filter(
       (each) => isShared(each) && perBase.some((problems) => problems.some((other) => isSame(each, other))),
     ),
     ...perBase.flatMap((problems, n) =>
@@ -207,7 +207,7 @@ function isAt(content: unknown, path: string): boolean {
   );
 }
 
-/** "bases.3.name" as "bases[3].name". */
+/** Writes the index of a path as in the file: "bases[3].name" for "bases.3.name". */
 function indexed({ path, message }: Problem): Problem {
   return { path: path.replace(/^bases\.(\d+)/, "bases[$1]"), message };
 }

@@ -5,14 +5,14 @@ import type { Problem } from "../problems.ts";
 import type { Config } from "../schema/config.ts";
 import { resolveAddress } from "./postgres.ts";
 
-/** Where the journal is, and how it is rotated. */
+/** The place of the journal, and its rotation. */
 export interface JournalSettings {
   readonly place: JournalPlace | null;
   readonly maxBytes: number;
   readonly keep: number;
 }
 
-/** Null: nowhere. All but the default have been asked for: a run that cannot write there must not write at all. */
+/** Null: off. Every place but the default is required: a run that cannot write there must not write at all. */
 export type JournalPlace =
   | { readonly kind: "default" }
   | { readonly kind: "asked"; readonly path: string }

@@ -20,16 +20,16 @@ export interface EmailSettings {
   readonly sendmail: string;
 }
 
-/** What flags say of it. */
+/** The values of flags. */
 export interface MonitoringOverrides {
   readonly metricsFile?: string | undefined;
   readonly pingUrl?: string | undefined;
   readonly notifyUrl?: string | undefined;
-  /** Whether file and environment count: they are meant for the sweeps of the scheduler, not for a try by hand. */
+  /** Whether file and environment are ignored: they are for the sweeps of the scheduler, not for a manual run. */
   readonly flagsOnly: boolean;
 }
 
-/** Flags over environment over file. `problems` gets what is wrong, without the URLs: who has one can post to it. */
+/** Resolves where a run is reported: flags, then environment, then file. `problems` never show a URL: it is a secret. */
 export function resolveMonitoring(
   config: Config["monitoring"],
   environment: Pick<Environment, "metricsFile" | "pingDialect" | "notifyEmail" | "secret">,
@@ -106,10 +106,10 @@ function guessFormat(url: string | null): NotifyFormat {
   return isTeams ? "teams" : "json";
 }
 
-/** A path shorter than this holds no secret, and to take it out of every line would garble the log. */
+/** A shorter path holds no secret, and redacting it in every line would garble the log. */
 const LEAST_SECRET = 12;
 
-/** The URLs and, for messages of others that tell no more, their paths. */
+/** Returns the URLs and, for messages that show no more of them, their paths. */
 export function monitoringSecrets({ pingUrl, notifyUrl }: MonitoringSettings): readonly string[] {
   return [pingUrl, notifyUrl].flatMap((url) => {
     if (url === null || !URL.canParse(url)) return [];

@@ -5,7 +5,7 @@ import type { Problem } from "../problems.ts";
 import type { Config } from "../schema/config.ts";
 import type { HttpProviderConfig } from "../schema/providers.ts";
 
-/** What every provider has. */
+/** The settings that every provider has. */
 interface Shared {
   readonly name: string;
   /** Lower case; each with all hosts under it. */
@@ -14,7 +14,7 @@ interface Shared {
   readonly concurrency: number;
 }
 
-/** A provider that is configured, with its secrets in place. */
+/** A configured provider, with its secrets. */
 export type ProviderSettings =
   | (Shared & {
       readonly kind: "nca";
@@ -25,7 +25,7 @@ export type ProviderSettings =
   | (Shared & { readonly kind: "goapi"; readonly baseUrl: string; readonly apiKey: string })
   | (Shared & Omit<HttpProviderConfig, keyof Shared> & { readonly kind: "http" });
 
-/** The keys of the built-in providers, as the environment has them. */
+/** The API keys of the built-in providers; null where one is not set. */
 export interface ProviderKeys {
   readonly nca: string | null;
   readonly goapi: string | null;
@@ -41,8 +41,8 @@ export function readProviderKeys(environment: Environment, problems: Problem[]):
 }
 
 /**
- * What the environment says of providers, to be laid over the file: NCA needs an address, so that its key alone says
- * nothing; GoAPI has one by default. `null` in the file keeps a provider off, whatever the environment holds.
+ * Returns the providers that the environment configures, to override the file: NCA needs an address, so its key alone does
+ * not turn it on; GoAPI has a default address. `null` in the file keeps a provider off, whatever the environment has.
  */
 export function providersFromEnvironment(
   content: Readonly<Record<string, unknown>>,
@@ -58,7 +58,7 @@ export function providersFromEnvironment(
   };
 }
 
-/** The providers of a checked configuration. `problems` gets every key and variable that is missing. */
+/** Resolves the providers of a checked configuration. Adds missing keys and variables to `problems`. */
 export function resolveProviders(
   config: Config["providers"],
   operations: readonly Operation[],
@@ -87,7 +87,7 @@ export function resolveProviders(
     const headers: Record<string, string> = {};
     for (const [header, template] of Object.entries(provider.headers)) {
       const path = `providers.${name}.headers.${header}`;
-      headers[header] = filled(template, path, environment, problems, secrets);
+      headers[header] = fillHeader(template, path, environment, problems, secrets);
     }
     providers.push({ ...provider, kind: "http", name, headers });
   }
@@ -95,8 +95,8 @@ export function resolveProviders(
 }
 
 /**
- * The provider of each operation. The preset names `nca` whether or not it is configured: then it is not asked. An
- * operation that cannot do without its provider, and a name that nobody has, are problems.
+ * Returns the operations with their configured providers. The preset names `nca` whether or not it is configured; where it
+ * is not, it is not asked. An operation that needs a provider that is not configured, and an unknown name, are problems.
  */
 export function withKnownProviders(
   operations: readonly Operation[],
@@ -116,8 +116,8 @@ export function withKnownProviders(
   });
 }
 
-/** A header with the variables of the environment in the place of `${NAME}`. */
-function filled(
+/** Replaces `${NAME}` in a header by the variable of the environment. */
+function fillHeader(
   template: string,
   path: string,
   environment: Environment,
@@ -134,7 +134,7 @@ function filled(
     else secrets.push(secret);
     return secret ?? "";
   });
-  // Node takes what Latin-1 has, without control characters, and throws for the rest when the request is made.
+  // Node accepts Latin-1 without control characters, and throws for the rest when the request is sent.
   if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value))
     problems.push({ path, message: "holds a character no header may have" });
   return value;

@@ -3,14 +3,14 @@ import type { Environment } from "../env/environment.ts";
 import type { Problem } from "../problems.ts";
 import type { Config } from "../schema/config.ts";
 
-/** Where webhooks may be sent again, and how they are signed. */
+/** The hosts that webhooks may be sent to again, and their signature. */
 export interface WebhookSettings {
   /** `host` or `host:port`, in lower case. */
   readonly allowHosts: readonly string[];
   readonly signature: { readonly header: string; readonly prefix: string; readonly secret: string } | null;
 }
 
-/** `problems` gets a missing secret, and operations whose webhook could not be made or sent anywhere. */
+/** Resolves the webhooks. Adds a missing secret, and operations whose webhook cannot be sent, to `problems`. */
 export function resolveWebhooks(
   config: Config,
   operations: readonly Operation[],

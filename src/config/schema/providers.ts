@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { httpUrl, SECRET, text } from "./fields.ts";
 
-/** A host name, or an address; with `storage.theapi.app` under it when it is `theapi.app`. */
+/** A host name with its subdomains, or an address. */
 const host = z
   .string()
   .regex(/^([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:.]+\])$/i, {
@@ -23,39 +23,39 @@ const headerName = z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, { error: "e
 
 const status = z.int().min(400).max(599);
 
-const OUTPUT_HOSTS = "Hosts, with all under them, on which the provider's outputs may lie.";
+const OUTPUT_HOSTS = "Hosts, with their subdomains, that may serve the provider's outputs.";
 
 const shared = {
-  allowPrivate: z.boolean().default(false).describe("Whether outputs may lie at addresses of a private network."),
-  concurrency: z.int().min(1).max(32).default(4).describe("Requests to the provider at the same time."),
+  allowPrivate: z.boolean().default(false).describe("Whether outputs may be at addresses of a private network."),
+  concurrency: z.int().min(1).max(32).default(4).describe("Maximum number of concurrent requests to the provider."),
 };
 
 const nca = z.strictObject({
-  baseUrl: httpUrl.describe("Where it answers. The key is NCA_API_KEY, from the environment only."),
+  baseUrl: httpUrl.describe("Its address. The key is NCA_API_KEY, from the environment only."),
   sinceSeconds: z
     .int()
     .min(60)
     .optional()
-    .describe("How far back the list of all jobs is asked for; by default a day, or the longest providerCap."),
+    .describe("How far back the list of all jobs reaches; by default a day, or the longest providerCap."),
   outputHosts: z.array(host).default([]).describe(OUTPUT_HOSTS),
   ...shared,
 });
 
-/** Its own files lie at storage.theapi.app and img.theapi.app; its documentation also names storage.goapi.ai. */
+/** Its files are at storage.theapi.app and img.theapi.app; its documentation also names storage.goapi.ai. */
 const GOAPI_HOSTS = ["theapi.app", "goapi.ai", "piapi.ai"];
 
 const goapi = z.strictObject({
   baseUrl: httpUrl
     .default("https://api.goapi.ai")
-    .describe("Where it answers. The key is GOAPI_API_KEY, from the environment only."),
+    .describe("Its address. The key is GOAPI_API_KEY, from the environment only."),
   outputHosts: z.array(host).default(GOAPI_HOSTS).describe(OUTPUT_HOSTS),
   ...shared,
 });
 
 const http = z
   .strictObject({
-    method: z.enum(["GET", "POST"]).default("GET").describe("How the state is asked for."),
-    url: urlTemplate.describe("Where the state is asked for, with {externalId} in it or in the body."),
+    method: z.enum(["GET", "POST"]).default("GET").describe("The method of the request for the state."),
+    url: urlTemplate.describe("The address of the state, with {externalId} in it or in the body."),
     headers: z
       .record(headerName, text)
       .default({})
@@ -67,21 +67,21 @@ const http = z
     state: pointer.describe("JSON pointer to the state."),
     states: z
       .strictObject({
-        running: z.array(text).default([]).describe("Queued, or at work."),
-        succeeded: z.array(text).min(1).describe("Done, and well."),
-        failed: z.array(text).default([]).describe("Done, and not well."),
+        running: z.array(text).default([]).describe("Queued, or running."),
+        succeeded: z.array(text).min(1).describe("Completed."),
+        failed: z.array(text).default([]).describe("Failed."),
       })
-      .describe("What the state's values mean; any other is unknown."),
+      .describe("The meaning of the state's values; any other is unknown."),
     output: pointers.optional().describe("JSON pointers to the outputs' URLs: a text, a list, or objects with `url`."),
-    error: pointers.optional().describe("JSON pointers to the reason of a failure; the first that is there counts."),
-    forgottenStatus: z.array(status).default([404, 410]).describe("HTTP answers that mean: no such job here."),
+    error: pointers.optional().describe("JSON pointers to the reason of a failure; the first that exists is used."),
+    forgottenStatus: z.array(status).default([404, 410]).describe("HTTP statuses that mean: unknown job."),
     result: z
       .strictObject({
         url: urlTemplate.describe("Its address, with {externalId} in it."),
-        failedStatus: z.array(status).default([]).describe("HTTP answers that mean: the job failed."),
+        failedStatus: z.array(status).default([]).describe("HTTP statuses that mean: the job failed."),
       })
       .optional()
-      .describe("Where the output is asked for once the state is a good one, if not in the same answer."),
+      .describe("The request for the output of a completed job, if the state does not include it."),
     outputHosts: z.array(host).default([]).describe(OUTPUT_HOSTS),
     ...shared,
   })
@@ -116,7 +116,7 @@ export const providers = z
   .prefault({})
   .describe("The services that did the work, to be asked for the state of a job.");
 
-/** A provider that is described in the configuration, as the schema leaves it. */
+/** A provider that the configuration describes, after the check. */
 export type HttpProviderConfig = z.output<typeof http>;
 
 function templateProblem(value: string): string | null {

@@ -1,5 +1,6 @@
+import { pluralize } from "../../../core/domain/plural.ts";
 import type { Counts } from "../../../core/stats/stats.ts";
-import { formatDuration, pluralize } from "../../terminal/format.ts";
+import { formatDuration } from "../../terminal/format.ts";
 import { VERSION } from "../../version.ts";
 import { chart, PATTERNS } from "./chart.ts";
 import { hourTable } from "./hours.ts";

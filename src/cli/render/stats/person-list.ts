@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
+import { pluralize } from "../../../core/domain/plural.ts";
 import type { PersonNeeded } from "../../../core/stats/stats.ts";
 import { adviceOf } from "../../help/reasons.ts";
-import { formatDuration, pluralize } from "../../terminal/format.ts";
+import { formatDuration } from "../../terminal/format.ts";
 import { escapeHtml } from "./html.ts";
 
 /** A page with more rows than this is slow to open; the rest is in `-o json`. */

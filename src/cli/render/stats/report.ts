@@ -1,7 +1,7 @@
 import type { Operation } from "../../../core/domain/operation.ts";
+import { pluralize } from "../../../core/domain/plural.ts";
 import type { MonthlyRequests } from "../../../core/stats/monthly-requests.ts";
 import type { Stats } from "../../../core/stats/stats.ts";
-import { pluralize } from "../../terminal/format.ts";
 
 /** The result of `stats`. */
 export interface StatsReport {

@@ -1,7 +1,8 @@
+import { pluralize } from "../../../core/domain/plural.ts";
 import { makeVisible } from "../../../core/domain/visible.ts";
 import type { LossIncident } from "../../../core/stats/losses.ts";
 import type { Counts, PersonNeeded, RecoveryTimes } from "../../../core/stats/stats.ts";
-import { formatDuration, pluralize } from "../../terminal/format.ts";
+import { formatDuration } from "../../terminal/format.ts";
 import type { Canvas } from "../table.ts";
 import { inPercent, monthlyInWords, noPace, type StatsReport, sources, trendInWords } from "./report.ts";
 

@@ -1,6 +1,6 @@
 import type { Instant } from "../../../core/domain/job.ts";
+import { pluralize } from "../../../core/domain/plural.ts";
 import type { LossIncident } from "../../../core/stats/losses.ts";
-import { pluralize } from "../../terminal/format.ts";
 import { escapeHtml, table } from "./html.ts";
 
 const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [720, 130, 8, 8, 10, 30];
