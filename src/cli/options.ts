@@ -7,6 +7,25 @@ import { LOG_FORMATS, type LogFormat } from "./terminal/log.ts";
 export const OUTPUTS = ["table", "json", "ndjson"] as const;
 export type OutputFormat = (typeof OUTPUTS)[number];
 
+/** The keys of a job in the report, from which --json selects. */
+export const JOB_KEYS = [
+  "id",
+  "externalId",
+  "type",
+  "operation",
+  "status",
+  "ageSeconds",
+  "verdict",
+  "reason",
+  "detail",
+  "applied",
+  "output",
+  "target",
+  "evidence",
+  "error",
+] as const;
+export type JobKey = (typeof JOB_KEYS)[number];
+
 /** The flags as commander returns them; flags a command does not have are absent. */
 export interface Flags {
   readonly olderThan?: Duration;
@@ -17,6 +36,7 @@ export interface Flags {
   readonly limit?: number;
   readonly concurrency?: number;
   readonly output?: OutputFormat;
+  readonly json?: readonly JobKey[];
   readonly all?: boolean;
   readonly quiet?: boolean;
   readonly verbose?: boolean;
@@ -31,6 +51,7 @@ export interface Flags {
   readonly fail?: boolean;
   readonly force?: boolean;
   readonly confirm?: boolean;
+  readonly yes?: boolean;
   readonly via?: Via;
   readonly journal?: string;
   readonly exitCode?: boolean;
@@ -65,6 +86,15 @@ export function addSharedOptions(command: Command): Command {
     .option("--config <file>", "read this configuration file")
     .addOption(new Option("--base <name...>", "only these configured bases (name or id)"))
     .addOption(new Option("--sandbox", "run against the embedded sandbox instead of a base").conflicts("base"));
+}
+
+/** Adds the selection of keys, for the commands that print one report. */
+export function addJsonOption(command: Command): Command {
+  return command.addOption(
+    new Option("--json <fields>", "print these keys of each job as a JSON array, e.g. id,verdict,reason")
+      .argParser(jobKeys)
+      .conflicts("output"),
+  );
 }
 
 /** Creates --base for a command that works on one base. */
@@ -111,6 +141,15 @@ export function addMonitoringOptions(command: Command): Command {
 export function jobIds(text: string, before: readonly string[] | undefined): readonly string[] {
   if (text.trim() === "") throw new InvalidArgumentError("Expected a record id or an external id.");
   return [...(before ?? []), text];
+}
+
+/** Parses the value of --json. */
+export function jobKeys(text: string): readonly JobKey[] {
+  return text.split(",").map((part) => {
+    const key = JOB_KEYS.find((each) => each === part.trim());
+    if (key === undefined) throw new InvalidArgumentError(`Expected some of ${JOB_KEYS.join(",")}.`);
+    return key;
+  });
 }
 
 /** Parses the value of a duration flag. */

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { CommandContext } from "../context.ts";
-import { addMonitoringOptions, addSharedOptions, addWriteOptions } from "../options.ts";
+import { addJsonOption, addMonitoringOptions, addSharedOptions, addWriteOptions } from "../options.ts";
 import { sweepAction } from "./sweep.ts";
 
 /** Adds `stuck-jobs fail-old`: the failing half, without an upper age. */
@@ -10,7 +10,7 @@ export function addFailOld(program: Command, context: CommandContext): void {
     .description(
       "Only the failing half of `recover`, at any age past --fail-after, also beyond --max-age, after a fresh probe of each job. A job with an output is reported, never failed.",
     );
-  addMonitoringOptions(addWriteOptions(addSharedOptions(command))).addHelpText(
+  addMonitoringOptions(addWriteOptions(addJsonOption(addSharedOptions(command)))).addHelpText(
     "after",
     `
 Examples:

@@ -1,6 +1,12 @@
 import type { Command } from "commander";
 import type { CommandContext } from "../context.ts";
-import { addMonitoringOptions, addRecoverOptions, addSharedOptions, addWriteOptions } from "../options.ts";
+import {
+  addJsonOption,
+  addMonitoringOptions,
+  addRecoverOptions,
+  addSharedOptions,
+  addWriteOptions,
+} from "../options.ts";
 import { sweepAction } from "./sweep.ts";
 
 /** Adds `stuck-jobs recover`: the sweep that a scheduler runs. */
@@ -10,7 +16,7 @@ export function addRecover(program: Command, context: CommandContext): void {
     .description(
       "One full sweep: completes the jobs whose output exists, and fails those past --fail-after whose output is proven absent. This is what the scheduler runs.",
     );
-  addMonitoringOptions(addRecoverOptions(addWriteOptions(addSharedOptions(command)))).addHelpText(
+  addMonitoringOptions(addRecoverOptions(addWriteOptions(addJsonOption(addSharedOptions(command))))).addHelpText(
     "after",
     `
 Examples:

@@ -4,65 +4,75 @@ import { makeVisible } from "../../core/domain/visible.ts";
 import { formatDuration, sizeInWords } from "../terminal/format.ts";
 import { displayWidth } from "./text.ts";
 
-/** A column of the table of jobs. */
-export interface Column {
-  readonly title: "job" | "operation" | "age" | "verdict" | "reason" | "output" | "target";
+type Title = "job" | "external id" | "operation" | "age" | "verdict" | "reason" | "output" | "target";
+
+interface Column {
+  readonly title: Title;
   readonly cell: (entry: Entry) => string;
-  /** Where the terminal is narrow the column shrinks to this width. */
-  readonly least: number;
+}
+
+/** A column of the table of jobs, as wide as it is shown. */
+export interface ShownColumn extends Column {
+  readonly width: number;
 }
 
 const COLUMNS: readonly Column[] = [
-  { title: "job", cell: ({ id }) => makeVisible(id), least: 17 },
-  { title: "operation", cell: ({ operation, type }) => makeVisible(operation ?? type ?? "–"), least: 9 },
-  { title: "age", cell: ({ age }) => formatDuration(age), least: 7 },
-  { title: "verdict", cell: verdictCell, least: 9 },
-  { title: "reason", cell: ({ verdict }) => verdict.reason, least: 19 },
-  { title: "output", cell: outputCell, least: 7 },
-  { title: "target", cell: targetCell, least: 17 },
+  { title: "job", cell: ({ id }) => makeVisible(id) },
+  { title: "external id", cell: ({ externalId }) => makeVisible(externalId ?? "–") },
+  { title: "operation", cell: ({ operation, type }) => makeVisible(operation ?? type ?? "–") },
+  { title: "age", cell: ({ age }) => formatDuration(age) },
+  { title: "verdict", cell: verdictCell },
+  { title: "reason", cell: ({ verdict }) => verdict.reason },
+  { title: "output", cell: outputCell },
+  { title: "target", cell: ({ target }) => (target === null ? "" : makeVisible(`${target.table} ${target.id}`)) },
 ];
 
-/** The columns that shrink first where the terminal is narrow, and those that then go. Job, verdict and reason stay. */
-const SHRINKING: readonly Column["title"][] = ["target", "operation"];
-const GOING: readonly Column["title"][] = ["target", "output", "operation", "age"];
+/** The target by its id alone, for narrow terminals. */
+const SHORT_TARGET: Column = {
+  title: "target",
+  cell: ({ target }) => (target === null ? "" : makeVisible(target.id)),
+};
+
+/** A longer name of an operation is cut on a terminal, so that it leaves no other column out. */
+const MAX_OPERATION = 32;
+const MIN_OPERATION = 12;
 
 /** Blanks between two columns. */
 export const GAP = 2;
 
 const SYMBOL: Readonly<Record<VerdictKind, string>> = { recover: "✓", fail: "✗", wait: "…", skip: "–", unknown: "?" };
 
-/** Returns the columns that fit into `maxWidth`, each with its width. */
-export function columnsFor(
-  entries: readonly Entry[],
-  maxWidth: number,
-): readonly { readonly column: Column; readonly width: number }[] {
-  const widths = COLUMNS.map(({ title, cell }) =>
-    entries.reduce((most, entry) => Math.max(most, displayWidth(cell(entry))), title.length),
-  );
-  const natural = new Map(COLUMNS.map((column, n) => [column, widths[n] ?? 0] as const));
-  const leastOf = (column: Column) => {
-    const width = natural.get(column) ?? 0;
-    return SHRINKING.includes(column.title) ? Math.min(width, column.least) : width;
-  };
-  let columns = COLUMNS;
-  for (const going of GOING) {
-    if (excess(columns.map(leastOf), maxWidth) <= 0) break;
-    columns = columns.filter(({ title }) => title !== going);
-  }
-  const shown = columns.map((column) => ({ column, width: natural.get(column) ?? 0 }));
-  for (const each of shown) {
-    const over = excess(
-      shown.map(({ width }) => width),
-      maxWidth,
+/**
+ * Returns the columns that fit into `maxWidth`, the least useful left out first. Ids, verdicts and reasons stay whole;
+ * without a limit, as in a pipe, so does everything.
+ */
+export function columnsFor(entries: readonly Entry[], maxWidth: number): readonly ShownColumn[] {
+  const measure = (column: Column): ShownColumn => {
+    const width = entries.reduce(
+      (most, entry) => Math.max(most, displayWidth(column.cell(entry))),
+      column.title.length,
     );
-    if (over > 0) each.width = Math.max(leastOf(each.column), each.width - over);
-  }
-  return shown;
+    return { ...column, width };
+  };
+  const without = (title: Title) => (columns: readonly ShownColumn[]) => columns.filter((each) => each.title !== title);
+  const limitOperation = (most: number) => (columns: readonly ShownColumn[]) =>
+    columns.map((each) => (each.title === "operation" ? { ...each, width: Math.min(each.width, most) } : each));
+  const steps = [
+    limitOperation(MAX_OPERATION),
+    without("external id"),
+    (columns: readonly ShownColumn[]) =>
+      columns.map((each) => (each.title === "target" ? measure(SHORT_TARGET) : each)),
+    without("target"),
+    without("output"),
+    limitOperation(MIN_OPERATION),
+    without("operation"),
+    without("age"),
+  ];
+  return steps.reduce((shown, step) => (widthOf(shown) <= maxWidth ? shown : step(shown)), COLUMNS.map(measure));
 }
 
-/** How many columns of the terminal are missing. */
-function excess(widths: readonly number[], maxWidth: number): number {
-  return widths.reduce((sum, width) => sum + width + GAP, 0) - GAP - maxWidth;
+function widthOf(columns: readonly ShownColumn[]): number {
+  return columns.reduce((sum, { width }) => sum + width + GAP, 0) - GAP;
 }
 
 function verdictCell({ verdict, error }: Entry): string {
@@ -72,8 +82,4 @@ function verdictCell({ verdict, error }: Entry): string {
 function outputCell(entry: Entry): string {
   const output = outputOf(entry);
   return output === null ? "" : sizeInWords(output.bytes);
-}
-
-function targetCell({ target }: Entry): string {
-  return target === null ? "" : makeVisible(`${target.table} ${target.id}`);
 }

@@ -2,6 +2,7 @@ import type { BaseRef } from "../../config/settings.ts";
 import type { ProviderReply } from "../../core/domain/evidence.ts";
 import { type Entry, outputOf, type Report } from "../../core/domain/report.ts";
 import type { TypicalDurations } from "../learned-durations.ts";
+import type { JobKey } from "../options.ts";
 import type { ToJson } from "../terminal/terminal.ts";
 import { BRAKE_HINT } from "./summary.ts";
 
@@ -63,6 +64,16 @@ function indented(value: object, margin: string, toJson: ToJson): string {
   return toJson(value, 2).replaceAll("\n", `\n${margin}`);
 }
 
+/** The jobs as an array of objects that have these keys. */
+export function* renderKeys(entries: readonly Entry[], keys: readonly JobKey[], toJson: ToJson): Iterable<string> {
+  for (const [n, entry] of entries.entries()) {
+    const job = jobObject(entry);
+    const selected = Object.fromEntries(keys.map((key) => [key, job[key]]));
+    yield `${n === 0 ? "[\n  " : ",\n  "}${indented(selected, "  ", toJson)}`;
+  }
+  yield entries.length === 0 ? "[]\n" : "\n]\n";
+}
+
 /** One job as a line of ndjson. */
 export function renderNdjsonJob(entry: Entry, typical: TypicalDurations, base: BaseRef | null, toJson: ToJson): string {
   return `${toJson({ ...ofBase(base), ...jobObject(entry), ...typicalOf(entry, typical) })}\n`;
@@ -109,7 +120,7 @@ function head(report: Report, base: BaseRef | null) {
 }
 
 /** One job of a report. */
-export function jobObject(entry: Entry) {
+export function jobObject(entry: Entry): Readonly<Record<JobKey, unknown>> {
   const output = outputOf(entry);
   const { url, bytes, contentType, lastModified } = output ?? {};
   return {

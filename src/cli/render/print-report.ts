@@ -3,17 +3,18 @@ import type { Report } from "../../core/domain/report.ts";
 import type { Invocation } from "../context.ts";
 import type { TypicalDurations } from "../learned-durations.ts";
 import type { OutputFormat } from "../options.ts";
-import { renderJson, renderNdjsonSummary } from "./json.ts";
+import { renderJson, renderKeys, renderNdjsonSummary } from "./json.ts";
 import { renderLine } from "./line.ts";
 import { recordUrls, takesLinks } from "./links.ts";
 import { typicalLines } from "./summary.ts";
 import { chalkFor, renderTable } from "./table.ts";
 
-/** How a report is printed; "line" is for cron and pipes. */
-export type Format = OutputFormat | "line";
+/** How a report is printed: "line" is for cron and pipes, "keys" for --json. */
+export type Format = OutputFormat | "line" | "keys";
 
 /** Returns the requested format, else a table on a terminal and a line elsewhere. */
 export function formatOf({ flags, terminal }: Pick<Invocation, "flags" | "terminal">): Format {
+  if (flags.json !== undefined) return "keys";
   return flags.output ?? (terminal.stdoutIsTerminal ? "table" : "line");
 }
 
@@ -30,6 +31,8 @@ export async function printReport(
       return await terminal.outAll(renderJson(report, typical, settings.base, terminal.toJson));
     case "ndjson":
       return terminal.out(renderNdjsonSummary(report, settings.base, terminal.toJson));
+    case "keys":
+      return await terminal.outAll(renderKeys(report.entries, flags.json ?? [], terminal.toJson));
     case "line":
       return flags.quiet ? undefined : terminal.out(renderLine(report));
     case "table":
@@ -46,7 +49,8 @@ export function tableOf(
 ): string {
   const styled = terminal.stdoutIsTerminal;
   const table = renderTable(report, {
-    columns: terminal.columns,
+    // A pipe gets every column, whole.
+    columns: styled ? terminal.columns : Number.POSITIVE_INFINITY,
     chalk: chalkFor(flags, { env, terminal }),
     all: flags.all === true,
     urlOf: styled && takesLinks(env) ? recordUrls(settings.store.baseId, settings.jobs.table) : null,

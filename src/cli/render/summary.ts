@@ -3,20 +3,11 @@ import type { BlockedOperation, Incident, Report } from "../../core/domain/repor
 import { makeVisible } from "../../core/domain/visible.ts";
 import type { TypicalDurations } from "../learned-durations.ts";
 import { formatDuration } from "../terminal/format.ts";
+import { countsInWords } from "./line.ts";
 
 /** Counts the jobs by outcome, in a sentence. */
-export function summaryLine(report: Report): string {
-  const { recovered, failed, waiting, skipped, unknown, errors } = report.summary;
-  const would = report.command === "scan" || report.dryRun ? "would be " : "";
-  const parts = [
-    `${recovered} ${would}recovered`,
-    `${failed} ${would}failed`,
-    `${waiting} waiting`,
-    `${skipped} skipped`,
-  ];
-  if (unknown > 0) parts.push(`${unknown} unknown`);
-  if (errors > 0) parts.push(pluralize(errors, "error"));
-  return `${pluralize(report.summary.stuck, "stuck job")}: ${parts.join(", ")}.`;
+export function countsLine(report: Report): string {
+  return `${countsInWords([report], report.summary, report)}.`;
 }
 
 /** The requests and time of the run, and its id. */
@@ -48,7 +39,12 @@ export function footerLines(report: Report, all: boolean): readonly string[] {
     lines.push("Next: stuck-jobs recover --dry-run, which also reads the targets; then stuck-jobs recover");
   else if (dryRun && work > 0) lines.push(`Next: stuck-jobs ${command}`);
   if (report.entries.some(({ verdict }) => verdict.reason === "beyond-max-age")) {
-    lines.push("Older than maxAge: stuck-jobs fail-old --dry-run");
+    lines.push(
+      "Older than maxAge: stuck-jobs recover --max-age none completes those whose output exists; then stuck-jobs fail-old --dry-run",
+    );
+  }
+  if (report.entries.some(({ verdict }) => verdict.reason === "output-exists")) {
+    lines.push("Their output exists: stuck-jobs recover --max-age none");
   }
   return lines.map(makeVisible);
 }

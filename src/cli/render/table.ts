@@ -2,9 +2,9 @@ import { Chalk, type ChalkInstance, supportsColor } from "chalk";
 import Table, { type Cell } from "cli-table3";
 import type { Entry, Report } from "../../core/domain/report.ts";
 import type { CommandContext } from "../context.ts";
-import { type Column, columnsFor, GAP } from "./columns.ts";
+import { columnsFor, GAP, type ShownColumn } from "./columns.ts";
 import { type Group, groupsOf, nameOf } from "./groups.ts";
-import { footer, footerLines, summaryLine } from "./summary.ts";
+import { countsLine, footer, footerLines } from "./summary.ts";
 import { cut, wrap } from "./text.ts";
 
 /** The target of a rendering. */
@@ -37,7 +37,7 @@ export function renderTable(report: Report, canvas: JobsCanvas): string {
   const wrapped = (lines: readonly string[]) =>
     lines.flatMap((line) => wrap(line, canvas.columns)).map((line) => `${line}\n`);
   if (report.entries.length === 0) return wrapped([`No stuck jobs. ${footer(report)}`]).join("");
-  const rest = wrapped([summaryLine(report), footer(report), ...footerLines(report, canvas.all)]);
+  const rest = wrapped([countsLine(report), footer(report), ...footerLines(report, canvas.all)]);
   return `${jobsTable(report.entries, canvas)}\n\n${rest.join("")}`;
 }
 
@@ -48,14 +48,14 @@ function jobsTable(entries: readonly Entry[], canvas: JobsCanvas): string {
     canvas.columns,
   );
   const table = new Table({
-    head: columns.map(({ column }) => canvas.chalk.bold(column.title)),
+    head: columns.map(({ title }) => canvas.chalk.bold(title)),
     colWidths: columns.map(({ width }) => width + GAP),
     style: { head: [], border: [], "padding-left": 0, "padding-right": GAP },
     chars: BORDERS,
   });
   for (const group of groups) {
     for (const entry of group.shown) {
-      table.push(columns.map(({ column, width }) => cellOf(column, width, entry, canvas)));
+      table.push(columns.map((column) => cellOf(column, entry, canvas)));
     }
     if (group.rest > 0) table.push([{ content: canvas.chalk.dim(moreLine(group)), colSpan: columns.length }]);
   }
@@ -67,11 +67,12 @@ function moreLine({ name, rest }: Group): string {
 }
 
 /** Cut before it is coloured: a colour that is cut off would run on. */
-function cellOf({ title, cell }: Column, width: number, entry: Entry, { chalk, urlOf }: JobsCanvas): Cell {
+function cellOf({ title, cell, width }: ShownColumn, entry: Entry, { chalk, urlOf }: JobsCanvas): Cell {
   const text = cut(cell(entry), width);
   switch (title) {
     case "job":
       return urlOf === null ? chalk.dim(text) : { content: chalk.dim(text), href: urlOf(entry.id) };
+    case "external id":
     case "target":
       return chalk.dim(text);
     case "verdict":

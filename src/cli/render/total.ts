@@ -4,8 +4,8 @@ import { makeVisible } from "../../core/domain/visible.ts";
 import type { Invocation } from "../context.ts";
 import type { BaseOutcome, CombinedOutcome } from "../outcome.ts";
 import { VERSION } from "../version.ts";
-import { ofBase, renderJsonOfSeveral } from "./json.ts";
-import { countsIn, isWorthALine, outcomeLine } from "./line.ts";
+import { ofBase, renderJsonOfSeveral, renderKeys } from "./json.ts";
+import { countsInWords, isWorthALine, outcomeLine } from "./line.ts";
 import { type Format, tableOf } from "./print-report.ts";
 
 /** Renders the sweeps of several bases, in parts. As ndjson only the last line: the rest was printed before. */
@@ -18,6 +18,10 @@ export function renderTotal(total: CombinedOutcome, format: Format, invocation: 
     }
     case "ndjson":
       return [`${toJson({ ...head(total), faults: faultsOf(total) })}\n`];
+    case "keys": {
+      const entries = reportsOf(total).flatMap(({ report }) => report.entries);
+      return renderKeys(entries, invocation.flags.json ?? [], toJson);
+    }
     case "line":
       return invocation.flags.quiet ? [] : [lines(total)];
     case "table":
@@ -87,8 +91,8 @@ function outcomeInWords(total: CombinedOutcome): string {
     ...(missing > 0 ? [`${missing} not swept`] : []),
   ].join(", ");
   const { summary } = total;
-  const jobs =
-    summary.stuck === 0 ? [] : [`${pluralize(summary.stuck, "stuck job")}: ${countsIn(summary, total).join(", ")}`];
+  const all = reports.map(({ report }) => report);
+  const jobs = summary.stuck === 0 ? [] : [countsInWords(all, summary, total)];
   return `${pluralize(total.ended.length, "base")}: ${[...jobs, ...(rest === "" ? [] : [rest])].join("; ")}`;
 }
 
