@@ -1,5 +1,7 @@
 import type { Env } from "../config/env/variables.ts";
-import type { Command } from "../core/domain/report.ts";
+import type { Settings } from "../config/settings.ts";
+import type { Command, Entry } from "../core/domain/report.ts";
+import type { Confirmation } from "../core/sweep/context.ts";
 import type { ExitCode } from "./exit-codes.ts";
 import type { Flags } from "./options.ts";
 import type { Terminal } from "./terminal/terminal.ts";
@@ -15,6 +17,8 @@ export interface CommandContext {
 export interface Invocation extends Pick<CommandContext, "env" | "terminal"> {
   readonly command: Command;
   readonly flags: Flags;
+  /** Decides about each job before it is written; absent where nobody is asked. */
+  readonly confirm?: (entry: Entry, settings: Settings) => Promise<Confirmation>;
 }
 
 /** Whether the base may be changed: scans and dry runs write nothing, so they take no lock. */

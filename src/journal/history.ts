@@ -33,12 +33,12 @@ export async function readHistory(lines: AsyncIterable<JournalLine>, baseId: str
   const writes: JournaledWrite[] = [];
   const webhooks: JournaledWebhook[] = [];
   for (const { line, result } of announced.values()) {
-    const { run, at: text, job: named } = line;
+    const { run, command, at: text, job: named } = line;
     const { id, externalId, operation, since } = named;
     const job = { id, externalId, operation, since: since === null ? null : Date.parse(since) };
     const at = Date.parse(text);
     if (line.kind === "webhook") {
-      if (result !== "refused") webhooks.push({ at, run, job });
+      if (result !== "refused") webhooks.push({ at, run, command, job });
       continue;
     }
     const { role, table, record, fields, reason, supersededBy, undoes } = line;
@@ -47,6 +47,7 @@ export async function readHistory(lines: AsyncIterable<JournalLine>, baseId: str
     writes.push({
       at,
       run,
+      command,
       role,
       table,
       record,

@@ -9,7 +9,7 @@ import { REASONS } from "../../src/core/domain/verdict.ts";
 import { HOUR, MINUTE } from "../support/builders.ts";
 import { entry, held, reportOf, verdict } from "../support/reports.ts";
 
-const PLAIN: JobsCanvas = { columns: 112, chalk: new Chalk({ level: 0 }), all: false, urlOf: null };
+const PLAIN: JobsCanvas = { columns: 112, chalk: new Chalk({ level: 0 }), all: false, isPlan: false, urlOf: null };
 
 /** Something of everything: wide and hostile names, errors, the brake, and a long tail. */
 const REPORT = reportOf(

@@ -16,14 +16,16 @@ export function addRecover(program: Command, context: CommandContext): void {
     .description(
       "One full sweep: completes the jobs whose output exists, and fails those past --fail-after whose output is proven absent. This is what the scheduler runs.",
     );
-  addMonitoringOptions(addRecoverOptions(addWriteOptions(addJsonOption(addSharedOptions(command))))).addHelpText(
-    "after",
-    `
+  addMonitoringOptions(addRecoverOptions(addWriteOptions(addJsonOption(addSharedOptions(command)))))
+    .option("-y, --yes", "write without showing the plan and asking on a terminal")
+    .addHelpText(
+      "after",
+      `
 Examples:
   stuck-jobs recover --dry-run               see it first
   stuck-jobs recover                         what cron runs, every 2 minutes
   stuck-jobs recover --limit 1               one job, to see that it works
   stuck-jobs recover --operation combine --confirm`,
-  );
+    );
   sweepAction(command, "recover", context);
 }

@@ -5,6 +5,7 @@ import { type CommandContext, configureLog, type Invocation } from "../context.t
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Flags } from "../options.ts";
 import { formatOf } from "../render/print-report.ts";
+import { asksFirst, recoverByPlan, sweepByQuestions } from "../run/approval.ts";
 import { runConfigured } from "../run/run-configured.ts";
 import { handleSignals } from "../run/signals.ts";
 import { openSandbox } from "../sandbox.ts";
@@ -34,6 +35,8 @@ export async function runSweep(invocation: Invocation): Promise<ExitCode> {
       terminal.log("disabled by POLLING_ENABLED=false");
       return EXIT.done;
     }
+    if (asksFirst(invocation)) return await recoverByPlan(invocation, found, stop);
+    if (flags.confirm) return await sweepByQuestions(invocation, found, stop);
     return (await runConfigured(invocation, found, formatOf(invocation), stop)).code;
   } finally {
     stop.dispose();

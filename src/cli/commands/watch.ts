@@ -108,7 +108,7 @@ async function watch(
       first = null;
       if (found === null) return "failed";
       try {
-        return (await runConfigured(invocation, found, invocation.flags.output ?? "line", stop)).status;
+        return (await runConfigured(invocation, found, invocation.flags.output ?? "summary", stop)).status;
       } finally {
         terminal.logAs({ runId: null });
       }

@@ -4,13 +4,16 @@ import type { Invocation } from "../context.ts";
 import type { TypicalDurations } from "../learned-durations.ts";
 import type { OutputFormat } from "../options.ts";
 import { renderJson, renderKeys, renderNdjsonSummary } from "./json.ts";
-import { renderLine } from "./line.ts";
+import { renderLine, summaryLine } from "./line.ts";
 import { recordUrls, takesLinks } from "./links.ts";
 import { typicalLines } from "./summary.ts";
 import { chalkFor, renderTable } from "./table.ts";
 
-/** How a report is printed: "line" is for cron and pipes, "keys" for --json. */
-export type Format = OutputFormat | "line" | "keys";
+/**
+ * How a report is printed. "line" is for cron and pipes: one line where something changed; "summary" is that line in any
+ * case; "keys" is for --json; "plan" is a table on stderr, before a question.
+ */
+export type Format = OutputFormat | "line" | "summary" | "keys" | "plan";
 
 /** Returns the requested format, else a table on a terminal and a line elsewhere. */
 export function formatOf({ flags, terminal }: Pick<Invocation, "flags" | "terminal">): Format {
@@ -35,6 +38,10 @@ export async function printReport(
       return await terminal.outAll(renderKeys(report.entries, flags.json ?? [], terminal.toJson));
     case "line":
       return flags.quiet ? undefined : terminal.out(renderLine(report));
+    case "summary":
+      return flags.quiet ? undefined : terminal.out(`${summaryLine(report)}\n`);
+    case "plan":
+      return terminal.show(tableOf(report, { flags, terminal, env }, settings, typical, { isPlan: true }));
     case "table":
       return flags.quiet ? undefined : terminal.out(tableOf(report, { flags, terminal, env }, settings, typical));
   }
@@ -46,13 +53,15 @@ export function tableOf(
   { flags, terminal, env }: Pick<Invocation, "flags" | "terminal" | "env">,
   settings: Settings,
   typical: TypicalDurations,
+  { isPlan }: { readonly isPlan: boolean } = { isPlan: false },
 ): string {
   const styled = terminal.stdoutIsTerminal;
   const table = renderTable(report, {
     // A pipe gets every column, whole.
-    columns: styled ? terminal.columns : Number.POSITIVE_INFINITY,
+    columns: styled || isPlan ? terminal.columns : Number.POSITIVE_INFINITY,
     chalk: chalkFor(flags, { env, terminal }),
     all: flags.all === true,
+    isPlan,
     urlOf: styled && takesLinks(env) ? recordUrls(settings.store.baseId, settings.jobs.table) : null,
   });
   const lines = typicalLines(report, typical).map((line) => `${line}\n`);

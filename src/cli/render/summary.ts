@@ -23,7 +23,10 @@ export function footer({ requests, entries, runId, startedAt, finishedAt }: Repo
 const MOST_ERRORS = 10;
 
 /** Returns the lines below the table: errors, incidents, the brake, and the next command. */
-export function footerLines(report: Report, all: boolean): readonly string[] {
+export function footerLines(
+  report: Report,
+  { all, isPlan }: { readonly all: boolean; readonly isPlan: boolean },
+): readonly string[] {
   const { command, dryRun, summary, truncated } = report;
   const errors = report.entries.flatMap(({ id, error }) =>
     error === null ? [] : [`${id} could not be written: ${error}`],
@@ -37,7 +40,7 @@ export function footerLines(report: Report, all: boolean): readonly string[] {
   const work = summary.recovered + summary.failed;
   if (command === "scan" && work > 0)
     lines.push("Next: stuck-jobs recover --dry-run, which also reads the targets; then stuck-jobs recover");
-  else if (dryRun && work > 0) lines.push(`Next: stuck-jobs ${command}`);
+  else if (dryRun && work > 0 && !isPlan) lines.push(`Next: stuck-jobs ${command}`);
   if (report.entries.some(({ verdict }) => verdict.reason === "beyond-max-age")) {
     lines.push(
       "Older than maxAge: stuck-jobs recover --max-age none completes those whose output exists; then stuck-jobs fail-old --dry-run",

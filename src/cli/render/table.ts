@@ -26,6 +26,8 @@ export function chalkFor(
 
 /** The target of the table of jobs. */
 export interface JobsCanvas extends Canvas {
+  /** Whether a question follows, in the place of a hint at the next command. */
+  readonly isPlan: boolean;
   /** Whether long groups are shown to their end. */
   readonly all: boolean;
   /** The URL of a record; null where the terminal has no links, or the table id is not known. */
@@ -37,7 +39,7 @@ export function renderTable(report: Report, canvas: JobsCanvas): string {
   const wrapped = (lines: readonly string[]) =>
     lines.flatMap((line) => wrap(line, canvas.columns)).map((line) => `${line}\n`);
   if (report.entries.length === 0) return wrapped([`No stuck jobs. ${footer(report)}`]).join("");
-  const rest = wrapped([countsLine(report), footer(report), ...footerLines(report, canvas.all)]);
+  const rest = wrapped([countsLine(report), footer(report), ...footerLines(report, canvas)]);
   return `${jobsTable(report.entries, canvas)}\n\n${rest.join("")}`;
 }
 

@@ -24,9 +24,17 @@ export function renderTotal(total: CombinedOutcome, format: Format, invocation: 
     }
     case "line":
       return invocation.flags.quiet ? [] : [lines(total)];
+    case "summary":
+      return invocation.flags.quiet ? [] : [lines(total) || `${totalLine(total)}\n`];
+    case "plan":
     case "table":
       return invocation.flags.quiet ? [] : [tables(total, invocation)];
   }
+}
+
+/** Renders the plans of several bases, as they are shown before a question. */
+export function renderPlans(total: CombinedOutcome, invocation: Invocation): string {
+  return tables(total, invocation, { isPlan: true });
 }
 
 /** Renders the combined outcome in one line. */
@@ -66,10 +74,10 @@ function lines(total: CombinedOutcome): string {
 }
 
 /** For people: a table for each base with stuck jobs, and the total. */
-function tables(total: CombinedOutcome, invocation: Invocation): string {
+function tables(total: CombinedOutcome, invocation: Invocation, options = { isPlan: false }): string {
   const stuck = reportsOf(total).filter(({ report }) => report.entries.length > 0);
   const parts = stuck.map(({ ended, report }) => {
-    return `${headingOf(ended)}\n\n${tableOf(report, invocation, ended.settings, ended.typical)}\n`;
+    return `${headingOf(ended)}\n\n${tableOf(report, invocation, ended.settings, ended.typical, options)}\n`;
   });
   const { airtable, storage } = total.requests;
   const seconds = ((total.finishedAt - total.startedAt) / 1000).toFixed(1);

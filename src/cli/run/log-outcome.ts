@@ -3,19 +3,25 @@ import type { Entry, Report } from "../../core/domain/report.ts";
 import type { Invocation } from "../context.ts";
 import { nothingDecided } from "../exit-codes.ts";
 import type { TypicalDurations } from "../learned-durations.ts";
-import { formatOf } from "../render/print-report.ts";
+import type { Format } from "../render/print-report.ts";
 import { brakeLines } from "../render/summary.ts";
 import { formatDuration } from "../terminal/format.ts";
 import { type Fields, linesOf } from "../terminal/log.ts";
 import type { Outcome } from "./sweep-once.ts";
 
 /** Logs the failures of a sweep. */
-export function logFailures({ report, fault }: Outcome, { storage }: Settings, { flags, terminal }: Invocation): void {
+export function logFailures(
+  { report, fault }: Outcome,
+  { storage }: Settings,
+  format: Format,
+  { terminal }: Invocation,
+): void {
   if (fault !== null) terminal.log(linesOf(fault), "error");
   if (report === null) return;
   // The table shows it below its rows.
-  if (formatOf({ flags, terminal }) !== "table")
+  if (format !== "table" && format !== "plan") {
     for (const line of brakeLines(report)) terminal.log(line.trim(), "warn");
+  }
   if (fault === null && nothingDecided(report)) {
     terminal.log(`nothing could be decided: ${storage.baseUrl} gave no answer for any job`, "error");
   }

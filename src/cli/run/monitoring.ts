@@ -7,7 +7,7 @@ import { type BaseResult, monitorRuns } from "../../monitoring/notify-runs.ts";
 import { pingTargetOf } from "../../monitoring/ping.ts";
 import type { Outage, RunResult } from "../../monitoring/run-result.ts";
 import { systemClock } from "../../system/clock.ts";
-import type { Invocation } from "../context.ts";
+import { type Invocation, mayWrite } from "../context.ts";
 import { EXIT, exitCodeOfAll, nothingDecided } from "../exit-codes.ts";
 import type { CombinedOutcome } from "../outcome.ts";
 import { summaryLine } from "../render/line.ts";
@@ -26,7 +26,7 @@ export interface RunMonitor {
 /** Reports that a run of one base starts; null where no monitoring is configured. */
 export function startMonitoring(invocation: Invocation, settings: Settings, stop: Shutdown): RunMonitor | null {
   const { monitoring } = settings;
-  if (!isMonitored(monitoring)) return null;
+  if (!mayWrite(invocation) || !isMonitored(monitoring)) return null;
   const startedAt = systemClock.now();
   const monitor = monitorRun(monitoring, monitorDeps(invocation, stop));
   return {
@@ -58,7 +58,7 @@ export function startMonitoringAll(
   bases: readonly [Settings, ...Settings[]],
   stop: Shutdown,
 ): RunsMonitor | null {
-  if (!bases.some(({ monitoring }) => isMonitored(monitoring))) return null;
+  if (!mayWrite(invocation) || !bases.some(({ monitoring }) => isMonitored(monitoring))) return null;
   const monitor = monitorRuns(pingTargetOf(bases[0].monitoring), monitorDeps(invocation, stop));
   return {
     begun: monitor.begun,

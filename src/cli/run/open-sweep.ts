@@ -3,7 +3,6 @@ import type { Settings } from "../../config/settings.ts";
 import type { Observer, SweepContext } from "../../core/sweep/context.ts";
 import { systemClock } from "../../system/clock.ts";
 import type { Invocation } from "../context.ts";
-import { promptConfirmation } from "../terminal/confirm.ts";
 import { VERSION } from "../version.ts";
 import { openBase, openProviders, openStorage, openWebhooks, type Shared } from "./adapters.ts";
 import type { RunLimits } from "./deadlines.ts";
@@ -46,7 +45,7 @@ const DATABASE_WRITES_PER_SECOND = 100;
 
 /** Returns the options of the sweep from flags and settings. */
 function sweepOptions(
-  { command, flags }: Invocation,
+  { command, flags, confirm }: Invocation,
   settings: Settings,
 ): Omit<SweepContext, "store" | "atomic" | "probe" | "providers" | "webhooks" | "journal" | "limits" | "observer"> {
   return {
@@ -75,6 +74,6 @@ function sweepOptions(
       settings.store.kind === "airtable" ? settings.store.requestsPerSecond : DATABASE_WRITES_PER_SECOND,
     clock: systemClock,
     random: Math.random,
-    confirm: flags.confirm ? promptConfirmation : null,
+    confirm: confirm === undefined ? null : (entry) => confirm(entry, settings),
   };
 }

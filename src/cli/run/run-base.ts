@@ -72,7 +72,7 @@ async function sweepAndReport(
       sweepOnce(invocation, settings, { ...listener, stage }, stop, { ...frame, shared: null }).finally(frame.end);
     outcome = await withTelemetry(invocation, settings, stop, sweep);
     if (outcome.report !== null) await printReport(outcome.report, format, invocation, settings, typical);
-    logFailures(outcome, settings, invocation);
+    logFailures(outcome, settings, format, invocation);
     if (outcome.report !== null) warnUnmatchedJobs([outcome.report], invocation);
   } catch (error) {
     await monitor?.crashed(error);

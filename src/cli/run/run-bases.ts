@@ -6,7 +6,7 @@ import { EXIT } from "../exit-codes.ts";
 import { type BaseOutcome, type CombinedOutcome, faultOf, totalOf } from "../outcome.ts";
 import { renderNdjsonJob, renderNdjsonSummary } from "../render/json.ts";
 import type { Format } from "../render/print-report.ts";
-import { renderTotal } from "../render/total.ts";
+import { renderPlans, renderTotal } from "../render/total.ts";
 import { logInternalError } from "../terminal/log.ts";
 import { splitProgress } from "../terminal/progress.ts";
 import { decisionFields, logFailures, warnUnmatchedJobs } from "./log-outcome.ts";
@@ -47,7 +47,8 @@ export async function runMany(
   const { command, flags, terminal } = invocation;
   const finishedAt = systemClock.now();
   const total = totalOf(ended, { command, dryRun: flags.dryRun === true, startedAt, finishedAt });
-  await terminal.outAll(renderTotal(total, format, invocation));
+  if (format === "plan") terminal.show(renderPlans(total, invocation));
+  else await terminal.outAll(renderTotal(total, format, invocation));
   const reports = ended.flatMap(({ outcome }) => outcome?.report ?? []);
   // A requested job may be in a base that could not be listed.
   if (reports.length === ended.length) warnUnmatchedJobs(reports, invocation);
@@ -103,7 +104,7 @@ async function sweepNamed(
   if (outcome === "locked") return { ...ended, outcome: null, code: EXIT.locked, fault: "another run is under way" };
   if (outcome.report !== null && format === "ndjson")
     terminal.out(renderNdjsonSummary(outcome.report, base, terminal.toJson));
-  logFailures(outcome, settings, invocation);
+  logFailures(outcome, settings, format, invocation);
   return { ...ended, outcome, code: outcome.code, fault: faultOf(outcome, settings) };
 }
 

@@ -1,16 +1,27 @@
 import { ConfigError } from "../../config/problems.ts";
+import type { Settings } from "../../config/settings.ts";
+import type { Report } from "../../core/domain/report.ts";
 import type { Invocation } from "../context.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Format } from "../render/print-report.ts";
 import type { Configured } from "../settings/select-bases.ts";
 import type { RunStatus } from "./interval-loop.ts";
 import { type RunResult, runOnce } from "./run-base.ts";
+import { runMany } from "./run-bases.ts";
 import type { Shutdown } from "./signals.ts";
 
 /** The outcome of a run over one base or all. */
 export interface ConfiguredRun {
   readonly code: ExitCode;
   readonly status: RunStatus;
+  /** Of the bases whose listing was finished. */
+  readonly reports: readonly BaseReport[];
+}
+
+/** The report of a base, with its settings. */
+export interface BaseReport {
+  readonly report: Report;
+  readonly settings: Settings;
 }
 
 /** Runs one sweep of the configured base, or of every base of the list. */
@@ -22,18 +33,26 @@ export async function runConfigured(
 ): Promise<ConfiguredRun> {
   if (!isList) {
     const ran = await runOnce(invocation, bases[0], format, stop);
-    return { code: ran === "locked" ? EXIT.locked : ran.code, status: statusOf(ran) };
+    const report = ran === "locked" ? null : ran.report;
+    return {
+      code: ran === "locked" ? EXIT.locked : ran.code,
+      status: statusOf(ran),
+      reports: report === null ? [] : [{ report, settings: bases[0] }],
+    };
   }
   if (invocation.flags.confirm) {
     throw new ConfigError([{ path: "--confirm", message: "found several bases; expected one, chosen with --base" }]);
   }
-  const { runMany } = await import("./run-bases.ts");
   const { code, ended } = await runMany(invocation, bases, format, stop);
   const statuses = ended.map(({ outcome }) => statusOf(outcome ?? "locked"));
   // One failing base is no reason to sweep the others less often.
   return {
     code,
     status: statuses.find((each) => each === "ok") ?? statuses.find((each) => each === "failed") ?? "skipped",
+    reports: ended.flatMap(({ outcome, settings }) => {
+      const report = outcome?.report ?? null;
+      return report === null ? [] : [{ report, settings }];
+    }),
   };
 }
 

@@ -5,7 +5,9 @@ import { EXIT, type ExitCode } from "../exit-codes.ts";
 export interface Shutdown {
   /** Aborted by the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
-  /** 130 or 143 after it, else null. */
+  /** Stops as SIGINT does: for a Ctrl+C that a question reads from the terminal. */
+  interrupt(): void;
+  /** 130 or 143 after a signal, else null. */
   code(): ExitCode | null;
   dispose(): void;
 }
@@ -28,6 +30,7 @@ export function handleSignals(onSignal: (name: string) => void): Shutdown {
   process.on("SIGTERM", onTerminate);
   return {
     signal: controller.signal,
+    interrupt: onInterrupt,
     code: () => code,
     dispose() {
       process.off("SIGINT", onInterrupt);

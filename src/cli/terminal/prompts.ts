@@ -14,6 +14,31 @@ export interface Prompter {
   close(): void;
 }
 
+export type Answer = "yes" | "no" | "interrupted";
+
+/** Asks one question at the terminal. Anything but yes is no, and so is the end of the input. */
+export async function askYesOrNo(question: string, signal: AbortSignal): Promise<Answer> {
+  if (signal.aborted) return "interrupted";
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const ended = new AbortController();
+  try {
+    return await new Promise<Answer>((resolve) => {
+      const interrupt = () => {
+        process.stderr.write("\n");
+        resolve("interrupted");
+      };
+      signal.addEventListener("abort", interrupt, { once: true, signal: ended.signal });
+      // In raw mode a Ctrl+C is a key, and no signal.
+      terminal.once("SIGINT", interrupt);
+      terminal.once("close", () => resolve("no"));
+      terminal.question(`${question} [y/N] `, (answer) => resolve(/^y(es)?$/i.test(answer.trim()) ? "yes" : "no"));
+    });
+  } finally {
+    ended.abort();
+    terminal.close();
+  }
+}
+
 /** Thrown when the person ends the questions: by Ctrl+C, or by the end of stdin. */
 export class InterviewEnded extends Error {
   constructor() {

@@ -1,6 +1,7 @@
 import { fstatSync } from "node:fs";
 import type { Env } from "../../config/env/variables.ts";
 import { DEFAULT_STYLE, type Fields, isWritten, type Level, type LogStyle, renderLog } from "./log.ts";
+import { type Answer, askYesOrNo } from "./prompts.ts";
 import { createRedactor } from "./redact.ts";
 import { makeLogLine, makePrintable } from "./safe-output.ts";
 
@@ -13,6 +14,13 @@ export interface Terminal {
   out(text: string): void;
   /** Writes a result in parts; the next part is made when the reader can take more. */
   outAll(parts: Iterable<string>): Promise<void>;
+  /** Shows a finished text on stderr, as it is: a plan before a question. */
+  show(text: string): void;
+  /**
+   * Asks a person, who answers yes or no at the terminal; the end of the input is a no. Ctrl+C and the signal interrupt
+   * the question. The progress line and the log wait for the answer.
+   */
+  ask(question: string, signal: AbortSignal): Promise<Answer>;
   /** Logs one entry: a line, or several where a list or a hint follows. `level` is `notice` by default. */
   log(message: string | readonly string[], level?: Level, fields?: Fields): void;
   /** Changes how the log is written from here on; absent keys stay. */
@@ -51,19 +59,26 @@ export function processTerminal(process: NodeJS.Process): Terminal {
   const interactive = stderr.isTTY === true && !process.env.CI;
   let style: LogStyle = { ...DEFAULT_STYLE, systemd: isJournal(2, process.env) };
   let progressShown = false;
+  /** What is to be logged after the question that is open; null without one. */
+  let delayed: string[] | null = null;
   const clearProgress = () => {
     if (progressShown) stderr.write("\r\u001b[K");
     progressShown = false;
   };
   const write = (message: string | readonly string[], level: Level, fields: Fields, style: LogStyle) => {
     if (!isWritten(level, style)) return;
-    clearProgress();
     // Before the rendering: JSON escapes some characters of a secret.
     const lines = (typeof message === "string" ? [message] : message).map(redact);
     const safe = mapTexts(fields, redact);
     // On a terminal the summary names the run.
     const runId = interactive && style.format === "text" ? null : style.runId;
-    stderr.write(redact(renderLog(level, lines, safe, { ...style, runId }, new Date())));
+    const text = redact(renderLog(level, lines, safe, { ...style, runId }, new Date()));
+    if (delayed !== null) {
+      delayed.push(text);
+      return;
+    }
+    clearProgress();
+    stderr.write(text);
   };
   return {
     out(text) {
@@ -93,7 +108,22 @@ export function processTerminal(process: NodeJS.Process): Terminal {
         },
       };
     },
+    show(text) {
+      clearProgress();
+      stderr.write(makePrintable(redact(text), interactive));
+    },
+    async ask(question, signal) {
+      clearProgress();
+      delayed = [];
+      try {
+        return await askYesOrNo(makeLogLine(redact(question)), signal);
+      } finally {
+        for (const text of delayed) stderr.write(text);
+        delayed = null;
+      }
+    },
     progress(line) {
+      if (delayed !== null) return;
       // A line that wraps could not be erased.
       stderr.write(`\r\u001b[K${makeLogLine(redact(line)).slice(0, (stderr.columns || 80) - 1)}`);
       progressShown = true;

@@ -13,6 +13,7 @@ interface JournaledJob {
 export interface JournaledWrite {
   readonly at: Instant;
   readonly run: string;
+  readonly command: string;
   readonly role: "job" | "target";
   readonly table: string;
   readonly record: string;
@@ -33,6 +34,7 @@ export interface JournaledWrite {
 export interface JournaledWebhook {
   readonly at: Instant;
   readonly run: string;
+  readonly command: string;
   readonly job: JournaledJob;
 }
 

@@ -11,7 +11,7 @@ it("a person is asked about the jobs of one base at a time", async () => {
   if (first === undefined) throw new Error("there are two");
   const terminal = processTerminal(process);
   const invocation = { command: "recover", flags: { confirm: true, color: false }, env: {}, terminal } as const;
-  const stop = { signal: never(), code: () => null, dispose() {} };
+  const stop = { signal: never(), code: () => null, interrupt() {}, dispose() {} };
   const running = runConfigured(invocation, { bases: [first, ...more], isList: true }, "line", stop);
   await expect(running).rejects.toThrow("--confirm: found several bases; expected one, chosen with --base");
 });
