@@ -33,6 +33,11 @@ const COMMANDS: readonly CommandModule[] = [
     load: async () => (await import("./commands/fail-old.ts")).addFailOld,
   },
   {
+    name: "runs",
+    summary: "list the runs that wrote something, with dates and counts",
+    load: async () => (await import("./commands/runs.ts")).addRuns,
+  },
+  {
     name: "undo",
     summary: "revert what a run changed, where the records still hold it",
     load: async () => (await import("./commands/undo.ts")).addUndo,

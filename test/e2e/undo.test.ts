@@ -139,7 +139,7 @@ describe("stuck-jobs undo", () => {
 
   it("lists the last runs where the run id is unknown", async () => {
     const { cwd, cli } = await worldWithOneStuckJob();
-    expect(await cli("undo")).toMatchObject({ code: 2, stderr: expect.stringContaining("--job <id>") });
+    expect(await cli("undo")).toMatchObject({ code: 2, stderr: expect.stringContaining("found no journal at") });
     expect(await cli("undo", "nope")).toMatchObject({
       code: 2,
       stderr: expect.stringContaining("found no journal at"),

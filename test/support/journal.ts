@@ -17,14 +17,17 @@ export class MemoryJournal implements Journal {
   /** When the writes are announced. */
   now: () => number = () => 0;
 
-  async recordIntent(writes: readonly PendingWrite[], { runId }: { readonly runId: string }) {
+  async recordIntent(
+    writes: readonly PendingWrite[],
+    { runId, command }: { readonly runId: string; readonly command: string },
+  ) {
     const at = this.now();
     const own = writes.map((announced) => {
       const { job, target, fields, reason, supersededBy, undoes } = kept(announced);
       const [role, table, record] =
         target === null ? (["job", "Jobs", job.id] as const) : (["target", target.table, target.id] as const);
       return {
-        write: { at, run: runId, role, table, record, job, fields, reason, supersededBy, undoes },
+        write: { at, run: runId, command, role, table, record, job, fields, reason, supersededBy, undoes },
         possiblyApplied: true,
         confirmed: false,
       };
@@ -39,8 +42,11 @@ export class MemoryJournal implements Journal {
     };
   }
 
-  async recordWebhookIntent(job: PendingWrite["job"], { runId }: { readonly runId: string }) {
-    const webhook = { at: this.now(), run: runId, job };
+  async recordWebhookIntent(
+    job: PendingWrite["job"],
+    { runId, command }: { readonly runId: string; readonly command: string },
+  ) {
+    const webhook = { at: this.now(), run: runId, command, job };
     this.webhooks.push(webhook);
     return async ({ kind }: ResendResult) => {
       if (kind === "refused") this.webhooks.splice(this.webhooks.indexOf(webhook), 1);

@@ -3,12 +3,15 @@ import { type Command, Option } from "commander";
 import { ConfigError } from "../../config/problems.ts";
 import type { Settings } from "../../config/settings.ts";
 import type { UpstreamFailure } from "../../core/ports/errors.ts";
-import { buildChangeSets, type ChangeSet, type JournaledWrite, lastRunOf } from "../../core/undo/change-sets.ts";
+import { buildChangeSets, type ChangeSet, lastRunOf } from "../../core/undo/change-sets.ts";
+import { listPastRuns, type PastRun } from "../../core/undo/past-runs.ts";
 import { type Undone, undo } from "../../core/undo/undo.ts";
+import type { JournalHistory } from "../../journal/history.ts";
 import { systemClock } from "../../system/clock.ts";
 import { type CommandContext, configureLog, type Invocation } from "../context.ts";
 import { EXIT, type ExitCode, exitCodeOfFault } from "../exit-codes.ts";
 import { baseOption, duration, type Flags } from "../options.ts";
+import { runLines } from "../render/runs.ts";
 import { renderUndo, renderUndoJson, type UndoReport } from "../render/undo.ts";
 import { openBase } from "../run/adapters.ts";
 import { startDeadlines } from "../run/deadlines.ts";
@@ -18,6 +21,7 @@ import { handleSignals, type Shutdown } from "../run/signals.ts";
 import { openSandbox } from "../sandbox.ts";
 import { readSettings } from "../settings/read-settings.ts";
 import { linesOf } from "../terminal/log.ts";
+import { InterviewEnded, openInterview } from "../terminal/prompts.ts";
 import { VERSION } from "../version.ts";
 
 /** The flags of `stuck-jobs undo`. */
@@ -81,36 +85,79 @@ type UndoInvocation = Omit<Invocation, "command">;
 /** Runs undo and returns its exit code. */
 async function runUndo(request: UndoRequest, invocation: UndoInvocation): Promise<ExitCode> {
   const { flags, terminal } = invocation;
-  if (request.runId === null && request.job === null) {
-    throw new ConfigError([{ path: "undo", message: "expected the id of a run, or --job <id>" }]);
-  }
   const sandbox = flags.sandbox ? await openSandbox({ delayedWebhook: false }) : null;
   const stop = handleSignals((name) => terminal.log(`${name}: finishing the write in flight`));
   try {
     // Like a scan, an undo is run by hand, so POLLING_ENABLED=false does not disable it.
     const settings = await readSettings({ ...invocation, command: "scan" }, sandbox);
     if (settings === "disabled") return EXIT.done;
-    const { runId, changes } = await findChanges(request, settings, invocation);
+    const journal = await readJournal(settings, invocation);
+    const chosen =
+      request.runId === null && request.job === null ? await chooseRun(journal, invocation) : request.runId;
+    if (chosen === "none") {
+      terminal.log("nothing was written");
+      return EXIT.done;
+    }
+    const { runId, changes } = findChanges({ ...request, runId: chosen }, journal);
     const restore = () => restoreAll(request, runId, changes, settings, invocation, stop);
     const code = flags.dryRun ? await restore() : await withLock(settings, terminal, restore);
     return code === "locked" ? EXIT.locked : code;
+  } catch (error) {
+    if (!(error instanceof InterviewEnded)) throw error;
+    terminal.log("nothing was written");
+    return EXIT.interrupted;
   } finally {
     stop.dispose();
     await sandbox?.close();
   }
 }
 
-/** @throws ConfigError where the journal has no such run */
-async function findChanges(
-  { runId, job }: UndoRequest,
-  settings: Settings,
-  { env }: UndoInvocation,
-): Promise<{ readonly runId: string; readonly changes: readonly ChangeSet[] }> {
-  const path = journalNameOf(settings, env);
-  if (path === null) throw new ConfigError([{ path: "--journal", message: "the journal is disabled; undo needs one" }]);
+interface NamedJournal extends JournalHistory {
+  readonly name: string;
+}
+
+async function readJournal(settings: Settings, { env }: UndoInvocation): Promise<NamedJournal> {
+  const name = journalNameOf(settings, env);
+  if (name === null) throw new ConfigError([{ path: "--journal", message: "the journal is disabled; undo needs one" }]);
   const past = await readPast(settings, env);
-  if (past === null) throw new ConfigError([{ path: "--journal", message: `found no journal at ${path}` }]);
-  const { writes, webhooks } = past;
+  if (past === null) throw new ConfigError([{ path: "--journal", message: `found no journal at ${name}` }]);
+  return { name, ...past };
+}
+
+/** So many runs are offered. */
+const MAX_OFFERED = 10;
+
+/** Returns the newest runs that an undo could revert. */
+function revertableRuns({ writes }: Pick<JournalHistory, "writes">): readonly PastRun[] {
+  const runs = listPastRuns(writes, []).filter(({ recovered, failed, undone }) => recovered + failed > undone);
+  return runs.slice(0, MAX_OFFERED);
+}
+
+/** Offers the newest runs on a terminal. @throws ConfigError with their list elsewhere */
+async function chooseRun(journal: NamedJournal, { terminal }: UndoInvocation): Promise<string> {
+  const runs = revertableRuns(journal);
+  if (process.stdin.isTTY !== true || process.stderr.isTTY !== true || runs.length === 0) {
+    const message = "found no run id; expected the id of a run, or --job <id>";
+    throw new ConfigError([{ path: "", message }], lastRuns(journal));
+  }
+  const [head = "", ...lines] = runLines(runs);
+  terminal.show(`   ${head}\n${lines.map((line, n) => `${String(n + 1).padStart(2)} ${line}\n`).join("")}`);
+  const prompter = openInterview((text) => terminal.log(text));
+  try {
+    const choices = [...runs.map((_, n) => String(n + 1)), "none"];
+    const answer = await prompter.choice("Which run is to be undone?", choices, "none", "undo");
+    return runs[Number(answer) - 1]?.runId ?? "none";
+  } finally {
+    prompter.close();
+  }
+}
+
+/** @throws ConfigError where the journal has no such run */
+function findChanges(
+  { runId, job }: UndoRequest,
+  journal: NamedJournal,
+): { readonly runId: string; readonly changes: readonly ChangeSet[] } {
+  const { writes, webhooks, name: path } = journal;
   const run = runId ?? (job === null ? null : lastRunOf(writes, job));
   const changes = run === null ? [] : buildChangeSets(writes, run, job);
   if (run !== null && changes.length > 0) return { runId: run, changes };
@@ -123,18 +170,15 @@ async function findChanges(
     : undoes === null
       ? `found no writes${run === null ? "" : ` of run ${run}`}${job === null ? "" : ` for job ${job}`} in ${path}`
       : `run ${run} reverted run ${undoes}; recover completes its jobs again`;
-  throw new ConfigError([{ path: runId === null ? "--job" : "undo", message }], lastRuns(writes));
+  throw new ConfigError([{ path: runId === null ? "--job" : "", message }], lastRuns(journal));
 }
 
-/** Lists the newest runs of the journal. */
-function lastRuns(writes: readonly JournaledWrite[]): string {
-  const runs = new Map<string, Set<string>>();
-  for (const { run, job, undoes } of writes) {
-    if (undoes === null) runs.set(run, (runs.get(run) ?? new Set()).add(job.id));
-  }
-  const last = [...runs].slice(-5).reverse();
-  if (last.length === 0) return "The journal has no run with writes.";
-  return `The last runs with writes:\n${last.map(([run, jobs]) => `  ${run}  ${jobs.size} jobs`).join("\n")}`;
+/** Lists the newest runs of the journal, as a hint. */
+function lastRuns(journal: Pick<JournalHistory, "writes">): string {
+  const runs = revertableRuns(journal);
+  return runs.length === 0
+    ? "The journal has no run that can be undone."
+    : ["The last runs that can be undone:", ...runLines(runs).map((line) => `  ${line}`)].join("\n");
 }
 
 async function restoreAll(

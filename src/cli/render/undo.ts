@@ -41,16 +41,17 @@ export function renderUndo(
   isStuckAgain: (record: Undone) => boolean,
   { thresholds }: Pick<Settings, "thresholds">,
 ): string {
+  const nameOf = (outcome: UndoOutcome) => (dryRun && outcome === "restored" ? "would be restored" : outcome);
   const width = (of: (record: Undone) => string) => Math.max(...records.map((record) => of(record).length));
-  const widths = [width(({ outcome }) => outcome), width(({ table }) => table)];
+  const widths = [width(({ outcome }) => nameOf(outcome)), width(({ table }) => table)];
   const lines = records.map(({ outcome, table, id, detail, fields }) => {
     const [first = 0, second = 0] = widths;
     const what = outcome === "restored" ? changes(fields) : detail;
-    return makeVisible(`${outcome.padEnd(first)}  ${table.padEnd(second)}  ${id}  ${what}`.trimEnd());
+    return makeVisible(`${nameOf(outcome).padEnd(first)}  ${table.padEnd(second)}  ${id}  ${what}`.trimEnd());
   });
   const summary = OUTCOMES.flatMap((outcome) => {
     const number = numberOf(records, outcome);
-    return number === 0 ? [] : [`${number} ${outcome}`];
+    return number === 0 ? [] : [`${number} ${nameOf(outcome)}`];
   });
   const stuckAgain = records.filter(isStuckAgain).length;
   const next =

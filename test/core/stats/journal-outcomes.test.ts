@@ -22,6 +22,7 @@ function write(over: Partial<JournaledWrite> = {}, id = JOB): JournaledWrite {
   return {
     at: NOW - HOUR,
     run: "r1",
+    command: "recover",
     role: "job",
     table: "Jobs",
     record: id,
