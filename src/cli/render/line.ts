@@ -1,6 +1,6 @@
+import { pluralize } from "../../core/domain/plural.ts";
 import type { Entry, Report, Summary } from "../../core/domain/report.ts";
 import { makeVisible } from "../../core/domain/visible.ts";
-import { pluralize } from "../../core/domain/plural.ts";
 import { type GroupName, nameOf } from "./groups.ts";
 
 /**

@@ -1,11 +1,12 @@
 import type { Settings } from "../../config/settings.ts";
+import { pluralize } from "../../core/domain/plural.ts";
 import { type Entry, outputOf, type Report } from "../../core/domain/report.ts";
 import type { Confirmation } from "../../core/sweep/context.ts";
 import type { Invocation } from "../context.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { formatOf } from "../render/print-report.ts";
 import type { Configured } from "../settings/select-bases.ts";
-import { formatDuration, pluralize, sizeInWords } from "../terminal/format.ts";
+import { formatDuration, sizeInWords } from "../terminal/format.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { type BaseReport, runConfigured } from "./run-configured.ts";
 import type { Shutdown } from "./signals.ts";
