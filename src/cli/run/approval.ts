@@ -21,7 +21,7 @@ export function asksFirst({ command, flags }: Pick<Invocation, "command" | "flag
 
 /**
  * Shows what a sweep would do, asks once, and sweeps after a yes. The plan and the question hold no lock, and the
- * deadline starts anew with the sweep, which reads and probes everything again and writes nothing beyond the plan.
+ * deadline starts with the sweep, which reads and probes everything again and writes nothing beyond the plan.
  */
 export async function recoverByPlan(invocation: Invocation, found: Configured, stop: Shutdown): Promise<ExitCode> {
   const { flags, terminal } = invocation;
