@@ -10,6 +10,8 @@ export type Use =
   /** Read and written. */
   | { readonly kind: "date" }
   | { readonly kind: "attachment" }
+  /** Written with a URL. */
+  | { readonly kind: "url" }
   | { readonly kind: "link"; readonly to: string }
   /** Written with a value of the operation's `set`. */
   | { readonly kind: "set"; readonly value: string | number | boolean };
@@ -41,6 +43,8 @@ export function checkFieldType(
       return { works: TEXTS.includes(type), wanted: "a long text, without rich text formatting" };
     case "date":
       return verdict(DATES.includes(type) || (resultType !== null && DATES.includes(resultType)), "a date");
+    case "url":
+      return verdict(["url", "singleLineText", ...LONG_TEXTS].includes(type), "a URL or a text field");
     case "attachment":
       return verdict(type === "multipleAttachments", "an attachment field");
     case "link": {
@@ -58,7 +62,15 @@ function linkTo(table: string): string {
   return `a link to "${table}"`;
 }
 
+const PLACEHOLDER = /\{(?:url|externalId|bytes|now)\}/;
+
+/** Whether a configured value has placeholders that are replaced when it is written. */
+export function isTemplate(value: string | number | boolean): boolean {
+  return typeof value === "string" && PLACEHOLDER.test(value);
+}
+
 function settable(value: string | number | boolean, type: string): Misfit {
+  if (value === "{bytes}") return verdict([...NUMBERS, ...TEXTS].includes(type), "a number or a text, for {bytes}");
   switch (typeof value) {
     case "boolean":
       return verdict(type === "checkbox", `a checkbox, for ${value}`);

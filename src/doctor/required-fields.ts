@@ -1,5 +1,5 @@
 import type { Settings } from "../config/settings.ts";
-import type { Use } from "./field-types.ts";
+import { isTemplate, type Use } from "./field-types.ts";
 
 /** A field that the configuration names, and its use. */
 export interface RequiredField {
@@ -16,7 +16,9 @@ export interface RequiredField {
 
 /** Returns the tables that the configuration names, with their keys. */
 export function neededTables({ jobs, operations }: Settings): readonly (readonly [key: string, table: string])[] {
-  const targets = operations.map(({ name, target }) => [`operations.${name}.target.table`, target.table] as const);
+  const targets = operations.flatMap(({ name, target, targetKind }) =>
+    targetKind === "record" ? [[`operations.${name}.target.table`, target.table] as const] : [],
+  );
   return [["jobs.table", jobs.table], ...targets];
 }
 
@@ -56,7 +58,7 @@ function fieldsOfJobs({ jobs: { table, fields } }: Settings): readonly RequiredF
 }
 
 function fieldsOf(
-  { name, target, attachment, set }: Settings["operations"][number],
+  { name, target, attachment, deliver, set }: Settings["operations"][number],
   { jobs }: Settings,
 ): readonly RequiredField[] {
   const key = `operations.${name}`;
@@ -71,7 +73,17 @@ function fieldsOf(
       optional: false,
       optionalInBase: n > 0,
     })),
-    { key: `${key}.attachment`, table, field: attachment, use: { kind: "attachment" }, ...needed },
+    ...(deliver === null
+      ? []
+      : [
+          {
+            key: `${key}.${deliver.as === "url" ? "deliver.field" : "attachment"}`,
+            table,
+            field: attachment,
+            use: { kind: deliver.as },
+            ...needed,
+          },
+        ]),
     ...Object.entries(set).map(([field, value]) => ({
       key: `${key}.set`,
       table,
@@ -107,7 +119,7 @@ export function neededOptions({ jobs, operations }: Settings): readonly Option[]
     ),
     ...operations.flatMap(({ name, target, set }) =>
       Object.entries(set).flatMap(([field, value]) =>
-        typeof value === "string"
+        typeof value === "string" && !isTemplate(value)
           ? [{ key: `operations.${name}.set.${field}`, table: target.table, field, option: value, needed: true }]
           : [],
       ),

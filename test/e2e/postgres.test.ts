@@ -23,10 +23,9 @@ jobs:
   completedStatus: done
 operations:
   combine:
-    types: []
     outputs: ["{externalId}.mp4"]
     target: { table: segments, from: segment_id }
-    attachment: output_url
+    deliver: { field: output_url, as: url }
     set: { state: ready }
 `;
 
@@ -76,7 +75,7 @@ async function statuses({ query }: TestDatabase): Promise<string> {
 }
 
 describe("stuck-jobs over a PostgreSQL database", () => {
-  it("migrates, scans and recovers", async () => {
+  it("migrates, scans, recovers, and takes it back", async () => {
     const { database, run } = await renders();
     const planned = await run(["db", "migrate", "--dry-run"]);
     expect(planned.stdout).toContain("CREATE TABLE journal");
@@ -98,6 +97,13 @@ describe("stuck-jobs over a PostgreSQL database", () => {
       applied: true,
     });
     expect(await statuses(database)).toBe("done:ready done:ready failed:waiting");
+
+    const undo = await run(["undo", report.runId, "--journal", "none"]);
+    expect(undo.code).toBe(2);
+    const undone = await run(["undo", report.runId, "-o", "json"]);
+    expect(undone).toMatchObject({ code: 0 });
+    expect(await statuses(database)).toBe("processing:waiting processing:waiting processing:waiting");
+    expect(await database.query("SELECT output_url FROM segments WHERE output_url IS NOT NULL")).toEqual([]);
   });
 
   it("says nothing and asks little where nothing is stuck", async () => {
@@ -154,7 +160,7 @@ describe("stuck-jobs over a PostgreSQL database", () => {
     ["a missing table", "table: public.renders", "table: public.rendres", "rendres"],
     ["a missing column", "startedAt: started_at", "startedAt: begun_at", "begun_at"],
     ["a missing target's table", "table: segments", "table: segmnts", "segmnts"],
-    ["a missing target's column", "attachment: output_url", "attachment: output_uri", "output_uri"],
+    ["a missing target's column", "field: output_url", "field: output_uri", "output_uri"],
     ["a status that the type lacks", "completedStatus: done", "completedStatus: complete", 'found "complete"'],
     [
       "a stuck status that the type lacks",

@@ -14,7 +14,7 @@ export function resolveOperations(
   const isLone = Object.keys(operations).length === 1;
   return Object.entries(operations).map(([name, operation]) => {
     const { storage: _, types, target, deliver: __, via: ownVia, fallback, thresholds, ...rest } = operation;
-    const deliver = resolveDelivery(operation);
+    const deliver = resolveDelivery(operation, store);
     const isForAll = types.includes(ANY_TYPE);
     return {
       ...rest,
@@ -43,7 +43,12 @@ export function resolveOperations(
 }
 
 /** Returns the field that receives the output; null where none does. The schema sees to it that one is named. */
-function resolveDelivery({ target, deliver, attachment }: ConfiguredOperation): DeliveryField | null {
+function resolveDelivery(
+  { target, deliver, attachment }: ConfiguredOperation,
+  store: Config["store"],
+): DeliveryField | null {
   if (target === "none") return null;
+  // A column of a database holds no files.
+  if (store === "postgres") return { field: deliver?.field ?? attachment ?? "", as: "url" };
   return deliver ?? (attachment === undefined ? null : { field: attachment, as: "attachment" });
 }

@@ -15,20 +15,23 @@ export type OperationLookup =
 
 /**
  * Returns the operation of a job: `operation` in its payload, else `operation=` in its webhook URL, else the one whose
- * `types` hold its Type. A name that the configuration does not have ends the search: a guess by Type would
- * probe another operation's output.
+ * `types` hold its Type, else the one that all other jobs are of. A name that the configuration does not have ends
+ * the search: a guess by Type would probe another operation's output.
  */
 export function resolveOperation(job: Job, operations: readonly Operation[]): OperationLookup {
   const named = getString(job.payload, "operation") ?? queryValue(job.webhookUrl, "operation");
   const operation =
     named !== null
       ? operations.find((candidate) => candidate.name === named)
-      : operations.find((candidate) => job.type !== null && candidate.types.includes(job.type));
+      : (operations.find((candidate) => job.type !== null && candidate.types.includes(job.type)) ??
+        operations.find(({ isDefault }) => isDefault));
   return operation ? { kind: "known", operation } : { kind: "unknown", named: named ?? job.type };
 }
 
 export type TargetLookup =
   | { readonly kind: "named"; readonly id: string }
+  /** The operation delivers nothing: the job's status is all that is written. */
+  | { readonly kind: "none" }
   | { readonly kind: "missing" }
   | { readonly kind: "ambiguous"; readonly ids: readonly string[] };
 
@@ -37,6 +40,8 @@ export type TargetLookup =
  * same; the webhook URL's `target_id` does not name one by itself but may contradict.
  */
 export function resolveTarget(job: Job, operation: Operation): TargetLookup {
+  if (operation.targetKind === "self") return { kind: "named", id: job.id };
+  if (operation.targetKind === "none") return { kind: "none" };
   const isId = operation.target.ids === "any" ? isText : isRecordId;
   const linked = operation.target.links.flatMap((field) => job.links[field] ?? []);
   const inPayload = operation.target.payloadKeys.map((key) => getString(job.payload, key));

@@ -1,6 +1,6 @@
-import { type Calibration, combine } from "../domain/evidence.ts";
+import { type Calibration, combine, fileNameOf } from "../domain/evidence.ts";
 import { getAge, type Instant, isExternalId, isRecordId, type Job, toSummary } from "../domain/job.ts";
-import type { Thresholds } from "../domain/operation.ts";
+import type { DeliveryField, Thresholds } from "../domain/operation.ts";
 import { outputNames } from "../domain/output-names.ts";
 import type { Entry } from "../domain/report.ts";
 import { resolveOperation, resolveTarget, type Target } from "../domain/target.ts";
@@ -68,7 +68,10 @@ async function explainJob(read: Job, run: SweepContext): Promise<Explanation> {
   const gathered = candidate === null ? null : await gatherAll(candidate, now, run);
   const ledger = new Ledger([item]);
   if (gathered !== null) ledger.merge([{ item, evidence: gathered.evidence }]);
-  const attachments = item.target === null ? null : await readAttachments(item.target, run);
+  const attachments =
+    item.target === null
+      ? null
+      : await readAttachments(item.target, candidate?.operation.deliver?.as ?? "attachment", run);
   if (triaged.kind === "decided") ledger.merge([{ item, verdict: triaged.verdict }]);
   if (triaged.kind === "candidate" && gathered !== null) {
     ledger.merge(await decideAsSweep(item, triaged.candidate, gathered, run));
@@ -169,10 +172,17 @@ async function decideAsSweep(
   return outcomes;
 }
 
-async function readAttachments({ table, id, field }: Target, run: SweepContext): Promise<readonly Attachment[] | null> {
-  const records = await run.store.readTargets(table, [id], { attachments: [field], cells: [] }, run.limits.reads);
-  const record = records.get(id);
-  return record === undefined ? null : (record.attachments[field] ?? []);
+async function readAttachments(
+  { table, id, field }: Target,
+  as: DeliveryField["as"],
+  run: SweepContext,
+): Promise<readonly Attachment[] | null> {
+  const fields = as === "url" ? { attachments: [], cells: [field] } : { attachments: [field], cells: [] };
+  const record = (await run.store.readTargets(table, [id], fields, run.limits.reads)).get(id);
+  if (record === undefined) return null;
+  const url = record.cells[field];
+  if (typeof url === "string") return [{ id: null, filename: fileNameOf(url), url, size: null }];
+  return record.attachments[field] ?? [];
 }
 
 function describeNotStuck(job: Job, stuckStatuses: readonly string[]): string {

@@ -1,4 +1,5 @@
 import type { Instant } from "../domain/job.ts";
+import { isSameJson } from "../domain/json.ts";
 import type { Change, JournalCell, JournalFile } from "../ports/journal.ts";
 
 /** The job for whose sake something was written. `since` is from when its age counted then; null if not known. */
@@ -163,9 +164,13 @@ export function isFiles(cell: JournalCell): cell is readonly JournalFile[] {
   return Array.isArray(cell);
 }
 
-/** Files are the same by their ids where both have one, else by name and, where both are known, size. */
+/**
+ * Files are the same by their ids where both have one, else by name and, where both are known, size. Texts are the same
+ * as well where they are one JSON document: a database may keep it in another form than it was written.
+ */
 export function isSameCell(one: JournalCell, other: JournalCell): boolean {
   if (!isFiles(one) || !isFiles(other)) {
+    if (typeof one === "string" && typeof other === "string") return one === other || isSameJson(one, other);
     return one === other || (one !== null && other !== null && JSON.stringify(one) === JSON.stringify(other));
   }
   return one.length === other.length && one.every((file, n) => isSameFile(file, other[n]));

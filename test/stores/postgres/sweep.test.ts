@@ -25,6 +25,7 @@ const RENDER: Operation = {
   outputs: [named("{externalId}.mp4")],
   target: { table: "segments", links: ["segment_id"], payloadKeys: [], ids: "any" },
   attachment: "output_url",
+  deliver: { field: "output_url", as: "url" },
   set: { state: "ready" },
 };
 
@@ -38,7 +39,12 @@ async function renders(count: number): Promise<TestDatabase> {
   return database;
 }
 
-async function openRun(database: TestDatabase, probe: FakeBucket, over: Partial<SweepContext> = {}) {
+async function openRun(
+  database: TestDatabase,
+  probe: FakeBucket,
+  over: Partial<SweepContext> = {},
+  layout: Parameters<typeof openStore>[1] = {},
+) {
   const tables = { database: connectTo(database.url), schema: "stuck_jobs" };
   await migrate(tables.database, tables.schema, await readMigrations(), NEVER);
   const journal = createJournal({
@@ -52,6 +58,7 @@ async function openRun(database: TestDatabase, probe: FakeBucket, over: Partial<
     onUnavailable: () => {},
   });
   const store = openStore(database, {
+    ...layout,
     journal: { table: ["stuck_jobs", "journal"], prepare: async () => {}, linesOf: journal.linesOf },
   });
   const base = runOf(store, probe);
@@ -148,5 +155,73 @@ describe("a sweep over PostgreSQL", () => {
       await database.query("SELECT count(*)::int AS n FROM stuck_jobs.journal WHERE line->>'role' = 'job'"),
     ).toEqual([{ n: 120 }]);
     expect(await database.query("SELECT DISTINCT status FROM renders")).toEqual([{ status: "done" }]);
+  });
+
+  it("delivers the URL to the job itself, with the values of `set` filled in", async () => {
+    const database = await renders(2);
+    await database.query(
+      "ALTER TABLE renders ADD url text, ADD bytes bigint, ADD summary text; UPDATE renders SET url = 'https://bucket.example/ext-2.mp4' WHERE id = 2",
+    );
+    const probe = new FakeBucket();
+    for (const n of [1, 2]) probe.objects.set(`ext-${n}.mp4`, 1234);
+    const self: Operation = {
+      ...RENDER,
+      targetKind: "self",
+      target: { table: "renders", links: [], payloadKeys: [] },
+      attachment: "url",
+      deliver: { field: "url", as: "url" },
+      set: { bytes: "{bytes}", summary: "{externalId} at {url}" },
+    };
+    const targets = [{ label: "renders", table: ["public", "renders"], key: "id", fields: new Map(), written: [] }];
+    const { run } = await openRun(database, probe, {}, { targets });
+    const { report } = await sweep({ ...run, policy: { ...run.policy, operations: [self] } });
+    expect(report.summary).toMatchObject({ recovered: 2, errors: 0 });
+    expect(report.entries[0]?.target).toEqual({ table: "renders", id: "1", field: "url" });
+    expect(await database.query("SELECT status, url, bytes, summary FROM renders ORDER BY id")).toEqual([
+      {
+        status: "done",
+        url: "https://bucket.example/ext-1.mp4",
+        bytes: "1234",
+        summary: "ext-1 at https://bucket.example/ext-1.mp4",
+      },
+      { status: "done", url: "https://bucket.example/ext-2.mp4", bytes: null, summary: null },
+    ]);
+  });
+
+  it("changes the status alone where an operation has no target", async () => {
+    const database = await renders(1);
+    const probe = new FakeBucket();
+    probe.objects.set("ext-1.mp4", 1234);
+    const none: Operation = {
+      ...RENDER,
+      targetKind: "none",
+      target: { table: "", links: [], payloadKeys: [] },
+      attachment: "",
+      deliver: null,
+      set: {},
+    };
+    const { run } = await openRun(database, probe);
+    const { report } = await sweep({ ...run, policy: { ...run.policy, operations: [none] } });
+    expect(report.summary).toMatchObject({ recovered: 1 });
+    expect(report.entries[0]?.target).toBeNull();
+    expect(await database.query("SELECT r.status, s.state FROM renders r, segments s")).toEqual([
+      { status: "done", state: "waiting" },
+    ]);
+  });
+
+  it("leaves another URL in the target where it is, and counts the same one as delivered", async () => {
+    const database = await renders(2);
+    await database.query(`
+      UPDATE segments SET output_url = 'https://elsewhere.example/a-person.mp4' WHERE id = md5('1')::uuid;
+      UPDATE segments SET output_url = 'https://bucket.example/ext-2.mp4' WHERE id = md5('2')::uuid`);
+    const probe = new FakeBucket();
+    for (const n of [1, 2]) probe.objects.set(`ext-${n}.mp4`, 1234);
+    const { run } = await openRun(database, probe);
+    const { report } = await sweep(run);
+    expect(report.entries.map(({ verdict }) => verdict.reason)).toEqual(["target-occupied", "output-found"]);
+    expect(await database.query("SELECT status FROM renders ORDER BY id")).toEqual([
+      { status: "processing" },
+      { status: "done" },
+    ]);
   });
 });

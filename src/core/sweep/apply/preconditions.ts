@@ -50,9 +50,9 @@ function isSameInstant(one: StartTime, other: StartTime): boolean {
 /** What a target that was just read allows. */
 export type TargetCheck =
   /** `files`: the other files there, which stay. */
-  | { readonly kind: "write"; readonly value: AttachmentValue; readonly files: readonly string[] }
+  | { readonly kind: "write"; readonly value: AttachmentValue | string; readonly files: readonly string[] }
   /** As `write`, but the other files are lost: none of them may be a newer job's. */
-  | { readonly kind: "replace"; readonly value: AttachmentValue; readonly files: readonly string[] }
+  | { readonly kind: "replace"; readonly value: AttachmentValue | string; readonly files: readonly string[] }
   /** The output is there already: the webhook, or an earlier run, has written it. */
   | { readonly kind: "already-attached" }
   | { readonly kind: "occupied"; readonly detail: string; readonly files: readonly string[] }
@@ -68,6 +68,7 @@ export function checkTarget(
   outputs: readonly Output[],
 ): TargetCheck {
   if (record === undefined) return { kind: "deleted" };
+  if (operation.deliver?.as === "url") return checkUrl(record, operation, outputs);
   const present = record.attachments[operation.attachment] ?? [];
   const findAttached = (output: Output) => present.find((file) => isFileOf(file, output));
   if (outputs.every((output) => findAttached(output) !== undefined)) return { kind: "already-attached" };
@@ -94,6 +95,19 @@ export function checkTarget(
       return { kind: "write", value: [...kept, ...value], files };
     }
   }
+}
+
+/** Checks whether the output's URL may be written to a field of text. One that is there already counts as delivered. */
+function checkUrl(record: TargetRecord, operation: Operation, outputs: readonly Output[]): TargetCheck {
+  const { attachment: field, onExisting } = operation;
+  const cell = record.cells[field];
+  const value = outputs.map(({ url }) => url).join("\n");
+  if (cell === undefined || cell === null || cell === "") return { kind: "write", value, files: [] };
+  if (typeof cell !== "string") return { kind: "occupied", detail: `${field} is no field of text`, files: [] };
+  if (cell.trim() === value) return { kind: "already-attached" };
+  const files = cell.split(/\s+/).map(fileNameOf);
+  if (onExisting === "replace") return { kind: "replace", value, files };
+  return { kind: "occupied", detail: `${field} already holds ${cell}`, files };
 }
 
 function isFileOf({ filename, size }: Attachment, { url, bytes }: Output): boolean {

@@ -1,5 +1,5 @@
 import type { Instant, Job } from "../../domain/job.ts";
-import type { Operation } from "../../domain/operation.ts";
+import type { DeliveryField, Operation, SetValue } from "../../domain/operation.ts";
 import type { Target } from "../../domain/target.ts";
 import { TARGET_MISSING, type Verdict } from "../../domain/verdict.ts";
 import type { AttachmentValue, TargetFields, TargetRecord, TargetUpdate } from "../../ports/ports.ts";
@@ -59,11 +59,11 @@ export async function recheck(pending: readonly Recovery[], run: SweepContext, a
   }
 }
 
-/** A recovery whose job is as it was decided, with its target. */
+/** A recovery whose job is as it was decided, with its target; null where the operation has none. */
 interface UnchangedJob {
   readonly recovery: Recovery;
   readonly job: Job;
-  readonly target: Target;
+  readonly target: Target | null;
 }
 
 function recheckJobs(
@@ -85,11 +85,15 @@ function recheckJobs(
         outcomes.push({ item, verdict: { kind: "skip", reason: "changed-meanwhile", detail: check.detail, output } });
         break;
       case "unchanged": {
+        const { target, attachment, targetKind } = candidate.operation;
+        if (targetKind === "none") {
+          unchanged.push({ recovery, job: check.job, target: null });
+          break;
+        }
         if (check.targetId === null) {
           outcomes.push({ item, verdict: TARGET_MISSING });
           break;
         }
-        const { target, attachment } = candidate.operation;
         const named = { table: target.table, id: check.targetId, field: attachment };
         outcomes.push({ item, target: named });
         unchanged.push({ recovery, job: check.job, target: named });
@@ -136,7 +140,9 @@ async function recheckTargets(
   readingTargets: Promise<ReadonlyMap<Recovery, TargetRead>>,
   run: SweepContext,
 ): Promise<Pick<RecheckResult, "outcomes" | "ready">> {
-  const deliveries = unchanged.filter(({ recovery }) => isDelivery(recovery));
+  const deliveries = unchanged.flatMap(({ target, ...each }) =>
+    target !== null && isDelivery(each.recovery) ? [{ ...each, target }] : [],
+  );
   const early = await readingTargets.catch((error: unknown) => {
     if (deliveries.length > 0) throw error;
     return new Map<Recovery, TargetRead>();
@@ -154,7 +160,7 @@ async function recheckTargets(
   const newer = await findNewerFiles(checked, run);
   const outcomes: ItemOutcome[] = [];
   const ready: ReadyWrite[] = unchanged
-    .filter(({ recovery }) => !isDelivery(recovery))
+    .filter(({ recovery, target }) => target === null || !isDelivery(recovery))
     .map(({ recovery, job }) => ({ recovery, job, targetUpdate: null, target: null, readAt: jobsReadAt }));
   for (const each of checked) {
     const { recovery, job, check, record, readAt } = each;
@@ -165,8 +171,9 @@ async function recheckTargets(
       outcomes.push({ item: recovery.item, verdict: decision });
       ready.push({ recovery: { ...recovery, verdict: decision }, job, targetUpdate: null, target: null, readAt });
     } else if (check.kind === "write" || check.kind === "replace") {
-      const { attachment, set } = recovery.candidate.operation;
-      const fields = { [attachment]: await withSignedUrls(check.value, run), ...set };
+      const { attachment } = recovery.candidate.operation;
+      const value = typeof check.value === "string" ? check.value : await withSignedUrls(check.value, run);
+      const fields = { [attachment]: value, ...valuesToSet(recovery, serverNow(run)) };
       ready.push({ recovery, job, targetUpdate: { id: each.target.id, fields }, target: record, readAt });
     } else {
       ready.push({ recovery, job, targetUpdate: null, target: null, readAt });
@@ -203,11 +210,29 @@ function decideTarget(
 }
 
 /** Returns the fields of a target that are read before it is written. */
-function fieldsToRead(operations: readonly Pick<Operation, "attachment" | "set">[]): TargetFields {
+function fieldsToRead(operations: readonly Pick<Operation, "attachment" | "deliver" | "set">[]): TargetFields {
+  const fieldsAs = (as: DeliveryField["as"]) =>
+    operations.filter(({ deliver }) => deliver?.as === as).map(({ attachment }) => attachment);
   return {
-    attachments: [...new Set(operations.map(({ attachment }) => attachment))],
-    cells: [...new Set(operations.flatMap(({ set }) => Object.keys(set)))],
+    attachments: [...new Set(fieldsAs("attachment"))],
+    cells: [...new Set([...fieldsAs("url"), ...operations.flatMap(({ set }) => Object.keys(set))])],
   };
+}
+
+/** Returns the further values that are written to the target, with the placeholders replaced. */
+function valuesToSet({ candidate, verdict: { output } }: Recovery, at: Instant): Operation["set"] {
+  const values: Readonly<Record<string, string | number>> = {
+    "{url}": output.url,
+    "{externalId}": candidate.externalId,
+    "{bytes}": output.bytes,
+    "{now}": new Date(at).toISOString(),
+  };
+  const render = (value: SetValue): SetValue => {
+    if (typeof value !== "string") return value;
+    // Alone it keeps its type: a number field takes no text.
+    return values[value] ?? value.replace(/\{(?:url|externalId|bytes|now)\}/g, (name) => String(values[name]));
+  };
+  return Object.fromEntries(Object.entries(candidate.operation.set).map(([field, value]) => [field, render(value)]));
 }
 
 /** Returns the value with URLs that Airtable can fetch: it has no key to a private bucket. */

@@ -79,7 +79,8 @@ function record(outcomes: readonly ItemOutcome[], state: RecoveryState): void {
 
 /** A scan spares the guard read, so a target that only a further link field could name stays unknown to it. */
 function lacksTarget(item: SweepItem, { ledger }: RecoveryState): boolean {
-  return item.target === null && ledger.get(item).verdict?.kind === "recover";
+  const needsTarget = item.candidate?.operation.targetKind !== "none";
+  return needsTarget && item.target === null && ledger.get(item).verdict?.kind === "recover";
 }
 
 function withoutTarget(item: SweepItem): ItemOutcome {

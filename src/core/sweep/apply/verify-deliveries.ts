@@ -273,7 +273,8 @@ function recordedDelivery(job: Job, run: SweepContext): readonly Delivery[] {
   if (lookup.kind === "unknown" || urls.length === 0) return [];
   const { operation } = lookup;
   const target = resolveTarget(job, operation);
-  if (target.kind !== "named") return [];
+  // A text stays as it was written; only files are fetched afterwards.
+  if (target.kind !== "named" || operation.deliver?.as !== "attachment") return [];
   const { table } = operation.target;
   return [{ job, operation, urls, target: { table, id: target.id, field: operation.attachment } }];
 }

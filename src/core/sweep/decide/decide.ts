@@ -46,7 +46,7 @@ export function decide(candidate: Candidate, { storage, provider }: Evidence, po
   const { thresholds } = candidate.operation;
   const due = candidate.age > thresholds.failAfter;
   const there = storage.kind === "present" || provider?.kind === "succeeded";
-  if (candidate.targetId === null && !there) return TARGET_MISSING;
+  if (candidate.targetId === null && candidate.operation.targetKind !== "none" && !there) return TARGET_MISSING;
   switch (storage.kind) {
     case "present":
       return deliverable("output-found", storage, "", policy);

@@ -22,7 +22,7 @@ const NOT_SENT = "pending";
 /** A job that needs evidence before anything can be decided. */
 export interface Candidate {
   readonly operation: Operation;
-  /** Null when only a link field that the listing leaves out could name it. */
+  /** Null where the operation has no target, and when only a link field that the listing leaves out could name it. */
   readonly targetId: string | null;
   readonly externalId: string;
   /** The possible names of its output: alternatives, each the files that have to be there together. */
@@ -83,6 +83,8 @@ export function triage(job: Job, policy: Policy, now: Instant): Triage {
     case "missing":
       // A base may lack all but the first link field, so the listing asks for the first only; the guard read sees all.
       if (operation.target.links.length <= 1) return decided(TARGET_MISSING);
+      return candidate(null);
+    case "none":
       return candidate(null);
     case "named":
       return candidate(target.id);
