@@ -73,8 +73,8 @@ const usageSchema = z.object({ cpu: z.number(), wall: z.number(), memory: z.numb
 export type Usage = z.output<typeof usageSchema> & { readonly stdout: string };
 
 /**
- * Runs a program to its end, in an empty folder and with nothing in its environment but what is given. Node tells a
- * parent nothing of what its children took; wait4 does, which Python has.
+ * Runs a program to its end, in an empty folder and with nothing in its environment but what is given. Node does
+ * not report the resource usage of children; wait4 does, which Python has.
  */
 export async function measure(command: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Usage> {
   const folder = mkdtempSync(join(tmpdir(), "stuck-jobs-bench-"));
@@ -89,13 +89,13 @@ export async function measure(command: readonly string[], env: Readonly<Record<s
     if (stream instanceof Readable) stream.on("data", (chunk: Buffer) => chunks.push(chunk));
     return () => Buffer.concat(chunks).toString();
   };
-  const [stdout, told] = [gathered(1), gathered(3)];
+  const [stdout, usage] = [gathered(1), gathered(3)];
   await new Promise((resolve, reject) => {
     child.on("error", reject);
     child.on("close", resolve);
   });
   rmSync(folder, { recursive: true, force: true });
-  return { ...usageSchema.parse(JSON.parse(told())), stdout: stdout() };
+  return { ...usageSchema.parse(JSON.parse(usage())), stdout: stdout() };
 }
 
 const reportSchema = z.object({

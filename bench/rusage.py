@@ -1,4 +1,4 @@
-"""Runs a program and writes as JSON to descriptor 3 what it took: wait4 tells it exactly, and Node has no such call."""
+"""Runs a program and writes as JSON to descriptor 3 what it took: wait4 has it exactly, and Node has no such call."""
 
 import json
 import os

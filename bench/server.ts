@@ -4,7 +4,7 @@ import type { Request, Response } from "../src/sandbox/http.ts";
 import { type Listener, listen } from "../src/sandbox/loopback-server.ts";
 import { BUCKET, baseIdsOf, buildWorld, TOKEN, worldSchema } from "./world.ts";
 
-// A process of its own for each world, so that what the servers take is not counted as the tool's. Told what to build
+// A process of its own for each world, so that what the servers take is not counted as the tool's. Given what to build
 // in its one argument, it says where it is, and at every "counts" what it has seen.
 const spec = worldSchema.parse(JSON.parse(process.argv[2] ?? "{}"));
 const ids = baseIdsOf(spec);

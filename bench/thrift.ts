@@ -42,7 +42,7 @@ const AGREES = "the report counts as the servers do";
 
 interface Seen {
   readonly counts: { readonly airtable: number; readonly storage: number };
-  readonly told: { readonly airtable: number; readonly storage: number };
+  readonly reported: { readonly airtable: number; readonly storage: number };
   readonly what: string;
 }
 
@@ -56,15 +56,17 @@ async function swept(
     const what = `${command}, ${JSON.stringify(jobs)}`;
     const done = command === "scan" ? report.summary.stuck : report.summary.recovered + report.summary.failed;
     if (done !== jobs.recoverable + jobs.lost) throw new Error(`${what}: ${JSON.stringify(report.summary)}`);
-    return { counts: await world.counts(), told: report.requests, what };
+    return { counts: await world.counts(), reported: report.requests, what };
   } finally {
     await world.close();
   }
 }
 
-function agreement({ counts, told, what }: Seen): Row {
-  const met = counts.airtable === told.airtable && counts.storage === told.storage;
-  const measured = met ? "yes" : `${told.airtable} + ${told.storage}, not ${counts.airtable} + ${counts.storage}`;
+function agreement({ counts, reported, what }: Seen): Row {
+  const met = counts.airtable === reported.airtable && counts.storage === reported.storage;
+  const measured = met
+    ? "yes"
+    : `${reported.airtable} + ${reported.storage}, not ${counts.airtable} + ${counts.storage}`;
   return { what: `${AGREES}: ${what}`, measured, target: "yes", met };
 }
 

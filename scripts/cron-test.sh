@@ -96,7 +96,7 @@ sandbox_pid=
 ! asked >/dev/null 2>&1 || die "the sandbox serves on"
 say "stopped the sandbox"
 # The run goes on asking until its deadline, 75 % of the interval.
-until_within 300 test -s "$mailbox" || die "nobody was told that the base is gone"
+until_within 300 test -s "$mailbox" || die "no mail says that the base is gone"
 sleep 2
 say "mail came:"
 sed 's/^/    /' "$mailbox"

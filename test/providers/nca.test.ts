@@ -121,7 +121,7 @@ describe("NCA's answer is unknown for", () => {
   const done = { code: 200, job_id: ID, response: URL_OF_IT, message: "success" };
 
   it.each<[string, unknown]>([
-    ["done without what came of it", { ...ok, response: { ...kept, response: null } }],
+    ["done without a result", { ...ok, response: { ...kept, response: null } }],
     ["done with a code that is no number", { ...ok, response: { ...kept, response: { ...done, code: "200" } } }],
     ["done with a code of neither kind", { ...ok, response: { ...kept, response: { ...done, code: 202 } } }],
     ["failed with a good code", { ...ok, response: { ...kept, job_status: "failed", response: done } }],

@@ -3,7 +3,7 @@ import { isUnderPrefix, parseBucketUrl, toBucketUrl } from "../../src/storage/bu
 
 const R2 = "0123456789abcdef0123456789abcdef.r2.cloudflarestorage.com";
 
-function told(baseUrl: string, addressing: "path" | "virtual" | null = null) {
+function parsed(baseUrl: string, addressing: "path" | "virtual" | null = null) {
   const { bucket, keyPrefix, region } = parseBucketUrl(baseUrl, addressing);
   return [bucket.href, keyPrefix, region];
 }
@@ -30,7 +30,7 @@ describe("parseBucketUrl finds the bucket where the provider's host names it", (
     ["https://s3.eu-central-1.wasabisys.com/b", "https://s3.eu-central-1.wasabisys.com/b/", "", "eu-central-1"],
     ["https://b.s3.wasabisys.com", "https://b.s3.wasabisys.com/", "", "us-east-1"],
   ])("%s", (baseUrl, bucket, keyPrefix, region) => {
-    expect(told(baseUrl)).toEqual([bucket, keyPrefix, region]);
+    expect(parsed(baseUrl)).toEqual([bucket, keyPrefix, region]);
   });
 });
 
@@ -49,12 +49,12 @@ describe("parseBucketUrl, of any other host", () => {
     ["decodes the folder", "http://minio:9000/b/%C3%A4%20b", "http://minio:9000/b/", "ä b/"],
     ["leaves an invalid escape as it is", "http://minio:9000/b/50%", "http://minio:9000/b/", "50%/"],
   ])("%s", (_, baseUrl, bucket, keyPrefix) => {
-    expect(told(baseUrl)).toEqual([bucket, keyPrefix, "us-east-1"]);
+    expect(parsed(baseUrl)).toEqual([bucket, keyPrefix, "us-east-1"]);
   });
 });
 
 test("the bucket of NCA's URLs stands twice: in the host, and before every key", () => {
-  expect(told("https://phi-bucket.nyc3.digitaloceanspaces.com/phi-bucket")).toEqual([
+  expect(parsed("https://phi-bucket.nyc3.digitaloceanspaces.com/phi-bucket")).toEqual([
     "https://phi-bucket.nyc3.digitaloceanspaces.com/",
     "phi-bucket/",
     "nyc3",
@@ -62,12 +62,12 @@ test("the bucket of NCA's URLs stands twice: in the host, and before every key",
 });
 
 test("a CDN host is asked at its origin", () => {
-  expect(told("https://b.nyc3.cdn.digitaloceanspaces.com/x")[0]).toBe("https://b.nyc3.digitaloceanspaces.com/");
+  expect(parsed("https://b.nyc3.cdn.digitaloceanspaces.com/x")[0]).toBe("https://b.nyc3.digitaloceanspaces.com/");
 });
 
 test("storage.addressing decides where the bucket is named", () => {
-  expect(told("https://b.example.com/x", "virtual")).toEqual(["https://b.example.com/", "x/", "us-east-1"]);
-  expect(told("https://b.nyc3.digitaloceanspaces.com/b", "path")[0]).toBe("https://b.nyc3.digitaloceanspaces.com/b/");
+  expect(parsed("https://b.example.com/x", "virtual")).toEqual(["https://b.example.com/", "x/", "us-east-1"]);
+  expect(parsed("https://b.nyc3.digitaloceanspaces.com/b", "path")[0]).toBe("https://b.nyc3.digitaloceanspaces.com/b/");
 });
 
 describe("toBucketUrl", () => {

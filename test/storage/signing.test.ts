@@ -50,10 +50,14 @@ describe("Amazon's own example", () => {
 
   test("of a link is right to the tests' verifier, and wrong with another method, path or host", () => {
     const headers = { host: "examplebucket.s3.amazonaws.com" };
-    const told = (method: string, target: string, host = headers.host) =>
+    const verified = (method: string, target: string, host = headers.host) =>
       judge({ method, target, headers: { host } }, [key], at, "us-east-1");
-    expect(told("GET", link)).toBe("right");
-    for (const other of [told("HEAD", link), told("GET", link.replace("test", "text")), told("GET", link, "other")]) {
+    expect(verified("GET", link)).toBe("right");
+    for (const other of [
+      verified("HEAD", link),
+      verified("GET", link.replace("test", "text")),
+      verified("GET", link, "other"),
+    ]) {
       expect(other).toEqual({ status: 403, code: "SignatureDoesNotMatch" });
     }
   });

@@ -70,10 +70,10 @@ describe("the webhook that is sent again", () => {
       await senderOf({ allowHosts: [app.host] }).post(request, never());
       const sent = JSON.parse(app.received[0]?.body ?? "null");
       expect(Object.keys(sent)).toEqual(Object.keys(payload));
-      const told = ["endpoint", "code", "id", "job_id", "response", "message"];
-      for (const key of told) expect([key, sent[key]]).toEqual([key, payload[key]]);
+      const known = ["endpoint", "code", "id", "job_id", "response", "message"];
+      for (const key of known) expect([key, sent[key]]).toEqual([key, payload[key]]);
       for (const [key, value] of Object.entries(payload)) {
-        if (!told.includes(key)) expect([key, typeof sent[key]]).toEqual([key, typeof value]);
+        if (!known.includes(key)) expect([key, typeof sent[key]]).toEqual([key, typeof value]);
       }
     }
     expect(real.length).toBeGreaterThan(0);

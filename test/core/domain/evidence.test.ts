@@ -48,7 +48,7 @@ describe("combine", () => {
     ],
     ["a 403 neither", [unknown("forbidden")], calibration("failed"), { kind: "unknown", cause: "forbidden" }],
     [
-      "an empty file is told before a time-out",
+      "an empty file is reported before a time-out",
       [unknown("unreachable"), unknown("suspect")],
       null,
       { kind: "unknown", cause: "suspect" },

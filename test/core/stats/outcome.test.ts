@@ -27,9 +27,9 @@ describe("the outcome of a job", () => {
   const done = (over: Partial<Job>) => outcomeOf({ status: "completed", ...over });
 
   it("is completed by polling, at the time of our last line in the notes", () => {
-    const told = { kind: "completed", by: "polling", late: false, at: NOW };
-    expect(done({ notes: appendLine("by hand", POLLED) })).toEqual(told);
-    expect(done({ notes: supersededLine("recNewer", NOW, BY) })).toEqual(told);
+    const expected = { kind: "completed", by: "polling", late: false, at: NOW };
+    expect(done({ notes: appendLine("by hand", POLLED) })).toEqual(expected);
+    expect(done({ notes: supersededLine("recNewer", NOW, BY) })).toEqual(expected);
   });
 
   it.each([

@@ -33,21 +33,21 @@ describe("forEachConcurrent", () => {
 describe("a pipeline", () => {
   it("starts the next task when the one before is nearly done, and never a third", async () => {
     const pipeline = createPipeline();
-    const told: string[] = [];
+    const events: string[] = [];
     const work = (name: string, after: number) => (startNext: () => void) =>
       (async () => {
-        told.push(`${name} begins`);
+        events.push(`${name} begins`);
         startNext();
         for (let n = 0; n < after; n += 1) await turn();
-        told.push(`${name} ends`);
+        events.push(`${name} ends`);
       })();
     await pipeline.begin(work("a", 3));
     await pipeline.begin(work("b", 1));
     await pipeline.begin(work("c", 1));
     await pipeline.done();
-    expect(told.indexOf("b begins")).toBeLessThan(told.indexOf("a ends"));
-    expect(told.indexOf("c begins")).toBeGreaterThan(told.indexOf("a ends"));
-    expect(told.filter((each) => each.endsWith("ends"))).toHaveLength(3);
+    expect(events.indexOf("b begins")).toBeLessThan(events.indexOf("a ends"));
+    expect(events.indexOf("c begins")).toBeGreaterThan(events.indexOf("a ends"));
+    expect(events.filter((each) => each.endsWith("ends"))).toHaveLength(3);
   });
 
   it("throws the first error when nothing is under way any more", async () => {

@@ -84,7 +84,7 @@ describe("decide", () => {
     ["not where the storage does not answer", due, unknown("unreachable"), BROKEN, {}, "unknown: storage-unreachable"],
     ["not where something is there", due, unknown("suspect"), BROKEN, {}, "unknown: suspect-output"],
     ["an output that the provider names is delivered", due, ABSENT, DONE, {}, "recover: provider-output"],
-    ["fail-old only tells of it", due, ABSENT, DONE, { mode: "fail" }, "skip: output-exists"],
+    ["fail-old only reports it", due, ABSENT, DONE, { mode: "fail" }, "skip: output-exists"],
     [
       "done without an output to be seen is a contradiction",
       due,
