@@ -7,8 +7,9 @@ import { renderDiagnosesJson } from "../../src/cli/render/doctor.ts";
 import { diagnose } from "../../src/cli/run/diagnose.ts";
 import { findConfiguration } from "../../src/cli/settings/find-configuration.ts";
 import type { Settings } from "../../src/config/settings.ts";
+import type { Field } from "../../src/sandbox/airtable/schema.ts";
 import { folder } from "../e2e/cli.ts";
-import { openWorld, type World, type WorldOptions } from "../e2e/world.ts";
+import { openWorld, realSchema, type World, type WorldOptions } from "../e2e/world.ts";
 
 const check = z.strictObject({
   id: z.string(),
@@ -72,6 +73,18 @@ export async function examined(world: World, { yaml = "{}", env = {} }: Case = {
 /** The same of a new world. */
 export async function examinedWorld(options: WorldOptions & Case = {}): Promise<Examined> {
   return await examined(await openWorld(options), options);
+}
+
+/** The real schema in which one field is changed; null takes it out. */
+export function withField(table: string, name: string, change: Partial<Field> | null) {
+  const schema = realSchema();
+  for (const each of schema.tables) {
+    if (each.name !== table) continue;
+    each.fields = each.fields.flatMap((field) =>
+      field.name !== name ? [field] : change === null ? [] : [{ ...field, ...change }],
+    );
+  }
+  return schema;
 }
 
 /** The world has no rate limit, and the test no time. */

@@ -27,3 +27,16 @@ interface Asked {
   readonly config: string | null;
   readonly folders: readonly string[];
 }
+
+/** The instructions of a Dockerfile, continued lines joined. */
+export function instructions(text: string): readonly { readonly word: string; readonly rest: string }[] {
+  return text
+    .replaceAll(/\\\n\s*/g, "")
+    .split("\n")
+    .filter((line) => line !== "" && !line.startsWith("#"))
+    .map((line) => ({ word: line.split(" ", 1).join(), rest: line.slice(line.indexOf(" ") + 1) }));
+}
+
+export function valuesOf(lines: ReturnType<typeof instructions>, wanted: string): readonly string[] {
+  return lines.filter(({ word }) => word === wanted).map(({ rest }) => rest);
+}

@@ -1,30 +1,10 @@
 import { describe, expect, it } from "vitest";
-import packageJson from "../../package.json" with { type: "json" };
 import type { ProviderAnswer } from "../../src/core/domain/evidence.ts";
 import type { Provider } from "../../src/core/ports/ports.ts";
-import { checkNode, OLDEST_NODE } from "../../src/doctor/machine.ts";
 import { checkProviders } from "../../src/doctor/providers.ts";
 import { openWorld } from "../e2e/world.ts";
 import { closedPort, serve } from "../support/servers.ts";
 import { examined } from "./doctor-world.ts";
-
-describe("Node", () => {
-  it("has to be as new as the package says", () => {
-    expect(packageJson.engines.node).toBe(`>=${OLDEST_NODE}`);
-  });
-
-  it.each([
-    ["20.18.1", "pass"],
-    ["20.19.0", "pass"],
-    ["22.0.0", "pass"],
-    ["100.0.0", "pass"],
-    ["20.18.0", "fail"],
-    ["20.9.5", "fail"],
-    ["18.20.4", "fail"],
-  ])("%s: %s", (version, level) => {
-    expect(checkNode(version)).toMatchObject([{ level }]);
-  });
-});
 
 describe("a provider that is asked for a job that nobody has", () => {
   /** NCA Toolkit as it answers the list of all jobs, and then as given. */
