@@ -22,9 +22,19 @@ export function checkConfiguration({ path, problems, settings, enabled }: Found)
     fail("configuration", "configuration", problem.path || "configuration", problem.message, remedyFor(problem, path)),
   );
   const names = settings?.operations.map(({ name }) => name) ?? [];
-  const fine = wrong.length > 0 ? [] : [pass("configuration", "configuration", `${where}; ${listed(names)}`)];
-  return [...fine, ...wrong, ...(enabled ? [] : [DISABLED])];
+  const isEmpty = settings !== null && names.length === 0;
+  const fine =
+    wrong.length > 0 || isEmpty ? [] : [pass("configuration", "configuration", `${where}; ${listed(names)}`)];
+  return [...fine, ...wrong, ...(isEmpty ? [NO_OPERATION] : []), ...(enabled ? [] : [DISABLED])];
 }
+
+const NO_OPERATION = fail(
+  "configuration",
+  "configuration",
+  "operations",
+  "no operation is configured, so that nothing would be recovered or failed",
+  "Run stuck-jobs init, which proposes operations from the base and its jobs.",
+);
 
 const DISABLED = warn(
   "configuration.enabled",

@@ -1,6 +1,9 @@
 import type { Settings } from "../config/settings.ts";
 import { FUTURE_TOLERANCE, type Instant, type Job } from "../core/domain/job.ts";
 import { COMPLETED_PREFIX, FAILED_PREFIX, OLD_POLLER_PREFIX } from "../core/domain/notes.ts";
+import { pluralize } from "../core/domain/plural.ts";
+import { resolveOperation } from "../core/domain/target.ts";
+import { makeVisible } from "../core/domain/visible.ts";
 import { UpstreamError } from "../core/ports/errors.ts";
 import type { JobStore } from "../core/ports/ports.ts";
 import { type CheckResult, fail } from "./check-result.ts";
@@ -58,6 +61,27 @@ export async function readJobs(
   const isStuck = ({ status }: Job) => jobs.stuckStatuses.includes(status);
   return { stuck: found.filter(isStuck), finished: found.filter((job) => !isStuck(job)), whole };
 }
+
+/** Checks that the configured operations fit the jobs that are stuck now: at least one of them is of an operation. */
+export function checkOperations({ stuck }: Seen, { operations }: Settings): readonly CheckResult[] {
+  const lookups = stuck.map((job) => resolveOperation(job, operations));
+  if (operations.length === 0 || lookups.length === 0 || lookups.some(({ kind }) => kind === "known")) return [];
+  const named = lookups.flatMap((lookup) => (lookup.kind === "unknown" ? [lookup.named ?? "nothing"] : []));
+  const found = [...new Set(named)].slice(0, MOST_NAMES).map(makeVisible);
+  const configured = operations.map(({ name }) => name).join(", ");
+  return [
+    fail(
+      "configuration",
+      "jobs",
+      "operations",
+      `none of ${pluralize(stuck.length, "stuck job")} is of a configured operation: found ${found.join(", ")}; configured: ${configured}`,
+      "Add what was found to the types of an operation, or run stuck-jobs init.",
+    ),
+  ];
+}
+
+/** How many names a result lists at most. */
+const MOST_NAMES = 5;
 
 /** Returns the result where the jobs could not be listed. */
 export function checkListing(error: UpstreamError): readonly CheckResult[] {

@@ -10,7 +10,7 @@ import { checkCalls } from "./api-quota.ts";
 import { type CheckResult, pass } from "./check-result.ts";
 import { checkClock } from "./clock.ts";
 import { checkConfiguration, type Found } from "./configuration.ts";
-import { checkListing, readJobs, type Seen } from "./jobs.ts";
+import { checkListing, checkOperations, readJobs, type Seen } from "./jobs.ts";
 import { checkLock, checkNode } from "./machine.ts";
 import { checkPollers, findPollerNotes } from "./other-pollers.ts";
 import { checkDatabase, type DatabaseFacts } from "./postgres.ts";
@@ -86,7 +86,12 @@ async function examineDatabase(
   const jobs = await readJobs(store, settings, now(), signal);
   if (jobs instanceof UpstreamError) return { findings: [...checks, ...checkListing(jobs)], known: [] };
   const stuck = `${jobs.stuck.length}${jobs.whole ? "" : " or more"} stuck now`;
-  const findings = [...checks, pass("jobs", "jobs", stuck), ...checkClock(store.clockSkewMs(), "the database's")];
+  const findings = [
+    ...checks,
+    pass("jobs", "jobs", stuck),
+    ...checkOperations(jobs, settings),
+    ...checkClock(store.clockSkewMs(), "the database's"),
+  ];
   return { findings, known: await knownOutputs(store, probe, settings.operations, now(), signal) };
 }
 
@@ -111,6 +116,7 @@ async function examineBase(
     ),
     ...schema,
     ...(jobs instanceof UpstreamError ? checkListing(jobs) : []),
+    ...(seen === null ? [] : checkOperations(seen, settings)),
     ...checkClock(store.clockSkewMs()),
     ...(seen === null ? [] : checkPollers(traces)),
     ...checkCalls(interval, seen, traces, settings, now()),
