@@ -71,7 +71,7 @@ export function exitCodeOfAll(codes: readonly ExitCode[]): ExitCode {
   return BY_SEVERITY.find((code) => applied.includes(code)) ?? EXIT.done;
 }
 
-/** Returns whether there were jobs to probe, and none of them got an answer in time. */
+/** Returns whether there were jobs to probe, and of none of them an answer said anything. */
 export function nothingDecided({ entries }: Report): boolean {
   let undecided = false;
   for (const entry of entries) {
@@ -83,11 +83,22 @@ export function nothingDecided({ entries }: Report): boolean {
 }
 
 function isUndecided({ verdict, probes }: Entry): boolean {
-  return verdict.reason === "storage-unreachable" || (verdict.reason === "not-reached" && probes.length === 0);
+  switch (verdict.reason) {
+    case "storage-unreachable":
+    case "place-answers-everything":
+      return true;
+    case "answer-ambiguous":
+      return !probes.some(isAnswer);
+    case "not-reached":
+      return probes.length === 0;
+    default:
+      return false;
+  }
 }
 
+/** A 403 and a 404 are understood; a redirect elsewhere, 400 or 405 is an answer to another question. */
 function isAnswer(probe: ProbeResult): boolean {
-  return probe.result !== "unknown" || probe.cause !== "unreachable";
+  return probe.result !== "unknown" || !["unreachable", "redirected", "unexpected"].includes(probe.cause);
 }
 
 /** In the order in which a run meets them. */

@@ -53,7 +53,15 @@ export function totalOf(
 export function faultOf({ report, fault }: Outcome, { storage }: Settings): string | null {
   if (fault !== null) return fault.message;
   if (report === null) return "stopped";
-  return nothingDecided(report) ? `nothing could be decided: ${storage.baseUrl} gave no answer for any job` : null;
+  return nothingDecided(report) ? `nothing could be decided: ${storage.baseUrl} ${whyUndecided(report)}` : null;
+}
+
+/** Says what the storage answered instead, by the most frequent answer. */
+function whyUndecided({ entries }: Report): string {
+  const counts = new Map<string, number>();
+  for (const { detail } of entries.flatMap(({ probes }) => probes)) counts.set(detail, (counts.get(detail) ?? 0) + 1);
+  const [most] = [...counts].toSorted(([, one], [, other]) => other - one);
+  return most === undefined ? "gave no answer for any job" : `answered "${most[0]}"`;
 }
 
 const NOTHING: Summary = summarise([]);

@@ -4,9 +4,18 @@ import type { Instant } from "../core/domain/job.ts";
 import type { Operation } from "../core/domain/operation.ts";
 import { StorageConfigError, UpstreamError } from "../core/ports/errors.ts";
 import type { JobStore, OutputProbe } from "../core/ports/ports.ts";
-import { calibrate, findNewestCompleted, type KnownOutput, randomId } from "../core/sweep/probe/calibrate.ts";
+import { calibrate, randomId } from "../core/sweep/probe/calibrate.ts";
+import { completedOutputs } from "../core/sweep/probe/known-outputs.ts";
 import { parseBucketUrl } from "../storage/bucket-url.ts";
 import { type CheckResult, fail, pass, warn } from "./check-result.ts";
+
+/** The newest output of an operation that a completed job has on record. */
+export interface KnownOutput {
+  readonly operation: string;
+  readonly url: string;
+  /** Whether the configuration would look for it there. */
+  readonly matches: boolean;
+}
 
 /** An output that a completed job recorded, and its probe; null where it is stored elsewhere. */
 export interface SeenOutput extends KnownOutput {
@@ -24,8 +33,13 @@ export async function knownOutputs(
   signal: AbortSignal,
 ): Promise<readonly KnownOutput[]> {
   try {
-    const wanted = operations.map(({ name }) => name);
-    return [...(await findNewestCompleted(store, probe, operations, wanted, now, signal)).values()];
+    const found = await completedOutputs(operations, now, { store, probe, operations, signal });
+    return [...found].flatMap(([operation, outputs]) => {
+      const newest = outputs.toSorted((one, other) => other.at - one.at).find(({ recorded }) => recorded !== null);
+      if (newest === undefined || newest.recorded === null) return [];
+      const url = newest.recorded;
+      return [{ operation, url, matches: newest.expected.some((expected) => probe.isSameObject(expected, url)) }];
+    });
   } catch (error) {
     // The check of the listing reports why the base does not answer.
     if (error instanceof UpstreamError) return [];
@@ -61,7 +75,7 @@ export async function checkStorage(
       probe,
       { names: exampleNames(operations), externalId: EXAMPLE },
       random,
-      async () => (visible === null ? [] : [visible.url]),
+      visible === null ? [] : [visible.url],
       signal,
     );
     return [

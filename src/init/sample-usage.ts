@@ -1,7 +1,7 @@
 import { fileNameOf } from "../core/domain/evidence.ts";
 import { isRecordId, type Job } from "../core/domain/job.ts";
+import { parseReportedResult } from "../core/domain/response-payload.ts";
 import { resolveOperation } from "../core/domain/target.ts";
-import { recordedOutput } from "../core/sweep/probe/calibrate.ts";
 
 /** What the jobs of one kind in a sample have in common. */
 export interface Usage {
@@ -59,7 +59,7 @@ function keysOfRecords({ payload }: Job): readonly string[] {
 
 /** Splits the URL of a job's output into prefix and name, if the name has the external id. */
 function placeOfOutput({ responsePayload, externalId }: Job): readonly { place: string; pattern: string }[] | null {
-  const url = recordedOutput(responsePayload);
+  const { url } = parseReportedResult(responsePayload);
   if (url === null || externalId === null) return null;
   const name = fileNameOf(url);
   if (!name.includes(externalId)) return null;

@@ -4,12 +4,12 @@ import type { ProxyEnvironment } from "../http/proxy.ts";
 import { isHttp } from "../http/response.ts";
 import { type Final, type RetryPolicy, retry, type Transient } from "../http/retry.ts";
 import { abortable, DEFAULT_TIMEOUTS, type Timeouts } from "../http/timeout.ts";
-import { type Addressing, isUnderPrefix, parseBucketUrl, toBucketUrl } from "./bucket-url.ts";
+import { type Addressing, isUnderPrefix, parseBucketUrl, safeDecode, toBucketUrl } from "./bucket-url.ts";
 import { checkMp4 } from "./check-mp4.ts";
 import { type ProbeOutcome, toProbeResult, unknown } from "./classify-response.ts";
 import { openConnection, type StorageConnection } from "./connection.ts";
 import { probeOnce } from "./head.ts";
-import { withoutCdn } from "./hosts.ts";
+import { parseStorageHost, withoutCdn } from "./hosts.ts";
 import { listObjects } from "./list-objects.ts";
 import { createBucketRequests, isPresigned } from "./requests.ts";
 import { type Credentials, createSigner } from "./signer.ts";
@@ -63,6 +63,22 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
 
     /** One trailing slash joins; a further one is part of the key, as `//x` and `/x` are two keys. */
     urlFor: (fileName) => `${options.baseUrl.replace(/\/$/, "")}/${encodeURIComponent(fileName)}`,
+
+    isSameObject(one, other) {
+      const [a, b] = [one, other].map((url) => {
+        const parsed = parseKeyUrl(url);
+        const found = parsed === null ? null : toBucketUrl(location, parsed);
+        return found === null ? null : safeDecode(found.pathname);
+      });
+      return a !== null && a === b;
+    },
+
+    isSameHost(url) {
+      if (!URL.canParse(url)) return false;
+      const [ours, theirs] = [withoutCdn(location.bucket), withoutCdn(new URL(url))];
+      const [own, other] = [parseStorageHost(ours.hostname), parseStorageHost(theirs.hostname)];
+      return ours.host === theirs.host || (own !== null && own.endpoint === other?.endpoint);
+    },
 
     async probe(url, signal) {
       signal.throwIfAborted();

@@ -4,7 +4,7 @@ import * as z from "zod";
 /** What is read of a listing. A server that leaves out whether it is complete has not said so. */
 const listing = z.object({
   ListBucketResult: z.object({
-    Contents: z.array(z.object({ Key: z.string() })).default([]),
+    Contents: z.array(z.object({ Key: z.string(), LastModified: z.string().default("") })).default([]),
     IsTruncated: z.string().default(""),
   }),
 });
@@ -19,13 +19,19 @@ export function parseListing(text: string): { keys: readonly string[]; complete:
   const found = listing.safeParse(hasRoot("ListBucketResult", text) ? parse(text) : null);
   if (!found.success) return null;
   const { Contents, IsTruncated } = found.data.ListBucketResult;
-  return { keys: Contents.map(({ Key }) => Key), complete: IsTruncated === "false" };
+  // Times of one server are of one form: as texts they sort as times.
+  const newestFirst = Contents.toSorted((one, other) => compare(other.LastModified, one.LastModified));
+  return { keys: newestFirst.map(({ Key }) => Key), complete: IsTruncated === "false" };
 }
 
 /** Parses an S3 error into its code ("AccessDenied") and the region that it may name; null for any other text. */
 export function parseError(text: string): { code: string; region: string | null } | null {
   const found = refusal.safeParse(hasRoot("Error", text) ? parse(text) : null);
   return found.success ? { code: found.data.Error.Code, region: found.data.Error.Region } : null;
+}
+
+function compare(one: string, other: string): number {
+  return one < other ? -1 : one > other ? 1 : 0;
 }
 
 /** What stands before the root of an S3 answer is shorter. */

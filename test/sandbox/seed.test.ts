@@ -147,6 +147,8 @@ describe("the seed's bucket", () => {
 /** The sweep's probe over the sandbox's bucket, without the network between. */
 function probeOf(bucket: Bucket): OutputProbe {
   return {
+    isSameObject: (one, other) => one === other,
+    isSameHost: (url) => url.startsWith(STORAGE_URL),
     urlFor: (fileName) => `${STORAGE_URL}/${fileName}`,
     async probe(url) {
       const path = new URL(url).pathname;

@@ -190,6 +190,8 @@ export function probeOf(line: Line): OutputProbe {
   return {
     signed: scenario.bucket === "signed",
     urlFor: (fileName) => `${place}/${fileName}`,
+    isSameObject: (one, other) => one === other && one.startsWith(`${place}/`),
+    isSameHost: (url) => url.startsWith(PLACE),
     probe,
     async list(prefix, signal) {
       await pulse();

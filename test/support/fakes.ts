@@ -212,6 +212,14 @@ export class FakeBucket implements OutputProbe {
     return `https://bucket.example/${fileName}`;
   }
 
+  isSameObject(one: string, other: string): boolean {
+    return one === other && one.startsWith("https://bucket.example/");
+  }
+
+  isSameHost(url: string): boolean {
+    return url.startsWith("https://bucket.example/");
+  }
+
   async probe(url: string): Promise<ProbeResult> {
     const name = fileNameOf(url);
     this.probed.push(name);
@@ -255,7 +263,8 @@ export function runOf(store: JobStore, probe: OutputProbe, over: Partial<SweepCo
     named: null,
     only: null,
     policy: { ...POLICY, operations: [COMBINE, CONCATENATE] },
-    brake: { minimum: 5, share: 0.2, maxFails: 100 },
+    brake: { minimum: 5, maxFails: 100 },
+    remembersFailures: true,
     completedStatus: "completed",
     failedStatus: "failed",
     signature: { runId: "run-1", version: "0.0.0" },

@@ -88,6 +88,11 @@ export const REASON_TEXTS: {
         "Has an output, but whether a newer job for the same target has one is not known, or that job could not be completed.",
       action: "Nothing. If it stays, see what the newer job's own reason asks for.",
     },
+    "place-unverified": {
+      means:
+        "An output was found, but the bucket gave no answer for a key that nobody has, so finding it proves nothing yet.",
+      action: "Nothing: the next run asks again.",
+    },
     "not-reached": {
       means: "The run ended before this job's turn: the deadline, or a signal.",
       action: "Nothing: the next run goes on. If it stays, raise `--deadline`.",
@@ -170,6 +175,22 @@ export const REASON_TEXTS: {
       means:
         "No configured name is there, but something else that begins with the external id, or that NCA would call so: it is named.",
       action: "Add the name to the operation's `outputs`.",
+    },
+    "configuration-suspect": {
+      means:
+        "The newest output on record of the operation is not where the configuration looks, so nothing of the operation is failed. The detail names both addresses.",
+      action:
+        "Correct storage.baseUrl or the operation's outputs; `stuck-jobs doctor` shows what a run sees. Exit code 6.",
+    },
+    "place-answers-everything": {
+      means: "The bucket answers as if it had a key that nobody has: an output that is seen there proves nothing.",
+      action: "Correct storage.baseUrl: it leads to a server that has a page or a file for every address.",
+    },
+    "output-predates-job": {
+      means:
+        "The file was written more than ten minutes before the job began, under a name that does not hold the external id: it is the output of an earlier run.",
+      action:
+        "Name outputs by {externalId}, or set mayPredate on the pattern where an output may be older than its job.",
     },
     "evidence-contradicts": {
       means: "The provider says that it is done, and its output cannot be seen.",

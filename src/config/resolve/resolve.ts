@@ -95,7 +95,7 @@ function buildSettings(
     operations,
     storage,
     operationStorages,
-    brake: { ...config.brake, share: 0 },
+    brake: config.brake,
     lateOutputs: config.lateOutputs,
     providers,
     webhooks,

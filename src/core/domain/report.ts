@@ -43,9 +43,9 @@ export interface BlockedOperation {
   readonly wouldFail: number;
   /** Failed by earlier runs, within `maxAge`, and still without an output. */
   readonly failedBefore: number;
-  /** How many may be failed without a positive control. */
+  /** `brake.minimum`. */
   readonly limit: number;
-  readonly reason: "no-positive-control" | "calibration-failed";
+  readonly reason: "no-positive-control" | "calibration-failed" | "configuration-suspect";
   /** What was tried to prove that outputs of this operation can be seen. */
   readonly detail: string;
 }

@@ -12,6 +12,7 @@ export const REASONS = {
     "fail-disabled",
     "fail-limit",
     "newer-job-undecided",
+    "place-unverified",
     "not-reached",
   ],
   skip: [
@@ -36,6 +37,9 @@ export const REASONS = {
     "output-incomplete",
     "output-under-another-name",
     "evidence-contradicts",
+    "configuration-suspect",
+    "place-answers-everything",
+    "output-predates-job",
     "provider-silent",
     "absence-unproven",
     "answer-ambiguous",

@@ -3,9 +3,11 @@ import { getAge, type Instant, isExternalId, isRecordId, type Job, toSummary } f
 import type { DeliveryField, Thresholds } from "../domain/operation.ts";
 import { outputNames } from "../domain/output-names.ts";
 import type { Entry } from "../domain/report.ts";
+import { parseReportedResult } from "../domain/response-payload.ts";
 import { resolveOperation, resolveTarget, type Target } from "../domain/target.ts";
 import type { Verdict } from "../domain/verdict.ts";
 import type { Attachment, ObjectListing } from "../ports/ports.ts";
+import { failExpiredJobs } from "../sweep/apply/fail.ts";
 import { writeRecoveries } from "../sweep/apply/write-recoveries.ts";
 import { serverNow } from "../sweep/clock-skew.ts";
 import type { SweepContext } from "../sweep/context.ts";
@@ -16,9 +18,10 @@ import { addOutcomes, type ItemOutcome, Ledger } from "../sweep/ledger.ts";
 import { targetOf } from "../sweep/list/classify.ts";
 import { effectivePolicy, isReopenable, withEffectiveStart } from "../sweep/list/finished-jobs.ts";
 import { askProvider } from "../sweep/probe/ask-provider.ts";
-import { calibrate, findNewestCompleted, inSameBucket } from "../sweep/probe/calibrate.ts";
-import { findUnderOtherName } from "../sweep/probe/other-names.ts";
+import { calibrate } from "../sweep/probe/calibrate.ts";
+import { createKnownOutputs } from "../sweep/probe/known-outputs.ts";
 import { probeOutputs } from "../sweep/probe/probe-outputs.ts";
+import { verifyPlace } from "../sweep/probe/verify-place.ts";
 import { toReportEntry } from "../sweep/report/entries.ts";
 
 /** All that is known of one job. */
@@ -74,7 +77,7 @@ async function explainJob(read: Job, run: SweepContext): Promise<Explanation> {
       : await readAttachments(item.target, candidate?.operation.deliver?.as ?? "attachment", run);
   if (triaged.kind === "decided") ledger.merge([{ item, verdict: triaged.verdict }]);
   if (triaged.kind === "candidate" && gathered !== null) {
-    ledger.merge(await decideAsSweep(item, triaged.candidate, gathered, run));
+    ledger.merge(await decideAsSweep(item, triaged.candidate, gathered, now, run));
   }
   const result = ledger.get(item);
   // A sweep recovers a job that stuck-jobs had failed, or leaves it as it is.
@@ -123,6 +126,7 @@ function createItem(
     reopened,
     candidate,
     target: candidate === null ? null : targetOf(candidate),
+    reported: parseReportedResult(job.responsePayload),
     verdict: null,
   };
 }
@@ -141,33 +145,30 @@ async function gatherAll(candidate: Candidate, now: Instant, run: SweepContext):
   const providerReply = await askProvider(candidate, combine(probeGroups, null), run);
   const { operation } = candidate;
   const seen = probeGroups.flat().find(({ result }) => result === "present")?.url ?? null;
-  const known = async () => {
-    if (seen !== null) return [seen];
-    const newest = await findNewestCompleted(run.store, run.probe, run.policy.operations, [operation.name], now, reads);
-    return inSameBucket(newest, operation.name, run.probe);
-  };
-  const { calibration } = await calibrate(run.probe, candidate, run.random, known, reads);
+  const control = seen === null ? await createKnownOutputs([], [operation], now, run).findControl(operation) : null;
+  const known = control?.kind === "seen" ? control.url : seen;
+  const { calibration } = await calibrate(run.probe, candidate, run.random, known === null ? [] : [known], reads);
   const listing = await run.probe.list(candidate.externalId, reads);
   return { evidence: { probeGroups, providerReply, probedAt }, calibration, listing };
 }
 
-/** Decides as a sweep would: with calibration and other names, and with the guard read of a dry run. */
+/** Decides as a dry run of a sweep would, with all that it looks at before a job is failed or delivered. */
 async function decideAsSweep(
   item: SweepItem,
   candidate: Candidate,
-  { evidence, calibration }: GatheredAll,
+  { evidence }: GatheredAll,
+  now: Instant,
   run: SweepContext,
 ): Promise<readonly ItemOutcome[]> {
-  const verdict = decideItem(item, candidate, evidence, calibration, run.policy);
+  const dryRun = { ...run, dryRun: true };
+  const verdict = await verifyPlace(candidate, decideItem(item, candidate, evidence, null, run.policy), run);
   const outcomes: ItemOutcome[] = [{ item, verdict }];
-  if (verdict.reason === "output-absent") {
-    const other = await findUnderOtherName(candidate, calibration, run);
-    const probeGroups = [...evidence.probeGroups, ...other.probeGroups];
-    outcomes.push({ item, evidence: { ...evidence, probeGroups }, verdict: other.verdict ?? verdict });
-  }
+  const results = [{ item, evidence, verdict, target: item.target, applied: false, error: null }];
+  const context = { now, skewed: false, truncated: false, failedBefore: new Map<string, number>() };
+  addOutcomes(outcomes, await failExpiredJobs(results, context, dryRun));
   if (verdict.kind === "recover") {
     const recovery = { item, candidate, evidence, verdict };
-    addOutcomes(outcomes, await writeRecoveries([recovery], { ...run, dryRun: true }));
+    addOutcomes(outcomes, await writeRecoveries([recovery], dryRun));
   }
   return outcomes;
 }

@@ -118,7 +118,7 @@ export interface JobStore {
   updateTargets(table: string, updates: readonly TargetUpdate[], signal: AbortSignal): Promise<readonly WriteResult[]>;
   /** Writes at most ten jobs in one request. */
   updateJobs(updates: readonly JobUpdate[], signal: AbortSignal): Promise<readonly WriteResult[]>;
-  /** Returns completed jobs with a recorded response that were created after `after`; `complete`: all of them. */
+  /** Returns completed jobs with an external id that were created after `after`; `complete`: all of them. */
   listCompleted(after: Instant | null, signal: AbortSignal): Promise<{ jobs: readonly Job[]; complete: boolean }>;
   /** Returns the number of requests that reached the base so far, repeated and refused ones included. */
   requests(): number;
@@ -143,7 +143,7 @@ export interface JobHistory {
 
 /** The file names in the bucket that begin with a prefix. `detail` is for people. */
 export type ObjectListing =
-  /** Names as `urlFor` takes them. `complete`: these are all that there are. */
+  /** Names as `urlFor` takes them, the newest first. `complete`: these are all that there are. */
   | { readonly kind: "listed"; readonly names: readonly string[]; readonly complete: boolean }
   /** This caller may not list, or the storage does not support S3's ListObjectsV2. */
   | { readonly kind: "refused"; readonly detail: string }
@@ -169,6 +169,10 @@ export interface OutputProbe {
   readonly signed: boolean;
   /** Returns the URL of an output by its file name: what is probed, written to the base and compared. */
   urlFor(fileName: string): string;
+  /** Whether two URLs are addresses of one object of the bucket, be it by path, by host or through its CDN. */
+  isSameObject(one: string, other: string): boolean;
+  /** Whether a URL is one of the storage's own host, if perhaps of another bucket. */
+  isSameHost(url: string): boolean;
   /** Probes a URL once, with retries for what is transient. */
   probe(url: string, signal: AbortSignal): Promise<ProbeResult>;
   /** Lists the names that begin with `prefix`, at most 1,000 of them, with retries for what is transient. */

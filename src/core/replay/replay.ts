@@ -1,6 +1,6 @@
 import { type Duration, getAge } from "../domain/job.ts";
 import type { RunRecord, VerdictRecord } from "../ports/journal.ts";
-import { type BrakeSettings, failLimit } from "../sweep/decide/brake.ts";
+import type { BrakeSettings } from "../sweep/decide/brake.ts";
 import type { Policy } from "../sweep/decide/triage.ts";
 import { effectivePolicy } from "../sweep/list/finished-jobs.ts";
 import { type RecordedEvidence, type ReplayedVerdict, redecide } from "../sweep/report/verdict-records.ts";
@@ -79,7 +79,7 @@ function applyBrake(
     const own = redecided.filter(({ job, now }) => job.operation === operation && now.kind !== "not-stuck");
     const wouldFail = absent.filter(({ job }) => job.operation === operation);
     const before = failedBefore[operation ?? ""] ?? 0;
-    const limit = failLimit(own.length + before, rules.brake);
+    const limit = rules.brake.minimum;
     const seen = own.some(({ job }) => job.probeGroups.flat().some(({ result }) => result === "present"));
     const fails = wouldFail.length + before;
     for (const { job } of wouldFail) {

@@ -51,6 +51,8 @@ export interface SweepContext {
   readonly brake: BrakeSettings;
   /** Names with `{externalId}` that the worker is known to use, whatever the operation: probed before a job is failed. */
   readonly otherNames: readonly string[];
+  /** Whether later runs can know what this one fails: by its notes or its error field. */
+  readonly remembersFailures: boolean;
   /** Whether jobs that stuck-jobs failed are recovered when their output appears. */
   readonly lateOutputs: boolean;
   readonly signature: Signature;

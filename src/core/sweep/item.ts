@@ -1,5 +1,6 @@
 import type { GatheredEvidence } from "../domain/evidence.ts";
 import type { Duration, Instant, JobSummary } from "../domain/job.ts";
+import type { ReportedResult } from "../domain/response-payload.ts";
 import type { Target } from "../domain/target.ts";
 import type { Verdict } from "../domain/verdict.ts";
 import type { Candidate } from "./decide/triage.ts";
@@ -14,6 +15,8 @@ export interface SweepItem {
   /** Null where there is nothing to probe. */
   readonly candidate: Candidate | null;
   readonly target: Target | null;
+  /** What its response payload says. */
+  readonly reported: ReportedResult;
   /** The verdict that needs no evidence; null where there is none. */
   readonly verdict: Verdict | null;
 }

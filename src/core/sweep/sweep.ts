@@ -11,6 +11,7 @@ import { type ItemOutcome, type ItemResult, Ledger, type StageResult } from "./l
 import { type Listing, listJobs } from "./list/list-jobs.ts";
 import { gatherEvidence } from "./probe/probe-outputs.ts";
 import { type Probing, startProbing } from "./probe/probing.ts";
+import { type PlaceProbes, verifyPlace } from "./probe/verify-place.ts";
 import { ProbeQueue } from "./probe-queue.ts";
 import { buildReport } from "./report/build-report.ts";
 import { toReportEntry } from "./report/entries.ts";
@@ -35,7 +36,8 @@ export async function sweep(run: SweepContext): Promise<SweepResult> {
   const queue = new ProbeQueue(run.random);
   observer.stage("list", "begun");
   observer.stage("probe", "begun");
-  const probing = startProbing(queue, (item) => probeAndDecide(item, run), run);
+  const places: PlaceProbes = new Map();
+  const probing = startProbing(queue, (item) => probeAndDecide(item, places, run), run);
   const listing = await listJobs(queue, run).finally(() => queue.close());
   observer.stage("list", "ended");
 
@@ -58,10 +60,11 @@ export async function sweep(run: SweepContext): Promise<SweepResult> {
 }
 
 /** Gathers the evidence on an item and gives it its first verdict; null where there is no time left for it. */
-async function probeAndDecide(item: SweepItem, run: SweepContext): Promise<ItemOutcome | null> {
+async function probeAndDecide(item: SweepItem, places: PlaceProbes, run: SweepContext): Promise<ItemOutcome | null> {
   if (run.limits.start.aborted || item.candidate === null) return null;
   const evidence = await gatherEvidence(item.candidate, run);
-  return { item, evidence, verdict: decideItem(item, item.candidate, evidence, null, run.policy) };
+  const verdict = decideItem(item, item.candidate, evidence, null, run.policy);
+  return { item, evidence, verdict: await verifyPlace(item.candidate, verdict, run, places) };
 }
 
 /** What applying the verdicts came to. `fault` is what cut it short; `complete` says whether nothing was left over. */

@@ -121,11 +121,9 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
 
     async listCompleted(after, signal) {
       const fields = await jobFields(signal, []);
-      const { responsePayload } = fields;
-      if (responsePayload === null) return { jobs: [], complete: true };
       const conditions = [
         `${field(fields.status)}=${quote(jobs.completedStatus)}`,
-        `${field(responsePayload)}!=''`,
+        `${field(fields.externalId)}!=''`,
         ...(after === null ? [] : [`IS_AFTER(CREATED_TIME(),${timestamp(after)})`]),
       ];
       const parameters = { table: jobs.table, fields: fieldNames(fields), filterByFormula: and(...conditions) };

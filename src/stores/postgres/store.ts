@@ -162,7 +162,6 @@ export function createStore(options: PostgresStoreOptions): JobStore & JobHistor
     },
 
     async listCompleted(after, signal) {
-      if (jobs.fields.responsePayload === null) return { jobs: [], complete: true };
       const { text, values } = completedStatement(options, after, COMPLETED_ROWS);
       const rows = await database.read(text, values, signal);
       return { jobs: rows.map((row) => parseJob(row, options)), complete: rows.length < COMPLETED_ROWS };

@@ -1,12 +1,21 @@
 import { expect, it } from "vitest";
 import { toSummary } from "../../../src/core/domain/job.ts";
+import { NOTHING_REPORTED } from "../../../src/core/domain/response-payload.ts";
 import type { SweepItem } from "../../../src/core/sweep/item.ts";
 import { ProbeQueue } from "../../../src/core/sweep/probe-queue.ts";
 import { Random } from "../../sim/random.ts";
 import { job } from "../../support/builders.ts";
 
 function itemOf(n: number): SweepItem {
-  const about = { operation: "combine", age: n, reopened: false, candidate: null, verdict: null, target: null };
+  const about = {
+    operation: "combine",
+    age: n,
+    reopened: false,
+    reported: NOTHING_REPORTED,
+    candidate: null,
+    verdict: null,
+    target: null,
+  };
   return { job: toSummary(job({ id: `rec${n}` })), ...about };
 }
 

@@ -3,11 +3,12 @@ import type { Instant } from "../../domain/job.ts";
 import type { BlockedOperation } from "../../domain/report.ts";
 import type { Reason } from "../../domain/verdict.ts";
 import type { SweepContext } from "../context.ts";
-import { failLimit } from "../decide/brake.ts";
 import { decideItem } from "../decide/decide.ts";
 import type { SweepItem } from "../item.ts";
 import { addOutcomes, collectOutcomes, type ItemOutcome, type ItemResult, type StageResult } from "../ledger.ts";
-import { calibrate, findNewestCompleted, inSameBucket, type KnownOutput } from "../probe/calibrate.ts";
+import { findContradictions } from "../probe/base-evidence.ts";
+import { calibrate } from "../probe/calibrate.ts";
+import { type Control, createKnownOutputs } from "../probe/known-outputs.ts";
 import { askBeforeWrite } from "./ask-before-write.ts";
 import { chunk, WRITE_BATCH } from "./batches.ts";
 import { type AbsenceProof, checkOtherNames, type FailureCandidate, writeFailures } from "./write-failures.ts";
@@ -28,13 +29,16 @@ export interface FailContext {
   readonly now: Instant;
   /** Whether the clocks are too far apart to fail a job by its age. */
   readonly skewed: boolean;
+  /** Whether the listing was cut short: then it does not show all that earlier runs failed. */
+  readonly truncated: boolean;
   /** How many jobs of each operation earlier runs failed: so many small batches still trip the brake. */
   readonly failedBefore: ReadonlyMap<string, number>;
 }
 
 /**
  * Fails the jobs that are past `failAfter` and whose output is proven absent, and those whose provider says that they
- * failed. The storage is calibrated only here, and only when there is a job to prove it for.
+ * failed. What the base itself says of an output, the bucket's way to say "missing" and the positive controls are found
+ * out only here, and only when there is a job to prove it for.
  */
 export async function failExpiredJobs(
   results: readonly ItemResult[],
@@ -42,30 +46,31 @@ export async function failExpiredJobs(
   run: SweepContext,
 ): Promise<FailResult> {
   const failedByProvider = results.flatMap(toCandidate).filter(isFailedByProvider);
-  const unproven = results.flatMap(toCandidate).filter(needsProof);
+  const expired = results.flatMap(toCandidate).filter(needsProof);
   const summary: FailSummary = { brake: [], truncated: false, calibration: null };
   const stage = await collectOutcomes(async (outcomes) => {
-    if (failedByProvider.length + unproven.length === 0) return;
+    if (failedByProvider.length + expired.length === 0) return;
     if (run.limits.start.aborted) {
       summary.truncated = true;
       return;
     }
     if (context.skewed) {
       const verdict = { kind: "unknown", reason: "clock-skew", detail: "the clocks differ by over 5 minutes" } as const;
-      outcomes.push(...[...failedByProvider, ...unproven].map(({ item }) => ({ item, verdict })));
+      outcomes.push(...[...failedByProvider, ...expired].map(({ item }) => ({ item, verdict })));
       return;
     }
 
-    const known = knownOutputs(results, [...unproven, ...failedByProvider], context.now, run);
-    const proof = await proveAbsence(unproven, known, run);
-    const { calibration } = proof;
-    summary.calibration = calibration;
-    const proven = unproven.map((each) => decideAgain(each, calibration, run));
+    const contradictions = await findContradictions(expired.slice(0, run.brake.maxFails), run);
+    outcomes.push(...[...contradictions].map(([item, verdict]) => ({ item, verdict })));
+    const unproven = expired.filter(({ item }) => !contradictions.has(item));
+
+    const controls = await findControls(results, unproven, context, run);
+    const proof = await proveAbsence(unproven, controls, run);
+    summary.calibration = proof.calibration;
+    const proven = unproven.map((each) => decideAgain(each, proof, run));
     outcomes.push(...proven.map(toOutcome));
 
-    const braked = run.force
-      ? { blocked: [], outcomes: [] }
-      : await applyBrake([...proven, ...failedByProvider], results, { calibration, known, context }, run);
+    const braked = await applyBrake({ proven, failedByProvider }, results, { proof, controls, context }, run);
     summary.brake = braked.blocked;
     outcomes.push(...braked.outcomes);
 
@@ -75,7 +80,7 @@ export async function failExpiredJobs(
     summary.truncated = overLimit.length > 0;
     outcomes.push(...overLimit.map(({ item }) => ({ item, verdict: failLimitVerdict(run) })));
 
-    const checked = await checkAllOtherNames(toFail.slice(0, run.brake.maxFails), calibration, run);
+    const checked = await checkAllOtherNames(toFail.slice(0, run.brake.maxFails), proof.calibration, run);
     outcomes.push(...checked.map(toOutcome));
     if (run.command === "scan" || run.dryRun) return;
     for (const batch of chunk(checked.filter(isToFail), WRITE_BATCH)) {
@@ -117,27 +122,50 @@ function failLimitVerdict({ brake }: SweepContext) {
   return { kind: "wait", reason: "fail-limit", detail: `at most ${brake.maxFails} a run` } as const;
 }
 
+/** The positive controls of the operations with jobs to fail, by the operation's name. */
+interface Controls {
+  readonly byOperation: ReadonlyMap<string, Control>;
+  /** Whether an operation without any output of its own may rely on another's: where the bucket lists its keys. */
+  mayBorrow(): Promise<boolean>;
+}
+
+async function findControls(
+  results: readonly ItemResult[],
+  unproven: readonly FailureCandidate[],
+  { now }: FailContext,
+  run: SweepContext,
+): Promise<Controls> {
+  const operations = [...new Set(unproven.map(({ candidate }) => candidate.operation))];
+  const known = createKnownOutputs(results, operations, now, run);
+  const byOperation = new Map<string, Control>();
+  for (const operation of operations) byOperation.set(operation.name, await known.findControl(operation));
+  const isSeen = [...byOperation.values()].some(({ kind }) => kind === "seen") || known.sawAny;
+  return { byOperation, mayBorrow: async () => isSeen && (await known.canList()) };
+}
+
 /** Finds out what "missing" looks like where the outputs of these jobs would be. */
 async function proveAbsence(
   unproven: readonly FailureCandidate[],
-  known: KnownOutputs,
+  { byOperation }: Controls,
   run: SweepContext,
 ): Promise<AbsenceProof> {
   const [first] = unproven;
-  if (first === undefined) return { calibration: null, control: null };
+  if (first === undefined) return { calibration: null, control: null, answersEverything: false };
   const { candidate } = first;
-  const knownHere = () => known.inSameBucket(candidate.operation.name);
-  return await calibrate(run.probe, candidate, run.random, knownHere, run.limits.reads);
+  const own = byOperation.get(candidate.operation.name);
+  const seen = [own, ...byOperation.values()].flatMap((control) => (control?.kind === "seen" ? [control.url] : []));
+  return await calibrate(run.probe, candidate, run.random, [...new Set(seen)], run.limits.reads);
 }
 
 /** Decides again, now that it is known what "missing" looks like. */
-function decideAgain(failure: FailureCandidate, calibration: Calibration | null, run: SweepContext): FailureCandidate {
+function decideAgain(failure: FailureCandidate, proof: AbsenceProof, run: SweepContext): FailureCandidate {
   const { item, candidate, evidence } = failure;
-  const verdict = decideItem(item, candidate, evidence, calibration, run.policy);
-  return {
-    ...failure,
-    verdict: verdict.kind === "unknown" ? { ...verdict, detail: calibration?.detail ?? "" } : verdict,
-  };
+  const detail = proof.calibration?.detail ?? "";
+  if (proof.answersEverything) {
+    return { ...failure, verdict: { kind: "unknown", reason: "place-answers-everything", detail } };
+  }
+  const verdict = decideItem(item, candidate, evidence, proof.calibration, run.policy);
+  return { ...failure, verdict: verdict.kind === "unknown" ? { ...verdict, detail } : verdict };
 }
 
 /** Looks for each output under other names, unless the provider says that the job failed. */
@@ -152,45 +180,128 @@ async function checkAllOtherNames(
   );
 }
 
-/** Holds back the operations of which too many jobs would be failed without proof that their outputs can be seen. */
+/** What the brake decides for one operation. */
+interface Braked {
+  readonly blocked: readonly BlockedOperation[];
+  readonly outcomes: readonly ItemOutcome[];
+}
+
+/** Holds back what may not be failed: jobs without sight of an output, and too many that only their provider failed. */
 async function applyBrake(
-  failures: readonly FailureCandidate[],
+  failures: { readonly proven: readonly FailureCandidate[]; readonly failedByProvider: readonly FailureCandidate[] },
   results: readonly ItemResult[],
-  {
-    calibration,
-    known,
-    context,
-  }: { readonly calibration: Calibration | null; readonly known: KnownOutputs; readonly context: FailContext },
+  facts: { readonly proof: AbsenceProof; readonly controls: Controls; readonly context: FailContext },
   run: SweepContext,
-): Promise<{ readonly blocked: readonly BlockedOperation[]; readonly outcomes: readonly ItemOutcome[] }> {
+): Promise<Braked> {
   const blocked: BlockedOperation[] = [];
   const outcomes: ItemOutcome[] = [];
-  for (const operation of operationsOf(failures)) {
-    const own = failures.filter(({ item }) => item.operation === operation);
-    const wouldFail = own.filter(isToFail);
-    const stuck = results.filter(({ item }) => item.operation === operation).length;
-    const failedBefore = context.failedBefore.get(operation) ?? 0;
-    const limit = failLimit(stuck + failedBefore, run.brake);
-    const numbers = { operation, stuck, failedBefore, limit };
-    if (calibration?.kind === "failed" && wouldFail.length === 0) {
-      if (own.length + failedBefore <= limit) continue;
-      blocked.push({ ...numbers, wouldFail: own.length, reason: "calibration-failed", detail: calibration.detail });
-      continue;
+  for (const operation of operationsOf([...failures.proven, ...failures.failedByProvider])) {
+    const isOwn = ({ item }: { readonly item: SweepItem }) => item.operation === operation;
+    const counts = {
+      operation,
+      stuck: results.filter(isOwn).length,
+      failedBefore: facts.context.failedBefore.get(operation) ?? 0,
+      limit: run.brake.minimum,
+    };
+    for (const each of [
+      await requireSight(failures.proven.filter(isOwn), counts, facts, run),
+      limitProvider(failures.failedByProvider.filter(isOwn), results, counts, run),
+    ]) {
+      blocked.push(...each.blocked);
+      outcomes.push(...each.outcomes);
     }
-    if (wouldFail.length === 0 || wouldFail.length + failedBefore <= limit) continue;
-    if (wouldFail.every(isFailedByProvider) && providerDiscriminates(results, operation)) continue;
-    const control = await known.probeControl(operation);
-    if (control.kind === "seen") continue;
-    const { detail } = control;
-    blocked.push({ ...numbers, wouldFail: wouldFail.length, reason: "no-positive-control", detail });
-    const verdict = {
-      kind: "unknown",
-      reason: "brake-engaged",
-      detail: `${wouldFail.length} of ${stuck}: ${detail}`,
-    } as const;
-    outcomes.push(...wouldFail.map(({ item }) => ({ item, verdict })));
   }
   return { blocked, outcomes };
+}
+
+type Counts = Pick<BlockedOperation, "operation" | "stuck" | "failedBefore" | "limit">;
+
+/**
+ * Holds back the jobs of an operation of which no output is seen. An operation that never had one may rely on another's
+ * for a few jobs, as long as what earlier runs failed is known.
+ */
+async function requireSight(
+  own: readonly FailureCandidate[],
+  counts: Counts,
+  {
+    proof,
+    controls,
+    context,
+  }: { readonly proof: AbsenceProof; readonly controls: Controls; readonly context: FailContext },
+  run: SweepContext,
+): Promise<Braked> {
+  const absent = own.filter(isToFail);
+  const control = controls.byOperation.get(counts.operation);
+  if (own.length === 0 || control === undefined) return NOT_BRAKED;
+  if (control.kind === "elsewhere" && !run.force) {
+    const { detail } = control;
+    const verdict = { kind: "unknown", reason: "configuration-suspect", detail } as const;
+    return {
+      blocked: [{ ...counts, wouldFail: own.length, reason: "configuration-suspect", detail }],
+      outcomes: own
+        .filter(({ verdict }) => verdict.reason !== "place-answers-everything")
+        .map(({ item }) => ({ item, verdict })),
+    };
+  }
+  if (absent.length === 0) {
+    const detail = proof.calibration?.detail ?? "";
+    const isBlind = proof.calibration?.kind === "failed" && own.length > counts.limit;
+    return isBlind
+      ? { blocked: [{ ...counts, wouldFail: own.length, reason: "calibration-failed", detail }], outcomes: [] }
+      : NOT_BRAKED;
+  }
+  if (control.kind === "seen") return NOT_BRAKED;
+  if (run.force || isPersonsWord(run)) {
+    run.observer.warn(`${counts.operation}: ${absent.length} failed on your word, although ${control.detail}`);
+    return NOT_BRAKED;
+  }
+  const canBorrow =
+    control.kind === "none" && run.remembersFailures && !context.truncated && (await controls.mayBorrow());
+  const quota = canBorrow ? Math.max(0, counts.limit - counts.failedBefore) : 0;
+  const borrowing = new Set(absent.filter((each) => isWithinMaxAge(each)).slice(0, quota));
+  const held = absent.filter((each) => !borrowing.has(each));
+  const { detail } = control;
+  return {
+    blocked:
+      held.length > counts.limit ? [{ ...counts, wouldFail: held.length, reason: "no-positive-control", detail }] : [],
+    outcomes: held.map(({ item }) => ({ item, verdict: { kind: "unknown", reason: "absence-unproven", detail } })),
+  };
+}
+
+const NOT_BRAKED: Braked = { blocked: [], outcomes: [] };
+
+/** Whether a person named the jobs that `fail-old` is to fail. */
+function isPersonsWord({ command, named }: SweepContext): boolean {
+  return command === "fail-old" && named !== null;
+}
+
+function isWithinMaxAge({ candidate }: FailureCandidate): boolean {
+  const { maxAge } = candidate.operation.thresholds;
+  return maxAge === null || candidate.age <= maxAge;
+}
+
+/** Holds back jobs that only their provider calls failed, where they are many and it says nothing else of any job. */
+function limitProvider(
+  own: readonly FailureCandidate[],
+  results: readonly ItemResult[],
+  counts: Counts,
+  run: SweepContext,
+): Braked {
+  if (own.length === 0 || own.length + counts.failedBefore <= counts.limit) return NOT_BRAKED;
+  if (run.force || providerDiscriminates(results, counts.operation) || sawOutput(results, counts.operation))
+    return NOT_BRAKED;
+  const detail = `${own.length} of ${counts.stuck}: the provider calls all of them failed, and no output was seen`;
+  return {
+    blocked: [{ ...counts, wouldFail: own.length, reason: "no-positive-control", detail }],
+    outcomes: own.map(({ item }) => ({ item, verdict: { kind: "unknown", reason: "brake-engaged", detail } })),
+  };
+}
+
+function sawOutput(results: readonly ItemResult[], operation: string): boolean {
+  return results.some(
+    ({ item, evidence }) =>
+      item.operation === operation && evidence.probeGroups.flat().some(({ result }) => result === "present"),
+  );
 }
 
 function operationsOf(items: readonly { readonly item: SweepItem }[]): readonly string[] {
@@ -204,58 +315,4 @@ function providerDiscriminates(results: readonly ItemResult[], operation: string
     const answer = evidence.providerReply?.answer.kind;
     return answer === "succeeded" || answer === "running";
   });
-}
-
-type ControlResult = { readonly kind: "seen" } | { readonly kind: "not-seen"; readonly detail: string };
-
-/** Outputs that were certainly written: seen in this sweep, or recorded with a completed job. */
-interface KnownOutputs {
-  /** Returns those in the same bucket, seen ones before recorded ones, and those of the operation first. */
-  inSameBucket(operation: string): Promise<readonly string[]>;
-  /** The positive control: whether an output of that very operation, named as configured, can be seen now. */
-  probeControl(operation: string): Promise<ControlResult>;
-}
-
-function knownOutputs(
-  results: readonly ItemResult[],
-  failures: readonly FailureCandidate[],
-  now: Instant,
-  run: SweepContext,
-): KnownOutputs {
-  const wanted = operationsOf(failures);
-  const seen = visibleOutputs(results);
-  let listed: Promise<ReadonlyMap<string, KnownOutput>> | null = null;
-  const recorded = () => {
-    listed ??= findNewestCompleted(run.store, run.probe, run.policy.operations, wanted, now, run.limits.reads);
-    return listed;
-  };
-  return {
-    async inSameBucket(operation) {
-      const [anyOne] = seen.values();
-      const inSweep = seen.get(operation) ?? anyOne;
-      return inSweep === undefined ? inSameBucket(await recorded(), operation, run.probe) : [inSweep];
-    },
-    async probeControl(operation) {
-      if (seen.has(operation)) return { kind: "seen" };
-      const newest = (await recorded()).get(operation);
-      if (newest === undefined) return { kind: "not-seen", detail: "no completed job with a recorded output is known" };
-      if (!newest.matches) {
-        return { kind: "not-seen", detail: `the newest recorded output, ${newest.url}, is not named as configured` };
-      }
-      const probe = await run.probe.probe(newest.url, run.limits.reads);
-      if (probe.result === "present") return { kind: "seen" };
-      return { kind: "not-seen", detail: `the newest recorded output, ${newest.url}, answers ${probe.detail}` };
-    },
-  };
-}
-
-/** Returns the URL of an output of each operation that was seen in this sweep. */
-function visibleOutputs(results: readonly ItemResult[]): ReadonlyMap<string | null, string> {
-  const seen = new Map<string | null, string>();
-  for (const { item, evidence } of results) {
-    if (seen.has(item.operation)) continue;
-    const present = evidence.probeGroups.flat().find(({ result }) => result === "present");
-    if (present !== undefined) seen.set(item.operation, present.url);
-  }
-  return seen;
 }

@@ -10,6 +10,7 @@ import {
   undeliveredLine,
 } from "../../domain/notes.ts";
 import type { Operation } from "../../domain/operation.ts";
+import { NOTHING_REPORTED, recordedOutputs } from "../../domain/response-payload.ts";
 import { resolveOperation, resolveTarget, type Target } from "../../domain/target.ts";
 import type { RecoverVerdict, Verdict } from "../../domain/verdict.ts";
 import type { JobUpdate, TargetRecord, WriteResult } from "../../ports/ports.ts";
@@ -17,7 +18,6 @@ import { serverNow } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
 import { type DecidedItem, NO_EVIDENCE } from "../item.ts";
 import { addOutcomes, collectOutcomes, type ItemOutcome, type ItemResult, type StageResult } from "../ledger.ts";
-import { recordedOutputs } from "../probe/calibrate.ts";
 import { batches, chunk, groupBy, READ_BATCH, splitInHalf } from "./batches.ts";
 import { type JobWrite, type TargetWrite, writeJobs, writeTargets } from "./journaled-writes.ts";
 import { withSignedUrls } from "./recheck.ts";
@@ -110,6 +110,7 @@ function createRepair(
     operation: operation.name,
     age: null,
     reopened: false,
+    reported: NOTHING_REPORTED,
     candidate: null,
     target,
     verdict,

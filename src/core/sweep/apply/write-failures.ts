@@ -36,6 +36,8 @@ export interface AbsenceProof {
   readonly calibration: Calibration | null;
   /** Where a 403 means "missing": the URL of the known output that showed it by being there. */
   readonly control: string | null;
+  /** Whether the bucket has a key that nobody has: then no absence is proven. */
+  readonly answersEverything: boolean;
 }
 
 /**

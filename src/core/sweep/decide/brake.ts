@@ -1,14 +1,7 @@
-/** Limits of failing. Beyond `minimum` and `share` of an operation's stuck jobs a positive control is required. */
+/** How many jobs may be failed in one sweep. */
 export interface BrakeSettings {
-  /** This many jobs of an operation may always be failed. */
+  /** So many jobs of an operation may be failed on another operation's control, or on the provider's word alone. */
   readonly minimum: number;
-  /** So may this share of the operation's stuck jobs, 0 to 1. */
-  readonly share: number;
-  /** At most this many jobs are failed in one run, with a control or without. */
+  /** At most this many are failed in one run. */
   readonly maxFails: number;
-}
-
-/** Returns how many jobs may be failed without proof that the operation's outputs can be seen at all. */
-export function failLimit(stuck: number, settings: BrakeSettings): number {
-  return Math.max(settings.minimum, Math.floor(stuck * settings.share));
 }

@@ -1,4 +1,5 @@
 import { type Instant, type Job, toSummary } from "../../domain/job.ts";
+import { parseReportedResult } from "../../domain/response-payload.ts";
 import { resolveOperation, type Target } from "../../domain/target.ts";
 import type { SweepContext } from "../context.ts";
 import { type Candidate, type Policy, triage } from "../decide/triage.ts";
@@ -43,7 +44,18 @@ function createItem(
   if (run.only !== null && (operation === null || !run.only.includes(operation))) return [];
   const verdict = triaged.kind === "decided" ? triaged.verdict : null;
   const target = candidate === null ? null : targetOf(candidate);
-  return [{ job: toSummary(job), operation, age, reopened, candidate, target, verdict }];
+  return [
+    {
+      job: toSummary(job),
+      operation,
+      age,
+      reopened,
+      candidate,
+      target,
+      reported: parseReportedResult(listed.responsePayload),
+      verdict,
+    },
+  ];
 }
 
 /** Returns the record and field that receive a candidate's output; null where the listing does not name it. */

@@ -35,7 +35,7 @@ export async function probeOutputs(
 }
 
 /** Probes one URL and, where the operation asks for it, reads the file: a broken one is there, and is no output. */
-async function probeAndCheckMedia(
+export async function probeAndCheckMedia(
   url: string,
   { operation: { check } }: Candidate,
   run: SweepContext,

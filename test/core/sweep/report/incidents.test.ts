@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { incidentLine } from "../../../../src/cli/render/summary.ts";
 import type { ProbeResult } from "../../../../src/core/domain/evidence.ts";
 import { toSummary } from "../../../../src/core/domain/job.ts";
+import { NOTHING_REPORTED } from "../../../../src/core/domain/response-payload.ts";
 import type { ItemResult } from "../../../../src/core/sweep/ledger.ts";
 import { groupIncidents } from "../../../../src/core/sweep/report/incidents.ts";
 import { COMBINE, HOUR, job, NOW, SEGMENT } from "../../../support/builders.ts";
@@ -31,6 +32,7 @@ function stuck(
     operation: "combine",
     age: HOUR,
     reopened: false,
+    reported: NOTHING_REPORTED,
     candidate,
     verdict: null,
     target: null,

@@ -1,0 +1,70 @@
+import { fileNameOf } from "../../domain/evidence.ts";
+import type { Target } from "../../domain/target.ts";
+import type { Verdict } from "../../domain/verdict.ts";
+import type { TargetRecord } from "../../ports/ports.ts";
+import type { SweepContext } from "../context.ts";
+import type { Candidate } from "../decide/triage.ts";
+import type { SweepItem } from "../item.ts";
+
+/** A job that is to be failed because its output is absent. */
+interface Absent {
+  readonly item: SweepItem;
+  readonly candidate: Candidate;
+}
+
+/** As many records as one request reads by id. */
+const READ_BATCH = 50;
+
+/**
+ * Looks for evidence of an output in the base itself: a target that holds a file named by the job's external id, or a
+ * response payload that reports success or names an output that exists. Returns the verdicts on jobs whose absence this
+ * contradicts; the others have none. One read of targets per table and 50 jobs.
+ */
+export async function findContradictions(
+  absent: readonly Absent[],
+  run: SweepContext,
+): Promise<ReadonlyMap<SweepItem, Verdict>> {
+  const found = new Map<SweepItem, Verdict>();
+  const contradict = (item: SweepItem, detail: string) =>
+    found.set(item, { kind: "unknown", reason: "evidence-contradicts", detail });
+  for (const { item } of absent) {
+    const { succeeded, url } = item.reported;
+    const probe = url === null ? null : await run.probe.probe(url, run.limits.reads);
+    if (probe?.result === "present")
+      contradict(item, `its response payload names ${fileNameOf(probe.url)}, which is there`);
+    else if (succeeded) contradict(item, "its response payload reports success");
+  }
+  const open = absent.filter(({ item }) => !found.has(item));
+  for (const { item, target, record } of await readTargets(open, run)) {
+    const attached = (record.attachments[target.field] ?? []).find(({ filename }) =>
+      filename.includes(item.job.externalId ?? target.id),
+    );
+    if (attached !== undefined) contradict(item, `${target.table} ${target.id} already holds ${attached.filename}`);
+  }
+  return found;
+}
+
+interface ReadTarget {
+  readonly item: SweepItem;
+  readonly target: Target;
+  readonly record: TargetRecord;
+}
+
+async function readTargets(absent: readonly Absent[], run: SweepContext): Promise<readonly ReadTarget[]> {
+  const wanted = absent.flatMap(({ item }) => (item.target === null ? [] : [{ item, target: item.target }]));
+  const read: ReadTarget[] = [];
+  for (const table of new Set(wanted.map(({ target }) => target.table))) {
+    const own = wanted.filter(({ target }) => target.table === table);
+    for (let start = 0; start < own.length; start += READ_BATCH) {
+      const batch = own.slice(start, start + READ_BATCH);
+      const ids = [...new Set(batch.map(({ target }) => target.id))];
+      const attachments = [...new Set(batch.map(({ target }) => target.field))];
+      const records = await run.store.readTargets(table, ids, { attachments, cells: [] }, run.limits.reads);
+      for (const { item, target } of batch) {
+        const record = records.get(target.id);
+        if (record !== undefined) read.push({ item, target, record });
+      }
+    }
+  }
+  return read;
+}

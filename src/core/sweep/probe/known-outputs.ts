@@ -1,0 +1,198 @@
+import { combine, fileNameOf, type ProbeResult } from "../../domain/evidence.ts";
+import type { Instant, Job } from "../../domain/job.ts";
+import type { Operation } from "../../domain/operation.ts";
+import { externalIdsIn, outputNames } from "../../domain/output-names.ts";
+import { parseReportedResult } from "../../domain/response-payload.ts";
+import { resolveOperation } from "../../domain/target.ts";
+import type { SweepContext } from "../context.ts";
+import type { ItemResult } from "../ledger.ts";
+
+/**
+ * The positive control of an operation: whether one of its outputs is seen where the configuration looks. Absence takes
+ * sight, so nothing is failed for a missing output without one.
+ */
+export type Control =
+  | { readonly kind: "seen"; readonly url: string }
+  /** The newest output on record is elsewhere: the configuration looks in the wrong place, or for the wrong name. */
+  | { readonly kind: "elsewhere"; readonly detail: string }
+  /** Outputs are known, and none of them can be seen. */
+  | { readonly kind: "not-visible"; readonly detail: string }
+  /** No output of the operation was ever recorded. */
+  | { readonly kind: "none"; readonly detail: string };
+
+/** Finds positive controls; what it reads and lists is shared by all operations of a sweep. */
+export interface KnownOutputs {
+  /** Returns the control of an operation. At most six probes; one list request for all operations as a rule. */
+  findControl(operation: Operation): Promise<Control>;
+  /** Whether this sweep saw an output of any operation. */
+  readonly sawAny: boolean;
+  /** Whether the bucket lists its keys. */
+  canList(): Promise<boolean>;
+}
+
+/** An output that was certainly written: seen in this sweep, or that of a completed job. */
+export interface KnownOutput {
+  /** When its job began. */
+  readonly at: Instant;
+  /** Set where it was seen in this sweep. */
+  readonly seen: string | null;
+  /** The address on record; null where there is none. */
+  readonly recorded: string | null;
+  /** Where today's configuration looks for it. */
+  readonly expected: readonly string[];
+}
+
+/** Where completed jobs are read, and by which operations. */
+interface CompletedSource extends Pick<SweepContext, "store" | "probe"> {
+  readonly operations: readonly Operation[];
+  readonly signal: AbortSignal;
+}
+
+const DAY = 86_400_000;
+
+/** How far back completed jobs are listed: further only while an operation is without any. */
+const LOOKBACK_WINDOWS_MS: readonly (number | null)[] = [DAY, null];
+
+/** One may have been deleted since, three of them hardly. */
+const MAX_KNOWN = 3;
+const MAX_PROBES = 6;
+
+/** Creates the search for controls. `results` are those of this sweep, `wanted` the operations with jobs to fail. */
+export function createKnownOutputs(
+  results: readonly ItemResult[],
+  wanted: readonly Operation[],
+  now: Instant,
+  run: SweepContext,
+): KnownOutputs {
+  const seen = seenOutputs(results);
+  let completed: Promise<ReadonlyMap<string, readonly KnownOutput[]>> | null = null;
+  let listed: ReturnType<SweepContext["probe"]["list"]> | null = null;
+  const listCompleted = () =>
+    (completed ??= completedOutputs(wanted, now, {
+      store: run.store,
+      probe: run.probe,
+      operations: run.policy.operations,
+      signal: run.limits.reads,
+    }));
+  const listBucket = () => (listed ??= run.probe.list("", run.limits.reads));
+
+  return {
+    async findControl(operation) {
+      const recorded = (await listCompleted()).get(operation.name) ?? [];
+      const known = [...(seen.get(operation.name) ?? []), ...recorded].toSorted((one, other) => other.at - one.at);
+      if (known.length > 0) return await probeKnown(known.slice(0, MAX_KNOWN), run);
+      const listing = await listBucket();
+      if (listing.kind !== "listed") return { kind: "none", detail: "no output of the operation is on record" };
+      return await findFresh(operation, listing.names, now, run);
+    },
+    sawAny: seen.size > 0,
+    canList: async () => (await listBucket()).kind === "listed",
+  };
+}
+
+/** Returns the outputs that this sweep saw under a configured name, by operation. */
+function seenOutputs(results: readonly ItemResult[]): ReadonlyMap<string, readonly KnownOutput[]> {
+  const seen = new Map<string, KnownOutput[]>();
+  for (const { item, evidence } of results) {
+    const present = evidence.probeGroups.flat().find(({ result }) => result === "present");
+    if (item.operation === null || present === undefined || item.job.since.kind !== "at") continue;
+    const output = { at: item.job.since.at, seen: present.url, recorded: present.url, expected: [present.url] };
+    seen.set(item.operation, [...(seen.get(item.operation) ?? []), output]);
+  }
+  return seen;
+}
+
+/**
+ * Returns the outputs of completed jobs, by operation. A listing that is not whole cannot say which job is the newest,
+ * and is not used; except the last day's, since everything in it is recent enough.
+ */
+export async function completedOutputs(
+  wanted: readonly Operation[],
+  now: Instant,
+  source: CompletedSource,
+): Promise<ReadonlyMap<string, readonly KnownOutput[]>> {
+  const found = new Map<string, readonly KnownOutput[]>();
+  for (const window of LOOKBACK_WINDOWS_MS) {
+    const after = window === null ? null : now - window;
+    const { jobs, complete } = await source.store.listCompleted(after, source.signal);
+    if (!complete && window !== DAY) break;
+    for (const [name, outputs] of groupByOperation(jobs, source)) if (!found.has(name)) found.set(name, outputs);
+    if (!complete || wanted.every(({ name }) => found.has(name))) break;
+  }
+  return found;
+}
+
+function groupByOperation(
+  jobs: readonly Job[],
+  { probe, operations }: CompletedSource,
+): ReadonlyMap<string, readonly KnownOutput[]> {
+  const found = new Map<string, KnownOutput[]>();
+  for (const job of jobs) {
+    const lookup = resolveOperation(job, operations);
+    if (lookup.kind === "unknown" || job.since.kind !== "at" || job.externalId === null) continue;
+    const { operation } = lookup;
+    const names = outputNames(operation, job);
+    const expected = names.kind === "named" ? names.sets.flat().map((name) => probe.urlFor(name)) : [];
+    const { url } = parseReportedResult(job.responsePayload);
+    // What a provider keeps on hosts of its own says nothing about the bucket.
+    const recorded = url !== null && operation.provider !== null && !probe.isSameHost(url) ? null : url;
+    if (recorded === null && expected.length === 0) continue;
+    const output = { at: job.since.at, seen: null, recorded, expected };
+    found.set(operation.name, [...(found.get(operation.name) ?? []), output]);
+  }
+  return found;
+}
+
+/** Probes the newest known outputs until one is seen. Only the newest can show that the configuration is wrong. */
+async function probeKnown(known: readonly KnownOutput[], run: SweepContext): Promise<Control> {
+  const answers: string[] = [];
+  let probes = 0;
+  for (const [n, { seen, recorded, expected }] of known.entries()) {
+    if (seen !== null) return { kind: "seen", url: seen };
+    const isExpected = recorded !== null && expected.some((url) => run.probe.isSameObject(url, recorded));
+    const urls = isExpected ? [recorded] : expected;
+    const results: ProbeResult[] = [];
+    for (const url of urls) {
+      if (probes === MAX_PROBES) break;
+      probes += 1;
+      const probe = await run.probe.probe(url, run.limits.reads);
+      if (probe.result === "present") return { kind: "seen", url };
+      results.push(probe);
+    }
+    // An answer that says nothing (a time-out, a 5xx) contradicts nothing.
+    const missing = results.every((probe) => probe.result === "absent" || isForbidden(probe));
+    if (n === 0 && recorded !== null && !isExpected && missing) {
+      const where = expected[0] ?? run.probe.urlFor("");
+      return {
+        kind: "elsewhere",
+        detail: `the newest recorded output is ${recorded}; the configuration looks at ${where}`,
+      };
+    }
+    answers.push(...results.map(({ url, detail }) => `${fileNameOf(url)} ${detail}`));
+  }
+  return { kind: "not-visible", detail: `the newest known outputs cannot be seen: ${answers.join(", ")}` };
+}
+
+function isForbidden(probe: ProbeResult): boolean {
+  return combine([[probe]], { kind: "missing-is-403", detail: "" }).kind === "absent";
+}
+
+/** Probes the newest name of the operation's shape in the bucket: one that was written lately is an output. */
+async function findFresh(
+  operation: Operation,
+  names: readonly string[],
+  now: Instant,
+  run: SweepContext,
+): Promise<Control> {
+  const none: Control = {
+    kind: "none",
+    detail: "no output of the operation is on record, and the bucket lists no new one",
+  };
+  const newest = names.find((name) => externalIdsIn(operation, name).length > 0);
+  if (newest === undefined) return none;
+  const url = run.probe.urlFor(newest);
+  const probe = await run.probe.probe(url, run.limits.reads);
+  if (probe.result !== "present") return none;
+  const modified = Date.parse(probe.output.lastModified ?? "");
+  return modified >= now - (operation.thresholds.maxAge ?? 7 * DAY) ? { kind: "seen", url } : none;
+}
