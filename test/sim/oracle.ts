@@ -31,6 +31,7 @@ export function predict(world: World): ReadonlyMap<string, readonly string[]> {
       }
       if (scenario.provider) return [[id, byProvider(job, late, world)]];
       if (late || age <= HOUR || exists(strangeNamesOf(job))) return [[id, [status]]];
+      if (isContradicted(job, world)) return [[id, [status]]];
       return [[id, failsForCertain(job, world) ? ["failed"] : ["failed", status]]];
     }),
   );
@@ -47,6 +48,12 @@ function hasRival(job: JobNow, world: World): boolean {
   return world.scenario.jobs.some(({ id, targetId }) => {
     return id !== job.id && [targetId, world.job(id)?.targetId].includes(job.targetId);
   });
+}
+
+/** The base itself says that there was an output: the target holds a file with the job's id in its name. */
+function isContradicted(job: JobNow, world: World): boolean {
+  const fields = world.base.record(world.tableOf(job), job.targetId)?.fields;
+  return filesIn(fields?.[world.fieldOf(job)]).some((name) => name.includes(job.externalId));
 }
 
 /** An output of the operation shows, on record with the newest job that has one: then the brake has to let it pass. */

@@ -56,6 +56,8 @@ export class FakeBase implements JobStore {
   after: (request: string) => "lost" | undefined = () => undefined;
   /** Records that the base refuses to write, and with them the request they are in. */
   readonly refused = new Set<string>();
+  /** Completed jobs of earlier days, which only \`listCompleted\` returns. */
+  known: readonly Job[] = [];
   skewMs: number | null = null;
   #requests = 0;
   readonly #fetched = new Map<string, readonly Attachment[]>();
@@ -135,7 +137,10 @@ export class FakeBase implements JobStore {
 
   async listCompleted(): Promise<{ jobs: readonly Job[]; complete: boolean }> {
     this.#begin("listCompleted");
-    return { jobs: [...this.jobs.values()].filter(({ status }) => status === "completed"), complete: true };
+    return {
+      jobs: [...this.known, ...[...this.jobs.values()].filter(({ status }) => status === "completed")],
+      complete: true,
+    };
   }
 
   requests(): number {

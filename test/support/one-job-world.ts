@@ -5,7 +5,7 @@ import type { Provider } from "../../src/core/ports/ports.ts";
 import { sweep } from "../../src/core/sweep/sweep.ts";
 import { COMBINE, HOUR, job, POLICY, SEGMENT } from "./builders.ts";
 import { FakeBase, FakeBucket, runOf } from "./fakes.ts";
-import { FIELD } from "./sweep-world.ts";
+import { addControl, FIELD } from "./sweep-world.ts";
 
 /** Past `failAfter`. */
 export const OLD = { age: 2 * HOUR };
@@ -14,7 +14,9 @@ export const OLD = { age: 2 * HOUR };
 export function oneJobWorld(over: Partial<Job> & { age?: number } = {}) {
   const base = new FakeBase([job({ externalId: "x1", ...over })]);
   base.target("Segments", SEGMENT);
-  return { base, bucket: new FakeBucket() };
+  const world = { base, bucket: new FakeBucket() };
+  addControl(world);
+  return world;
 }
 
 /** Sweeps the one job, with an operation that differs from the preset's in `over`, and returns the verdicts. */

@@ -1,6 +1,6 @@
 import type { Job } from "../../src/core/domain/job.ts";
 import type { Entry } from "../../src/core/domain/report.ts";
-import { job } from "./builders.ts";
+import { HOUR, job } from "./builders.ts";
 import { FakeBase, FakeBucket } from "./fakes.ts";
 
 /** The attachment field of combine's targets. */
@@ -22,7 +22,14 @@ export function worldOf(jobs: readonly Job[]) {
   const base = new FakeBase(jobs);
   const bucket = new FakeBucket();
   for (const { links } of jobs) for (const id of links.Segments ?? []) base.target("Segments", id);
+  addControl({ base, bucket });
   return { base, bucket };
+}
+
+/** Adds a completed job of yesterday whose output is in the bucket: the sight without which nothing is failed. */
+export function addControl({ base, bucket }: { readonly base: FakeBase; readonly bucket: FakeBucket }): void {
+  base.known = [job({ id: "recKnown000000001", externalId: "known", status: "completed", age: 20 * HOUR })];
+  bucket.objects.set("known_output_0.mp4", 1_000);
 }
 
 /** The verdicts in alphabetical order, with a "!" after those that were applied. */

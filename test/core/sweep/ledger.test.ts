@@ -1,12 +1,21 @@
 import { describe, expect, it } from "vitest";
 import { toSummary } from "../../../src/core/domain/job.ts";
+import { NOTHING_REPORTED } from "../../../src/core/domain/response-payload.ts";
 import { TARGET_MISSING } from "../../../src/core/domain/verdict.ts";
 import type { SweepItem } from "../../../src/core/sweep/item.ts";
 import { addOutcomes, collectOutcomes, Ledger } from "../../../src/core/sweep/ledger.ts";
 import { job } from "../../support/builders.ts";
 
 function item(id: string): SweepItem {
-  const about = { operation: "combine", age: 1, reopened: false, candidate: null, target: null, verdict: null };
+  const about = {
+    operation: "combine",
+    age: 1,
+    reopened: false,
+    reported: NOTHING_REPORTED,
+    candidate: null,
+    target: null,
+    verdict: null,
+  };
   return { job: toSummary(job({ id })), ...about };
 }
 

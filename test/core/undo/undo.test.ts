@@ -6,6 +6,7 @@ import { undo as undoChangeSets } from "../../../src/core/undo/undo.ts";
 import { COMBINE, CONCATENATE, HOUR, job, MINUTE, POLICY, SEGMENT } from "../../support/builders.ts";
 import { FakeBase, FakeBucket, runOf, stillClock } from "../../support/fakes.ts";
 import { MemoryJournal } from "../../support/journal.ts";
+import { addControl } from "../../support/sweep-world.ts";
 
 const JOB = "recJob00000000001";
 const EXTERNAL = "0b8a3f52-6d0e-4f0e-9d59-0e3f3f1f3c11";
@@ -18,6 +19,7 @@ function world(
 ) {
   const [base, bucket, journal] = [new FakeBase(jobs), new FakeBucket(), new MemoryJournal()];
   base.target("Segments", SEGMENT, fields);
+  addControl({ base, bucket });
   bucket.objects.set(FILE, 1000);
   const clock = stillClock();
   const run = (over: Parameters<typeof runOf>[2] = {}) => runOf(base, bucket, { journal, clock, ...over });
@@ -257,7 +259,7 @@ describe("undo", () => {
 
   it("undo restores a failed job to processing, where it is not failed again at once", async () => {
     const { base, bucket, clock, journal, run, undo } = world([job({ age: 2 * HOUR, error: "" })]);
-    bucket.objects.clear();
+    bucket.objects.delete(FILE);
     await sweep(run());
     expect(base.jobs.get(JOB)?.status).toBe("failed");
     const { results } = await undo();
@@ -273,7 +275,7 @@ describe("undo", () => {
 
   it("undo of a late recovery leaves the job failed, and no sweep recovers it again", async () => {
     const { base, bucket, run, undo, segment } = world([job({ age: 2 * HOUR, error: "" })]);
-    bucket.objects.clear();
+    bucket.objects.delete(FILE);
     await sweep(run({ signature: { runId: "run-0", version: "0.0.0" } }));
     const failed = base.jobs.get(JOB);
     bucket.objects.set(FILE, 1000);

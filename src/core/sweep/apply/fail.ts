@@ -125,6 +125,8 @@ function failLimitVerdict({ brake }: SweepContext) {
 /** The positive controls of the operations with jobs to fail, by the operation's name. */
 interface Controls {
   readonly byOperation: ReadonlyMap<string, Control>;
+  /** The URLs of outputs that are seen, of whatever operation. */
+  readonly seen: readonly string[];
   /** Whether an operation without any output of its own may rely on another's: where the bucket lists its keys. */
   mayBorrow(): Promise<boolean>;
 }
@@ -139,22 +141,23 @@ async function findControls(
   const known = createKnownOutputs(results, operations, now, run);
   const byOperation = new Map<string, Control>();
   for (const operation of operations) byOperation.set(operation.name, await known.findControl(operation));
-  const isSeen = [...byOperation.values()].some(({ kind }) => kind === "seen") || known.sawAny;
-  return { byOperation, mayBorrow: async () => isSeen && (await known.canList()) };
+  const seen = [...byOperation.values()].flatMap((control) => (control.kind === "seen" ? [control.url] : []));
+  if (known.seenAnywhere !== null) seen.push(known.seenAnywhere);
+  return { byOperation, seen, mayBorrow: async () => seen.length > 0 && (await known.canList()) };
 }
 
 /** Finds out what "missing" looks like where the outputs of these jobs would be. */
 async function proveAbsence(
   unproven: readonly FailureCandidate[],
-  { byOperation }: Controls,
+  controls: Controls,
   run: SweepContext,
 ): Promise<AbsenceProof> {
   const [first] = unproven;
   if (first === undefined) return { calibration: null, control: null, answersEverything: false };
   const { candidate } = first;
-  const own = byOperation.get(candidate.operation.name);
-  const seen = [own, ...byOperation.values()].flatMap((control) => (control?.kind === "seen" ? [control.url] : []));
-  return await calibrate(run.probe, candidate, run.random, [...new Set(seen)], run.limits.reads);
+  const own = controls.byOperation.get(candidate.operation.name);
+  const seen = new Set([...(own?.kind === "seen" ? [own.url] : []), ...controls.seen]);
+  return await calibrate(run.probe, candidate, run.random, [...seen], run.limits.reads);
 }
 
 /** Decides again, now that it is known what "missing" looks like. */

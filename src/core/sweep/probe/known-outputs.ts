@@ -24,8 +24,8 @@ export type Control =
 export interface KnownOutputs {
   /** Returns the control of an operation. At most six probes; one list request for all operations as a rule. */
   findControl(operation: Operation): Promise<Control>;
-  /** Whether this sweep saw an output of any operation. */
-  readonly sawAny: boolean;
+  /** The URL of an output that this sweep saw, of whatever operation; null where it saw none. */
+  readonly seenAnywhere: string | null;
   /** Whether the bucket lists its keys. */
   canList(): Promise<boolean>;
 }
@@ -85,7 +85,7 @@ export function createKnownOutputs(
       if (listing.kind !== "listed") return { kind: "none", detail: "no output of the operation is on record" };
       return await findFresh(operation, listing.names, now, run);
     },
-    sawAny: seen.size > 0,
+    seenAnywhere: [...seen.values()].flat()[0]?.seen ?? null,
     canList: async () => (await listBucket()).kind === "listed",
   };
 }

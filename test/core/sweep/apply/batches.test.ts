@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { sweep } from "../../../../src/core/sweep/sweep.ts";
 import { HOUR, job, MINUTE } from "../../../support/builders.ts";
 import { FakeBase, FakeBucket, runOf } from "../../../support/fakes.ts";
+import { addControl } from "../../../support/sweep-world.ts";
 
 const idOf = (n: number) => `recJob0000000000${n}`;
 
@@ -17,6 +18,7 @@ function worldOf(kind: "with a file" | "without one") {
   );
   const base = new FakeBase(jobs);
   const bucket = new FakeBucket();
+  addControl({ base, bucket });
   for (const n of [1, 2, 3, 4]) {
     base.target("Segments", `recSegment000000${n}`);
     if (kind === "with a file") bucket.objects.set(`x${n}_output_0.mp4`, 1000);

@@ -14,7 +14,7 @@ describe("a job is failed", () => {
       status: "failed",
       notes: expect.stringMatching(/^Failed via polling at .*x1_output_0.mp4 → HTTP 404.*run run-1/),
     });
-    expect(base.log).toEqual(["list", "readJobs", "updateJobs"]);
+    expect(base.log).toEqual(["list", "readTargets", "listCompleted", "readJobs", "updateJobs"]);
   });
 
   it("with one note although the answer was lost", async () => {

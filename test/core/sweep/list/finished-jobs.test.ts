@@ -5,6 +5,7 @@ import { isReopenable, withEffectiveStart } from "../../../../src/core/sweep/lis
 import { sweep } from "../../../../src/core/sweep/sweep.ts";
 import { HOUR, job, MINUTE, NOW, POLICY, SEGMENT } from "../../../support/builders.ts";
 import { FakeBase, FakeBucket, runOf, stillClock } from "../../../support/fakes.ts";
+import { addControl } from "../../../support/sweep-world.ts";
 
 const FIELD = "Voiceover + Video";
 const ID = "recJob00000000001";
@@ -14,6 +15,7 @@ function worldOf(over: Partial<Job> & { age?: number } = {}) {
   const base = new FakeBase([job(over)]);
   base.target("Segments", SEGMENT);
   const bucket = new FakeBucket();
+  addControl({ base, bucket });
   return { base, bucket };
 }
 

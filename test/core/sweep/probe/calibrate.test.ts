@@ -8,6 +8,7 @@ import { combine, verdicts, worldOf } from "../../../support/sweep-world.ts";
 describe("calibration", () => {
   it("takes a 403 for unknown where nothing proves that it means missing", async () => {
     const { base, bucket } = worldOf([combine(1, { age: 2 * HOUR })]);
+    base.known = [];
     bucket.missing = "forbidden";
     const { report } = await sweep(runOf(base, bucket));
     expect(verdicts(report.entries)).toEqual(["unknown: absence-unproven"]);
@@ -39,16 +40,16 @@ describe("calibration", () => {
     const completed = (n: number, over: object) =>
       combine(n, {
         status: "completed",
-        responsePayload: `{'output_url': 'https://bucket.example/${n}.mp4'}`,
+        responsePayload: `{'output_url': 'https://bucket.example/x${n}_output_0.mp4'}`,
         ...over,
       });
     const { base, bucket } = worldOf([
       combine(1, { age: 2 * HOUR }),
       completed(8, {}),
-      completed(9, { type: "concatenate" }),
+      completed(9, { age: 3 * HOUR }),
     ]);
     bucket.missing = "forbidden";
-    bucket.objects.set("9.mp4", 1);
+    bucket.objects.set("x9_output_0.mp4", 1);
     const { report } = await sweep(runOf(base, bucket));
     expect(verdicts(report.entries)).toEqual(["fail: output-absent!"]);
   });
@@ -61,10 +62,11 @@ describe("calibration", () => {
     expect(verdicts(report.entries)).toEqual(["unknown: answer-ambiguous"]);
   });
 
-  it("needs no random key where requests are signed", async () => {
+  it("probes a random key where requests are signed, too: a bucket may have every key", async () => {
     const world = oneJobWorld(OLD);
     world.bucket.signed = true;
     expect(await swept(world)).toEqual(["fail: output-absent!"]);
-    expect(world.bucket.probed).toEqual(["x1_output_0.mp4"]);
+    const isRandom = (name: string) => /^[0-9a-f-]{36}_output_0\.mp4$/.test(name);
+    expect(world.bucket.looked.filter(isRandom)).toHaveLength(1);
   });
 });
