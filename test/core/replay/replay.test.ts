@@ -4,7 +4,7 @@ import { toSummary } from "../../../src/core/domain/job.ts";
 import { type RecordedJob, type Rules, replay } from "../../../src/core/replay/replay.ts";
 import { COMBINE, HOUR, job, NOW, POLICY, THRESHOLDS } from "../../support/builders.ts";
 
-const RULES: Rules = { policy: POLICY, failedStatus: "failed", brake: { minimum: 5, share: 0.2, maxFails: 100 } };
+const RULES: Rules = { policy: POLICY, failedStatus: "failed", brake: { minimum: 5, maxFails: 100 } };
 const RUN = {
   now: NOW,
   calibration: { kind: "missing-is-404", detail: "" },

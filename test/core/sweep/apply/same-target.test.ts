@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { toSummary } from "../../../../src/core/domain/job.ts";
+import { NOTHING_REPORTED } from "../../../../src/core/domain/response-payload.ts";
 import type { Verdict } from "../../../../src/core/domain/verdict.ts";
 import { resolveSameTarget } from "../../../../src/core/sweep/apply/same-target.ts";
 import { NO_EVIDENCE } from "../../../../src/core/sweep/item.ts";
@@ -12,7 +13,15 @@ const REASONS = ["output-found", "output-pending", "absence-unproven", "storage-
 const UNDECIDED: readonly (string | null)[] = [null, "storage-unreachable"];
 
 function result(n: number, age: number, decided: Verdict | null): ItemResult {
-  const about = { operation: "combine", age, reopened: false, candidate: null, target: null, verdict: null };
+  const about = {
+    operation: "combine",
+    age,
+    reopened: false,
+    reported: NOTHING_REPORTED,
+    candidate: null,
+    target: null,
+    verdict: null,
+  };
   const item = { job: toSummary(job({ id: `rec${n}` })), ...about };
   return { item, evidence: NO_EVIDENCE, verdict: decided, target: null, applied: false, error: null };
 }

@@ -67,6 +67,6 @@ describe("calibration", () => {
     world.bucket.signed = true;
     expect(await swept(world)).toEqual(["fail: output-absent!"]);
     const isRandom = (name: string) => /^[0-9a-f-]{36}_output_0\.mp4$/.test(name);
-    expect(world.bucket.looked.filter(isRandom)).toHaveLength(1);
+    expect(world.bucket.probed.filter(isRandom)).toHaveLength(1);
   });
 });
