@@ -694,6 +694,13 @@ export interface Operations {
        */
       field: string;
       /**
+       * PostgreSQL only: where in a jsonb column the URL goes, key by key.
+       *
+       * @minItems 1
+       * @maxItems 10
+       */
+      path?: string[];
+      /**
        * A file in an attachment field, or its URL in a URL or text field.
        */
       as?: "attachment" | "url";

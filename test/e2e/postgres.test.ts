@@ -258,4 +258,39 @@ describe("stuck-jobs over a PostgreSQL database", () => {
     expect(wrong.stdout).toContain("cannot be complete");
     expect((await run(["doctor"])).stdout).toContain("the database's");
   });
+
+  it("delivers into a place of a jsonb column, and undo takes it out again", async () => {
+    const { database, run } = await renders();
+    await database.query(`ALTER TABLE segments ADD meta jsonb; UPDATE segments SET meta = '{"kept": 1}'`);
+    await run(["db", "migrate"]);
+    const configuration = `${CONFIGURATION}${JOURNAL}`.replace(
+      "deliver: { field: output_url, as: url }",
+      "deliver: { field: meta, path: [video, url], as: url }",
+    );
+    const recover = JSON.parse((await run(["recover", "-o", "json"], configuration)).stdout);
+    expect(recover.summary).toMatchObject({ recovered: 2, errors: 0 });
+    expect(recover.jobs[0].target).toMatchObject({ table: "segments", field: "meta.video.url" });
+    expect(
+      await database.query(
+        "SELECT meta->>'kept' AS kept, meta#>>'{video,url}' LIKE '%ext-_.mp4' AS url FROM segments WHERE state = 'ready'",
+      ),
+    ).toEqual([
+      { kept: "1", url: true },
+      { kept: "1", url: true },
+    ]);
+    expect((await run(["undo", recover.runId], configuration)).code).toBe(0);
+    expect(await database.query("SELECT DISTINCT meta FROM segments ORDER BY meta")).toEqual([
+      { meta: { kept: 1 } },
+      { meta: { kept: 1, video: {} } },
+    ]);
+  });
+
+  it("explains a job by its id as by its external id", async () => {
+    const { run } = await renders();
+    for (const name of ["2", "ext-2"]) {
+      const explained = await run(["explain", name], CONFIGURATION);
+      expect(explained).toMatchObject({ code: 0, stderr: "" });
+      expect(explained.stdout).toContain("ext-2.mp4");
+    }
+  });
 });

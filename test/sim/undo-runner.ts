@@ -66,6 +66,7 @@ async function takeBack(
   const never = new AbortController().signal;
   const { records } = await undo(buildChangeSets(writes, run, null), {
     store,
+    atomic: null,
     clock,
     random: random.next,
     limits: { listing: never, start: never, reads: never, writes: never },

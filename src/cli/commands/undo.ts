@@ -191,14 +191,15 @@ async function restoreAll(
 ): Promise<ExitCode> {
   const { flags, terminal } = invocation;
   const limits = startDeadlines(flags.deadline ?? null, stop);
-  const base = await openBase(settings, () => limits.remaining());
   const dryRun = flags.dryRun === true;
   const journal = dryRun ? null : journalOf(invocation, settings);
+  const base = await openBase(settings, () => limits.remaining(), null, journal);
   const signature = { runId: randomUUID(), version: VERSION };
   const startedAt = systemClock.now();
   try {
     const { records, fault } = await undo(changes, {
       store: base.store,
+      atomic: base.atomic,
       clock: systemClock,
       random: Math.random,
       limits,

@@ -105,7 +105,7 @@ function postgresOptions({ jobs }: Settings, { jobs: { table, id }, links, targe
   return {
     jobs: { table, id, fields: { ...fields, startedAt }, completedStatus, failedStatus },
     links,
-    targets: targets.map((target) => ({ ...target, fields: new Map() })),
+    targets,
   };
 }
 

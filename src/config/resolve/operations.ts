@@ -1,7 +1,7 @@
 import type { DeliveryField, Operation, Thresholds, Via } from "../../core/domain/operation.ts";
 import type { Config } from "../schema/config.ts";
 import { ANY_TYPE } from "../schema/operations.ts";
-import { tableLabel } from "./postgres.ts";
+import { fieldLabel, tableLabel } from "./postgres.ts";
 
 type ConfiguredOperation = Config["operations"][string];
 
@@ -49,6 +49,7 @@ function resolveDelivery(
 ): DeliveryField | null {
   if (target === "none") return null;
   // A column of a database holds no files.
-  if (store === "postgres") return { field: deliver?.field ?? attachment ?? "", as: "url" };
-  return deliver ?? (attachment === undefined ? null : { field: attachment, as: "attachment" });
+  if (store === "postgres") return { field: fieldLabel(deliver, attachment), as: "url" };
+  if (deliver !== undefined) return { field: deliver.field, as: deliver.as };
+  return attachment === undefined ? null : { field: attachment, as: "attachment" };
 }

@@ -24,8 +24,18 @@ export interface PostgresTarget {
   readonly label: string;
   readonly table: TableName;
   readonly key: string;
-  /** The columns that are written. */
+  /** Fields that are no column of their name: where they are. */
+  readonly fields: ReadonlyMap<string, { readonly column: string; readonly path: readonly string[] }>;
+  /** The fields that are written. */
   readonly written: readonly string[];
+}
+
+/** Returns the field that receives an output as reports and the journal call it: a place in a jsonb by its keys. */
+export function fieldLabel(
+  deliver: { readonly field: string; readonly path?: readonly string[] | undefined } | undefined,
+  attachment: string | undefined,
+): string {
+  return [deliver?.field ?? attachment ?? "", ...(deliver?.path ?? [])].join(".");
 }
 
 /** Returns a table's name as operations, reports and the journal call it. */
@@ -58,10 +68,12 @@ export function resolvePostgres(config: Config, address: DatabaseAddress, name: 
     if (target === "none") continue;
     const place = target === "self" ? { table: config.jobs.table, key: id } : target;
     const label = tableLabel(place.table);
-    const known = targets.get(label)?.written ?? [];
-    const field = deliver?.field ?? attachment ?? [];
-    const written = [...new Set([...known, field, ...Object.keys(set)].flat())];
-    targets.set(label, { label, table: parseTableName(place.table), key: place.key ?? "id", written });
+    const known = targets.get(label);
+    const field = fieldLabel(deliver, attachment);
+    const written = [...new Set([...(known?.written ?? []), field, ...Object.keys(set)])];
+    const fields = new Map(known?.fields ?? []);
+    if (deliver?.path !== undefined) fields.set(field, { column: deliver.field, path: deliver.path });
+    targets.set(label, { label, table: parseTableName(place.table), key: place.key ?? "id", fields, written });
   }
   return {
     kind: "postgres",

@@ -219,7 +219,8 @@ function checkAirtable({ jobs, operations }: Checked, report: Report): void {
   const only = "expected nothing: it is for store: postgres";
   if (jobs.id !== undefined) report(["jobs", "id"], only);
   if (Array.isArray(jobs.table)) report(["jobs", "table"], "expected the name or id of one table");
-  for (const [name, { target }] of Object.entries(operations)) {
+  for (const [name, { target, deliver }] of Object.entries(operations)) {
+    if (deliver?.path !== undefined) report(["operations", name, "deliver", "path"], only);
     if (typeof target === "string") continue;
     const at = ["operations", name, "target"];
     if (target.key !== undefined) report([...at, "key"], only);

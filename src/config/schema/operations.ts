@@ -66,6 +66,12 @@ const target = z
 
 const deliver = z.strictObject({
   field: text.describe("The target's field."),
+  path: z
+    .array(text)
+    .min(1)
+    .max(10)
+    .optional()
+    .describe("PostgreSQL only: where in a jsonb column the URL goes, key by key."),
   as: z
     .enum(["attachment", "url"])
     .default("attachment")

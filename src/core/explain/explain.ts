@@ -50,9 +50,10 @@ export interface Explanation {
  * @throws UpstreamError, StorageConfigError as a sweep does
  */
 export async function explain(name: string, run: SweepContext): Promise<readonly Explanation[]> {
-  const jobs = isRecordId(name)
-    ? [...(await run.store.readJobs([name], run.limits.reads)).values()]
-    : await run.store.findJobs([name], run.limits.reads);
+  const byExternalId = isRecordId(name) ? [] : await run.store.findJobs([name], run.limits.reads);
+  // Any text may be an id in a database.
+  const byId = byExternalId.length > 0 ? [] : (await run.store.readJobs([name], run.limits.reads)).values();
+  const jobs = [...byExternalId, ...byId];
   const now = serverNow(run);
   const ageOrOldest = (job: Job) => getAge(job, now) ?? Number.POSITIVE_INFINITY;
   const newestFirst = [...jobs].sort((a, b) => ageOrOldest(a) - ageOrOldest(b));

@@ -1,9 +1,10 @@
 import type { Instant, Job } from "../domain/job.ts";
+import type { AtomicWrite } from "../ports/atomic-writer.ts";
 import { isUpstreamFailure, type UpstreamFailure } from "../ports/errors.ts";
 import type { Change, PendingWrite } from "../ports/journal.ts";
 import type { JobUpdate, TargetRecord, TargetUpdate, WriteResult } from "../ports/ports.ts";
 import { batches, chunk, groupBy, READ_BATCH } from "../sweep/apply/batches.ts";
-import { withJournal } from "../sweep/apply/journaled-writes.ts";
+import { withJournal, writeInTransactions } from "../sweep/apply/journaled-writes.ts";
 import { MAX_READ_AGE_MS } from "../sweep/apply/recovery.ts";
 import { serverNow } from "../sweep/clock-skew.ts";
 import type { SweepContext } from "../sweep/context.ts";
@@ -32,7 +33,7 @@ export interface Undone {
 /** Everything that an undo is given. */
 export type UndoContext = Pick<
   SweepContext,
-  "store" | "clock" | "random" | "limits" | "signature" | "dryRun" | "completedStatus" | "journal"
+  "store" | "atomic" | "clock" | "random" | "limits" | "signature" | "dryRun" | "completedStatus" | "journal"
 > & {
   /** Redacts a text as it was redacted for the journal, with which it is compared. */
   readonly redact: (text: string) => string;
@@ -86,6 +87,7 @@ interface CurrentJob extends RecordRef {
 
 /** A target right after it was read. */
 interface CurrentTarget extends RecordRef {
+  readonly current: TargetRecord | undefined;
   readonly plan: RestorePlan<TargetUpdate>;
 }
 
@@ -170,8 +172,8 @@ async function readChangeSets(
         return { role: "job", changeSet, written, current: job, plan };
       }),
       targets: changeSet.targets.map((written): CurrentTarget => {
-        const plan = planTargetRestore(written, targets.get(`${written.table} ${written.id}`), run.redact);
-        return { role: "target", changeSet, written, plan };
+        const current = targets.get(`${written.table} ${written.id}`);
+        return { role: "target", changeSet, written, current, plan: planTargetRestore(written, current, run.redact) };
       }),
       dependent: changeSet.dependents.find(({ id }) => jobs.get(id)?.status === run.completedStatus) ?? null,
     };
@@ -269,6 +271,14 @@ function jobsRestored({ jobs }: CurrentChangeSet, { results }: UndoProgress): bo
 }
 
 async function writeJobs(batch: readonly CurrentJob[], run: UndoContext): Promise<readonly WriteResult[]> {
+  if (run.atomic !== null) {
+    const planned = batch.flatMap((record): readonly AtomicWrite[] => {
+      const { plan, current: read } = record;
+      if (plan.kind !== "restore" || read === undefined) return [];
+      return [{ job: { read, update: plan.update }, target: null, records: [toPendingWrite(record, null)] }];
+    });
+    return await writeInTransactions(planned, run.atomic, { ...run, command: "undo" });
+  }
   const updates = batch.flatMap(({ plan }) => (plan.kind === "restore" ? [plan.update] : []));
   const pending = () => batch.map((record) => toPendingWrite(record, null));
   const write = () => run.store.updateJobs(updates, run.limits.writes);
@@ -280,6 +290,15 @@ async function writeTargets(
   batch: readonly CurrentTarget[],
   run: UndoContext,
 ): Promise<readonly WriteResult[]> {
+  if (run.atomic !== null) {
+    const planned = batch.flatMap((record): readonly AtomicWrite[] => {
+      const { plan, current: read, written } = record;
+      if (plan.kind !== "restore" || read === undefined) return [];
+      const records = [toPendingWrite(record, { table, id: written.id })];
+      return [{ job: null, target: { table, read, update: plan.update }, records }];
+    });
+    return await writeInTransactions(planned, run.atomic, { ...run, command: "undo" });
+  }
   const updates = batch.flatMap(({ plan }) => (plan.kind === "restore" ? [plan.update] : []));
   const pending = () => batch.map((record) => toPendingWrite(record, { table, id: record.written.id }));
   const write = () => run.store.updateTargets(table, updates, run.limits.writes);

@@ -45,7 +45,6 @@ export async function writeTogether(
   atomic: AtomicWriter,
   { journal, signature, command, limits }: SweepContext,
 ): Promise<readonly WriteResult[]> {
-  const by = { ...signature, command };
   const planned = writes.map(({ job, target }): AtomicWrite => {
     const records = [...(target === null ? [] : [pendingTarget(target.table, target)]), pendingJob(job)];
     return {
@@ -54,6 +53,23 @@ export async function writeTogether(
       records: journal === null ? [] : records,
     };
   });
+  return await writeInTransactions(planned, atomic, { journal, signature, command, limits });
+}
+
+/** Writes each in one transaction, after the journal has recorded it or with the journal's rows in it. */
+export async function writeInTransactions(
+  planned: readonly AtomicWrite[],
+  atomic: AtomicWriter,
+  {
+    journal,
+    signature,
+    command,
+    limits,
+  }: Pick<SweepContext, "journal" | "signature" | "limits"> & {
+    readonly command: string;
+  },
+): Promise<readonly WriteResult[]> {
+  const by = { ...signature, command };
   if (journal === null || atomic.keepsJournal) return await atomic.write(planned, by, limits.writes);
   const complete = await journal.recordIntent(
     planned.flatMap(({ records }) => records),
