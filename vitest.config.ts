@@ -2,7 +2,9 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Files that take long for their size: begun first, so that none of them is what the others end up waiting for. */
-const LONG = ["chaos", "docs-commands", "sim", "sandbox", "many-bases"].map((name) => `/${name}.test.ts`);
+const LONG = ["chaos", "docs-commands", "sim", "sandbox", "many-bases", "package", "action", "stats-page"].map(
+  (name) => `/${name}.test.ts`,
+);
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -21,15 +21,18 @@ const env = { HOME: home, npm_config_cache: join(home, "cache"), npm_config_upda
 const npm = (args: readonly string[], cwd: string) => run("npm", args, { env, cwd });
 let tarball = "";
 
+/** npm takes its time on a machine that has other work. */
+const PATIENCE = 300_000;
+
 beforeAll(async () => {
   const destination = join(home, "packed");
   mkdirSync(destination);
   const packed = await npm(["pack", "--ignore-scripts", "--json", "--pack-destination", destination], resolve("."));
   expect(packed.code).toBe(0);
   tarball = join(destination, readdirSync(destination)[0] ?? "");
-});
+}, PATIENCE);
 
-describe("the packed tarball", () => {
+describe("the packed tarball", { timeout: PATIENCE }, () => {
   it("installs globally into an empty prefix, offline and without a warning, and does the main job there", async () => {
     const prefix = folder();
     const args = ["install", "--global", "--prefix", prefix, "--offline", "--no-audit", "--no-fund", tarball];

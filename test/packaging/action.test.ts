@@ -11,6 +11,9 @@ const home = mkdtempSync(join(tmpdir(), "stuck-jobs-action-"));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 let tarball = "";
 
+/** npm takes its time on a machine that has other work. */
+const PATIENCE = 300_000;
+
 beforeAll(async () => {
   const packed = await run("npm", ["pack", "--ignore-scripts", "--silent", "--pack-destination", home], {
     cwd: resolve("."),
@@ -18,7 +21,7 @@ beforeAll(async () => {
   });
   expect(packed.code).toBe(0);
   tarball = join(home, readdirSync(home).find((name) => name.endsWith(".tgz")) ?? "");
-});
+}, PATIENCE);
 
 /** Runs the action's step as a runner does, with these inputs. */
 async function step(inputs: Readonly<Record<string, string>>, cwd = folder()) {
@@ -44,7 +47,7 @@ async function step(inputs: Readonly<Record<string, string>>, cwd = folder()) {
   return { code, stderr, outputs, summary: readFileSync(summary, "utf8") };
 }
 
-describe("the GitHub Action", () => {
+describe("the GitHub Action", { timeout: PATIENCE }, () => {
   it("gives each input to its step as a variable: no input becomes a part of a script", () => {
     const { env, run: script } = action.runs.steps.at(-1);
     const inputs = Object.keys(action.inputs).filter((name) => name !== "working-directory");

@@ -40,7 +40,10 @@ function git(cwd: string, ...args: readonly string[]): string {
 const release = (cwd: string, ...args: readonly string[]) =>
   run(process.execPath, ["scripts/release.mjs", ...args], { cwd, env: { HOME: cwd } });
 
-describe("the release script", () => {
+/** It runs esbuild several times, which takes its time on a machine that has other work. */
+const PATIENCE = 300_000;
+
+describe("the release script", { timeout: PATIENCE }, () => {
   it("shows by default what would change, and writes nothing", async () => {
     const cwd = repository();
     const { code, stdout } = await release(cwd, "99.0.0", "--date", "2030-01-02");
@@ -77,7 +80,7 @@ describe("the release script", () => {
   });
 });
 
-describe("the bill of materials", () => {
+describe("the bill of materials", { timeout: PATIENCE }, () => {
   it("is CycloneDX, and has each part that is bundled, with its licence", async () => {
     const { code, stdout } = await run(process.execPath, ["scripts/sbom.mjs"], { cwd: resolve(".") });
     expect(code).toBe(0);

@@ -16,11 +16,15 @@ export async function openPage(
 ): Promise<Page> {
   launched ??= puppeteer.launch({
     executablePath: BROWSER ?? "",
+    // The test's own limit is the only one: a machine that has other work is slow.
+    timeout: 0,
+    protocolTimeout: 0,
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
   });
   const browser = await launched;
   const page = await browser.newPage();
   onTestFinished(async () => page.close());
+  page.setDefaultTimeout(0);
   await page.setViewport({ width, height });
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: dark ? "dark" : "light" }]);
   await page.setBypassCSP(bypassPolicy);
