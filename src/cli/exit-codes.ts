@@ -5,8 +5,8 @@ import type { CheckResult, Subject } from "../doctor/check-result.ts";
 
 /** The exit codes of the contract; docs and scripts rely on them. */
 export const EXIT = {
-  done: 0,
-  fault: 1,
+  success: 0,
+  internalError: 1,
   usage: 2,
   partial: 3,
   auth: 4,
@@ -21,7 +21,7 @@ export const EXIT = {
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** Returns the exit code of an upstream failure: the base, the storage or the journal. */
-export function exitCodeOfFault(error: UpstreamFailure): ExitCode {
+export function exitCodeOfFailure(error: UpstreamFailure): ExitCode {
   if (!(error instanceof UpstreamError)) return EXIT.usage;
   switch (error.code) {
     case "auth":
@@ -34,13 +34,13 @@ export function exitCodeOfFault(error: UpstreamFailure): ExitCode {
 }
 
 /** Returns the exit code of a finished sweep: the most severe that applies. */
-export function exitCodeOf(report: Report, internalError: UpstreamFailure | null): ExitCode {
-  if (internalError instanceof JournalError) return EXIT.partial;
-  if (internalError instanceof UpstreamError && internalError.code === "config") return EXIT.partial;
-  if (internalError !== null) return exitCodeOfFault(internalError);
+export function exitCodeOf(report: Report, failure: UpstreamFailure | null): ExitCode {
+  if (failure instanceof JournalError) return EXIT.partial;
+  if (failure instanceof UpstreamError && failure.code === "config") return EXIT.partial;
+  if (failure !== null) return exitCodeOfFailure(failure);
   if (report.brake !== null) return EXIT.brake;
   if (report.summary.errors > 0) return EXIT.partial;
-  return nothingDecided(report) ? EXIT.unavailable : EXIT.done;
+  return nothingDecided(report) ? EXIT.unavailable : EXIT.success;
 }
 
 /**
@@ -48,7 +48,7 @@ export function exitCodeOf(report: Report, internalError: UpstreamFailure | null
  * with a partial result. The code of one sweep follows the same order.
  */
 const BY_SEVERITY: readonly ExitCode[] = [
-  EXIT.fault,
+  EXIT.internalError,
   EXIT.interrupted,
   EXIT.terminated,
   EXIT.auth,
@@ -58,7 +58,7 @@ const BY_SEVERITY: readonly ExitCode[] = [
   EXIT.usage,
   EXIT.locked,
   EXIT.stuckFound,
-  EXIT.done,
+  EXIT.success,
 ];
 
 /**
@@ -68,7 +68,7 @@ const BY_SEVERITY: readonly ExitCode[] = [
 export function exitCodeOfAll(codes: readonly ExitCode[]): ExitCode {
   const nothing = !codes.some((code) => code !== EXIT.usage && code !== EXIT.locked);
   const applied = nothing ? codes : codes.map((code) => (code === EXIT.usage ? EXIT.partial : code));
-  return BY_SEVERITY.find((code) => applied.includes(code)) ?? EXIT.done;
+  return BY_SEVERITY.find((code) => applied.includes(code)) ?? EXIT.success;
 }
 
 /** Returns whether there were jobs to probe, and of none of them an answer said anything. */
@@ -109,7 +109,7 @@ const CODES: readonly (readonly [Subject, ExitCode])[] = [
 ];
 
 /** Returns the exit code of doctor: that of the failure a run meets first. Warnings do not count. */
-export function exitCodeOfFindings(findings: readonly CheckResult[]): ExitCode {
+export function exitCodeOfChecks(findings: readonly CheckResult[]): ExitCode {
   const matters = findings.flatMap((finding) => (finding.level === "fail" ? [finding.matter] : []));
-  return CODES.find(([matter]) => matters.includes(matter))?.[1] ?? EXIT.done;
+  return CODES.find(([matter]) => matters.includes(matter))?.[1] ?? EXIT.success;
 }

@@ -11,24 +11,24 @@ export async function main(): Promise<void> {
   // Before anything can be printed: commander quotes a wrong flag, which may hold a secret.
   for (const secret of readSecrets(process.env, process.argv.slice(2))) terminal.addSecret(secret);
   // A promise that is never settled lets Node end in silence: that must not look like success.
-  process.exitCode = EXIT.fault;
+  process.exitCode = EXIT.internalError;
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
     process.on(event, (error: unknown) => {
       logInternalError(error, terminal);
-      process.exit(EXIT.fault);
+      process.exit(EXIT.internalError);
     });
   }
   const words = process.argv.slice(2);
   // Packagers and health checks ask for this alone, and need not wait for commander.
   if (words.length === 1 && ["-V", "--version"].includes(words[0] ?? "")) {
     terminal.out(`${versionLine(process)}\n`);
-    process.exitCode = EXIT.done;
+    process.exitCode = EXIT.success;
   } else process.exitCode = await run(words.length === 0 ? ["--help"] : words, terminal);
   await terminal.flushed();
 }
 
 async function run(words: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  let code: ExitCode = EXIT.done;
+  let code: ExitCode = EXIT.success;
   const context: CommandContext = {
     env: process.env,
     terminal,
@@ -49,11 +49,11 @@ async function run(words: readonly string[], terminal: Terminal): Promise<ExitCo
 async function logFailure(error: unknown, terminal: Terminal): Promise<ExitCode> {
   const { CommanderError } = await import("commander");
   // Commander has printed its message by then; its exit code for a usage error is 1, the contract's is 2.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.success : EXIT.usage;
   const { ConfigError } = await import("../config/problems.ts");
   if (!(error instanceof ConfigError)) {
     logInternalError(error, terminal);
-    return EXIT.fault;
+    return EXIT.internalError;
   }
   terminal.log(problemLines(error), "error");
   return EXIT.usage;

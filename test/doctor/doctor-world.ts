@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import * as z from "zod";
-import { exitCodeOfFindings } from "../../src/cli/exit-codes.ts";
+import { exitCodeOfChecks } from "../../src/cli/exit-codes.ts";
 import { renderDiagnosesJson } from "../../src/cli/render/doctor.ts";
 import { diagnose } from "../../src/cli/run/diagnose.ts";
 import { findConfiguration } from "../../src/cli/settings/find-configuration.ts";
@@ -62,7 +62,7 @@ export async function examined(world: World, { yaml = "{}", env = {} }: Case = {
   const diagnosis = diagnosisIn(renderDiagnosesJson([{ ...diagnosed, base: null }], (value) => JSON.stringify(value)));
   return {
     ...diagnosis,
-    code: exitCodeOfFindings(diagnosed.findings),
+    code: exitCodeOfChecks(diagnosed.findings),
     complaints: diagnosis.checks
       .filter(({ level }) => level !== "pass")
       .map(({ level, title, detail, next }) => `${level} ${title}: ${detail} → ${next}`),

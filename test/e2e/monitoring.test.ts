@@ -122,7 +122,7 @@ describe("a metrics file", () => {
       const [, value] = pattern.exec(readFileSync(path, "utf8")) ?? [];
       return value === undefined ? null : Number(value);
     };
-    const recover = () => stuckJobs(["recover", "--metrics-file", path, "--deadline", "2s"], { env });
+    const recover = () => stuckJobs(["recover", "--metrics-file", path, "--deadline", "6s"], { env });
     expect(await recover()).toMatchObject({ code: 0, stderr: "" });
     world.job("recJob00000000001", {
       Type: "combine",

@@ -25,7 +25,7 @@ Examples:
     )
     .action((shell: Shell) => {
       terminal.out(scriptFor(shell, referenceOf(program)));
-      exit(EXIT.done);
+      exit(EXIT.success);
     });
 }
 

@@ -64,7 +64,7 @@ async function showConfig({ config, output }: ShowFlags, { env, terminal }: Comm
   const shown = { path: file.path, bases };
   terminal.out(output === "json" ? renderConfigJson(shown) : renderConfigTable(shown));
   validateConfig(file, environment);
-  return EXIT.done;
+  return EXIT.success;
 }
 
 /** Prints that the configuration is valid. @throws ConfigError where it is not */
@@ -77,5 +77,5 @@ async function checkConfiguration({ config }: ConfigFlags, { env, terminal }: Co
   const operations = names.length === 0 ? "no operation" : `operations: ${names.join(", ")}`;
   terminal.out(`valid: ${where} (${operations})\n`);
   if (missing.length > 0) terminal.log(`a run needs also, and it is not set here: ${missing.join(", ")}`);
-  return EXIT.done;
+  return EXIT.success;
 }

@@ -7,7 +7,7 @@ import { isUpstreamFailure } from "../../core/ports/errors.ts";
 import { secretsOfAddress } from "../../database/database-url.ts";
 import { systemClock } from "../../system/clock.ts";
 import { type CommandContext, configureLog } from "../context.ts";
-import { EXIT, type ExitCode, exitCodeOfFault } from "../exit-codes.ts";
+import { EXIT, type ExitCode, exitCodeOfFailure } from "../exit-codes.ts";
 import { listsBases, resolveConfigured } from "../settings/select-bases.ts";
 
 interface MigrateFlags {
@@ -45,11 +45,11 @@ async function runMigrate(flags: MigrateFlags, context: CommandContext): Promise
   const journals = await findJournals(flags, context);
   try {
     for (const journal of journals) await migrateOne(journal, flags.dryRun === true, context);
-    return EXIT.done;
+    return EXIT.success;
   } catch (error) {
     if (!isUpstreamFailure(error)) throw error;
     context.terminal.log(error.hint === null ? error.message : `${error.message}\n${error.hint}`, "error");
-    return exitCodeOfFault(error);
+    return exitCodeOfFailure(error);
   }
 }
 

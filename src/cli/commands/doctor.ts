@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import type { BaseRef } from "../../config/settings.ts";
 import type { CommandContext } from "../context.ts";
-import { type ExitCode, exitCodeOfFindings } from "../exit-codes.ts";
+import { type ExitCode, exitCodeOfChecks } from "../exit-codes.ts";
 import { baseOption } from "../options.ts";
 import { type Diagnosis, renderDiagnosesJson, renderDiagnosis } from "../render/doctor.ts";
 import { chalkFor } from "../render/table.ts";
@@ -69,7 +69,7 @@ export async function runDoctor(flags: DoctorFlags, { env, terminal }: CommandCo
       terminal.out(page === "" ? "" : `${heading}${page}${found.length === 1 ? "" : "\n"}`);
     }
     if (flags.output === "json") terminal.out(renderDiagnosesJson(diagnoses, terminal.toJson));
-    return exitCodeOfFindings(diagnoses.flatMap(({ findings }) => findings));
+    return exitCodeOfChecks(diagnoses.flatMap(({ findings }) => findings));
   } finally {
     await sandbox?.close();
   }

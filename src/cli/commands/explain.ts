@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import { explain } from "../../core/explain/explain.ts";
 import { isUpstreamFailure } from "../../core/ports/errors.ts";
 import { type CommandContext, configureLog, type Invocation } from "../context.ts";
-import { EXIT, type ExitCode, exitCodeOfFault } from "../exit-codes.ts";
+import { EXIT, type ExitCode, exitCodeOfFailure } from "../exit-codes.ts";
 import { baseOption, type Flags } from "../options.ts";
 import { renderExplanation, renderExplanationJson } from "../render/explain.ts";
 import { startDeadlines } from "../run/deadlines.ts";
@@ -44,7 +44,7 @@ async function runExplain(name: string, invocation: Invocation): Promise<ExitCod
   const sandbox = invocation.flags.sandbox ? await openSandbox({ delayedWebhook: false }) : null;
   try {
     const settings = await readSettings(invocation, sandbox);
-    if (settings === "disabled") return EXIT.done;
+    if (settings === "disabled") return EXIT.success;
     const { terminal, flags } = invocation;
     const stop = handleSignals((signal) => terminal.log(`${signal}: stopping`));
     const limits = startDeadlines(settings.deadline, stop);
@@ -70,13 +70,13 @@ async function runExplain(name: string, invocation: Invocation): Promise<ExitCod
           ? renderExplanationJson(explanations, terminal.toJson)
           : explanations.map(renderExplanation).join(`\n${"-".repeat(72)}\n\n`),
       );
-      return EXIT.done;
+      return EXIT.success;
     } catch (error) {
       const stopped = stop.code();
       if (stopped !== null) return stopped;
       if (!isUpstreamFailure(error)) throw error;
       terminal.log(linesOf(error), "error");
-      return exitCodeOfFault(error);
+      return exitCodeOfFailure(error);
     } finally {
       limits.dispose();
       stop.dispose();

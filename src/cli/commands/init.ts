@@ -12,7 +12,7 @@ import { NEW_TOKEN } from "../../doctor/token.ts";
 import { renderFile } from "../../init/render-config.ts";
 import { systemClock } from "../../system/clock.ts";
 import type { CommandContext } from "../context.ts";
-import { EXIT, type ExitCode, exitCodeOfFault } from "../exit-codes.ts";
+import { EXIT, type ExitCode, exitCodeOfFailure } from "../exit-codes.ts";
 import { type OpenBase, openUnconfigured } from "../run/adapters.ts";
 import { linesOf } from "../terminal/log.ts";
 import { defaultPrompter, InterviewEnded, openInterview, type Prompter } from "../terminal/prompts.ts";
@@ -90,13 +90,13 @@ async function runInit(flags: InitFlags, context: CommandContext): Promise<ExitC
     }
     if (!(error instanceof UpstreamError)) throw error;
     terminal.log(linesOf(error), "error");
-    return exitCodeOfFault(error);
+    return exitCodeOfFailure(error);
   } finally {
     interview.close();
   }
   if (flags.dryRun) {
     terminal.out(text);
-    return EXIT.done;
+    return EXIT.success;
   }
   // "wx": the file may exist by now, and is never overwritten.
   await writeFile(path, text, { flag: "wx" });
@@ -177,7 +177,7 @@ async function warnIfShadowed(path: string, terminal: Terminal): Promise<void> {
 async function runDoctorAndScan(path: string, { color }: InitFlags, context: CommandContext): Promise<ExitCode> {
   const { env, terminal } = context;
   const examined = await runDoctor({ config: path, color }, context);
-  if (examined !== EXIT.done) return examined;
+  if (examined !== EXIT.success) return examined;
   return await runSweep({ command: "scan", flags: { config: path, color }, env, terminal });
 }
 

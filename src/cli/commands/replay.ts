@@ -85,7 +85,7 @@ async function runReplay(flags: ReplayFlags, { env, terminal }: CommandContext):
       ? `${terminal.toJson({ schema: "stuck-jobs/replay@1", runs: runs.length, jobs, differences: differences.map(asJson) }, 2)}\n`
       : page(differences, `${pluralize(runs.length, "run")}, ${pluralize(jobs, "verdict")}`),
   );
-  return EXIT.done;
+  return EXIT.success;
 }
 
 /** Resolves the settings without a token and a base, which the rules do not need. */

@@ -39,7 +39,7 @@ async function listRuns(flags: Flags, { env, terminal }: CommandContext): Promis
   const sandbox = flags.sandbox ? await openSandbox({ delayedWebhook: false }) : null;
   try {
     const settings = await readSettings({ command: "scan", flags, env, terminal }, sandbox);
-    if (settings === "disabled") return EXIT.done;
+    if (settings === "disabled") return EXIT.success;
     const name = journalNameOf(settings, env);
     if (name === null)
       throw new ConfigError([{ path: "--journal", message: "the journal is disabled; runs needs one" }]);
@@ -57,7 +57,7 @@ async function listRuns(flags: Flags, { env, terminal }: CommandContext): Promis
           .map((line) => `${line}\n`)
           .join(""),
       );
-    return EXIT.done;
+    return EXIT.success;
   } finally {
     await sandbox?.close();
   }

@@ -29,7 +29,7 @@ export function addSandbox(program: Command, { terminal, exit }: CommandContext)
         process.once("SIGTERM", () => resolve());
       });
       await server.close();
-      exit(EXIT.done);
+      exit(EXIT.success);
     });
   sandbox
     .command("reset")
@@ -37,7 +37,7 @@ export function addSandbox(program: Command, { terminal, exit }: CommandContext)
     .action(async () => {
       const isServed = await resetSandbox();
       terminal.log(isServed ? "The running sandbox was reset." : `Removed ${SANDBOX_STATE_FILE}`);
-      exit(EXIT.done);
+      exit(EXIT.success);
     });
 }
 

@@ -72,7 +72,7 @@ async function printSchedule(
   if (out !== undefined) return await write(files, out, force, terminal);
   const texts = files.map(({ path, content }) => `# ==> ${path} <==\n${content}`);
   terminal.out(texts.join("\n"));
-  return EXIT.done;
+  return EXIT.success;
 }
 
 function intervalFor(flag: Duration | undefined, env: Env): Interval {
@@ -122,7 +122,7 @@ async function write(
     await writeFile(join(folder, path), content);
     terminal.out(`${join(folder, path)}\n`);
   }
-  return EXIT.done;
+  return EXIT.success;
 }
 
 /** Returns the text of a file; null without one. */

@@ -14,7 +14,7 @@ import { READ_BATCH } from "../../core/sweep/apply/batches.ts";
 import { requestCounters } from "../../monitoring/metrics.ts";
 import { systemClock } from "../../system/clock.ts";
 import { type CommandContext, configureLog } from "../context.ts";
-import { EXIT, type ExitCode, exitCodeOfFault } from "../exit-codes.ts";
+import { EXIT, type ExitCode, exitCodeOfFailure } from "../exit-codes.ts";
 import { durationsFile, saveDurations } from "../learned-durations.ts";
 import { baseOption, duration, wholeNumber } from "../options.ts";
 import { recordUrls } from "../render/links.ts";
@@ -106,7 +106,7 @@ async function runStats(flags: StatsFlags, context: CommandContext): Promise<Exi
       ...(base === undefined ? {} : { base }),
     };
     const settings = await readSettings({ command: "scan", flags: asked, env, terminal }, sandbox);
-    if (settings === "disabled") return EXIT.done;
+    if (settings === "disabled") return EXIT.success;
     const past = await readJournal(flags, settings, context);
     const monthly = await monthlyRequests(flags, settings, context);
     const report = { ...(await gather(flags, settings, past, stop)), monthly };
@@ -119,7 +119,7 @@ async function runStats(flags: StatsFlags, context: CommandContext): Promise<Exi
     }
     if (flags.learn) await saveDurations(durationsFile(settings, env), report.stats);
     terminal.out(rendered(report, flags, context));
-    return EXIT.done;
+    return EXIT.success;
   } catch (error) {
     const stopped = stop.code();
     if (stopped !== null) return stopped;
@@ -129,7 +129,7 @@ async function runStats(flags: StatsFlags, context: CommandContext): Promise<Exi
     }
     if (!isUpstreamFailure(error)) throw error;
     terminal.log(linesOf(error), "error");
-    return exitCodeOfFault(error);
+    return exitCodeOfFailure(error);
   } finally {
     stop.dispose();
     await sandbox?.close();

@@ -33,7 +33,7 @@ export async function runSweep(invocation: Invocation): Promise<ExitCode> {
     const found = await readBases(invocation, sandbox);
     if (found === "disabled") {
       terminal.log("disabled by POLLING_ENABLED=false");
-      return EXIT.done;
+      return EXIT.success;
     }
     if (asksFirst(invocation)) return await recoverByPlan(invocation, found, stop);
     if (flags.confirm) return await sweepByQuestions(invocation, found, stop);

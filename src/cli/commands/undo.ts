@@ -9,7 +9,7 @@ import { type Undone, undo } from "../../core/undo/undo.ts";
 import type { JournalHistory } from "../../journal/history.ts";
 import { systemClock } from "../../system/clock.ts";
 import { type CommandContext, configureLog, type Invocation } from "../context.ts";
-import { EXIT, type ExitCode, exitCodeOfFault } from "../exit-codes.ts";
+import { EXIT, type ExitCode, exitCodeOfFailure } from "../exit-codes.ts";
 import { baseOption, duration, type Flags } from "../options.ts";
 import { runLines } from "../render/runs.ts";
 import { renderUndo, renderUndoJson, type UndoReport } from "../render/undo.ts";
@@ -90,13 +90,13 @@ async function runUndo(request: UndoRequest, invocation: UndoInvocation): Promis
   try {
     // Like a scan, an undo is run by hand, so POLLING_ENABLED=false does not disable it.
     const settings = await readSettings({ ...invocation, command: "scan" }, sandbox);
-    if (settings === "disabled") return EXIT.done;
+    if (settings === "disabled") return EXIT.success;
     const journal = await readJournal(settings, invocation);
     const chosen =
       request.runId === null && request.job === null ? await chooseRun(journal, invocation) : request.runId;
     if (chosen === "none") {
       terminal.log("nothing was written");
-      return EXIT.done;
+      return EXIT.success;
     }
     const { runId, changes } = findChanges({ ...request, runId: chosen }, journal);
     const restore = () => restoreAll(request, runId, changes, settings, invocation, stop);
@@ -234,6 +234,8 @@ function isStuckAgain({ jobs }: Settings): (record: Undone) => boolean {
 }
 
 function codeOf(records: readonly Undone[], fault: UpstreamFailure | null): ExitCode {
-  if (fault !== null) return exitCodeOfFault(fault);
-  return records.every(({ outcome }) => outcome === "restored" || outcome === "as-it-was") ? EXIT.done : EXIT.partial;
+  if (fault !== null) return exitCodeOfFailure(fault);
+  return records.every(({ outcome }) => outcome === "restored" || outcome === "as-it-was")
+    ? EXIT.success
+    : EXIT.partial;
 }

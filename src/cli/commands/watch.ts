@@ -90,7 +90,7 @@ async function watch(
   const given = await readBases(invocation, sandbox);
   if (given === "disabled") {
     terminal.log("disabled by POLLING_ENABLED=false");
-    return EXIT.done;
+    return EXIT.success;
   }
   const what = given.isList ? `${given.bases.length} bases` : `base ${given.bases[0].store.baseId}`;
   terminal.log(`sweeping ${what} every ${formatDuration(interval.every)}`);
@@ -114,7 +114,7 @@ async function watch(
       }
     },
   );
-  return stop.code() ?? EXIT.done;
+  return stop.code() ?? EXIT.success;
 }
 
 /** Reads configuration and secrets again, as a run of cron would; null where they are invalid. */

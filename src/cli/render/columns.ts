@@ -68,10 +68,10 @@ export function columnsFor(entries: readonly Entry[], maxWidth: number): readonl
     without("operation"),
     without("age"),
   ];
-  return steps.reduce((shown, step) => (widthOf(shown) <= maxWidth ? shown : step(shown)), COLUMNS.map(measure));
+  return steps.reduce((shown, step) => (totalWidth(shown) <= maxWidth ? shown : step(shown)), COLUMNS.map(measure));
 }
 
-function widthOf(columns: readonly ShownColumn[]): number {
+function totalWidth(columns: readonly ShownColumn[]): number {
   return columns.reduce((sum, { width }) => sum + width + GAP, 0) - GAP;
 }
 

@@ -27,12 +27,12 @@ export async function recoverByPlan(invocation: Invocation, found: Configured, s
   const { flags, terminal } = invocation;
   const planned = await runConfigured({ ...invocation, flags: { ...flags, dryRun: true } }, found, "plan", stop);
   const plan = planOf(planned.reports);
-  const isComplete = planned.code === EXIT.done || planned.code === EXIT.brake;
+  const isComplete = planned.code === EXIT.success || planned.code === EXIT.brake;
   if (!isComplete || plan.size === 0) return planned.code;
   const answer = await terminal.ask(questionFor(planned.reports), stop.signal);
   if (answer !== "yes") {
     terminal.log("nothing was written");
-    return answer === "no" ? EXIT.done : (stop.code() ?? EXIT.interrupted);
+    return answer === "no" ? EXIT.success : (stop.code() ?? EXIT.interrupted);
   }
   const confirm = async (entry: Entry, settings: Settings): Promise<Confirmation> => {
     return plan.get(keyOf(entry, settings)) === writeOf(entry) ? "yes" : "no";

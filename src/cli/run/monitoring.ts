@@ -105,7 +105,7 @@ export function crashOutcome(startedAt: Instant, finishedAt: Instant): Outcome {
     requests: { airtable: 0, storage: 0, provider: 0 },
     report: null,
     fault: null,
-    code: EXIT.fault,
+    code: EXIT.internalError,
   };
 }
 

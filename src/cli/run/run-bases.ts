@@ -72,7 +72,7 @@ async function sweepOne(
   } catch (error) {
     logInternalError(error, terminal);
     const fault = `internal error: ${error}`;
-    return { base, settings, typical: new Map(), outcome: null, code: EXIT.fault, fault };
+    return { base, settings, typical: new Map(), outcome: null, code: EXIT.internalError, fault };
   }
 }
 

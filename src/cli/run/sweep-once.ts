@@ -6,7 +6,7 @@ import type { Stage } from "../../core/sweep/context.ts";
 import { requestsOf } from "../../core/sweep/report/build-report.ts";
 import { sweep } from "../../core/sweep/sweep.ts";
 import type { Invocation } from "../context.ts";
-import { EXIT, type ExitCode, exitCodeOf, exitCodeOfFault } from "../exit-codes.ts";
+import { EXIT, type ExitCode, exitCodeOf, exitCodeOfFailure } from "../exit-codes.ts";
 import { type Progress, startProgress } from "../terminal/progress.ts";
 import type { Shared } from "./adapters.ts";
 import { type RunLimits, startDeadlines } from "./deadlines.ts";
@@ -80,7 +80,7 @@ export async function sweepOnce(
     if (stopped !== null) return outcome(null, null, stopped);
     const fault = limits.reads.aborted ? outOfTime() : error;
     if (!isUpstreamFailure(fault)) throw error;
-    return outcome(null, fault, exitCodeOfFault(fault));
+    return outcome(null, fault, exitCodeOfFailure(fault));
   } finally {
     await close();
   }
@@ -88,7 +88,7 @@ export async function sweepOnce(
 
 function codeOf(report: Report, fault: Outcome["fault"], { flags }: Invocation): ExitCode {
   const code = exitCodeOf(report, fault);
-  return code === EXIT.done && flags.exitCode && report.summary.stuck > 0 ? EXIT.stuckFound : code;
+  return code === EXIT.success && flags.exitCode && report.summary.stuck > 0 ? EXIT.stuckFound : code;
 }
 
 function outOfTime(): UpstreamError {
