@@ -129,12 +129,12 @@ export function addRecoverOptions(command: Command): Command {
 export function addMonitoringOptions(command: Command): Command {
   return command
     .addOption(new Option("--metrics-file <path>", "write metrics to this Prometheus textfile").conflicts("dryRun"))
+    .addOption(new Option("--ping-url <url>", "ping this URL when a run starts and ends").conflicts("dryRun"))
     .addOption(
-      new Option("--ping-url <url>", "ping this URL when a run starts and ends (healthchecks.io format)").conflicts(
+      new Option("--notify-url <url>", "post changes to this Slack, Discord, Teams or other webhook").conflicts(
         "dryRun",
       ),
-    )
-    .addOption(new Option("--notify-url <url>", "post changes to this Slack or Discord webhook").conflicts("dryRun"));
+    );
 }
 
 /** Parses a repeatable --job value. */
