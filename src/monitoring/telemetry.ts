@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { type Env, readVariable } from "../config/env/variables.ts";
+import { type Env, readSecret, readVariable } from "../config/env/variables.ts";
+import type { Problem } from "../config/problems.ts";
 import type { Instant } from "../core/domain/job.ts";
 import type { Stage } from "../core/sweep/context.ts";
 import { metricsRequest, type Resource, type Span, traceRequest } from "./otlp.ts";
@@ -12,6 +13,8 @@ export interface TelemetryTarget {
   readonly metricsUrl: string | null;
   readonly headers: Readonly<Record<string, string>>;
   readonly resource: Readonly<Record<string, string>>;
+  /** What of it could not be read. */
+  readonly problems: readonly Problem[];
   /** A trace that something else began, as W3C's TRACEPARENT. */
   readonly parent: { readonly traceId: string; readonly spanId: string } | null;
 }
@@ -38,13 +41,16 @@ export function readTelemetryTarget(env: Env): TelemetryTarget | null {
   };
   const [tracesUrl, metricsUrl] = [urlOf("TRACES", "v1/traces"), urlOf("METRICS", "v1/metrics")];
   if (tracesUrl === null && metricsUrl === null) return null;
+  const problems: Problem[] = [];
+  const headers = pairsIn(readSecret(env, "OTEL_EXPORTER_OTLP_HEADERS", problems));
   const named = pairsIn(readVariable(env, "OTEL_RESOURCE_ATTRIBUTES"));
   const [, traceId, spanId] =
     /^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$/.exec(readVariable(env, "TRACEPARENT") ?? "") ?? [];
   return {
     tracesUrl,
     metricsUrl,
-    headers: pairsIn(readVariable(env, "OTEL_EXPORTER_OTLP_HEADERS")),
+    headers,
+    problems,
     resource: {
       "service.name": readVariable(env, "OTEL_SERVICE_NAME") ?? named["service.name"] ?? "stuck-jobs",
       ...rest(named),
@@ -64,6 +70,7 @@ export function startTelemetry(target: TelemetryTarget, surroundings: Surroundin
       (is === "begun" ? begun : ended).set(stage, clock.now());
     },
     async finished(result, run) {
+      for (const { path, message } of target.problems) surroundings.warn(`${path}: ${message}`);
       const resource = resourceOf(target, result);
       const traceId = target.parent?.traceId ?? randomBytes(16).toString("hex");
       const root = rootSpan(target, startedAt, result, run);

@@ -1,9 +1,20 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readTelemetryTarget } from "../../src/monitoring/telemetry.ts";
+import { folder } from "../e2e/cli.ts";
 
 const ENDPOINT = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318/" };
 
 describe("where telemetry is sent", () => {
+  it("takes the headers from a file, as every secret", () => {
+    const path = join(folder(), "headers");
+    writeFileSync(path, "authorization=Bearer%20abc\n");
+    const env = { ...ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS_FILE: path };
+    expect(readTelemetryTarget(env)).toMatchObject({ headers: { authorization: "Bearer abc" }, problems: [] });
+    const gone = { ...ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS_FILE: "/nowhere" };
+    expect(readTelemetryTarget(gone)?.problems).toMatchObject([{ path: "OTEL_EXPORTER_OTLP_HEADERS_FILE" }]);
+  });
   it("is nowhere without an endpoint, and where it is switched off", () => {
     expect(readTelemetryTarget({})).toBeNull();
     expect(readTelemetryTarget({ OTEL_SERVICE_NAME: "x" })).toBeNull();
