@@ -53,7 +53,10 @@ describe("a private bucket", () => {
   });
 
   it("says of a missing output that it is missing, and the job is failed when it is old enough", async () => {
-    const { world, recover } = await privateWorld({ age: 2 * HOUR });
+    const { world, s3, recover } = await privateWorld({ age: 2 * HOUR });
+    const known = { Status: "completed", Type: "combine", "External Job ID": "known" };
+    world.job("recJobKnown000001", known, 20 * HOUR);
+    s3.objects.set("known_output_0.mp4", Buffer.from("a film"));
     expect((await recover()).code).toBe(0);
     expect(world.fields("Jobs", JOB).Status).toBe("failed");
   });
