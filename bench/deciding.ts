@@ -42,6 +42,8 @@ function decisions(): number {
     targetId: "recSegment0000001",
     externalId: "ext-1",
     names: [["ext-1_output_0.mp4"]],
+    began: null,
+    certainAge: minutes * 60_000,
     age: minutes * 60_000,
   }));
   const times = 1_000_000;

@@ -26,7 +26,7 @@ const answer = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("unknown"), ...replyFields }),
 ]);
 const since = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("at"), at: z.number() }),
+  z.object({ kind: z.literal("at"), at: z.number(), latest: z.number().exactOptional() }),
   z.object({ kind: z.literal("missing") }),
   z.object({ kind: z.literal("unparsable"), text: z.string() }),
 ]);

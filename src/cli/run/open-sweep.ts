@@ -63,7 +63,7 @@ function sweepOptions(
       failEnabled: flags.fail !== false,
     },
     brake: settings.brake,
-    remembersFailures: settings.jobs.fields.notes !== null || settings.jobs.fields.error !== null,
+    remembersFailures: settings.jobs.fields.notes !== null,
     lateOutputs: settings.lateOutputs,
     otherNames: settings.storage.otherNames,
     completedStatus: settings.jobs.completedStatus,

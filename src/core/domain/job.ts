@@ -11,7 +11,8 @@ export const FUTURE_TOLERANCE: Duration = 60_000;
 
 /** From when a job's age counts: the record's `createdTime`, or the configured date field. */
 export type StartTime =
-  | { readonly kind: "at"; readonly at: Instant }
+  /** `latest`: the last instant that a date without a time may mean. A job is failed by it; absent: `at`. */
+  | { readonly kind: "at"; readonly at: Instant; readonly latest?: Instant }
   | { readonly kind: "missing" }
   | { readonly kind: "unparsable"; readonly text: string };
 
@@ -47,6 +48,11 @@ export function toSummary(job: Job): JobSummary {
 /** Returns a job's age at `now`; null where its date is not known. */
 export function getAge({ since }: Pick<Job, "since">, now: Instant): Duration | null {
   return since.kind === "at" ? now - since.at : null;
+}
+
+/** Returns the age by which a job may be failed: that of the latest instant that its date may mean. */
+export function getCertainAge({ since }: Pick<Job, "since">, now: Instant): Duration | null {
+  return since.kind === "at" ? now - (since.latest ?? since.at) : null;
 }
 
 /** The accepted external ids: an id becomes part of a URL and of a formula. */

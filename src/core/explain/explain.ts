@@ -1,5 +1,5 @@
 import { type Calibration, combine, fileNameOf } from "../domain/evidence.ts";
-import { getAge, type Instant, isExternalId, isRecordId, type Job, toSummary } from "../domain/job.ts";
+import { getAge, getCertainAge, type Instant, isExternalId, isRecordId, type Job, toSummary } from "../domain/job.ts";
 import type { DeliveryField, Thresholds } from "../domain/operation.ts";
 import { outputNames } from "../domain/output-names.ts";
 import type { Entry } from "../domain/report.ts";
@@ -109,7 +109,15 @@ function toCandidate(job: Job, run: SweepContext, now: Instant): Candidate | nul
   if (names.kind === "incomplete") return null;
   const target = resolveTarget(job, operation);
   const targetId = target.kind === "named" ? target.id : null;
-  return { operation, targetId, externalId: job.externalId, names: names.sets, age: getAge(job, now) ?? 0 };
+  return {
+    operation,
+    targetId,
+    externalId: job.externalId,
+    names: names.sets,
+    age: getAge(job, now) ?? 0,
+    certainAge: getCertainAge(job, now) ?? 0,
+    began: job.since.kind === "at" ? job.since.at : null,
+  };
 }
 
 function createItem(

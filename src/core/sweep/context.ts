@@ -51,7 +51,7 @@ export interface SweepContext {
   readonly brake: BrakeSettings;
   /** Names with `{externalId}` that the worker is known to use, whatever the operation: probed before a job is failed. */
   readonly otherNames: readonly string[];
-  /** Whether later runs can know what this one fails: by its notes or its error field. */
+  /** Whether later listings show what this run fails: by the notes that it writes. */
   readonly remembersFailures: boolean;
   /** Whether jobs that stuck-jobs failed are recovered when their output appears. */
   readonly lateOutputs: boolean;

@@ -7,13 +7,14 @@ import type { ApiRecord, JobFields } from "./api-records.ts";
 /** Returns the job of a record. Airtable leaves blank cells out of its answers. */
 export function parseJob({ id, createdTime, fields }: ApiRecord, names: JobFields): Job {
   const cell = (name: string | null): string => (name === null ? "" : parseText(fields[name]));
+  const created = parseStartTime(createdTime ?? "");
   return {
     id,
     status: cell(names.status),
     type: orNull(cell(names.type)),
     externalId: orNull(parseExternalId(fields[names.externalId])),
     applicationId: orNull(cell(names.ownId).trim()),
-    since: names.startedAt === null ? parseStartTime(createdTime ?? "") : parseStartTime(cell(names.startedAt)),
+    since: names.startedAt === null ? created : notBefore(created, parseStartTime(cell(names.startedAt))),
     payload: parsePayload(cell(names.requestPayload)),
     webhookUrl: orNull(cell(names.webhookUrl)),
     links: Object.fromEntries([...names.links].map(([configured, name]) => [configured, parseLinks(fields[name])])),
@@ -105,15 +106,26 @@ function orNull(text: string): string | null {
   return text.trim() === "" ? null : text;
 }
 
-/** A date without a time is Airtable's for midnight UTC; a time without a zone is refused rather than guessed. */
+/** A date without a time may mean any time of that day in UTC; a time without a zone is refused rather than guessed. */
 const INSTANT = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2}))?$/;
+
+const DAY_MS = 86_400_000;
 
 /** Parses the text from which a job's age counts. */
 export function parseStartTime(text: string): StartTime {
   const trimmed = text.trim();
   if (trimmed === "") return { kind: "missing" };
   const at = INSTANT.test(trimmed) ? Date.parse(trimmed) : Number.NaN;
-  return Number.isNaN(at) ? { kind: "unparsable", text: trimmed.slice(0, 60) } : { kind: "at", at };
+  if (Number.isNaN(at)) return { kind: "unparsable", text: trimmed.slice(0, 60) };
+  return trimmed.includes("T") ? { kind: "at", at } : { kind: "at", at, latest: at + DAY_MS };
+}
+
+/** A job cannot have begun before its record was created: a local time that was stored as UTC may say so. */
+function notBefore(created: StartTime, started: StartTime): StartTime {
+  if (created.kind !== "at" || started.kind !== "at") return started;
+  const { latest = started.at } = started;
+  const at = Math.max(created.at, started.at);
+  return latest > at ? { kind: "at", at, latest } : { kind: "at", at };
 }
 
 /** Returns the time in the cell of a date or last-modified field, in milliseconds since 1970; null where it has none. */

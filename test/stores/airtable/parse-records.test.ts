@@ -1,9 +1,23 @@
 import { describe, expect, it } from "vitest";
 import { isExternalId } from "../../../src/core/domain/job.ts";
+import { parseJob } from "../../../src/stores/airtable/parse-records.ts";
 import { NOW } from "../../support/builders.ts";
 import { clientOf, raw, scriptedBase } from "./server.ts";
 
 const never = new AbortController().signal;
+const NAMES = {
+  status: "Status",
+  externalId: "External Job ID",
+  ownId: null,
+  type: null,
+  requestPayload: null,
+  responsePayload: null,
+  webhookUrl: null,
+  error: null,
+  notes: null,
+  startedAt: null,
+  links: new Map<string, string>(),
+};
 const ID = "0b8a3f52-2f7c";
 
 /** The job of a record whose JSON is `fields`, as a listing reads it over HTTP. */
@@ -96,5 +110,29 @@ describe("a status that is a list", () => {
       code: "config",
       message: 'Field "Status" of table "Jobs" holds a list; expected a single select or a text',
     });
+  });
+});
+
+describe("the date of a job", () => {
+  function startOf(createdTime: string, started: string) {
+    return parseJob(
+      { id: "rec00000000000001", createdTime, fields: { "Started At": started } },
+      { ...NAMES, startedAt: "Started At" },
+    ).since;
+  }
+  const CREATED = "2026-03-01T11:00:00.000Z";
+
+  it("is that of the record where its own is earlier: a local time that was stored as UTC", () => {
+    expect(startOf(CREATED, "2026-03-01T10:00:00.000Z")).toEqual({ kind: "at", at: Date.parse(CREATED) });
+  });
+
+  it("is its own where that is later", () => {
+    const later = "2026-03-01T12:00:00.000Z";
+    expect(startOf(CREATED, later)).toEqual({ kind: "at", at: Date.parse(later) });
+  });
+
+  it("without a time counts from the record's, and for failing from the end of that day", () => {
+    const latest = Date.parse("2026-03-02T00:00:00.000Z");
+    expect(startOf(CREATED, "2026-03-01")).toEqual({ kind: "at", at: Date.parse(CREATED), latest });
   });
 });

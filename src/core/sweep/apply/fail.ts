@@ -258,8 +258,9 @@ async function requireSight(
     run.observer.warn(`${counts.operation}: ${absent.length} failed on your word, although ${control.detail}`);
     return NOT_BRAKED;
   }
-  const canBorrow =
-    control.kind === "none" && run.remembersFailures && !context.truncated && (await controls.mayBorrow());
+  // With --job the listing does not show what earlier runs failed of the others.
+  const isMemoryWhole = run.remembersFailures && !context.truncated && run.named === null;
+  const canBorrow = control.kind === "none" && isMemoryWhole && (await controls.mayBorrow());
   const quota = canBorrow ? Math.max(0, counts.limit - counts.failedBefore) : 0;
   const borrowing = new Set(absent.filter((each) => isWithinMaxAge(each)).slice(0, quota));
   const held = absent.filter((each) => !borrowing.has(each));

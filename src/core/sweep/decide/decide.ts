@@ -2,10 +2,12 @@ import {
   type Calibration,
   combine,
   type Evidence,
+  fileNameOf,
   type GatheredEvidence,
   type Output,
   toProviderEvidence,
 } from "../../domain/evidence.ts";
+import type { Duration } from "../../domain/job.ts";
 import { TARGET_MISSING, UNKNOWN_REASON, type Verdict } from "../../domain/verdict.ts";
 import type { Candidate, Policy } from "./triage.ts";
 
@@ -21,9 +23,24 @@ export function decideItem(
   policy: Policy,
 ): Verdict {
   const evidence = { storage: combine(probeGroups, calibration), provider: toProviderEvidence(providerReply) };
-  const verdict = decide(candidate, evidence, policy);
+  const verdict = withoutEarlierOutput(candidate, decide(candidate, evidence, policy));
   if (!reopened || verdict.kind !== "recover") return verdict;
   return { ...verdict, reason: "late-output", detail: "stuck-jobs had failed it before" };
+}
+
+/** A worker's clock and the base's differ a little, and a date may be written after the work began. */
+const PREDATES_BY: Duration = 10 * 60_000;
+
+/** Takes back a find whose name is not bound to the external id and that is older than the job: the last run's output. */
+function withoutEarlierOutput({ externalId, began, operation }: Candidate, verdict: Verdict): Verdict {
+  if (verdict.kind !== "recover" || verdict.reason !== "output-found" || began === null) return verdict;
+  if (operation.outputs.some(({ mayPredate }) => mayPredate)) return verdict;
+  const earlier = [verdict.output, ...verdict.others].find(({ url, lastModified }) => {
+    return !fileNameOf(url).includes(externalId) && Date.parse(lastModified ?? "") < began - PREDATES_BY;
+  });
+  if (earlier === undefined) return verdict;
+  const detail = `${fileNameOf(earlier.url)} was written ${earlier.lastModified}, before the job began`;
+  return { kind: "unknown", reason: "output-predates-job", detail };
 }
 
 /**
@@ -44,7 +61,7 @@ export function decideItem(
  */
 export function decide(candidate: Candidate, { storage, provider }: Evidence, policy: Policy): Verdict {
   const { thresholds } = candidate.operation;
-  const due = candidate.age > thresholds.failAfter;
+  const due = candidate.certainAge > thresholds.failAfter;
   const there = storage.kind === "present" || provider?.kind === "succeeded";
   if (candidate.targetId === null && candidate.operation.targetKind !== "none" && !there) return TARGET_MISSING;
   switch (storage.kind) {

@@ -1,4 +1,12 @@
-import { type Duration, FUTURE_TOLERANCE, getAge, type Instant, isExternalId, type Job } from "../../domain/job.ts";
+import {
+  type Duration,
+  FUTURE_TOLERANCE,
+  getAge,
+  getCertainAge,
+  type Instant,
+  isExternalId,
+  type Job,
+} from "../../domain/job.ts";
 import type { Operation, Thresholds } from "../../domain/operation.ts";
 import { outputNames } from "../../domain/output-names.ts";
 import { resolveOperation, resolveTarget } from "../../domain/target.ts";
@@ -28,6 +36,10 @@ export interface Candidate {
   /** The possible names of its output: alternatives, each the files that have to be there together. */
   readonly names: readonly (readonly string[])[];
   readonly age: Duration;
+  /** The age by which it may be failed: less than `age` where its date has no time. */
+  readonly certainAge: Duration;
+  /** When the job began, by its own date: an undo or a reopening does not change that. */
+  readonly began: Instant | null;
 }
 
 export type Triage =
@@ -56,8 +68,9 @@ export function triage(job: Job, policy: Policy, now: Instant): Triage {
 
   if (job.status === NOT_SENT && job.externalId === null) return { kind: "not-stuck" };
   if (age === null || isFuture) return decided({ kind: "unknown", reason: "age-unknown", detail: describeAge(job) });
-  const minAge = policy.mode === "fail" ? thresholds.failAfter : thresholds.stuckAfter;
-  if (age <= minAge) return { kind: "not-stuck" };
+  const certainAge = getCertainAge(job, now) ?? age;
+  const isYoung = policy.mode === "fail" ? certainAge <= thresholds.failAfter : age <= thresholds.stuckAfter;
+  if (isYoung) return { kind: "not-stuck" };
   const skip = (reason: (typeof REASONS.skip)[number], detail: string) => decided({ kind: "skip", reason, detail });
 
   if (job.externalId === null) return skip("no-external-id", "the job has no external id to look for");
@@ -71,7 +84,11 @@ export function triage(job: Job, policy: Policy, now: Instant): Triage {
   }
   const { externalId } = job;
   const candidate = (targetId: string | null): Triage => {
-    return { kind: "candidate", candidate: { operation, targetId, externalId, names: names.sets, age } };
+    const began = job.since.kind === "at" ? job.since.at : null;
+    return {
+      kind: "candidate",
+      candidate: { operation, targetId, externalId, names: names.sets, age, certainAge, began },
+    };
   };
   if (policy.mode === "recover" && thresholds.maxAge !== null && age > thresholds.maxAge) {
     return skip("beyond-max-age", "left to fail-old, or to --max-age none");

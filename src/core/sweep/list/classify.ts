@@ -38,7 +38,8 @@ function createItem(
   const job = withEffectiveStart(listed, { reopened });
   const triaged = triage(job, reopened ? policies.reopened : policies.stuck, now);
   if (triaged.kind === "not-stuck" || (reopened && triaged.kind === "decided")) return [];
-  const candidate = triaged.kind === "candidate" ? triaged.candidate : null;
+  const began = listed.since.kind === "at" ? listed.since.at : null;
+  const candidate = triaged.kind === "candidate" ? { ...triaged.candidate, began } : null;
   const { operation, age } =
     triaged.kind === "decided" ? triaged : { operation: triaged.candidate.operation.name, age: triaged.candidate.age };
   if (run.only !== null && (operation === null || !run.only.includes(operation))) return [];

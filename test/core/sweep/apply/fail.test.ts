@@ -119,6 +119,25 @@ describe("the safety brake", () => {
     expect(report.summary).toMatchObject({ failed: 2, unknown: 3 });
   });
 
+  it.each([
+    ["is named by --job", { named: ["recJobs0000000000", "recJobs0000000001"] }],
+    ["cannot be remembered", { remembersFailures: false }],
+  ] as const)("lets no operation rely on another's output where a job %s", async (_, over) => {
+    const { base, bucket } = worldOf(expired(2));
+    bucket.listing = "open";
+    bucket.objects.clear();
+    bucket.objects.set("v.mp4", 1);
+    base.target("Videos", "recVideo000000001");
+    const links = { "Related Video": ["recVideo000000001"] };
+    base.known = [job({ id: "recJobsVideo00001", externalId: "v", type: "concatenate", status: "completed", links })];
+    const dead = job({ id: "recJobsVideo00002", externalId: "w", type: "concatenate", age: 2 * HOUR, links });
+    base.jobs.set(dead.id, dead);
+    const borrowed = await sweep(runOf(base, bucket, { dryRun: true }));
+    expect(borrowed.report.summary).toMatchObject({ failed: 3 });
+    const { report } = await sweep(runOf(base, bucket, { dryRun: true, ...over }));
+    expect(report.summary).toMatchObject({ failed: 1, unknown: 2 });
+  });
+
   it("allows six failures when an output of the operation was found in this sweep", async () => {
     const { base, bucket } = worldOf([...expired(6), combine(9)]);
     bucket.objects.set("x9_output_0.mp4", 1);

@@ -7,7 +7,7 @@ import type {
   UnknownCause,
 } from "../../../../src/core/domain/evidence.ts";
 import { REASONS } from "../../../../src/core/domain/verdict.ts";
-import { decide } from "../../../../src/core/sweep/decide/decide.ts";
+import { decide, decideItem } from "../../../../src/core/sweep/decide/decide.ts";
 import type { Candidate, Policy } from "../../../../src/core/sweep/decide/triage.ts";
 import { COMBINE, HOUR, MINUTE, POLICY, SEGMENT } from "../../../support/builders.ts";
 
@@ -22,6 +22,8 @@ function candidate(over: Partial<Candidate> = {}): Candidate {
     externalId: "abc",
     names: [["abc_output_0.mp4"]],
     age: 10 * MINUTE,
+    certainAge: over.age ?? 10 * MINUTE,
+    began: null,
     ...over,
   };
 }
@@ -165,5 +167,27 @@ describe("decide", () => {
         }
       }),
     );
+  });
+});
+
+describe("an output older than its job", () => {
+  const BEGAN = Date.parse("2026-03-01T12:00:00.000Z");
+  const operation = { ...COMBINE, outputs: COMBINE.outputs.map((each) => ({ ...each, pattern: "{recordId}.mp4" })) };
+  const found = (name: string, lastModified: string, over: Partial<Candidate> = {}) => {
+    const output = { ...OUTPUT, url: `https://b.example/${name}`, lastModified };
+    const probeGroups = [[{ result: "present", url: output.url, detail: "HTTP 200", output } as const]];
+    const given = candidate({ operation, began: BEGAN, ...over });
+    return decideItem({ reopened: false }, given, { probeGroups, providerReply: null }, null, POLICY).reason;
+  };
+
+  it("is not delivered where its name does not hold the external id", () => {
+    expect(found("rec1.mp4", "2026-03-01T11:49:00.000Z")).toBe("output-predates-job");
+  });
+
+  it("is delivered where it is at most ten minutes older, holds the external id, or may be older", () => {
+    expect(found("rec1.mp4", "2026-03-01T11:51:00.000Z")).toBe("output-found");
+    expect(found("abc_output_0.mp4", "2026-01-01T00:00:00.000Z")).toBe("output-found");
+    const mayPredate = { ...operation, outputs: operation.outputs.map((each) => ({ ...each, mayPredate: true })) };
+    expect(found("rec1.mp4", "2026-01-01T00:00:00.000Z", { operation: mayPredate })).toBe("output-found");
   });
 });

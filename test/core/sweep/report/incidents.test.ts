@@ -21,7 +21,15 @@ function stuck(
   seen: ProbeResult,
   { worker = null, at = NOW - HOUR - n * 600_000 }: { worker?: string | null; at?: number } = {},
 ): ItemResult {
-  const candidate = { operation: COMBINE, targetId: SEGMENT, externalId: "x", names: [["x.mp4"]], age: HOUR + 1 };
+  const candidate = {
+    operation: COMBINE,
+    targetId: SEGMENT,
+    externalId: "x",
+    names: [["x.mp4"]],
+    age: HOUR + 1,
+    certainAge: HOUR + 1,
+    began: null,
+  };
   const answer = { kind: "forgotten", detail: "forgotten", worker } as const;
   const facts = {
     ...toSummary(job({ id: `recJob${String(n).padStart(11, "0")}` })),
