@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import * as z from "zod";
 import { snapshotSchema } from "./airtable/tables.ts";
@@ -40,8 +41,8 @@ export function readState(path: string): SandboxState | null {
 
 /** Writes the state by a rename: a sandbox that is killed leaves the old state or the new one. */
 export function writeState(path: string, state: SandboxState): void {
-  const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, JSON.stringify(state));
+  const draft = `${path}.${randomUUID()}`;
+  writeFileSync(draft, JSON.stringify(state), { flag: "wx" });
   renameSync(draft, path);
 }
 
