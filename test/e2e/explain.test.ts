@@ -32,7 +32,7 @@ describe("explain", () => {
     ["recFieldTaken0001", "skip", "target-occupied"],
     ["recEmptyOutput001", "unknown", "suspect-output"],
     // A sweep calibrates only when a job would be failed; here it is done always, and shows more.
-    ["recCombineWaits01", "wait", "output-pending"],
+    ["recCombineWaits01", "wait", "output-not-visible"],
     ["recDayOldLost0001", "skip", "beyond-max-age"],
   ])("says of %s what recover makes of it: %s, %s", async (id, verdict, reason) => {
     const [job] = await explained(id);
