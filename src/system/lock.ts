@@ -152,7 +152,9 @@ async function readEntries(folder: string, key: string, own: string) {
       else foreign ||= base === digest(key, 12) && !isOld;
       continue;
     }
-    const reply = await ask(path);
+    const first = await ask(path);
+    // One that withdraws, or is killed, while it is asked gives no whole answer: it is gone when it is asked again.
+    const reply = first?.id === null ? await ask(path) : first;
     if (reply === null) await rm(path, { force: true });
     else if (base === digest(key, 12)) alive.push({ reply });
   }
