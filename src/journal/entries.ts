@@ -44,6 +44,14 @@ export function resultLine(write: number, result: string, error: string | null, 
   return { ...commonFields("result", by), write, result, error };
 }
 
+/** Returns the line that says that the base refuses a kind of write, or, with the error null, takes it again. */
+export function refusalLine(
+  { kind, error, job }: { readonly kind: string; readonly error: string | null; readonly job: string },
+  by: LineOf,
+): object {
+  return { ...commonFields("refusal", by), of: kind, error, job: { id: job } };
+}
+
 /** Returns the line with what all verdicts of a run are based on. */
 export function runLine({ now, ...rest }: RunRecord, by: LineOf): object {
   return { ...commonFields("run", by), now: formatTime(now), ...rest };

@@ -38,7 +38,7 @@ export async function readHistory(lines: AsyncIterable<JournalLine>, baseId: str
     const job = { id, externalId, operation, since: since === null ? null : Date.parse(since) };
     const at = Date.parse(text);
     if (line.kind === "webhook") {
-      if (result !== "refused") webhooks.push({ at, run, command, job });
+      if (result !== "refused" && result !== "not-sent") webhooks.push({ at, run, command, job });
       continue;
     }
     const { role, table, record, fields, reason, supersededBy, undoes } = line;

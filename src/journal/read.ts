@@ -45,6 +45,12 @@ const result = head.extend({
   result: z.string(),
   error: z.string().nullable(),
 });
+const refusal = head.extend({
+  kind: z.literal("refusal"),
+  of: z.string(),
+  error: z.string().nullable(),
+  job: z.object({ id: z.string() }),
+});
 const run = head.extend({
   kind: z.literal("run"),
   now: z.iso.datetime(),
@@ -67,10 +73,17 @@ const verdict = head.extend({
   applied: z.boolean(),
   error: z.string().nullable(),
 });
-const line = z.discriminatedUnion("kind", [write, webhook, result, run, verdict]);
+const line = z.discriminatedUnion("kind", [write, webhook, result, refusal, run, verdict]);
 
 export type JournalLine = z.output<typeof line>;
-const KINDS = ["write", "webhook", "result", "run", "verdict"] as const satisfies readonly JournalLine["kind"][];
+const KINDS = [
+  "write",
+  "webhook",
+  "result",
+  "refusal",
+  "run",
+  "verdict",
+] as const satisfies readonly JournalLine["kind"][];
 export type WriteLine = z.output<typeof write>;
 export type WebhookLine = z.output<typeof webhook>;
 
@@ -130,7 +143,8 @@ const anyLine = z.object({ kind: z.string() });
 
 /** Returns a parsed line; null for one that is incomplete, nested too deep, or not of one of the kinds. */
 export function parseLine(text: string, kinds: readonly string[]): JournalLine | null {
-  if (!text.startsWith("{")) return null;
+  // Most lines of a large journal are of other kinds: they are not parsed.
+  if (!text.startsWith("{") || !kinds.some((kind) => text.includes(`"${kind}"`))) return null;
   try {
     const value: unknown = JSON.parse(text);
     const { success, data } = anyLine.safeParse(value);

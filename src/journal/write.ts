@@ -1,7 +1,9 @@
 import { JournalError, UpstreamError } from "../core/ports/errors.ts";
 import type { Journal, PendingWrite } from "../core/ports/journal.ts";
 import { hasCode } from "../system/files.ts";
-import { type LineOf, resultLine, runLine, verdictLine, webhookLine, writeLine } from "./entries.ts";
+import { type LineOf, refusalLine, resultLine, runLine, verdictLine, webhookLine, writeLine } from "./entries.ts";
+import { collectRefusals, collectWebhooks } from "./memory.ts";
+import type { JournalLine } from "./read.ts";
 
 /** Where lines are kept: a file, or tables. */
 export interface LineSink {
@@ -25,6 +27,11 @@ export interface JournalOptions {
   readonly name: string;
   /** Opens the file or tables; called for the first write that is announced. */
   readonly open: () => Promise<LineSink>;
+  /** Reads the lines of some kinds that it holds; none where there is no journal yet. */
+  readonly read: <T>(
+    kinds: readonly JournalLine["kind"][],
+    collect: (lines: AsyncIterable<JournalLine>) => Promise<T>,
+  ) => Promise<T>;
   /** Whether nothing may be written that the journal does not hold; else the run continues without it. */
   readonly required: boolean;
   readonly baseId: string;
@@ -48,7 +55,7 @@ const PORTION = 200;
 
 /** Opens a journal. Its file is opened for the first write that is announced: a run without one does not touch it. */
 export function createJournal(options: JournalOptions): JournalWriter {
-  const { name, required, baseId, jobsTable, redact, now, onUnavailable } = options;
+  const { name, read, required, baseId, jobsTable, redact, now, onUnavailable } = options;
   let opening: Promise<LineSink> | null = null;
   let broken = false;
   let count = 0;
@@ -121,6 +128,15 @@ export function createJournal(options: JournalOptions): JournalWriter {
         await withSink((sink) => sink.append([text(resultLine(write, kind, detail, lineOf(by)))]));
       };
     },
+    async recordRefusal(refused, by) {
+      await announceLines([text(refusalLine(refused, lineOf(by)))]);
+    },
+    async isWritable() {
+      await withSink(async () => undefined);
+      return !broken;
+    },
+    readRefusals: () => read(["refusal"], (lines) => collectRefusals(lines, baseId)),
+    readWebhooks: () => read(["webhook", "result"], (lines) => collectWebhooks(lines, baseId)),
     async recordVerdicts(run, jobs, by) {
       if (!announced) return;
       await withSink(async (sink) => {

@@ -30,9 +30,9 @@ export function createWebhookSender(options: ResendOptions): WebhookSender & { c
     async post(request, signal) {
       signal.throwIfAborted();
       const url = checkDestination(request.webhookUrl, allowHosts);
-      if ("refusal" in url) return { kind: "refused", detail: url.refusal };
+      if ("refusal" in url) return { kind: "not-sent", detail: url.refusal };
       const made = buildNcaBody(request);
-      if ("problem" in made) return { kind: "refused", detail: made.problem };
+      if ("problem" in made) return { kind: "not-sent", detail: made.problem };
       const body = JSON.stringify(made);
       let sent = false;
       const headers = {
@@ -48,7 +48,7 @@ export function createWebhookSender(options: ResendOptions): WebhookSender & { c
       if (reply.kind === "answer") return readReply(reply, url);
       return sent
         ? { kind: "unknown", detail: `sent, but ${reply.detail}` }
-        : { kind: "refused", detail: `not sent: ${reply.detail}` };
+        : { kind: "not-sent", detail: reply.detail };
     },
     requests: client.sent,
     close: client.close,
@@ -71,11 +71,14 @@ function sign(body: string, secret: string): string {
   return createHmac("sha256", secret).update(body, "utf8").digest("hex");
 }
 
-/** A handler that answers 5xx, or a proxy before it, may have done a part of the work, or still be doing it. */
+/** Answers of proxies that waited for the handler, which may still be at work. */
+const FROM_A_PROXY = [502, 503, 504];
+
+/** Returns what a handler's answer means. */
 function readReply(reply: HttpResponse, url: URL): ResendResult {
   const detail = `HTTP ${reply.status}`;
   if (reply.status >= 200 && reply.status < 300) return { kind: "accepted", detail };
-  if (reply.status >= 500) return { kind: "unknown", detail };
+  if (reply.status >= 500) return { kind: FROM_A_PROXY.includes(reply.status) ? "unknown" : "failed", detail };
   return {
     kind: "refused",
     detail: isRedirect(reply) ? `${detail}${redirectTarget(url, reply)}, which is not followed` : detail,

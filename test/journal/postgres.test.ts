@@ -49,6 +49,7 @@ function journalIn(tables: JournalTables, baseId = "renders"): JournalWriter {
   return createJournal({
     name: tables.database.name,
     open: () => openJournalTables(tables, NEVER),
+    read: (kinds, collect) => collect(readJournalTables(tables, baseId, kinds, NEVER)),
     required: true,
     baseId,
     jobsTable: "renders",

@@ -5,6 +5,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { JournalError } from "../../src/core/ports/errors.ts";
 import type { PendingWrite } from "../../src/core/ports/journal.ts";
 import { openAppendFile, type Rotation } from "../../src/journal/append-file.ts";
+import { readLines } from "../../src/journal/read.ts";
 import { createJournal, type JournalOptions } from "../../src/journal/write.ts";
 import { NOW } from "../support/builders.ts";
 
@@ -39,6 +40,7 @@ function journalAt(
   const journal = createJournal({
     name: path,
     open: () => openAppendFile(path, { maxBytes, keep }),
+    read: (kinds, collect) => collect(readLines([path], kinds)),
     required: false,
     baseId: "appOne",
     jobsTable: "Jobs",
@@ -222,5 +224,53 @@ describe("the journal's file", () => {
     appendFileSync(file, "");
     const { journal } = journalAt(join(file, "journal.ndjson"), { required: true });
     await expect(journal.recordIntent([announced()], BY)).rejects.toBeInstanceOf(JournalError);
+  });
+});
+
+describe("what a later run reads in the journal", () => {
+  it("is each kind of write that the base refused and has not taken since", async () => {
+    const { journal } = journalAt(join(folder(), "journal.ndjson"));
+    await journal.recordRefusal({ kind: 'job, status "completed"', error: "HTTP 422 s3cret", job: "recJ1" }, BY);
+    await journal.recordRefusal({ kind: "other", error: "HTTP 422", job: "recJ2" }, BY);
+    await journal.recordRefusal({ kind: "other", error: null, job: "recJ3" }, BY);
+    expect(await journal.readRefusals()).toEqual([
+      { kind: 'job, status "completed"', error: "HTTP 422 [redacted]", at: NOW, job: "recJ1" },
+    ]);
+  });
+
+  it("is each job whose webhook was announced, unless it was not sent", async () => {
+    const { journal } = journalAt(join(folder(), "journal.ndjson"));
+    const { job } = announced();
+    const kinds = ["accepted", "failed", "refused", "unknown", "not-sent"] as const;
+    for (const kind of kinds) {
+      const complete = await journal.recordWebhookIntent({ ...job, id: kind, externalId: "x" }, BY);
+      await complete({ kind, detail: "" });
+    }
+    await journal.recordWebhookIntent({ ...job, id: "killed", externalId: "x" }, BY);
+    expect([...(await journal.readWebhooks())]).toEqual([
+      "accepted x",
+      "failed x",
+      "refused x",
+      "unknown x",
+      "killed x",
+    ]);
+  });
+
+  it("is nothing of another base", async () => {
+    const path = join(folder(), "journal.ndjson");
+    const { journal: other } = journalAt(path, { baseId: "appTwo" });
+    await other.recordRefusal({ kind: "job", error: "HTTP 422", job: "recJ1" }, BY);
+    await other.recordWebhookIntent(announced().job, BY);
+    const { journal } = journalAt(path);
+    expect(await journal.readRefusals()).toEqual([]);
+    expect([...(await journal.readWebhooks())]).toEqual([]);
+  });
+
+  it("cannot be counted on where the journal cannot be written", async () => {
+    const file = join(folder(), "file");
+    appendFileSync(file, "");
+    expect(await journalAt(join(file, "journal.ndjson")).journal.isWritable()).toBe(false);
+    const { journal } = journalAt(join(file, "journal.ndjson"), { required: true });
+    await expect(journal.isWritable()).rejects.toBeInstanceOf(JournalError);
   });
 });

@@ -5,6 +5,7 @@ import { type ApiAnswer, type ApiRequest, NoAnswer } from "../../src/stores/airt
 import { SECOND } from "../support/builders.ts";
 import type { Random } from "./random.ts";
 import type { Recorder } from "./recorder.ts";
+import type { Scenario } from "./scenario.ts";
 import { BASE_ID, fileIn, PLACE, TOKEN, type World } from "./world.ts";
 
 /** What stands between one runner and the world. */
@@ -73,10 +74,15 @@ export function exchangeOf(line: Line) {
         break;
       default:
     }
-    const heard = recorder.carriedOut(name, request, sentAt, () =>
-      isLocked(request, scenario.locked)
-        ? locked(clock.now())
-        : world.base.handle(wire(request, scenario.pageSize), clock.now()),
+    const heard = recorder.carriedOut(
+      name,
+      request,
+      sentAt,
+      () =>
+        refusalOf(request, scenario, clock.now()) ??
+        (isLocked(request, scenario.locked)
+          ? locked(clock.now())
+          : world.base.handle(wire(request, scenario.pageSize), clock.now())),
     );
     world.fetchAttachments();
     // A process that dies here never hears of what it did.
@@ -106,10 +112,27 @@ function isLocked({ method, body }: ApiRequest, id: string | null): boolean {
   return method === "PATCH" && id !== null && JSON.stringify(body).includes(`{"id":"${id}"`);
 }
 
+/** Returns the answer to a write of a kind that the base refuses; null where it takes it. */
+function refusalOf({ method, path, body }: ApiRequest, { refused }: Scenario, now: number) {
+  if (method !== "PATCH" || refused === null) return null;
+  const text = JSON.stringify(body);
+  if (refused === "completion" && path.includes("/Jobs") && text.includes('"Status":"completed"')) {
+    const message = 'Insufficient permissions to create new select option ""completed""';
+    return answer(422, { type: "INVALID_MULTIPLE_CHOICE_OPTIONS", message }, now);
+  }
+  if (refused === "segments" && path.includes("/Segments")) {
+    return answer(403, { type: "INVALID_PERMISSIONS", message: "You are not permitted to write this field" }, now);
+  }
+  return null;
+}
+
+function answer(status: number, error: { readonly type: string; readonly message: string }, now: number) {
+  return { status, headers: dated(now), body: JSON.stringify({ error }) };
+}
+
 /** An automation, or a field that was locked: Airtable names no record. */
 function locked(now: number) {
-  const error = { type: "INVALID_VALUE_FOR_COLUMN", message: "The value cannot be written" };
-  return { status: 422, headers: dated(now), body: JSON.stringify({ error }) };
+  return answer(422, { type: "INVALID_VALUE_FOR_COLUMN", message: "The value cannot be written" }, now);
 }
 
 /** The way to the base without faults, and without a recorder; `carriedOut` is awaited before the answer is given. */

@@ -19,6 +19,11 @@ export function predict(world: World): ReadonlyMap<string, readonly string[]> {
       const closedAt = lastMark(notes) ?? 0;
       const age = clock.now() - (late ? closedAt : Math.max(createdAt, job.startedAt, closedAt));
       if (id === scenario.locked) return [[id, scenario.via === "webhook" ? ["completed", status] : [status]]];
+      if (isRefused(job.operation, scenario)) return [[id, ["completed", "failed", status]]];
+      // The application may have died over the only webhook that it gets.
+      if (scenario.via === "webhook" && scenario.fallback === "none") {
+        return [[id, ["completed", "failed", status]]];
+      }
       const open = late || (status === "processing" && age > 5 * MINUTE);
       if (!open || age > 24 * HOUR || /[ /]/.test(job.externalId)) return [[id, [status]]];
       if (exists(namesOf(job))) {
@@ -37,6 +42,11 @@ export function predict(world: World): ReadonlyMap<string, readonly string[]> {
       return [[id, failsForCertain(job, world) && !isNamed ? ["failed"] : ["failed", status]]];
     }),
   );
+}
+
+/** Whether the base refuses to deliver or complete jobs of an operation. */
+export function isRefused(operation: JobNow["operation"], { refused }: World["scenario"]): boolean {
+  return refused === "completion" || (refused === "segments" && operation === "combine");
 }
 
 /** The provider's own word counts, where the brake lets it, and it may name what no pattern does. */

@@ -44,6 +44,12 @@ export interface Knowledge {
   /** Whether it takes only so many jobs. */
   readonly limited: boolean;
   requests: number;
+  /** When it began. */
+  readonly beganAt: number;
+  /** Whether a run that came to its end had been refused a completion before it began. */
+  readonly knowsRefusal: boolean;
+  /** Whether it was refused the completion of a job for want of the option. */
+  refused: boolean;
 }
 
 /** One record of a write. */
@@ -73,6 +79,9 @@ export class Recorder {
   readonly #runners = new Map<string, Knowledge>();
   readonly #delivered = new Set<string>();
   readonly #wronglyFailed = new Set<string>();
+  /** When the webhook of a job was sent again, by job and external id. */
+  readonly #posts = new Map<string, number>();
+  #refusalIsKnown = false;
 
   constructor(world: World) {
     this.#world = world;
@@ -92,6 +101,9 @@ export class Recorder {
       runningByProvider: new Set(),
       closed: new Map(),
       requests: 0,
+      beganAt: this.#world.clock.now(),
+      knowsRefusal: this.#refusalIsKnown,
+      refused: false,
     });
   }
 
@@ -116,14 +128,22 @@ export class Recorder {
   }
 
   /** The application is asked to complete a job: that is a write like any other. */
-  posted(runner: string, jobId: string, fileNames: readonly string[], sentAt: number): void {
+  posted(runner: string, jobId: string, externalId: string, fileNames: readonly string[], sentAt: number): void {
+    const key = `${jobId} ${externalId}`;
+    // Two runs at the same time, on machines that do not see each other's journal, may both send it.
+    const before = this.#posts.get(key);
+    if (before !== undefined && before < this.#known(runner).beganAt) {
+      this.violations.push(`${runner} posts a webhook that was sent before: ${key}`);
+    }
+    this.#posts.set(key, before ?? sentAt);
     const broken = brokenByPost(jobId, fileNames, { known: this.#known(runner), sentAt });
     this.violations.push(...broken.map((what) => `${runner} ${what}: ${jobId} ${fileNames.join(", ")}`));
   }
 
   /** What a report says against what its run did. */
   reported(runner: string, { entries, truncated }: Report): void {
-    const { closed } = this.#known(runner);
+    const { closed, refused } = this.#known(runner);
+    if (refused && !truncated) this.#refusalIsKnown = true;
     for (const { id, applied, error, verdict } of entries) {
       const times = closed.get(id) ?? 0;
       // A run that was cut off cannot report it, nor one whose answer was lost and whose work someone else, or another
@@ -164,7 +184,18 @@ export class Recorder {
     });
     const reply = act();
     this.#tellStory(runner, request, reply);
+    if (reply.body.includes("INVALID_MULTIPLE_CHOICE_OPTIONS")) {
+      return {
+        reply,
+        arrive: () => {
+          known.refused = true;
+        },
+      };
+    }
     if (reply.status !== 200) return { reply, arrive: () => undefined };
+    if (known.knowsRefusal && table !== "Jobs" && writes.length > 0) {
+      this.violations.push(`${runner} delivers, and no job can be completed: ${writes.map(({ id }) => id).join(", ")}`);
+    }
     this.violations.push(...complaints);
     for (const id of failing) this.#wronglyFailed.add(id);
     if (table === "Jobs") for (const written of writes) this.#afterWrite(runner, written);

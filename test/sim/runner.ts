@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events";
 import type { Command, Report } from "../../src/core/domain/report.ts";
 import { isUpstreamError, isUpstreamFailure } from "../../src/core/ports/errors.ts";
 import type { Journal } from "../../src/core/ports/journal.ts";
+import { WriteGate } from "../../src/core/sweep/apply/write-gate.ts";
 import type { SweepContext } from "../../src/core/sweep/context.ts";
 import { sweep } from "../../src/core/sweep/sweep.ts";
 import { createRequests } from "../../src/stores/airtable/requests.ts";
@@ -94,12 +95,13 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
     random: random.next,
     remaining: () => Math.max(0, endsAt - clock.now()),
   });
-  const { onExisting, via } = world.scenario;
+  const { onExisting, via, fallback } = world.scenario;
   const provider = world.scenario.provider ? "nca" : null;
   const operations = [COMBINE, CONCATENATE].map((operation) => ({
     ...operation,
     onExisting,
     completeVia: via,
+    fallback,
     provider,
   }));
   const probe = probeOf(line);
@@ -112,6 +114,8 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
     },
     operations,
   });
+  const journal = journalOf(world, pulse);
+  const signature = { runId: options.name, version: "0.0.0" };
   const run: SweepContext = {
     command: options.command,
     dryRun: options.dryRun,
@@ -124,7 +128,7 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
     brake: { minimum: 5, maxFails: 100 },
     completedStatus: "completed",
     failedStatus: "failed",
-    signature: { runId: options.name, version: "0.0.0" },
+    signature,
     concurrency: 4,
     requestsPerSecond: 4,
     store,
@@ -133,7 +137,9 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
     webhooks: webhooksOf(line),
     via: null,
     probe,
-    journal: journalOf(world, pulse),
+    journal,
+    gate: new WriteGate({ journal, hasNotes: true, force: false, clock: living, signature, command: options.command }),
+    hasNotes: true,
     clock: living,
     random: random.next,
     limits: { listing, start, reads, writes },
@@ -171,7 +177,16 @@ function journalOf(world: World, pulse: () => Promise<void>): Journal {
         await settle(results);
       };
     },
-    recordWebhookIntent: (job, by) => world.journal.recordWebhookIntent(job, by),
+    async recordWebhookIntent(job, by) {
+      await pulse();
+      const complete = await world.journal.recordWebhookIntent(job, by);
+      await pulse();
+      return complete;
+    },
+    recordRefusal: (refused) => world.journal.recordRefusal(refused),
+    isWritable: async () => true,
+    readRefusals: () => world.journal.readRefusals(),
+    readWebhooks: () => world.journal.readWebhooks(),
     recordVerdicts: async () => undefined,
   };
 }

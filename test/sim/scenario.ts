@@ -1,5 +1,5 @@
 import { isExternalId } from "../../src/core/domain/job.ts";
-import type { OnExisting, Via } from "../../src/core/domain/operation.ts";
+import type { Fallback, OnExisting, Via } from "../../src/core/domain/operation.ts";
 import { HOUR, MINUTE, SECOND } from "../support/builders.ts";
 import { type Event, interference, moment } from "./events.ts";
 import type { Random } from "./random.ts";
@@ -52,10 +52,17 @@ export interface Scenario {
   readonly startedAt: boolean;
   /** A job that the base refuses to change, and with it each batch that it is in. */
   readonly locked: string | null;
+  /**
+   * A kind of write that the base refuses for every record: completing a job, for want of the option; or delivering to a
+   * segment, whose field is locked.
+   */
+  readonly refused: "completion" | "segments" | null;
   /** Whether the provider can be asked. */
   readonly provider: boolean;
   /** Who completes what is found: the tool, or the application, to which the webhook is sent again. */
   readonly via: Via;
+  /** What follows where the application did not complete it. */
+  readonly fallback: Fallback;
   /** Records on a page of a listing: Airtable's are 100, small ones make the same of fewer records. */
   readonly pageSize: number;
 }
@@ -106,6 +113,8 @@ export function scenarioOf(random: Random): Scenario {
     provider: random.chance(0.2),
     via: random.chance(0.1) ? "webhook" : "direct",
     pageSize: random.chance(0.5) ? 100 : random.whole(1, 5),
+    fallback: random.chance(0.6) ? "direct" : "none",
+    refused: random.chance(0.08) ? random.pick(["completion", "completion", "segments"] as const) : null,
   };
 }
 

@@ -55,18 +55,22 @@ export function webhooksOf(line: Line): WebhookSender {
   const { clock, scenario } = world;
   let requests = 0;
   return {
-    async post({ webhookUrl, outputs }, signal) {
+    async post({ webhookUrl, externalId, outputs }, signal) {
       const sentAt = clock.now();
       await pulse();
       requests += 1;
       const jobId = new URL(webhookUrl).searchParams.get("job") ?? "";
       const [fileName = "", ...others] = outputs.map(fileIn);
       const faulty = line.troubled && !world.calm && random.chance(scenario.trouble.airtable);
-      const fault = faulty ? random.pick(["refused", "dies", "unheard", "late"] as const) : "none";
+      const fault = faulty
+        ? random.pick(["unconnected", "refused", "error", "dies", "unheard", "late"] as const)
+        : "none";
       await clock.sleep(random.whole(10, 400), signal);
-      if (fault === "refused") return { kind: "refused", detail: "HTTP 500" };
-      recorder.posted(name, jobId, [fileName, ...others], sentAt);
+      if (fault === "unconnected") return { kind: "not-sent", detail: "connection refused" };
+      recorder.posted(name, jobId, externalId, [fileName, ...others], sentAt);
       world.log(`${name} posts ${jobId} ${fileName}${fault === "none" ? "" : `, and the handler: ${fault}`}`);
+      if (fault === "refused") return { kind: "refused", detail: "HTTP 404" };
+      if (fault === "error") return { kind: "failed", detail: "HTTP 500" };
       const job = scenario.jobs.find(({ id }) => id === jobId);
       if (job !== undefined && fault !== "dies") {
         const at = clock.now();

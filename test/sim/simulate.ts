@@ -181,9 +181,11 @@ function compare(world: World, predicted: ReadonlyMap<string, readonly string[]>
 }
 
 /** What the base refuses to write is planned again each time. */
-function still(ending: Ending, { locked }: Scenario): readonly string[] {
+function still(ending: Ending, { locked, refused, fallback }: Scenario): readonly string[] {
   if (ending.kind !== "reported") return [`the third sweep of a calm world was ${ending.kind}`];
-  const open = ending.report.entries.filter(({ id }) => id !== locked);
+  const open = ending.report.entries.filter(
+    ({ id, error }) => id !== locked && ((refused === null && fallback === "direct") || error === null),
+  );
   const planned = open.filter(({ verdict }) => verdict.kind === "recover" || verdict.kind === "fail");
   return planned.map(({ id, verdict }) => `the third sweep of a calm world still plans to ${verdict.kind} ${id}`);
 }

@@ -52,6 +52,7 @@ export class World {
 
   constructor(scenario: Scenario, random: Random) {
     this.scenario = scenario;
+    this.journal.now = () => this.clock.now();
     this.#random = random;
     this.base = createBase({
       schema: SCHEMA,

@@ -11,11 +11,13 @@ import type {
   MediaCheck,
   ObjectListing,
   OutputProbe,
+  RefusalScope,
   Revisit,
   TargetRecord,
   TargetUpdate,
   WriteResult,
 } from "../../src/core/ports/ports.ts";
+import { WriteGate } from "../../src/core/sweep/apply/write-gate.ts";
 import type { SweepContext } from "../../src/core/sweep/context.ts";
 import { COMBINE, CONCATENATE, NOW, POLICY } from "./builders.ts";
 
@@ -58,6 +60,9 @@ export class FakeBase implements JobStore {
   readonly refused = new Set<string>();
   /** Completed jobs of earlier days, which only \`listCompleted\` returns. */
   known: readonly Job[] = [];
+  /** Why the base refuses an update, and what that is about; null where it takes it. */
+  refuses: (update: JobUpdate | TargetUpdate, table: string) => { error: string; scope?: RefusalScope } | null = () =>
+    null;
   skewMs: number | null = null;
   #requests = 0;
   readonly #fetched = new Map<string, readonly Attachment[]>();
@@ -117,7 +122,8 @@ export class FakeBase implements JobStore {
 
   async updateTargets(table: string, updates: readonly TargetUpdate[]): Promise<readonly WriteResult[]> {
     this.#begin("updateTargets");
-    if (updates.some(({ id }) => this.refused.has(id))) return refusal(updates);
+    const refused = this.#refusal(updates, table);
+    if (refused !== null) return refused;
     for (const { id, fields } of updates) {
       const record = this.targets.get(table)?.get(id);
       if (record !== undefined) record.fields = { ...record.fields, ...fields };
@@ -128,7 +134,8 @@ export class FakeBase implements JobStore {
 
   async updateJobs(updates: readonly JobUpdate[]): Promise<readonly WriteResult[]> {
     this.#begin("updateJobs");
-    if (updates.some(({ id }) => this.refused.has(id))) return refusal(updates);
+    const refused = this.#refusal(updates, "Jobs");
+    if (refused !== null) return refused;
     for (const { id, error, ...fields } of updates) {
       this.edit(id, error === undefined ? fields : { ...fields, error: error ?? "" });
     }
@@ -151,6 +158,14 @@ export class FakeBase implements JobStore {
     return this.skewMs;
   }
 
+  #refusal(updates: readonly (JobUpdate | TargetUpdate)[], table: string): readonly WriteResult[] | null {
+    const locked = updates.some(({ id }) => this.refused.has(id)) ? { error: "HTTP 422" } : null;
+    const found = locked ?? updates.map((each) => this.refuses(each, table)).find((each) => each !== null);
+    if (found === undefined) return null;
+    const kind = updates.length === 1 ? "refused" : "batch-rejected";
+    return updates.map(({ id }) => ({ id, kind, ...found }));
+  }
+
   #begin(request: string): void {
     this.#requests += 1;
     this.log.push(request);
@@ -163,14 +178,6 @@ export class FakeBase implements JobStore {
       lost ? { id, kind: "unconfirmed", error: "the answer was lost" } : { id, kind: "confirmed" },
     );
   }
-}
-
-function refusal(updates: readonly { id: string }[]): readonly WriteResult[] {
-  return updates.map(({ id }) => ({
-    id,
-    kind: updates.length === 1 ? "refused" : "batch-rejected",
-    error: "HTTP 422",
-  }));
 }
 
 function isRevisited(
@@ -256,6 +263,10 @@ export class FakeBucket implements OutputProbe {
   }
 }
 
+/** The memory of a gate that holds nothing back. */
+const OPEN = { isWritable: async () => true, readRefusals: async () => [], recordRefusal: async () => undefined };
+const BY = { signature: { runId: "run-1", version: "0.0.0" }, command: "recover" };
+
 /** A run of `recover` with no deadline, or what the test needs instead. */
 export function runOf(store: JobStore, probe: OutputProbe, over: Partial<SweepContext> = {}): SweepContext {
   const never = new AbortController().signal;
@@ -281,6 +292,8 @@ export function runOf(store: JobStore, probe: OutputProbe, over: Partial<SweepCo
     webhooks: null,
     via: null,
     journal: null,
+    gate: new WriteGate({ journal: OPEN, hasNotes: true, force: false, clock: stillClock(), ...BY }),
+    hasNotes: true,
     clock: stillClock(),
     random: () => 0.5,
     limits: { listing: never, start: never, reads: never, writes: never },

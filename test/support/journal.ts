@@ -1,4 +1,11 @@
-import type { Journal, PendingWrite, RunRecord, VerdictRecord } from "../../src/core/ports/journal.ts";
+import {
+  type Journal,
+  type PendingWrite,
+  type RefusedKind,
+  type RunRecord,
+  type VerdictRecord,
+  webhookKey,
+} from "../../src/core/ports/journal.ts";
 import type { ResendResult, WriteResult } from "../../src/core/ports/ports.ts";
 import type { JournaledWebhook, JournaledWrite } from "../../src/core/undo/change-sets.ts";
 
@@ -8,6 +15,8 @@ const NOT_DONE: readonly WriteResult["kind"][] = ["refused", "deleted", "batch-r
 export class MemoryJournal implements Journal {
   readonly judgements: { run: RunRecord; jobs: readonly VerdictRecord[] }[] = [];
   readonly webhooks: JournaledWebhook[] = [];
+  readonly announced = new Set<string>();
+  readonly refusals = new Map<string, RefusedKind>();
   readonly #writes: {
     readonly write: Omit<JournaledWrite, "possiblyApplied" | "confirmed">;
     possiblyApplied: boolean;
@@ -48,9 +57,28 @@ export class MemoryJournal implements Journal {
   ) {
     const webhook = { at: this.now(), run: runId, command, job };
     this.webhooks.push(webhook);
+    this.announced.add(webhookKey(job));
     return async ({ kind }: ResendResult) => {
-      if (kind === "refused") this.webhooks.splice(this.webhooks.indexOf(webhook), 1);
+      if (kind === "not-sent") this.announced.delete(webhookKey(job));
+      if (kind === "refused" || kind === "not-sent") this.webhooks.splice(this.webhooks.indexOf(webhook), 1);
     };
+  }
+
+  async recordRefusal({ kind, error, job }: Omit<RefusedKind, "at" | "error"> & { readonly error: string | null }) {
+    if (error === null) this.refusals.delete(kind);
+    else this.refusals.set(kind, { kind, error, job, at: this.now() });
+  }
+
+  async isWritable() {
+    return true;
+  }
+
+  async readRefusals() {
+    return [...this.refusals.values()];
+  }
+
+  async readWebhooks() {
+    return new Set(this.announced);
   }
 
   async recordVerdicts(run: RunRecord, jobs: Iterable<VerdictRecord>) {

@@ -31,6 +31,15 @@ export function journalOf(
       const { openDatabaseJournal } = await import("../../journal/postgres/open.ts");
       return await openDatabaseJournal({ ...place, ...SYSTEM });
     },
+    read: async (kinds, collect) => {
+      if (place.kind === "postgres") return await withDatabaseLines(place, settings.store.baseId, kinds, collect);
+      try {
+        return await collect(readLines(filesOf(name, keep), kinds));
+      } catch (error) {
+        if (error instanceof NoJournalError) return await collect(NO_LINES);
+        throw error;
+      }
+    },
     required: place.kind !== "default",
     baseId: settings.store.baseId,
     jobsTable: settings.jobs.table,
@@ -41,6 +50,8 @@ export function journalOf(
       terminal.log(`${message}; continuing without it: undo will not know this run`, isExpected ? "info" : "warn"),
   });
 }
+
+const NO_LINES: AsyncIterable<JournalLine> = { async *[Symbol.asyncIterator]() {} };
 
 const SYSTEM = { clock: systemClock, random: Math.random };
 

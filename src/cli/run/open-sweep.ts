@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Settings } from "../../config/settings.ts";
+import { WriteGate } from "../../core/sweep/apply/write-gate.ts";
 import type { Observer, SweepContext } from "../../core/sweep/context.ts";
 import { systemClock } from "../../system/clock.ts";
 import type { Invocation } from "../context.ts";
@@ -21,8 +22,10 @@ export async function openSweep(
   const storage = openStorage(settings, shared);
   const providers = openProviders(settings, storage, invocation.terminal.redact);
   const webhooks = openWebhooks(settings);
+  const options = sweepOptions(invocation, settings);
   const run: SweepContext = {
-    ...sweepOptions(invocation, settings),
+    ...options,
+    gate: new WriteGate({ ...options, journal }),
     store: base.store,
     atomic: base.atomic,
     probe: storage,
@@ -47,7 +50,10 @@ const DATABASE_WRITES_PER_SECOND = 100;
 function sweepOptions(
   { command, flags, confirm }: Invocation,
   settings: Settings,
-): Omit<SweepContext, "store" | "atomic" | "probe" | "providers" | "webhooks" | "journal" | "limits" | "observer"> {
+): Omit<
+  SweepContext,
+  "store" | "atomic" | "probe" | "providers" | "webhooks" | "journal" | "gate" | "limits" | "observer"
+> {
   return {
     command,
     dryRun: flags.dryRun === true,
@@ -64,6 +70,7 @@ function sweepOptions(
     },
     brake: settings.brake,
     remembersFailures: settings.jobs.fields.notes !== null,
+    hasNotes: settings.jobs.fields.notes !== null,
     lateOutputs: settings.lateOutputs,
     otherNames: settings.storage.otherNames,
     completedStatus: settings.jobs.completedStatus,

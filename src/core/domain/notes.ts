@@ -12,6 +12,8 @@ export const COMPLETED_PREFIX = "Completed via polling at ";
 export const FAILED_PREFIX = "Failed via polling at ";
 export const REDELIVERED_PREFIX = "Delivery retried via polling at ";
 export const UNDELIVERED_PREFIX = "Delivery failed via polling at ";
+export const RESENT_PREFIX = "Webhook sent again via polling at ";
+export const REFUSED_PREFIX = "Write refused via polling at ";
 export const UNDONE_PREFIX = "Undone by stuck-jobs at ";
 /** The error field of a job that stuck-jobs failed holds this, until someone else writes another error. */
 export const FAILED_BY = "Set to failed by ";
@@ -63,6 +65,39 @@ export function redeliveredLine(output: Output, defect: string, at: Instant, by:
 /** Returns the line, and the error, for a completed job whose file Airtable dropped twice. */
 export function undeliveredLine(fileName: string, defect: string, at: Instant, by: Signature): string {
   return `${UNDELIVERED_PREFIX}${iso(at)}: ${defect}, twice; ${fileName} has to be attached by hand ${signed(by)}`;
+}
+
+/** Returns the line for a job whose lost webhook is about to be sent again. */
+export function resentLine(externalId: string, at: Instant, by: Signature): string {
+  return `${RESENT_PREFIX}${iso(at)} for ${externalId} ${signed(by)}`;
+}
+
+/** Whether the notes say that the webhook of this external id was sent again. */
+export function wasResent(notes: string, externalId: string): boolean {
+  return notes.split("\n").some((line) => line.startsWith(RESENT_PREFIX) && line.includes(` for ${externalId} [`));
+}
+
+/** Returns the line that remembers a kind of write that the base refused. */
+export function refusedLine(kind: string, error: string, at: Instant, by: Signature): string {
+  return `${REFUSED_PREFIX}${iso(at)}: ${error.replaceAll(/\s+/g, " ")}${KIND_MARK}${kind} ${signed(by)}`;
+}
+
+const KIND_MARK = "; refused: ";
+
+/** Returns the refusals that the notes remember. */
+export function parseRefusals(
+  notes: string,
+): readonly { readonly kind: string; readonly error: string; readonly at: Instant }[] {
+  if (!notes.includes(REFUSED_PREFIX)) return [];
+  return notes.split("\n").flatMap((line) => {
+    if (!line.startsWith(REFUSED_PREFIX)) return [];
+    const text = line.slice(REFUSED_PREFIX.length).replace(SIGNATURE, "");
+    const mark = text.lastIndexOf(KIND_MARK);
+    const [time = ""] = text.split(": ", 1);
+    const at = Date.parse(time);
+    if (mark === -1 || Number.isNaN(at)) return [];
+    return [{ kind: text.slice(mark + KIND_MARK.length), error: text.slice(time.length + 2, mark), at }];
+  });
 }
 
 /** Returns the line for a failed job. */
@@ -162,7 +197,15 @@ export function appendLine(notes: string, line: string): string {
 /** The most lines of our own that a cell may hold; the oldest beyond are folded into one. */
 const MAX_OWN_LINES = 10;
 
-const PREFIXES = [COMPLETED_PREFIX, FAILED_PREFIX, REDELIVERED_PREFIX, UNDELIVERED_PREFIX, UNDONE_PREFIX];
+const PREFIXES = [
+  COMPLETED_PREFIX,
+  FAILED_PREFIX,
+  REDELIVERED_PREFIX,
+  UNDELIVERED_PREFIX,
+  RESENT_PREFIX,
+  REFUSED_PREFIX,
+  UNDONE_PREFIX,
+];
 
 const SIGNATURE = / \[stuck-jobs [^\s\]]+, run [^\s\]]+\]$/;
 

@@ -39,6 +39,11 @@ export interface JournalJob {
   readonly age: Duration | null;
 }
 
+/** Names a job's webhook. A job that was started again, under another external id, has another one. */
+export function webhookKey({ id, externalId }: Pick<JournalJob, "id" | "externalId">): string {
+  return `${id} ${externalId ?? ""}`;
+}
+
 /** One record of a write, recorded before it is sent. */
 export interface PendingWrite {
   /** The job for whose sake the record is written. */
@@ -85,6 +90,17 @@ export interface RunRecord {
   readonly force: boolean;
 }
 
+/** A kind of write that the base refused: it would refuse the others of that kind as well. */
+export interface RefusedKind {
+  /** Names the kind: what is written where, in words of the configuration. */
+  readonly kind: string;
+  /** The base's words. */
+  readonly error: string;
+  readonly at: Instant;
+  /** The record id of the job for whose sake it was tried. */
+  readonly job: string;
+}
+
 /** A write-ahead log: what was written, and why, in a form that outlasts the run. */
 export interface Journal {
   /**
@@ -107,6 +123,21 @@ export interface Journal {
     job: JournalJob,
     by: Signature & { readonly command: string },
   ): Promise<(answer: ResendResult) => Promise<void>>;
+  /** Records that the base refused a kind of write; with the error null, that it takes it again. */
+  recordRefusal(
+    refused: { readonly kind: string; readonly error: string | null; readonly job: string },
+    by: Signature & { readonly command: string },
+  ): Promise<void>;
+  /**
+   * Returns whether what is recorded now will be known to later runs: that the journal can be written.
+   *
+   * @throws JournalError as `recordIntent` does
+   */
+  isWritable(): Promise<boolean>;
+  /** Returns the kinds of writes that the base refused, and that it has not taken since. */
+  readRefusals(): Promise<readonly RefusedKind[]>;
+  /** Returns the jobs whose webhook was announced, as `webhookKey` names them; those that never connected are left out. */
+  readWebhooks(): Promise<ReadonlySet<string>>;
   /** Records the verdicts of a run that has written something; does nothing in another. */
   recordVerdicts(
     run: RunRecord,

@@ -78,16 +78,22 @@ export interface JobUpdate {
   readonly notes?: string;
 }
 
+/**
+ * What a refusal is about where it is not about one record: a field or the value that all records get, such as an option
+ * that does not exist; or the right to write there.
+ */
+export type RefusalScope = "field" | "permission";
+
 /** The result of writing one record. */
 export type WriteResult =
   | { readonly id: string; readonly kind: "confirmed" }
-  | { readonly id: string; readonly kind: "refused"; readonly error: string }
+  | { readonly id: string; readonly kind: "refused"; readonly error: string; readonly scope?: RefusalScope }
   /** The base has no such record any more. */
   | { readonly id: string; readonly kind: "deleted"; readonly error: string }
   /** It is not as it was read any more, and was not written. */
   | { readonly id: string; readonly kind: "changed"; readonly error: string }
   /** The base refused the request for another of its records and wrote none: read again, and write fewer. */
-  | { readonly id: string; readonly kind: "batch-rejected"; readonly error: string }
+  | { readonly id: string; readonly kind: "batch-rejected"; readonly error: string; readonly scope?: RefusalScope }
   /** No trustworthy answer came, the record may or may not have been changed: read it. */
   | { readonly id: string; readonly kind: "unconfirmed"; readonly error: string };
 
@@ -221,7 +227,11 @@ export interface WebhookResend {
 export type ResendResult =
   /** The handler accepted it (2xx). Whether it completed the job, the base shows. */
   | { readonly kind: "accepted"; readonly detail: string }
-  /** It was not sent, or the handler refused it: nothing was done by it. */
+  /** It did not leave this machine, or no connection was made: nobody has received it. */
+  | { readonly kind: "not-sent"; readonly detail: string }
+  /** The handler answered with an error of its own (500): it may have done a part, and does no more. */
+  | { readonly kind: "failed"; readonly detail: string }
+  /** The handler refused it: nothing was done by it. */
   | { readonly kind: "refused"; readonly detail: string }
   /** It may have arrived, and the handler may still be working: read the job before anything else. */
   | { readonly kind: "unknown"; readonly detail: string };

@@ -4,6 +4,7 @@ import type { Command, Entry } from "../domain/report.ts";
 import type { AtomicWriter } from "../ports/atomic-writer.ts";
 import type { Journal } from "../ports/journal.ts";
 import type { Clock, JobStore, OutputProbe, Provider, WebhookSender } from "../ports/ports.ts";
+import type { WriteGate } from "./apply/write-gate.ts";
 import type { BrakeSettings } from "./decide/brake.ts";
 import type { Policy } from "./decide/triage.ts";
 
@@ -75,6 +76,10 @@ export interface SweepContext {
   readonly via: Via | null;
   /** Write-ahead journal; null when disabled. */
   readonly journal: Journal | null;
+  /** Holds writes back that the base refuses. */
+  readonly gate: WriteGate;
+  /** Whether the jobs have a field for notes. */
+  readonly hasNotes: boolean;
   readonly clock: Clock;
   readonly random: () => number;
   readonly limits: Deadlines;

@@ -1,8 +1,16 @@
 import type { Calibration } from "../domain/evidence.ts";
 import type { BlockedOperation, Report } from "../domain/report.ts";
-import { isUpstreamFailure, JournalError, StorageConfigError, type UpstreamFailure } from "../ports/errors.ts";
+import {
+  isUpstreamFailure,
+  JournalError,
+  StorageConfigError,
+  TableRefused,
+  UpstreamError,
+  type UpstreamFailure,
+} from "../ports/errors.ts";
 import { failExpiredJobs } from "./apply/fail.ts";
 import { recover } from "./apply/recover.ts";
+import { requireWebhookMemory } from "./apply/resend-webhooks.ts";
 import { verifyDeliveries } from "./apply/verify-deliveries.ts";
 import type { SweepContext } from "./context.ts";
 import { decideItem } from "./decide/decide.ts";
@@ -40,6 +48,7 @@ export async function sweep(run: SweepContext): Promise<SweepResult> {
   const probing = startProbing(queue, (item) => probeAndDecide(item, places, run), run);
   const listing = await listJobs(queue, run).finally(() => queue.close());
   observer.stage("list", "ended");
+  await requireWebhookMemory(listing.items, run);
 
   const ledger = new Ledger(listing.items);
   observer.stage("apply", "begun");
@@ -96,18 +105,27 @@ async function applyVerdicts(
     if (run.command === "recover") {
       const verified = await verifyDeliveries(listing.deliveries, ledger.results(), run);
       ledger.merge(verified.outcomes);
-      throwFailure(verified);
+      // What a refused table holds up is its own jobs alone: others are failed all the same.
+      if (verified.failure?.error instanceof TableRefused) fault ??= verified.failure.error;
+      else throwFailure(verified);
     }
     const failed = await failExpiredJobs(ledger.results(), listing, run);
     ledger.merge(failed.outcomes);
     throwFailure(failed);
     const { brake, calibration, truncated } = failed;
+    fault ??= deniedEverywhere(run);
     return { brake, calibration, fault, complete: !truncated };
   } catch (error) {
     if (isUpstreamFailure(error)) fault = error;
     else if (!run.limits.start.aborted && !run.limits.writes.aborted) throw error;
     return { brake: [], calibration: null, fault, complete: false };
   }
+}
+
+/** Returns the failure of a token that may not write: nothing was taken, in several tables or fields. */
+function deniedEverywhere({ gate }: SweepContext): UpstreamError | null {
+  const error = gate.deniedEverywhere();
+  return error === null ? null : new UpstreamError("auth", `no write was permitted: ${error}`);
 }
 
 function throwFailure({ failure }: StageResult): void {

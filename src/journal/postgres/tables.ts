@@ -50,7 +50,7 @@ const PRUNED_ROWS = 5000;
 const TABLES: readonly JournalTableLayout[] = [
   {
     name: "journal",
-    kinds: ["write", "webhook", "result"],
+    kinds: ["write", "webhook", "result", "refusal"],
     columns: { kind: "line->>'kind'", job: "line#>>'{job,id}'" },
   },
   { name: "runs", kinds: ["run"], columns: {} },
@@ -107,11 +107,16 @@ export async function* readJournalTables(
   for (const { name, kinds: own } of TABLES) {
     if (!own.some((kind) => kinds.includes(kind))) continue;
     const result = name === "journal" ? "result" : "NULL";
+    const ofKinds = name === "journal" ? { sql: "AND kind = ANY($3)", values: [kinds] } : { sql: "", values: [] };
     const text = `SELECT id, line::text AS line, ${result} AS result FROM ${quoteTable([schema, name])}
-WHERE ($1::text IS NULL OR base = $1) AND id > $2 ORDER BY id LIMIT ${PAGE_ROWS}`;
+WHERE ($1::text IS NULL OR base = $1) AND id > $2 ${ofKinds.sql} ORDER BY id LIMIT ${PAGE_ROWS}`;
     let after = "0";
     for (;;) {
-      const rows: readonly Readonly<Record<string, unknown>>[] = await database.read(text, [base, after], signal);
+      const rows: readonly Readonly<Record<string, unknown>>[] = await database.read(
+        text,
+        [base, after, ...ofKinds.values],
+        signal,
+      );
       for (const row of rows) {
         const line = parseLine(String(row.line), kinds);
         if (line === null) continue;

@@ -9,14 +9,20 @@ import type { AcquireSlot } from "./rate-limit.ts";
 /** What the base answers to a write. `unconfirmed`: it may or may not have been carried out. */
 export type WriteResponse =
   | { readonly kind: "accepted"; readonly body: JsonObject }
-  | { readonly kind: "refused"; readonly type: string; readonly error: string }
+  | {
+      readonly kind: "refused";
+      readonly type: string;
+      readonly error: string;
+      /** What it is refused for: the token or its user may not write there, there is no such table, or the values. */
+      readonly cause: "permission" | "table" | "values";
+    }
   | { readonly kind: "unconfirmed"; readonly error: string };
 
 /** Sends requests to the base within its rate limit, and classifies the answers. */
 export interface Requests {
   /** Retries what is transient. Throws `UpstreamError`, `ReadRefused` (422), `AnswerTooLarge`, or the signal's reason. */
   read(request: ApiRequest, signal: AbortSignal): Promise<JsonObject>;
-  /** Sends once: a repeated write has to rest on a new read. Throws `UpstreamError` (auth, quota) only. */
+  /** Sends once: a repeated write has to rest on a new read. Throws `UpstreamError` (a refused token, quota) only. */
   write(request: ApiRequest, signal: AbortSignal): Promise<WriteResponse>;
   /** Returns how many requests were sent. */
   sent(): number;
@@ -121,14 +127,19 @@ export function createRequests({ client, acquireSlot, clock, random, remaining }
     const refusal = classifyError(reply);
     switch (refusal.kind) {
       case "forbidden": {
+        if (reply.status === 403) {
+          const error = `${refusal.message}. ${refusal.hint}`;
+          return { kind: "refused", type: refusal.type, error, cause: "permission" };
+        }
         const message = `Airtable refused to write ${describe(request)}: ${refusal.message}`;
         throw new UpstreamError("auth", message, refusal.hint);
       }
       case "quota":
         throw new UpstreamError("unavailable", `Airtable: ${refusal.message}`, refusal.hint);
-      case "invalid":
       case "missing":
-        return { kind: "refused", type: refusal.type, error: refusal.message };
+        return { kind: "refused", type: refusal.type, error: refusal.message, cause: "table" };
+      case "invalid":
+        return { kind: "refused", type: refusal.type, error: refusal.message, cause: "values" };
       case "rate-limited":
       case "server-error":
         return { kind: "unconfirmed", error: refusal.message };

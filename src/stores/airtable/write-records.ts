@@ -1,5 +1,5 @@
 import type { JsonObject } from "../../core/domain/json.ts";
-import type { WriteResult } from "../../core/ports/ports.ts";
+import type { RefusalScope, WriteResult } from "../../core/ports/ports.ts";
 import { holdsRecords } from "./api-records.ts";
 import type { Requests, WriteResponse } from "./requests.ts";
 import type { OpenTable } from "./tables.ts";
@@ -64,7 +64,23 @@ function describeNotConfirmed(
   if (response.kind === "unconfirmed") return updates.map(({ id }) => ({ id, ...response }));
   const fields = [...new Set(updates.flatMap((update) => Object.keys(update.fields)))];
   const error = `table "${table}", ${fields.length === 1 ? "field" : "fields"} ${fields.map((name) => `"${name}"`).join(", ")}: ${response.error}`;
-  if (updates.length > 1) return updates.map(({ id }) => ({ id, kind: "batch-rejected", error }));
-  const kind = response.type === "ROW_DOES_NOT_EXIST" ? "deleted" : "refused";
-  return updates.map(({ id }) => ({ id, kind, error }));
+  const scope = scopeOf(response, fields);
+  const refusal = scope === null ? { error } : { error, scope };
+  if (updates.length > 1) return updates.map(({ id }) => ({ id, kind: "batch-rejected", ...refusal }));
+  if (response.type === "ROW_DOES_NOT_EXIST") return updates.map(({ id }) => ({ id, kind: "deleted", error }));
+  return updates.map(({ id }) => ({ id, kind: "refused", ...refusal }));
+}
+
+/** Codes of refusals that every record of the table would get for these fields. */
+const OF_THE_FIELD = ["INVALID_MULTIPLE_CHOICE_OPTIONS", "UNKNOWN_FIELD_NAME"];
+
+/** Returns what a refusal is about where that is not one record: Airtable names the field whose type or value is wrong. */
+function scopeOf(
+  { cause, type, error }: Extract<NotAccepted, { kind: "refused" }>,
+  fields: readonly string[],
+): RefusalScope | null {
+  if (type === "ROW_DOES_NOT_EXIST") return null;
+  if (cause === "permission") return "permission";
+  if (cause === "table" || OF_THE_FIELD.includes(type)) return "field";
+  return fields.some((name) => error.includes(`"${name}"`) || error.includes(`field ${name}`)) ? "field" : null;
 }

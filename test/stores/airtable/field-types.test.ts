@@ -82,7 +82,7 @@ describe("a status field", () => {
     const { store } = await baseWith({ Status: "formula" }, {});
     const error = expect.stringMatching(/^table "Jobs", field "Status": HTTP 422 INVALID_VALUE_FOR_COLUMN .*computed$/);
     expect(await store.updateJobs([{ id: JOB, status: "completed" }], never)).toEqual([
-      { id: JOB, kind: "refused", error },
+      { id: JOB, kind: "refused", error, scope: "field" },
     ]);
   });
 
@@ -90,7 +90,7 @@ describe("a status field", () => {
     const { store } = await baseWith({}, {});
     const error = expect.stringMatching(/^table "Jobs", fields "Status", "Notes": HTTP 422 INVALID_MULTIPLE_CHOICE_/);
     expect(await store.updateJobs([{ id: JOB, status: "Completed", notes: "x" }], never)).toEqual([
-      { id: JOB, kind: "refused", error },
+      { id: JOB, kind: "refused", error, scope: "field" },
     ]);
   });
 });
@@ -101,6 +101,6 @@ it("a file that is written into a URL field is refused by name", async () => {
   const fields = { "SRT Text": [{ url: "https://a.example/x.mp4" }] };
   const error = expect.stringContaining('table "Segments", field "SRT Text": HTTP 422 INVALID_VALUE_FOR_COLUMN');
   expect(await store.updateTargets("Segments", [{ id: "recSegment0000001", fields }], never)).toEqual([
-    { id: "recSegment0000001", kind: "refused", error },
+    { id: "recSegment0000001", kind: "refused", error, scope: "field" },
   ]);
 });

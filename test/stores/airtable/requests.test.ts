@@ -187,14 +187,20 @@ describe("a write", () => {
     });
   });
 
-  it("that is not permitted throws, with Airtable's message", async () => {
+  it("that is not permitted is refused, with Airtable's message and what to check", async () => {
     const base = await scriptedBase(
       json(403, { error: { type: "INVALID_PERMISSIONS", message: "You are not permitted" } }),
     );
-    await expect(clientOf(base.url).requests.write(WRITE, never)).rejects.toMatchObject({
-      code: "auth",
-      message: expect.stringContaining("You are not permitted"),
+    await expect(clientOf(base.url).requests.write(WRITE, never)).resolves.toMatchObject({
+      kind: "refused",
+      cause: "permission",
+      error: expect.stringMatching(/You are not permitted.*may not edit this table or field/),
     });
+  });
+
+  it("with a token that is not valid throws", async () => {
+    const base = await scriptedBase(json(401, { error: { type: "AUTHENTICATION_REQUIRED", message: "no" } }));
+    await expect(clientOf(base.url).requests.write(WRITE, never)).rejects.toMatchObject({ code: "auth" });
   });
 });
 

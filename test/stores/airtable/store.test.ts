@@ -165,7 +165,12 @@ describe("a write of several", () => {
   it("is refused with Airtable's message when it has one record", async () => {
     const base = await scriptedBase(REFUSED);
     expect(await clientOf(base.url).store.updateJobs(updates.slice(0, 1), never)).toEqual([
-      { id: idOf(1), kind: "refused", error: expect.stringContaining("INVALID_MULTIPLE_CHOICE_OPTIONS") },
+      {
+        id: idOf(1),
+        kind: "refused",
+        error: expect.stringContaining("INVALID_MULTIPLE_CHOICE_OPTIONS"),
+        scope: "field",
+      },
     ]);
   });
 
@@ -199,11 +204,32 @@ describe("a table that the token may not access", () => {
     await expect(store.readTargets("Segments", [idOf(1)], fields, never)).rejects.toMatchObject(refused);
   });
 
-  it("is named when its records are written", async () => {
+  it("refuses every record of it when they are written, and the table and field are named", async () => {
     const base = await scriptedBase(forbidden);
     const { store } = clientOf(base.url);
     const updates = [{ id: idOf(1), fields: { Status: "combined" } }];
-    await expect(store.updateTargets("Segments", updates, never)).rejects.toMatchObject(refused);
+    expect(await store.updateTargets("Segments", updates, never)).toEqual([
+      {
+        id: idOf(1),
+        kind: "refused",
+        scope: "permission",
+        error: expect.stringMatching(/^table "Segments", field "Status": HTTP 403 INVALID_PERMISSIONS .*or field/),
+      },
+    ]);
+  });
+});
+
+describe("a refused write", () => {
+  it.each([
+    ["INVALID_VALUE_FOR_COLUMN", 'Field "Status" cannot accept a value because the field is computed', "field"],
+    ["INVALID_VALUE_FOR_COLUMN", "Cannot parse value for field Status", "field"],
+    ["INVALID_VALUE_FOR_COLUMN", "The value cannot be written", undefined],
+    ["INVALID_MULTIPLE_CHOICE_OPTIONS", 'Insufficient permissions to create new select option ""x""', "field"],
+    ["UNKNOWN_FIELD_NAME", 'Unknown field name: "Stat"', "field"],
+  ])("with %s and the words %s is of scope %s", async (type, message, scope) => {
+    const base = await scriptedBase(json(422, { error: { type, message } }));
+    const [result] = await clientOf(base.url).store.updateJobs([{ id: idOf(1), status: "completed" }], never);
+    expect(result).toEqual({ id: idOf(1), kind: "refused", error: expect.any(String), ...(scope ? { scope } : {}) });
   });
 });
 

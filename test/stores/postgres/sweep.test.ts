@@ -50,6 +50,7 @@ async function openRun(
   const journal = createJournal({
     name: "PostgreSQL",
     open: () => openJournalTables(tables, NEVER),
+    read: (kinds, collect) => collect(readJournalTables(tables, "renders", kinds, NEVER)),
     required: true,
     baseId: "renders",
     jobsTable: "renders",

@@ -1,6 +1,11 @@
-import type { Duration } from "../../domain/job.ts";
+import type { Duration, Job } from "../../domain/job.ts";
+import { appendLine, resentLine, wasResent } from "../../domain/notes.ts";
+import { JournalError } from "../../ports/errors.ts";
+import { webhookKey } from "../../ports/journal.ts";
 import type { ResendResult } from "../../ports/ports.ts";
+import { serverNow } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
+import type { SweepItem } from "../item.ts";
 import { addOutcomes, collectOutcomes, type ItemOutcome, type StageResult } from "../ledger.ts";
 import { effectivePolicy } from "../list/finished-jobs.ts";
 import { toJournalJob } from "./journaled-writes.ts";
@@ -26,7 +31,7 @@ export interface ResendStageResult extends StageResult {
 /** A recovery whose webhook was sent again, with what its handler answered. */
 interface Awaited {
   readonly recovery: Recovery;
-  readonly answer: "accepted" | "unknown";
+  readonly answer: "accepted" | "failed" | "unknown";
 }
 
 /**
@@ -38,11 +43,14 @@ export async function resendWebhooks(recoveries: readonly Recovery[], run: Sweep
   const result = await collectOutcomes(async (outcomes) => {
     const awaited: Awaited[] = [];
     let pending = recoveries;
+    const isSent = await readSent(run);
     for (let round = 1; pending.length > 0 && !run.limits.start.aborted; round += 1) {
       const checked = await recheck(pending, run);
       addOutcomes(outcomes, checked);
       if (run.dryRun) {
-        const planned = checked.ready.map(({ recovery }) => withDetail(recovery, "its webhook would be sent again"));
+        const planned = checked.ready.map(({ recovery, job }) =>
+          isSent(job) ? withDetail(recovery, ONCE_ONLY) : withDetail(recovery, "its webhook would be sent again"),
+        );
         outcomes.push(...planned.map(({ item, verdict }) => ({ item, verdict })));
         return;
       }
@@ -57,13 +65,16 @@ export async function resendWebhooks(recoveries: readonly Recovery[], run: Sweep
           stale.push(ready.recovery);
           continue;
         }
+        if (isSent(ready.job)) {
+          const recovery = withDetail(ready.recovery, ONCE_ONLY);
+          outcomes.push({ item: recovery.item, verdict: recovery.verdict });
+          fallBack(recovery, left, outcomes);
+          continue;
+        }
         const { kind, detail } = await post(ready, run);
-        const recovery = withDetail(
-          ready.recovery,
-          `its webhook was ${kind === "refused" ? "not accepted" : "sent again"}: ${detail}`,
-        );
+        const recovery = withDetail(ready.recovery, `its webhook was ${OUTCOMES[kind]}: ${detail}`);
         outcomes.push({ item: recovery.item, verdict: recovery.verdict });
-        if (kind === "refused") fallBack(recovery, left, outcomes);
+        if (kind === "refused" || kind === "not-sent") fallBack(recovery, left, outcomes);
         else awaited.push({ recovery, answer: kind });
       }
       pending = stale;
@@ -77,10 +88,50 @@ export async function resendWebhooks(recoveries: readonly Recovery[], run: Sweep
   return { ...result, left };
 }
 
+const ONCE_ONLY = "its webhook was sent again before, and is not sent twice";
+
+const OUTCOMES: Readonly<Record<ResendResult["kind"], string>> = {
+  accepted: "sent again",
+  unknown: "sent again",
+  failed: "sent again",
+  refused: "not accepted",
+  "not-sent": "not sent",
+};
+
+/** Whether a person asks for webhooks that were sent again before: they name the jobs. */
+function repeatsWebhooks({ named, force }: SweepContext): boolean {
+  return named !== null && force;
+}
+
+/** Reads which webhooks were sent again before, by the journal. Returns whether a job's was, by that or by its notes. */
+async function readSent(run: SweepContext): Promise<(job: Job) => boolean> {
+  if (repeatsWebhooks(run)) return () => false;
+  const { journal } = run;
+  const sent = journal !== null && (await journal.isWritable()) ? await journal.readWebhooks() : new Set<string>();
+  return (job) => sent.has(webhookKey(job)) || (job.externalId !== null && wasResent(job.notes, job.externalId));
+}
+
+/**
+ * Requires that a webhook which is sent again will be known to later runs, if one is to be sent for any of these items.
+ *
+ * @throws JournalError where neither journal nor notes can remember it
+ */
+export async function requireWebhookMemory(items: readonly SweepItem[], run: SweepContext): Promise<void> {
+  const isByWebhook = ({ candidate }: SweepItem) =>
+    candidate !== null && (run.via ?? candidate.operation.completeVia) === "webhook";
+  if (run.command !== "recover" || run.dryRun || run.hasNotes || !items.some(isByWebhook)) return;
+  if (run.journal !== null && (await run.journal.isWritable())) return;
+  throw new JournalError(
+    "webhooks cannot be sent again: neither a journal nor notes can record it, so a later run would send them twice",
+    "Let journal.path name a file on a volume that outlasts the run, or jobs.fields.notes a field.",
+  );
+}
+
+/** Sends a webhook after that was recorded: in the journal, else in the job's notes. */
 async function post({ recovery, job }: ReadyWrite, run: SweepContext): Promise<ResendResult> {
   const { item, candidate, verdict } = recovery;
-  if (run.webhooks === null) return { kind: "refused", detail: "not configured" };
-  if (job.webhookUrl === null) return { kind: "refused", detail: "the job has no webhook URL" };
+  if (run.webhooks === null) return { kind: "not-sent", detail: "not configured" };
+  if (job.webhookUrl === null) return { kind: "not-sent", detail: "the job has no webhook URL" };
   const resend = {
     webhookUrl: job.webhookUrl,
     externalId: candidate.externalId,
@@ -88,10 +139,16 @@ async function post({ recovery, job }: ReadyWrite, run: SweepContext): Promise<R
     operation: candidate.operation,
   };
   const by = { ...run.signature, command: run.command };
-  const complete = await run.journal?.recordWebhookIntent(toJournalJob(item), by);
-  const answer = await run.webhooks.post(resend, run.limits.writes);
-  await complete?.(answer);
-  return answer;
+  if (run.journal !== null && (await run.journal.isWritable())) {
+    const complete = await run.journal.recordWebhookIntent(toJournalJob(item), by);
+    const answer = await run.webhooks.post(resend, run.limits.writes);
+    await complete(answer);
+    return answer;
+  }
+  const notes = appendLine(job.notes, resentLine(candidate.externalId, serverNow(run), run.signature));
+  const [noted] = await run.store.updateJobs([{ id: job.id, notes }], run.limits.writes);
+  if (noted?.kind === "confirmed") return await run.webhooks.post(resend, run.limits.writes);
+  return { kind: "not-sent", detail: "it could not be noted in the job, nor in a journal" };
 }
 
 /** Reads the jobs until the handler completed them. Returns those that it has not completed when its time is over. */

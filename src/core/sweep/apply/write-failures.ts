@@ -1,6 +1,6 @@
 import { type Calibration, fileNameOf } from "../../domain/evidence.ts";
 import type { Duration, Job } from "../../domain/job.ts";
-import { appendLine, failedLine, failureText } from "../../domain/notes.ts";
+import { appendLine, failedLine, failureText, refusedLine } from "../../domain/notes.ts";
 import type { JobUpdate, WriteResult } from "../../ports/ports.ts";
 import { serverNow } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
@@ -14,6 +14,7 @@ import { probeOutputs } from "../probe/probe-outputs.ts";
 import { splitInHalf } from "./batches.ts";
 import { writeJobs } from "./journaled-writes.ts";
 import { checkJob } from "./preconditions.ts";
+import { statusKind, type WriteKind } from "./write-gate.ts";
 
 /** A probe that is older than this is repeated before a job is failed because of it. */
 const MAX_PROBE_AGE_MS: Duration = 10_000;
@@ -86,6 +87,13 @@ export function writeFailures(
         continue;
       }
       if (ready.length === 0) return;
+      const kind = statusKind(run.failedStatus);
+      await run.gate.open();
+      const refusal = run.atomic === null ? run.gate.refusalOf([kind]) : null;
+      if (refusal !== null) {
+        outcomes.push(...ready.map(({ failure: { item } }) => ({ item, error: refusal })));
+        return;
+      }
       const results = await writeJobs(
         ready.map(({ failure, job }) => {
           const { item, evidence, verdict } = failure;
@@ -94,6 +102,7 @@ export function writeFailures(
         }),
         run,
       );
+      await recordRefusals(ready, results, kind, run);
       const rejected = ready.flatMap(({ failure }, n) => (results[n]?.kind === "batch-rejected" ? [failure] : []));
       if (rejected.length > 0) {
         for (const half of splitInHalf(rejected)) addOutcomes(outcomes, await writeFailures(half, proof, run));
@@ -210,6 +219,23 @@ async function rereadJobs(
     }
   }
   return ready;
+}
+
+/** Reports the results to the gate; a refusal is remembered in the job's notes where the journal cannot. */
+async function recordRefusals(
+  written: readonly ReadyFailure[],
+  results: readonly WriteResult[],
+  kind: WriteKind,
+  run: SweepContext,
+): Promise<void> {
+  if (run.atomic !== null) return;
+  for (const [n, { failure, job }] of written.entries()) {
+    const result = results[n];
+    const toNote = await run.gate.record(kind, failure.item.job.id, result);
+    if (!toNote || result?.kind !== "refused") continue;
+    const notes = appendLine(job.notes, refusedLine(kind, result.error, serverNow(run), run.signature));
+    await run.store.updateJobs([{ id: job.id, notes }], run.limits.writes);
+  }
 }
 
 /** Records what the base answered to each write. Returns those that have to be read again, with the last error. */

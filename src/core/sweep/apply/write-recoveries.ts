@@ -1,4 +1,4 @@
-import { appendLine, completedLine, isOwnError, supersededLine } from "../../domain/notes.ts";
+import { appendLine, completedLine, isOwnError, refusedLine, supersededLine } from "../../domain/notes.ts";
 import type { AtomicWriter } from "../../ports/atomic-writer.ts";
 import type { JobUpdate, WriteResult } from "../../ports/ports.ts";
 import { serverNow } from "../clock-skew.ts";
@@ -15,7 +15,8 @@ import {
   writeTogether,
 } from "./journaled-writes.ts";
 import { type ReadyWrite, recheck } from "./recheck.ts";
-import { fileSizes, MAX_READ_AGE_MS, outputFiles, type Recovery } from "./recovery.ts";
+import { fileSizes, isDelivery, MAX_READ_AGE_MS, outputFiles, type Recovery } from "./recovery.ts";
+import { deliveryKind, jobKinds, type WriteKind } from "./write-gate.ts";
 
 /** Writes under way at the same time: a base that takes half a second to answer is still written at its rate limit. */
 const CONCURRENT_WRITES = 3;
@@ -26,6 +27,37 @@ const MAX_ATTEMPTS = 4;
 const STALE_READ_MESSAGE =
   "Airtable was too slow: the data read was stale before it could be written; retried next run";
 
+/** Writes at most 50 recoveries: those that the gate admits, of a kind that is on trial one, and then the others. */
+export function writeRecoveries(
+  recoveries: readonly Recovery[],
+  run: SweepContext,
+  startNext: () => void = () => undefined,
+): Promise<StageResult> {
+  // In a transaction nothing is half written, and each row is refused for itself.
+  if (run.atomic !== null || run.dryRun) return writeAdmitted(recoveries, run, startNext);
+  return collectOutcomes(async (outcomes) => {
+    await run.gate.open();
+    const kindsOf = (recovery: Recovery) => writeKinds(recovery, run);
+    let left = recoveries;
+    while (left.length > 0 && !run.limits.start.aborted) {
+      const { now, later, refused } = run.gate.admit(left, kindsOf);
+      outcomes.push(...refused.map(({ recovery: { item }, why }) => ({ item, error: why })));
+      if (now.length === 0) return;
+      addOutcomes(outcomes, await writeAdmitted(now, run, later.length === 0 ? startNext : () => undefined));
+      run.gate.endTrial(now.flatMap(kindsOf));
+      left = later;
+    }
+  });
+}
+
+/** Returns the kinds of writes that a recovery takes. */
+function writeKinds(recovery: Recovery, run: SweepContext): readonly WriteKind[] {
+  const job = jobKinds(run.completedStatus, recovery.item);
+  const { operation } = recovery.candidate;
+  const delivers = isDelivery(recovery) && operation.targetKind !== "none";
+  return delivers ? [...job, deliveryKind(operation)] : job;
+}
+
 /**
  * Writes at most 50 recoveries. Each round reads the jobs and their targets, drops what changed meanwhile, writes the
  * targets that lack their file, and then the jobs whose target is confirmed. What was left without a trustworthy
@@ -33,10 +65,10 @@ const STALE_READ_MESSAGE =
  * read again and written in halves, so that one bad record does not block the others. `startNext` is called when the
  * last writes are being sent: what is read from then on does not get stale behind them.
  */
-export function writeRecoveries(
+function writeAdmitted(
   recoveries: readonly Recovery[],
   run: SweepContext,
-  startNext: () => void = () => undefined,
+  startNext: () => void,
 ): Promise<StageResult> {
   return collectOutcomes(async (outcomes) => {
     /** What is to be written, with the last error of a write that was not answered; "" where none was sent. */
@@ -89,12 +121,14 @@ async function write(ready: readonly ReadyWrite[], run: SweepContext, startNext:
   const result = await collectOutcomes(async (outcomes) => {
     const completeJobs = async (confirmed: readonly ReadyWrite[]) => {
       await forEachConcurrent(chunk(confirmed, WRITE_BATCH), CONCURRENT_WRITES, async (batch) => {
-        const fresh = dropStale(batch, pending.unconfirmed, run);
+        const fresh = dropStale(dropRefused(batch, outcomes, run), pending.unconfirmed, run);
         if (fresh.length === 0) return;
         const writes = fresh.map((each) => {
           return { ...writeContext(each), job: each.job, update: buildJobUpdate(each, run) };
         });
-        const completed = recordResults(fresh, await writeJobs(writes, run), outcomes, pending);
+        const kindsOf = ({ recovery }: ReadyWrite) => jobKinds(run.completedStatus, recovery.item);
+        const results = await passGate(fresh, kindsOf, await writeJobs(writes, run), run);
+        const completed = recordResults(fresh, results, outcomes, pending);
         outcomes.push(...completed.map(({ recovery: { item } }) => ({ item, applied: true })));
       });
     };
@@ -109,14 +143,16 @@ async function write(ready: readonly ReadyWrite[], run: SweepContext, startNext:
       // What was begun is finished, the jobs of delivered targets included; the rest is for the next run.
       if (run.limits.start.aborted) return;
       if (index >= portions.length - 2) startNext();
-      const fresh = dropStale(batch, pending.unconfirmed, run);
+      const fresh = dropStale(dropRefused(batch, outcomes, run), pending.unconfirmed, run);
       const writes = fresh.flatMap((each): readonly TargetWrite[] => {
         const { targetUpdate: update, target: record, recovery } = each;
         if (update === null || record === null) return [];
         return [{ ...writeContext(each), record, update, sizes: fileSizes(outputFiles(recovery.verdict)) }];
       });
       if (writes.length === 0) return;
-      await completeJobs(recordResults(fresh, await writeTargets(table, writes, run), outcomes, pending));
+      const kindsOf = ({ recovery }: ReadyWrite) => [deliveryKind(recovery.candidate.operation)];
+      const results = await passGate(fresh, kindsOf, await writeTargets(table, writes, run), run);
+      await completeJobs(recordResults(fresh, results, outcomes, pending));
     });
   });
   return { ...result, ...pending };
@@ -164,6 +200,54 @@ function dropStale(
     if (readAt < oldest) unconfirmed.set(recovery, STALE_READ_MESSAGE);
   }
   return batch.filter(({ readAt }) => readAt >= oldest);
+}
+
+/** Leaves out what the base has refused by now for all of its kind. */
+function dropRefused(batch: readonly ReadyWrite[], outcomes: ItemOutcome[], run: SweepContext): readonly ReadyWrite[] {
+  return batch.filter(({ recovery }) => {
+    const why = run.gate.refusalOf(writeKinds(recovery, run));
+    if (why !== null) outcomes.push({ item: recovery.item, error: why });
+    return why === null;
+  });
+}
+
+/**
+ * Reports the results of a request to the gate, and returns them. A request that is refused for what all its records
+ * have in common is refused for each of them: it is not written again in halves.
+ */
+async function passGate(
+  written: readonly ReadyWrite[],
+  kindsOf: (ready: ReadyWrite) => readonly WriteKind[],
+  results: readonly WriteResult[],
+  run: SweepContext,
+): Promise<readonly WriteResult[]> {
+  const isOneKind = new Set(written.map((ready) => kindsOf(ready).join("\n"))).size === 1;
+  const decided = results.map((result): WriteResult => {
+    const isCommon = isOneKind && result.kind === "batch-rejected" && result.scope !== undefined;
+    return isCommon ? { ...result, kind: "refused" } : result;
+  });
+  for (const [n, ready] of written.entries()) {
+    const { item } = ready.recovery;
+    const result = decided[n];
+    const toNote: WriteKind[] = [];
+    for (const kind of kindsOf(ready)) {
+      if (await run.gate.record(kind, item.job.id, result)) toNote.push(kind);
+    }
+    if (toNote.length > 0 && result?.kind === "refused") await noteRefusal(ready, toNote, result.error, run);
+  }
+  return decided;
+}
+
+/** Remembers a refusal in the notes of the job that it was found with. Where they are refused as well, nothing does. */
+async function noteRefusal(
+  { job }: ReadyWrite,
+  kinds: readonly WriteKind[],
+  error: string,
+  run: SweepContext,
+): Promise<void> {
+  const at = serverNow(run);
+  const lines = kinds.map((kind) => refusedLine(kind, error, at, run.signature));
+  await run.store.updateJobs([{ id: job.id, notes: lines.reduce(appendLine, job.notes) }], run.limits.writes);
 }
 
 /** Records what the base answered to each write. Returns those that it confirmed. */

@@ -34,6 +34,7 @@ export async function listJobs(queue: ProbeQueue, run: SweepContext): Promise<Li
   for await (const page of readPages(asked, run)) {
     now ??= serverNow(run);
     const found = classifyPage(page, run, now);
+    run.gate.readNotes(page.filter(({ status }) => run.policy.stuckStatuses.includes(status)));
     for (const name of found.failedBefore) failedBefore.set(name, (failedBefore.get(name) ?? 0) + 1);
     deliveries.push(...found.deliveries);
     listed.push(...found.items);

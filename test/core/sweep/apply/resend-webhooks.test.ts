@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Operation } from "../../../../src/core/domain/operation.ts";
+import { JournalError } from "../../../../src/core/ports/errors.ts";
 import type { ResendResult, WebhookResend } from "../../../../src/core/ports/ports.ts";
 import { sweep } from "../../../../src/core/sweep/sweep.ts";
 import { COMBINE, job, MINUTE, POLICY, SEGMENT } from "../../../support/builders.ts";
@@ -43,8 +44,8 @@ describe("a lost webhook", () => {
     expect(posted).toMatchObject([
       { webhookUrl: WEBHOOK, externalId: "x1", outputs: ["https://bucket.example/x1_output_0.mp4"] },
     ]);
-    expect(base.log).not.toContain("updateJobs");
     expect(base.log).not.toContain("updateTargets");
+    expect(base.jobs.get(JOB)?.notes).not.toContain("Completed via polling");
   });
 
   it("is sent again with --via webhook, whatever the operation says, and not with --via direct", async () => {
@@ -78,7 +79,7 @@ describe("a lost webhook", () => {
       return { kind: "unknown", detail: "timed out" };
     });
     expect(await swept()).toMatchObject({ applied: true });
-    expect(base.log).not.toContain("updateJobs");
+    expect(base.jobs.get(JOB)?.notes).not.toContain("Completed via polling");
   });
 
   it("leaves the job to the next run where the handler gave no answer, since it may still be working", async () => {
@@ -97,6 +98,79 @@ describe("a lost webhook", () => {
     };
     expect(await changed.swept()).toMatchObject({ verdict: { reason: "changed-meanwhile" } });
     expect(changed.posted).toEqual([]);
+  });
+
+  it.each<ResendResult["kind"]>(["accepted", "failed", "refused", "unknown"])(
+    "is sent once over all runs where its handler answered %s",
+    async (kind) => {
+      const journal = new MemoryJournal();
+      const { base, posted, swept } = world(() => ({ kind, detail: "HTTP 500" }));
+      for (const run of [1, 2, 3]) {
+        const entry = await swept({ fallback: "none" }, { journal });
+        expect([run, entry?.applied, entry?.error]).toEqual([run, false, expect.stringContaining("was not changed")]);
+      }
+      expect(posted).toHaveLength(1);
+      expect(base.jobs.get(JOB)?.status).toBe("processing");
+    },
+  );
+
+  it("is written directly where its handler answered with an error of its own", async () => {
+    const { base, posted, swept } = world(() => ({ kind: "failed", detail: "HTTP 500" }));
+    expect(await swept({}, { journal: new MemoryJournal() })).toMatchObject({ applied: true });
+    expect([posted.length, base.jobs.get(JOB)?.status]).toEqual([1, "completed"]);
+  });
+
+  it("is written directly by the next run where the answer was broken off", async () => {
+    const journal = new MemoryJournal();
+    const { base, posted, swept } = world(() => ({ kind: "unknown", detail: "sent, but reset" }));
+    expect(await swept({}, { journal })).toMatchObject({ applied: false });
+    expect(await swept({}, { journal })).toMatchObject({ applied: true });
+    expect([posted.length, base.jobs.get(JOB)?.status]).toEqual([1, "completed"]);
+  });
+
+  it("is not sent again after a run that was killed while it was sent", async () => {
+    const journal = new MemoryJournal();
+    await journal.recordWebhookIntent(
+      { id: JOB, externalId: "x1", operation: "combine", since: null, age: null },
+      { runId: "killed", command: "recover" },
+    );
+    const { posted, swept } = world(completes);
+    await swept({ fallback: "none" }, { journal });
+    expect(posted).toEqual([]);
+  });
+
+  it("is sent again where it never connected, where the job has another external id, and by --job with --force", async () => {
+    const journal = new MemoryJournal();
+    const { base, posted, swept } = world(() => ({ kind: "not-sent", detail: "connection refused" }));
+    await swept({ fallback: "none" }, { journal });
+    await swept({ fallback: "none" }, { journal });
+    expect(posted).toHaveLength(2);
+    const once = world(() => ({ kind: "refused", detail: "HTTP 404" }));
+    await once.swept({ fallback: "none" }, { journal });
+    await once.swept({ fallback: "none" }, { journal, force: true });
+    await once.swept({ fallback: "none" }, { journal, named: [JOB] });
+    expect(once.posted).toHaveLength(1);
+    await once.swept({ fallback: "none" }, { journal, named: [JOB], force: true });
+    expect(once.posted).toHaveLength(2);
+    expect(base.jobs.get(JOB)?.status).toBe("processing");
+  });
+
+  it("is noted in the job before it is sent where there is no journal, and is sent once", async () => {
+    const { base, posted, swept } = world((base) => {
+      expect(base.jobs.get(JOB)?.notes).toContain("Webhook sent again via polling at");
+      return { kind: "failed", detail: "HTTP 500" };
+    });
+    await swept({ fallback: "none" }, { journal: null, hasNotes: true });
+    await swept({ fallback: "none" }, { journal: null, hasNotes: true });
+    expect(posted).toHaveLength(1);
+    expect(base.jobs.get(JOB)?.status).toBe("processing");
+  });
+
+  it("is an error before anything is written where neither journal nor notes can remember it", async () => {
+    const { base, posted, swept } = world(completes);
+    await expect(swept({}, { journal: null, hasNotes: false })).rejects.toBeInstanceOf(JournalError);
+    expect(posted).toEqual([]);
+    expect(base.log.filter((request) => request.startsWith("update"))).toEqual([]);
   });
 
   it("is in the journal before it is sent, unless the handler refused it", async () => {
