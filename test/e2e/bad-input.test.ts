@@ -271,7 +271,7 @@ describe("records that cannot be worked on", () => {
     world.output("v1.mp4");
     if (segments !== undefined) segments.name = "Scenes";
     const { code, stdout, stderr } = await stuckJobs(["recover", "-o", "json"], { env: world.env });
-    expect(code).toBe(4);
+    expect(code).toBe(3);
     expect(stderr).toContain('table "Segments"');
     expect(reportIn(stdout).summary).toMatchObject({ recovered: 1, errors: 1 });
     expect(world.fields("Jobs", "recJob00000000002").Status).toBe("completed");
