@@ -153,7 +153,10 @@ function brokenByTarget(table: string, { id, fields }: Written, read: Read, scen
   const field = world.fieldOf(owner);
   const foreign = Object.keys(fields).filter((name) => name !== field && name !== "Status");
   if (foreign.length > 0) return [`touches ${foreign.join(", ")}`];
-  const files = filesIn(fields[field]);
+  // The file was there already, and only the status is missing.
+  const alone = fields[field] === undefined;
+  if (alone && (read.fields.Status ?? "") !== "") return [`takes ${read.fields.Status} back`];
+  const files = filesIn(alone ? read.fields[field] : fields[field]);
   const job = readJobs.find((each) => {
     const open = each.status === "processing" || (each.status === "failed" && each.author === "polling");
     // The record shows what the tool has delivered once and Airtable dropped, whatever its external id is now.
@@ -163,6 +166,7 @@ function brokenByTarget(table: string, { id, fields }: Written, read: Read, scen
     return each.targetId === id && (open || delivered) && files.some(called);
   });
   if (job === undefined) return ["delivers a file that no job it has read calls for"];
+  if (alone) return [];
   return [...brokenByReplacing(job, fields[field], read.fields[field], scene), ...brokenByAge(job, scene)];
 }
 

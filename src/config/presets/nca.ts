@@ -68,7 +68,8 @@ export const nca = {
       },
       attachment: "Voiceover + Video",
       set: { Status: "combined" },
-      setFrom: { Status: UNDER_WAY },
+      // A segment's video is made before it is combined.
+      setFrom: { Status: [...UNDER_WAY, "Video Ready"] },
     },
     concatenate: {
       types: ["concatenate"],

@@ -1,5 +1,5 @@
 import type { Instant, Job } from "../../domain/job.ts";
-import type { DeliveryField, Operation, SetValue } from "../../domain/operation.ts";
+import type { DeliveryField, Operation } from "../../domain/operation.ts";
 import type { Target } from "../../domain/target.ts";
 import { TARGET_MISSING, type Verdict } from "../../domain/verdict.ts";
 import type { AttachmentValue, TargetFields, TargetRecord, TargetUpdate } from "../../ports/ports.ts";
@@ -11,12 +11,13 @@ import { groupBy } from "./batches.ts";
 import { findNewerFiles, type NewerFile } from "./newer-files.ts";
 import { checkJob, checkTarget, type JobCheck, type TargetCheck } from "./preconditions.ts";
 import { isDelivery, outputFiles, type Recovery } from "./recovery.ts";
+import { findStandingValues, valuesToSet } from "./set-fields.ts";
 
 /** A recovery that the guard read allows, with what it takes. */
 export interface ReadyWrite {
   readonly recovery: Recovery;
   readonly job: Job;
-  /** Null when the target holds the file already, or is not to be written. */
+  /** Null when the target holds the file and all values already, or is not to be written. */
   readonly targetUpdate: TargetUpdate | null;
   /** The target as it was read; null where it is not to be written. */
   readonly target: TargetRecord | null;
@@ -158,6 +159,7 @@ async function recheckTargets(
     return { recovery, job, target, record: record ?? null, check, readAt: Math.min(jobsReadAt, at) };
   });
   const newer = await findNewerFiles(checked, run);
+  const standing = await findStandingValues(checked, run);
   const outcomes: ItemOutcome[] = [];
   const ready: ReadyWrite[] = unchanged
     .filter(({ recovery, target }) => target === null || !isDelivery(recovery))
@@ -173,10 +175,13 @@ async function recheckTargets(
     } else if (check.kind === "write" || check.kind === "replace") {
       const { attachment } = recovery.candidate.operation;
       const value = typeof check.value === "string" ? check.value : await withSignedUrls(check.value, run);
-      const fields = { [attachment]: value, ...valuesToSet(recovery, serverNow(run)) };
+      const set = valuesToSet(each, "with-file", standing.get(recovery), serverNow(run));
+      const fields = { [attachment]: value, ...set };
       ready.push({ recovery, job, targetUpdate: { id: each.target.id, fields }, target: record, readAt });
     } else {
-      ready.push({ recovery, job, targetUpdate: null, target: null, readAt });
+      const fields = valuesToSet(each, "file-there", standing.get(recovery), serverNow(run));
+      const targetUpdate = Object.keys(fields).length === 0 ? null : { id: each.target.id, fields };
+      ready.push({ recovery, job, targetUpdate, target: targetUpdate === null ? null : record, readAt });
     }
   }
   return { outcomes, ready };
@@ -217,22 +222,6 @@ function fieldsToRead(operations: readonly Pick<Operation, "attachment" | "deliv
     attachments: [...new Set(fieldsAs("attachment"))],
     cells: [...new Set([...fieldsAs("url"), ...operations.flatMap(({ set }) => Object.keys(set))])],
   };
-}
-
-/** Returns the further values that are written to the target, with the placeholders replaced. */
-function valuesToSet({ candidate, verdict: { output } }: Recovery, at: Instant): Operation["set"] {
-  const values: Readonly<Record<string, string | number>> = {
-    "{url}": output.url,
-    "{externalId}": candidate.externalId,
-    "{bytes}": output.bytes,
-    "{now}": new Date(at).toISOString(),
-  };
-  const render = (value: SetValue): SetValue => {
-    if (typeof value !== "string") return value;
-    // Alone it keeps its type: a number field takes no text.
-    return values[value] ?? value.replace(/\{(?:url|externalId|bytes|now)\}/g, (name) => String(values[name]));
-  };
-  return Object.fromEntries(Object.entries(candidate.operation.set).map(([field, value]) => [field, render(value)]));
 }
 
 /** Returns the value with URLs that Airtable can fetch: it has no key to a private bucket. */

@@ -1,4 +1,5 @@
 import type { Duration } from "../../domain/job.ts";
+import type { Target } from "../../domain/target.ts";
 import { TARGET_MISSING } from "../../domain/verdict.ts";
 import { TableRefused } from "../../ports/errors.ts";
 import { createPipeline, type Pipeline } from "../concurrency.ts";
@@ -11,7 +12,7 @@ import { READ_BATCH, WRITE_BATCH } from "./batches.ts";
 import { ReadyQueue } from "./ready-queue.ts";
 import { MAX_READ_AGE_MS, type Recovery } from "./recovery.ts";
 import { resendWebhooks, usesWebhook } from "./resend-webhooks.ts";
-import { ItemsByTarget, resolveSameTarget } from "./same-target.ts";
+import { fieldsLeftToNewer, ItemsByTarget, recordKey, resolveSameTarget } from "./same-target.ts";
 import { writeRecoveries } from "./write-recoveries.ts";
 
 /**
@@ -41,11 +42,12 @@ export async function recover(
       ledger: new Ledger(items),
       outcomes,
       byTarget: new ItemsByTarget(),
+      byRecord: new ItemsByTarget(recordKey),
       ready: new ReadyQueue(batchSize(run)),
       pipeline: createPipeline(),
       refusedTables,
     };
-    for (const item of items) state.byTarget.add(item, item.target);
+    for (const item of items) addTarget(item, item.target, state);
     // A person is not asked while a progress line is drawn, and nothing is written in a scan.
     while (!probing.isOver() && (run.confirm !== null || run.command === "scan")) await probing.progress.wait();
     if (run.command !== "scan") await writeWhileProbing(probing, state, run);
@@ -65,6 +67,7 @@ interface RecoveryState {
   /** What the ledger got from recovering, and not from probing. */
   readonly outcomes: ItemOutcome[];
   readonly byTarget: ItemsByTarget;
+  readonly byRecord: ItemsByTarget;
   readonly ready: ReadyQueue;
   /** The next batch is read while the last writes of the one before it are under way. */
   readonly pipeline: Pipeline;
@@ -152,10 +155,18 @@ async function startBatch(batch: readonly SweepItem[], state: RecoveryState, run
   await state.pipeline.begin((startNext) => recoverBatch(recoveries, state, run, startNext));
 }
 
-function toRecovery(item: SweepItem, { ledger }: RecoveryState): readonly Recovery[] {
+function toRecovery(item: SweepItem, { ledger, byRecord }: RecoveryState): readonly Recovery[] {
   const { candidate } = item;
-  const { evidence, verdict } = ledger.get(item);
-  return candidate === null || verdict?.kind !== "recover" ? [] : [{ item, candidate, evidence, verdict }];
+  const own = ledger.get(item);
+  const { evidence, verdict, target } = own;
+  if (candidate === null || verdict?.kind !== "recover") return [];
+  const sharing = byRecord.sharing(item, target).map((each) => ledger.get(each));
+  return [{ item, candidate, evidence, verdict, leftToNewer: fieldsLeftToNewer(own, sharing) }];
+}
+
+function addTarget(item: SweepItem, target: Target | null, { byTarget, byRecord }: RecoveryState): void {
+  byTarget.add(item, target);
+  byRecord.add(item, target);
 }
 
 /** Recovers a batch of items whose targets are in one table; if the table is refused, each gets that as its error. */
@@ -165,7 +176,7 @@ async function recoverBatch(
   run: SweepContext,
   startNext: () => void,
 ): Promise<void> {
-  const { ledger, byTarget, refusedTables } = state;
+  const { ledger, refusedTables } = state;
   const refusedBefore = refusedTables.get(batch[0]?.candidate.operation.target.table ?? "");
   const { outcomes, failure } =
     refusedBefore === undefined
@@ -173,7 +184,7 @@ async function recoverBatch(
       : { outcomes: [], failure: { error: refusedBefore } };
   record(outcomes, state);
   // The guard read may have found the target of an item that the listing did not show.
-  for (const { item } of batch) if (item.target === null) byTarget.add(item, ledger.get(item).target);
+  for (const { item } of batch) if (item.target === null) addTarget(item, ledger.get(item).target, state);
   if (failure === null) return;
   const { error } = failure;
   if (!(error instanceof TableRefused)) throw error;

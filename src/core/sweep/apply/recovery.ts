@@ -11,6 +11,8 @@ export const MAX_READ_AGE_MS: Duration = 5_000;
 export interface Recovery extends DecidedItem {
   readonly candidate: Candidate;
   readonly verdict: RecoverVerdict;
+  /** Fields of `set` that a newer job of another operation writes in this sweep. */
+  readonly leftToNewer: ReadonlySet<string>;
 }
 
 /** Whether a file is to be written to the target. */

@@ -3,25 +3,30 @@ import type { Target } from "../../domain/target.ts";
 import type { SweepItem } from "../item.ts";
 import type { ItemResult } from "../ledger.ts";
 
-/** The items by the field that receives their output: several may be for one field of one record. */
+/** The items by the field, or by the record, that receives their output: several may be for one of them. */
 export class ItemsByTarget {
   readonly #items = new Map<string, SweepItem[]>();
+  readonly #keyOf: (target: Target) => string;
+
+  constructor(keyOf: (target: Target) => string = targetKey) {
+    this.#keyOf = keyOf;
+  }
 
   /** Adds an item whose target is known; one that was added before stays. */
   add(item: SweepItem, target: Target | null): void {
     if (target === null) return;
-    const key = targetKey(target);
+    const key = this.#keyOf(target);
     const group = this.#items.get(key);
     if (group === undefined) this.#items.set(key, [item]);
     else if (!group.includes(item)) group.push(item);
   }
 
-  /** Returns the item and all others for the same field of the same record. */
+  /** Returns the item and all others that share its target. */
   sharing(item: SweepItem, target: Target | null): readonly SweepItem[] {
-    return (target === null ? undefined : this.#items.get(targetKey(target))) ?? [item];
+    return (target === null ? undefined : this.#items.get(this.#keyOf(target))) ?? [item];
   }
 
-  /** Returns the groups of items that share a field of a record. */
+  /** Returns the groups of items that share a target. */
   groups(): readonly (readonly SweepItem[])[] {
     return [...this.#items.values()].filter(({ length }) => length > 1);
   }
@@ -30,6 +35,25 @@ export class ItemsByTarget {
 /** Returns a text that is the same for the same field of the same record. */
 export function targetKey({ table, id, field }: Target): string {
   return JSON.stringify([table, id, field]);
+}
+
+/** Returns a text that is the same for the same record. */
+export function recordKey({ table, id }: Target): string {
+  return JSON.stringify([table, id]);
+}
+
+/**
+ * Returns the fields of `set` that a newer job of another operation writes to the same record in this sweep: the newer
+ * job's value is to stand, whichever of the two is written first.
+ *
+ * @param sharing all items for the same record
+ */
+export function fieldsLeftToNewer(own: ItemResult, sharing: readonly ItemResult[]): ReadonlySet<string> {
+  const newer = sharing.filter((each) => {
+    const delivers = each.verdict?.kind === "recover" && each.verdict.reason !== "superseded" && each.error === null;
+    return each !== own && delivers && each.target?.field !== own.target?.field && newerOf(own, each) === each;
+  });
+  return new Set(newer.flatMap(({ item }) => Object.keys(item.candidate?.operation.set ?? {})));
 }
 
 /** What is to be done about the jobs for one field of one record. */

@@ -42,7 +42,8 @@ describe("recover writes", () => {
   it("only the job where the target holds this very file already", async () => {
     const { base, bucket } = worldOf([combine(1)]);
     bucket.objects.set("x1_output_0.mp4", 1);
-    base.target("Segments", "recSegs0000000001", { [FIELD]: [{ url: "https://elsewhere.example/x1_output_0.mp4" }] });
+    const held = [{ url: "https://elsewhere.example/x1_output_0.mp4" }];
+    base.target("Segments", "recSegs0000000001", { [FIELD]: held, Status: "combined" });
     const { report } = await sweep(runOf(base, bucket));
     expect(verdicts(report.entries)).toEqual(["recover: output-found!"]);
     expect(base.log).not.toContain("updateTargets");
