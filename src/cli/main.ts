@@ -37,9 +37,9 @@ async function run(words: readonly string[], terminal: Terminal): Promise<ExitCo
     },
   };
   try {
-    const { createProgram } = await import("./program.ts");
+    const [{ createProgram }, { nameSandbox }] = await Promise.all([import("./program.ts"), import("./options.ts")]);
     const program = await createProgram(context, words);
-    await program.parseAsync(words, { from: "user" });
+    await program.parseAsync(nameSandbox(words), { from: "user" });
     return code;
   } catch (error) {
     return await logFailure(error, terminal);

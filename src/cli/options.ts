@@ -26,6 +26,10 @@ export const JOB_KEYS = [
 ] as const;
 export type JobKey = (typeof JOB_KEYS)[number];
 
+/** The sandboxes of `--sandbox`; without a name it is the first. */
+export const SANDBOX_NAMES = ["nca", "postgres"] as const;
+export type SandboxName = (typeof SANDBOX_NAMES)[number];
+
 /** The flags as commander returns them; flags a command does not have are absent. */
 export interface Flags {
   readonly olderThan?: Duration;
@@ -44,7 +48,7 @@ export interface Flags {
   readonly color: boolean;
   readonly config?: string;
   readonly base?: readonly string[];
-  readonly sandbox?: boolean;
+  readonly sandbox?: SandboxName;
   readonly deadline?: Duration;
   readonly dryRun?: boolean;
   /** False with `--no-fail`. */
@@ -85,7 +89,20 @@ export function addSharedOptions(command: Command): Command {
     .option("--no-color", "no colours")
     .option("--config <file>", "read this configuration file")
     .addOption(new Option("--base <name...>", "only these configured bases (name or id)"))
-    .addOption(new Option("--sandbox", "run against the embedded sandbox instead of a base").conflicts("base"));
+    .addOption(sandboxOption("run against the embedded sandbox instead of a base").conflicts("base"));
+}
+
+/** Creates --sandbox, with the name of one of the sandboxes or none. */
+export function sandboxOption(description: string): Option {
+  return new Option("--sandbox [name]", description).choices([...SANDBOX_NAMES]);
+}
+
+/** Adds the first sandbox's name where `--sandbox` has none: commander would take the word after it for the name. */
+export function nameSandbox(words: readonly string[]): readonly string[] {
+  const isNamed = (next: string | undefined) => SANDBOX_NAMES.some((name) => name === next);
+  return words.map((word, n) =>
+    word === "--sandbox" && !isNamed(words[n + 1]) ? `--sandbox=${SANDBOX_NAMES[0]}` : word,
+  );
 }
 
 /** Adds the selection of keys, for the commands that print one report. */

@@ -36,12 +36,14 @@ export function totalOf(
 ): CombinedOutcome {
   const outcomes = ended.flatMap(({ outcome }) => (outcome === null ? [] : [outcome]));
   const summaries = outcomes.flatMap(({ report }) => (report === null ? [] : [report.summary]));
+  const statements = outcomes.flatMap(({ requests }) => requests.postgres ?? []);
   return {
     ...run,
     ended,
     summary: summaries.reduce(plus, NOTHING),
     requests: {
       airtable: sum(outcomes.map(({ requests }) => requests.airtable)),
+      ...(statements.length === 0 ? {} : { postgres: sum(statements) }),
       storage: sum(outcomes.map(({ requests }) => requests.storage)),
       provider: sum(outcomes.map(({ requests }) => requests.provider)),
     },

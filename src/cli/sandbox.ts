@@ -3,19 +3,45 @@ import { readConfigFile } from "../config/file/read-config-file.ts";
 import { ConfigError } from "../config/problems.ts";
 import type { ChaosRules } from "../sandbox/chaos.ts";
 import type { Sandbox, SandboxOptions } from "../sandbox/server.ts";
+import type { SandboxName } from "./options.ts";
 
-/** The state file of the sandbox, in the working directory. */
-export const SANDBOX_STATE_FILE = ".stuck-jobs-sandbox.json";
+/** The state files of the sandboxes, in the working directory. */
+const SANDBOX_STATE_FILE = ".stuck-jobs-sandbox.json";
+const POSTGRES_STATE_FILE = ".stuck-jobs-sandbox-postgres.json";
 
 /** The journal of the sandbox. */
 export const SANDBOX_JOURNAL = ".stuck-jobs-sandbox-journal.ndjson";
 
 /**
- * Starts the sandbox of the working directory.
+ * Starts a sandbox of the working directory.
  *
- * @throws ConfigError when the state file holds something else, or the requested port is taken
+ * @throws ConfigError when the state file holds something else, the requested port is taken, or there is no server
  */
-export async function openSandbox(options: Omit<SandboxOptions, "stateFile">): Promise<Sandbox> {
+export async function openSandbox(name: SandboxName, options: Omit<SandboxOptions, "stateFile">): Promise<Sandbox> {
+  switch (name) {
+    case "nca":
+      return await openAirtableSandbox(options);
+    case "postgres":
+      return await openPostgresSandbox(options.delayedWebhook);
+  }
+}
+
+async function openPostgresSandbox(delayedWebhook: boolean): Promise<Sandbox> {
+  const [{ startPostgresSandbox }, { NoServerError }, { StateFileError }] = await Promise.all([
+    import("../sandbox/postgres/sandbox.ts"),
+    import("../sandbox/postgres/server.ts"),
+    import("../sandbox/state.ts"),
+  ]);
+  try {
+    return await startPostgresSandbox({ stateFile: POSTGRES_STATE_FILE, delayedWebhook });
+  } catch (error) {
+    if (error instanceof StateFileError) throw new ConfigError([{ path: POSTGRES_STATE_FILE, message: error.message }]);
+    if (error instanceof NoServerError) throw new ConfigError([{ path: "--sandbox=postgres", message: error.message }]);
+    throw error;
+  }
+}
+
+async function openAirtableSandbox(options: Omit<SandboxOptions, "stateFile">): Promise<Sandbox> {
   const [{ startSandbox }, { StateFileError }, { PortTakenError }] = await Promise.all([
     import("../sandbox/server.ts"),
     import("../sandbox/state.ts"),
@@ -34,12 +60,12 @@ export async function openSandbox(options: Omit<SandboxOptions, "stateFile">): P
 const RESET_WITHIN_MS = 2_000;
 
 /**
- * Resets the sandbox of the working directory: through its server where one runs, else by removing its state.
+ * Resets the sandboxes of the working directory: through its server where one runs, else by removing their state.
  *
  * @returns whether a server runs
  */
 export async function resetSandbox(): Promise<boolean> {
-  rmSync(SANDBOX_JOURNAL, { force: true });
+  for (const file of [SANDBOX_JOURNAL, POSTGRES_STATE_FILE]) rmSync(file, { force: true });
   const isServed = await resetServed();
   if (!isServed) rmSync(SANDBOX_STATE_FILE, { force: true });
   return isServed;

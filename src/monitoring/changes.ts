@@ -81,6 +81,7 @@ function downAfter({ outages }: AlertState, { trouble, report, stopped, finished
 function hasAnswered(need: Dependency, { entries }: Report): boolean {
   switch (need) {
     case "Airtable":
+    case "PostgreSQL":
       return true;
     case "storage":
       return entries.some((entry) => wasProbed(entry) && entry.verdict.reason !== "storage-unreachable");
@@ -90,7 +91,7 @@ function hasAnswered(need: Dependency, { entries }: Report): boolean {
 }
 
 function named(need: Dependency): string {
-  return need === "Airtable" ? need : `The ${need}`;
+  return need === "Airtable" || need === "PostgreSQL" ? need : `The ${need}`;
 }
 
 function brakedAfter({ braked }: AlertState, result: RunResult, emit: Tell): readonly string[] {

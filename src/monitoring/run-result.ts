@@ -37,7 +37,7 @@ export interface RunResult {
 }
 
 /** What a run cannot do without. */
-export type Dependency = "Airtable" | "storage" | "journal";
+export type Dependency = "Airtable" | "PostgreSQL" | "storage" | "journal";
 
 export interface Outage {
   readonly need: Dependency;

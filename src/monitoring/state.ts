@@ -25,7 +25,11 @@ const schema = z.object({
     undecidedRuns: z.int().min(0),
     manyFailed: z.boolean(),
     outages: z.array(
-      z.object({ need: z.enum(["Airtable", "storage", "journal"]), since: z.number(), runs: z.int().min(1) }),
+      z.object({
+        need: z.enum(["Airtable", "PostgreSQL", "storage", "journal"]),
+        since: z.number(),
+        runs: z.int().min(1),
+      }),
     ),
     undelivered: z.array(z.string()),
     expired: z.array(z.string()).default([]),

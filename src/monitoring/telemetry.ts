@@ -123,7 +123,7 @@ function rootSpan(
       "stuck_jobs.dry_run": dryRun,
       "stuck_jobs.exit_code": exitCode,
       ...prefixed("stuck_jobs.jobs", counts),
-      ...prefixed("stuck_jobs.requests", requests),
+      ...prefixed("stuck_jobs.requests", { ...requests }),
       ...(report === null ? {} : { "stuck_jobs.truncated": report.truncated }),
     },
     error: GOOD_EXIT_CODES.includes(exitCode) ? null : `exit code ${exitCode}`,

@@ -25,6 +25,8 @@ export interface SandboxOptions {
 export interface Sandbox {
   /** The environment that points any client at it. */
   readonly env: Readonly<Record<string, string>>;
+  /** The content of the configuration file for it. */
+  readonly config: unknown;
   close(): Promise<void>;
 }
 
@@ -36,7 +38,7 @@ const TOKEN = "patSandbox00000.sandbox";
 const BUCKET = "phi-bucket";
 
 /** Blanks the settings of real providers, which know nothing of the sandbox's jobs. */
-const NO_PROVIDERS = {
+export const NO_PROVIDERS = {
   NCA_BASE_URL: "",
   NCA_API_KEY: "",
   NCA_API_KEY_FILE: "",
@@ -158,6 +160,7 @@ export async function startSandbox({
       AIRTABLE_ENDPOINT_URL: baseAt.url,
       STUCK_JOBS_STORAGE_URL: storageUrl,
     },
+    config: {},
     async close() {
       fetching.stop();
       save();
@@ -167,7 +170,7 @@ export async function startSandbox({
 }
 
 /** Listens on the port, or on any free one where it is taken. */
-async function listenAt(port: number, answer: (request: Request) => Promise<Response>): Promise<Listener> {
+export async function listenAt(port: number, answer: (request: Request) => Promise<Response>): Promise<Listener> {
   try {
     return await listen(port, answer);
   } catch (error) {

@@ -40,7 +40,7 @@ export function readState(path: string): SandboxState | null {
 }
 
 /** Writes the state by a rename: a sandbox that is killed leaves the old state or the new one. */
-export function writeState(path: string, state: SandboxState): void {
+export function writeState(path: string, state: object): void {
   const draft = `${path}.${randomUUID()}`;
   writeFileSync(draft, JSON.stringify(state), { flag: "wx" });
   renameSync(draft, path);

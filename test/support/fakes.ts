@@ -48,6 +48,7 @@ interface Target {
  * each request: before it is carried out, or after, when the answer is lost.
  */
 export class FakeBase implements JobStore {
+  readonly kind = "airtable";
   readonly jobs = new Map<string, Job>();
   readonly targets = new Map<string, Map<string, Target>>();
   readonly log: string[] = [];

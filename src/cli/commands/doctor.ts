@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import type { BaseRef } from "../../config/settings.ts";
 import type { CommandContext } from "../context.ts";
 import { type ExitCode, exitCodeOfChecks } from "../exit-codes.ts";
-import { baseOption } from "../options.ts";
+import { baseOption, type SandboxName, sandboxOption } from "../options.ts";
 import { type Diagnosis, renderDiagnosesJson, renderDiagnosis } from "../render/doctor.ts";
 import { chalkFor } from "../render/table.ts";
 import { diagnose } from "../run/diagnose.ts";
@@ -16,7 +16,7 @@ export interface DoctorFlags {
   readonly color: boolean;
   readonly config?: string;
   readonly base?: readonly string[];
-  readonly sandbox?: boolean;
+  readonly sandbox?: SandboxName;
 }
 
 /** Adds `stuck-jobs doctor`: checks everything a sweep depends on. */
@@ -31,7 +31,7 @@ export function addDoctor(program: Command, context: CommandContext): void {
     .option("--no-color", "no colours")
     .option("--config <file>", "read this configuration file")
     .addOption(baseOption())
-    .option("--sandbox", "check the embedded sandbox instead of a base")
+    .addOption(sandboxOption("check the embedded sandbox instead of a base"))
     .addHelpText(
       "after",
       `
@@ -50,7 +50,7 @@ Examples:
 
 /** Runs doctor and returns its exit code. */
 export async function runDoctor(flags: DoctorFlags, { env, terminal }: CommandContext): Promise<ExitCode> {
-  const sandbox = flags.sandbox ? await openSandbox({ delayedWebhook: false }) : null;
+  const sandbox = flags.sandbox ? await openSandbox(flags.sandbox, { delayedWebhook: false }) : null;
   try {
     const found = await findConfiguration(env, { file: flags.config ?? null, bases: flags.base ?? null }, sandbox);
     for (const { environment, settings } of found) {

@@ -3,7 +3,7 @@ import { explain } from "../../core/explain/explain.ts";
 import { isUpstreamFailure } from "../../core/ports/errors.ts";
 import { type CommandContext, configureLog, type Invocation } from "../context.ts";
 import { EXIT, type ExitCode, exitCodeOfFailure } from "../exit-codes.ts";
-import { baseOption, type Flags } from "../options.ts";
+import { baseOption, type Flags, sandboxOption } from "../options.ts";
 import { renderExplanation, renderExplanationJson } from "../render/explain.ts";
 import { startDeadlines } from "../run/deadlines.ts";
 import { openSweep } from "../run/open-sweep.ts";
@@ -24,7 +24,7 @@ export function addExplain(program: Command, { env, terminal, exit }: CommandCon
     .option("--no-color", "no colours")
     .option("--config <file>", "read this configuration file")
     .addOption(baseOption())
-    .option("--sandbox", "use the embedded sandbox instead of a base")
+    .addOption(sandboxOption("use the embedded sandbox instead of a base"))
     .addHelpText(
       "after",
       `
@@ -41,7 +41,9 @@ Examples:
 
 /** Runs explain and returns its exit code: 2 for a job that is not in the base. */
 async function runExplain(name: string, invocation: Invocation): Promise<ExitCode> {
-  const sandbox = invocation.flags.sandbox ? await openSandbox({ delayedWebhook: false }) : null;
+  const sandbox = invocation.flags.sandbox
+    ? await openSandbox(invocation.flags.sandbox, { delayedWebhook: false })
+    : null;
   try {
     const settings = await readSettings(invocation, sandbox);
     if (settings === "disabled") return EXIT.success;

@@ -3,7 +3,7 @@ import { ConfigError } from "../../config/problems.ts";
 import { listPastRuns } from "../../core/undo/past-runs.ts";
 import { type CommandContext, configureLog } from "../context.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
-import { baseOption, type Flags, wholeNumber } from "../options.ts";
+import { baseOption, type Flags, sandboxOption, wholeNumber } from "../options.ts";
 import { renderRunsJson, runLines } from "../render/runs.ts";
 import { journalNameOf, readPast } from "../run/open-journal.ts";
 import { openSandbox } from "../sandbox.ts";
@@ -21,7 +21,7 @@ export function addRuns(program: Command, context: CommandContext): void {
     .option("--journal <path>", "the journal to read (default: in the state folder)")
     .option("--config <file>", "read this configuration file")
     .addOption(baseOption())
-    .option("--sandbox", "list the runs of the embedded sandbox instead of a base")
+    .addOption(sandboxOption("list the runs of the embedded sandbox instead of a base"))
     .addHelpText(
       "after",
       `
@@ -36,7 +36,7 @@ Examples:
 }
 
 async function listRuns(flags: Flags, { env, terminal }: CommandContext): Promise<ExitCode> {
-  const sandbox = flags.sandbox ? await openSandbox({ delayedWebhook: false }) : null;
+  const sandbox = flags.sandbox ? await openSandbox(flags.sandbox, { delayedWebhook: false }) : null;
   try {
     const settings = await readSettings({ command: "scan", flags, env, terminal }, sandbox);
     if (settings === "disabled") return EXIT.success;

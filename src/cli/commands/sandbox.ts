@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { CommandContext } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
-import { openSandbox, readChaosFile, resetSandbox, SANDBOX_STATE_FILE } from "../sandbox.ts";
+import { openSandbox, readChaosFile, resetSandbox } from "../sandbox.ts";
 
 /** Adds `stuck-jobs sandbox`: the embedded base and bucket. */
 export function addSandbox(program: Command, { terminal, exit }: CommandContext): void {
@@ -13,7 +13,7 @@ export function addSandbox(program: Command, { terminal, exit }: CommandContext)
     .option("--chaos <file>", "faults to inject, as JSON or YAML (docs/sandbox.md)")
     .action(async ({ port, chaos }: { port?: number; chaos?: string }) => {
       const rules = chaos === undefined ? null : await readChaosFile(chaos);
-      const server = await openSandbox({
+      const server = await openSandbox("nca", {
         delayedWebhook: true,
         ...(port === undefined ? {} : { port }),
         ...(rules === null ? {} : { chaos: { rules, log: (line) => terminal.log(line) } }),
@@ -36,7 +36,7 @@ export function addSandbox(program: Command, { terminal, exit }: CommandContext)
     .description("Resets the sandbox in this directory to its initial state.")
     .action(async () => {
       const isServed = await resetSandbox();
-      terminal.log(isServed ? "The running sandbox was reset." : `Removed ${SANDBOX_STATE_FILE}`);
+      terminal.log(isServed ? "The running sandbox was reset." : `Removed the state of the sandboxes in this folder`);
       exit(EXIT.success);
     });
 }

@@ -4,6 +4,7 @@ import { readEnvironment } from "../../config/env/environment.ts";
 import { ConfigError } from "../../config/problems.ts";
 import type { Settings } from "../../config/settings.ts";
 import type { Duration } from "../../core/domain/job.ts";
+import { countRequests } from "../../core/domain/report.ts";
 import { isUpstreamFailure } from "../../core/ports/errors.ts";
 import type { FinishedJob, JobStore } from "../../core/ports/ports.ts";
 import { readJournaledOutcomes } from "../../core/stats/journal-outcomes.ts";
@@ -16,7 +17,7 @@ import { systemClock } from "../../system/clock.ts";
 import { type CommandContext, configureLog } from "../context.ts";
 import { EXIT, type ExitCode, exitCodeOfFailure } from "../exit-codes.ts";
 import { durationsFile, saveDurations } from "../learned-durations.ts";
-import { baseOption, duration, wholeNumber } from "../options.ts";
+import { baseOption, duration, type SandboxName, sandboxOption, wholeNumber } from "../options.ts";
 import { recordUrls } from "../render/links.ts";
 import { renderStatsJson } from "../render/stats/json.ts";
 import { renderStatsPage } from "../render/stats/page.ts";
@@ -43,7 +44,7 @@ export interface StatsFlags {
   readonly color: boolean;
   readonly config?: string;
   readonly base?: readonly string[];
-  readonly sandbox?: boolean;
+  readonly sandbox?: SandboxName;
 }
 
 const WEEK: Duration = 7 * 86_400_000;
@@ -75,7 +76,7 @@ export function addStats(program: Command, context: CommandContext): void {
     .option("--no-color", "no colours")
     .option("--config <file>", "read this configuration file")
     .addOption(baseOption())
-    .option("--sandbox", "use the embedded sandbox instead of a base")
+    .addOption(sandboxOption("use the embedded sandbox instead of a base"))
     .addHelpText(
       "after",
       `
@@ -94,7 +95,7 @@ Examples:
 /** Runs stats and returns its exit code. */
 async function runStats(flags: StatsFlags, context: CommandContext): Promise<ExitCode> {
   const { env, terminal } = context;
-  const sandbox = flags.sandbox ? await openSandbox({ delayedWebhook: false }) : null;
+  const sandbox = flags.sandbox ? await openSandbox(flags.sandbox, { delayedWebhook: false }) : null;
   const stop = handleSignals((signal) => terminal.log(`${signal}: stopping`));
   try {
     const { output, color, config, base } = flags;
@@ -160,7 +161,8 @@ async function monthlyRequests(
   { quota }: StatsFlags,
   settings: Settings,
   { env }: CommandContext,
-): Promise<MonthlyRequests> {
+): Promise<MonthlyRequests | null> {
+  if (settings.store.kind !== "airtable") return null;
   const { metricsFile, intervalMinutes } = readEnvironment(env);
   // Where it cannot be read, the least that sweeps cost is shown.
   const text = metricsFile === null ? "" : await readFile(metricsFile, "utf8").catch(() => "");
@@ -200,7 +202,7 @@ async function gather(
       stats: statsOf(jobs, by, journal),
       journalPath: past?.path ?? null,
       truncated,
-      requests: store.requests(),
+      requests: countRequests(store.kind, store.requests()),
       recordUrl: recordUrls(settings.store.baseId, statuses.table),
       operations,
       completedAt: statuses.fields.completedAt,

@@ -26,7 +26,7 @@ export async function runSweep(invocation: Invocation): Promise<ExitCode> {
     throw new ConfigError([{ path: "--confirm", message: "needs a terminal: stdin is not a TTY" }]);
   }
   const sandbox = flags.sandbox
-    ? await openSandbox({ delayedWebhook: command === "recover" && flags.dryRun !== true })
+    ? await openSandbox(flags.sandbox, { delayedWebhook: command === "recover" && flags.dryRun !== true })
     : null;
   const stop = handleSignals((name) => terminal.log(`${name}: finishing the write in flight`));
   try {

@@ -10,7 +10,7 @@ import type { JournalHistory } from "../../journal/history.ts";
 import { systemClock } from "../../system/clock.ts";
 import { type CommandContext, configureLog, type Invocation } from "../context.ts";
 import { EXIT, type ExitCode, exitCodeOfFailure } from "../exit-codes.ts";
-import { baseOption, duration, type Flags } from "../options.ts";
+import { baseOption, duration, type Flags, sandboxOption } from "../options.ts";
 import { runLines } from "../render/runs.ts";
 import { renderUndo, renderUndoJson, type UndoReport } from "../render/undo.ts";
 import { openBase } from "../run/adapters.ts";
@@ -47,7 +47,7 @@ export function addUndo(program: Command, { env, terminal, exit }: CommandContex
     .option("--no-color", "no colours")
     .option("--config <file>", "read this configuration file")
     .addOption(baseOption())
-    .option("--sandbox", "run against the embedded sandbox instead of a base")
+    .addOption(sandboxOption("run against the embedded sandbox instead of a base"))
     .addHelpText(
       "after",
       `
@@ -85,7 +85,7 @@ type UndoInvocation = Omit<Invocation, "command">;
 /** Runs undo and returns its exit code. */
 async function runUndo(request: UndoRequest, invocation: UndoInvocation): Promise<ExitCode> {
   const { flags, terminal } = invocation;
-  const sandbox = flags.sandbox ? await openSandbox({ delayedWebhook: false }) : null;
+  const sandbox = flags.sandbox ? await openSandbox(flags.sandbox, { delayedWebhook: false }) : null;
   const stop = handleSignals((name) => terminal.log(`${name}: finishing the write in flight`));
   try {
     // Like a scan, an undo is run by hand, so POLLING_ENABLED=false does not disable it.

@@ -60,7 +60,7 @@ async function runWatch(flags: WatchFlags, { env, terminal }: CommandContext): P
   const interval = intervalOf(flags, env);
   const deadline = flags.deadline ?? Math.max(interval.every * DEADLINE_SHARE, LEAST_DEADLINE);
   const invocation: Invocation = { env, terminal, command: "recover", flags: { ...flags, deadline } };
-  const sandbox = flags.sandbox ? await openSandbox({ delayedWebhook: true }) : null;
+  const sandbox = flags.sandbox ? await openSandbox(flags.sandbox, { delayedWebhook: true }) : null;
   const stop = handleSignals((name) => terminal.log(`${name}: finishing the write in flight`));
   try {
     return await watch(invocation, interval, sandbox, stop);

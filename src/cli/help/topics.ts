@@ -120,7 +120,10 @@ export const FILE_TOPICS: readonly Topic[] = [
     names: ["$STATE_DIRECTORY/pace-<base>.json", "$XDG_STATE_HOME/stuck-jobs/pace-<base>.json"],
     meaning: "Typical durations of each operation, saved by stats --learn and shown by scan.",
   },
-  { names: [".stuck-jobs-sandbox.json"], meaning: "The state of the sandbox, in the working directory." },
+  {
+    names: [".stuck-jobs-sandbox.json", ".stuck-jobs-sandbox-postgres.json"],
+    meaning: "The state of the sandboxes, in the working directory.",
+  },
 ];
 
 /** The paragraph of the help on exit codes, in lines of at most `width` columns. */

@@ -2,17 +2,19 @@ import type { ChalkInstance } from "chalk";
 import Table from "cli-table3";
 import type { BaseRef } from "../../config/settings.ts";
 import { pluralize } from "../../core/domain/plural.ts";
+import type { RequestCounts } from "../../core/domain/report.ts";
 import { makeVisible } from "../../core/domain/visible.ts";
 import { type CheckResult, type Level, worstOf } from "../../doctor/check-result.ts";
 import type { ToJson } from "../terminal/terminal.ts";
 import { VERSION } from "../version.ts";
 import { ofBase } from "./json.ts";
+import { storeRequests } from "./summary.ts";
 import type { Canvas } from "./table.ts";
 
 /** The results of doctor, and the requests they took. */
 export interface Diagnosis {
   readonly findings: readonly CheckResult[];
-  readonly requests: { readonly airtable: number; readonly storage: number; readonly provider: number };
+  readonly requests: RequestCounts;
 }
 
 /** For scripts: `stuck-jobs/doctor@1`, or of several bases `stuck-jobs/doctors@1`, which holds one for each. */
@@ -94,10 +96,10 @@ function breakable(text: string, width: number): string {
   return text.replace(parts, "$& ");
 }
 
-function summary(findings: readonly CheckResult[], { airtable, storage, provider }: Diagnosis["requests"]): string {
+function summary(findings: readonly CheckResult[], requests: RequestCounts): string {
   const of = (level: Level) => findings.filter((finding) => finding.level === level).length;
   const outcome = `${of("pass")} passed, ${pluralize(of("warn"), "warning")}, ${of("fail")} failed.`;
-  const asked = [pluralize(airtable, "Airtable request"), pluralize(storage, "probe")];
-  if (provider > 0) asked.push(pluralize(provider, "provider request"));
+  const asked = [storeRequests(requests), pluralize(requests.storage, "probe")];
+  if (requests.provider > 0) asked.push(pluralize(requests.provider, "provider request"));
   return `${outcome} Nothing was changed.\n${asked.join(", ")}.`;
 }

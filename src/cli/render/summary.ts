@@ -1,5 +1,5 @@
 import { pluralize } from "../../core/domain/plural.ts";
-import type { BlockedOperation, Incident, Report } from "../../core/domain/report.ts";
+import type { BlockedOperation, Incident, Report, RequestCounts } from "../../core/domain/report.ts";
 import { makeVisible } from "../../core/domain/visible.ts";
 import type { TypicalDurations } from "../learned-durations.ts";
 import { formatDuration } from "../terminal/format.ts";
@@ -16,7 +16,15 @@ export function footer({ requests, entries, runId, startedAt, finishedAt }: Repo
   // A storage that refuses connections receives no request.
   const inVain = requests.storage === 0 && entries.some(({ probes }) => probes.length > 0);
   const probes = inVain ? "no probe got through" : pluralize(requests.storage, "probe");
-  return `${pluralize(requests.airtable, "Airtable request")}, ${probes}, ${seconds} s, run ${runId}`;
+  return `${storeRequests(requests)}, ${probes}, ${seconds} s, run ${runId}`;
+}
+
+/** Counts the requests to the store: "3 Airtable requests", or "5 PostgreSQL statements", or both of several bases. */
+export function storeRequests({ airtable, postgres }: Pick<RequestCounts, "airtable" | "postgres">): string {
+  const parts = postgres === undefined ? [] : [pluralize(postgres, "PostgreSQL statement")];
+  return [...(parts.length > 0 && airtable === 0 ? [] : [pluralize(airtable, "Airtable request")]), ...parts].join(
+    ", ",
+  );
 }
 
 /** So many errors are shown in full: mostly they are all the same. */

@@ -7,6 +7,7 @@ import { VERSION } from "../version.ts";
 import { ofBase, renderJsonOfSeveral, renderKeys } from "./json.ts";
 import { countsInWords, isWorthALine, outcomeLine } from "./line.ts";
 import { type Format, tableOf } from "./print-report.ts";
+import { storeRequests } from "./summary.ts";
 
 /** Renders the sweeps of several bases, in parts. As ndjson only the last line: the rest was printed before. */
 export function renderTotal(total: CombinedOutcome, format: Format, invocation: Invocation): Iterable<string> {
@@ -79,9 +80,9 @@ function tables(total: CombinedOutcome, invocation: Invocation, options = { isPl
   const parts = stuck.map(({ ended, report }) => {
     return `${headingOf(ended)}\n\n${tableOf(report, invocation, ended.settings, ended.typical, options)}\n`;
   });
-  const { airtable, storage } = total.requests;
+  const { storage } = total.requests;
   const seconds = ((total.finishedAt - total.startedAt) / 1000).toFixed(1);
-  const cost = `${pluralize(airtable, "Airtable request")}, ${pluralize(storage, "probe")}, ${seconds} s`;
+  const cost = `${storeRequests(total.requests)}, ${pluralize(storage, "probe")}, ${seconds} s`;
   return `${parts.join("")}${outcomeInWords(total)}.\n${cost}\n`;
 }
 

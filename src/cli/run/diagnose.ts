@@ -1,3 +1,4 @@
+import { countRequests } from "../../core/domain/report.ts";
 import { type DoctorEnvironment, runChecks } from "../../doctor/run-checks.ts";
 import { systemClock } from "../../system/clock.ts";
 import { lockKey, readLock } from "../../system/lock.ts";
@@ -34,7 +35,8 @@ export async function diagnose(found: FoundConfiguration): Promise<Diagnosis> {
   try {
     const findings = await runChecks({ ...input, world: environment }, never);
     const provider = [...environment.providers.values()].reduce((sum, each) => sum + each.requests(), 0);
-    return { findings, requests: { airtable: base?.store.requests() ?? 0, storage: storage.requests(), provider } };
+    const toStore = (base ?? database)?.store.requests() ?? 0;
+    return { findings, requests: { ...countRequests(store.kind, toStore), storage: storage.requests(), provider } };
   } finally {
     await Promise.all([base?.close(), database?.close(), storage.close(), providers.close()]);
   }

@@ -128,9 +128,10 @@ export function resultOf(outcome: Outcome, settings: Settings, stop: Shutdown): 
   };
 }
 
-function outageOf({ report, fault }: Outcome, { storage }: Settings): Outage | null {
+function outageOf({ report, fault }: Outcome, { storage, store }: Settings): Outage | null {
   if (fault instanceof JournalError) return { need: "journal", detail: fault.message };
-  if (fault instanceof UpstreamError) return { need: "Airtable", detail: fault.message };
+  if (fault instanceof UpstreamError)
+    return { need: store.kind === "airtable" ? "Airtable" : "PostgreSQL", detail: fault.message };
   if (fault !== null) return { need: "storage", detail: fault.message };
   if (report === null || !nothingDecided(report)) return null;
   return { need: "storage", detail: `${storage.baseUrl} gave no answer for any job` };

@@ -34,7 +34,7 @@ export async function findConfiguration(
   const problems: Problem[] = [];
   const read = environmentOf(sandbox === null ? env : { ...env, ...sandbox.env }, problems);
   const environment = sandbox === null ? read : { ...read, storageKeys: readStorageKeys({}) };
-  const file = sandbox === null ? await fileOf(named.file, problems) : NO_FILE;
+  const file = sandbox === null ? await fileOf(named.file, problems) : { path: null, content: sandbox.config };
   const found = file === null ? [null] : settingsOf(file, environment, named.bases, problems);
   return found.map((settings) => ({
     environment,
@@ -45,8 +45,6 @@ export async function findConfiguration(
     enabled: environment.pollingEnabled,
   }));
 }
-
-const NO_FILE: ConfigFile = { path: null, content: {} };
 
 /** Reads the environment without its invalid variables. */
 function environmentOf(env: Env, problems: Problem[]): Environment {

@@ -30,7 +30,9 @@ export async function readBases(
   if (environment.token !== null) terminal.addSecret(environment.token);
   if (!environment.pollingEnabled && command !== "scan") return "disabled";
   const file =
-    sandbox === null ? await readConfigFile(flags.config ?? null, process.cwd()) : { path: null, content: {} };
+    sandbox === null
+      ? await readConfigFile(flags.config ?? null, process.cwd())
+      : { path: null, content: sandbox.config };
   // The sandbox's bucket is public; credentials for another bucket must not be sent to it.
   const effective = sandbox === null ? environment : { ...environment, storageKeys: readStorageKeys({}) };
   const found = resolveConfigured(file, effective, flags.base ?? null, {

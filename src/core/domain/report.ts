@@ -75,6 +75,23 @@ export interface Incident {
   readonly undecided: number;
 }
 
+/** The kinds of stores, by which their requests are counted. */
+export type StoreKind = "airtable" | "postgres";
+
+/** Requests by where they were sent, repeated and refused ones included. */
+export interface RequestCounts {
+  readonly airtable: number;
+  /** Statements; absent where no jobs are in a database. */
+  readonly postgres?: number;
+  readonly storage: number;
+  readonly provider: number;
+}
+
+/** Returns the requests to a store of a kind. */
+export function countRequests(kind: StoreKind, sent: number): Pick<RequestCounts, "airtable" | "postgres"> {
+  return kind === "airtable" ? { airtable: sent } : { airtable: 0, postgres: sent };
+}
+
 /** One run, as data. */
 export interface Report {
   readonly command: Command;
@@ -86,7 +103,7 @@ export interface Report {
   /** Whether jobs were left to the next run for want of time, or because of `--limit`. */
   readonly truncated: boolean;
   readonly summary: Summary;
-  readonly requests: { readonly airtable: number; readonly storage: number; readonly provider: number };
+  readonly requests: RequestCounts;
   /** The operations that the brake held back; null when there are none. */
   readonly brake: readonly BlockedOperation[] | null;
   /** What several of the jobs have in common. */

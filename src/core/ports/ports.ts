@@ -1,6 +1,7 @@
 import type { Output, ProbeResult, ProviderAnswer } from "../domain/evidence.ts";
 import type { Instant, Job } from "../domain/job.ts";
 import type { Operation } from "../domain/operation.ts";
+import type { StoreKind } from "../domain/report.ts";
 
 /** Time, as the sweep may know it. */
 export interface Clock {
@@ -126,6 +127,8 @@ export interface JobStore {
   updateJobs(updates: readonly JobUpdate[], signal: AbortSignal): Promise<readonly WriteResult[]>;
   /** Returns completed jobs with an external id that were created after `after`; `complete`: all of them. */
   listCompleted(after: Instant | null, signal: AbortSignal): Promise<{ jobs: readonly Job[]; complete: boolean }>;
+  /** The kind of store, by which reports and metrics count its requests. */
+  readonly kind: StoreKind;
   /** Returns the number of requests that reached the base so far, repeated and refused ones included. */
   requests(): number;
   /** Returns the server's clock minus ours in milliseconds, as of the last answer; null before one came. */

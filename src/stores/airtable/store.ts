@@ -153,6 +153,7 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
       }
     },
 
+    kind: "airtable",
     requests: requests.sent,
     clockSkewMs: requests.skew,
   };

@@ -174,6 +174,7 @@ export function createStore(options: PostgresStoreOptions): JobStore & JobHistor
       yield { jobs: [], last: true };
     },
 
+    kind: "postgres",
     requests: () => database.statements(),
     clockSkewMs: () => skew,
 

@@ -17,7 +17,7 @@ export function renderStatsJson(
     since: new Date(since).toISOString(),
     until: new Date(until).toISOString(),
     truncated,
-    requests: { airtable: requests },
+    requests,
     journal: journal === null ? null : { path: journalPath, ...journal },
     ...rest,
     recovery: recoveryObject(recovery),

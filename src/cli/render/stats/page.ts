@@ -2,6 +2,7 @@ import { pluralize } from "../../../core/domain/plural.ts";
 import type { Counts } from "../../../core/stats/stats.ts";
 import { formatDuration } from "../../terminal/format.ts";
 import { VERSION } from "../../version.ts";
+import { storeRequests } from "../summary.ts";
 import { chart, PATTERNS } from "./chart.ts";
 import { hourTable } from "./hours.ts";
 import { escapeHtml, STYLE, table } from "./html.ts";
@@ -38,7 +39,7 @@ export function renderStatsPage(report: StatsReport): string {
 ${PATTERNS}
 <main>
 <h1>${title}</h1>
-<p class="soft">${escapeHtml(`${window}${more}. stuck-jobs ${VERSION}, ${pluralize(requests, "Airtable request")}.`)}</p>
+<p class="soft">${escapeHtml(`${window}${more}. stuck-jobs ${VERSION}, ${storeRequests(requests)}.`)}</p>
 ${cards(report)}
 <p><strong>Trend of lost webhooks.</strong> ${escapeHtml(trendInWords(stats.trend))}.</p>
 <p><strong>Sources.</strong> ${escapeHtml(sourcesInWords(report))}.</p>
@@ -138,6 +139,7 @@ function openByAge({ stats: { open } }: StatsReport): string {
 }
 
 function monthlyRequests(report: StatsReport): string {
+  if (report.monthly === null) return "";
   const { estimate, quota } = report.monthly;
   const label = `${grouped(estimate)} of ${grouped(quota)} requests`;
   const width = Math.min(100, (estimate / quota) * 100).toFixed(1);

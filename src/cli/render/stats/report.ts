@@ -1,5 +1,6 @@
 import type { Operation } from "../../../core/domain/operation.ts";
 import { pluralize } from "../../../core/domain/plural.ts";
+import type { RequestCounts } from "../../../core/domain/report.ts";
 import type { MonthlyRequests } from "../../../core/stats/monthly-requests.ts";
 import type { Stats } from "../../../core/stats/stats.ts";
 
@@ -11,9 +12,9 @@ export interface StatsReport {
   /** Whether there were more jobs than were read. */
   readonly truncated: boolean;
   /** Requests that reached the base. */
-  readonly requests: number;
-  /** What sweeps cost in 30 days, against the plan's quota. */
-  readonly monthly: MonthlyRequests;
+  readonly requests: Pick<RequestCounts, "airtable" | "postgres">;
+  /** What sweeps cost in 30 days, against the plan's quota; null for a database, which has none. */
+  readonly monthly: MonthlyRequests | null;
   /** The address of a record of the jobs table; null where the table is configured by name. */
   readonly recordUrl: ((id: string) => string) | null;
   /** As configured: their thresholds are shown beside the suggested ones. */

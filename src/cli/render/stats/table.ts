@@ -3,6 +3,7 @@ import { makeVisible } from "../../../core/domain/visible.ts";
 import type { LossIncident } from "../../../core/stats/losses.ts";
 import type { Counts, PersonNeeded, RecoveryTimes } from "../../../core/stats/stats.ts";
 import { formatDuration } from "../../terminal/format.ts";
+import { storeRequests } from "../summary.ts";
 import type { Canvas } from "../table.ts";
 import { inPercent, monthlyInWords, noPace, type StatsReport, sources, trendInWords } from "./report.ts";
 
@@ -14,7 +15,7 @@ export function renderStats(report: StatsReport, { chalk }: Canvas): string {
   const busy = days.filter(({ jobs }) => jobs > 0);
   const blocks = [
     [
-      `${pluralize(total.jobs, "job")} since ${iso(stats.since)}${truncated ? " (not all: see --max-pages)" : ""}. ${pluralize(requests, "Airtable request")}.`,
+      `${pluralize(total.jobs, "job")} since ${iso(stats.since)}${truncated ? " (not all: see --max-pages)" : ""}. ${storeRequests(requests)}.`,
     ],
     facts(report),
     [
@@ -86,7 +87,7 @@ function facts(report: StatsReport): readonly string[] {
     ["failed", `${total.failedByPolling} by polling, ${total.failedByOthers} by others`],
     ["late outputs", `${lateOutputs} completed after polling had failed them`],
     ["open", `${total.stuck} stuck, ${total.working} running`],
-    ["requests", monthlyInWords(report.monthly)],
+    ...(report.monthly === null ? [] : [["requests", monthlyInWords(report.monthly)]]),
     ...sources(report).map((source, n) => [n === 0 ? "sources" : "", source]),
   ]);
 }

@@ -1,5 +1,5 @@
 import type { BlockedOperation, Entry, Report } from "../../domain/report.ts";
-import { summarise } from "../../domain/report.ts";
+import { countRequests, summarise } from "../../domain/report.ts";
 import type { SweepContext } from "../context.ts";
 import type { ItemResult } from "../ledger.ts";
 import { groupIncidents } from "./incidents.ts";
@@ -33,5 +33,5 @@ export function buildReport(
 /** Returns how many requests were sent so far. */
 export function requestsOf({ store, probe, providers }: SweepContext): Report["requests"] {
   const provider = [...providers.values()].reduce((sum, each) => sum + each.requests(), 0);
-  return { airtable: store.requests(), storage: probe.requests(), provider };
+  return { ...countRequests(store.kind, store.requests()), storage: probe.requests(), provider };
 }
