@@ -7,7 +7,6 @@ import { renderJson, renderKeys, renderNdjsonSummary } from "./json.ts";
 import { renderLine, summaryLine } from "./line.ts";
 import { recordUrls, takesLinks } from "./links.ts";
 import { typicalLines } from "./summary.ts";
-import { chalkFor, renderTable } from "./table.ts";
 
 /**
  * How a report is printed. "line" is for cron and pipes: one line where something changed; "summary" is that line in any
@@ -41,20 +40,22 @@ export async function printReport(
     case "summary":
       return flags.quiet ? undefined : terminal.out(`${summaryLine(report)}\n`);
     case "plan":
-      return terminal.show(tableOf(report, { flags, terminal, env }, settings, typical, { isPlan: true }));
+      return terminal.show(await tableOf(report, { flags, terminal, env }, settings, typical, { isPlan: true }));
     case "table":
-      return flags.quiet ? undefined : terminal.out(tableOf(report, { flags, terminal, env }, settings, typical));
+      return flags.quiet ? undefined : terminal.out(await tableOf(report, { flags, terminal, env }, settings, typical));
   }
 }
 
 /** Renders the report as a table, with the typical durations below. */
-export function tableOf(
+export async function tableOf(
   report: Report,
   { flags, terminal, env }: Pick<Invocation, "flags" | "terminal" | "env">,
   settings: Settings,
   typical: TypicalDurations,
   { isPlan }: { readonly isPlan: boolean } = { isPlan: false },
-): string {
+): Promise<string> {
+  // Most runs print no table.
+  const { chalkFor, renderTable } = await import("./table.ts");
   const styled = terminal.stdoutIsTerminal;
   const table = renderTable(report, {
     // A pipe gets every column, whole.

@@ -10,7 +10,11 @@ import { type Format, tableOf } from "./print-report.ts";
 import { storeRequests } from "./summary.ts";
 
 /** Renders the sweeps of several bases, in parts. As ndjson only the last line: the rest was printed before. */
-export function renderTotal(total: CombinedOutcome, format: Format, invocation: Invocation): Iterable<string> {
+export async function renderTotal(
+  total: CombinedOutcome,
+  format: Format,
+  invocation: Invocation,
+): Promise<Iterable<string>> {
   const { toJson } = invocation.terminal;
   switch (format) {
     case "json": {
@@ -29,13 +33,13 @@ export function renderTotal(total: CombinedOutcome, format: Format, invocation: 
       return invocation.flags.quiet ? [] : [lines(total) || `${totalLine(total)}\n`];
     case "plan":
     case "table":
-      return invocation.flags.quiet ? [] : [tables(total, invocation)];
+      return invocation.flags.quiet ? [] : [await tables(total, invocation)];
   }
 }
 
 /** Renders the plans of several bases, as they are shown before a question. */
-export function renderPlans(total: CombinedOutcome, invocation: Invocation): string {
-  return tables(total, invocation, { isPlan: true });
+export async function renderPlans(total: CombinedOutcome, invocation: Invocation): Promise<string> {
+  return await tables(total, invocation, { isPlan: true });
 }
 
 /** Renders the combined outcome in one line. */
@@ -75,11 +79,13 @@ function lines(total: CombinedOutcome): string {
 }
 
 /** For people: a table for each base with stuck jobs, and the total. */
-function tables(total: CombinedOutcome, invocation: Invocation, options = { isPlan: false }): string {
+async function tables(total: CombinedOutcome, invocation: Invocation, options = { isPlan: false }): Promise<string> {
   const stuck = reportsOf(total).filter(({ report }) => report.entries.length > 0);
-  const parts = stuck.map(({ ended, report }) => {
-    return `${headingOf(ended)}\n\n${tableOf(report, invocation, ended.settings, ended.typical, options)}\n`;
-  });
+  const parts = await Promise.all(
+    stuck.map(async ({ ended, report }) => {
+      return `${headingOf(ended)}\n\n${await tableOf(report, invocation, ended.settings, ended.typical, options)}\n`;
+    }),
+  );
   const { storage } = total.requests;
   const seconds = ((total.finishedAt - total.startedAt) / 1000).toFixed(1);
   const cost = `${storeRequests(total.requests)}, ${pluralize(storage, "probe")}, ${seconds} s`;

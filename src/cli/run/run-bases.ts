@@ -47,8 +47,8 @@ export async function runMany(
   const { command, flags, terminal } = invocation;
   const finishedAt = systemClock.now();
   const total = totalOf(ended, { command, dryRun: flags.dryRun === true, startedAt, finishedAt });
-  if (format === "plan") terminal.show(renderPlans(total, invocation));
-  else await terminal.outAll(renderTotal(total, format, invocation));
+  if (format === "plan") terminal.show(await renderPlans(total, invocation));
+  else await terminal.outAll(await renderTotal(total, format, invocation));
   const reports = ended.flatMap(({ outcome }) => outcome?.report ?? []);
   // A requested job may be in a base that could not be listed.
   if (reports.length === ended.length) warnUnmatchedJobs(reports, invocation);

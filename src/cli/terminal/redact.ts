@@ -15,18 +15,32 @@ const REDACTED = "[redacted]";
 /** Creates a redactor. Its time grows linearly with the text. */
 export function createRedactor(): Redactor {
   const secrets = new Set<string>();
-  let known: RegExp | null = null;
+  let known: { readonly plain: RegExp; readonly encoded: RegExp } | null = null;
+  const findKnown = () => {
+    // The longest first: a secret may begin with another.
+    const longestFirst = [...secrets].sort((a, b) => b.length - a.length);
+    const expressionOf = (patterns: readonly string[]) => new RegExp(patterns.join("|") || "(?!)", "g");
+    known ??= {
+      plain: expressionOf(longestFirst.flatMap(plainPatterns)),
+      encoded: expressionOf(longestFirst.filter(isLong).map(encodedPattern)),
+    };
+    return known;
+  };
   return {
     add(secret) {
-      if (secret.length < LEAST_LENGTH || secrets.has(secret)) return;
+      if (secret.length < LEAST_LENGTH) return;
       secrets.add(secret);
-      // The longest first: a secret may begin with another.
-      const patterns = [...secrets].sort((a, b) => b.length - a.length).flatMap(patternsOf);
-      known = new RegExp(patterns.join("|"), "g");
+      known = null;
     },
     redact(text) {
-      const safe = known === null ? text : text.replace(known, REDACTED);
-      return FORMS.reduce((rest, [form, replacement]) => rest.replace(form, replacement), safe);
+      if (text === "") return text;
+      const { plain, encoded } = findKnown();
+      // The second expression is large, and takes long to compile.
+      const safe = ENCODING.test(text) ? text.replace(encoded, REDACTED) : text;
+      return FORMS.reduce(
+        (rest, [form, replacement]) => rest.replace(form, replacement),
+        safe.replace(plain, REDACTED),
+      );
     },
   };
 }
@@ -48,10 +62,26 @@ const FORMS: readonly (readonly [RegExp, string])[] = [
   [/(\b(?:https?|postgres(?:ql)?):\/\/)[^/\s:@]{0,200}:[^/\s@]{1,500}@/gi, `$1${REDACTED}@`],
 ];
 
-/** Expressions that find a secret as it is, and by character in other case, percent-encoded or as an escape. */
-function patternsOf(secret: string): readonly string[] {
-  if (secret.length < ENCODED_LENGTH) return [escapeRegExp(secret)];
-  return [[...secret].map(patternOfCharacter).join(""), ...base64Of(secret).map(escapeRegExp)];
+/** What an encoded character begins with. */
+const ENCODING = /[%\\&]/;
+
+function isLong(secret: string): boolean {
+  return secret.length >= ENCODED_LENGTH;
+}
+
+/** Expressions that find a secret as it is, in other case, and in base64. */
+function plainPatterns(secret: string): readonly string[] {
+  if (!isLong(secret)) return [escapeRegExp(secret)];
+  const anyCase = [...secret].map((character) => {
+    const [lower, upper] = [character.toLowerCase(), character.toUpperCase()].map(escapeRegExp);
+    return lower === upper ? escapeRegExp(character) : `[${lower}${upper}]`;
+  });
+  return [anyCase.join(""), ...base64Of(secret).map(escapeRegExp)];
+}
+
+/** An expression that finds a secret whose characters are percent-encoded or escapes, or some of them. */
+function encodedPattern(secret: string): string {
+  return [...secret].map(patternOfCharacter).join("");
 }
 
 function patternOfCharacter(character: string): string {

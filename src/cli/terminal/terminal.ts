@@ -1,7 +1,7 @@
 import { fstatSync } from "node:fs";
 import type { Env } from "../../config/env/variables.ts";
 import { DEFAULT_STYLE, type Fields, isWritten, type Level, type LogStyle, renderLog } from "./log.ts";
-import { type Answer, askYesOrNo } from "./prompts.ts";
+import type { Answer } from "./prompts.ts";
 import { createRedactor } from "./redact.ts";
 import { makeLogLine, makePrintable } from "./safe-output.ts";
 
@@ -116,6 +116,7 @@ export function processTerminal(process: NodeJS.Process): Terminal {
       clearProgress();
       delayed = [];
       try {
+        const { askYesOrNo } = await import("./prompts.ts");
         return await askYesOrNo(makeLogLine(redact(question)), signal);
       } finally {
         for (const text of delayed) stderr.write(text);
