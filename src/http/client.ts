@@ -1,4 +1,5 @@
 import { isIP, type LookupFunction, type Socket } from "node:net";
+import { setFlagsFromString } from "node:v8";
 import type { buildConnector as connectors, Dispatcher, Agent as UndiciAgent } from "undici";
 import buildConnector from "undici/lib/core/connect.js";
 import Agent from "undici/lib/dispatcher/agent.js";
@@ -52,8 +53,18 @@ export interface HttpClientOptions {
   readonly lookup?: LookupFunction;
 }
 
+/**
+ * undici parses answers in one large WebAssembly function. V8 would optimize it at the first answer already, for a fifth
+ * of the CPU of a run that finds nothing. Only in Node 20: later releases keep compiled code between runs, and drop it
+ * where a flag was changed.
+ */
+function delayWebAssemblyOptimization(): void {
+  if (process.version.startsWith("v20.")) setFlagsFromString("--wasm-tiering-budget=100000000");
+}
+
 /** Creates a client. Nothing is connected before the first request. */
 export function createHttpClient({ connections, timeouts, env = {}, lookup }: HttpClientOptions): HttpClient {
+  delayWebAssemblyOptimization();
   const opening = new Set<AbortController>();
   const findProxy = readProxies(env);
   const agentWith = (open: Open) =>

@@ -10,7 +10,7 @@ export type Checked =
 
 /** Checks a configuration after preset, file and environment were merged. */
 export function checkConfig(input: unknown): Checked {
-  const checked = configSchema.safeParse(input);
+  const checked = configSchema.safeParse(input, { jitless: true });
   if (checked.success) return { kind: "valid", config: checked.data };
   return { kind: "invalid", problems: problemsOf(checked.error, input, configSchema) };
 }
