@@ -28,7 +28,8 @@ export function outputNames(operation: Operation, job: NameSource): OutputNames 
       sets.push(together);
     } else together.push(...names);
   }
-  return { kind: "named", sets };
+  // A copy without spare capacity: a sweep may hold 50,000 of these.
+  return { kind: "named", sets: sets.slice() };
 }
 
 /**

@@ -52,7 +52,19 @@ export class Ledger {
 
   /** Takes over what a stage did; an item that it brought along is added. */
   merge(outcomes: Iterable<ItemOutcome>): void {
-    for (const outcome of outcomes) this.#results.set(outcome.item, { ...this.get(outcome.item), ...outcome });
+    for (const outcome of outcomes) {
+      const { item } = outcome;
+      const { evidence, verdict, target, applied, error } = this.get(item);
+      // Field by field: a sweep may hold 50,000 of these, and a spread gives each a hidden class of its own.
+      this.#results.set(item, {
+        item,
+        evidence: outcome.evidence ?? evidence,
+        verdict: outcome.verdict ?? verdict,
+        target: outcome.target ?? target,
+        applied: outcome.applied ?? applied,
+        error: outcome.error ?? error,
+      });
+    }
   }
 
   get(item: SweepItem): ItemResult {

@@ -28,10 +28,11 @@ export async function probeOutputs(
   for (const names of candidate.names) {
     const group: ProbeResult[] = [];
     for (const name of names) group.push(await probeAndCheckMedia(run.probe.urlFor(name), candidate, run));
-    groups.push(group);
+    groups.push(group.slice());
     if (how === "until-found" && group.every(({ result }) => result === "present")) break;
   }
-  return groups;
+  // Copies without spare capacity, as the groups above: a sweep may hold 50,000 of these.
+  return groups.slice();
 }
 
 /** Probes one URL and, where the operation asks for it, reads the file: a broken one is there, and is no output. */
