@@ -5,6 +5,7 @@ import { isUpstreamFailure, UpstreamError, type UpstreamFailure } from "../../co
 import type { Stage } from "../../core/sweep/context.ts";
 import { requestsOf } from "../../core/sweep/report/build-report.ts";
 import { sweep } from "../../core/sweep/sweep.ts";
+import { limitHeapGrowth } from "../../system/heap.ts";
 import type { Invocation } from "../context.ts";
 import { EXIT, type ExitCode, exitCodeOf, exitCodeOfFailure } from "../exit-codes.ts";
 import { type Progress, startProgress } from "../terminal/progress.ts";
@@ -65,7 +66,12 @@ export async function sweepOnce(
   stop: Shutdown,
   { limits, progress, shared }: SweepFrame,
 ): Promise<Outcome> {
-  const { run, close } = await openSweep(invocation, settings, limits, { ...progress, ...listener }, shared);
+  const listed = (found: number) => {
+    limitHeapGrowth(found);
+    progress.listed(found);
+  };
+  const observer = { ...progress, ...listener, listed };
+  const { run, close } = await openSweep(invocation, settings, limits, observer, shared);
   const { runId } = run.signature;
   invocation.terminal.logAs({ runId });
   const startedAt = run.clock.now();
