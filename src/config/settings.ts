@@ -1,6 +1,6 @@
+import type { BrakeSettings } from "../core/domain/brake.ts";
 import type { Duration } from "../core/domain/job.ts";
 import type { Operation, Thresholds, Via } from "../core/domain/operation.ts";
-import type { BrakeSettings } from "../core/sweep/decide/brake.ts";
 import type { JournalSettings } from "./resolve/journal.ts";
 import type { MonitoringOverrides, MonitoringSettings } from "./resolve/monitoring.ts";
 import type { PostgresSettings } from "./resolve/postgres.ts";

@@ -1,6 +1,6 @@
+import type { BrakeSettings } from "../domain/brake.ts";
 import { type Duration, getAge } from "../domain/job.ts";
 import type { RunRecord, VerdictRecord } from "../ports/journal.ts";
-import type { BrakeSettings } from "../sweep/decide/brake.ts";
 import type { Policy } from "../sweep/decide/triage.ts";
 import { effectivePolicy } from "../sweep/list/finished-jobs.ts";
 import { type RecordedEvidence, type ReplayedVerdict, redecide } from "../sweep/report/verdict-records.ts";

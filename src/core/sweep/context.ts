@@ -1,3 +1,4 @@
+import type { BrakeSettings } from "../domain/brake.ts";
 import type { Signature } from "../domain/notes.ts";
 import type { Via } from "../domain/operation.ts";
 import type { Command, Entry } from "../domain/report.ts";
@@ -5,7 +6,6 @@ import type { AtomicWriter } from "../ports/atomic-writer.ts";
 import type { Journal } from "../ports/journal.ts";
 import type { Clock, JobStore, OutputProbe, Provider, WebhookSender } from "../ports/ports.ts";
 import type { WriteGate } from "./apply/write-gate.ts";
-import type { BrakeSettings } from "./decide/brake.ts";
 import type { Policy } from "./decide/triage.ts";
 
 /** When to stop. Each signal is aborted at its time; SIGINT and SIGTERM abort all but `writes` at once. */

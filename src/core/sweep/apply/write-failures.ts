@@ -4,11 +4,11 @@ import { appendLine, failedLine, failureText, refusedLine } from "../../domain/n
 import type { JobUpdate, WriteResult } from "../../ports/ports.ts";
 import { serverNow } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
+import type { FailureCandidate } from "../decide/brake.ts";
 import { decideItem } from "../decide/decide.ts";
-import type { Candidate } from "../decide/triage.ts";
-import type { DecidedItem } from "../item.ts";
 import { addOutcomes, collectOutcomes, type ItemOutcome, type StageResult } from "../ledger.ts";
 import { withEffectiveStart } from "../list/finished-jobs.ts";
+import type { AbsenceProof } from "../probe/calibrate.ts";
 import { findUnderOtherName } from "../probe/other-names.ts";
 import { probeOutputs } from "../probe/probe-outputs.ts";
 import { splitInHalf } from "./batches.ts";
@@ -25,21 +25,6 @@ const MAX_ATTEMPTS = 4;
 const STALE_READ_MESSAGE =
   "Airtable was too slow: the probe was stale before the job could be written; retried next run";
 const DEADLINE_MESSAGE = "the deadline cut off the answer to the write";
-
-/** A job that is to be failed. */
-export interface FailureCandidate extends DecidedItem {
-  readonly candidate: Candidate;
-}
-
-/** By what absences are proven. */
-export interface AbsenceProof {
-  /** Null where no absence has to be proven. */
-  readonly calibration: Calibration | null;
-  /** Where a 403 means "missing": the URL of the known output that showed it by being there. */
-  readonly control: string | null;
-  /** Whether the bucket has a key that nobody has: then no absence is proven. */
-  readonly answersEverything: boolean;
-}
 
 /**
  * Fails at most ten jobs: probes again where the last probe is old, reads the jobs, and writes in the very next

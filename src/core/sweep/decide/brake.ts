@@ -1,7 +1,167 @@
-/** How many jobs may be failed in one sweep. */
-export interface BrakeSettings {
-  /** So many jobs of an operation may be failed on another operation's control, or on the provider's word alone. */
-  readonly minimum: number;
-  /** At most this many are failed in one run. */
-  readonly maxFails: number;
+import type { Instant } from "../../domain/job.ts";
+import type { BlockedOperation } from "../../domain/report.ts";
+import type { SweepContext } from "../context.ts";
+import type { DecidedItem, SweepItem } from "../item.ts";
+import type { ItemOutcome, ItemResult } from "../ledger.ts";
+import type { AbsenceProof } from "../probe/calibrate.ts";
+import type { Controls } from "../probe/known-outputs.ts";
+import type { Candidate } from "./triage.ts";
+
+/** A job that is to be failed. */
+export interface FailureCandidate extends DecidedItem {
+  readonly candidate: Candidate;
+}
+
+/** What the listing contributes to the decision to fail. */
+export interface FailContext {
+  readonly now: Instant;
+  /** Whether the clocks are too far apart to fail a job by its age. */
+  readonly skewed: boolean;
+  /** Whether the listing was cut short: then it does not show all that earlier runs failed. */
+  readonly truncated: boolean;
+  /** How many jobs of each operation earlier runs failed: so many small batches still trip the brake. */
+  readonly failedBefore: ReadonlyMap<string, number>;
+}
+
+/** Whether the job is to be failed, as far as decided. */
+export function isToFail({ verdict }: FailureCandidate): boolean {
+  return verdict.kind === "fail";
+}
+
+/** What the brake decides for one operation. */
+interface Braked {
+  readonly blocked: readonly BlockedOperation[];
+  readonly outcomes: readonly ItemOutcome[];
+}
+
+/** Holds back what may not be failed: jobs without sight of an output, and too many that only their provider failed. */
+export async function applyBrake(
+  failures: { readonly proven: readonly FailureCandidate[]; readonly failedByProvider: readonly FailureCandidate[] },
+  results: readonly ItemResult[],
+  facts: { readonly proof: AbsenceProof; readonly controls: Controls; readonly context: FailContext },
+  run: SweepContext,
+): Promise<Braked> {
+  const blocked: BlockedOperation[] = [];
+  const outcomes: ItemOutcome[] = [];
+  for (const operation of operationsOf([...failures.proven, ...failures.failedByProvider])) {
+    const isOwn = ({ item }: { readonly item: SweepItem }) => item.operation === operation;
+    const counts = {
+      operation,
+      stuck: results.filter(isOwn).length,
+      failedBefore: facts.context.failedBefore.get(operation) ?? 0,
+      limit: run.brake.minimum,
+    };
+    for (const each of [
+      await requireSight(failures.proven.filter(isOwn), counts, facts, run),
+      limitProvider(failures.failedByProvider.filter(isOwn), results, counts, run),
+    ]) {
+      blocked.push(...each.blocked);
+      outcomes.push(...each.outcomes);
+    }
+  }
+  return { blocked, outcomes };
+}
+
+type Counts = Pick<BlockedOperation, "operation" | "stuck" | "failedBefore" | "limit">;
+
+/**
+ * Holds back the jobs of an operation of which no output is seen. An operation that never had one may rely on another's
+ * for a few jobs, as long as what earlier runs failed is known.
+ */
+async function requireSight(
+  own: readonly FailureCandidate[],
+  counts: Counts,
+  {
+    proof,
+    controls,
+    context,
+  }: { readonly proof: AbsenceProof; readonly controls: Controls; readonly context: FailContext },
+  run: SweepContext,
+): Promise<Braked> {
+  const absent = own.filter(isToFail);
+  const control = controls.byOperation.get(counts.operation);
+  if (own.length === 0 || control === undefined) return NOT_BRAKED;
+  if (control.kind === "elsewhere" && !run.force) {
+    const { detail } = control;
+    const verdict = { kind: "unknown", reason: "configuration-suspect", detail } as const;
+    return {
+      blocked: [{ ...counts, wouldFail: own.length, reason: "configuration-suspect", detail }],
+      outcomes: own
+        .filter(({ verdict }) => verdict.reason !== "place-answers-everything")
+        .map(({ item }) => ({ item, verdict })),
+    };
+  }
+  if (absent.length === 0) {
+    const detail = proof.calibration?.detail ?? "";
+    const isBlind = proof.calibration?.kind === "failed" && own.length > counts.limit;
+    return isBlind
+      ? { blocked: [{ ...counts, wouldFail: own.length, reason: "calibration-failed", detail }], outcomes: [] }
+      : NOT_BRAKED;
+  }
+  if (control.kind === "seen") return NOT_BRAKED;
+  if (run.force || isPersonsWord(run)) {
+    run.observer.warn(`${counts.operation}: ${absent.length} failed on your word, although ${control.detail}`);
+    return NOT_BRAKED;
+  }
+  // With --job the listing does not show what earlier runs failed of the others.
+  const isMemoryWhole = run.remembersFailures && !context.truncated && run.named === null;
+  const canBorrow = control.kind === "none" && isMemoryWhole && (await controls.mayBorrow());
+  const quota = canBorrow ? Math.max(0, counts.limit - counts.failedBefore) : 0;
+  const borrowing = new Set(absent.filter((each) => isWithinMaxAge(each)).slice(0, quota));
+  const held = absent.filter((each) => !borrowing.has(each));
+  const { detail } = control;
+  return {
+    blocked:
+      held.length > counts.limit ? [{ ...counts, wouldFail: held.length, reason: "no-positive-control", detail }] : [],
+    outcomes: held.map(({ item }) => ({ item, verdict: { kind: "unknown", reason: "absence-unproven", detail } })),
+  };
+}
+
+const NOT_BRAKED: Braked = { blocked: [], outcomes: [] };
+
+/** Whether a person named the jobs that `fail-old` is to fail. */
+function isPersonsWord({ command, named }: SweepContext): boolean {
+  return command === "fail-old" && named !== null;
+}
+
+function isWithinMaxAge({ candidate }: FailureCandidate): boolean {
+  const { maxAge } = candidate.operation.thresholds;
+  return maxAge === null || candidate.age <= maxAge;
+}
+
+/** Holds back jobs that only their provider calls failed, where they are many and it says nothing else of any job. */
+function limitProvider(
+  own: readonly FailureCandidate[],
+  results: readonly ItemResult[],
+  counts: Counts,
+  run: SweepContext,
+): Braked {
+  if (own.length === 0 || own.length + counts.failedBefore <= counts.limit) return NOT_BRAKED;
+  if (run.force || providerDiscriminates(results, counts.operation) || sawOutput(results, counts.operation))
+    return NOT_BRAKED;
+  const detail = `${own.length} of ${counts.stuck}: the provider calls all of them failed, and no output was seen`;
+  return {
+    blocked: [{ ...counts, wouldFail: own.length, reason: "no-positive-control", detail }],
+    outcomes: own.map(({ item }) => ({ item, verdict: { kind: "unknown", reason: "brake-engaged", detail } })),
+  };
+}
+
+function sawOutput(results: readonly ItemResult[], operation: string): boolean {
+  return results.some(
+    ({ item, evidence }) =>
+      item.operation === operation && evidence.probeGroups.flat().some(({ result }) => result === "present"),
+  );
+}
+
+function operationsOf(items: readonly { readonly item: SweepItem }[]): readonly string[] {
+  return [...new Set(items.flatMap(({ item }) => item.operation ?? []))];
+}
+
+/** Whether the provider says anything but "failed" of other jobs: one that is read wrongly says it of all. */
+function providerDiscriminates(results: readonly ItemResult[], operation: string): boolean {
+  return results.some(({ item, evidence }) => {
+    if (item.operation !== operation) return false;
+    const answer = evidence.providerReply?.answer.kind;
+    return answer === "succeeded" || answer === "running";
+  });
 }

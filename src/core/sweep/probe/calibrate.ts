@@ -2,13 +2,19 @@ import { type Calibration, fileNameOf } from "../../domain/evidence.ts";
 import type { OutputProbe } from "../../ports/ports.ts";
 import type { Candidate } from "../decide/triage.ts";
 
-/** What the bucket's answers mean. */
-export interface CalibrationResult {
-  readonly calibration: Calibration;
+/** By what absences are proven. */
+export interface AbsenceProof {
+  /** Null where no absence has to be proven. */
+  readonly calibration: Calibration | null;
   /** Where a 403 means "missing": the URL of the known output that showed it by being there. */
   readonly control: string | null;
   /** Whether the bucket has a key that nobody has: then none of its answers proves anything. */
   readonly answersEverything: boolean;
+}
+
+/** What the bucket's answers mean. */
+export interface CalibrationResult extends AbsenceProof {
+  readonly calibration: Calibration;
 }
 
 /**

@@ -30,6 +30,30 @@ export interface KnownOutputs {
   canList(): Promise<boolean>;
 }
 
+/** The positive controls of the operations with jobs to fail, by the operation's name. */
+export interface Controls {
+  readonly byOperation: ReadonlyMap<string, Control>;
+  /** The URLs of outputs that are seen, of whatever operation. */
+  readonly seen: readonly string[];
+  /** Whether an operation without any output of its own may rely on another's: where the bucket lists its keys. */
+  mayBorrow(): Promise<boolean>;
+}
+
+/** Finds the controls of operations, and what else is seen. */
+export async function findControls(
+  results: readonly ItemResult[],
+  operations: readonly Operation[],
+  now: Instant,
+  run: SweepContext,
+): Promise<Controls> {
+  const known = createKnownOutputs(results, operations, now, run);
+  const byOperation = new Map<string, Control>();
+  for (const operation of operations) byOperation.set(operation.name, await known.findControl(operation));
+  const seen = [...byOperation.values()].flatMap((control) => (control.kind === "seen" ? [control.url] : []));
+  if (known.seenAnywhere !== null) seen.push(known.seenAnywhere);
+  return { byOperation, seen, mayBorrow: async () => seen.length > 0 && (await known.canList()) };
+}
+
 /** An output that was certainly written: seen in this sweep, or that of a completed job. */
 export interface KnownOutput {
   /** When its job began. */
