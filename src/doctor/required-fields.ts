@@ -1,4 +1,5 @@
 import type { Settings } from "../config/settings.ts";
+import { fieldsInNames } from "../core/domain/output-names.ts";
 import { isTemplate, type Use } from "./field-types.ts";
 
 /** A field that the configuration names, and its use. */
@@ -57,14 +58,19 @@ function fieldsOfJobs({ jobs: { table, fields } }: Settings): readonly RequiredF
   }));
 }
 
-function fieldsOf(
-  { name, target, attachment, deliver, set }: Settings["operations"][number],
-  { jobs }: Settings,
-): readonly RequiredField[] {
+function fieldsOf(operation: Settings["operations"][number], { jobs }: Settings): readonly RequiredField[] {
+  const { name, target, attachment, deliver, set } = operation;
   const key = `operations.${name}`;
   const { table } = target;
   const needed = { optional: false, optionalInBase: false };
   return [
+    ...fieldsInNames([operation]).map((field) => ({
+      key: `${key}.outputs`,
+      table: jobs.table,
+      field,
+      use: { kind: "read" } as const,
+      ...needed,
+    })),
     ...target.links.map((field, n) => ({
       key: `${key}.target.links`,
       table: jobs.table,

@@ -9,7 +9,7 @@ export function sampledFields({ table, fields }: JobsTable, tables: readonly Tab
   const { status, externalId, ...others } = fields;
   if (status === null || externalId === null) return null;
   const links = targetLinks(table, tables).map(({ field }) => [field, field] as const);
-  return { ...others, status, externalId, ownId: null, startedAt: null, links: new Map(links) };
+  return { ...others, status, externalId, ownId: null, startedAt: null, links: new Map(links), inNames: new Map() };
 }
 
 /** The fields that are proposed for a base whose schema cannot be read: those of the preset. */

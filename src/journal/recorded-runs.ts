@@ -36,17 +36,22 @@ const payload = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("unreadable"), reason: z.string() }),
 ]);
 const recorded = z.object({
-  job: z.object({
-    id: z.string(),
-    status: z.string(),
-    type: z.string().nullable(),
-    externalId: z.string().nullable(),
-    applicationId: z.string().nullable(),
-    since,
-    payload,
-    webhookUrl: z.string().nullable(),
-    links: z.record(z.string(), z.array(z.string())),
-  }),
+  job: z
+    .object({
+      id: z.string(),
+      status: z.string(),
+      type: z.string().nullable(),
+      externalId: z.string().nullable(),
+      applicationId: z.string().nullable(),
+      since,
+      payload,
+      webhookUrl: z.string().nullable(),
+      links: z.record(z.string(), z.array(z.string())),
+      // Earlier versions recorded neither.
+      startedAt: since.optional(),
+      fields: z.record(z.string(), z.string().nullable()).default({}),
+    })
+    .transform(({ startedAt, ...job }) => ({ ...job, startedAt: startedAt ?? job.since })),
   reopened: z.boolean(),
   probeGroups: z.array(z.array(sighting)),
   providerReply: z.object({ provider: z.string(), url: z.string(), answer, probes: z.array(sighting) }).nullable(),

@@ -62,7 +62,7 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
     signed: signer !== null,
 
     /** One trailing slash joins; a further one is part of the key, as `//x` and `/x` are two keys. */
-    urlFor: (fileName) => `${options.baseUrl.replace(/\/$/, "")}/${encodeURIComponent(fileName)}`,
+    urlFor: (name) => [options.baseUrl.replace(/\/$/, ""), ...name.split("/").map(encodeURIComponent)].join("/"),
 
     isSameObject(one, other) {
       const [a, b] = [one, other].map((url) => {

@@ -106,6 +106,23 @@ describe("stuck-jobs over a PostgreSQL database", () => {
     expect(await database.query("SELECT output_url FROM segments WHERE output_url IS NOT NULL")).toEqual([]);
   });
 
+  it("finds outputs whose names contain another column and the date", async () => {
+    const { database, run, output } = await renders();
+    await database.query("ALTER TABLE renders ADD COLUMN customer int NOT NULL DEFAULT 7");
+    await run(["db", "migrate"]);
+    const [{ day } = { day: "" }] = await database.query(
+      "SELECT to_char(min(started_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day FROM renders",
+    );
+    output(`7/${day}/ext-1.mp4`);
+    const pattern = "{field.customer}/{startedAt:yyyy-MM-dd}/{externalId}.mp4";
+    const configuration = CONFIGURATION.replace("{externalId}.mp4", pattern) + JOURNAL;
+    expect((await run(["recover", "--job", "ext-1"], configuration)).stdout).toContain("1 recovered");
+    const missing = await run(["scan"], configuration.replace("field.customer", "field.client"));
+    expect([missing.code, missing.stderr]).toEqual([2, expect.stringContaining('no column "client"')]);
+    const doctor = await run(["doctor"], configuration.replace("field.customer", "field.client"));
+    expect([doctor.code, doctor.stdout]).toEqual([2, expect.stringContaining("client")]);
+  });
+
   it("says nothing and asks little where nothing is stuck", async () => {
     const { database, run } = await renders();
     await database.query("UPDATE renders SET status = 'done'");

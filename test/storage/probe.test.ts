@@ -25,7 +25,8 @@ describe("urlFor", () => {
     ["https://h/b/", "x.mp4", "https://h/b/x.mp4"],
     ["https://h/b//", "x.mp4", "https://h/b//x.mp4"],
     ["https://h", "ä b+c?d#e%.mp4", "https://h/%C3%A4%20b%2Bc%3Fd%23e%25.mp4"],
-    ["https://h", "../x", "https://h/..%2Fx"],
+    ["https://h/b", "a b/c/x.mp4", "https://h/b/a%20b/c/x.mp4"],
+    ["https://h/b", "a%2Fb.mp4", "https://h/b/a%252Fb.mp4"],
   ])("is below %s for %j", (baseUrl, name, url) => {
     expect(probeOf(baseUrl).urlFor(name)).toBe(url);
   });
@@ -36,6 +37,12 @@ describe("urlFor", () => {
     await probe.probe(probe.urlFor("ä b.mp4"), never());
     expect(place.requests).toEqual(["HEAD //%C3%A4%20b.mp4"]);
   });
+});
+
+test("a name that would lead out of the bucket is unknown without a request", async () => {
+  const probe = probeOf("http://127.0.0.1:1/b");
+  expect(await probe.probe(probe.urlFor("a/../../x"), never())).toMatchObject({ result: "unknown" });
+  expect(probe.requests()).toBe(0);
 });
 
 describe("a URL that cannot be probed", () => {

@@ -208,7 +208,7 @@ function attachmentsIn(fields: Readonly<Record<string, CellValue>>): Record<stri
 
 type Answer = number | "missing" | UnknownCause;
 
-/** The bucket as a map from file name to size or to the trouble it gives; all else is `missing`. */
+/** The bucket as a map from name, with its folders, to size or to the trouble it gives; all else is `missing`. */
 export class FakeBucket implements OutputProbe {
   readonly objects = new Map<string, Answer>();
   /** How it says that something is missing. */
@@ -234,7 +234,8 @@ export class FakeBucket implements OutputProbe {
   }
 
   async probe(url: string): Promise<ProbeResult> {
-    const name = fileNameOf(url);
+    const root = this.urlFor("");
+    const name = url.startsWith(root) ? url.slice(root.length) : fileNameOf(url);
     this.probed.push(name);
     const answer = this.objects.get(name) ?? this.missing;
     if (answer === "missing") return { result: "absent", url, detail: "HTTP 404" };

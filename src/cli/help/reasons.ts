@@ -113,7 +113,8 @@ export const REASON_TEXTS: {
       action: "Correct the payload.",
     },
     "output-name-incomplete": {
-      means: "An output's name needs a value that the record does not have (`{payload.some_key}`, the count of `{n}`).",
+      means:
+        "An output's name needs a value that the record does not have (`{payload.some_key}`, `{field.Some Field}`, the count of `{n}`).",
       action: "Correct the payload or the pattern.",
     },
     "operation-unknown": {

@@ -4,6 +4,7 @@ import type { ProviderSettings } from "../../config/resolve/providers.ts";
 
 import type { AirtableSettings, Settings } from "../../config/settings.ts";
 import type { ProviderAnswer } from "../../core/domain/evidence.ts";
+import { fieldsInNames } from "../../core/domain/output-names.ts";
 import type { AtomicWriter } from "../../core/ports/atomic-writer.ts";
 import type {
   JobHistory,
@@ -98,13 +99,14 @@ export function openAirtableBase(
 }
 
 /** Where the settings say that jobs and targets are in a database. */
-function postgresOptions({ jobs }: Settings, { jobs: { table, id }, links, targets }: PostgresSettings) {
+function postgresOptions({ jobs, operations }: Settings, { jobs: { table, id }, links, targets }: PostgresSettings) {
   const { fields, completedStatus, failedStatus } = jobs;
   // The schema of the configuration has checked that there is such a column.
   const startedAt = fields.startedAt ?? "";
   return {
     jobs: { table, id, fields: { ...fields, startedAt }, completedStatus, failedStatus },
     links,
+    inNames: fieldsInNames(operations),
     targets,
   };
 }

@@ -166,14 +166,24 @@ export function toProviderEvidence(reply: ProviderReply | null): ProviderEvidenc
   }
 }
 
+/** Whether a URL is that of an object by this name, with its folders, below some prefix. */
+export function isUrlOf(url: string, name: string): boolean {
+  const path = decode(URL.canParse(url) ? new URL(url).pathname : url);
+  return path === name || path.endsWith(`/${name}`);
+}
+
 /** Returns the last part of a URL's path, decoded: the name under which Airtable files what it fetched from there. */
 export function fileNameOf(url: string): string {
   const path = URL.canParse(url) ? new URL(url).pathname : url;
-  const last = path.slice(path.lastIndexOf("/") + 1);
+  return decode(path.slice(path.lastIndexOf("/") + 1));
+}
+
+/** Decodes percent-escapes; a text with an invalid one stays as it is. */
+function decode(text: string): string {
   try {
-    return decodeURIComponent(last);
+    return decodeURIComponent(text);
   } catch (error) {
-    if (error instanceof URIError) return last;
+    if (error instanceof URIError) return text;
     throw error;
   }
 }

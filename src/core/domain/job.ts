@@ -25,10 +25,14 @@ export interface Job {
   /** The application's own id of the job, where the configuration names the field. */
   readonly applicationId: string | null;
   readonly since: StartTime;
+  /** The date in the configured field, else the record's own, as the base holds it: names of outputs may contain it. */
+  readonly startedAt: StartTime;
   readonly payload: Payload;
   readonly webhookUrl: string | null;
   /** Record ids by link field. Only the fields that were read are there. */
   readonly links: Readonly<Record<string, readonly string[]>>;
+  /** The further fields that names of outputs contain; `""` where one is blank, null where it holds no single text. */
+  readonly fields: Readonly<Record<string, string | null>>;
   /** The whole cell; `""` where it is blank or was not asked for. */
   readonly notes: string;
   readonly responsePayload: string;
@@ -41,8 +45,8 @@ export type JobSummary = Omit<Job, "notes" | "responsePayload" | "error">;
 
 /** Returns the job without `notes`, `responsePayload` and `error`. */
 export function toSummary(job: Job): JobSummary {
-  const { id, status, type, externalId, applicationId, since, payload, webhookUrl, links } = job;
-  return { id, status, type, externalId, applicationId, since, payload, webhookUrl, links };
+  const { notes: _, responsePayload: __, error: ___, ...summary } = job;
+  return summary;
 }
 
 /** Returns a job's age at `now`; null where its date is not known. */

@@ -1,7 +1,7 @@
 import { type Calibration, combine, fileNameOf } from "../domain/evidence.ts";
 import { getAge, getCertainAge, type Instant, isExternalId, isRecordId, type Job, toSummary } from "../domain/job.ts";
 import type { DeliveryField, Thresholds } from "../domain/operation.ts";
-import { outputNames } from "../domain/output-names.ts";
+import { namePrefixes, outputNames } from "../domain/output-names.ts";
 import type { Entry } from "../domain/report.ts";
 import { parseReportedResult } from "../domain/response-payload.ts";
 import { resolveOperation, resolveTarget, type Target } from "../domain/target.ts";
@@ -69,7 +69,7 @@ async function explainJob(read: Job, run: SweepContext): Promise<Explanation> {
   const triaged = triage(job, effectivePolicy({ reopened }, run), now);
   const candidate = triaged.kind === "candidate" ? triaged.candidate : toCandidate(job, run, now);
   const item = createItem(job, candidate, reopened, run, now);
-  const gathered = candidate === null ? null : await gatherAll(candidate, now, run);
+  const gathered = candidate === null ? null : await gatherAll(job, candidate, now, run);
   const ledger = new Ledger([item]);
   if (gathered !== null) ledger.merge([{ item, evidence: gathered.evidence }]);
   const attachments =
@@ -147,7 +147,7 @@ interface GatheredAll {
 }
 
 /** Gathers what a sweep would, and what it only needs to fail a job: calibration and a listing. */
-async function gatherAll(candidate: Candidate, now: Instant, run: SweepContext): Promise<GatheredAll> {
+async function gatherAll(job: Job, candidate: Candidate, now: Instant, run: SweepContext): Promise<GatheredAll> {
   const { reads } = run.limits;
   const probedAt = run.clock.now();
   const probeGroups = await probeOutputs(candidate, run, "each");
@@ -157,8 +157,21 @@ async function gatherAll(candidate: Candidate, now: Instant, run: SweepContext):
   const control = seen === null ? await createKnownOutputs([], [operation], now, run).findControl(operation) : null;
   const known = control?.kind === "seen" ? control.url : seen;
   const { calibration } = await calibrate(run.probe, candidate, run.random, known === null ? [] : [known], reads);
-  const listing = await run.probe.list(candidate.externalId, reads);
+  const listing = await listAll(namePrefixes(operation, job), run);
   return { evidence: { probeGroups, providerReply, probedAt }, calibration, listing };
+}
+
+/** Lists what begins with one of the prefixes; the first that cannot be listed is the answer for all. */
+async function listAll(prefixes: readonly string[], run: SweepContext): Promise<ObjectListing> {
+  const names = new Set<string>();
+  let complete = true;
+  for (const prefix of prefixes) {
+    const listing = await run.probe.list(prefix, run.limits.reads);
+    if (listing.kind !== "listed") return listing;
+    for (const name of listing.names) names.add(name);
+    complete &&= listing.complete;
+  }
+  return { kind: "listed", names: [...names], complete };
 }
 
 /** Decides as a dry run of a sweep would, with all that it looks at before a job is failed or delivered. */

@@ -176,8 +176,8 @@ export type MediaCheck =
 export interface OutputProbe {
   /** Whether requests are signed: then a 404 is the truth, and a 403 does not mean "missing". */
   readonly signed: boolean;
-  /** Returns the URL of an output by its file name: what is probed, written to the base and compared. */
-  urlFor(fileName: string): string;
+  /** Returns the URL of an output by its name, with its folders: what is probed, written to the base and compared. */
+  urlFor(name: string): string;
   /** Whether two URLs are addresses of one object of the bucket, be it by path, by host or through its CDN. */
   isSameObject(one: string, other: string): boolean;
   /** Whether a URL is one of the storage's own host, if perhaps of another bucket. */

@@ -21,11 +21,15 @@ export interface JobFields {
   readonly startedAt: string | null;
   /** The keys are the names that the configuration uses. */
   readonly links: ReadonlyMap<string, string>;
+  /** Further fields that names of outputs contain; the keys are as for `links`. */
+  readonly inNames: ReadonlyMap<string, string>;
 }
 
 /** Returns every field that a run reads or writes, so that a renamed one is reported before anything is written. */
-export function fieldNames({ links, ...fields }: JobFields): readonly string[] {
-  const all = [...Object.values(fields), ...links.values()].filter((name): name is string => name !== null);
+export function fieldNames({ links, inNames, ...fields }: JobFields): readonly string[] {
+  const all = [...Object.values(fields), ...links.values(), ...inNames.values()].filter(
+    (name): name is string => name !== null,
+  );
   return [...new Set(all)];
 }
 

@@ -8,16 +8,19 @@ import type { ApiRecord, JobFields } from "./api-records.ts";
 export function parseJob({ id, createdTime, fields }: ApiRecord, names: JobFields): Job {
   const cell = (name: string | null): string => (name === null ? "" : parseText(fields[name]));
   const created = parseStartTime(createdTime ?? "");
+  const startedAt = names.startedAt === null ? created : parseStartTime(cell(names.startedAt));
   return {
     id,
     status: cell(names.status),
     type: orNull(cell(names.type)),
     externalId: orNull(parseExternalId(fields[names.externalId])),
     applicationId: orNull(cell(names.ownId).trim()),
-    since: names.startedAt === null ? created : notBefore(created, parseStartTime(cell(names.startedAt))),
+    since: names.startedAt === null ? created : notBefore(created, startedAt),
+    startedAt,
     payload: parsePayload(cell(names.requestPayload)),
     webhookUrl: orNull(cell(names.webhookUrl)),
     links: Object.fromEntries([...names.links].map(([configured, name]) => [configured, parseLinks(fields[name])])),
+    fields: Object.fromEntries([...names.inNames].map(([configured, name]) => [configured, parseSingle(fields[name])])),
     notes: cell(names.notes),
     responsePayload: cell(names.responsePayload),
     error: names.error === null ? null : cell(names.error),
@@ -95,6 +98,15 @@ function parseExternalId(cell: unknown): string {
 
 /** How much of a cell that is no external id is shown. */
 const MAX_SHOWN = 100;
+
+/** Returns the text of a cell that holds one value; null where it holds several, or what is no text. */
+function parseSingle(cell: unknown): string | null {
+  const value = Array.isArray(cell) && cell.length <= 1 ? cell[0] : cell;
+  if (value === undefined || value === null) return "";
+  if (typeof value === "string" || typeof value === "number") return String(value);
+  if (!isObject(value)) return null;
+  return objectText(value) ?? (typeof value.name === "string" ? value.name : null);
+}
 
 /** Links are a list of ids; a lookup of links, or a text field in their place, may be no such list. */
 function parseLinks(value: unknown): readonly string[] {

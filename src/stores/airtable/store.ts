@@ -1,5 +1,6 @@
 import { isRecordId } from "../../core/domain/job.ts";
 import type { Operation } from "../../core/domain/operation.ts";
+import { fieldsInNames } from "../../core/domain/output-names.ts";
 import { TableRefused, UpstreamError } from "../../core/ports/errors.ts";
 import type { CellValue, JobHistory, JobQuery, JobStore, JobUpdate } from "../../core/ports/ports.ts";
 import { type ApiRecord, fieldNames, type JobFields } from "./api-records.ts";
@@ -17,7 +18,7 @@ export interface StoreOptions {
   readonly baseId: string;
   readonly jobs: {
     readonly table: string;
-    readonly fields: Omit<JobFields, "links"> & {
+    readonly fields: Omit<JobFields, "links" | "inNames"> & {
       /** When a job was completed. Only `JobHistory` reads it. */
       readonly completedAt: string | null;
     };
@@ -56,6 +57,7 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
       notes: named(fields.notes),
       startedAt: named(fields.startedAt),
       links: new Map(links.map((link) => [link, nameOf(jobs.table, link)])),
+      inNames: new Map(fieldsInNames(operations).map((name) => [name, nameOf(jobs.table, name)])),
     };
   }
 
@@ -206,7 +208,7 @@ function asConfigError(error: unknown, table: string): unknown {
   return new UpstreamError(
     "config",
     `${error.message}, for table "${table}"`,
-    "The configuration names a field that the base does not have. Check jobs.fields and the first of each operation's target.links.",
+    "The configuration names a field that the base does not have. Check jobs.fields, the first of each operation's target.links, and {field.…} in outputs.",
     { cause: error },
   );
 }
@@ -250,7 +252,11 @@ function configuredFields(
   { table, fields }: StoreOptions["jobs"],
   operations: readonly Operation[],
 ): readonly (readonly [string, string])[] {
-  const ofJobs = [...Object.values(fields).filter((name) => name !== null), ...allLinks(operations)];
+  const ofJobs = [
+    ...Object.values(fields).filter((name) => name !== null),
+    ...allLinks(operations),
+    ...fieldsInNames(operations),
+  ];
   return [
     ...ofJobs.map((name) => [table, name] as const),
     ...operations.flatMap(({ target, attachment, set }) => {

@@ -15,6 +15,8 @@ export interface StoreOptions {
   };
   /** Columns of a job that name its target. */
   readonly links: readonly string[];
+  /** Further columns of a job, which names of outputs contain. */
+  readonly inNames: readonly string[];
   readonly targets: readonly TargetTable[];
 }
 
@@ -75,7 +77,7 @@ export interface Layout {
   check(signal: AbortSignal): Promise<void>;
 }
 
-export function createLayout(database: Database, { jobs, targets }: StoreOptions): Layout {
+export function createLayout(database: Database, { jobs, links, inNames, targets }: StoreOptions): Layout {
   let reading: Promise<readonly Table[]> | null = null;
   const names = [jobs.table, ...targets.map(({ table }) => table)];
 
@@ -108,7 +110,7 @@ export function createLayout(database: Database, { jobs, targets }: StoreOptions
 
   async function check(signal: AbortSignal): Promise<void> {
     const layout = await jobsLayout(signal);
-    for (const name of Object.values(jobs.fields)) if (name !== null) layout.cell(name);
+    for (const name of [...Object.values(jobs.fields), ...links, ...inNames]) if (name !== null) layout.cell(name);
     for (const target of targets) {
       const own = await targetLayout(target, signal);
       for (const field of target.written) own.cell(field);

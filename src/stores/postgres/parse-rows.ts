@@ -4,14 +4,16 @@ import type { Row } from "../../database/connection.ts";
 import type { Cell, StoreOptions } from "./layout.ts";
 
 /** A job out of a row as `select-jobs` asks for it. */
-export function parseJob(row: Row, { jobs: { fields }, links }: StoreOptions): Job {
+export function parseJob(row: Row, { jobs: { fields }, links, inNames }: StoreOptions): Job {
+  const since = parseSince(row.since);
   return {
     id: textOf(row.id),
     status: textOf(row.status),
     type: orNull(textOf(row.type)),
     externalId: orNull(textOf(row.external_id)),
     applicationId: orNull(textOf(row.own_id).trim()),
-    since: parseSince(row.since),
+    since,
+    startedAt: since,
     payload: parsePayload(textOf(row.request_payload)),
     webhookUrl: orNull(textOf(row.webhook_url)),
     links: Object.fromEntries(
@@ -20,6 +22,7 @@ export function parseJob(row: Row, { jobs: { fields }, links }: StoreOptions): J
         return [name, id === "" ? [] : [id]];
       }),
     ),
+    fields: Object.fromEntries(inNames.map((name, n) => [name, textOf(row[`in_name_${n}`])])),
     notes: textOf(row.notes),
     responsePayload: textOf(row.response_payload),
     error: fields.error === null ? null : textOf(row.error),

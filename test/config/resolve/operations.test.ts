@@ -176,16 +176,6 @@ describe("settings that the sweep does not act on yet", () => {
       resolveSettings({ path: null, content: { ...WORLD, operations: { render } } }, readEnvironment(ENV), {});
     expect(settle).toThrow(/operations\.render\.storage: .*is not supported yet/);
   });
-
-  it.each(["{field.Customer}/{externalId}.mp4", "{startedAt:yyyy/MM}/{externalId}.mp4"])(
-    "are refused in %s",
-    (name) => {
-      const render = { ...RENDER, outputs: [name] };
-      const resolve = () =>
-        resolveSettings({ path: null, content: { ...WORLD, operations: { render } } }, readEnvironment(ENV), {});
-      expect(resolve).toThrow(/operations\.render\.outputs: .*is not supported yet/);
-    },
-  );
 });
 
 it("brake.share is an error that says that it was removed", () => {

@@ -16,6 +16,7 @@ const NAMES = {
   error: null,
   notes: null,
   startedAt: null,
+  inNames: new Map(),
   links: new Map<string, string>(),
 };
 const ID = "0b8a3f52-2f7c";

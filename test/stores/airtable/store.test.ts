@@ -114,6 +114,8 @@ describe("a listing", () => {
         applicationId: null,
         externalId: " 0b8a3f52 ",
         since: { kind: "at", at: Date.parse("2026-03-01T11:00:00.000Z") },
+        startedAt: { kind: "at", at: Date.parse("2026-03-01T11:00:00.000Z") },
+        fields: {},
         payload: { kind: "read", value: { segment_id: "recdRdKs6y9dyf609", duration_override: null } },
         webhookUrl: null,
         links: { Segments: ["recSegment0000001"], "Related Video": [] },

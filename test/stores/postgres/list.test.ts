@@ -114,6 +114,7 @@ describe("listing jobs of a PostgreSQL table", () => {
         failedStatus: "4",
       },
       links: [],
+      inNames: [],
     });
     const jobs = await collect(store.list(stuckQuery({ statuses: ["2"] }), NEVER));
     expect(jobs).toMatchObject([{ id: "j'1", status: "2", externalId: "6f9619ff-8b86-d011-b42d-00c04fc964ff" }]);
@@ -129,7 +130,7 @@ describe("listing jobs of a PostgreSQL table", () => {
       ANALYZE renders`);
     const { pageStatement } = await import("../../../src/stores/postgres/select-jobs.ts");
     const filter = { kind: "stuck", statuses: ["processing"], olderThan: 1000, ahead: 1000, named: null } as const;
-    const options = { jobs: RENDERS_JOBS, links: [], targets: [] };
+    const options = { jobs: RENDERS_JOBS, links: [], inNames: [], targets: [] };
     const { text, values } = pageStatement(options, filter, null);
     const plan = (await database.query(`EXPLAIN ${text}`, values)).map((row) => String(row["QUERY PLAN"])).join("\n");
     expect(plan).toContain("renders_status_started");

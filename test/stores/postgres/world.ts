@@ -74,6 +74,7 @@ export function openStore(
   const store = createStore({
     jobs: RENDERS_JOBS,
     links: ["segment_id"],
+    inNames: [],
     targets: [{ label: "segments", table: ["segments"], key: "id", fields: new Map(), written: [] }],
     journal: null,
     clock: systemClock,

@@ -1,6 +1,7 @@
 import { fileNameOf, type Output } from "../../domain/evidence.ts";
 import type { Job, StartTime } from "../../domain/job.ts";
 import type { Operation } from "../../domain/operation.ts";
+import { isNamedById, outputNames } from "../../domain/output-names.ts";
 import { resolveOperation, resolveTarget } from "../../domain/target.ts";
 import type { Attachment, AttachmentValue, TargetRecord } from "../../ports/ports.ts";
 import type { Candidate, Policy } from "../decide/triage.ts";
@@ -31,16 +32,25 @@ export function checkJob(
   }
   if (fresh.externalId !== decided.job.externalId) return { kind: "changed", detail: "its external id was changed" };
   if (!isSameInstant(fresh.since, decided.job.since)) return { kind: "changed", detail: "its date was changed" };
-  const { operation, targetId } = decided.candidate;
+  const { operation, targetId, names } = decided.candidate;
   const lookup = resolveOperation(fresh, policy.operations);
   if (lookup.kind === "unknown" || lookup.operation.name !== operation.name) {
     return { kind: "changed", detail: "its operation was changed" };
+  }
+  const freshNames = outputNames(operation, fresh);
+  if (freshNames.kind !== "named" || !isSameNames(freshNames.sets, names)) {
+    return { kind: "changed", detail: "what its output is named by was changed" };
   }
   const target = resolveTarget(fresh, operation);
   const id = target.kind === "named" ? target.id : null;
   if (target.kind === "ambiguous") return { kind: "changed", detail: `its target is ${target.ids.join(" or ")}` };
   if (targetId !== null && id !== targetId) return { kind: "changed", detail: "its target was changed" };
   return { kind: "unchanged", job: fresh, targetId: id };
+}
+
+/** Compares the names that an output may have, which rest on many fields of its job. */
+function isSameNames(one: Candidate["names"], other: Candidate["names"]): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 function isSameInstant(one: StartTime, other: StartTime): boolean {
@@ -74,11 +84,14 @@ export function checkTarget(
   if (outputs.every((output) => findAttached(output) !== undefined)) return { kind: "already-attached" };
   const names = outputs.map(({ url }) => fileNameOf(url));
   // A file of this name but another size is an earlier fetch that broke off, or was rendered again: it is replaced.
+  // Where only folders name the job, as in `{externalId}/final.mp4`, it may as well be another job's: it stays.
   const value: AttachmentValue = outputs.map((output) => {
     const id = findAttached(output)?.id ?? null;
     return id === null ? { url: output.url } : { id };
   });
-  const others = present.filter(({ filename }) => !names.includes(filename));
+  const isOwnName = (file: Attachment) =>
+    isNamedById(operation) ? names.includes(file.filename) : outputs.some((output) => isFileOf(file, output));
+  const others = present.filter((file) => !isOwnName(file));
   const files = others.map(({ filename }) => filename);
   const [other] = others;
   if (other === undefined) return { kind: "write", value, files };

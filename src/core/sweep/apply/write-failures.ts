@@ -146,7 +146,7 @@ export async function checkOtherNames(
   calibration: Calibration,
   run: SweepContext,
 ): Promise<FailureCandidate> {
-  const { verdict, probeGroups } = await findUnderOtherName(failure.candidate, calibration, run);
+  const { verdict, probeGroups } = await findUnderOtherName(failure, calibration, run);
   const evidence = { ...failure.evidence, probeGroups: [...failure.evidence.probeGroups, ...probeGroups] };
   return { ...failure, evidence, verdict: verdict ?? failure.verdict };
 }

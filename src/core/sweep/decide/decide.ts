@@ -4,6 +4,7 @@ import {
   type Evidence,
   fileNameOf,
   type GatheredEvidence,
+  isUrlOf,
   type Output,
   toProviderEvidence,
 } from "../../domain/evidence.ts";
@@ -32,11 +33,12 @@ export function decideItem(
 const PREDATES_BY: Duration = 10 * 60_000;
 
 /** Takes back a find whose name is not bound to the external id and that is older than the job: the last run's output. */
-function withoutEarlierOutput({ externalId, began, operation }: Candidate, verdict: Verdict): Verdict {
+function withoutEarlierOutput({ externalId, names, began, operation }: Candidate, verdict: Verdict): Verdict {
   if (verdict.kind !== "recover" || verdict.reason !== "output-found" || began === null) return verdict;
   if (operation.outputs.some(({ mayPredate }) => mayPredate)) return verdict;
+  const bound = names.flat().filter((name) => name.includes(externalId));
   const earlier = [verdict.output, ...verdict.others].find(({ url, lastModified }) => {
-    return !fileNameOf(url).includes(externalId) && Date.parse(lastModified ?? "") < began - PREDATES_BY;
+    return !bound.some((name) => isUrlOf(url, name)) && Date.parse(lastModified ?? "") < began - PREDATES_BY;
   });
   if (earlier === undefined) return verdict;
   const detail = `${fileNameOf(earlier.url)} was written ${earlier.lastModified}, before the job began`;

@@ -80,7 +80,7 @@ export function triage(job: Job, policy: Policy, now: Instant): Triage {
   const { operation } = lookup;
   const names = outputNames(operation, job);
   if (names.kind === "incomplete") {
-    return skip("output-name-incomplete", `the record holds no value for ${names.placeholder}`);
+    return skip("output-name-incomplete", `the record holds no usable value for ${names.placeholder}`);
   }
   const { externalId } = job;
   const candidate = (targetId: string | null): Triage => {

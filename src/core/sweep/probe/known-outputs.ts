@@ -1,7 +1,7 @@
 import { combine, fileNameOf, type ProbeResult } from "../../domain/evidence.ts";
 import type { Instant, Job } from "../../domain/job.ts";
 import type { Operation } from "../../domain/operation.ts";
-import { externalIdsIn, outputNames } from "../../domain/output-names.ts";
+import { isOutputName, outputNames } from "../../domain/output-names.ts";
 import { parseReportedResult } from "../../domain/response-payload.ts";
 import { resolveOperation } from "../../domain/target.ts";
 import type { SweepContext } from "../context.ts";
@@ -212,7 +212,7 @@ async function findFresh(
     kind: "none",
     detail: "no output of the operation is on record, and the bucket lists no new one",
   };
-  const newest = names.find((name) => externalIdsIn(operation, name).length > 0);
+  const newest = names.find((name) => isOutputName(operation, name));
   if (newest === undefined) return none;
   const url = run.probe.urlFor(newest);
   const probe = await run.probe.probe(url, run.limits.reads);

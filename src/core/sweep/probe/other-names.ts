@@ -1,7 +1,9 @@
-import { type Calibration, combine, fileNameOf, type ProbeGroup } from "../../domain/evidence.ts";
+import { type Calibration, combine, type ProbeGroup } from "../../domain/evidence.ts";
+import { namePrefixes, namesOfNeighbouringDates } from "../../domain/output-names.ts";
 import { UNKNOWN_REASON, type Verdict } from "../../domain/verdict.ts";
 import type { SweepContext } from "../context.ts";
 import type { Candidate } from "../decide/triage.ts";
+import type { SweepItem } from "../item.ts";
 
 /** What was found under other names. `verdict` is null where nothing speaks against failing the job. */
 export interface OtherNamesResult {
@@ -11,67 +13,76 @@ export interface OtherNamesResult {
 }
 
 /**
- * Looks for a job's output under names that the configuration does not have, before the job is failed: in a listing
- * where the bucket allows one, else under every name that the worker is known to use.
+ * Looks for a job's output under names that the configuration does not have, before the job is failed: under those of
+ * the day before and after, where names contain a date; then in a listing where the bucket allows one, else under every
+ * name that the worker is known to use.
  */
 export async function findUnderOtherName(
-  { externalId, names }: Candidate,
+  { item: { job }, candidate }: { readonly item: Pick<SweepItem, "job">; readonly candidate: Candidate },
   calibration: Calibration,
   run: SweepContext,
 ): Promise<OtherNamesResult> {
-  const ownNames = names.flat();
-  const listing = await run.probe.list(externalId, run.limits.reads);
-  switch (listing.kind) {
-    case "unknown":
-      return stop({
-        kind: "unknown",
-        reason: "storage-unreachable",
-        detail: `listing ${externalId}*: ${listing.detail}`,
-      });
-    case "no-bucket":
-      return stop({
-        kind: "unknown",
-        reason: "answer-ambiguous",
-        detail: `there is no such bucket: ${listing.detail}`,
-      });
-    case "listed": {
-      if (listing.names.some((name) => ownNames.includes(name))) {
-        return stop({ kind: "skip", reason: "changed-meanwhile", detail: "its output has just appeared" });
+  const { externalId, operation } = candidate;
+  const ownNames = candidate.names.flat();
+  const neighbours = await probeNames(namesOfNeighbouringDates(operation, job), calibration, run);
+  if (neighbours.verdict !== null) return neighbours;
+  const { probeGroups } = neighbours;
+  for (const prefix of namePrefixes(operation, job)) {
+    const listing = await run.probe.list(prefix, run.limits.reads);
+    switch (listing.kind) {
+      case "unknown": {
+        const detail = `listing ${prefix}*: ${listing.detail}`;
+        return { verdict: { kind: "unknown", reason: "storage-unreachable", detail }, probeGroups };
       }
-      const [other] = listing.names;
-      if (other !== undefined) return stop(otherNameVerdict(other));
-      if (listing.complete) return { verdict: null, probeGroups: [] };
-      return stop({ kind: "unknown", reason: "answer-ambiguous", detail: `too many names begin with ${externalId}` });
+      case "no-bucket": {
+        const detail = `there is no such bucket: ${listing.detail}`;
+        return { verdict: { kind: "unknown", reason: "answer-ambiguous", detail }, probeGroups };
+      }
+      case "listed": {
+        const [other] = listing.names;
+        if (listing.names.some((name) => ownNames.includes(name))) {
+          const detail = "its output has just appeared";
+          return { verdict: { kind: "skip", reason: "changed-meanwhile", detail }, probeGroups };
+        }
+        if (other !== undefined) return { verdict: otherNameVerdict(other), probeGroups };
+        if (listing.complete) break;
+        const detail = `too many names begin with ${prefix}`;
+        return { verdict: { kind: "unknown", reason: "answer-ambiguous", detail }, probeGroups };
+      }
+      case "refused": {
+        const folders = [...new Set(ownNames.map((name) => name.slice(0, name.lastIndexOf("/") + 1)))];
+        const known = run.otherNames.map((pattern) => pattern.replaceAll("{externalId}", externalId));
+        const others = folders.flatMap((folder) => known.map((name) => folder + name));
+        const probed = await probeNames(
+          others.filter((name) => !ownNames.includes(name)),
+          calibration,
+          run,
+        );
+        return { ...probed, probeGroups: [...probeGroups, ...probed.probeGroups] };
+      }
     }
-    case "refused":
-      return await probeOtherNames(externalId, ownNames, calibration, run);
   }
+  return { verdict: null, probeGroups };
 }
 
-async function probeOtherNames(
-  externalId: string,
-  ownNames: readonly string[],
+/** Probes names that should all be absent. */
+async function probeNames(
+  names: readonly string[],
   calibration: Calibration,
   run: SweepContext,
 ): Promise<OtherNamesResult> {
   const probeGroups: ProbeGroup[] = [];
-  for (const pattern of run.otherNames) {
-    const name = pattern.replaceAll("{externalId}", externalId);
-    if (ownNames.includes(name)) continue;
+  for (const name of names) {
     const probe = await run.probe.probe(run.probe.urlFor(name), run.limits.reads);
     probeGroups.push([probe]);
     const storage = combine([[probe]], calibration);
-    if (storage.kind === "present") return { verdict: otherNameVerdict(fileNameOf(storage.output.url)), probeGroups };
+    if (storage.kind === "present") return { verdict: otherNameVerdict(name), probeGroups };
     if (storage.kind === "unknown") {
       const detail = `${name}: ${probe.detail}`;
       return { verdict: { kind: "unknown", reason: UNKNOWN_REASON[storage.cause], detail }, probeGroups };
     }
   }
   return { verdict: null, probeGroups };
-}
-
-function stop(verdict: Verdict): OtherNamesResult {
-  return { verdict, probeGroups: [] };
 }
 
 function otherNameVerdict(name: string): Verdict {

@@ -1,4 +1,4 @@
-import { type Calibration, fileNameOf, type GatheredEvidence, type ProbeGroup } from "../../domain/evidence.ts";
+import { type Calibration, type GatheredEvidence, isUrlOf, type ProbeGroup } from "../../domain/evidence.ts";
 import type { Instant, JobSummary } from "../../domain/job.ts";
 import type { BlockedOperation } from "../../domain/report.ts";
 import type { Verdict } from "../../domain/verdict.ts";
@@ -36,12 +36,13 @@ export function redecide(
   if (triaged.kind === "not-stuck") return { kind: "not-stuck", reason: "not-stuck", detail: "" };
   if (triaged.kind === "decided") return triaged.verdict;
   const { candidate } = triaged;
-  const probed = new Map(probeGroups.flat().map((probe) => [fileNameOf(probe.url), probe]));
+  const probed = probeGroups.flat();
+  const probeOf = (name: string) => probed.find(({ url }) => isUrlOf(url, name));
   const groups: ProbeGroup[] = [];
   for (const names of candidate.names) {
-    const group = names.flatMap((name) => probed.get(name) ?? []);
+    const group = names.flatMap((name) => probeOf(name) ?? []);
     if (group.length < names.length) {
-      const missing = names.filter((name) => !probed.has(name)).join(", ");
+      const missing = names.filter((name) => probeOf(name) === undefined).join(", ");
       return { kind: "open", reason: "not-probed", detail: `${missing} was not probed` };
     }
     groups.push(group);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { TableRefused, UpstreamError } from "../../../../src/core/ports/errors.ts";
 import { sweep } from "../../../../src/core/sweep/sweep.ts";
+import { named, SEGMENT } from "../../../support/builders.ts";
 import { runOf, stillClock } from "../../../support/fakes.ts";
 import { oneJobWorld, swept } from "../../../support/one-job-world.ts";
 import { combine, FIELD, verdicts, worldOf } from "../../../support/sweep-world.ts";
@@ -48,6 +49,30 @@ describe("recover leaves a job alone", () => {
       if (request === "readJobs") world.base.edit("recJob00000000001", { since: { kind: "at", at: Date.now() } });
     };
     expect(await swept(world)).toEqual(["skip: changed-meanwhile"]);
+  });
+
+  it("whose output is named by a field that was changed meanwhile", async () => {
+    const world = oneJobWorld({ fields: { Customer: "Acme" } });
+    world.bucket.objects.set("Acme/x1.mp4", 10);
+    world.base.before = (request) => {
+      if (request === "readJobs") world.base.edit("recJob00000000001", { fields: { Customer: "Beta" } });
+    };
+    expect(await swept(world, { outputs: [named("{field.Customer}/{externalId}.mp4")] })).toEqual([
+      "skip: changed-meanwhile",
+    ]);
+    expect(world.base.log).not.toContain("updateTargets");
+  });
+
+  it("whose target holds a file of the same name that only its folder would bind to the job", async () => {
+    const world = oneJobWorld();
+    world.bucket.objects.set("x1/final.mp4", 10);
+    const file = { id: "att1", filename: "final.mp4", url: "https://bucket.example/x0/final.mp4", size: 7 };
+    world.base.files(SEGMENT, [file]);
+    world.base.target("Segments", SEGMENT, { [FIELD]: [{ url: file.url }] });
+    const outputs = [named("{externalId}/final.mp4")];
+    expect(await swept(world, { outputs })).toEqual(["skip: target-occupied"]);
+    world.base.files(SEGMENT, [{ ...file, size: 10 }]);
+    expect(await swept(world, { outputs })).toEqual(["recover: output-found!"]);
   });
 
   it("whose target was deleted", async () => {

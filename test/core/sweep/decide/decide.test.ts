@@ -186,7 +186,8 @@ describe("an output older than its job", () => {
 
   it("is delivered where it is at most ten minutes older, holds the external id, or may be older", () => {
     expect(found("rec1.mp4", "2026-03-01T11:51:00.000Z")).toBe("output-found");
-    expect(found("abc_output_0.mp4", "2026-01-01T00:00:00.000Z")).toBe("output-found");
+    const byId = { names: [["r/abc/final.mp4"]] };
+    expect(found("r/abc/final.mp4", "2026-01-01T00:00:00.000Z", byId)).toBe("output-found");
     const mayPredate = { ...operation, outputs: operation.outputs.map((each) => ({ ...each, mayPredate: true })) };
     expect(found("rec1.mp4", "2026-01-01T00:00:00.000Z", { operation: mayPredate })).toBe("output-found");
   });
