@@ -15,13 +15,13 @@ export interface Place {
 }
 
 /** Answers over HTTP as `answer` says. */
-export async function serve(answer: RequestListener): Promise<Place> {
+export async function serve(answer: RequestListener, port = 0): Promise<Place> {
   const requests: string[] = [];
   const server = createServer((request, response) => {
     requests.push(line(request));
     answer(request, response);
   });
-  return listen(server, requests);
+  return listen(server, requests, port);
 }
 
 /** Talks below HTTP: `talk` gets each connection with the first bytes that came. */
@@ -38,10 +38,10 @@ export async function serveRaw(talk: (socket: Socket, first: string) => void): P
   return listen(server, requests);
 }
 
-export async function listen(server: Server, requests: string[] = []): Promise<Place> {
+export async function listen(server: Server, requests: string[] = [], at = 0): Promise<Place> {
   const sockets: Socket[] = [];
   server.on("connection", (socket) => sockets.push(socket));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(at, "127.0.0.1", resolve));
   const { port } = addressOf(server);
   onTestFinished(async () => {
     for (const socket of sockets) socket.destroy();

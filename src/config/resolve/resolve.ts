@@ -79,14 +79,14 @@ function buildSettings(
   );
   const { providers, secrets } = resolveProviders(config.providers, configured, environment, keys, problems);
   const operations = withKnownProviders(configured, providers, problems);
-  const webhooks = resolveWebhooks(config, operations, environment, problems);
+  const journal = resolveJournal(config, overrides.journal, environment, problems);
+  const webhooks = resolveWebhooks(config, operations, journal, environment, problems);
   const monitoring = resolveMonitoring(
     config.monitoring,
     environment,
     overrides.monitoring ?? { flagsOnly: true },
     problems,
   );
-  const journal = resolveJournal(config, overrides.journal, environment, problems);
   if (problems.length > 0) throw new ConfigError(problems, hint(file));
   return {
     store,

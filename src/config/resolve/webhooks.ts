@@ -2,6 +2,7 @@ import type { Operation } from "../../core/domain/operation.ts";
 import type { Environment } from "../env/environment.ts";
 import type { Problem } from "../problems.ts";
 import type { Config } from "../schema/config.ts";
+import type { JournalSettings } from "./journal.ts";
 
 /** The hosts that webhooks may be sent to again, and their signature. */
 export interface WebhookSettings {
@@ -10,16 +11,26 @@ export interface WebhookSettings {
   readonly signature: { readonly header: string; readonly prefix: string; readonly secret: string } | null;
 }
 
-/** Resolves the webhooks. Adds a missing secret, and operations whose webhook cannot be sent, to `problems`. */
+/**
+ * Resolves the webhooks. Adds to `problems` a missing secret, operations whose webhook cannot be sent, and the want of
+ * anything that remembers which webhooks were sent again.
+ */
 export function resolveWebhooks(
   config: Config,
   operations: readonly Operation[],
+  journal: JournalSettings,
   environment: Environment,
   problems: Problem[],
 ): WebhookSettings {
   const { allowHosts, signature } = config.webhooks;
-  if (operations.some(({ completeVia }) => completeVia === "webhook") && allowHosts.length === 0) {
+  const isInUse = operations.some(({ completeVia }) => completeVia === "webhook");
+  if (isInUse && allowHosts.length === 0) {
     problems.push({ path: "webhooks.allowHosts", message: "missing; a job is to be completed via its webhook" });
+  }
+  if (isInUse && journal.place === null && config.jobs.fields.notes === null) {
+    const message =
+      "found none, and no jobs.fields.notes; expected one of them: without it a webhook would be sent in every run";
+    problems.push({ path: "journal", message });
   }
   for (const [name, { via, webhookEndpoint }] of Object.entries(config.operations)) {
     if (via !== "webhook" || webhookEndpoint !== null) continue;

@@ -41,6 +41,7 @@ export interface SweepResult {
 export async function sweep(run: SweepContext): Promise<SweepResult> {
   const startedAt = run.clock.now();
   const { observer } = run;
+  await requireWebhookMemory(run);
   const queue = new ProbeQueue(run.random);
   observer.stage("list", "begun");
   observer.stage("probe", "begun");
@@ -48,7 +49,6 @@ export async function sweep(run: SweepContext): Promise<SweepResult> {
   const probing = startProbing(queue, (item) => probeAndDecide(item, places, run), run);
   const listing = await listJobs(queue, run).finally(() => queue.close());
   observer.stage("list", "ended");
-  await requireWebhookMemory(listing.items, run);
 
   const ledger = new Ledger(listing.items);
   observer.stage("apply", "begun");

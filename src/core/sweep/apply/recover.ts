@@ -192,9 +192,13 @@ async function recoverBatch(
   const left = batch.map(({ item }) => ledger.get(item)).filter((each) => each.verdict?.kind === "recover");
   const unwritten = left.filter((each) => !each.applied && each.error === null);
   record(
-    unwritten.map(({ item }) => ({ item, error: error.message })),
+    unwritten.map(({ item }) => ({ item, error: inWords(error) })),
     state,
   );
+}
+
+function inWords({ message, hint }: TableRefused): string {
+  return hint === null ? message : `${message}. ${hint}`;
 }
 
 /** Asks the person where one is to be asked, sends webhooks again, and writes the rest. */

@@ -5,7 +5,6 @@ import { webhookKey } from "../../ports/journal.ts";
 import type { ResendResult } from "../../ports/ports.ts";
 import { serverNow } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
-import type { SweepItem } from "../item.ts";
 import { addOutcomes, collectOutcomes, type ItemOutcome, type StageResult } from "../ledger.ts";
 import { effectivePolicy } from "../list/finished-jobs.ts";
 import { toJournalJob } from "./journaled-writes.ts";
@@ -112,15 +111,15 @@ async function readSent(run: SweepContext): Promise<(job: Job) => boolean> {
 }
 
 /**
- * Requires that a webhook which is sent again will be known to later runs, if one is to be sent for any of these items.
+ * Requires that a webhook which is sent again will be known to later runs, where any is to be sent again.
  *
  * @throws JournalError where neither journal nor notes can remember it
  */
-export async function requireWebhookMemory(items: readonly SweepItem[], run: SweepContext): Promise<void> {
-  const isByWebhook = ({ candidate }: SweepItem) =>
-    candidate !== null && (run.via ?? candidate.operation.completeVia) === "webhook";
-  if (run.command !== "recover" || run.dryRun || run.hasNotes || !items.some(isByWebhook)) return;
-  if (run.journal !== null && (await run.journal.isWritable())) return;
+export async function requireWebhookMemory(run: SweepContext): Promise<void> {
+  const { via, policy, journal } = run;
+  const isByWebhook = policy.operations.some(({ completeVia }) => (via ?? completeVia) === "webhook");
+  if (run.command !== "recover" || run.dryRun || run.hasNotes || !isByWebhook) return;
+  if (journal !== null && (await journal.isWritable())) return;
   throw new JournalError(
     "webhooks cannot be sent again: neither a journal nor notes can record it, so a later run would send them twice",
     "Let journal.path name a file on a volume that outlasts the run, or jobs.fields.notes a field.",
@@ -141,15 +140,24 @@ async function post({ recovery, job }: ReadyWrite, run: SweepContext): Promise<R
   const by = { ...run.signature, command: run.command };
   if (run.journal !== null && (await run.journal.isWritable())) {
     const complete = await run.journal.recordWebhookIntent(toJournalJob(item), by);
-    const answer = await run.webhooks.post(resend, run.limits.writes);
-    await complete(answer);
-    return answer;
+    // A disk that is full shows only when the line is written.
+    if (await run.journal.isWritable()) {
+      const answer = await run.webhooks.post(resend, run.limits.writes);
+      await complete(answer);
+      return answer;
+    }
   }
   const notes = appendLine(job.notes, resentLine(candidate.externalId, serverNow(run), run.signature));
+  // A cell that is full of what people wrote takes no line of ours.
+  if (!run.hasNotes || !wasResent(notes, candidate.externalId)) return NOT_RECORDED;
   const [noted] = await run.store.updateJobs([{ id: job.id, notes }], run.limits.writes);
-  if (noted?.kind === "confirmed") return await run.webhooks.post(resend, run.limits.writes);
-  return { kind: "not-sent", detail: "it could not be noted in the job, nor in a journal" };
+  return noted?.kind === "confirmed" ? await run.webhooks.post(resend, run.limits.writes) : NOT_RECORDED;
 }
+
+const NOT_RECORDED: ResendResult = {
+  kind: "not-sent",
+  detail: "it could not be recorded in a journal, nor noted in the job",
+};
 
 /** Reads the jobs until the handler completed them. Returns those that it has not completed when its time is over. */
 async function awaitCompletion(

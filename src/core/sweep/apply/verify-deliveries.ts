@@ -23,6 +23,7 @@ import { type JobWrite, type TargetWrite, writeJobs, writeTargets } from "./jour
 import { withSignedUrls } from "./recheck.ts";
 import { fileSizes, MAX_READ_AGE_MS, outputFiles } from "./recovery.ts";
 import { targetKey } from "./same-target.ts";
+import { redeliveryKind } from "./write-gate.ts";
 
 /** A file that stuck-jobs wrote to a target. */
 interface Delivery {
@@ -157,10 +158,16 @@ async function rewriteFiles(
 ): Promise<readonly DueRepair[] | "batch-rejected"> {
   const toRewrite: DueRepair[] = [];
   const writes: TargetWrite[] = [];
+  await run.gate.open();
   for (const each of due) {
     const { item, evidence, verdict, rewrite } = each.repair;
     if (rewrite === null) continue;
     const { target, urls, record } = each.missing;
+    const refusal = run.gate.refusalOf([redeliveryKind(target)]);
+    if (refusal !== null) {
+      outcomes.push({ item, error: refusal });
+      continue;
+    }
     const value = urls.map((url) => ({ url }));
     const update = { id: target.id, fields: { [target.field]: await withSignedUrls(value, run) } };
     toRewrite.push(each);
@@ -170,6 +177,9 @@ async function rewriteFiles(
   if (first === undefined || run.clock.now() - readAt > MAX_READ_AGE_MS) return [];
   const results = await writeTargets(first.missing.target.table, writes, run);
   if (results.some(({ kind }) => kind === "batch-rejected")) return "batch-rejected";
+  for (const [n, { missing }] of toRewrite.entries()) {
+    await run.gate.record(redeliveryKind(missing.target), missing.job.id, results[n]);
+  }
   return toRewrite.filter((each, n) => isConfirmed(each, results[n], outcomes));
 }
 

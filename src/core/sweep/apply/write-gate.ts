@@ -1,12 +1,19 @@
 import type { Duration, Instant, Job } from "../../domain/job.ts";
 import { parseRefusals, type Signature } from "../../domain/notes.ts";
 import type { Operation } from "../../domain/operation.ts";
+import type { Target } from "../../domain/target.ts";
 import type { Journal, RefusedKind } from "../../ports/journal.ts";
 import type { Clock, WriteResult } from "../../ports/ports.ts";
 import type { Recovery } from "./recovery.ts";
 
 /** How long a kind of write that the base refused is left alone. */
 const RETRY_AFTER_MS: Duration = 3_600_000;
+
+/**
+ * A record may be locked, or hold what no other does. So many that are refused alike, with none taken, show that the
+ * base refuses them for what they have in common.
+ */
+const ALIKE = 3;
 
 /** What the gate is given of a sweep. */
 export interface GateOptions {
@@ -39,6 +46,11 @@ export function statusKind(status: string): WriteKind {
 export function deliveryKind({ target, attachment, deliver, set }: Operation): WriteKind {
   const values = Object.entries(set).map(([field, value]) => `, ${JSON.stringify(field)} ${JSON.stringify(value)}`);
   return `${JSON.stringify(target.table)}, ${deliver?.as ?? "attachment"} ${JSON.stringify(attachment)}${values.join("")}`;
+}
+
+/** Returns the kind of write that delivers a file once more, to a target that got everything else before. */
+export function redeliveryKind({ table, field }: Target): WriteKind {
+  return `${JSON.stringify(table)}, attachment ${JSON.stringify(field)}`;
 }
 
 /**
@@ -129,7 +141,9 @@ export class WriteGate {
     // most about the others.
     const rank = (each: Recovery) =>
       Number(each.item.reopened) + 2 * Number(kindsOf(each).some((kind) => this.#wasRefusedFor(kind, each)));
-    for (const recovery of recoveries.toSorted((a, b) => rank(a) - rank(b))) {
+    // The oldest of several, so that a run which does not remember tries the same one as the run before it.
+    const byAge = (a: Recovery, b: Recovery) => b.candidate.age - a.candidate.age;
+    for (const recovery of recoveries.toSorted((a, b) => rank(a) - rank(b) || byAge(a, b))) {
       const kinds = kindsOf(recovery);
       const why = this.refusalOf(kinds);
       const trials = kinds.filter((kind) => this.#stateOf(kind)?.kind === "trial");
@@ -158,8 +172,7 @@ export class WriteGate {
         if (result.scope === "permission") this.#denied.set(kind, result.error);
         const suspects = this.#suspects.get(kind) ?? new Set();
         this.#suspects.set(kind, suspects.add(job));
-        // One record may be locked, or hold what no other does; a second one that fares alike shows that it is the kind.
-        const ofKind = result.scope !== undefined || suspects.size > 1;
+        const ofKind = result.scope !== undefined || suspects.size >= ALIKE;
         if (!ofKind || state?.kind === "taken" || state?.kind === "refused") return false;
         this.#states.set(kind, { kind: "refused", why: `not tried: ${result.error}` });
         this.#remembered.set(kind, this.#options.clock.now());
@@ -193,8 +206,8 @@ export class WriteGate {
 
   #stateOf(kind: WriteKind): KindState | undefined {
     const state = this.#states.get(kind);
-    const remembers = this.#keepsJournal || this.#options.hasNotes;
-    return state === undefined && !remembers ? { kind: "trial", refusedFor: null } : state;
+    // The notes remember a refusal too, unless the base refuses to write them as well.
+    return state === undefined && !this.#keepsJournal ? { kind: "trial", refusedFor: null } : state;
   }
 
   #wasRefusedFor(kind: WriteKind, { item }: Recovery): boolean {
@@ -204,7 +217,9 @@ export class WriteGate {
 
   async #recordInJournal(kind: WriteKind, error: string | null, job: string): Promise<void> {
     const { journal, signature, command } = this.#options;
-    if (this.#keepsJournal) await journal?.recordRefusal({ kind, error, job }, { ...signature, command });
+    if (!this.#keepsJournal || journal === null) return;
+    await journal.recordRefusal({ kind, error, job }, { ...signature, command });
+    this.#keepsJournal = await journal.isWritable();
   }
 }
 

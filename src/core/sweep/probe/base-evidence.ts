@@ -1,6 +1,7 @@
 import { fileNameOf } from "../../domain/evidence.ts";
 import type { Target } from "../../domain/target.ts";
 import type { Verdict } from "../../domain/verdict.ts";
+import { TableRefused } from "../../ports/errors.ts";
 import type { TargetRecord } from "../../ports/ports.ts";
 import type { SweepContext } from "../context.ts";
 import type { Candidate } from "../decide/triage.ts";
@@ -18,7 +19,8 @@ const READ_BATCH = 50;
 /**
  * Looks for evidence of an output in the base itself: a target that holds a file named by the job's external id, or a
  * response payload that reports success or names an output that exists. Returns the verdicts on jobs whose absence this
- * contradicts; the others have none. One read of targets per table and 50 jobs.
+ * contradicts; the others have none. One read of targets per table and 50 jobs; a table that the base refuses contradicts
+ * nothing.
  */
 export async function findContradictions(
   absent: readonly Absent[],
@@ -59,12 +61,28 @@ async function readTargets(absent: readonly Absent[], run: SweepContext): Promis
       const batch = own.slice(start, start + READ_BATCH);
       const ids = [...new Set(batch.map(({ target }) => target.id))];
       const attachments = [...new Set(batch.map(({ target }) => target.field))];
-      const records = await run.store.readTargets(table, ids, { attachments, cells: [] }, run.limits.reads);
+      const records = await readTable(table, ids, attachments, run);
       for (const { item, target } of batch) {
-        const record = records.get(target.id);
+        const record = records?.get(target.id);
         if (record !== undefined) read.push({ item, target, record });
       }
     }
   }
   return read;
+}
+
+/** Reads records of a table; null where the base refuses the table: it then says nothing of the jobs, and others go on. */
+async function readTable(
+  table: string,
+  ids: readonly string[],
+  attachments: readonly string[],
+  run: SweepContext,
+): Promise<ReadonlyMap<string, TargetRecord> | null> {
+  try {
+    return await run.store.readTargets(table, ids, { attachments, cells: [] }, run.limits.reads);
+  } catch (error) {
+    if (!(error instanceof TableRefused)) throw error;
+    run.observer.warn(`targets could not be read for what speaks against failing: ${error.message}`);
+    return null;
+  }
 }

@@ -37,6 +37,20 @@ function completes(base: FakeBase): ResendResult {
   return { kind: "accepted", detail: "HTTP 200" };
 }
 
+/** A journal that can be opened, and fails at the first line. */
+class FullJournal extends MemoryJournal {
+  #isFull = false;
+
+  override async recordWebhookIntent() {
+    this.#isFull = true;
+    return async () => undefined;
+  }
+
+  override async isWritable() {
+    return !this.#isFull;
+  }
+}
+
 describe("a lost webhook", () => {
   it("is sent again, and the job is left to the application's handler", async () => {
     const { base, posted, swept } = world(completes);
@@ -164,6 +178,16 @@ describe("a lost webhook", () => {
     await swept({ fallback: "none" }, { journal: null, hasNotes: true });
     expect(posted).toHaveLength(1);
     expect(base.jobs.get(JOB)?.status).toBe("processing");
+  });
+
+  it("is not sent where the journal's disk is full when it is announced, unless it can be noted", async () => {
+    const { posted, swept } = world(() => ({ kind: "failed", detail: "HTTP 500" }));
+    const unnoted = await swept({ fallback: "none" }, { journal: new FullJournal(), hasNotes: false });
+    expect(unnoted?.error).toContain("could not be recorded in a journal");
+    expect(posted).toEqual([]);
+    await swept({ fallback: "none" }, { journal: new FullJournal(), hasNotes: true });
+    await swept({ fallback: "none" }, { journal: null, hasNotes: true });
+    expect(posted).toHaveLength(1);
   });
 
   it("is an error before anything is written where neither journal nor notes can remember it", async () => {

@@ -170,13 +170,22 @@ describe("a record that the base refuses for a reason of its own", () => {
     expect(second.report.summary).toMatchObject({ recovered: 1, errors: 1 });
   });
 
+  it("does not keep the others from being written where two of a batch are refused", async () => {
+    const world = worldWith(numbered(1, 10));
+    world.base.refused.add("recJobs0000000001");
+    world.base.refused.add("recJobs0000000002");
+    const journal = new MemoryJournal();
+    expect((await swept(world, { journal })).report.summary).toMatchObject({ recovered: 8, errors: 2 });
+    expect(journal.refusals.size).toBe(0);
+  });
+
   it("does not keep the others from being written where nothing remembers anything", async () => {
     const world = worldWith(numbered(1, 4));
     world.base.refused.add("recJobs0000000001");
     expect((await swept(world)).report.summary).toMatchObject({ recovered: 3, errors: 1 });
   });
 
-  it("is taken for the kind where a second one fares alike and none was written", async () => {
+  it("is taken for the kind where three fare alike and none was written", async () => {
     const journal = new MemoryJournal();
     const world = worldWith(numbered(1, 40));
     world.base.refuses = (update) => ("status" in update ? { error: "HTTP 422 something" } : null);
@@ -209,3 +218,27 @@ function add({ base, bucket }: { readonly base: FakeBase; readonly bucket: FakeB
   for (const id of job.links.Segments ?? []) base.target("Segments", id);
   bucket.objects.set(`${job.externalId}_output_0.mp4`, 5);
 }
+
+it("a base whose notes alone remember, and cannot be written either, gets one delivery a run", async () => {
+  const world = worldWith(numbered(1, 30));
+  world.base.refuses = (update) => ("notes" in update ? { error: "HTTP 403", scope: "permission" } : null);
+  await swept(world, { hasNotes: true });
+  await swept(world, { hasNotes: true, at: NOW + 2 * MINUTE });
+  expect(delivered(world.base)).toBe(1);
+});
+
+describe("an attachment that is written once more", () => {
+  it("is not tried every two minutes where the base refuses the field", async () => {
+    const journal = new MemoryJournal();
+    const world = worldWith([combine(1)]);
+    await swept(world, { journal });
+    for (const record of world.base.targets.get("Segments")?.values() ?? []) record.fields = {};
+    world.base.refuses = (_, table) => (table === "Segments" ? { error: "HTTP 403", scope: "permission" } : null);
+    const first = await swept(world, { journal, at: NOW + 2 * MINUTE });
+    expect(first.errors).toEqual(["HTTP 403"]);
+    world.base.log.length = 0;
+    const second = await swept(world, { journal, at: NOW + 4 * MINUTE });
+    expect(world.base.log).not.toContain("updateTargets");
+    expect(second.errors[0]).toMatch(/^not tried: refused at/);
+  });
+});

@@ -1,0 +1,213 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { Reply, Request } from "../../src/sandbox/http.ts";
+import { HOUR, MINUTE } from "../support/builders.ts";
+import { folder, stuckJobs } from "./cli.ts";
+import { reportIn } from "./report.ts";
+import { addSegment, addVideo, openWorld, realSchema, type World, type WorldOptions } from "./world.ts";
+
+const ATTACHMENT = "Voiceover + Video";
+/** A batch is ten records, and three are under way at a time. */
+const FIRST_BATCHES = 30;
+
+/** Adds stuck combine jobs whose outputs exist. */
+function addCombines(world: World, from: number, to: number, age = 10 * MINUTE): void {
+  for (let n = from; n <= to; n += 1) {
+    const number = String(n).padStart(3, "0");
+    addSegment(world, `recSegment0000${number}`);
+    const fields = { Type: "combine", "External Job ID": `job-${n}`, Segments: [`recSegment0000${number}`] };
+    world.job(`recJob00000000${number}`, fields, age);
+    world.output(`job-${n}_output_0.mp4`);
+  }
+}
+
+function addConcatenation(world: World): void {
+  addVideo(world, "recVideo000000001");
+  const fields = { Type: "concatenate", "External Job ID": "v1", "Related Video": ["recVideo000000001"] };
+  world.job("recJobVideo000001", fields);
+  world.output("v1.mp4");
+}
+
+/** Adds a job that is due to be failed, and a completed one whose output shows where outputs are. */
+function addDue(world: World): void {
+  addSegment(world, "recSegmentDue0001");
+  addSegment(world, "recSegmentDone001");
+  const of = (id: string, segment: string) => ({ Type: "combine", "External Job ID": id, Segments: [segment] });
+  world.job("recJobDone0000001", { ...of("done", "recSegmentDone001"), Status: "completed" }, 3 * HOUR);
+  world.output("done_output_0.mp4");
+  world.job("recJobDue00000001", of("due", "recSegmentDue0001"), 2 * HOUR);
+}
+
+function delivered(world: World): number {
+  return world.base.records("Segments").filter(({ fields }) => fields[ATTACHMENT] !== undefined).length;
+}
+
+/** A run in a folder of its own, in which the journal stays from run to run. */
+function runs(world: World, yaml = "{}", cwd = folder()) {
+  writeFileSync(join(cwd, ".stuck-jobsrc.yaml"), yaml);
+  return async (...args: readonly string[]) => {
+    const before = world.requests.length;
+    const ran = await stuckJobs(["recover", "-o", "json", ...args], { env: world.env, cwd });
+    const report = ran.stdout === "" ? null : reportIn(ran.stdout);
+    const errors = report?.jobs.flatMap(({ error }) => error ?? []) ?? [];
+    return { ...ran, report, errors, requests: world.requests.slice(before) };
+  };
+}
+
+/** Answers writes to a table with 403, which is what Airtable says to a token or user that may not edit it. */
+function forbids(table: string, method = "PATCH"): NonNullable<WorldOptions["instead"]> {
+  return (request: Request): Reply | undefined => {
+    if (request.method !== method || !decodeURIComponent(request.path).includes(`/${table}`)) return undefined;
+    const message = "You are not permitted to perform this operation";
+    return {
+      status: 403,
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ error: { type: "INVALID_PERMISSIONS", message } }),
+    };
+  };
+}
+
+/** A base whose Jobs has no option "completed" yet, or whose Status is of a type that takes no value. */
+async function worldWithStatus(change: "no-option" | "formula") {
+  const schema = realSchema();
+  const status = schema.tables.find(({ name }) => name === "Jobs")?.fields.find(({ name }) => name === "Status");
+  if (status === undefined) throw new Error("no status");
+  const { options } = status;
+  if (change === "formula") status.type = "formula";
+  else status.options = { choices: options?.choices?.filter(({ name }) => name !== "completed") ?? [] };
+  const addOption = () => {
+    status.options = options;
+  };
+  return { world: await openWorld({ schema }), addOption };
+}
+
+const NO_NOTES = "jobs: { fields: { notes: null } }";
+
+describe("a status that the base refuses", () => {
+  it.each([
+    ["no-option", "completed"],
+    ["formula", "Status"],
+  ] as const)("(%s) ends the deliveries, in this run and the next, and is named", async (change, name) => {
+    const { world } = await worldWithStatus(change);
+    addCombines(world, 1, 100);
+    const run = runs(world);
+    const first = await run();
+    expect(first.code).toBe(3);
+    expect(first.errors.filter((error) => !error.includes(name))).toEqual([]);
+    expect(first.report?.summary).toMatchObject({ recovered: 0, errors: 100 });
+    const before = delivered(world);
+    expect(before).toBeLessThanOrEqual(FIRST_BATCHES);
+    addCombines(world, 101, 110);
+    const second = await run();
+    expect(second.code).toBe(3);
+    expect(second.report?.summary).toMatchObject({ recovered: 0, errors: 110 });
+    expect(delivered(world)).toBe(before);
+    expect(second.requests.filter(({ method }) => method === "PATCH")).toEqual([]);
+  });
+
+  it("is remembered in the notes where there is no journal", async () => {
+    const { world } = await worldWithStatus("no-option");
+    addCombines(world, 1, 40);
+    const run = runs(world);
+    await run("--journal", "none");
+    const before = delivered(world);
+    addCombines(world, 41, 50);
+    const { requests } = await run("--journal", "none");
+    expect(delivered(world)).toBe(before);
+    expect(requests.filter(({ method }) => method === "PATCH")).toEqual([]);
+  });
+
+  it("costs one delivery where nothing remembers it, however often it is tried", async () => {
+    const { world } = await worldWithStatus("no-option");
+    addCombines(world, 1, 40);
+    const run = runs(world, NO_NOTES);
+    for (const _ of [1, 2, 3]) await run("--journal", "none");
+    expect(delivered(world)).toBe(1);
+  });
+
+  it("is tried again with --force, and all jobs are completed once the option is there", async () => {
+    const { world, addOption } = await worldWithStatus("no-option");
+    addCombines(world, 1, 12);
+    const run = runs(world);
+    await run();
+    const { requests } = await run("--force");
+    expect(requests.filter(({ method }) => method === "PATCH")).toHaveLength(1);
+    addOption();
+    expect((await run()).report?.summary).toMatchObject({ recovered: 0 });
+    expect((await run("--force")).report?.summary).toMatchObject({ recovered: 12, errors: 0 });
+    addCombines(world, 13, 14);
+    expect((await run()).report?.summary).toMatchObject({ recovered: 2, errors: 0 });
+  });
+});
+
+describe("a table that the base refuses", () => {
+  it.each(["PATCH", "GET"])(
+    "(%s) costs its own jobs an error, and holds up no other delivery or failing",
+    async (method) => {
+      const world = await openWorld({ instead: forbids("Segments", method) });
+      addCombines(world, 1, 15);
+      addConcatenation(world);
+      addDue(world);
+      const { code, report, errors } = await runs(world)();
+      expect(code).toBe(3);
+      expect(report?.summary).toMatchObject({ recovered: 1, failed: 1, errors: 15 });
+      expect(world.fields("Jobs", "recJobDue00000001").Status).toBe("failed");
+      expect(world.fields("Videos", "recVideo000000001")["Combined Segments Video"]).toBeDefined();
+      expect(errors[0]).toMatch(/field's and the table's editing permissions/);
+    },
+  );
+
+  it("is not written again every two minutes", async () => {
+    const world = await openWorld({ instead: forbids("Segments") });
+    addCombines(world, 1, 15);
+    const run = runs(world);
+    await run();
+    const { code, requests } = await run();
+    expect(code).toBe(3);
+    expect(requests.filter(({ method }) => method === "PATCH")).toEqual([]);
+  });
+
+  it("is the table of the jobs: no target after target gets its file, and nothing remembers but the first run", async () => {
+    const world = await openWorld({ instead: forbids("Jobs") });
+    addCombines(world, 1, 40);
+    const run = runs(world);
+    const { code } = await run("--journal", "none");
+    expect([3, 4]).toContain(code);
+    const before = delivered(world);
+    expect(before).toBeLessThanOrEqual(FIRST_BATCHES);
+    addCombines(world, 101, 160, 20 * MINUTE);
+    addCombines(world, 161, 220, 6 * MINUTE);
+    await run("--journal", "none");
+    expect(delivered(world)).toBe(before);
+  });
+});
+
+describe("a field that the base refuses", () => {
+  it("is one with a value that is no option of it, and other operations go on", async () => {
+    const world = await openWorld();
+    addCombines(world, 1, 15);
+    addConcatenation(world);
+    addDue(world);
+    const run = runs(world, 'operations: { combine: { set: { Status: "no such status" } } }');
+    const first = await run();
+    expect(first.code).toBe(3);
+    expect(first.errors[0]).toContain("no such status");
+    expect(first.report?.summary).toMatchObject({ recovered: 1, failed: 1, errors: 15 });
+    expect(delivered(world)).toBe(0);
+    expect((await run()).requests.filter(({ method }) => method === "PATCH")).toEqual([]);
+  });
+
+  it("is an attachment field that takes no files, and is named", async () => {
+    const schema = realSchema();
+    for (const { name, fields } of schema.tables) {
+      for (const each of fields) if (name === "Segments" && each.name === ATTACHMENT) each.type = "url";
+    }
+    const world = await openWorld({ schema });
+    addCombines(world, 1, 3);
+    const { code, errors } = await runs(world)();
+    expect(code).toBe(3);
+    expect(errors).toHaveLength(3);
+    expect(errors[0]).toContain(ATTACHMENT);
+  });
+});
