@@ -24,7 +24,7 @@ export type ParsedDatabaseUrl =
   | { readonly kind: "address"; readonly address: DatabaseAddress }
   | { readonly kind: "wrong"; readonly message: string };
 
-const EXPECTED = "expected postgres://user:password@host:5432/database";
+const EXPECTED = "expected a URL as docs/postgresql.md has it: postgres://, user, password, host, database";
 
 /** Parameters that say how libpq or another client behaves, and change nothing of ours. */
 const IGNORED = ["application_name", "connect_timeout", "pgbouncer", "schema", "connection_limit", "pool_timeout"];

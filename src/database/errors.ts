@@ -35,8 +35,9 @@ export function classifyDatabaseError(error: unknown): DatabaseFailure | null {
   return { kind: "unavailable", message: detail, ...SOON };
 }
 
-/** The exit code's part of a failure that ends a run. */
+/** The exit code's part of a failure that ends a run. A read has no values but those of the configuration. */
 export function upstreamCode({ kind }: DatabaseFailure): UpstreamErrorCode {
+  if (kind === "value") return "config";
   return kind === "auth" || kind === "config" ? kind : "unavailable";
 }
 

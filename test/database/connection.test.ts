@@ -1,8 +1,8 @@
-import { connect, createServer, type Server, type Socket } from "node:net";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WriteFailure } from "../../src/database/connection.ts";
 import { connectTo, NEVER } from "../stores/postgres/world.ts";
 import { startPostgres, type TestServer } from "../support/postgres.ts";
+import { startTcpProxy } from "../support/tcp-proxy.ts";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -132,7 +132,7 @@ describe("a connection to PostgreSQL", () => {
   it("does not say that nothing was written where the answer to the commit was lost", async () => {
     const { url, query } = await server.createDatabase();
     await query("CREATE TABLE t (v int)");
-    const proxy = await startProxy(url);
+    const proxy = await startTcpProxy(url);
     const database = connectTo(proxy.url);
     const writing = database.write(async (run) => {
       await run("INSERT INTO t VALUES (1)");
@@ -148,7 +148,7 @@ describe("a connection to PostgreSQL", () => {
   it("writes again where the connection was lost before the commit was sent", async () => {
     const { url, query } = await server.createDatabase();
     await query("CREATE TABLE t (v int)");
-    const proxy = await startProxy(url);
+    const proxy = await startTcpProxy(url);
     const database = connectTo(proxy.url);
     let attempts = 0;
     await database.write(async (run) => {
@@ -229,43 +229,3 @@ describe("a PostgreSQL server with TLS", () => {
     });
   });
 });
-
-/** A TCP proxy before a server, that can keep its answers to itself and cut its connections. */
-async function startProxy(url: string) {
-  const { hostname, port } = new URL(url);
-  const sockets = new Set<Socket>();
-  let swallowing = false;
-  const proxy: Server = createServer((client) => {
-    const upstream = connect(Number(port), hostname);
-    for (const socket of [client, upstream]) {
-      sockets.add(socket);
-      socket.on("error", () => undefined);
-      socket.on("close", () => sockets.delete(socket));
-    }
-    client.pipe(upstream);
-    upstream.on("data", (bytes) => {
-      if (!swallowing) client.write(bytes);
-    });
-    upstream.on("close", () => client.destroy());
-    client.on("close", () => upstream.destroy());
-  });
-  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
-  const cut = () => {
-    for (const socket of sockets) socket.destroy();
-  };
-  onTestFinished(async () => {
-    cut();
-    await new Promise((resolve) => proxy.close(resolve));
-  });
-  const address = proxy.address();
-  const own = withParts(url, (each) => {
-    each.port = String(typeof address === "object" && address !== null ? address.port : 0);
-  });
-  return {
-    url: own,
-    cut,
-    swallowAnswers() {
-      swallowing = true;
-    },
-  };
-}

@@ -6,6 +6,7 @@ import { listen } from "../../src/sandbox/loopback-server.ts";
 import { RENDERS } from "../stores/postgres/world.ts";
 import { MINUTE } from "../support/builders.ts";
 import { startPostgres, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { startTcpProxy } from "../support/tcp-proxy.ts";
 import { folder, type Ran, stuckJobs } from "./cli.ts";
 
 let server: TestServer;
@@ -147,6 +148,38 @@ describe("stuck-jobs over a PostgreSQL database", () => {
       'database "nowhere" does not exist',
     ],
     [
+      "a URL of another kind of database",
+      (url: URL) => {
+        url.protocol = "mysql:";
+      },
+      2,
+      "expected a URL as docs/postgresql.md has it",
+    ],
+    [
+      "a host name that does not exist",
+      (url: URL) => {
+        url.hostname = "db.invalid";
+      },
+      5,
+      "db.invalid",
+    ],
+    [
+      "an sslmode that does not exist",
+      (url: URL) => {
+        url.search = "?sslmode=yes";
+      },
+      2,
+      "sslmode",
+    ],
+    [
+      "a file for TLS that does not exist",
+      (url: URL) => {
+        url.search = "?sslmode=verify-ca&sslrootcert=/nowhere/ca.pem";
+      },
+      2,
+      "/nowhere/ca.pem",
+    ],
+    [
       "a server that is away",
       (url: URL) => {
         url.port = "9";
@@ -185,9 +218,21 @@ describe("stuck-jobs over a PostgreSQL database", () => {
       "completedStatus: done\n  stuckStatuses: [working]",
       "working",
     ],
+    ["a value of set that the type lacks", "set: { state: ready }", "set: { kind: clip }", 'found "clip"'],
+    ["a value of set that is no number", "set: { state: ready }", "set: { frames: many }", 'found "many"'],
+    ["a status that is no number", "status: status", "status: priority", "priority"],
+    ["an id that may name several jobs", "id: id", "id: external_id", "no unique index"],
+    [
+      "a target's key that may name several rows",
+      "from: segment_id",
+      "from: segment_id, key: state",
+      "no unique index",
+    ],
     ["a date column that is none", "startedAt: started_at", "startedAt: external_id", "external_id"],
   ])("writes nothing and exits 2 with %s", async (_, good, bad, message) => {
     const { database, run } = await renders();
+    await database.query(`CREATE TYPE kind AS ENUM ('video', 'audio');
+      ALTER TABLE segments ADD kind kind, ADD frames int; ALTER TABLE renders ADD priority int DEFAULT 1`);
     const ran = await run(["recover"], CONFIGURATION.replace(good, bad));
     expect(ran.stderr).toContain(message);
     expect(ran).toMatchObject({ code: 2, stdout: "" });
@@ -201,6 +246,65 @@ describe("stuck-jobs over a PostgreSQL database", () => {
     expect(ran.code).not.toBe(0);
     expect(await statuses(database)).toBe("processing:waiting processing:waiting processing:waiting");
   });
+
+  it.each([
+    ["may not read the jobs", "REVOKE SELECT ON renders FROM stuck", "renders"],
+    [
+      "may not read a column",
+      "REVOKE SELECT ON renders FROM stuck; GRANT SELECT (id, status) ON renders TO stuck",
+      "renders",
+    ],
+    ["may not update the jobs", "REVOKE UPDATE ON renders FROM stuck", "renders"],
+    ["may not update the target", "REVOKE UPDATE ON segments FROM stuck", "segments"],
+    ["may not use the schema", "REVOKE USAGE ON SCHEMA public FROM stuck, public", "schema public"],
+  ])("writes nothing and exits 4 where the role %s", async (_, revoke, name) => {
+    const { database, run } = await renders();
+    await database.query(`
+      DO $$ BEGIN CREATE ROLE stuck LOGIN PASSWORD 'pw'; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+      GRANT SELECT, UPDATE ON renders, segments TO stuck; ${revoke}`);
+    const env = { STUCK_JOBS_DATABASE_URL: database.urlFor("stuck", "pw") };
+    const ran = await run(["recover", "--no-fail"], CONFIGURATION, env);
+    expect(ran.stderr).toContain(name);
+    expect(ran.stderr).toContain("docs/postgresql.md");
+    expect(ran.code).toBe(4);
+    expect(await statuses(database)).toBe("processing:waiting processing:waiting processing:waiting");
+  });
+
+  it("reports a job whose column is too narrow for the URL, and completes the others", async () => {
+    const { database, run, output } = await renders();
+    output("a-much-longer-name-than-the-others-have.mp4");
+    await database.query(`
+      UPDATE renders SET external_id = 'a-much-longer-name-than-the-others-have' WHERE id = 2;
+      ALTER TABLE segments ALTER output_url TYPE varchar(50)`);
+    const ran = await run(["recover", "-o", "json", "--no-fail"], CONFIGURATION);
+    expect(ran.code).toBe(3);
+    const { summary, jobs } = JSON.parse(ran.stdout);
+    expect(summary).toMatchObject({ recovered: 1, errors: 1 });
+    expect(jobs.find((job: { id: string }) => job.id === "2").error).toContain(
+      "too long for type character varying(50)",
+    );
+    expect(await statuses(database)).toBe("done:ready processing:waiting processing:waiting");
+  });
+
+  it.each([
+    [1, "before"],
+    [6, "before"],
+    [9, "after"],
+  ] as const)(
+    "exits 5 where the server goes away at message %i (%s it), and the next run does the rest",
+    async (n, when) => {
+      const { database, run } = await renders();
+      await run(["db", "migrate"]);
+      const proxy = await startTcpProxy(database.url);
+      proxy.goAway(n, when);
+      const cut = await run(["recover"], undefined, { STUCK_JOBS_DATABASE_URL: proxy.url });
+      expect(cut).toMatchObject({ code: 5 });
+      expect((await run(["recover"])).code).toBe(0);
+      expect(await statuses(database)).toBe("done:ready done:ready failed:waiting");
+      const journaled = "SELECT job FROM stuck_jobs.journal WHERE line->>'role' = 'job' ORDER BY job";
+      expect(await database.query(journaled)).toEqual([{ job: "1" }, { job: "2" }, { job: "3" }]);
+    },
+  );
 
   it("recovers each job once where four runs start at the same time", async () => {
     const { database, run } = await renders();

@@ -28,6 +28,8 @@ export interface PostgresTarget {
   readonly fields: ReadonlyMap<string, { readonly column: string; readonly path: readonly string[] }>;
   /** The fields that are written. */
   readonly written: readonly string[];
+  /** The values of `set` that are the same for every job. */
+  readonly values: readonly { readonly field: string; readonly value: string }[];
 }
 
 /** Returns the field that receives an output as reports and the journal call it: a place in a jsonb by its keys. */
@@ -48,7 +50,7 @@ export function resolveAddress({ databaseUrl }: Environment, problems: Problem[]
   const path = "STUCK_JOBS_DATABASE_URL";
   if (databaseUrl === null) {
     const message =
-      "no database; set it, DATABASE_URL or STUCK_JOBS_DATABASE_URL_FILE to postgres://user:password@host/db";
+      "no database; set it, DATABASE_URL or STUCK_JOBS_DATABASE_URL_FILE to the postgres:// URL of the database";
     problems.push({ path, message });
     return null;
   }
@@ -73,7 +75,8 @@ export function resolvePostgres(config: Config, address: DatabaseAddress, name: 
     const written = [...new Set([...(known?.written ?? []), field, ...Object.keys(set)])];
     const fields = new Map(known?.fields ?? []);
     if (deliver?.path !== undefined) fields.set(field, { column: deliver.field, path: deliver.path });
-    targets.set(label, { label, table: parseTableName(place.table), key: place.key ?? "id", fields, written });
+    const values = [...(known?.values ?? []), ...fixedValues(set)];
+    targets.set(label, { label, table: parseTableName(place.table), key: place.key ?? "id", fields, written, values });
   }
   return {
     kind: "postgres",
@@ -84,6 +87,11 @@ export function resolvePostgres(config: Config, address: DatabaseAddress, name: 
     links: [...new Set(operations.flatMap(({ target }) => (typeof target === "string" ? [] : (target.from ?? []))))],
     targets: [...targets.values()],
   };
+}
+
+function fixedValues(set: Readonly<Record<string, string | number | boolean>>): PostgresTarget["values"] {
+  const all = Object.entries(set).map(([field, value]) => ({ field, value: String(value) }));
+  return all.filter(({ value }) => !value.includes("{"));
 }
 
 /** The name becomes part of the names of state files. */

@@ -45,6 +45,8 @@ export interface TargetTable {
   readonly fields: ReadonlyMap<string, FieldPlace>;
   /** The fields that are written. */
   readonly written: readonly string[];
+  /** The values that are the same for every job. */
+  readonly values: readonly { readonly field: string; readonly value: string }[];
 }
 
 /** A column, or a place inside its jsonb. */
@@ -114,6 +116,9 @@ export function createLayout(database: Database, { jobs, links, inNames, targets
     for (const target of targets) {
       const own = await targetLayout(target, signal);
       for (const field of target.written) own.cell(field);
+      for (const { field, value } of target.values) {
+        requireValue(`set.${field}`, value, own.cell(field), target.table);
+      }
     }
   }
 
@@ -184,15 +189,23 @@ function checkJobs(layout: RowLayout, { table, fields, completedStatus, failedSt
       "Name in jobs.fields.startedAt the column that says when a job began.",
     );
   }
-  const status = layout.cell(fields.status).column;
   for (const [key, value] of Object.entries({ completedStatus, failedStatus })) {
-    const has = status.labels === null ? canonicalId(value, status) !== null : status.labels.includes(value);
-    if (has) continue;
-    const labels = status.labels === null ? `It is ${status.type}.` : `It has: ${status.labels.join(", ")}.`;
-    throw new UpstreamError(
-      "config",
-      `jobs.${key}: found "${value}", which ${formatTable(table)}.${status.name} cannot hold`,
-      labels,
-    );
+    requireValue(`jobs.${key}`, value, layout.cell(fields.status), table);
   }
+}
+
+/** Throws where a column cannot hold a value of the configuration. A place inside a jsonb holds any. */
+function requireValue(key: string, value: string, { column, path }: Cell, table: TableName): void {
+  if (path.length > 0 || holds(column, value)) return;
+  throw new UpstreamError(
+    "config",
+    `${key}: found "${value}", which ${formatTable(table)}.${column.name} cannot hold`,
+    column.labels === null ? `It is ${column.type}.` : `It has: ${column.labels.join(", ")}.`,
+  );
+}
+
+function holds(column: Column, value: string): boolean {
+  if (column.labels !== null) return column.labels.includes(value);
+  if (column.type === "bool") return value === "true" || value === "false";
+  return canonicalId(value, column) !== null && (column.maxLength === null || value.length <= column.maxLength);
 }

@@ -54,7 +54,13 @@ describe("a configuration over PostgreSQL", () => {
       jobs: { table: ["public", "renders"], id: "id" },
       links: ["segment_id"],
       targets: [
-        { label: "my.media.segments", table: ["my.media", "segments"], key: "uuid", written: ["output_url", "state"] },
+        {
+          label: "my.media.segments",
+          table: ["my.media", "segments"],
+          key: "uuid",
+          written: ["output_url", "state"],
+          values: [{ field: "state", value: "ready" }],
+        },
       ],
       limits: { connections: 4, statementTimeout: 30_000, lockTimeout: 5_000 },
     });

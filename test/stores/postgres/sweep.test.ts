@@ -2,15 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Operation } from "../../../src/core/domain/operation.ts";
 import type { SweepContext } from "../../../src/core/sweep/context.ts";
 import { sweep } from "../../../src/core/sweep/sweep.ts";
-import { migrate, readMigrations } from "../../../src/database/migrate.ts";
-import { HISTORY_KINDS, readHistory } from "../../../src/journal/history.ts";
-import { openJournalTables, readJournalTables } from "../../../src/journal/postgres/tables.ts";
-import { createJournal } from "../../../src/journal/write.ts";
-import { systemClock } from "../../../src/system/clock.ts";
-import { COMBINE, named } from "../../support/builders.ts";
-import { FakeBucket, runOf } from "../../support/fakes.ts";
-import { startPostgres, type TestDatabase, type TestServer } from "../../support/postgres.ts";
-import { connectTo, NEVER, openStore, RENDERS } from "./world.ts";
+import { FakeBucket } from "../../support/fakes.ts";
+import { startPostgres, type TestServer } from "../../support/postgres.ts";
+import { createRenders, openRun, RENDER } from "./run.ts";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -18,63 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-const RENDER: Operation = {
-  ...COMBINE,
-  name: "render",
-  types: [],
-  outputs: [named("{externalId}.mp4")],
-  target: { table: "segments", links: ["segment_id"], payloadKeys: [], ids: "any" },
-  attachment: "output_url",
-  deliver: { field: "output_url", as: "url" },
-  set: { state: "ready" },
-};
-
-async function renders(count: number): Promise<TestDatabase> {
-  const database = await server.createDatabase();
-  await database.query(`${RENDERS}
-    INSERT INTO segments SELECT md5(n::text)::uuid FROM generate_series(1, ${count}) AS n;
-    INSERT INTO renders (external_id, segment_id, started_at, request_json)
-    SELECT 'ext-' || n, md5(n::text)::uuid, now() - interval '2 hours', '{"operation": "render"}'
-    FROM generate_series(1, ${count}) AS n`);
-  return database;
-}
-
-async function openRun(
-  database: TestDatabase,
-  probe: FakeBucket,
-  over: Partial<SweepContext> = {},
-  layout: Parameters<typeof openStore>[1] = {},
-) {
-  const tables = { database: connectTo(database.url), schema: "stuck_jobs" };
-  await migrate(tables.database, tables.schema, await readMigrations(), NEVER);
-  const journal = createJournal({
-    name: "PostgreSQL",
-    open: () => openJournalTables(tables, NEVER),
-    read: (kinds, collect) => collect(readJournalTables(tables, "renders", kinds, NEVER)),
-    required: true,
-    baseId: "renders",
-    jobsTable: "renders",
-    redact: (text) => text,
-    now: Date.now,
-    onUnavailable: () => {},
-  });
-  const store = openStore(database, {
-    ...layout,
-    journal: { table: ["stuck_jobs", "journal"], prepare: async () => {}, linesOf: journal.linesOf },
-  });
-  const base = runOf(store, probe);
-  const run: SweepContext = {
-    ...base,
-    atomic: store.atomic,
-    clock: systemClock,
-    journal,
-    completedStatus: "done",
-    failedStatus: "failed",
-    policy: { ...base.policy, stuckStatuses: ["processing"], operations: [RENDER] },
-    ...over,
-  };
-  return { run, history: () => readHistory(readJournalTables(tables, "renders", HISTORY_KINDS, NEVER), "renders") };
-}
+const renders = (count: number) => createRenders(server, count);
 
 describe("a sweep over PostgreSQL", () => {
   it("completes the jobs whose output is there, fails the others, and keeps the journal in the same transactions", async () => {
@@ -173,7 +111,9 @@ describe("a sweep over PostgreSQL", () => {
       deliver: { field: "url", as: "url" },
       set: { bytes: "{bytes}", summary: "{externalId} at {url}" },
     };
-    const targets = [{ label: "renders", table: ["public", "renders"], key: "id", fields: new Map(), written: [] }];
+    const targets = [
+      { label: "renders", table: ["public", "renders"], key: "id", fields: new Map(), written: [], values: [] },
+    ];
     const { run } = await openRun(database, probe, {}, { targets });
     const { report } = await sweep({ ...run, policy: { ...run.policy, operations: [self] } });
     expect(report.summary).toMatchObject({ recovered: 2, errors: 0 });
@@ -185,7 +125,12 @@ describe("a sweep over PostgreSQL", () => {
         bytes: "1234",
         summary: "ext-1 at https://bucket.example/ext-1.mp4",
       },
-      { status: "done", url: "https://bucket.example/ext-2.mp4", bytes: null, summary: null },
+      {
+        status: "done",
+        url: "https://bucket.example/ext-2.mp4",
+        bytes: "1234",
+        summary: "ext-2 at https://bucket.example/ext-2.mp4",
+      },
     ]);
   });
 

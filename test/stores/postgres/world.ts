@@ -1,4 +1,5 @@
 import { onTestFinished } from "vitest";
+import type { Clock } from "../../../src/core/ports/ports.ts";
 import { type Database, openDatabase } from "../../../src/database/connection.ts";
 import { type DatabaseAddress, parseDatabaseUrl } from "../../../src/database/database-url.ts";
 import { type ConnectionLimits, DEFAULT_LIMITS } from "../../../src/database/limits.ts";
@@ -16,11 +17,11 @@ export function addressOf(url: string): DatabaseAddress {
 }
 
 /** A connection as the program opens it, closed when the test is done. */
-export function connectTo(url: string, limits: Partial<ConnectionLimits> = {}): Database {
+export function connectTo(url: string, limits: Partial<ConnectionLimits> = {}, clock: Clock = systemClock): Database {
   const database = openDatabase({
     address: addressOf(url),
     limits: { ...DEFAULT_LIMITS, ...limits },
-    clock: systemClock,
+    clock,
     random: Math.random,
   });
   onTestFinished(() => database.close());
@@ -70,12 +71,12 @@ export function openStore(
   over: Partial<Omit<PostgresStoreOptions, "database">> = {},
   limits: Partial<ConnectionLimits> = {},
 ): ReturnType<typeof createStore> & { readonly database: Database } {
-  const database = connectTo(url, limits);
+  const database = connectTo(url, limits, over.clock);
   const store = createStore({
     jobs: RENDERS_JOBS,
     links: ["segment_id"],
     inNames: [],
-    targets: [{ label: "segments", table: ["segments"], key: "id", fields: new Map(), written: [] }],
+    targets: [{ label: "segments", table: ["segments"], key: "id", fields: new Map(), written: [], values: [] }],
     journal: null,
     clock: systemClock,
     ...over,
