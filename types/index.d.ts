@@ -21,6 +21,10 @@ export type Json =
   | {
       [k: string]: Json;
     };
+/**
+ * The account whose token is used: for all bases, or within a base's entry for it alone.
+ */
+export type Account = string;
 
 export interface Config {
   /**
@@ -41,6 +45,29 @@ export interface Config {
   monitoring?: Monitoring;
   journal?: Journal;
   operations?: Operations;
+  account?: Account;
+  /**
+   * Airtable accounts by name, where the bases belong to several (docs/bases.md).
+   */
+  accounts?: {
+    /**
+     * One account, with exactly one of these keys.
+     */
+    [k: string]: {
+      /**
+       * A file that holds the token; a relative path is below the configuration's.
+       */
+      tokenFile?: string;
+      /**
+       * The environment variable that holds the token; NAME_FILE and the systemd credential NAME count too.
+       */
+      tokenVariable?: string;
+      /**
+       * The token itself, as a configuration in TypeScript may read it from elsewhere.
+       */
+      token?: string;
+    };
+  };
   /**
    * Several bases in one run, each with its overrides of the rest of the file (docs/bases.md).
    *
@@ -69,6 +96,7 @@ export interface Config {
     monitoring?: Monitoring;
     journal?: Journal;
     operations?: Operations;
+    account?: Account;
   }[];
 }
 /**

@@ -22,6 +22,8 @@ export interface AirtableSettings {
   readonly kind: "airtable";
   readonly baseId: string;
   readonly token: string;
+  /** The name of the account that the token is of; null for the token of the environment. */
+  readonly account: string | null;
   readonly endpointUrl: string;
   readonly requestsPerSecond: number;
 }

@@ -113,6 +113,7 @@ async function examineBase(
       access,
       settings.store.baseId,
       traces.some(({ runId }) => runId !== null),
+      settings.store.kind === "airtable" ? settings.store.account : null,
     ),
     ...schema,
     ...(jobs instanceof UpstreamError ? checkListing(jobs) : []),

@@ -30,12 +30,17 @@ export function isVisible({ bases }: Access, baseId: string): boolean {
 }
 
 /** Checks that the token is valid, can access the base, may read it and its schema, and may write, without writing. */
-export function checkAccess(access: Access, baseId: string, wroteLately: boolean): readonly CheckResult[] {
+export function checkAccess(
+  access: Access,
+  baseId: string,
+  wroteLately: boolean,
+  account: string | null = null,
+): readonly CheckResult[] {
   const refused = refusedToken(access.identity);
   if (refused !== null) return [refused];
   const scopes = valueOrNull(access.identity)?.scopes ?? null;
   return [
-    tokenFinding(access.identity, scopes),
+    tokenFinding(access.identity, scopes, account),
     ...baseFindings(access, baseId),
     ...schemaFindings(access, scopes),
     ...writing(access, baseId, scopes, wroteLately),
@@ -54,9 +59,14 @@ export function unreachable(id: Check, title: string, { message, hint }: Upstrea
   return fail("upstream", id, title, message, next);
 }
 
-function tokenFinding(identity: Answer<Identity>, scopes: readonly string[] | null): CheckResult {
+function tokenFinding(
+  identity: Answer<Identity>,
+  scopes: readonly string[] | null,
+  account: string | null,
+): CheckResult {
   const { userId = "" } = valueOrNull(identity) ?? {};
-  const whose = userId === "" ? "accepted" : `accepted, of ${userId}`;
+  const which = account === null ? "" : `account ${account}: `;
+  const whose = `${which}accepted${userId === "" ? "" : `, of ${userId}`}`;
   if (scopes === null) return pass("token", "token", `${whose}; Airtable does not list its scopes`);
   if (scopes.includes("data.records:read")) return pass("token", "token", `${whose}; scopes ${scopes.join(", ")}`);
   return fail(

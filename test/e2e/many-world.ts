@@ -34,16 +34,18 @@ export interface ManyBases {
 export interface ManyBasesOptions {
   /** Whether each base has Airtable's limit. A run does not know what the one before it sent within the last second. */
   readonly limited?: boolean;
+  /** The token of the n-th base; absent: one for all. */
+  readonly tokenOf?: (n: number) => string;
   /** Answers in a base's place; undefined lets it answer. */
   readonly instead?: (n: number, request: Request) => Reply | undefined;
 }
 
 export async function openManyBases(count: number, options: ManyBasesOptions = {}): Promise<ManyBases> {
-  const { limited = false, instead = () => undefined } = options;
+  const { limited = false, tokenOf = () => TOKEN, instead = () => undefined } = options;
   const ids = Array.from({ length: count }, (_, n) => `appMany${String(n).padStart(10, "0")}`);
   const schema = realSchema();
-  const bases = ids.map((baseId) =>
-    createBase({ schema, baseId, token: TOKEN, random: Math.random, ...(limited ? {} : { limit: null }) }),
+  const bases = ids.map((baseId, n) =>
+    createBase({ schema, baseId, token: tokenOf(n), random: Math.random, ...(limited ? {} : { limit: null }) }),
   );
   const bucket = createBucket({ name: "outputs", visibility: "open" });
   const arrivals: Arrival[] = [];

@@ -186,6 +186,7 @@ function settings() {
     ncaBaseUrl: null,
     goapiBaseUrl: null,
     secret: () => null,
+    secretFile: () => null,
   };
   return resolveSettings({ path: null, content: {} }, environment, {});
 }

@@ -112,7 +112,7 @@ function postgresOptions({ jobs, operations }: Settings, { jobs: { table, id }, 
 }
 
 /** Opens a base before it is configured: for its schema and sample records. */
-export function openUnconfigured(airtable: Omit<AirtableSettings, "kind">): OpenBase {
+export function openUnconfigured(airtable: Omit<AirtableSettings, "kind" | "account">): OpenBase {
   const jobs = { ...nca.jobs, fields: { ...nca.jobs.fields, ownId: null, startedAt: null, completedAt: null } };
   return openAirtable({ ...airtable, jobs, operations: [], ...SYSTEM, remaining: () => null });
 }

@@ -3,6 +3,7 @@ import { DEFAULT_TIMEOUTS } from "../../http/timeout.ts";
 import { parseBucketUrl } from "../../storage/bucket-url.ts";
 import { openConnection, type StorageConnection, shareConnection } from "../../storage/connection.ts";
 import { openConnections } from "../../stores/airtable/base.ts";
+import { createOwnerLimiter, readUserId } from "../../stores/airtable/identity.ts";
 import { type AcquireSlot, createTokenLimiter } from "../../stores/airtable/rate-limit.ts";
 import { systemClock } from "../../system/clock.ts";
 import type { Shared } from "./adapters.ts";
@@ -15,12 +16,14 @@ export interface SharedConnections {
 }
 
 /**
- * Opens the rate limiter of each token, and the connection and limits of each bucket. Where bases configure different
- * limits for one bucket, the lowest applies.
+ * Opens the rate limiter of each account, and the connection and limits of each bucket. Where there are several tokens,
+ * Airtable is asked whose they are: it counts the requests of all tokens of one user together. Where bases configure
+ * different limits for one bucket, the lowest applies.
  */
 export function openSharedConnections(bases: readonly Settings[]): SharedConnections {
   const airtable = openConnections(process.env);
-  const tokenLimiters = new Map<string, AcquireSlot>();
+  const limiters = new Map<string, AcquireSlot>();
+  const tokens = new Set(bases.filter(({ store }) => store.kind === "airtable").map(tokenOf));
   const storages = new Map<string, StorageConnection>();
 
   const connectTo = (bucket: string): StorageConnection => {
@@ -34,11 +37,26 @@ export function openSharedConnections(bases: readonly Settings[]): SharedConnect
     });
   };
 
+  const limiterOf = (key: string) => getOrCreate(limiters, key, () => createTokenLimiter(systemClock));
+
+  /** Only requests to Airtable are limited by the token they are made with. */
+  const limiterFor = (settings: Settings): AcquireSlot => {
+    const { store } = settings;
+    const token = tokenOf(settings);
+    if (store.kind !== "airtable" || tokens.size < 2) return limiterOf(`token ${token}`);
+    const { endpointUrl, token: secret } = store;
+    const options = { endpointUrl, token: secret, http: airtable, clock: systemClock, random: Math.random };
+    return getOrCreate(limiters, `owner of ${token}`, () =>
+      createOwnerLimiter(
+        (signal) => readUserId(options, signal),
+        (user) => limiterOf(user === null ? `token ${token}` : `user ${endpointUrl} ${user}`),
+      ),
+    );
+  };
+
   return {
     of(settings) {
-      // Only requests to Airtable are limited by the token they are made with.
-      const token = settings.store.kind === "airtable" ? `${settings.store.endpointUrl} ${settings.store.token}` : "";
-      const tokenLimiter = getOrCreate(tokenLimiters, token, () => createTokenLimiter(systemClock));
+      const tokenLimiter = limiterFor(settings);
       const bucket = bucketOf(settings);
       return {
         base: { http: airtable, tokenLimiter },
@@ -49,6 +67,11 @@ export function openSharedConnections(bases: readonly Settings[]): SharedConnect
       await Promise.all([airtable.close(), ...[...storages.values()].map(({ client }) => client.close())]);
     },
   };
+}
+
+/** Names the token of a base, with the place that it is for. */
+function tokenOf({ store }: Settings): string {
+  return store.kind === "airtable" ? `${store.endpointUrl} ${store.token}` : "";
 }
 
 function bucketOf({ storage: { baseUrl, addressing } }: Settings): string {

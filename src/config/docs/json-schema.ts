@@ -108,7 +108,8 @@ function relaxRequired(schema: JsonSchema, path: Path): JsonSchema {
 
 /** Gives a base in the list the sections of the file: both refer to one definition. */
 function withBases(root: JsonSchema): JsonSchema {
-  const { $schema, bases, ...sections } = root.properties ?? {};
+  // What belongs at the top alone; the rest a base may have as well.
+  const { $schema, bases, accounts, ...sections } = root.properties ?? {};
   if (bases?.items === undefined) return root;
   const references = Object.fromEntries(
     Object.keys(sections).map((name): [string, JsonSchema] => [name, { $ref: `#/definitions/${name}` }]),
@@ -118,7 +119,12 @@ function withBases(root: JsonSchema): JsonSchema {
     properties: { ...bases.items.properties, ...references },
     additionalProperties: false,
   };
-  const properties = { ...($schema === undefined ? {} : { $schema }), ...references, bases: { ...bases, items } };
+  const properties = {
+    ...($schema === undefined ? {} : { $schema }),
+    ...references,
+    ...(accounts === undefined ? {} : { accounts }),
+    bases: { ...bases, items },
+  };
   return { ...root, properties, definitions: { ...root.definitions, ...sections } };
 }
 

@@ -1,6 +1,6 @@
 import { ConfigError, type Problem } from "../problems.ts";
 import { readStorageKeys, type StorageKeys } from "./storage-credentials.ts";
-import { type Env, readSecret, readVariable } from "./variables.ts";
+import { type Env, readSecret, readSecretFile, readVariable } from "./variables.ts";
 
 /** The values of the environment's variables; null where one is not set. The names are part of the contract. */
 export interface Environment {
@@ -22,6 +22,8 @@ export interface Environment {
   readonly goapiBaseUrl: string | null;
   /** Reads another secret: NAME, the file of NAME_FILE, or the credential NAME. Adds to `problems` if it cannot be read. */
   secret(name: string, problems: Problem[]): string | null;
+  /** Reads a secret from a file that the configuration names under a key. Adds to `problems` if it cannot be read. */
+  secretFile(path: string, key: string, problems: Problem[]): string | null;
 }
 
 /** The default of POLLING_INTERVAL_MINUTES; the deadline and the schedule derive from it. */
@@ -67,14 +69,15 @@ export function readEnvironment(env: Env): Environment {
     ncaBaseUrl: readVariable(env, "NCA_BASE_URL"),
     goapiBaseUrl: readVariable(env, "GOAPI_BASE_URL"),
     secret: (name, found) => readSecret(env, name, found),
+    secretFile: readSecretFile,
   };
-  // Such a character cannot be sent in a header; most often it is a line break that was copied along.
-  if (environment.token !== null && !/^[\x21-\x7e]+$/.test(environment.token)) {
-    problems.push({
-      path: "AIRTABLE_API_KEY",
-      message: "found a space, a line break or another character that no token has",
-    });
-  }
+  if (environment.token !== null) problems.push(...tokenProblems(environment.token, "AIRTABLE_API_KEY"));
   if (problems.length > 0) throw new ConfigError(problems);
   return environment;
+}
+
+/** Returns what keeps a text from being sent as a token; most often it is a line break that was copied along. */
+export function tokenProblems(token: string, path: string): readonly Problem[] {
+  if (/^[\x21-\x7e]+$/.test(token)) return [];
+  return [{ path, message: "found a space, a line break or another character that no token has" }];
 }

@@ -36,7 +36,8 @@ export function readSecret(env: Env, name: string, problems: Problem[]): string 
   return credential !== null && existsSync(credential) ? readSecretFile(credential, name, problems) : null;
 }
 
-function readSecretFile(path: string, from: string, problems: Problem[]): string | null {
+/** Reads a secret from a file; `from` names what said so. */
+export function readSecretFile(path: string, from: string, problems: Problem[]): string | null {
   try {
     const secret = readFileSync(path, "utf8").trim();
     if (secret !== "") return secret;

@@ -133,6 +133,7 @@ function misplacedIn(item: Readonly<Record<string, unknown>>, n: number): readon
       "is one for the whole run: it belongs at the top",
     ],
     ["bases" in item, "bases", "a base holds no further ones"],
+    ["accounts" in item, "accounts", "belongs at the top"],
     ["$schema" in item, "$schema", "belongs at the top"],
   ];
   return wrong.flatMap(([isThere, path, message]) => (isThere ? [{ path: `bases[${n}].${path}`, message }] : []));

@@ -10,6 +10,7 @@ import { ConfigError, type Problem } from "../problems.ts";
 import type { Config } from "../schema/config.ts";
 import { type Checked, checkConfig } from "../schema/issues.ts";
 import type { AirtableSettings, Overrides, Settings } from "../settings.ts";
+import { accountOf, readAccountToken } from "./accounts.ts";
 import { resolveJournal } from "./journal.ts";
 import { monitoringSecrets, resolveMonitoring } from "./monitoring.ts";
 import { resolveOperations } from "./operations.ts";
@@ -63,9 +64,9 @@ function buildSettings(
     config === null
       ? null
       : isAirtable
-        ? resolveAirtable(config, environment, problems)
+        ? resolveAirtable(config, environment, file, problems)
         : resolveDatabase(config, environment, name, problems);
-  if (config === null && isAirtable) checkToken(environment, problems);
+  if (config === null && isAirtable && accountOf(file) === null) checkToken(environment, problems);
   // Those of a valid configuration are found with its storage.
   if (config === null) problems.push(...resolveCredentials(undefined, environment.storageKeys).problems);
   if (config === null || store === null) throw new ConfigError(problems, hint(file));
@@ -106,6 +107,7 @@ function buildSettings(
       ...(webhooks.signature === null ? [] : [webhooks.signature.secret]),
       ...[storage, ...operationStorages.values()].flatMap(({ credentials }) => secretsOf(credentials)),
       ...(store.kind === "postgres" ? secretsOfAddress(store.address) : []),
+      ...(store.kind === "airtable" && store.account !== null ? [store.token] : []),
       ...(journal.place?.kind === "postgres" ? secretsOfAddress(journal.place.address) : []),
       ...monitoringSecrets(monitoring),
     ],
@@ -114,8 +116,15 @@ function buildSettings(
   };
 }
 
-function resolveAirtable({ airtable }: Config, environment: Environment, problems: Problem[]): AirtableSettings | null {
-  checkToken(environment, problems);
+function resolveAirtable(
+  { airtable, account, accounts }: Config,
+  environment: Environment,
+  file: ConfigFile,
+  problems: Problem[],
+): AirtableSettings | null {
+  if (account === undefined) checkToken(environment, problems);
+  const token =
+    account === undefined ? environment.token : readAccountToken(account, accounts, environment, file, problems);
   if (airtable.baseId === undefined) {
     problems.push({ path: "airtable.baseId", message: "no base; set it in the configuration or AIRTABLE_BASE_ID" });
   }
@@ -123,11 +132,12 @@ function resolveAirtable({ airtable }: Config, environment: Environment, problem
     const message = `found "${airtable.endpointUrl}", which would get the token without TLS; expected https, or airtable.allowInsecureEndpoint: true`;
     problems.push(attributeToVariable({ path: "airtable.endpointUrl", message }, environment));
   }
-  if (environment.token === null || airtable.baseId === undefined) return null;
+  if (token === null || airtable.baseId === undefined) return null;
   return {
     kind: "airtable",
     baseId: airtable.baseId,
-    token: environment.token,
+    token,
+    account: account ?? null,
     endpointUrl: airtable.endpointUrl.replace(/\/+$/, ""),
     requestsPerSecond: airtable.requestsPerSecond,
   };

@@ -25,7 +25,7 @@ export function validateConfig(file: ConfigFile, environment: Environment): Vali
   const bases = isList ? resolveBases(file, complete, overrides) : [resolveSettings(file, complete, overrides)];
   const { token, baseId, databaseUrl } = environment;
   const isUsed: Readonly<Record<string, boolean>> = {
-    AIRTABLE_API_KEY: token === null && bases.some(({ store }) => store.kind === "airtable"),
+    AIRTABLE_API_KEY: token === null && bases.some(({ store }) => store.kind === "airtable" && store.account === null),
     AIRTABLE_BASE_ID: baseId === null && bases.some(({ store }) => store.baseId === STAND_INS.baseId),
     STUCK_JOBS_DATABASE_URL: databaseUrl === null && bases.some(({ store }) => store.kind === "postgres"),
     NCA_API_KEY:
@@ -62,6 +62,11 @@ function withStandIns({ content }: ConfigFile, environment: Environment, missing
       if (found !== null || isOff || OPTIONAL.test(name)) return found;
       missing.add(name);
       return "none";
+    },
+    secretFile(path, key) {
+      const found = environment.secretFile(path, key, []);
+      if (found === null) missing.add(path);
+      return found ?? "none";
     },
   };
 }

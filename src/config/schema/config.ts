@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { accounts } from "./accounts.ts";
 import { baseId, httpUrl, text } from "./fields.ts";
 import { monitoringSchema } from "./monitoring.ts";
 import { ANY_TYPE, operation } from "./operations.ts";
@@ -133,6 +134,12 @@ export const configSchema = z
     monitoring: monitoringSchema.prefault({}).describe("Metrics, pings and notifications (docs/monitoring.md)."),
     journal: journal.prefault({}).describe("Where a run records what it writes (docs/history.md)."),
     operations: z.record(text, operation).describe("The kinds of work, by name; null removes one of the preset's."),
+    accounts: accounts
+      .default({})
+      .describe("Airtable accounts by name, where the bases belong to several (docs/bases.md)."),
+    account: text
+      .optional()
+      .describe("The account whose token is used: for all bases, or within a base's entry for it alone."),
     bases: basesSchema.shape.bases.optional(),
   })
   .superRefine((config, context) => {
@@ -166,6 +173,10 @@ export const configSchema = z
     }
     if (config.store === "postgres") checkPostgres(config, report);
     else checkAirtable(config, report);
+    if (config.account !== undefined && config.accounts[config.account] === undefined) {
+      const names = Object.keys(config.accounts).join(", ");
+      report(["account"], `expected ${names === "" ? "a name from accounts, which has none" : `one of ${names}`}`);
+    }
     if (config.journal.postgres !== undefined && config.journal.path !== undefined) {
       report(["journal", "path"], "stands beside journal.postgres; expected one of them");
     }

@@ -95,10 +95,11 @@ function member(value: unknown, key: string): unknown {
 
 /** Whether the values under a path must not be shown. */
 function isSecret(path: readonly PropertyKey[]): boolean {
-  return path.includes("credentials");
+  return path.includes("credentials") || path[0] === "accounts";
 }
 
 function show(value: unknown): string {
-  const text = JSON.stringify(value, (key, inner) => (key === "credentials" ? "…" : inner)) ?? String(value);
+  const text =
+    JSON.stringify(value, (key, inner) => (key === "credentials" || key === "accounts" ? "…" : inner)) ?? String(value);
   return text.length <= 80 ? text : `${text.slice(0, 79)}…`;
 }

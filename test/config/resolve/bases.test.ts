@@ -74,6 +74,44 @@ describe("a list of bases", () => {
   });
 });
 
+describe("accounts", () => {
+  const accounts = { acme: { tokenVariable: "ACME_TOKEN" }, globex: { token: "globex-token" } };
+  const tokens = (content: Readonly<Record<string, unknown>>, env: Env = {}) =>
+    bases(content, { ACME_TOKEN: "acme-token", ...env }).map(({ store }) =>
+      store.kind === "airtable" ? store.token : "",
+    );
+
+  it("give each base the token of its own, and the others that of the environment", () => {
+    const list = [{ ...A, account: "acme" }, { ...B, account: "globex" }, { baseId: "appC" }];
+    expect(tokens({ accounts, bases: list })).toEqual(["acme-token", "globex-token", "a-token"]);
+    expect(tokens({ accounts, account: "acme", bases: [A, { ...B, account: "globex" }] })).toEqual([
+      "acme-token",
+      "globex-token",
+    ]);
+  });
+
+  it("need no token in the environment where each base has one", () => {
+    const list = [{ ...A, account: "acme" }];
+    expect(tokens({ accounts, bases: list }, { AIRTABLE_API_KEY: "" })).toEqual(["acme-token"]);
+    expect(problems({ accounts, bases: [...list, B] }, { ACME_TOKEN: "x", AIRTABLE_API_KEY: "" })).toEqual([
+      "bases[1].AIRTABLE_API_KEY: no Airtable token; set it, AIRTABLE_TOKEN or AIRTABLE_API_KEY_FILE",
+    ]);
+  });
+
+  it("say what is wrong with them", () => {
+    expect(problems({ accounts, bases: [{ ...A, account: "acne" }, B] })).toEqual([
+      'bases[0].account: found "acne"; expected one of acme, globex',
+    ]);
+    expect(problems({ accounts, bases: [{ ...A, account: "acme" }, B] })).toEqual([
+      'bases[0].accounts.acme.tokenVariable: found "ACME_TOKEN", which is not set',
+    ]);
+    expect(problems({ accounts: { acme: { tokenFile: "none" } }, bases: [{ ...A, account: "acme" }, B] })).toEqual([
+      expect.stringMatching(/^bases\[0\]\.accounts\.acme\.tokenFile: .*none cannot be read/),
+    ]);
+    expect(problems({ bases: [{ ...A, accounts }, B] })).toEqual(["bases[0].accounts: belongs at the top"]);
+  });
+});
+
 describe("docs/bases.md", () => {
   const [, yaml = ""] = /```yaml\n(.*?)```/s.exec(readFileSync("docs/bases.md", "utf8")) ?? [];
 
