@@ -1,6 +1,6 @@
 import type { Output, ProbeResult, UnknownCause } from "../../src/core/domain/evidence.ts";
 import { fileNameOf } from "../../src/core/domain/evidence.ts";
-import type { Job } from "../../src/core/domain/job.ts";
+import type { Instant, Job } from "../../src/core/domain/job.ts";
 import type {
   Attachment,
   CellValue,
@@ -143,7 +143,7 @@ export class FakeBase implements JobStore {
     return this.#answer("updateJobs", updates);
   }
 
-  async listCompleted(): Promise<{ jobs: readonly Job[]; complete: boolean }> {
+  async listCompleted(_after: Instant | null): Promise<{ jobs: readonly Job[]; complete: boolean }> {
     this.#begin("listCompleted");
     return {
       jobs: [...this.known, ...[...this.jobs.values()].filter(({ status }) => status === "completed")],

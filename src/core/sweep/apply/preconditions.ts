@@ -25,7 +25,8 @@ export function checkJob(
   policy: Policy,
 ): JobCheck {
   if (fresh === undefined) return { kind: "changed", detail: "the job was deleted" };
-  const ours = fresh.notes.includes(written.runId) || fresh.responsePayload.includes(written.runId);
+  // A base may lack the field for notes; a completed job is known by its response payload then, a failed one by its error.
+  const ours = [fresh.notes, fresh.responsePayload, fresh.error ?? ""].some((text) => text.includes(written.runId));
   if (fresh.status === written.status && ours) return { kind: "already-written" };
   if (!policy.stuckStatuses.includes(fresh.status)) {
     return { kind: "changed", detail: `its status is ${JSON.stringify(fresh.status)} now` };

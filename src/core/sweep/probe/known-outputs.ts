@@ -74,8 +74,8 @@ interface CompletedSource extends Pick<SweepContext, "store" | "probe"> {
 
 const DAY = 86_400_000;
 
-/** How far back completed jobs are listed: further only while an operation is without any. */
-const LOOKBACK_WINDOWS_MS: readonly (number | null)[] = [DAY, null];
+/** Of a base with more completed jobs a day than are read, the last hours are listed, to know which is the newest. */
+const SHORTER_WINDOWS_MS = [DAY / 4, DAY / 24, DAY / 288];
 
 /** One may have been deleted since, three of them hardly. */
 const MAX_KNOWN = 3;
@@ -127,23 +127,32 @@ function seenOutputs(results: readonly ItemResult[]): ReadonlyMap<string, readon
 }
 
 /**
- * Returns the outputs of completed jobs, by operation. A listing that is not whole cannot say which job is the newest,
- * and is not used; except the last day's, since everything in it is recent enough.
+ * Returns the outputs of completed jobs, by operation: those of the last day, and older ones where an operation has none
+ * there. A listing that is not whole cannot say which job is the newest. Where the last day has too many jobs, the
+ * longest time of which the listing is whole counts first; what it has none of is taken from the part of the day that
+ * was read, in which everything is recent.
  */
 export async function completedOutputs(
   wanted: readonly Operation[],
   now: Instant,
   source: CompletedSource,
 ): Promise<ReadonlyMap<string, readonly KnownOutput[]>> {
-  const found = new Map<string, readonly KnownOutput[]>();
-  for (const window of LOOKBACK_WINDOWS_MS) {
+  const listWindow = async (window: number | null) => {
     const after = window === null ? null : now - window;
     const { jobs, complete } = await source.store.listCompleted(after, source.signal);
-    if (!complete && window !== DAY) break;
-    for (const [name, outputs] of groupByOperation(jobs, source)) if (!found.has(name)) found.set(name, outputs);
-    if (!complete || wanted.every(({ name }) => found.has(name))) break;
+    return { found: groupByOperation(jobs, source), complete };
+  };
+  const day = await listWindow(DAY);
+  if (!day.complete) {
+    for (const window of SHORTER_WINDOWS_MS) {
+      const { found, complete } = await listWindow(window);
+      if (complete) return new Map([...day.found, ...found]);
+    }
+    return day.found;
   }
-  return found;
+  if (wanted.every(({ name }) => day.found.has(name))) return day.found;
+  const ever = await listWindow(null);
+  return ever.complete ? new Map([...ever.found, ...day.found]) : day.found;
 }
 
 function groupByOperation(
@@ -167,11 +176,15 @@ function groupByOperation(
   return found;
 }
 
-/** Probes the newest known outputs until one is seen. Only the newest can show that the configuration is wrong. */
+/**
+ * Probes the newest known outputs until one is seen. Only the newest of which an address is on record can show that the
+ * configuration is wrong: a job without one may have been completed by hand.
+ */
 async function probeKnown(known: readonly KnownOutput[], run: SweepContext): Promise<Control> {
   const answers: string[] = [];
   let probes = 0;
-  for (const [n, { seen, recorded, expected }] of known.entries()) {
+  let isNewest = true;
+  for (const { seen, recorded, expected } of known) {
     if (seen !== null) return { kind: "seen", url: seen };
     const isExpected = recorded !== null && expected.some((url) => run.probe.isSameObject(url, recorded));
     const urls = isExpected ? [recorded] : expected;
@@ -183,16 +196,17 @@ async function probeKnown(known: readonly KnownOutput[], run: SweepContext): Pro
       if (probe.result === "present") return { kind: "seen", url };
       results.push(probe);
     }
-    // An answer that says nothing (a time-out, a 5xx) contradicts nothing.
-    const missing = results.every((probe) => probe.result === "absent" || isForbidden(probe));
-    if (n === 0 && recorded !== null && !isExpected && missing) {
-      const where = expected[0] ?? run.probe.urlFor("");
-      return {
-        kind: "elsewhere",
-        detail: `the newest recorded output is ${recorded}; the configuration looks at ${where}`,
-      };
-    }
     answers.push(...results.map(({ url, detail }) => `${fileNameOf(url)} ${detail}`));
+    const mayBeElsewhere = isNewest && recorded !== null && !isExpected;
+    isNewest &&= recorded === null;
+    if (!mayBeElsewhere) continue;
+    // After an answer that says nothing (a time-out, a 5xx) it may be there: then an older one proves nothing either.
+    if (!results.every((probe) => probe.result === "absent" || isForbidden(probe))) break;
+    const where = expected[0] ?? run.probe.urlFor("");
+    return {
+      kind: "elsewhere",
+      detail: `the newest recorded output is ${recorded}; the configuration looks at ${where}`,
+    };
   }
   return { kind: "not-visible", detail: `the newest known outputs cannot be seen: ${answers.join(", ")}` };
 }

@@ -1,17 +1,17 @@
-import type { ProbeResult } from "../../domain/evidence.ts";
+import type { Output, ProbeResult } from "../../domain/evidence.ts";
 import type { Verdict } from "../../domain/verdict.ts";
 import type { SweepContext } from "../context.ts";
 import type { Candidate } from "../decide/triage.ts";
 import { unusedName } from "./calibrate.ts";
 import { probeAndCheckMedia } from "./probe-outputs.ts";
 
-/** The probes of keys that nobody has, by their shape: one for each is enough for a sweep. */
+/** The probes of keys that nobody has, by what their URLs have in common: one for each is enough for a sweep. */
 export type PlaceProbes = Map<string, Promise<ProbeResult>>;
 
 /**
  * Returns the verdict, unless it rests on an output that was found in a bucket which has every key of that shape: then
  * presence proves nothing. Where the bucket does not answer for such a key, the delivery waits. What a provider named
- * on hosts of its own is not concerned.
+ * on hosts of its own is not concerned, what it named in the bucket is.
  */
 export async function verifyPlace(
   candidate: Candidate,
@@ -19,13 +19,11 @@ export async function verifyPlace(
   run: SweepContext,
   probes: PlaceProbes = new Map(),
 ): Promise<Verdict> {
-  const isFound = verdict.kind === "recover" && (verdict.reason === "output-found" || verdict.reason === "late-output");
-  if (!isFound && verdict.reason !== "output-exists") return verdict;
-  const { names, externalId } = candidate;
-  const [found = names[0]] = names;
-  const [name = externalId] = found ?? [];
-  const shape = name.replaceAll(externalId, "{externalId}");
-  const probing = probes.get(shape) ?? probeUnused(name, candidate, run);
+  const found = foundOutput(verdict);
+  if (found === null || !run.probe.isSameHost(found.url)) return verdict;
+  const url = found.url.replace(/[?#].*$/, "");
+  const shape = shapeOf(url, candidate.externalId);
+  const probing = probes.get(shape) ?? probeUnused(url, candidate, run);
   probes.set(shape, probing);
   const probe = await probing;
   if (probe.result === "present") {
@@ -37,6 +35,26 @@ export async function verifyPlace(
   return { kind: "wait", reason: "place-unverified", detail };
 }
 
-async function probeUnused(name: string, candidate: Candidate, run: SweepContext): Promise<ProbeResult> {
-  return await probeAndCheckMedia(run.probe.urlFor(unusedName(name, candidate.externalId, run.random)), candidate, run);
+/** Returns what outputs of the same pattern have in common; of a name without the external id, its folder and ending. */
+function shapeOf(url: string, externalId: string): string {
+  if (url.includes(externalId)) return url.replaceAll(externalId, "{externalId}");
+  return url.replace(/[^/]*?(\.[^./]*)?$/, "*$1");
+}
+
+/** Returns the output on which the verdict rests; null where it rests on none that was just found. */
+function foundOutput(verdict: Verdict): Output | null {
+  switch (verdict.reason) {
+    case "output-found":
+    case "provider-output":
+    case "late-output":
+      return verdict.output;
+    case "output-exists":
+      return verdict.output ?? null;
+    default:
+      return null;
+  }
+}
+
+async function probeUnused(url: string, candidate: Candidate, run: SweepContext): Promise<ProbeResult> {
+  return await probeAndCheckMedia(unusedName(url, candidate.externalId, run.random), candidate, run);
 }

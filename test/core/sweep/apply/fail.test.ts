@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { ProbeResult, ProviderAnswer } from "../../../../src/core/domain/evidence.ts";
 import type { Provider } from "../../../../src/core/ports/ports.ts";
 import { sweep } from "../../../../src/core/sweep/sweep.ts";
-import { COMBINE, HOUR, job, MINUTE, POLICY } from "../../../support/builders.ts";
+import { COMBINE, HOUR, job, MINUTE, NOW, POLICY } from "../../../support/builders.ts";
 import { runOf } from "../../../support/fakes.ts";
 import { ANSWER } from "../../../support/one-job-world.ts";
 import { combine, verdicts, worldOf } from "../../../support/sweep-world.ts";
@@ -64,6 +64,38 @@ describe("the safety brake", () => {
     expect(report.brake).toMatchObject([{ reason: "configuration-suspect", wouldFail: 40 }]);
     expect(report.brake?.[0]?.detail).toContain("https://bucket.example/new/n1_output_0.mp4");
     expect(report.brake?.[0]?.detail).toContain("https://bucket.example/n1_output_0.mp4");
+  });
+
+  it("fails nobody where the newest output is on record elsewhere, and its probe is not answered", async () => {
+    const { base, bucket } = worldOf(expired(1));
+    const responsePayload = '{"output_url": "https://bucket.example/new/n1_output_0.mp4"}';
+    const newer = job({ id: "recKnown000000002", externalId: "n1", status: "completed", age: HOUR, responsePayload });
+    base.known = [...base.known, newer];
+    bucket.objects.set("n1_output_0.mp4", "unreachable");
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["unknown: absence-unproven"]);
+  });
+
+  it("fails nobody where outputs moved, and a newer job was completed without any", async () => {
+    const { base, bucket } = worldOf(expired(1));
+    const responsePayload = '{"output_url": "https://bucket.example/new/n1_output_0.mp4"}';
+    const moved = job({ id: "recKnown000000002", externalId: "n1", status: "completed", age: HOUR, responsePayload });
+    const byHand = job({ id: "recKnown000000003", externalId: "n2", status: "completed", age: HOUR / 2 });
+    base.known = [...base.known, moved, byHand];
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["unknown: configuration-suspect"]);
+  });
+
+  it("fails nobody where the newest output is elsewhere, and the last day has more jobs than are read", async () => {
+    const { base, bucket } = worldOf(expired(1));
+    const responsePayload = '{"output_url": "https://bucket.example/new/n1_output_0.mp4"}';
+    const moved = job({ id: "recKnown000000002", externalId: "n1", status: "completed", age: HOUR, responsePayload });
+    base.listCompleted = async (after) => {
+      const isWhole = after !== null && after > NOW - 20 * HOUR;
+      return { jobs: isWhole ? [moved] : base.known, complete: isWhole };
+    };
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["unknown: configuration-suspect"]);
   });
 
   it("takes sight over spelling: a recorded address of another form is no contradiction", async () => {

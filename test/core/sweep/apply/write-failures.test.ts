@@ -26,6 +26,17 @@ describe("a job is failed", () => {
     expect(base.jobs.get("recJobs0000000001")?.notes.match(/Failed via polling/g)).toHaveLength(1);
   });
 
+  it("and reported so when the answer was lost, in a base without notes", async () => {
+    const { base, bucket } = worldOf([combine(1, { age: 2 * HOUR })]);
+    let losses = 0;
+    base.after = () => {
+      base.edit("recJobs0000000001", { notes: "" });
+      return losses++ === 0 ? "lost" : undefined;
+    };
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["fail: output-absent!"]);
+  });
+
   it("and reported so when the answer was lost and the storage cannot be reached any more", async () => {
     const { base, bucket } = worldOf([combine(1, { age: 2 * HOUR })]);
     const clock = stillClock();
