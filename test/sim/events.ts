@@ -1,6 +1,7 @@
 import { MINUTE, SECOND } from "../support/builders.ts";
+import { fileNameFor, keyFor, type Moved } from "./places.ts";
 import type { Random } from "./random.ts";
-import { CALM, fileNameFor, otherTarget, type SimJob, START } from "./scenario.ts";
+import { CALM, otherTarget, type SimJob, START } from "./scenario.ts";
 
 /** Something that someone else than the tool does to the world, at a time. */
 export type Event = { readonly at: number } & (
@@ -39,7 +40,12 @@ export function moment(random: Random): number {
 }
 
 /** What people and the application do to a job, apart from its own success. */
-export function interference(job: SimJob, newer: SimJob | undefined, random: Random): readonly Event[] {
+export function interference(
+  job: SimJob,
+  newer: SimJob | undefined,
+  moved: Moved | null,
+  random: Random,
+): readonly Event[] {
   if (!random.chance(0.35)) return [];
   // What is found at once is written in the first moments.
   const at = random.chance(0.4) ? START + random.whole(150, 1_200) : moment(random);
@@ -57,7 +63,7 @@ export function interference(job: SimJob, newer: SimJob | undefined, random: Ran
       if (random.chance(0.3)) return [{ kind: "rerun", at, job, externalId: job.externalId }];
       const rerun: Event = { kind: "rerun", at, job, externalId };
       if (random.chance(0.5)) return [rerun];
-      const fileName = fileNameFor(job.operation, externalId, random);
+      const fileName = keyFor({ ...job, externalId, begun: at }, moved, random);
       return [rerun, { kind: "output", at: random.whole(at, CALM - 1), fileName }];
     }
     case 4:

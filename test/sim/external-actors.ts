@@ -1,6 +1,6 @@
 import { COMPLETED_PREFIX, FAILED_PREFIX } from "../../src/core/domain/notes.ts";
 import type { Event } from "./events.ts";
-import { type Cells, type JobNow, PLACE, payloadFor, type World } from "./world.ts";
+import { type Cells, fileIn, type JobNow, PLACE, payloadFor, type World } from "./world.ts";
 
 /** Carries out what someone else does. Nobody can do anything to a deleted record. */
 export function applyEvent(event: Event, world: World): void {
@@ -15,7 +15,7 @@ export function applyEvent(event: Event, world: World): void {
     case "webhook-success": {
       const object = world.objects.get(event.fileName);
       if (object === undefined) return;
-      fill(job, event.fileName, object.bytes, world);
+      fill(job, fileIn(event.fileName), object.bytes, world);
       close(job, { Status: "completed", "Response Payload": `{'output_url': '${PLACE}/${event.fileName}'}` }, world);
       return;
     }
@@ -81,8 +81,8 @@ function close(job: JobNow, fields: Cells, world: World): void {
 }
 
 function reopen(job: JobNow, opened: Cells, world: World): void {
-  const now = new Date(world.clock.now()).toISOString();
-  const fields = world.scenario.startedAt ? { ...opened, "Started At": now } : opened;
+  const started = { "Started At": world.startedNow(world.clock.now()) };
+  const fields = world.scenario.startedAt === null ? opened : { ...opened, ...started };
   world.authors.set(job.id, "other");
   if (job.status !== "processing") count(job, world);
   world.base.edit("Jobs", job.id, fields);

@@ -2,7 +2,8 @@ import { isObject } from "../../src/core/domain/json.ts";
 import { COMPLETED_PREFIX, FAILED_PREFIX, UNDONE_PREFIX } from "../../src/core/domain/notes.ts";
 import { HOUR, MINUTE, SECOND } from "../support/builders.ts";
 import type { Read, Scene, Written } from "./recorder.ts";
-import { filesIn, type JobNow, jobIn, namesOf, strangeNamesOf } from "./world.ts";
+import { listsShapeOf, sightOf } from "./suspicion.ts";
+import { fileIn, filesIn, type JobNow, jobIn, keysOf, namesOf, strangeNamesOf } from "./world.ts";
 
 /** A write rests on a read of at most 5 s before; on top of that comes the turn that it waits for. */
 const FRESH = 6 * SECOND;
@@ -24,12 +25,13 @@ export function checkWriteInvariants(
   written: Written,
   scene: Scene,
 ): { readonly broken: readonly string[]; readonly wronglyFails: boolean } {
-  const { known, sentAt } = scene;
+  const { known, sentAt, world } = scene;
   const only = (...broken: string[]) => ({ broken, wronglyFails: false });
   if (!known.mayWrite) return only("writes in a dry run");
   const read = known.reads.get(written.id);
   if (read === undefined) return only("writes what it has not read");
   if (sentAt - read.at > FRESH) return only("writes on an old read");
+  if (world.scenario.bucket === "full") return only("acts on the word of a place that has every key");
   if (table !== "Jobs") return only(...brokenByTarget(table, written, read, scene));
   const job = jobIn(written.id, read.fields);
   const broken = brokenByJob(job, written.fields, read, scene);
@@ -51,7 +53,7 @@ export function brokenByPost(
   const job = jobIn(jobId, read.fields);
   const late = job.status === "failed" && read.author === "polling";
   if (job.status !== "processing" && !late) return [`posts for a job that was ${job.status} when it was read`];
-  const own = [...namesOf(job), ...strangeNamesOf(job)];
+  const own = keysOf(job).map(fileIn);
   return fileNames.every((name) => own.includes(name)) ? [] : ["posts another job's output"];
 }
 
@@ -59,9 +61,12 @@ function brokenByJob(job: JobNow, fields: Written["fields"], read: Read, scene: 
   const { scenario } = scene.world;
   const known = scenario.jobs.find(({ id }) => id === job.id);
   if (known === undefined) return ["touches a job that was never stuck"];
+  const beyond = job.status === "completed" ? [] : brokenByScope(job, scene.known);
+  if (beyond.length > 0) return beyond;
   const foreign = Object.keys(fields).filter((name) => !JOB_FIELDS.includes(name));
   if (foreign.length > 0) return [`touches ${foreign.join(", ")}`];
   const notes = String(fields.Notes ?? "");
+  if (scenario.notes === "none" && fields.Notes !== undefined) return ["writes notes where there are none"];
   if (scenario.notes === "short" && !notes.startsWith(job.notes)) return ["loses notes"];
   switch (fields.Status) {
     case "completed":
@@ -71,6 +76,14 @@ function brokenByJob(job: JobNow, fields: Written["fields"], read: Read, scene: 
     default:
       return fields.Status === undefined && job.status === "completed" ? [] : [`sets the status ${fields.Status}`];
   }
+}
+
+/** A person named the jobs, or is asked about each. */
+function brokenByScope(job: JobNow, { options, agreed }: Scene["known"]): readonly string[] {
+  const { named, only, confirm } = options;
+  if (named !== null && !named.includes(job.id) && !named.includes(job.externalId)) return ["goes beyond --job"];
+  if (only !== null && !only.includes(job.operation)) return ["goes beyond --operation"];
+  return confirm && !agreed.has(job.id) ? ["writes what nobody agreed to"] : [];
 }
 
 function brokenByCompletion(
@@ -86,6 +99,7 @@ function brokenByCompletion(
   }
   const begun = Math.max(createdAt, late ? 0 : job.startedAt);
   if (world.clock.now() - begun <= 5 * MINUTE - SLACK) return ["completes a young job"];
+  if (world.scenario.notes === "none" && isSupersededBlindly(job, world, delivered)) return [];
   const [, newer] = /superseded by job (rec\w+)/.exec(notes.split("\n").at(-1) ?? "") ?? [];
   if (newer !== undefined) {
     const asRead = known.reads.get(newer)?.fields;
@@ -101,6 +115,15 @@ function brokenByCompletion(
   const file = namesFor(job, world).find((name) => String(fields["Response Payload"]).includes(`/${name}"`));
   if (file === undefined) return ["completes a job with another job's output"];
   return delivered.has(`${job.targetId} ${file}`) ? [] : ["completes a job whose target has no file"];
+}
+
+/** Without notes the record does not say that another job's file was delivered in the place of its own. */
+function isSupersededBlindly(job: JobNow, world: Scene["world"], delivered: Scene["delivered"]): boolean {
+  return world.scenario.jobs.some(({ id }) => {
+    const other = world.job(id);
+    if (other === undefined || id === job.id || other.targetId !== job.targetId) return false;
+    return namesFor(other, world).some((name) => delivered.has(`${job.targetId} ${name}`));
+  });
 }
 
 function brokenByFail(job: JobNow, broken: readonly string[], scene: Scene) {
@@ -129,17 +152,32 @@ function brokenByFail(job: JobNow, broken: readonly string[], scene: Scene) {
   const between = (at: number) => known.sights.some((each) => each < at) && known.sights.some((each) => each > at);
   const own = [...names, ...strangeNamesOf(job)];
   const shutOut = [...known.probeGroups].some(([name, { at, blind }]) => blind && own.includes(name) && between(at));
-  const exists = !shutOut && (names.some((name) => since(name) <= oldest) || strange);
-  if (!exists) return { broken: [...broken, ...more], wronglyFails: false };
-  // A place that never held an output answers as one that lost them all. Without proof only a handful may stand failed
-  // at a time; what a webhook or a person has set right since does not stand any more, and is not counted.
-  const ofOperation = scenario.jobs.filter(({ operation }) => operation === job.operation).length;
-  const handful = Math.max(5, Math.floor(0.2 * ofOperation));
-  const borne = scenario.wrongBucket && scene.wronglyFailed(job.operation) < handful;
+  const exists = !shutOut && !scenario.wrongBucket && (names.some((name) => since(name) <= oldest) || strange);
+  const elsewhere = scenario.wrongBucket || scenario.moved !== null ? keysOf(job) : [];
+  if (!exists && !elsewhere.some((key) => since(key) <= scene.sentAt)) {
+    return { broken: [...broken, ...more], wronglyFails: false };
+  }
+  const borne = !exists && isBorne(job, scene);
   return {
     broken: borne ? [...broken, ...more] : [...broken, ...more, "fails a job whose output exists"],
     wronglyFails: true,
   };
+}
+
+/**
+ * Whether nobody could know that the job's output is elsewhere: a person overrode the doubt, other outputs of the
+ * operation are where the configuration looks, or the first few jobs of a new operation rely on another's.
+ */
+function isBorne(job: JobNow, { world, known, wronglyFailed }: Scene): boolean {
+  const { force, named } = known.options;
+  if (force || (known.command === "fail-old" && named !== null)) return true;
+  if (world.scenario.wrongBucket) return false;
+  const [before, now] = [known.sight[job.operation], sightOf(job.operation, world)];
+  if (before.suspect && now.suspect) return false;
+  if (before.known && now.known) return before.visible || now.visible;
+  if (listsShapeOf(job.operation, world)) return true;
+  const mayBorrow = world.scenario.bucket === "signed" && world.scenario.notes !== "none" && named === null;
+  return mayBorrow && wronglyFailed(job.operation) < 5;
 }
 
 function brokenByTarget(table: string, { id, fields }: Written, read: Read, scene: Scene): readonly string[] {
@@ -166,13 +204,15 @@ function brokenByTarget(table: string, { id, fields }: Written, read: Read, scen
     return each.targetId === id && (open || delivered) && files.some(called);
   });
   if (job === undefined) return ["delivers a file that no job it has read calls for"];
+  const beyond = job.status === "completed" ? [] : brokenByScope(job, known);
+  if (beyond.length > 0) return beyond;
   if (alone) return [];
   return [...brokenByReplacing(job, fields[field], read.fields[field], scene), ...brokenByAge(job, scene)];
 }
 
 /** A provider may name what no pattern does. */
 function namesFor(job: JobNow, { scenario }: Scene["world"]): readonly string[] {
-  return scenario.provider ? [...namesOf(job), ...strangeNamesOf(job)] : namesOf(job);
+  return scenario.provider ? keysOf(job).map(fileIn) : namesOf(job);
 }
 
 /** What is in the cell is another's, and its loss is only allowed where the operation says so. */

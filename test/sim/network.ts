@@ -5,8 +5,8 @@ import { type ApiAnswer, type ApiRequest, NoAnswer } from "../../src/stores/airt
 import { SECOND } from "../support/builders.ts";
 import type { Random } from "./random.ts";
 import type { Recorder } from "./recorder.ts";
-import type { Scenario } from "./scenario.ts";
-import { BASE_ID, fileIn, PLACE, TOKEN, type World } from "./world.ts";
+import { type Scenario, START } from "./scenario.ts";
+import { BASE_ID, keyIn, PLACE, TOKEN, type World } from "./world.ts";
 
 /** What stands between one runner and the world. */
 export interface Line {
@@ -177,13 +177,15 @@ export function probeOf(line: Line): OutputProbe {
   const place = scenario.wrongBucket ? `${PLACE}-typo` : PLACE;
   let requests = 0;
   const faulty = () => line.troubled && !world.calm && random.chance(scenario.trouble.storage);
-  const there = (url: string) => (url.startsWith(`${PLACE}/`) ? world.objects.get(fileIn(url)) : undefined);
+  const there = (url: string) => (url.startsWith(`${PLACE}/`) ? world.objects.get(keyIn(url)) : undefined);
 
   async function probe(url: string, signal: AbortSignal): Promise<ProbeResult> {
     await pulse();
     requests += 1;
     await clock.sleep(random.whole(5, 80), signal);
-    const fault = faulty() ? random.pick(STORAGE_FAULTS) : "none";
+    // Where every key is answered alike, neither a page nor an old answer stands for a missing one.
+    const faults = scenario.bucket === "full" ? FAULTS_WITHOUT_ANSWER : STORAGE_FAULTS;
+    const fault = faulty() ? random.pick(faults) : "none";
     const object = there(url);
     switch (fault) {
       case "time-out":
@@ -199,16 +201,21 @@ export function probeOf(line: Line): OutputProbe {
     }
     const refused = line.troubled && !world.calm && random.chance(scenario.trouble.refusing);
     const blind = world.blind || refused;
-    recorder.probed(name, fileIn(url), { there: object !== undefined, blind });
+    recorder.probed(name, keyIn(url), { there: object !== undefined, blind });
     await pulse();
     await clock.sleep(fault === "slow" ? random.whole(0, 9_500) : random.whole(5, 80), signal);
     if (blind || (object === undefined && scenario.bucket === "closed")) {
       return { result: "unknown", url, cause: "forbidden", detail: "HTTP 403" };
     }
-    if (object === undefined) return { result: "absent", url, detail: "HTTP 404" };
-    const output = { url, bytes: object.bytes, contentType: null, etag: null, lastModified: null };
+    const shown = object ?? (scenario.bucket === "full" ? DEFAULT_PAGE : undefined);
+    if (shown === undefined) return { result: "absent", url, detail: "HTTP 404" };
+    const lastModified = new Date(shown.since).toISOString();
+    const output = { url, bytes: shown.bytes, contentType: null, etag: null, lastModified };
     return { result: "present", url, detail: "HTTP 200", output };
   }
+
+  const newestFirst = (one: string, other: string) =>
+    (world.objects.get(other)?.since ?? 0) - (world.objects.get(one)?.since ?? 0);
 
   return {
     signed: scenario.bucket === "signed",
@@ -223,7 +230,11 @@ export function probeOf(line: Line): OutputProbe {
       if (scenario.bucket !== "signed" || world.blind) return { kind: "refused", detail: "HTTP 403" };
       if (faulty()) return { kind: "unknown", detail: "HTTP 503" };
       const all = place === PLACE ? [...world.objects.keys()] : [];
-      const names = all.filter((each) => each.startsWith(prefix));
+      const names = all.filter((each) => each.startsWith(prefix)).sort(newestFirst);
+      const { listingCut } = scenario;
+      if (listingCut !== null && names.length >= listingCut) {
+        return { kind: "listed", names: names.slice(0, listingCut), complete: false };
+      }
       recorder.listed(name, prefix);
       return { kind: "listed", names, complete: true };
     },
@@ -233,4 +244,8 @@ export function probeOf(line: Line): OutputProbe {
   };
 }
 
-const STORAGE_FAULTS = ["time-out", "503", "html", "cached", "slow"] as const;
+/** What a site answers that has no error page. */
+const DEFAULT_PAGE = { since: START, bytes: 4_096 };
+
+const FAULTS_WITHOUT_ANSWER = ["time-out", "503", "slow"] as const;
+const STORAGE_FAULTS = [...FAULTS_WITHOUT_ANSWER, "html", "cached"] as const;

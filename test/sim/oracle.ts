@@ -1,7 +1,8 @@
 import { COMPLETED_PREFIX } from "../../src/core/domain/notes.ts";
 import { HOUR, MINUTE } from "../support/builders.ts";
 import { lastMark } from "./invariants.ts";
-import { type Cells, filesIn, type JobNow, jobIn, namesOf, strangeNamesOf, type World } from "./world.ts";
+import { sightOf } from "./suspicion.ts";
+import { type Cells, filesIn, type JobNow, jobIn, keysOf, namesOf, strangeNamesOf, type World } from "./world.ts";
 
 /**
  * What has to become of each job once the world is calm, from the rules of the domain alone. Several answers where the
@@ -10,12 +11,14 @@ import { type Cells, filesIn, type JobNow, jobIn, namesOf, strangeNamesOf, type 
 export function predict(world: World): ReadonlyMap<string, readonly string[]> {
   const { base, clock, scenario, objects } = world;
   const exists = (names: readonly string[]) => !scenario.wrongBucket && names.some((name) => objects.has(name));
+  const maxAge = scenario.ageless ? Number.POSITIVE_INFINITY : 24 * HOUR;
+  const remembers = scenario.notes !== "none";
   return new Map(
     scenario.jobs.flatMap(({ id, createdAt }): readonly [string, readonly string[]][] => {
       const job = world.job(id);
       if (job === undefined) return [];
       const { status, notes } = job;
-      const late = status === "failed" && world.authors.get(id) === "polling";
+      const late = remembers && status === "failed" && world.authors.get(id) === "polling";
       const closedAt = lastMark(notes) ?? 0;
       const age = clock.now() - (late ? closedAt : Math.max(createdAt, job.startedAt, closedAt));
       if (id === scenario.locked) return [[id, scenario.via === "webhook" ? ["completed", status] : [status]]];
@@ -25,7 +28,8 @@ export function predict(world: World): ReadonlyMap<string, readonly string[]> {
         return [[id, ["completed", "failed", status]]];
       }
       const open = late || (status === "processing" && age > 5 * MINUTE);
-      if (!open || age > 24 * HOUR || /[ /]/.test(job.externalId)) return [[id, [status]]];
+      if (!open || (!late && age > maxAge) || /[ /]/.test(job.externalId)) return [[id, [status]]];
+      if (scenario.bucket === "full") return [[id, [status]]];
       if (exists(namesOf(job))) {
         const cell = base.record(world.tableOf(job), job.targetId)?.fields;
         if (hasRival(job, world)) return [[id, ["completed", status]]];
@@ -36,7 +40,8 @@ export function predict(world: World): ReadonlyMap<string, readonly string[]> {
       }
       if (scenario.provider) return [[id, byProvider(job, late, world)]];
       if (late || age <= HOUR || exists(strangeNamesOf(job))) return [[id, [status]]];
-      if (isContradicted(job, world)) return [[id, [status]]];
+      if (isContradicted(job, world) || scenario.wrongBucket) return [[id, [status]]];
+      if (sightOf(job.operation, world).suspect) return [[id, [status]]];
       // A response that names a file may contradict, as far as it can be read.
       const isNamed = [...objects.keys()].some((name) => job.response.includes(name));
       return [[id, failsForCertain(job, world) && !isNamed ? ["failed"] : ["failed", status]]];
@@ -51,8 +56,7 @@ export function isRefused(operation: JobNow["operation"], { refused }: World["sc
 
 /** The provider's own word counts, where the brake lets it, and it may name what no pattern does. */
 function byProvider(job: JobNow, late: boolean, { objects }: World): readonly string[] {
-  const strange = strangeNamesOf(job).some((name) => objects.has(name));
-  if (strange || namesOf(job).some((name) => objects.has(name))) return ["completed", "failed", job.status];
+  if (keysOf(job).some((key) => objects.has(key))) return ["completed", "failed", job.status];
   return late ? [job.status] : ["failed", job.status];
 }
 
@@ -71,13 +75,11 @@ function isContradicted(job: JobNow, world: World): boolean {
 /** An output of the operation shows, on record with the newest job that has one: then the brake has to let it pass. */
 function failsForCertain({ operation }: JobNow, world: World): boolean {
   const { base, scenario, objects } = world;
-  const ours = new Set(["recOld", "recJob"]);
   const newest = base
     .records("Jobs")
-    .filter(({ id, fields }) => ours.has(id.slice(0, 6)) && fields.Status === "completed")
-    .filter(({ fields }) => fields.Type === operation && fields["Response Payload"] !== undefined)
+    .filter(({ fields }) => fields.Type === operation && fields.Status === "completed")
     .sort((a, b) => begunAt(b).localeCompare(begunAt(a)))[0];
-  if (newest === undefined || scenario.wrongBucket) return false;
+  if (newest === undefined || scenario.listingCut !== null) return false;
   const job = jobIn(newest.id, newest.fields);
   if (/[ /]/.test(job.externalId)) return false;
   return namesOf(job).some((name) => job.response.includes(`/${name}`) && objects.has(name));
@@ -93,7 +95,7 @@ export function undelivered(world: World): readonly string[] {
   return world.scenario.jobs.flatMap(({ id }) => {
     const job = world.job(id);
     if (job?.status !== "completed" || world.authors.get(id) !== "polling") return [];
-    const excused = job.notes.includes("Delivery failed via polling at ") || job.notes.includes("superseded by job");
+    const excused = world.scenario.notes === "none" || job.notes.includes("Delivery failed via polling at ") || job.notes.includes("superseded by job");
     const target = world.base.record(world.tableOf(job), job.targetId);
     const files = filesIn(target?.fields[world.fieldOf(job)]);
     if (excused || target === undefined || files.length > 0 || !job.notes.includes(COMPLETED_PREFIX)) return [];

@@ -5,7 +5,9 @@ import type { Reply } from "../../src/sandbox/http.ts";
 import type { ApiRequest } from "../../src/stores/airtable/client.ts";
 import { BYSTANDERS } from "./bystanders.ts";
 import { brokenByPost, checkWriteInvariants } from "./invariants.ts";
-import { filesIn, type World } from "./world.ts";
+import type { RunnerOptions } from "./runner.ts";
+import { type Sight, sightOf } from "./suspicion.ts";
+import { filesIn, type JobNow, type World } from "./world.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -41,8 +43,13 @@ export interface Knowledge {
   /** How far its clock is ahead, in ms. */
   readonly skew: number;
   readonly mayWrite: boolean;
-  /** Whether it takes only so many jobs. */
+  /** Whether it takes only some of the jobs. */
   readonly limited: boolean;
+  readonly options: Entered;
+  /** Jobs that a person agreed to. */
+  readonly agreed: Set<string>;
+  /** What was to be seen of each operation's outputs when it began. */
+  readonly sight: Readonly<Record<JobNow["operation"], Sight>>;
   requests: number;
   /** When it began. */
   readonly beganAt: number;
@@ -51,6 +58,9 @@ export interface Knowledge {
   /** Whether it was refused the completion of a job for want of the option. */
   refused: boolean;
 }
+
+/** What a runner was started with. */
+export type Entered = Pick<RunnerOptions, "name" | "command" | "dryRun" | "skew" | "limit" | "named" | "only" | "force" | "confirm">;
 
 /** One record of a write. */
 export interface Written {
@@ -89,9 +99,17 @@ export class Recorder {
     world.watch = () => this.#noteDeliveries();
   }
 
-  enter(runner: Pick<Knowledge, "name" | "skew" | "mayWrite" | "command" | "limited">): void {
-    this.#runners.set(runner.name, {
-      ...runner,
+  enter(options: Entered): void {
+    const { name, skew, command, dryRun, limit, named, only } = options;
+    this.#runners.set(name, {
+      name,
+      skew,
+      command,
+      options,
+      mayWrite: command !== "scan" && !dryRun,
+      limited: limit !== null || named !== null || only !== null,
+      agreed: new Set(),
+      sight: { combine: sightOf("combine", this.#world), concatenate: sightOf("concatenate", this.#world) },
       reads: new Map(),
       listed: new Set(),
       probeGroups: new Map(),
@@ -113,6 +131,10 @@ export class Recorder {
     const seen = there && !blind;
     if (seen) sights.push(clock.now());
     probeGroups.set(fileName, { at: clock.now(), seen, blind });
+  }
+
+  agreed(runner: string, jobId: string): void {
+    this.#known(runner).agreed.add(jobId);
   }
 
   listed(runner: string, externalId: string): void {

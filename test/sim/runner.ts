@@ -2,13 +2,14 @@ import { setMaxListeners } from "node:events";
 import type { Command, Report } from "../../src/core/domain/report.ts";
 import { isUpstreamError, isUpstreamFailure } from "../../src/core/ports/errors.ts";
 import type { Journal } from "../../src/core/ports/journal.ts";
+import type { JobStore } from "../../src/core/ports/ports.ts";
 import { WriteGate } from "../../src/core/sweep/apply/write-gate.ts";
 import type { SweepContext } from "../../src/core/sweep/context.ts";
 import { sweep } from "../../src/core/sweep/sweep.ts";
 import { createRequests } from "../../src/stores/airtable/requests.ts";
 import { createStore } from "../../src/stores/airtable/store.ts";
-import { COMBINE, CONCATENATE, POLICY, SECOND } from "../support/builders.ts";
-import { exchangeOf, probeOf } from "./network.ts";
+import { COMBINE, CONCATENATE, POLICY, SECOND, THRESHOLDS } from "../support/builders.ts";
+import { exchangeOf, type Line, probeOf } from "./network.ts";
 import type { Random } from "./random.ts";
 import type { Recorder } from "./recorder.ts";
 import { providerOf, webhooksOf } from "./services.ts";
@@ -34,6 +35,12 @@ export interface RunnerOptions {
   readonly stopAt: number | null;
   /** Works on no more than so many jobs; null: on all. */
   readonly limit: number | null;
+  /** The jobs, by record id or external id, and the operations that it was given; null: all. */
+  readonly named: readonly string[] | null;
+  readonly only: readonly string[] | null;
+  readonly force: boolean;
+  /** Whether a person is asked about each job. */
+  readonly confirm: boolean;
   readonly troubled: boolean;
 }
 
@@ -97,34 +104,37 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
   });
   const { onExisting, via, fallback } = world.scenario;
   const provider = world.scenario.provider ? "nca" : null;
+  const maxAge = world.scenario.ageless ? null : THRESHOLDS.maxAge;
+  const thresholds = { ...THRESHOLDS, maxAge };
   const operations = [COMBINE, CONCATENATE].map((operation) => ({
     ...operation,
+    thresholds,
     onExisting,
     completeVia: via,
     fallback,
     provider,
   }));
   const probe = probeOf(line);
-  const store = createStore(requests, {
-    baseId: BASE_ID,
-    jobs: {
-      table: "Jobs",
-      fields: { ...FIELDS, startedAt: world.scenario.startedAt ? "Started At" : null },
-      completedStatus: "completed",
-    },
-    operations,
-  });
+  const store = withCut(
+    createStore(requests, {
+      baseId: BASE_ID,
+      jobs: { table: "Jobs", fields: fieldsOf(world), completedStatus: "completed" },
+      operations,
+    }),
+    world.scenario.listingCut,
+  );
+  const hasNotes = world.scenario.notes !== "none";
   const journal = journalOf(world, pulse);
   const signature = { runId: options.name, version: "0.0.0" };
   const run: SweepContext = {
     command: options.command,
     dryRun: options.dryRun,
-    force: false,
-    remembersFailures: true,
+    force: options.force,
+    remembersFailures: hasNotes,
     limit: options.limit,
-    named: null,
-    only: null,
-    policy: { ...POLICY, operations, mode: options.command === "fail-old" ? "fail" : "recover" },
+    named: options.named,
+    only: options.only,
+    policy: { ...POLICY, operations, thresholds, mode: options.command === "fail-old" ? "fail" : "recover" },
     brake: { minimum: 5, maxFails: 100 },
     completedStatus: "completed",
     failedStatus: "failed",
@@ -138,15 +148,15 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
     via: null,
     probe,
     journal,
-    gate: new WriteGate({ journal, hasNotes: true, force: false, clock: living, signature, command: options.command }),
-    hasNotes: true,
+    gate: new WriteGate({ journal, hasNotes, force: options.force, clock: living, signature, command: options.command }),
+    hasNotes,
     clock: living,
     random: random.next,
     limits: { listing, start, reads, writes },
     observer: { stage() {}, listed() {}, probed() {}, async jobDone() {}, warn() {} },
     lateOutputs: true,
     otherNames: ["{externalId}_captioned.mp4"],
-    confirm: null,
+    confirm: options.confirm ? personOf(line) : null,
   };
   const swept = sweep(run).then(
     ({ report }): Ending => {
@@ -163,6 +173,29 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
   return Promise.race([swept, death]).finally(() => {
     for (const cancel of cancels) cancel();
   });
+}
+
+/** Someone who takes their time, and agrees to most of it. */
+function personOf({ world, recorder, random, name, pulse }: Line): NonNullable<SweepContext["confirm"]> {
+  return async ({ id }) => {
+    await world.clock.sleep(random.whole(500, 8_000));
+    await pulse();
+    if (random.chance(0.2)) return "no";
+    recorder.agreed(name, id);
+    return "yes";
+  };
+}
+
+/** Of many completed jobs the store reads only some, and says so. */
+function withCut(store: JobStore, most: number | null): JobStore {
+  if (most === null) return store;
+  return {
+    ...store,
+    async listCompleted(after, signal) {
+      const { jobs, complete } = await store.listCompleted(after, signal);
+      return { jobs: jobs.slice(0, most), complete: complete && jobs.length <= most };
+    },
+  };
 }
 
 /** The machine's disk: it outlasts a kill, which may come before a line, after it, and after the write. */
@@ -191,7 +224,16 @@ function journalOf(world: World, pulse: () => Promise<void>): Journal {
   };
 }
 
-export const FIELDS = {
+/** The fields that the base has, as the configuration names them. */
+export function fieldsOf({ scenario }: World) {
+  return {
+    ...FIELDS,
+    notes: scenario.notes === "none" ? null : "Notes",
+    startedAt: scenario.startedAt === null ? null : "Started At",
+  };
+}
+
+const FIELDS = {
   status: "Status",
   type: "Type",
   externalId: "External Job ID",
@@ -200,6 +242,5 @@ export const FIELDS = {
   responsePayload: "Response Payload",
   webhookUrl: "Webhook URL",
   error: "Error Details",
-  notes: "Notes",
   completedAt: null,
 };

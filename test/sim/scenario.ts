@@ -2,6 +2,7 @@ import { isExternalId } from "../../src/core/domain/job.ts";
 import type { Fallback, OnExisting, Via } from "../../src/core/domain/operation.ts";
 import { HOUR, MINUTE, SECOND } from "../support/builders.ts";
 import { type Event, interference, moment } from "./events.ts";
+import { keyFor, type Moved, moveOf, type Past, pastOf } from "./places.ts";
 import type { Random } from "./random.ts";
 
 export const START = Date.parse("2026-03-01T12:00:00.000Z");
@@ -36,20 +37,28 @@ export interface Scenario {
   readonly events: readonly Event[];
   readonly trouble: Trouble;
   /** `open`: 404 for what is missing. `closed`: 403. `signed`: a true 404, and names may be listed. */
-  readonly bucket: "open" | "closed" | "signed";
+  /** `full`: it has every key that it is asked for, as a site with a default page does. */
+  readonly bucket: "open" | "closed" | "signed" | "full";
   /** A time in which the bucket answers 403 to everything; its bounds may lie within a sweep. */
   readonly blind: { readonly from: number; readonly to: number } | null;
   /** The configuration names a bucket in which no output has ever been. */
   readonly wrongBucket: boolean;
-  /** A job that was completed long ago, with its output: what calibration and brake compare with. */
-  readonly history: boolean;
+  /** Since some moment the outputs of an operation are elsewhere than the configuration says; null: all are there. */
+  readonly moved: Moved | null;
+  /** Jobs that were completed long ago, with their outputs: what calibration and brake compare with. */
+  readonly history: readonly Past[];
+  /** A listing of completed jobs, or of the bucket, holds no more than so many and is not whole; null: it is. */
+  readonly listingCut: number | null;
   /** How far the runners' clocks are ahead, in ms. */
   readonly skews: readonly [number, number];
   readonly secondRunner: boolean;
-  readonly notes: "full" | "short";
+  /** `none`: the base has no field for them. */
+  readonly notes: "full" | "short" | "none";
+  /** Whether jobs are recovered and failed at any age. */
+  readonly ageless: boolean;
   readonly onExisting: OnExisting;
-  /** Whether the base has a field for when a job was begun, which a new run sets again. */
-  readonly startedAt: boolean;
+  /** The base's field for when a job was begun, which a new run sets again: so many ms wrong; null: it has none. */
+  readonly startedAt: number | null;
   /** A job that the base refuses to change, and with it each batch that it is in. */
   readonly locked: string | null;
   /**
@@ -67,10 +76,6 @@ export interface Scenario {
   readonly pageSize: number;
 }
 
-export function fileNameFor(operation: SimJob["operation"], externalId: string, random: Random): string {
-  return operation === "concatenate" && random.chance(0.7) ? `${externalId}.mp4` : `${externalId}_output_0.mp4`;
-}
-
 /** The world that a seed stands for. */
 export function scenarioOf(random: Random): Scenario {
   const crowd = random.chance(0.004);
@@ -79,36 +84,43 @@ export function scenarioOf(random: Random): Scenario {
   const count = crowd ? random.whole(101, 130) : worker ? random.whole(7, 16) : random.whole(1, 6);
   const wrongBucket = random.chance(worker ? 0.5 : 0.08);
   // A wrong name does the most harm where the bucket says truly what is missing.
-  const bucket = random.pick(["open", "closed", wrongBucket ? "open" : "closed", "signed"] as const);
+  const bucket = random.chance(0.03)
+    ? "full"
+    : random.pick(["open", "closed", wrongBucket ? "open" : "closed", "signed"] as const);
   const blind = random.chance(0.25) ? blindness(random) : null;
   // Where a 403 comes and goes, what is due to be failed must not be taken for missing.
   const refusing = bucket === "closed" && random.chance(0.4) ? 0.5 : 0;
   const ageOf = trickle ? trickling : worker || (refusing > 0 && random.chance(0.7)) ? longDue : anyAge;
   const jobs = jobsOf(count, { worker, ageOf, random });
+  const moved = random.chance(worker ? 0.25 : 0.08) ? moveOf(jobs, random) : null;
   const { outputs, events } = fatesOf(jobs, {
     dead: worker && !trickle && !wrongBucket && random.chance(0.5),
     bucket,
+    moved,
     random,
   });
   for (const job of jobs) {
     const newer = jobs.find(({ targetId, createdAt }) => targetId === job.targetId && createdAt > job.createdAt);
-    events.push(...interference(job, newer, random));
+    events.push(...interference(job, newer, moved, random));
   }
   if (random.chance(0.1)) events.push({ kind: "burst", at: moment(random) });
   return {
     jobs,
-    outputs: outputs.filter((name) => isExternalId(name)),
+    outputs,
     events: events.sort((a, b) => a.at - b.at),
     trouble: { ...troubleOf(random), refusing },
     bucket,
     blind,
     wrongBucket,
-    history: random.chance(0.8),
+    moved,
+    history: pastOf(moved, random),
+    listingCut: random.chance(0.06) ? random.whole(0, 2) : null,
     skews: [skewOf(random), skewOf(random)],
     secondRunner: random.chance(0.35),
-    notes: random.chance(0.05) ? "full" : "short",
+    notes: random.chance(0.05) ? "full" : random.chance(0.08) ? "none" : "short",
+    ageless: random.chance(0.08),
     onExisting: random.pick(["skip", "skip", "skip", "replace", "replace", "append"] as const),
-    startedAt: random.chance(0.4),
+    startedAt: random.chance(0.4) ? random.pick([0, 0, -1, -5] as const) * HOUR : null,
     locked: random.chance(0.12) ? random.pick([jobs[0]?.id ?? "", ...jobs.map(({ id }) => id)]) : null,
     provider: random.chance(0.2),
     via: random.chance(0.1) ? "webhook" : "direct",
@@ -142,12 +154,13 @@ function jobsOf(
 /** When the outputs of the jobs appear, and whether their webhooks come. */
 function fatesOf(
   jobs: readonly SimJob[],
-  { dead, bucket, random }: { dead: boolean; bucket: Scenario["bucket"]; random: Random },
+  { dead, bucket, moved, random }: { dead: boolean; bucket: Scenario["bucket"]; moved: Moved | null; random: Random },
 ): { outputs: string[]; events: Event[] } {
   const outputs: string[] = [];
   const events: Event[] = [];
   for (const job of jobs) {
-    const fileName = fileNameFor(job.operation, job.externalId, random);
+    if (!isExternalId(job.externalId)) continue;
+    const fileName = keyFor({ ...job, begun: job.createdAt }, moved, random);
     const fate = random.next();
     const at = moment(random);
     if (dead && random.chance(0.9)) continue;

@@ -3,7 +3,7 @@ import type { Provider, WebhookSender } from "../../src/core/ports/ports.ts";
 import { SECOND } from "../support/builders.ts";
 import { applyEvent } from "./external-actors.ts";
 import type { Line } from "./network.ts";
-import { fileIn, namesOf, PLACE, strangeNamesOf } from "./world.ts";
+import { fileIn, keyIn, keysOf, PLACE } from "./world.ts";
 
 /** The provider: it knows of each job whether its output is there or will be, and forgets some that failed. */
 export function providerOf(line: Line, probe: Provider["probe"]): Provider {
@@ -13,10 +13,7 @@ export function providerOf(line: Line, probe: Provider["probe"]): Provider {
 
   function truthOf(externalId: string): ProviderAnswer {
     const said = { detail: "HTTP 200", worker: null };
-    const candidates = (["combine", "concatenate"] as const).flatMap((operation) => [
-      ...namesOf({ operation, externalId }),
-      ...strangeNamesOf({ externalId }),
-    ]);
+    const candidates = (["combine", "concatenate"] as const).flatMap((operation) => keysOf({ operation, externalId }));
     const there = candidates.find((each) => world.objects.has(each));
     if (there !== undefined) return { ...said, kind: "succeeded", urls: [`${PLACE}/${there}`] };
     const coming = scenario.events.some((event) => event.kind === "output" && candidates.includes(event.fileName));
@@ -60,14 +57,14 @@ export function webhooksOf(line: Line): WebhookSender {
       await pulse();
       requests += 1;
       const jobId = new URL(webhookUrl).searchParams.get("job") ?? "";
-      const [fileName = "", ...others] = outputs.map(fileIn);
+      const [fileName = ""] = outputs.map(keyIn);
       const faulty = line.troubled && !world.calm && random.chance(scenario.trouble.airtable);
       const fault = faulty
         ? random.pick(["unconnected", "refused", "error", "dies", "unheard", "late"] as const)
         : "none";
       await clock.sleep(random.whole(10, 400), signal);
       if (fault === "unconnected") return { kind: "not-sent", detail: "connection refused" };
-      recorder.posted(name, jobId, externalId, [fileName, ...others], sentAt);
+      recorder.posted(name, jobId, externalId, outputs.map(fileIn), sentAt);
       world.log(`${name} posts ${jobId} ${fileName}${fault === "none" ? "" : `, and the handler: ${fault}`}`);
       if (fault === "refused") return { kind: "refused", detail: "HTTP 404" };
       if (fault === "error") return { kind: "failed", detail: "HTTP 500" };

@@ -39,11 +39,13 @@ async function historyOf(seed: number): Promise<Outcome> {
   const random = new Random(seed);
   const scenario = scenarioOf(random.fork());
   const world = new World(scenario, random.fork());
+  const { events: _, ...state } = scenario;
+  world.log(JSON.stringify(state));
   const recorder = new Recorder(world);
   const endings: Ending[] = [];
   const begin = async (name: string, options: Omit<RunnerOptions, "name">): Promise<Ending> => {
-    const { skew, command, dryRun, limit } = options;
-    recorder.enter({ name, skew, command, mayWrite: command !== "scan" && !dryRun, limited: limit !== null });
+    recorder.enter({ name, ...options });
+    world.log(`${name} begins ${JSON.stringify(options)}`);
     const ending = await startSweep(world, recorder, random.fork(), { name, ...options });
     world.log(`${name} is ${ending.kind}${describe(ending)}`);
     endings.push(ending);
@@ -56,6 +58,7 @@ async function historyOf(seed: number): Promise<Outcome> {
     killAt: random.chance(scenario.trouble.kill) ? random.whole(1, 60) : null,
     stopAt: random.chance(0.04) ? random.whole(0, 8 * SECOND) : null,
     limit: random.chance(0.05) ? random.whole(1, 5) : null,
+    ...flagsOf(world, random),
     troubled: true,
   });
   schedule(world, scenario.secondRunner, random, (name, machine) => begin(name, troubled(machine)));
@@ -70,6 +73,7 @@ async function historyOf(seed: number): Promise<Outcome> {
     killAt: null,
     stopAt: null,
     limit: null,
+    ...NO_FLAGS,
     troubled: false,
   } as const;
   await calmly(world, () => begin("calm-1", calm));
@@ -101,6 +105,27 @@ async function historyOf(seed: number): Promise<Outcome> {
     killed: endings.filter(({ kind }) => kind === "killed").length,
     story: world.story,
   };
+}
+
+const NO_FLAGS = { named: null, only: null, force: false, confirm: false } as const;
+
+/** What a person adds to the command line now and then. */
+function flagsOf(world: World, random: Random): Pick<RunnerOptions, keyof typeof NO_FLAGS> {
+  if (!random.chance(0.15)) return NO_FLAGS;
+  switch (random.whole(0, 4)) {
+    case 0:
+    case 1: {
+      const chosen = world.scenario.jobs.filter(() => random.chance(0.4)).map(({ id }) => id);
+      const named = chosen.map((id) => (random.chance(0.5) ? id : (world.job(id)?.externalId ?? id)));
+      return { ...NO_FLAGS, named: named.length === 0 ? null : named };
+    }
+    case 2:
+      return { ...NO_FLAGS, only: [random.pick(["combine", "concatenate"] as const)] };
+    case 3:
+      return { ...NO_FLAGS, force: true };
+    default:
+      return { ...NO_FLAGS, confirm: true };
+  }
 }
 
 const COMMANDS: readonly [Command, ...Command[]] = [

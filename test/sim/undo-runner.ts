@@ -5,7 +5,7 @@ import { createStore } from "../../src/stores/airtable/store.ts";
 import { COMBINE, CONCATENATE } from "../support/builders.ts";
 import { quietExchange } from "./network.ts";
 import type { Random } from "./random.ts";
-import { FIELDS } from "./runner.ts";
+import { fieldsOf } from "./runner.ts";
 import { BASE_ID, filesIn, type World } from "./world.ts";
 
 /** Takes one run of the history back in the calm world, now and then by an undo that dies first, and says what is wrong. */
@@ -60,7 +60,7 @@ async function takeBack(
   });
   const store = createStore(requests, {
     baseId: BASE_ID,
-    jobs: { table: "Jobs", fields: { ...FIELDS, startedAt: null }, completedStatus: "completed" },
+    jobs: { table: "Jobs", fields: fieldsOf(world), completedStatus: "completed" },
     operations: [COMBINE, CONCATENATE],
   });
   const never = new AbortController().signal;

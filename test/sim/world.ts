@@ -9,6 +9,7 @@ import { MemoryJournal } from "../support/journal.ts";
 import { BYSTANDERS } from "./bystanders.ts";
 import { SimClock } from "./clock.ts";
 import { applyEvent } from "./external-actors.ts";
+import { keyFor, movedNamesOf, type Past } from "./places.ts";
 import type { Random } from "./random.ts";
 import { CALM, otherTarget, type Scenario, type SimJob, START } from "./scenario.ts";
 
@@ -34,7 +35,7 @@ const SCHEMA = parseSchema({
 export class World {
   readonly clock = new SimClock(START);
   readonly base: FakeAirtable;
-  /** File names, with the moment since when the object is there, and its size. */
+  /** Keys, with the moment since when the object is there, and its size. */
   readonly objects = new Map<string, { readonly since: number; readonly bytes: number }>();
   readonly scenario: Scenario;
   /** What happened, for a person who replays a seed. */
@@ -61,7 +62,7 @@ export class World {
       random: random.next,
     });
     for (const name of scenario.outputs) this.put(name, START - HOUR);
-    if (scenario.history) this.#addHistory();
+    scenario.history.forEach((past, n) => void this.#addPast(past, n));
     for (const { table, output, ...record } of BYSTANDERS) {
       this.base.upsert(table, record);
       if (output !== null) this.put(output, START - HOUR);
@@ -109,7 +110,7 @@ export class World {
       this.#fetching.add(attachmentId);
       const dropped = !this.calm && this.#random.chance(this.scenario.trouble.fetching);
       this.clock.after(this.#random.whole(1_000, 20_000), () => {
-        const object = this.objects.get(fileIn(url));
+        const object = this.objects.get(keyIn(url));
         const file = dropped || object === undefined ? null : { bytes: object.bytes, contentType: "video/mp4" };
         this.log(`Airtable ${file === null ? "drops" : "fetched"} ${url}`);
         this.base.completeAttachment(attachmentId, file);
@@ -117,24 +118,24 @@ export class World {
     }
   }
 
-  #addHistory(): void {
-    for (const [type, name] of [
-      ["combine", "old-combine_output_0.mp4"],
-      ["concatenate", "old-concatenate.mp4"],
-    ] as const) {
-      const id = `recOld${type.padEnd(11, "0")}`;
-      const externalId = `old-${type}`;
-      const createdTime = new Date(START - 5 * HOUR).toISOString();
-      const fields = {
-        Status: "completed",
-        Type: type,
-        "External Job ID": externalId,
-        "Response Payload": `{'output_url': '${PLACE}/${name}'}`,
-        "Started At": createdTime,
-      };
-      this.base.upsert("Jobs", { id, createdTime, fields });
-      this.put(name, START - 5 * HOUR);
-    }
+  /** What the application writes for "now" into the field for when a job was begun. */
+  startedNow(now: number): string {
+    return new Date(now + (this.scenario.startedAt ?? 0)).toISOString();
+  }
+
+  #addPast({ operation, createdAt, recorded }: Past, n: number): void {
+    const externalId = `old-${n}-${operation}`;
+    const key = keyFor({ operation, externalId, begun: createdAt }, this.scenario.moved, this.#random);
+    const createdTime = new Date(createdAt).toISOString();
+    const fields = {
+      Status: "completed",
+      Type: operation,
+      "External Job ID": externalId,
+      ...(recorded ? { "Response Payload": `{'output_url': '${PLACE}/${key}'}` } : {}),
+      ...(this.scenario.startedAt === null ? {} : { "Started At": this.startedNow(createdAt) }),
+    };
+    this.base.upsert("Jobs", { id: `recOld${operation.padEnd(10, "0")}${n}`, createdTime, fields });
+    this.put(key, createdAt);
   }
 
   #addJob({ id, operation, targetId, createdAt, externalId }: SimJob): void {
@@ -152,7 +153,7 @@ export class World {
         "External Job ID": externalId,
         "Request Payload": payloadFor(operation, targetId),
         "Webhook URL": `https://app.example/hook?job=${id}`,
-        ...(this.scenario.startedAt ? { "Started At": createdTime } : {}),
+        ...(this.scenario.startedAt === null ? {} : { "Started At": this.startedNow(createdAt) }),
         Notes: this.scenario.notes === "full" ? "n".repeat(99_900) : "made by the app",
       },
     });
@@ -195,13 +196,23 @@ export function namesOf({ operation, externalId }: { operation: Operation; exter
   return operation === "concatenate" ? [`${externalId}.mp4`, own] : [own];
 }
 
-/** Under which a worker may have put it against all that is configured. */
+/** Under which a worker may have put it against all that is configured, as the tool can find out. */
 export function strangeNamesOf({ externalId }: { externalId: string }): readonly string[] {
   return [`${externalId}_captioned.mp4`, `${externalId}_v2.mp4`];
 }
 
+/** All keys that an output of the job may have, whatever is configured. */
+export function keysOf(job: { operation: Operation; externalId: string }): readonly string[] {
+  return [...namesOf(job), ...strangeNamesOf(job), ...movedNamesOf(job.externalId)];
+}
+
 export function payloadFor(operation: Operation, targetId: string): string {
   return `{'${operation === "combine" ? "segment_id" : "video_id"}': '${targetId}'}`;
+}
+
+/** The key in an URL of a bucket. */
+export function keyIn(url: string): string {
+  return url.replace(/^https:..[^/]+.[^/]+./, "").replace(/\?.*$/, "");
 }
 
 /** The file name in an URL. */
