@@ -95,7 +95,10 @@ export function undelivered(world: World): readonly string[] {
   return world.scenario.jobs.flatMap(({ id }) => {
     const job = world.job(id);
     if (job?.status !== "completed" || world.authors.get(id) !== "polling") return [];
-    const excused = world.scenario.notes === "none" || job.notes.includes("Delivery failed via polling at ") || job.notes.includes("superseded by job");
+    const excused =
+      world.scenario.notes === "none" ||
+      job.notes.includes("Delivery failed via polling at ") ||
+      job.notes.includes("superseded by job");
     const target = world.base.record(world.tableOf(job), job.targetId);
     const files = filesIn(target?.fields[world.fieldOf(job)]);
     if (excused || target === undefined || files.length > 0 || !job.notes.includes(COMPLETED_PREFIX)) return [];

@@ -3,6 +3,7 @@ import { COMPLETED_PREFIX, FAILED_PREFIX } from "../../src/core/domain/notes.ts"
 import type { Command, Report } from "../../src/core/domain/report.ts";
 import type { Reply } from "../../src/sandbox/http.ts";
 import type { ApiRequest } from "../../src/stores/airtable/client.ts";
+import { MINUTE } from "../support/builders.ts";
 import { BYSTANDERS } from "./bystanders.ts";
 import { brokenByPost, checkWriteInvariants } from "./invariants.ts";
 import type { RunnerOptions } from "./runner.ts";
@@ -60,7 +61,10 @@ export interface Knowledge {
 }
 
 /** What a runner was started with. */
-export type Entered = Pick<RunnerOptions, "name" | "command" | "dryRun" | "skew" | "limit" | "named" | "only" | "force" | "confirm">;
+export type Entered = Pick<
+  RunnerOptions,
+  "name" | "command" | "dryRun" | "skew" | "limit" | "named" | "only" | "force" | "confirm"
+>;
 
 /** One record of a write. */
 export interface Written {
@@ -120,7 +124,8 @@ export class Recorder {
       closed: new Map(),
       requests: 0,
       beganAt: this.#world.clock.now(),
-      knowsRefusal: this.#refusalIsKnown,
+      // A person wants it tried again; by a clock that is wrong the hour may be over.
+      knowsRefusal: this.#refusalIsKnown && !options.force && Math.abs(skew) < 30 * MINUTE,
       refused: false,
     });
   }
