@@ -10,17 +10,31 @@ export const FIELD_KEYS = [
   "webhookUrl",
   "error",
   "notes",
+  "startedAt",
 ] as const;
 export type FieldKey = (typeof FIELD_KEYS)[number];
 
 /** The names of the fields; null where the table has none that fits. */
 export type FieldNames = Readonly<Record<FieldKey, string | null>>;
 
-/** The options of the status field, or the usual values where it is a text. */
+/** No field at all. */
+export const NO_FIELDS: FieldNames = {
+  status: null,
+  externalId: null,
+  type: null,
+  requestPayload: null,
+  responsePayload: null,
+  webhookUrl: null,
+  error: null,
+  notes: null,
+  startedAt: null,
+};
+
+/** Values of the status field; null where none of them looks like it, empty for those of stuck jobs. */
 export interface Statuses {
   readonly stuck: readonly string[];
-  readonly completed: string;
-  readonly failed: string;
+  readonly completed: string | null;
+  readonly failed: string | null;
 }
 
 /** A table that may hold the jobs. */
@@ -32,11 +46,17 @@ export interface JobsTable {
   readonly score: number;
 }
 
-const AT_WORK = /^(processing|in[ _-]?progress|running|working)$/i;
-const COMPLETED = /^(completed?|done|finished|succeeded|success)$/i;
-const FAILED = /^(failed|failure|error(ed)?)$/i;
+const AT_WORK =
+  /^\W*(processing|in[ _-]?progress|in[ _-]?production|running|working|doing|started|submitted|rendering|generating|encoding|transcoding|transcribing)\W*$/i;
+const COMPLETED =
+  /^\W*(completed?|done|finished|succeeded|success(ful)?|ready|rendered|generated|transcribed|delivered)\W*$/i;
+const FAILED = /^\W*(failed|failure|error(ed)?|broken|\w+[ _-](failed|error))\W*$/i;
 
-const SHORT = ["singleLineText", "multilineText", "formula"];
+const SHORT = [
+  ...["singleLineText", "multilineText", "formula", "rollup", "multipleLookupValues"],
+  ...["externalSyncSource", "number", "barcode", "aiText"],
+];
+const DATES = ["dateTime", "date"];
 const LONG = ["multilineText", "richText"];
 const SELECT = ["singleSelect"];
 
@@ -47,13 +67,19 @@ const FIELD_MATCHERS: Readonly<
   type: { types: [...SELECT, "singleLineText"], names: [/^type$/i, /\btype$/i, /^(kind|operation|task)\b/i] },
   externalId: {
     types: SHORT,
-    names: [/^external.*\bid$/i, /external/i, /\b(task|worker|provider|request|remote)\b.*\bid$/i, /\bjob[ _-]?id$/i],
+    names: [
+      /^external.*\bid$/i,
+      /external/i,
+      /\b(task|worker|provider|request|remote|render|prediction|run)\b.*\bid$/i,
+      /\b(job|asset|transcript)[ _-]?id$/i,
+    ],
   },
   requestPayload: { types: LONG, names: [/request.*payload/i, /\b(request|input|params|parameters)\b/i, /^payload$/i] },
   responsePayload: { types: LONG, names: [/response.*payload/i, /\bresponse\b/i, /\b(result|output)s?\b/i] },
   webhookUrl: { types: ["url", "singleLineText", "multilineText"], names: [/webhook/i, /callback/i] },
   error: { types: LONG, names: [/error.*details?/i, /error/i, /failure|reason/i] },
   notes: { types: LONG, names: [/^notes?$/i, /\b(notes?|log|comments?|history)\b/i] },
+  startedAt: { types: DATES, names: [/^(started|submitted|dispatched|sent|render(ing)? started)\b/i] },
 };
 
 /** Returns the tables that may hold the jobs, most likely first. */
@@ -72,7 +98,11 @@ export function asJobsTable(table: TableSchema, tables: readonly TableSchema[]):
   if (status === null) return null;
   const others = table.fields.filter(({ id }) => id !== status.id);
   const fields = { status: status.name, ...lookedUp(others) };
-  const links = targetLinks(table, tables).length;
+  const links = table.fields.filter(({ type, linkedTableId }) => {
+    return (
+      type === "multipleRecordLinks" && tables.some(({ id, fields }) => id === linkedTableId && fields.some(holdsFile))
+    );
+  }).length;
   const matched = Object.values(fields).filter((name) => name !== null).length;
   const works = status.choices?.some((choice) => AT_WORK.test(choice)) ?? false;
   const score = matched + (works ? 4 : 0) + (fields.externalId === null ? 0 : 2) + Math.min(links, 2);
@@ -89,13 +119,12 @@ function statusOf({ fields }: TableSchema): FieldSchema | null {
 }
 
 /** Guesses the statuses of jobs in progress, completed and failed from the options of the field. */
-export function statusesOf({ choices }: FieldSchema): Statuses {
+export function statusesOf({ choices }: Pick<FieldSchema, "choices">): Statuses {
   const option = (form: RegExp) => choices?.find((choice) => form.test(choice));
-  const working = choices?.filter((choice) => AT_WORK.test(choice)) ?? [];
   return {
-    stuck: working.length === 0 ? ["processing"] : working,
-    completed: option(COMPLETED) ?? "completed",
-    failed: option(FAILED) ?? "failed",
+    stuck: choices?.filter((choice) => AT_WORK.test(choice)) ?? [],
+    completed: option(COMPLETED) ?? null,
+    failed: option(FAILED) ?? null,
   };
 }
 
@@ -119,25 +148,10 @@ function lookedUp(fields: readonly FieldSchema[]): Omit<Record<FieldKey, string 
     webhookUrl: look("webhookUrl"),
     error: look("error"),
     notes: look("notes"),
+    startedAt: look("startedAt"),
   };
 }
 
-/** A link field of the jobs to a table with attachment fields. */
-export interface TargetLink {
-  readonly field: string;
-  readonly table: TableSchema;
-  /** The attachment fields of that table. */
-  readonly attachments: readonly string[];
-}
-
-/** Returns the links of a table to tables with attachment fields. */
-export function targetLinks(table: TableSchema, tables: readonly TableSchema[]): readonly TargetLink[] {
-  return table.fields.flatMap(({ name, type, linkedTableId }) => {
-    const linked = type === "multipleRecordLinks" ? tables.find(({ id }) => id === linkedTableId) : undefined;
-    const attachments = linked?.fields
-      .filter((field) => field.type === "multipleAttachments")
-      .map((field) => field.name);
-    if (linked === undefined || attachments === undefined || attachments.length === 0) return [];
-    return [{ field: name, table: linked, attachments }];
-  });
+function holdsFile({ type }: FieldSchema): boolean {
+  return type === "multipleAttachments" || type === "url";
 }

@@ -1,50 +1,39 @@
 import { nca } from "../config/presets/nca.ts";
 import type { TableSchema } from "../stores/airtable/metadata.ts";
-import { type JobsTable, type TargetLink, targetLinks } from "./jobs-table.ts";
-import type { Usage } from "./sample-usage.ts";
+import type { JobsTable } from "./jobs-table.ts";
+import type { DeliveryOption } from "./learn-delivery.ts";
+import type { LearnedOperation } from "./learn-operations.ts";
 
 /** An operation in the form of the configuration file. */
 export interface OperationConfig {
-  readonly types: readonly string[];
+  readonly types?: readonly string[];
   readonly outputs: readonly string[];
-  readonly target: {
-    readonly table: string;
-    readonly links: readonly string[];
-    readonly payloadKeys: readonly string[];
-  };
-  readonly attachment: string;
+  readonly storage?: { readonly baseUrl: string };
+  readonly target:
+    | "self"
+    | "none"
+    | { readonly table: string; readonly links?: readonly string[]; readonly payloadKeys?: readonly string[] };
+  readonly attachment?: string;
+  readonly deliver?: { readonly field: string; readonly as: "url" };
   readonly set?: Readonly<Record<string, string>>;
 }
 
-/** An operation that the base does not describe completely: `unknown` says what is missing, by key. */
-export interface IncompleteOperation {
-  readonly name: string;
-  readonly jobs: number;
-  readonly config: OperationConfig;
-  readonly unknown: Readonly<Record<string, string>>;
-}
-
-/** The operations that are proposed for a base. */
-export interface Proposal {
-  /** Operations of the preset `nca` whose tables and fields the base has. */
+/** The operations of the preset that a base has a place for, and those that it has none for. */
+export interface PresetOperations {
   readonly known: ReadonlyMap<string, OperationConfig>;
-  /** Operations of the preset whose tables or fields the base lacks. */
-  readonly notApplicable: readonly string[];
-  readonly incomplete: readonly IncompleteOperation[];
+  readonly removed: readonly string[];
 }
 
-/** Proposes the preset's operations whose tables and fields the base has, and one for each other kind of work in use. */
-export function proposeOperations(jobs: JobsTable, tables: readonly TableSchema[], usages: readonly Usage[]): Proposal {
+/** Returns the operations of the preset `nca` whose tables and fields the base has. */
+export function fitPreset(jobs: JobsTable, tables: readonly TableSchema[]): PresetOperations {
   const known = new Map<string, OperationConfig>();
-  const notApplicable: string[] = [];
+  const removed: string[] = [];
   for (const [name, operation] of Object.entries(nca.operations)) {
     const adapted = adaptToBase(operation, jobs, tables);
-    if (adapted === null) notApplicable.push(name);
+    if (adapted === null) removed.push(name);
     else known.set(name, adapted);
   }
-  const types = new Set([...known.values()].flatMap((operation) => operation.types));
-  const others = usages.filter(({ name, isType }) => !known.has(name) && !(isType && types.has(name)));
-  return { known, notApplicable, incomplete: others.map((usage) => proposeIncomplete(usage, jobs, tables)) };
+  return { known, removed };
 }
 
 /** Returns the operation without links and types that the base lacks; null where it lacks more than that. */
@@ -76,37 +65,58 @@ function adaptToBase(
 
 type PresetOperation = (typeof nca.operations)[keyof typeof nca.operations];
 
-/** Proposes an operation that a person has to complete. */
-function proposeIncomplete(usage: Usage, jobs: JobsTable, tables: readonly TableSchema[]): IncompleteOperation {
-  const links = targetLinks(jobs.table, tables);
-  const link = linkFor(usage, links);
-  const unknown: Record<string, string> = {};
-  if (usage.outputs.length === 0) unknown.outputs = "the names of the worker's files";
-  if (link === null) {
-    unknown["target.table"] = "the table whose record receives the file";
-    unknown.attachment = "an attachment field of that table";
-  } else if (link.attachments.length > 1) unknown.attachment = `one of ${link.attachments.join(", ")}`;
+/** What an operation is written from, once nothing is missing. */
+export interface WholeOperation {
+  readonly learned: LearnedOperation;
+  readonly patterns: readonly string[];
+  readonly delivery: DeliveryOption | "none";
+  /** A storage of its own; null for the general one. */
+  readonly storageUrl: string | null;
+}
+
+/**
+ * Returns the operation as the file has it.
+ *
+ * @param isLone whether all jobs are of it, so that it needs no types
+ */
+export function toConfig(
+  { learned, patterns, delivery, storageUrl }: WholeOperation,
+  isLone: boolean,
+): OperationConfig {
+  const types = learned.types ?? [];
   return {
-    name: usage.name,
-    jobs: usage.jobs,
-    config: {
-      types: usage.isType ? [usage.name] : [],
-      outputs: usage.outputs.length === 0 ? ["{externalId}.mp4"] : usage.outputs.slice(0, 2),
-      target: {
-        table: link?.table.name ?? "Table",
-        links: link === null ? [] : [link.field],
-        payloadKeys: usage.payloadKeys.slice(0, 2),
-      },
-      attachment: link?.attachments[0] ?? "Attachments",
-    },
-    unknown,
+    ...(isLone ? {} : { types: types.length === 0 && learned.name === null ? ["*"] : types }),
+    outputs: patterns,
+    ...(storageUrl === null ? {} : { storage: { baseUrl: storageUrl } }),
+    ...deliveryConfig(delivery, learned.payloadKeys),
   };
 }
 
-/** Finds the link that such jobs fill, or the one whose table a key of the payload names: `segment_id`, "Segments". */
-function linkFor({ links: used, payloadKeys }: Usage, links: readonly TargetLink[]): TargetLink | null {
-  const filled = used.map((field) => links.find((link) => link.field === field)).find((link) => link !== undefined);
-  if (filled !== undefined) return filled;
-  const stems = payloadKeys.map((key) => key.replace(/_?id$/i, "").toLowerCase()).filter((stem) => stem.length > 2);
-  return links.find(({ table }) => stems.some((stem) => table.name.toLowerCase().startsWith(stem))) ?? null;
+function deliveryConfig(
+  delivery: DeliveryOption | "none",
+  payloadKeys: readonly string[],
+): Pick<OperationConfig, "target" | "attachment" | "deliver"> {
+  if (delivery === "none") return { target: "none" };
+  const { route, field, as } = delivery;
+  const place = as === "attachment" ? { attachment: field } : { deliver: { field, as } };
+  if (route === null) return { target: "self", ...place };
+  const links = route.kind === "payload" ? {} : { links: [route.name] };
+  const keys = payloadKeys.length === 0 ? {} : { payloadKeys };
+  return { target: { table: route.table.name, ...links, ...keys }, ...place };
+}
+
+/** Words that say that a table holds jobs, not which. */
+const COMMON = ["task", "tasks", "job", "jobs", "queue", "requests", "request", "runs", "table", "the"];
+
+/** Returns a name for the operation of jobs that name none: after their table, `render` for "Render Tasks". */
+export function nameAfterTable(table: string): string {
+  const words = table.toLowerCase().split(/[^\p{L}\p{N}]+/u);
+  const kept = words.filter((word) => word !== "" && !COMMON.includes(word));
+  const [last = "job"] = kept.slice(-1);
+  return [...kept.slice(0, -1), last.length > 3 ? last.replace(/(?<!s)s$/, "") : last].join("-");
+}
+
+/** Returns a name for the operation of a type, in the form of the preset's. */
+export function nameAfterType(type: string): string {
+  return type.trim().replace(/\s+/g, "-").toLowerCase();
 }

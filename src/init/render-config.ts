@@ -1,18 +1,22 @@
 import { Document, isMap, isNode, isScalar, isSeq, type YAMLMap } from "yaml";
 import type { Key } from "../config/docs/reference.ts";
-import { pluralize } from "../core/domain/plural.ts";
-import type { FieldNames, Statuses } from "./jobs-table.ts";
-import type { IncompleteOperation, Proposal } from "./operations.ts";
+import { nca } from "../config/presets/nca.ts";
+import type { FieldNames } from "./jobs-table.ts";
+import type { OperationConfig } from "./operations.ts";
 
 /** The content of the file. */
 export interface Plan {
-  readonly preset: "nca" | "none";
+  readonly preset: string;
   readonly baseId: string;
   readonly table: string;
   readonly fields: FieldNames;
-  readonly statuses: Statuses;
+  readonly statuses: { readonly stuck: readonly string[]; readonly completed: string; readonly failed: string };
   readonly storageUrl: string;
-  readonly proposal: Proposal;
+  /** Operations of the preset as this base has them. */
+  readonly known: ReadonlyMap<string, OperationConfig>;
+  /** Operations of the preset that this base has no place for. */
+  readonly removed: readonly string[];
+  readonly operations: ReadonlyMap<string, OperationConfig>;
 }
 
 /** The comments at the top of the file. */
@@ -25,22 +29,72 @@ export interface Header {
 /** Keeps long lines whole, and lists without padding. */
 const STYLE = { lineWidth: 0, flowCollectionPadding: false };
 
-/** Renders the configuration file as YAML. The comments are the descriptions of the keys. */
-export function renderFile(plan: Plan, header: Header, reference: readonly Key[]): string {
-  const document = new Document(contentOf(plan));
-  const root = document.contents;
-  if (!isMap(root)) throw new Error("the configuration is no map");
-  const meanings = new Map(reference.map(({ path, description }) => [path, description]));
-  annotate(root, "", meanings);
-  compact(root);
-  const schema = header.schema === null ? [] : [` yaml-language-server: $schema=${header.schema}`];
-  document.commentBefore = [...schema, ...header.lines.map((line) => ` ${line}`)].join("\n");
-  return `${document.toString(STYLE).trimEnd()}\n${renderIncomplete(plan.proposal)}`;
+/** Renders the configuration file as YAML, with only what differs from the preset. */
+export function renderShort(plan: Plan, header: Header): string {
+  const document = new Document(shortContent(plan));
+  const root = mapOf(document);
+  const isSingle = plan.operations.size === 1;
+  for (const { key, value } of root.items) {
+    if (!isMap(value) || !isScalar(key)) continue;
+    if (key.value === "operations") {
+      for (const { value: operation } of value.items) {
+        if (isMap(operation)) compact(operation, isSingle ? 1 : 0);
+      }
+    } else compact(value, key.value === "jobs" ? 1 : 0);
+  }
+  return `${commentOf(header)}${document.toString(STYLE)}`;
 }
 
-function contentOf({ preset, baseId, table, fields, statuses, storageUrl, proposal }: Plan) {
-  const operations = [...proposal.known].map(([name, operation]) => [name, operation] as const);
-  const without = preset === "nca" ? proposal.notApplicable.map((name) => [name, null] as const) : [];
+/** Renders all keys of the plan, each with its description. */
+export function renderFull(plan: Plan, header: Header, reference: readonly Key[]): string {
+  const document = new Document(fullContent(plan));
+  const root = mapOf(document);
+  annotate(root, "", new Map(reference.map(({ path, description }) => [path, description])));
+  compactLists(root);
+  return `${commentOf(header)}\n${document.toString(STYLE)}`;
+}
+
+function mapOf({ contents }: Document): YAMLMap {
+  if (!isMap(contents)) throw new Error("the configuration is no map");
+  return contents;
+}
+
+function commentOf({ schema, lines }: Header): string {
+  const editors = schema === null ? [] : [`yaml-language-server: $schema=${schema}`];
+  return [...editors, ...lines].map((line) => `# ${line}\n`).join("");
+}
+
+function shortContent({ preset, baseId, table, fields, statuses, storageUrl, removed, operations }: Plan) {
+  const isNca = preset === "nca";
+  const under = isNca ? nca.jobs : null;
+  const known = new Map<string, unknown>(Object.entries(under?.fields ?? {}));
+  const named = Object.entries(fields).filter(([key, name]) => (known.get(key) ?? null) !== name);
+  const jobs = {
+    ...(table === under?.table ? {} : { table }),
+    ...(named.length === 0 ? {} : { fields: Object.fromEntries(named) }),
+    ...(isSame(statuses.stuck, under?.stuckStatuses) ? {} : { stuckStatuses: statuses.stuck }),
+    ...(statuses.completed === under?.completedStatus ? {} : { completedStatus: statuses.completed }),
+    ...(statuses.failed === under?.failedStatus ? {} : { failedStatus: statuses.failed }),
+  };
+  const all = { ...Object.fromEntries(operations), ...nullsOf(isNca ? removed : []) };
+  return {
+    preset,
+    airtable: { baseId },
+    ...(Object.keys(jobs).length === 0 ? {} : { jobs }),
+    storage: { baseUrl: storageUrl },
+    ...(Object.keys(all).length === 0 ? {} : { operations: all }),
+  };
+}
+
+function isSame(one: readonly string[], other: readonly string[] | undefined): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
+function nullsOf(names: readonly string[]) {
+  return Object.fromEntries(names.map((name) => [name, null] as const));
+}
+
+function fullContent({ preset, baseId, table, fields, statuses, storageUrl, known, removed, operations }: Plan) {
   return {
     preset,
     airtable: { baseId },
@@ -53,8 +107,21 @@ function contentOf({ preset, baseId, table, fields, statuses, storageUrl, propos
     },
     thresholds: { stuckAfter: "5m", failAfter: "1h", maxAge: "24h" },
     storage: { baseUrl: storageUrl },
-    operations: Object.fromEntries([...operations, ...without]),
+    operations: {
+      ...Object.fromEntries(known),
+      ...Object.fromEntries(operations),
+      ...nullsOf(preset === "nca" ? removed : []),
+    },
   };
+}
+
+/** Puts maps and lists from a level on into one line. */
+function compact(map: YAMLMap, level: number): void {
+  if (level === 0) map.flow = true;
+  for (const { value } of map.items) {
+    if (isSeq(value)) value.flow = true;
+    else if (isMap(value)) compact(value, Math.max(0, level - 1));
+  }
 }
 
 /** Comments the first of the operations only: the others have the same keys. */
@@ -77,30 +144,10 @@ function annotate(map: YAMLMap, path: string, meanings: ReadonlyMap<string, stri
 const UNFIT = "of the preset, and not for this base";
 
 /** Puts lists, and what an operation sets, on one line. */
-function compact(map: YAMLMap): void {
+function compactLists(map: YAMLMap): void {
   for (const { key, value } of map.items) {
     if (isSeq(value)) value.flow = true;
     if (isMap(value) && (value.items.length === 0 || (isScalar(key) && key.value === "set"))) value.flow = true;
-    else if (isMap(value)) compact(value);
+    else if (isMap(value)) compactLists(value);
   }
-}
-
-/**
- * Renders operations that a person has to complete, as comments: nothing is guessed, and what is missing is marked.
- */
-function renderIncomplete({ incomplete }: Proposal): string {
-  return incomplete.map((operation) => `\n${renderTodo(operation)}`).join("");
-}
-
-function renderTodo({ name, jobs, config, unknown }: IncompleteOperation): string {
-  const document = new Document({ [name]: config });
-  if (isMap(document.contents)) compact(document.contents);
-  for (const [key, what] of Object.entries(unknown)) {
-    const value = document.getIn([name, ...key.split(".")], true);
-    if (isScalar(value) || isSeq(value)) value.comment = ` TODO: ${what}`;
-  }
-  const marked = Object.keys(unknown).length === 0 ? "see whether this is right" : "fill in what is marked";
-  const head = `TODO ${name} (${pluralize(jobs, "job")} seen): ${marked}, then take out the comment signs.`;
-  const lines = [head, ...document.toString(STYLE).trimEnd().split("\n")];
-  return lines.map((line) => `  # ${line}\n`).join("");
 }

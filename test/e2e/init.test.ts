@@ -31,7 +31,8 @@ describe("init --yes", () => {
     const { STUCK_JOBS_STORAGE_URL: _, ...env } = world.env;
     const cwd = folder();
     const { code, stdout, stderr } = await stuckJobs(["init", "--yes"], { env, cwd });
-    expect(stderr).toContain("Wrote .stuck-jobsrc.yaml.");
+    expect(stderr).toContain(`${world.storageUrl}/done-1_output_0.mp4: HTTP 200`);
+    expect(stderr).toMatch(/\.stuck-jobsrc\.yaml:\n(?:.*\n)*.*preset: nca\n(?:.*\n)*.*Wrote \.stuck-jobsrc\.yaml\./);
     expect(stdout).toMatch(/18 passed, 0 warnings, 0 failed/);
     expect(stdout).toMatch(/stuck-jobs scan: 1 stuck job: 1 would be recovered/);
     expect(code).toBe(0);
@@ -66,7 +67,7 @@ describe("init --yes", () => {
     writeFileSync(join(cwd, FILE), "mine: true\n");
     const { code, stdout, stderr } = await stuckJobs(["init", "--yes", "--dry-run"], { env: world.env, cwd });
     expect([code, stderr]).toEqual([0, ""]);
-    expect(parse(stdout)).toMatchObject({ preset: "nca", jobs: { table: "Jobs" } });
+    expect(parse(stdout)).toMatchObject({ preset: "nca", storage: { baseUrl: world.storageUrl } });
     expect(readFileSync(join(cwd, FILE), "utf8")).toBe("mine: true\n");
     expect(world.requests.filter(({ path }) => path.endsWith("whoami"))).toEqual([]);
   });
@@ -130,29 +131,29 @@ describe("init on a terminal", () => {
     });
   }
 
-  it("proposes what it found in brackets, and takes what is typed", async () => {
+  it("proposes what it found in brackets, takes what is typed, and shows the file before it writes it", async () => {
     const world = await realWorld();
     const cwd = folder();
-    // The table, the fields; four operations, of which the second is refused; the storage.
+    // The table, the fields; four operations, of which the second is refused; the file.
     const { code, shown } = await typed("\n\n\nn\n\n\n\n", world.env, cwd);
     expect(code).toBe(0);
     expect(shown).toContain("Which table holds the jobs? (Jobs, Segments, Videos) [Jobs]");
     expect(shown).toContain('externalId "External Job ID"');
-    expect(shown).toContain(`URL prefix of the outputs? [${world.storageUrl}]`);
+    expect(shown).toMatch(/concatenate: null\s+(?:.*\n)*.*Write it\?/);
     const { operations } = parse(readFileSync(join(cwd, FILE), "utf8"));
-    expect(operations).toMatchObject({ combine: { attachment: "Voiceover + Video" }, concatenate: null });
+    expect(operations).toEqual({ concatenate: null });
   });
 
   it("asks for each field where the proposal is not right", async () => {
     const world = await realWorld();
     const cwd = folder();
-    const fields = ["", "-", "Nonsense", "", "", "", "", "Result", ""];
-    const rest = ["", "", "", "", "", "", "", ""];
+    const fields = ["", "Nonsense", "", "-", "", "", "", "Result", "", ""];
+    const rest = ["", "", "", "", "", "", "", "", ""];
     const { code } = await typed(`${["", "n", ...fields, ...rest].join("\n")}\n`, world.env, cwd);
     // Without a type nothing names the operation of the stuck job, which doctor then fails.
     expect(code).toBe(2);
     const { jobs } = parse(readFileSync(join(cwd, FILE), "utf8"));
-    expect(jobs.fields).toMatchObject({ status: "Status", type: null, externalId: "External Job ID", error: "Result" });
+    expect(jobs.fields).toMatchObject({ type: null, error: "Result" });
   });
 
   it("writes nothing when the person leaves", async () => {

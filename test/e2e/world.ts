@@ -20,6 +20,9 @@ export function realSchema(): BaseSchema {
 export interface World {
   readonly base: FakeAirtable;
   readonly bucket: Bucket;
+  /** A second bucket, on the same host. */
+  readonly archive: Bucket;
+  readonly archiveUrl: string;
   /** The base's requests, in their order. */
   readonly requests: Request[];
   readonly storageUrl: string;
@@ -55,6 +58,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     ...(access === undefined ? {} : { access }),
   });
   const bucket = createBucket({ name: "outputs", visibility });
+  const archive = createBucket({ name: "archive", visibility });
   const requests: Request[] = [];
   const baseAt = await listen(0, async (request) => {
     requests.push(request);
@@ -67,20 +71,27 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   });
   const bucketAt = await listen(0, async (request) => {
     const instead = await options.bucketInstead?.(request);
-    return instead === undefined ? bucket.handle(request, Date.now()) : instead;
+    const asked = request.path.startsWith("/archive/") ? archive : bucket;
+    return instead === undefined ? asked.handle(request, Date.now()) : instead;
   });
   onTestFinished(async () => {
     await Promise.all([baseAt.close(), bucketAt.close()]);
   });
   const storageUrl = `${bucketAt.url}/outputs`;
+  const archiveUrl = `${bucketAt.url}/archive`;
   const fetchAttachments = () => {
     for (const { attachmentId, url } of base.pendingAttachments()) {
-      base.completeAttachment(attachmentId, bucket.get(url.slice(storageUrl.length + 1)) ?? null);
+      const found = url.startsWith(`${archiveUrl}/`)
+        ? archive.get(url.slice(archiveUrl.length + 1))
+        : bucket.get(url.slice(storageUrl.length + 1));
+      base.completeAttachment(attachmentId, found ?? null);
     }
   };
   return {
     base,
     bucket,
+    archive,
+    archiveUrl,
     requests,
     storageUrl,
     env: {

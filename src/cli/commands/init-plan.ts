@@ -1,212 +1,185 @@
-import { nca } from "../../config/presets/nca.ts";
 import { ConfigError } from "../../config/problems.ts";
-import { suggestSpelling } from "../../config/suggest.ts";
 import { UpstreamError } from "../../core/ports/errors.ts";
-import type { Clock } from "../../core/ports/ports.ts";
-import {
-  asJobsTable,
-  FIELD_KEYS,
-  type FieldNames,
-  type JobsTable,
-  jobsTables,
-  statusesOf,
-} from "../../init/jobs-table.ts";
-import { type Proposal, proposeOperations } from "../../init/operations.ts";
-import { formatFields, PRESET_FIELDS, sampledFields, withoutKnown } from "../../init/proposal.ts";
+import { inferTable } from "../../init/infer-table.ts";
+import { asJobsTable, type FieldNames, type JobsTable, jobsTables, NO_FIELDS } from "../../init/jobs-table.ts";
+import { learnStatuses, withFittingFields } from "../../init/learn-fields.ts";
 import type { Plan } from "../../init/render-config.ts";
-import { readSample, type Sample } from "../../init/sample-usage.ts";
-import type { OpenBase } from "../../stores/airtable/base.ts";
-import type { TableSchema } from "../../stores/airtable/metadata.ts";
+import { followJobs, readRecent, withEachState } from "../../init/sample-jobs.ts";
+import type { SampleRecord } from "../../init/source.ts";
+import type { FieldSchema, TableSchema } from "../../stores/airtable/metadata.ts";
 import type { Prompter } from "../terminal/prompts.ts";
-
-/** The sources of a plan. */
-export interface PlanInput {
-  readonly base: Pick<OpenBase, "metadata" | "readSample">;
-  readonly baseId: string;
-  /** --table. */
-  readonly table: string | null;
-  /** --storage-url, or the environment's. */
-  readonly storageUrl: string | null;
-  readonly interview: Prompter;
-  readonly say: (text: string) => void;
-  readonly clock: Clock;
-  readonly signal: AbortSignal;
-}
+import { findNamed, type KnownJobs, type PlanInput, type Planned } from "./init-input.ts";
+import { planOperations } from "./init-operations.ts";
 
 /**
  * Collects the content of the file: from the schema, the latest jobs, and the answers of the person.
  *
  * @throws UpstreamError, ConfigError for what cannot be found out, InterviewEnded
  */
-export async function buildPlan(input: PlanInput): Promise<Plan> {
-  const tables = await readTables(input);
-  if (tables === null) return await askedPlan(input);
-  const jobs = await chooseFields(await chooseTable(tables, input), tables, input);
-  const sample = await takeSample(jobs, tables, input);
-  const proposal = await chooseOperations(proposeOperations(jobs, tables, sample.usages), input);
-  return {
-    preset: proposal.known.size > 0 ? "nca" : "none",
-    baseId: input.baseId,
-    table: jobs.table.name,
-    fields: jobs.fields,
-    statuses: jobs.statuses,
-    storageUrl: await chooseStorage(sample.storageUrl, proposal, input),
-    proposal,
-  };
+export async function buildPlan(input: PlanInput): Promise<Planned> {
+  const { answers, source, clock, signal } = input;
+  const known = await readTables(input);
+  const table = known === null ? null : await chooseTable(known, input);
+  const name =
+    table?.name ?? answers.table ?? (await input.interview.text("Which table holds the jobs?", null, "--table"));
+  const recent = await readRecent(source, name, clock.now(), signal);
+  const tables = known ?? (await inferTables(name, recent, input));
+  const jobs = await chooseFields(table ?? tables[0] ?? inferTable(name, recent), tables, recent, input);
+  const records = await withEachState(recent, jobs, source, signal);
+  const target = await chooseTarget(tables, jobs, input);
+  const sample = await followJobs(records, jobs, tables, target, source, signal);
+  const externalId = answers.externalId ?? sample.fields.externalId ?? (await askExternalId(jobs, input));
+  const fields = { ...sample.fields, externalId };
+  return await planOperations({ ...jobs, fields }, tables, sample, known !== null, input);
 }
 
 const NEEDS_SCHEMA =
-  "Add the scope schema.bases:read to the token (https://airtable.com/create/tokens), or run init on a terminal, where it asks.";
+  "Add the scope schema.bases:read to the token (https://airtable.com/create/tokens), or name the table with --table: the rest is then learned from its records.";
 
-/** Reads the tables; null where the token may not read the schema and a person can be asked instead. */
-async function readTables({ base, interview, say, signal }: PlanInput): Promise<readonly TableSchema[] | null> {
+/** Reads the tables; null where the token may not read the schema and the table is named or can be asked for. */
+async function readTables({
+  source,
+  answers,
+  interview,
+  say,
+  signal,
+}: PlanInput): Promise<readonly TableSchema[] | null> {
   try {
-    return await base.metadata.tables(signal);
+    return await source.tables(signal);
   } catch (error) {
     if (!(error instanceof UpstreamError) || error.code !== "auth") throw error;
-    if (!interview.interactive) throw new UpstreamError("auth", error.message, NEEDS_SCHEMA, { cause: error });
+    if (!interview.interactive && answers.table === null) {
+      throw new UpstreamError("auth", error.message, NEEDS_SCHEMA, { cause: error });
+    }
     say(error.message);
-    say(`Without the scope schema.bases:read the names cannot be read from the base, so you are asked for them.`);
+    say(
+      "Without the scope schema.bases:read fields are learned from records: those that are blank everywhere are not seen.",
+    );
     return null;
   }
+}
+
+/** Infers the tables that are named: of the jobs, and of the targets where --target names one. */
+async function inferTables(
+  jobs: string,
+  records: readonly SampleRecord[],
+  { answers: { target }, source, clock, signal }: PlanInput,
+): Promise<readonly TableSchema[]> {
+  const table = inferTable(jobs, records);
+  if (target === null || target === "self" || target === "none") return [table];
+  return [table, inferTable(target, await readRecent(source, target, clock.now(), signal))];
 }
 
 /** The least score of a table of jobs. */
 const LEAST_SCORE = 6;
 
-async function chooseTable(tables: readonly TableSchema[], { table, interview }: PlanInput): Promise<TableSchema> {
-  const names = tables.map(({ name }) => name);
-  const named = (name: string) => tables.find((each) => each.name === name || each.id === name);
-  if (table !== null) {
-    const found = named(table);
-    if (found !== undefined) return found;
-    const guess = suggestSpelling(table, names);
-    const suggestion = guess === null ? "" : ` Did you mean ${guess}?`;
-    throw new ConfigError([
-      { path: "--table", message: `found "${table}"; expected one of ${names.join(", ")}.${suggestion}` },
-    ]);
-  }
+async function chooseTable(
+  tables: readonly TableSchema[],
+  { answers: { table }, interview }: PlanInput,
+): Promise<TableSchema> {
+  if (table !== null) return findNamed(tables, table, "--table");
   const [likeliest] = jobsTables(tables);
-  const proposed = likeliest !== undefined && likeliest.score >= LEAST_SCORE ? likeliest.table.name : null;
-  const chosen = await interview.choice("Which table holds the jobs?", names, proposed, "--table");
-  const found = named(chosen);
-  if (found === undefined) throw new Error(`no table ${chosen}`);
-  return found;
+  const isLikely = likeliest !== undefined && (likeliest.score >= LEAST_SCORE || tables.length === 1);
+  const proposed = isLikely ? likeliest.table.name : null;
+  const names = tables.map(({ name }) => name);
+  return findNamed(
+    tables,
+    await interview.choice("Which table holds the jobs?", names, proposed, "--table"),
+    "--table",
+  );
 }
 
 async function chooseFields(
   table: TableSchema,
   tables: readonly TableSchema[],
-  { interview, say }: PlanInput,
-): Promise<JobsTable> {
+  records: readonly SampleRecord[],
+  input: PlanInput,
+): Promise<KnownJobs> {
+  const { answers, interview, say } = input;
   const found = asJobsTable(table, tables);
-  const proposed = found?.fields ?? NO_FIELDS;
-  const whole = proposed.status !== null && proposed.externalId !== null;
-  if (!interview.interactive) {
-    if (found !== null && whole) return found;
-    const what = proposed.status === null ? "a status: a single select with processing" : "an external id: a text";
-    const message = `the table "${table.name}" has no field that fits ${what}. Run init on a terminal, where it asks`;
-    throw new ConfigError([{ path: "--table", message }]);
-  }
-  if (found !== null && whole) {
-    const { stuck, completed, failed } = found.statuses;
-    say(`In "${table.name}": ${formatFields(found.fields)}.`);
-    say(`A running job is ${stuck.join(", ")}; it becomes ${completed} or ${failed}.`);
-    if (await interview.yes("Is that right?", true)) return found;
-  }
+  const proposed = found === null ? NO_FIELDS : withFittingFields(found, records);
   const names = table.fields.map(({ name }) => name);
-  const fields = await askFields(proposed, names, interview);
-  const status = table.fields.find(({ name }) => name === fields.status);
-  const guessed = status === undefined ? null : statusesOf(status);
+  const status =
+    answers.status ?? proposed.status ?? (await interview.choice("Field of the status?", names, null, "--status"));
+  const field = findNamed(table.fields, status, "--status");
+  const startedAt = answers.startedAt ?? proposed.startedAt;
+  const fields = { ...proposed, status: field.name, startedAt, externalId: answers.externalId ?? proposed.externalId };
+  const statuses = await chooseStatuses(field, records, input);
+  const jobs = { table, fields, statuses, score: found?.score ?? 0 };
+  if (!interview.interactive) return jobs;
+  say(`In "${table.name}": ${formatFields(fields)}.`);
+  say(`A running job is ${statuses.stuck.join(", ")}; it becomes ${statuses.completed} or ${statuses.failed}.`);
+  if (await interview.yes("Is that right?", true)) return jobs;
   return {
-    table,
-    fields,
-    score: found?.score ?? 0,
-    statuses: await askStatuses(guessed ?? PRESET_STATUSES, interview),
+    ...jobs,
+    fields: await askFields(fields, names, interview),
+    statuses: await askStatuses(statuses, interview),
   };
 }
 
-const NO_FIELDS: FieldNames = {
-  status: null,
-  type: null,
-  externalId: null,
-  requestPayload: null,
-  responsePayload: null,
-  webhookUrl: null,
-  error: null,
-  notes: null,
-};
+/** Formats the fields that were found: `status "Status", type "Type"`. */
+function formatFields(fields: FieldNames): string {
+  return Object.entries(fields)
+    .flatMap(([key, name]) => (name === null ? [] : [`${key} "${name}"`]))
+    .join(", ");
+}
 
-const PRESET_STATUSES = {
-  stuck: nca.jobs.stuckStatuses,
-  completed: nca.jobs.completedStatus,
-  failed: nca.jobs.failedStatus,
-};
-
-/** Asks for the fields. `names` are those of the table; null where they are not known. */
-async function askFields(
-  proposed: FieldNames,
-  names: readonly string[] | null,
-  interview: Prompter,
-): Promise<FieldNames> {
+async function askFields(proposed: FieldNames, names: readonly string[], interview: Prompter): Promise<FieldNames> {
   const fields: Record<string, string | null> = {};
-  for (const key of FIELD_KEYS) {
+  for (const [key, name] of Object.entries(proposed)) {
     const question = `Field of ${key}?`;
-    const needed = key === "status" || key === "externalId";
-    if (!needed) fields[key] = await interview.optional(question, proposed[key]);
-    else if (names === null) fields[key] = await interview.text(question, proposed[key], "--table");
-    else fields[key] = await interview.choice(question, names, proposed[key], "--table");
+    const isNeeded = key === "status" || key === "externalId";
+    fields[key] = isNeeded
+      ? await interview.choice(question, names, name, "--table")
+      : await interview.optional(question, name);
   }
   return { ...NO_FIELDS, ...fields };
 }
 
+async function chooseStatuses(
+  field: FieldSchema,
+  records: readonly SampleRecord[],
+  { answers, interview }: PlanInput,
+): Promise<Plan["statuses"]> {
+  const learned = learnStatuses(field, records);
+  const among = field.choices === null || field.choices.length === 0 ? "" : ` (${field.choices.join(", ")})`;
+  const ask = (what: string, flag: string) => interview.text(`Status of a ${what} job?${among}`, null, flag);
+  const stuck = answers.stuck ?? (learned.stuck.length > 0 ? learned.stuck : [await ask("running", "--stuck")]);
+  const completed = answers.completed ?? learned.completed ?? (await ask("completed", "--completed"));
+  const failed = answers.failed ?? learned.failed ?? (await ask("failed", "--failed"));
+  for (const [flag, value] of [
+    ...stuck.map((each) => ["--stuck", each]),
+    ["--completed", completed],
+    ["--failed", failed],
+  ]) {
+    if (field.choices === null || value === undefined || field.choices.includes(value)) continue;
+    const message = `"${field.name}" has no option "${value}"; expected one of ${field.choices.join(", ")}`;
+    throw new ConfigError([{ path: flag ?? "", message }]);
+  }
+  return { stuck, completed, failed };
+}
+
 async function askStatuses(proposed: Plan["statuses"], interview: Prompter): Promise<Plan["statuses"]> {
-  const stuck = await interview.text("Status of a running job?", proposed.stuck.join(", "), "--table");
+  const stuck = await interview.text("Status of a running job?", proposed.stuck.join(", "), "--stuck");
   return {
     stuck: stuck.split(",").map((each) => each.trim()),
-    completed: await interview.text("Status of a completed job?", proposed.completed, "--table"),
-    failed: await interview.text("Status of a failed job?", proposed.failed, "--table"),
+    completed: await interview.text("Status of a completed job?", proposed.completed, "--completed"),
+    failed: await interview.text("Status of a failed job?", proposed.failed, "--failed"),
   };
 }
 
-const MONTH = 30 * 86_400_000;
+async function askExternalId({ table }: JobsTable, { interview }: PlanInput): Promise<string> {
+  const names = table.fields.map(({ name }) => name);
+  return await interview.choice("Which field holds the worker's id of a job?", names, null, "--external-id");
+}
 
-/** Reads sample jobs: one request, or two where the last month has none. */
-async function takeSample(
-  jobs: JobsTable,
+/** Returns the table that --target names; null where it names none, or the job itself. */
+async function chooseTarget(
   tables: readonly TableSchema[],
-  { base, clock, signal }: PlanInput,
-): Promise<Sample> {
-  const fields = sampledFields(jobs, tables);
-  if (fields === null) return readSample([]);
-  const recent = await base.readSample(jobs.table.name, fields, clock.now() - MONTH, signal);
-  return readSample(recent.length > 0 ? recent : await base.readSample(jobs.table.name, fields, null, signal));
-}
-
-async function chooseOperations(proposal: Proposal, { interview }: PlanInput): Promise<Proposal> {
-  const refused: string[] = [];
-  for (const [name, { target, attachment }] of proposal.known) {
-    const question = `${name}: its file goes into ${target.table}, "${attachment}". Take it?`;
-    if (!(await interview.yes(question, true))) refused.push(name);
-  }
-  return withoutKnown(proposal, refused);
-}
-
-async function chooseStorage(recorded: string | null, { known }: Proposal, input: PlanInput): Promise<string> {
-  const proposed = input.storageUrl ?? recorded ?? (known.size > 0 ? nca.storage.baseUrl : null);
-  return await input.interview.text("URL prefix of the outputs?", proposed, "--storage-url");
-}
-
-/** Without the schema: asks for all names, and whether to take the preset's operations. */
-async function askedPlan(input: PlanInput): Promise<Plan> {
-  const { interview, baseId } = input;
-  const table = input.table ?? (await interview.text("Which table holds the jobs?", nca.jobs.table, "--table"));
-  const fields = await askFields(PRESET_FIELDS, null, interview);
-  const statuses = await askStatuses(PRESET_STATUSES, interview);
-  const names = Object.keys(nca.operations).join(", ");
-  const preset = (await interview.yes(`Take the preset's operations (${names})?`, true)) ? "nca" : "none";
-  const proposal: Proposal = { known: new Map(), notApplicable: [], incomplete: [] };
-  const proposed = input.storageUrl ?? nca.storage.baseUrl;
-  const storageUrl = await interview.text("URL prefix of the outputs?", proposed, "--storage-url");
-  return { preset, baseId, table, fields, statuses, storageUrl, proposal };
+  { table }: JobsTable,
+  { answers: { target } }: PlanInput,
+): Promise<TableSchema | null> {
+  if (target === null || target === "self" || target === "none") return null;
+  const found = findNamed(tables, target, "--target");
+  return found.id === table.id ? null : found;
 }

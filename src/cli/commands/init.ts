@@ -2,23 +2,28 @@ import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
+import { parse } from "yaml";
 import { configurationKeys } from "../../config/docs/reference.ts";
-import { readEnvironment } from "../../config/env/environment.ts";
+import { type Environment, readEnvironment } from "../../config/env/environment.ts";
 import { readConfigFile } from "../../config/file/read-config-file.ts";
 import { ConfigError } from "../../config/problems.ts";
+import { resolveSettings } from "../../config/resolve/resolve.ts";
+import { presetNames } from "../../config/schema/config.ts";
+import type { Settings } from "../../config/settings.ts";
 import { UpstreamError } from "../../core/ports/errors.ts";
 import { NEW_TOKEN } from "../../doctor/token.ts";
-import { renderFile } from "../../init/render-config.ts";
+import { renderFull, renderShort } from "../../init/render-config.ts";
 import { systemClock } from "../../system/clock.ts";
 import type { CommandContext } from "../context.ts";
 import { EXIT, type ExitCode, exitCodeOfFailure } from "../exit-codes.ts";
-import { type OpenBase, openUnconfigured } from "../run/adapters.ts";
+import { type OpenBase, openStorage, openUnconfigured } from "../run/adapters.ts";
 import { linesOf } from "../terminal/log.ts";
 import { defaultPrompter, InterviewEnded, openInterview, type Prompter } from "../terminal/prompts.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { VERSION } from "../version.ts";
 import { runDoctor } from "./doctor.ts";
+import type { Answers } from "./init-input.ts";
 import { buildPlan } from "./init-plan.ts";
 import { runSweep } from "./sweep.ts";
 
@@ -27,35 +32,67 @@ export interface InitFlags {
   readonly yes?: boolean;
   readonly output: string;
   readonly dryRun?: boolean;
+  readonly full?: boolean;
   readonly base?: string;
   readonly table?: string;
+  readonly preset?: string;
+  readonly status?: string;
+  readonly externalId?: string;
+  readonly startedAt?: string;
+  readonly stuck?: readonly string[];
+  readonly completed?: string;
+  readonly failed?: string;
+  readonly operation?: string;
+  readonly pattern?: string;
+  readonly target?: string;
+  readonly deliver?: string;
+  readonly storage?: readonly string[];
   readonly storageUrl?: string;
   readonly color: boolean;
 }
 
-/** Adds `stuck-jobs init`: writes a configuration from the base's schema. */
+/** Adds `stuck-jobs init`: writes a configuration from the base's schema and its completed jobs. */
 export function addInit(program: Command, context: CommandContext): void {
   program
     .command("init")
     .description(
-      "Reads the base's schema and its latest jobs, finds the table, fields and statuses of the jobs, proposes an operation for each kind of work, and writes a commented configuration file. Then runs doctor and scan with it. Asks on a terminal. Writes only that file, and never overwrites one.",
+      "Reads the base's schema and its latest jobs, and learns from those that were completed: table, fields, statuses, where the outputs are, what they are called, and which field receives them. Shows the configuration file, writes it, and runs doctor and scan with it. Asks for what it cannot find out. Writes only that file, and never overwrites one.",
     )
-    .option("-y, --yes", "accept the defaults without asking")
+    .option("-y, --yes", "do not ask; flags answer what cannot be learned")
     .option("--output <file>", "the file to write", ".stuck-jobsrc.yaml")
     .option("-n, --dry-run", "print the file, write and run nothing")
+    .option("--full", "write all keys, each with its description")
     .option("--base <id>", "the base (or AIRTABLE_BASE_ID)")
-    .option("--table <name>", "the table of the jobs, if it is not found")
-    .option("--storage-url <url>", "the URL prefix of the outputs, if it is not found in the jobs")
+    .addOption(new Option("--preset <name>", "the preset to build on").choices(presetNames()))
+    .option("--table <name>", "the table of the jobs")
+    .option("--status <field>", "the field of the status")
+    .option("--external-id <field>", "the field of the worker's id")
+    .option("--started-at <field>", "the date field from which a job's age counts")
+    .option("--stuck <value...>", "the status of a running job")
+    .option("--completed <value>", "the status of a completed job")
+    .option("--failed <value>", "the status of a failed job")
+    .option("--operation <name>", "the name of the one operation that all jobs are of")
+    .option("--pattern <name>", "what an output is called, e.g. {externalId}.mp4")
+    .option("--target <table|self|none>", "which record receives the output: of that table, the job itself, or none")
+    .option("--deliver <field>", "the field that receives the output")
+    .addOption(
+      new Option(
+        "--storage <url>",
+        "the URL prefix of the outputs or the URL of one of them; <operation>=<url> for one operation, repeatable",
+      ).argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]),
+    )
+    .addOption(new Option("--storage-url <url>", "another name for --storage").hideHelp())
     .option("--no-color", "no colours")
     .addHelpText(
       "after",
       `
-The token, AIRTABLE_API_KEY, needs the scopes data.records:read and schema.bases:read. Without the latter init asks for
-the names of the table and the fields.
+The token, AIRTABLE_API_KEY, needs the scopes data.records:read and schema.bases:read. Without the latter name the table
+with --table: the fields are then learned from its records.
 
 Examples:
   stuck-jobs init                  asks, and writes .stuck-jobsrc.yaml
-  stuck-jobs init --yes --dry-run  print the file only`,
+  stuck-jobs init --yes --dry-run  print the file only
+  stuck-jobs init --yes --table "Render Tasks" --storage https://acme.s3.amazonaws.com/renders/1f3c.mp4`,
     )
     .action(async (flags: InitFlags) => {
       context.exit(await runInit(flags, context));
@@ -83,6 +120,17 @@ async function runInit(flags: InitFlags, context: CommandContext): Promise<ExitC
   let text: string;
   try {
     text = await renderConfig(path, flags, interview, context);
+    if (!flags.dryRun) {
+      for (const line of [
+        `${flags.output}:`,
+        ...text
+          .trimEnd()
+          .split("\n")
+          .map((line) => `  ${line}`),
+      ])
+        say(line);
+      if (!(await interview.yes("Write it?", true))) throw new InterviewEnded();
+    }
   } catch (error) {
     if (error instanceof InterviewEnded) {
       terminal.log("nothing was written", "error");
@@ -115,6 +163,7 @@ async function renderConfig(
   const { token } = environment;
   if (token === null) throw new ConfigError([{ path: "AIRTABLE_API_KEY", message: "no Airtable token" }], NEW_TOKEN);
   terminal.addSecret(token);
+  const answers = answersOf(flags, environment);
   const open = (baseId: string) =>
     openUnconfigured({
       baseId,
@@ -126,23 +175,65 @@ async function renderConfig(
   const baseId = flags.base ?? environment.baseId ?? (await chooseBase(open("none"), interview, say));
   const base = open(baseId);
   try {
-    const plan = await buildPlan({
-      base,
-      baseId,
-      table: flags.table ?? null,
-      storageUrl: flags.storageUrl ?? environment.storageUrl,
-      interview,
-      say,
-      clock: systemClock,
-      signal: new AbortController().signal,
-    });
-    const lines = [
-      `Written by stuck-jobs init ${VERSION} for the base ${baseId}.`,
-      "docs/configuration.md of the package describes every key and its default.",
-    ];
-    return renderFile(plan, { schema: schemaReference(path), lines }, configurationKeys());
+    const source = { tables: base.metadata.tables, sample: base.readSample };
+    const signal = new AbortController().signal;
+    const { plan, example } = await buildPlan({ source, baseId, answers, interview, say, clock: systemClock, signal });
+    const header = {
+      schema: schemaReference(path),
+      lines: [`Written by stuck-jobs init ${VERSION}; docs/configuration.md of the package has every key.`],
+    };
+    const text = flags.full ? renderFull(plan, header, configurationKeys()) : renderShort(plan, header);
+    const settings = resolveSettings({ path: null, content: parse(text) }, { ...environment, baseId }, {});
+    if (example !== null && !flags.dryRun) await tryExample(example, settings, say);
+    return text;
   } finally {
-    base.close();
+    await base.close();
+  }
+}
+
+/** Returns what the flags say, and the storage that a run from this environment will use. */
+function answersOf(flags: InitFlags, { storageUrl }: Environment): Answers {
+  const values = [...(flags.storageUrl === undefined ? [] : [flags.storageUrl]), ...(flags.storage ?? [])];
+  const storages = new Map<string, string>();
+  let storage: string | null = null;
+  for (const value of values) {
+    const [, operation, url = value] = /^([^:/?#]+)=(.+)$/s.exec(value) ?? [];
+    if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
+      const message = `found "${value}"; expected the URL of the outputs' folder or of one output: https://…`;
+      throw new ConfigError([{ path: "--storage", message }]);
+    }
+    if (operation === undefined) storage = url;
+    else storages.set(operation, url);
+  }
+  return {
+    table: flags.table ?? null,
+    preset: flags.preset ?? null,
+    status: flags.status ?? null,
+    externalId: flags.externalId ?? null,
+    startedAt: flags.startedAt ?? null,
+    stuck: flags.stuck ?? null,
+    completed: flags.completed ?? null,
+    failed: flags.failed ?? null,
+    operation: flags.operation ?? null,
+    pattern: flags.pattern ?? null,
+    target: flags.target ?? null,
+    deliver: flags.deliver ?? null,
+    storage,
+    storages,
+    runStorage: storageUrl,
+  };
+}
+
+/** Probes one output and says what the storage answers. */
+async function tryExample(url: string, settings: Settings, say: (text: string) => void): Promise<void> {
+  const storage = openStorage(settings);
+  try {
+    const { result, detail } = await storage.probe(url, new AbortController().signal);
+    say(
+      `An output of a completed job, ${url}: ${detail}${result === "present" ? "" : ", so it cannot be seen from here"}.`,
+    );
+  } finally {
+    await storage.close();
   }
 }
 

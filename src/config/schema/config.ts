@@ -82,14 +82,21 @@ const journal = z.strictObject({
     .describe("Keeps the journal in PostgreSQL instead of a file: any host can undo, count and replay by it."),
 });
 
+const preset = z
+  .enum(["nca", "none"])
+  .default("nca")
+  .describe("The defaults that the file overrides key by key: those of NCA Toolkit's users, or none.");
+
+/** Returns the names of the presets. */
+export function presetNames(): readonly string[] {
+  return preset.unwrap().options;
+}
+
 /** The configuration after preset, file and environment are merged. Unknown keys are errors. */
 export const configSchema = z
   .strictObject({
     $schema: z.string().optional().describe("The location of this schema, for editors; nothing else reads it."),
-    preset: z
-      .enum(["nca", "none"])
-      .default("nca")
-      .describe("The defaults that the file overrides key by key: those of NCA Toolkit's users, or none."),
+    preset,
     store: z
       .enum(["airtable", "postgres"])
       .default("airtable")

@@ -6,7 +6,7 @@ import { createListing } from "./list-records.ts";
 import { createMetadata, type Metadata } from "./metadata.ts";
 import { type AcquireSlot, createRateLimiter } from "./rate-limit.ts";
 import { createRequests } from "./requests.ts";
-import { createSample, type ReadSample } from "./sample-jobs.ts";
+import { createSample, type ReadSample } from "./sample-records.ts";
 import { createStore, type StoreOptions } from "./store.ts";
 import { createTables } from "./tables.ts";
 

@@ -32,6 +32,8 @@ export interface FieldSchema {
 export interface TableSchema {
   readonly id: string;
   readonly name: string;
+  /** The field that names a record; absent where no schema was read. */
+  readonly primaryFieldId?: string;
   readonly fields: readonly FieldSchema[];
 }
 
@@ -75,9 +77,10 @@ export function createMetadata(requests: Requests, baseId: string): Metadata {
 
 /** Returns the tables in an answer of Airtable's schema endpoint. */
 export function parseTables(body: JsonObject): readonly TableSchema[] {
-  return objectsIn(body.tables).map(({ id, name, fields }) => ({
+  return objectsIn(body.tables).map(({ id, name, primaryFieldId, fields }) => ({
     id: textOf(id),
     name: textOf(name),
+    primaryFieldId: textOf(primaryFieldId),
     fields: objectsIn(fields).map(parseField),
   }));
 }

@@ -63,7 +63,7 @@ function parseAttachment(value: unknown): Attachment {
  * Returns the text of a cell. Lookups and multiple selects come as lists, select options of some clients as objects with
  * a name, barcodes and AI texts as objects of their own.
  */
-function parseText(value: unknown): string {
+export function parseText(value: unknown): string {
   return isDeeperThan(MAX_NESTING, value) ? TOO_DEEP : flatten(value);
 }
 
@@ -86,7 +86,7 @@ function objectText({ text, state, value }: JsonObject): string | null {
  * Returns the external id in a cell: a text or number, a lookup of one, a barcode or a generated AI text. Anything else
  * is returned in a form that is no external id, and is refused as such: a job whose id cannot be read has an id.
  */
-function parseExternalId(cell: unknown): string {
+export function parseExternalId(cell: unknown): string {
   const value = Array.isArray(cell) && cell.length <= 1 ? cell[0] : cell;
   if (value === undefined || value === null) return "";
   if (typeof value === "string") return value === cell || !isRecordId(value) ? value : JSON.stringify(cell);
