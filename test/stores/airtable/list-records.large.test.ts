@@ -1,0 +1,64 @@
+import { createServer } from "node:http";
+import { pipeline, Readable } from "node:stream";
+import { describe, expect, it } from "vitest";
+import { createListing, type ListRecords } from "../../../src/stores/airtable/list-records.ts";
+import { createTables } from "../../../src/stores/airtable/tables.ts";
+import { listen } from "../../support/servers.ts";
+import { clientOf } from "./server.ts";
+
+const never = new AbortController().signal;
+const MIB = 1024 * 1024;
+const ALL = { table: "Jobs", filterByFormula: "TRUE()" };
+
+function listingOf(url: string): ListRecords {
+  return createListing(clientOf(url).requests, createTables());
+}
+
+function record(n: number, fields: Readonly<Record<string, unknown>> = {}) {
+  return { id: `rec${String(n).padStart(14, "0")}`, createdTime: "2026-03-01T11:00:00.000Z", fields };
+}
+
+async function idsOf(pages: ReturnType<ListRecords>): Promise<readonly string[]> {
+  const ids: string[] = [];
+  for await (const { records } of pages) ids.push(...records.map(({ id }) => id));
+  return ids;
+}
+
+/** A base of `count` records, each with a text of `bytes`; it notes the page sizes that are asked for. */
+async function largeBase(count: number, bytes: number): Promise<{ url: string; pageSizes: readonly number[] }> {
+  const pageSizes: number[] = [];
+  const text = "x".repeat(bytes);
+  function* page(start: number, end: number) {
+    yield '{"records":[';
+    for (let n = start; n < end; n += 1) yield `${n === start ? "" : ","}${JSON.stringify(record(n, { Log: text }))}`;
+    yield `]${end < count ? `,"offset":"${end}"` : ""}}`;
+  }
+  const server = createServer((request, response) => {
+    const query = new URL(request.url ?? "", "http://base").searchParams;
+    const pageSize = Number(query.get("pageSize"));
+    pageSizes.push(pageSize);
+    const start = Number(query.get("offset") ?? "0");
+    // The client ends the connection in the middle of a page that is too large.
+    pipeline(Readable.from(page(start, Math.min(start + pageSize, count))), response, () => undefined);
+  });
+  const { url } = await listen(server);
+  return { url, pageSizes };
+}
+
+describe("a page of records that is larger than 16 MiB", () => {
+  it("is asked for again with half the page size, and no record is missed", async () => {
+    const { url, pageSizes } = await largeBase(30, MIB);
+    const ids = await idsOf(listingOf(url)(ALL, never));
+    expect(ids).toEqual(Array.from({ length: 30 }, (_, n) => record(n).id));
+    expect(pageSizes).toEqual([100, 50, 25, 12, 12, 12]);
+  });
+
+  it("is an error that names the table when a single record is larger", async () => {
+    const { url, pageSizes } = await largeBase(2, 17 * MIB);
+    await expect(idsOf(listingOf(url)(ALL, never))).rejects.toMatchObject({
+      code: "unavailable",
+      message: 'Airtable\'s answer is larger than 16 MiB, for a single record of table "Jobs"',
+    });
+    expect(pageSizes).toEqual([100, 50, 25, 12, 6, 3, 1]);
+  });
+});
