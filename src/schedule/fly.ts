@@ -1,4 +1,4 @@
-import { CONFIG_FOLDER, recoverWords, renderCronImage, STAMP } from "./container.ts";
+import { recoverWords, renderWatchImage, STATE_FOLDER, watchWords } from "./container.ts";
 import { shellWord } from "./quoting.ts";
 import type { RenderedFile, Schedule } from "./schedule.ts";
 
@@ -9,40 +9,49 @@ const REGION = "ewr";
 const MOST_KILL_SECONDS = 300;
 
 /**
- * Renders two ways to run sweeps, as Fly's own `--schedule` runs hourly at best: supercronic in a machine that stays (fly.toml, crontab,
- * Dockerfile), or an entry for Fly's Cron Manager, which starts a machine for each sweep (schedules.json).
+ * Renders two ways to run sweeps, as Fly's own `--schedule` runs hourly at best: `watch` in a machine that stays
+ * (fly.toml, Dockerfile), or an entry for Fly's Cron Manager, which starts a machine for each sweep (schedules.json).
  */
 export function renderFly({ every, config }: Schedule): readonly RenderedFile[] {
-  const words = recoverWords(config);
-  const recover = words.map(shellWord).join(" ");
+  const recover = recoverWords(config).map(shellWord).join(" ");
+  const watch = watchWords(config).map(shellWord).join(" ");
   const seconds = every.minutes * 60;
   return [
     {
       path: "fly.toml",
-      content: `# stuck-jobs on Fly: a sweep every ${every.words}, by supercronic. Rendered by: stuck-jobs schedule print fly
+      content: `# stuck-jobs on Fly: a sweep every ${every.words}, by \`stuck-jobs watch\`. Rendered by: stuck-jobs schedule print fly
 #
 # 1. fly apps create stuck-jobs      (another name: change \`app\` below)
 # 2. fly secrets set AIRTABLE_API_KEY=pat... AIRTABLE_BASE_ID=app...
-# 3. Put stuck-jobs-*.tgz${config === null ? "" : " and the configuration file"} beside this file, then: fly deploy --ha=false
-# 4. The log: fly logs. A sweep at once: fly ssh console --command "stuck-jobs recover --verbose"
+# 3. fly volumes create stuck_jobs_state --size 1 --region ${REGION}
+# 4. Put stuck-jobs-*.tgz${config === null ? "" : " and the configuration file"} beside this file, then: fly deploy --ha=false
+# 5. Once, as the new volume is root's: fly ssh console --command "chown 1000:1000 ${STATE_FOLDER}"
+# 6. The log: fly logs. A sweep at once: fly ssh console --command "stuck-jobs recover --verbose"
 #
-# A machine for each sweep instead: schedules.json, for github.com/fly-apps/cron-manager. Not both.
+# A machine for each sweep instead: schedules.json, for github.com/fly-apps/cron-manager. Not both. Such machines keep no
+# journal: what runs have to remember is then in the jobs' notes alone.
 
 app = "stuck-jobs"
 primary_region = "${REGION}"
 kill_signal = "SIGTERM"
-# supercronic waits for a sweep that is under way.
+# A sweep that is under way finishes its write.
 kill_timeout = ${Math.min(seconds, MOST_KILL_SECONDS)}
 
 [build]
 dockerfile = "Dockerfile"
 
 [env]
-# A run takes at most 75 % of this.
+# The interval. A run takes at most 75 % of it.
 POLLING_INTERVAL_MINUTES = "${every.minutes}"
 
 [processes]
-cron = "supercronic -passthrough-logs -quiet ${CONFIG_FOLDER}/crontab"
+watch = ${JSON.stringify(watch)}
+
+# The journal.
+[[mounts]]
+source = "stuck_jobs_state"
+destination = "${STATE_FOLDER}"
+processes = ["watch"]
 
 [deploy]
 # The old machine goes before the new one comes: machines do not see each other's lock.
@@ -50,22 +59,15 @@ strategy = "immediate"
 
 [[restart]]
 policy = "always"
-processes = ["cron"]
+processes = ["watch"]
 
 [[vm]]
 size = "shared-cpu-1x"
 memory = "256mb"
-processes = ["cron"]
+processes = ["watch"]
 `,
     },
-    {
-      path: "crontab",
-      content: `# For supercronic, which keeps sweeps apart. Rendered by: stuck-jobs schedule print fly
-# Exit code 75 means that somebody runs a sweep by hand at the moment.
-${every.cron} ${recover}; code=$?; touch ${STAMP}; [ $code = 75 ] || exit $code
-`,
-    },
-    renderCronImage("fly", every.minutes, config),
+    renderWatchImage("fly", every.minutes, config),
     {
       path: "schedules.json",
       content: `${JSON.stringify([cronManagerEntry(every.cron, recover, seconds, every.minutes)], null, 2)}\n`,

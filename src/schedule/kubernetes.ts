@@ -1,8 +1,8 @@
 import { posix } from "node:path";
-import { CONFIG_FOLDER, recoverWords, renderSweepImage } from "./container.ts";
+import { CONFIG_FOLDER, recoverWords, renderSweepImage, STATE_FOLDER } from "./container.ts";
 import type { ConfigPath, RenderedFile, Schedule } from "./schedule.ts";
 
-/** Renders a CronJob whose pods have no permission but the network, and the image that they run. */
+/** Renders a CronJob whose pods have no permission but the network, the volume of their journal, and their image. */
 export function renderKubernetes({ every, config }: Schedule): readonly RenderedFile[] {
   const seconds = every.minutes * 60;
   return [
@@ -13,7 +13,7 @@ export function renderKubernetes({ every, config }: Schedule): readonly Rendered
 # 1. Build and push the image of the Dockerfile, and put its name below.
 # 2. kubectl create secret generic stuck-jobs \\
 #      --from-literal=AIRTABLE_API_KEY=pat... --from-literal=AIRTABLE_BASE_ID=app...
-${configStep(config)}# 3. kubectl apply -f cronjob.yaml
+${configStep(config)}# 3. kubectl apply -f state.yaml -f cronjob.yaml
 # 4. The log: kubectl logs -l app.kubernetes.io/name=stuck-jobs --tail=-1
 #    A sweep at once: kubectl create job --from=cronjob/stuck-jobs stuck-jobs-now
 apiVersion: batch/v1
@@ -48,6 +48,8 @@ spec:
             runAsNonRoot: true
             runAsUser: 1000
             runAsGroup: 1000
+            # Makes the volume writable.
+            fsGroup: 1000
             seccompProfile: { type: RuntimeDefault }
           containers:
             - name: stuck-jobs
@@ -69,16 +71,34 @@ spec:
                 readOnlyRootFilesystem: true
                 capabilities: { drop: [ALL] }
               volumeMounts:
-                # A large sweep keeps there what memory has no room for.
+                # The journal, which later runs read.
+                - { name: state, mountPath: ${STATE_FOLDER} }
+                # Nothing else can be written.
                 - { name: tmp, mountPath: /tmp }
 ${configMount(config)}          volumes:
+            - name: state
+              persistentVolumeClaim: { claimName: stuck-jobs }
             - name: tmp
-              emptyDir: { sizeLimit: 1Gi }
+              emptyDir: { sizeLimit: 64Mi }
 ${configVolume(config)}`,
     },
+    { path: "state.yaml", content: STATE },
     renderSweepImage("kubernetes"),
   ];
 }
+
+const STATE = `# The volume of the journal. Rendered by: stuck-jobs schedule print kubernetes
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata:
+  name: stuck-jobs
+  labels: { app.kubernetes.io/name: stuck-jobs }
+spec:
+  # One pod at a time uses it.
+  accessModes: [ReadWriteOnce]
+  resources:
+    requests: { storage: 1Gi }
+`;
 
 function configStep(config: ConfigPath | null): string {
   if (config === null) return "";

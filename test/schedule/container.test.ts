@@ -9,7 +9,8 @@ describe("the image", () => {
     (of) => {
       const lines = instructions(rendered(of, "Dockerfile"));
       const stages = lines.filter(({ word }) => word === "FROM").map(({ rest }) => rest);
-      expect(stages).toEqual([`node:\${NODE_VERSION}-alpine AS install`, `node:\${NODE_VERSION}-alpine`]);
+      expect(stages).toEqual([`\${NODE_IMAGE} AS install`, `\${NODE_IMAGE}`]);
+      expect(valuesOf(lines, "ARG")).toEqual(["NODE_IMAGE=node:24-bookworm-slim"]);
       const last = lines.slice(lines.findLastIndex(({ word }) => word === "FROM"));
       expect(valuesOf(last, "USER")).toEqual(["1000:1000"]);
       // The tarball, npm's cache and whatever else the first stage holds stay there.
@@ -20,7 +21,16 @@ describe("the image", () => {
     },
   );
 
-  it("is healthy for as long as sweeps come to an end", async () => {
+  it.each(["fly", "kubernetes"] as const)("for %s keeps its journal in a volume that its user may write", (of) => {
+    const lines = instructions(rendered(of, "Dockerfile"));
+    expect(valuesOf(lines, "ENV")).toContain("STATE_DIRECTORY=/var/lib/stuck-jobs");
+    expect(valuesOf(lines, "VOLUME")).toEqual(['["/var/lib/stuck-jobs"]']);
+    expect(valuesOf(lines, "RUN")).toContain(
+      "install --directory --mode=700 --owner=1000 --group=1000 /var/lib/stuck-jobs",
+    );
+  });
+
+  it("is healthy for as long as sweeps come to an end, ten intervals apart while the base is away", async () => {
     const lines = instructions(rendered("fly", "Dockerfile", { every: 5 * MINUTE }));
     const [health = ""] = valuesOf(lines, "HEALTHCHECK");
     const [, check = ""] = /CMD (.*)$/.exec(health) ?? [];
@@ -29,8 +39,8 @@ describe("the image", () => {
     expect(await healthy()).toBe(false);
     for (const [minutes, expected] of [
       [0, true],
-      [13, true],
-      [17, false],
+      [53, true],
+      [57, false],
     ] as const) {
       writeFileSync(stamp, "");
       const then = Date.now() / 1_000 - minutes * 60;

@@ -1,31 +1,27 @@
-import { existsSync } from "node:fs";
 import { parse as parseToml } from "smol-toml";
 import { describe, expect, it } from "vitest";
-import { folder, run } from "../e2e/cli.ts";
 import { instructions, MINUTE, rendered, valuesOf } from "./schedules.ts";
-import { standIn } from "./stand-in.ts";
 
 const CONFIG = "/srv/my jobs/.stuck-jobsrc.yaml";
 
 describe("Fly", () => {
-  it("keeps one machine with supercronic, which reads the crontab that the image holds", () => {
+  it("keeps one machine that sweeps at the interval, with a volume for its journal", () => {
     const toml = parseToml(rendered("fly", "fly.toml"));
+    const watch = "stuck-jobs watch --metrics-file /tmp/stuck-jobs.prom";
     expect(toml).toMatchObject({
       app: "stuck-jobs",
       kill_signal: "SIGTERM",
       kill_timeout: 120,
       build: { dockerfile: "Dockerfile" },
       env: { POLLING_INTERVAL_MINUTES: "2" },
-      processes: { cron: "supercronic -passthrough-logs -quiet /etc/stuck-jobs/crontab" },
-      restart: [{ policy: "always", processes: ["cron"] }],
-      vm: [{ processes: ["cron"] }],
+      processes: { watch },
+      mounts: [{ source: "stuck_jobs_state", destination: "/var/lib/stuck-jobs", processes: ["watch"] }],
+      restart: [{ policy: "always", processes: ["watch"] }],
+      vm: [{ processes: ["watch"] }],
     });
     expect(toml).not.toHaveProperty("http_service");
     const image = instructions(rendered("fly", "Dockerfile"));
-    expect(valuesOf(image, "COPY")).toContain('["crontab", "/etc/stuck-jobs/"]');
-    expect(valuesOf(image, "CMD").map((words) => JSON.parse(words).join(" "))).toEqual([
-      "supercronic -passthrough-logs -quiet /etc/stuck-jobs/crontab",
-    ]);
+    expect(valuesOf(image, "CMD").map((words) => JSON.parse(words).join(" "))).toEqual([watch]);
   });
 
   it("waits at most as long as Fly does for a sweep that is under way", () => {
@@ -50,26 +46,13 @@ describe("Fly", () => {
     ]);
   });
 
-  it.each([
-    ["ends well", "exit 0", 0],
-    ["is kept from running by another run", "exit 75", 0],
-    ["fails", "exit 5", 5],
-  ])("leaves the trace of a sweep that %s, and reports a failure to supercronic", async (_, script, code) => {
-    const home = folder();
-    const [line = ""] = rendered("fly", "crontab")
-      .split("\n")
-      .filter((each) => each !== "" && !each.startsWith("#"));
-    const command = line.replace("*/2 * * * * ", "").replaceAll(/\/tmp\/[\w-]+/g, `${home}/swept`);
-    const env = { PATH: `${standIn(home, "stuck-jobs", script)}:/usr/bin:/bin` };
-    const ran = await run("/bin/sh", ["-c", command], { env });
-    expect([ran.code, existsSync(`${home}/swept`)]).toEqual([code, true]);
-  });
-
   it("brings the configuration file into the image, and names it there", () => {
     const image = instructions(rendered("fly", "Dockerfile", { config: CONFIG }));
-    expect(valuesOf(image, "COPY")).toContain('["crontab", ".stuck-jobsrc.yaml", "/etc/stuck-jobs/"]');
+    expect(valuesOf(image, "COPY")).toContain('[".stuck-jobsrc.yaml", "/etc/stuck-jobs/"]');
     const command = "stuck-jobs recover --config /etc/stuck-jobs/.stuck-jobsrc.yaml";
-    expect(rendered("fly", "crontab", { config: CONFIG })).toContain(` ${command};`);
+    expect(parseToml(rendered("fly", "fly.toml", { config: CONFIG }))).toMatchObject({
+      processes: { watch: expect.stringContaining("--config /etc/stuck-jobs/.stuck-jobsrc.yaml") },
+    });
     expect(JSON.parse(rendered("fly", "schedules.json", { config: CONFIG }))).toMatchObject([{ command }]);
   });
 });

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { parse as parseYaml } from "yaml";
-import { rendered } from "./schedules.ts";
+import { instructions, rendered, valuesOf } from "./schedules.ts";
 
+const STATE = "/var/lib/stuck-jobs";
 const CONFIG = "/srv/my jobs/.stuck-jobsrc.yaml";
 
 describe("Kubernetes", () => {
@@ -38,6 +39,18 @@ describe("Kubernetes", () => {
     });
   });
 
+  it("keeps the journal on a volume that outlasts the pod and that its user may write", () => {
+    const { template } = parseYaml(rendered("kubernetes", "cronjob.yaml")).spec.jobTemplate.spec;
+    expect(template.spec.securityContext).toMatchObject({ runAsUser: 1000, fsGroup: 1000 });
+    expect(template.spec.containers[0].volumeMounts).toContainEqual({ name: "state", mountPath: STATE });
+    expect(valuesOf(instructions(rendered("kubernetes", "Dockerfile")), "ENV")).toContain(`STATE_DIRECTORY=${STATE}`);
+    expect(template.spec.volumes).toContainEqual({ name: "state", persistentVolumeClaim: { claimName: "stuck-jobs" } });
+    expect(parseYaml(rendered("kubernetes", "state.yaml"))).toMatchObject({
+      kind: "PersistentVolumeClaim",
+      metadata: { name: "stuck-jobs" },
+    });
+  });
+
   it("takes token and base from a secret, and nothing secret from the file", () => {
     const [container] = parseYaml(rendered("kubernetes", "cronjob.yaml")).spec.jobTemplate.spec.template.spec
       .containers;
@@ -57,13 +70,15 @@ describe("Kubernetes", () => {
         {
           command: ["stuck-jobs", "recover", "--config", "/etc/stuck-jobs/.stuck-jobsrc.yaml"],
           volumeMounts: [
+            { name: "state", mountPath: "/var/lib/stuck-jobs" },
             { name: "tmp", mountPath: "/tmp" },
             { name: "config", mountPath: "/etc/stuck-jobs", readOnly: true },
           ],
         },
       ],
       volumes: [
-        { name: "tmp", emptyDir: { sizeLimit: "1Gi" } },
+        { name: "state", persistentVolumeClaim: { claimName: "stuck-jobs" } },
+        { name: "tmp", emptyDir: { sizeLimit: "64Mi" } },
         { name: "config", configMap: { name: "stuck-jobs" } },
       ],
     });
