@@ -1,13 +1,8 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { createBucket } from "../../src/sandbox/fake-bucket.ts";
-import { listen } from "../../src/sandbox/loopback-server.ts";
-import { RENDERS } from "../stores/postgres/world.ts";
-import { MINUTE } from "../support/builders.ts";
-import { startPostgres, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startPostgres, type TestServer } from "../support/postgres.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
-import { folder, type Ran, stuckJobs } from "./cli.ts";
+import type { Ran } from "./cli.ts";
+import { CONFIGURATION, createRendersWorld, JOURNAL } from "./renders.ts";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -15,69 +10,11 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-const CONFIGURATION = `
-store: postgres
-jobs:
-  table: public.renders
-  id: id
-  fields: { status: status, externalId: external_id, requestPayload: request_json, startedAt: started_at, error: error, notes: notes, responsePayload: response_json }
-  completedStatus: done
-operations:
-  combine:
-    outputs: ["{externalId}.mp4"]
-    target: { table: segments, from: segment_id }
-    deliver: { field: output_url, as: url }
-    set: { state: ready }
-`;
-
-const JOURNAL = "journal: { postgres: { schema: stuck_jobs } }\n";
-
-interface Renders {
-  readonly database: TestDatabase;
-  /** Runs a command over the database; the configuration is as given. */
-  run(args: readonly string[], configuration?: string, env?: Readonly<Record<string, string>>): Promise<Ran>;
-  output(key: string): void;
-}
-
-/** Three stuck jobs, the first two of which have an output; the journal's tables are there. */
-async function renders(): Promise<Renders> {
-  const database = await server.createDatabase();
-  onTestFinished(() => database.close());
-  await database.query(`${RENDERS}
-    INSERT INTO segments SELECT md5(n::text)::uuid FROM generate_series(1, 3) AS n;
-    INSERT INTO renders (external_id, segment_id, started_at, request_json)
-    SELECT 'ext-' || n, md5(n::text)::uuid, now() - interval '2 hours', '{"operation": "combine"}'
-    FROM generate_series(1, 3) AS n`);
-  const bucket = createBucket({ name: "outputs", visibility: "open" });
-  const at = await listen(0, async (request) => bucket.handle(request, Date.now()));
-  onTestFinished(() => at.close());
-  const output = (key: string) =>
-    bucket.put(key, { bytes: 1_000_000, contentType: "video/mp4", lastModified: Date.now() - MINUTE });
-  output("ext-1.mp4");
-  output("ext-2.mp4");
-  const cwd = folder();
-  const file = join(cwd, "stuck-jobs.yaml");
-  return {
-    database,
-    output,
-    run(args, configuration = CONFIGURATION + JOURNAL, env = {}) {
-      writeFileSync(file, `${configuration}storage: { baseUrl: "${at.url}/outputs" }\n`);
-      const known = { STUCK_JOBS_DATABASE_URL: database.url, ...env };
-      return stuckJobs([...args, "--config", file], { cwd, env: known });
-    },
-  };
-}
-
-async function statuses({ query }: TestDatabase): Promise<string> {
-  const rows = await query(
-    "SELECT r.status || ':' || s.state AS s FROM renders r JOIN segments s ON s.id = r.segment_id ORDER BY r.id",
-  );
-  return rows.map(({ s }) => s).join(" ");
-}
+const renders = () => createRendersWorld(server);
 
 describe("stuck-jobs over a PostgreSQL database", () => {
   it("migrates, scans, recovers, and takes it back", async () => {
-    const { database, run } = await renders();
+    const { database, run, statuses } = await renders();
     const planned = await run(["db", "migrate", "--dry-run"]);
     expect(planned.stdout).toContain("CREATE TABLE journal");
     expect((await run(["db", "migrate"])).stdout).toContain("applied 001-journal.sql");
@@ -86,7 +23,7 @@ describe("stuck-jobs over a PostgreSQL database", () => {
     const scan = await run(["scan", "-o", "json"]);
     expect(scan.stderr).toBe("");
     expect(JSON.parse(scan.stdout).summary).toMatchObject({ stuck: 3, recovered: 2, failed: 1 });
-    expect(await statuses(database)).toBe("processing:waiting processing:waiting processing:waiting");
+    expect(await statuses()).toBe("processing:waiting processing:waiting processing:waiting");
 
     const recover = await run(["recover", "-o", "json"]);
     expect(recover).toMatchObject({ code: 0, stderr: "" });
@@ -97,13 +34,13 @@ describe("stuck-jobs over a PostgreSQL database", () => {
       target: { table: "segments", field: "output_url" },
       applied: true,
     });
-    expect(await statuses(database)).toBe("done:ready done:ready failed:waiting");
+    expect(await statuses()).toBe("done:ready done:ready failed:waiting");
 
     const undo = await run(["undo", report.runId, "--journal", "none"]);
     expect(undo.code).toBe(2);
     const undone = await run(["undo", report.runId, "-o", "json"]);
     expect(undone).toMatchObject({ code: 0 });
-    expect(await statuses(database)).toBe("processing:waiting processing:waiting processing:waiting");
+    expect(await statuses()).toBe("processing:waiting processing:waiting processing:waiting");
     expect(await database.query("SELECT output_url FROM segments WHERE output_url IS NOT NULL")).toEqual([]);
   });
 
@@ -196,14 +133,14 @@ describe("stuck-jobs over a PostgreSQL database", () => {
       "offers no TLS",
     ],
   ] as const)("exits as the contract says for %s", async (_, change, code, message) => {
-    const { database, run } = await renders();
+    const { database, run, statuses } = await renders();
     const url = new URL(database.url);
     change(url);
     const ran = await run(["recover"], CONFIGURATION, { STUCK_JOBS_DATABASE_URL: url.href });
     expect(ran).toMatchObject({ code, stdout: "" });
     expect(ran.stderr).toContain(message);
     expect(ran.stderr).not.toContain("not-the-password");
-    expect(await statuses(database)).toBe("processing:waiting processing:waiting processing:waiting");
+    expect(await statuses()).toBe("processing:waiting processing:waiting processing:waiting");
   });
 
   it.each([
@@ -230,21 +167,21 @@ describe("stuck-jobs over a PostgreSQL database", () => {
     ],
     ["a date column that is none", "startedAt: started_at", "startedAt: external_id", "external_id"],
   ])("writes nothing and exits 2 with %s", async (_, good, bad, message) => {
-    const { database, run } = await renders();
+    const { database, run, statuses } = await renders();
     await database.query(`CREATE TYPE kind AS ENUM ('video', 'audio');
       ALTER TABLE segments ADD kind kind, ADD frames int; ALTER TABLE renders ADD priority int DEFAULT 1`);
     const ran = await run(["recover"], CONFIGURATION.replace(good, bad));
     expect(ran.stderr).toContain(message);
     expect(ran).toMatchObject({ code: 2, stdout: "" });
-    expect(await statuses(database)).toBe("processing:waiting processing:waiting processing:waiting");
+    expect(await statuses()).toBe("processing:waiting processing:waiting processing:waiting");
   });
 
   it("writes nothing where the journal's schema is not there, and names the command", async () => {
-    const { database, run } = await renders();
+    const { run, statuses } = await renders();
     const ran = await run(["recover"]);
     expect(ran.stderr).toContain("stuck-jobs db migrate");
     expect(ran.code).not.toBe(0);
-    expect(await statuses(database)).toBe("processing:waiting processing:waiting processing:waiting");
+    expect(await statuses()).toBe("processing:waiting processing:waiting processing:waiting");
   });
 
   it.each([
@@ -258,7 +195,7 @@ describe("stuck-jobs over a PostgreSQL database", () => {
     ["may not update the target", "REVOKE UPDATE ON segments FROM stuck", "segments"],
     ["may not use the schema", "REVOKE USAGE ON SCHEMA public FROM stuck, public", "schema public"],
   ])("writes nothing and exits 4 where the role %s", async (_, revoke, name) => {
-    const { database, run } = await renders();
+    const { database, run, statuses } = await renders();
     await database.query(`
       DO $$ BEGIN CREATE ROLE stuck LOGIN PASSWORD 'pw'; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
       GRANT SELECT, UPDATE ON renders, segments TO stuck; ${revoke}`);
@@ -267,11 +204,11 @@ describe("stuck-jobs over a PostgreSQL database", () => {
     expect(ran.stderr).toContain(name);
     expect(ran.stderr).toContain("docs/postgresql.md");
     expect(ran.code).toBe(4);
-    expect(await statuses(database)).toBe("processing:waiting processing:waiting processing:waiting");
+    expect(await statuses()).toBe("processing:waiting processing:waiting processing:waiting");
   });
 
   it("reports a job whose column is too narrow for the URL, and completes the others", async () => {
-    const { database, run, output } = await renders();
+    const { database, run, output, statuses } = await renders();
     output("a-much-longer-name-than-the-others-have.mp4");
     await database.query(`
       UPDATE renders SET external_id = 'a-much-longer-name-than-the-others-have' WHERE id = 2;
@@ -283,7 +220,7 @@ describe("stuck-jobs over a PostgreSQL database", () => {
     expect(jobs.find((job: { id: string }) => job.id === "2").error).toContain(
       "too long for type character varying(50)",
     );
-    expect(await statuses(database)).toBe("done:ready processing:waiting processing:waiting");
+    expect(await statuses()).toBe("done:ready processing:waiting processing:waiting");
   });
 
   it.each([
@@ -293,14 +230,14 @@ describe("stuck-jobs over a PostgreSQL database", () => {
   ] as const)(
     "exits 5 where the server goes away at message %i (%s it), and the next run does the rest",
     async (n, when) => {
-      const { database, run } = await renders();
+      const { database, run, statuses } = await renders();
       await run(["db", "migrate"]);
       const proxy = await startTcpProxy(database.url);
       proxy.goAway(n, when);
       const cut = await run(["recover"], undefined, { STUCK_JOBS_DATABASE_URL: proxy.url });
       expect(cut).toMatchObject({ code: 5 });
       expect((await run(["recover"])).code).toBe(0);
-      expect(await statuses(database)).toBe("done:ready done:ready failed:waiting");
+      expect(await statuses()).toBe("done:ready done:ready failed:waiting");
       const journaled = "SELECT job FROM stuck_jobs.journal WHERE line->>'role' = 'job' ORDER BY job";
       expect(await database.query(journaled)).toEqual([{ job: "1" }, { job: "2" }, { job: "3" }]);
     },

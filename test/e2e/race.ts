@@ -16,6 +16,8 @@ export interface RaceOptions {
   /** Runs of the built program, at the same time; as many of them as `kills` are killed at random. */
   readonly processes: number;
   readonly kills: number;
+  /** The URL by which the processes reach the database; absent: its own. */
+  readonly through?: (url: string) => string;
 }
 
 /** What a race came out as: `problems` is empty where each job was written exactly once. */
@@ -33,7 +35,7 @@ const HOUR = 3_600_000;
  * run do the rest, and checks what was written by what triggers have recorded.
  */
 export async function race(server: TestServer, options: RaceOptions): Promise<RaceResult> {
-  const { seed, jobs, processes, kills } = options;
+  const { seed, jobs, processes, kills, through = (url: string) => url } = options;
   const random = new Random(seed);
   const database = await server.createDatabase();
   await database.query(`${RENDERS} ${AUDIT}
@@ -55,7 +57,11 @@ export async function race(server: TestServer, options: RaceOptions): Promise<Ra
   const start = (...args: string[]) =>
     spawn(process.execPath, [resolve("bin/stuck-jobs.js"), ...args, "--config", file], {
       cwd,
-      env: { PATH: process.env.PATH ?? "", XDG_STATE_HOME: join(cwd, ".state"), STUCK_JOBS_DATABASE_URL: database.url },
+      env: {
+        PATH: process.env.PATH ?? "",
+        XDG_STATE_HOME: join(cwd, ".state"),
+        STUCK_JOBS_DATABASE_URL: through(database.url),
+      },
       stdio: ["ignore", "ignore", "pipe"],
     });
   try {

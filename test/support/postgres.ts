@@ -135,7 +135,8 @@ function createPool(url: string): pg.Pool {
   return pool;
 }
 
-async function freePort(): Promise<number> {
+/** Returns a port that is free just now. */
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
