@@ -19,9 +19,13 @@ function checkTables(settings: Settings, tables: readonly TableSchema[]): readon
   return missing.map(({ keys, name }) => {
     const names = tables.map((table) => table.name);
     const detail = `the base has no table "${name}"`;
-    return fail("configuration", "schema.table", keys[0] ?? "", detail, remedy(keys, name, names, "tables"));
+    const next = `${remedy(keys, name, names, "tables")}${keys.includes("jobs.table") ? OR_INIT : ""}`;
+    return fail("configuration", "schema.table", keys[0] ?? "", detail, next);
   });
 }
+
+/** Without the jobs' table, status or external id the configuration is for another base. */
+const OR_INIT = " Or run stuck-jobs init, which writes a configuration for this base.";
 
 /** Groups tables by name: a missing one is reported once for all its keys. */
 function byKey(pairs: readonly (readonly [key: string, name: string])[]) {
@@ -51,7 +55,8 @@ function missingField(need: RequiredField, table: TableSchema): CheckResult | nu
   const names = table.fields.map(({ name }) => name);
   const detail = `the table "${table.name}" has no field "${need.field}"`;
   const orNull = need.optional ? " Or set it to null, if the base has none." : "";
-  const next = `${remedy([need.key], need.field, names, "fields")}${orNull}`;
+  const orInit = ["jobs.fields.status", "jobs.fields.externalId"].includes(need.key) ? OR_INIT : "";
+  const next = `${remedy([need.key], need.field, names, "fields")}${orNull}${orInit}`;
   if (!need.optionalInBase) return fail("configuration", "schema.field", need.key, detail, next);
   // A further link that the base lacks does no harm; only one that looks misspelled is reported.
   return suggestSpelling(need.field, names) === null ? null : warn("schema.field", need.key, detail, next);

@@ -61,7 +61,7 @@ describe("what the base lacks", () => {
     expect(of("schema.field").filter(({ level }) => failed(level))).toMatchObject([
       {
         title: "jobs.fields.externalId",
-        next: 'Did you mean "External JobID"? Then write that in jobs.fields.externalId.',
+        next: 'Did you mean "External JobID"? Then write that in jobs.fields.externalId. Or run stuck-jobs init, which writes a configuration for this base.',
       },
     ]);
     expect(requests.airtable).toBe(3);

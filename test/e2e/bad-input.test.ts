@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { FULL_ACCESS } from "../../src/sandbox/airtable/permissions.ts";
 import { folder, stuckJobs } from "./cli.ts";
 import { reportIn, verdictsIn } from "./report.ts";
 import { addSegment, addVideo, openWorld, realSchema, TOKEN } from "./world.ts";
@@ -83,12 +84,47 @@ describe("a wrong token or base", () => {
 });
 
 describe("a configuration that does not fit the base", () => {
-  it("names a missing table", async () => {
+  const COMMANDS = ["scan", "recover", "fail-old", "doctor"];
+
+  it.each(COMMANDS)("%s exits with 2 and names init where the base has no table of the jobs", async (command) => {
     const world = await oneJob();
+    const cwd = configured("jobs: { table: Jobbs }");
+    const { code, stdout, stderr } = await stuckJobs([command], { env: world.env, cwd });
+    expect(code).toBe(2);
+    expect(stdout + stderr).toMatch(/base has no table "Jobbs"/);
+    expect(stdout + stderr).toContain("stuck-jobs init");
+  });
+
+  it.each(COMMANDS)("%s exits with 2 and names init where the status is missing", async (command) => {
+    const world = await oneJob();
+    const cwd = configured("jobs: { fields: { status: State } }");
+    const { code, stdout, stderr } = await stuckJobs([command], { env: world.env, cwd });
+    expect(code).toBe(2);
+    expect(stdout + stderr).toMatch(/[Tt]able "Jobs".* has no field "State"/);
+    expect(stdout + stderr).toContain("stuck-jobs init");
+  });
+
+  it.each([...COMMANDS, "watch"])(
+    "%s exits with 2 and names init where no operation is configured",
+    async (command) => {
+      const world = await oneJob();
+      const cwd = configured(
+        "preset: none\njobs: { table: Jobs, fields: { status: Status, externalId: Type } }\noperations: {}",
+      );
+      const { code, stdout, stderr } = await stuckJobs([command], { env: world.env, cwd });
+      expect(code).toBe(2);
+      expect(stdout + stderr).toContain("no operation is configured");
+      expect(stdout + stderr).toContain("stuck-jobs init");
+    },
+  );
+
+  it("exits with 4 where the schema may not be read and the table or a permission is missing", async () => {
+    const scopes = FULL_ACCESS.scopes.filter((scope) => scope !== "schema.bases:read");
+    const world = await oneJob({ access: { ...FULL_ACCESS, scopes } });
     const cwd = configured("jobs: { table: Jobbs }");
     const { code, stderr } = await stuckJobs(["recover"], { env: world.env, cwd });
     expect(code).toBe(4);
-    expect(stderr).toContain('table "Jobbs"');
+    expect(stderr).toContain('If the base has no table "Jobbs", run stuck-jobs init.');
   });
 
   it("names a renamed field, and reads nothing as nothing stuck", async () => {
@@ -99,7 +135,8 @@ describe("a configuration that does not fit the base", () => {
     const world = await openWorld({ schema });
     const { code, stdout, stderr } = await stuckJobs(["recover"], { env: world.env });
     expect([code, stdout]).toEqual([2, ""]);
-    expect(stderr).toContain("External Job ID");
+    expect(stderr).toContain('Table "Jobs" of the base has no field "External Job ID"');
+    expect(stderr).toContain("stuck-jobs init");
   });
 
   it("leaves a job whose new status the base has no option for, and says so in Airtable's words", async () => {

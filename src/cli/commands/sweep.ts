@@ -10,6 +10,7 @@ import { runConfigured } from "../run/run-configured.ts";
 import { handleSignals } from "../run/signals.ts";
 import { openSandbox } from "../sandbox.ts";
 import { readBases } from "../settings/read-settings.ts";
+import { requireOperations } from "../settings/select-bases.ts";
 
 /** Makes a sweep the action of `scan`, `recover` or `fail-old`. */
 export function sweepAction(command: Command, name: CommandName, { env, terminal, exit }: CommandContext): Command {
@@ -35,6 +36,7 @@ export async function runSweep(invocation: Invocation): Promise<ExitCode> {
       terminal.log("disabled by POLLING_ENABLED=false");
       return EXIT.success;
     }
+    requireOperations(found);
     if (asksFirst(invocation)) return await recoverByPlan(invocation, found, stop);
     if (flags.confirm) return await sweepByQuestions(invocation, found, stop);
     return (await runConfigured(invocation, found, formatOf(invocation), stop)).code;

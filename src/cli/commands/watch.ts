@@ -14,7 +14,7 @@ import { runConfigured } from "../run/run-configured.ts";
 import { handleSignals, type Shutdown } from "../run/signals.ts";
 import { openSandbox } from "../sandbox.ts";
 import { readBases } from "../settings/read-settings.ts";
-import type { Configured } from "../settings/select-bases.ts";
+import { type Configured, requireOperations } from "../settings/select-bases.ts";
 import { formatDuration } from "../terminal/format.ts";
 import { problemLines } from "../terminal/log.ts";
 
@@ -92,6 +92,7 @@ async function watch(
     terminal.log("disabled by POLLING_ENABLED=false");
     return EXIT.success;
   }
+  requireOperations(given);
   const what = given.isList ? `${given.bases.length} bases` : `base ${given.bases[0].store.baseId}`;
   terminal.log(`sweeping ${what} every ${formatDuration(interval.every)}`);
   let first: Configured | null = given;
@@ -121,7 +122,9 @@ async function watch(
 async function readAgain(invocation: Invocation, sandbox: Sandbox | null): Promise<Configured | null> {
   try {
     const found = await readBases(invocation, sandbox);
-    return found === "disabled" ? null : found;
+    if (found === "disabled") return null;
+    requireOperations(found);
+    return found;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     invocation.terminal.log(problemLines(error), "error");

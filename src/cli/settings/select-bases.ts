@@ -51,6 +51,20 @@ export function requireSingleBase({ bases: [only, ...others] }: Configured): Set
   throw new ConfigError([{ path: "--base", message }]);
 }
 
+/**
+ * Checks that there is something to sweep: without operations every job would be skipped, as if nothing were wrong.
+ *
+ * @throws ConfigError naming `stuck-jobs init`
+ */
+export function requireOperations({ bases }: Configured): void {
+  const empty = bases.filter(({ operations }) => operations.length === 0);
+  const problems = empty.map(({ base }) => ({
+    path: base === null ? "operations" : `bases.${base.name}.operations`,
+    message: "no operation is configured; stuck-jobs init learns them from the base and its completed jobs",
+  }));
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
 /** Applies --base to a configuration of one base, as the environment variable would. */
 function withBase(environment: Environment, named: readonly string[] | null): Environment {
   if (named === null) return environment;

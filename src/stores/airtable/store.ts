@@ -8,6 +8,7 @@ import { createFieldNames } from "./field-names.ts";
 import { and, byIds, field, hasText, listing, or, quote, timestamp } from "./formula.ts";
 import { createListing, firstRecords, type ListRecords } from "./list-records.ts";
 import { createMetadata } from "./metadata.ts";
+import { explainRefusal } from "./misfit.ts";
 import { isReadable, parseInstant, parseJob, parseTarget } from "./parse-records.ts";
 import { ReadRefused, type Requests } from "./requests.ts";
 import { createTables } from "./tables.ts";
@@ -38,7 +39,8 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
   const openTable = createTables();
   const list = createListing(requests, openTable);
   const write = createWriting(requests, openTable);
-  const names = createFieldNames(configuredFields(jobs, operations), createMetadata(requests, baseId).tables);
+  const { tables: readTables } = createMetadata(requests, baseId);
+  const names = createFieldNames(configuredFields(jobs, operations), readTables);
 
   /** Returns the base's names of the jobs' fields; `links` are those that are read. */
   async function jobFields(signal: AbortSignal, links: readonly string[]): Promise<JobFields> {
@@ -75,7 +77,8 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
           yield records.map((record) => parseJob(record, fields));
         }
       } catch (error) {
-        throw asConfigError(error, jobs.table);
+        const refusal = asConfigError(error, jobs.table);
+        throw refusal instanceof UpstreamError ? await explainRefusal(refusal, jobs, readTables, signal) : refusal;
       }
     },
 
@@ -208,7 +211,7 @@ function asConfigError(error: unknown, table: string): unknown {
   return new UpstreamError(
     "config",
     `${error.message}, for table "${table}"`,
-    "The configuration names a field that the base does not have. Check jobs.fields, the first of each operation's target.links, and {field.…} in outputs.",
+    "The configuration names a field that the base does not have. Check jobs.fields, the first of each operation's target.links, and {field.…} in outputs, or run stuck-jobs init.",
     { cause: error },
   );
 }
