@@ -21,7 +21,7 @@ interface Metric {
   readonly samples: (result: RunResult) => readonly Sample[];
 }
 
-const isRecovered = isOf("recover");
+const isRecovered = isDone("recover");
 
 /** The metrics in their order; docs/monitoring.md lists them. */
 export const METRICS: readonly Metric[] = [
@@ -44,7 +44,7 @@ export const METRICS: readonly Metric[] = [
     },
   },
   jobCounter("stuck_jobs_recovered_total", "Jobs recovered.", isRecovered),
-  jobCounter("stuck_jobs_failed_total", "Jobs failed.", isOf("fail")),
+  jobCounter("stuck_jobs_failed_total", "Jobs failed.", isDone("fail")),
   jobCounter("stuck_jobs_errors_total", "Jobs that could not be written.", ({ error }) => error !== null),
   {
     name: "stuck_jobs_recovery_age_seconds",
@@ -159,6 +159,12 @@ function single(name: string, help: string, measure: (result: RunResult) => numb
 /** Counts as the report's summary does: a job with an error counts as an error only. */
 function isOf(kind: VerdictKind): (entry: Entry) => boolean {
   return ({ verdict, error }) => verdict.kind === kind && error === null;
+}
+
+/** Counts what was written, which a dry run is not. */
+function isDone(kind: VerdictKind): (entry: Entry) => boolean {
+  const isOfKind = isOf(kind);
+  return (entry) => isOfKind(entry) && entry.applied;
 }
 
 /** Jobs of no known operation are counted under "none". */

@@ -37,6 +37,11 @@ describe("the Grafana dashboard", () => {
     expect(namesIn(DASHBOARD).filter((name) => !SERIES.includes(name))).toEqual([]);
   });
 
+  it("is drawn in the docs as it is: npm run docs:dashboard", async () => {
+    const { drawDashboard } = await import("../../scripts/dashboard.mjs");
+    expect(readFileSync("docs/dashboard.svg", "utf8")).toBe(drawDashboard(JSON.parse(DASHBOARD)));
+  });
+
   it("shows every metric that a run writes, but its version and the time of a run that failed", () => {
     const shown = namesIn(queries.join("\n"));
     const left = METRICS.filter(({ name }) => !shown.some((each) => each.startsWith(name))).map(({ name }) => name);

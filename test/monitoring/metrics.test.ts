@@ -50,6 +50,14 @@ describe("the metrics of a run", () => {
     expect(valueIn(text, name, labels)).toBe(expected);
   });
 
+  it("count nothing as recovered or failed that was not written, as in a dry run", () => {
+    const planned = JOBS.map((each) => ({ ...each, applied: false }));
+    const dryRun = renderMetrics(resultOf(planned), "");
+    for (const name of ["recovered_total", "failed_total", "recovery_age_seconds_count"]) {
+      expect(valueIn(dryRun, `stuck_jobs_${name}`, 'operation="combine"')).toBe(0);
+    }
+  });
+
   it("say how many jobs the brake holds, and 0 where it holds none", () => {
     const braked = renderMetrics(resultOf([], { report: reportOf([], { brake: [held("combine")] }) }), "");
     expect(valueIn(braked, "stuck_jobs_brake_held", 'operation="combine"')).toBe(9);
