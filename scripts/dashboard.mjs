@@ -1,5 +1,4 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { pathToFileURL } from "node:url";
 
 // `npm run docs:dashboard`: draws the panels of the Grafana dashboard where it places them. It is a plan, not a screenshot.
 const DASHBOARD = "examples/monitoring/grafana/stuck-jobs.json";
@@ -21,7 +20,7 @@ function drawPanel({ type, title, gridPos: { x, y, w, h } }) {
 }
 
 /** Returns the plan of a dashboard as SVG. */
-export function drawDashboard({ panels }) {
+function drawDashboard({ panels }) {
   const height = Math.max(...panels.map(({ gridPos: { y, h } }) => y + h)) * ROW;
   const style =
     "rect{fill:#f6f8fa;stroke:#d0d7de}text{font:13px system-ui,sans-serif;fill:#1f2328}.row{font-weight:600}.kind{fill:#59636e;font-size:11px}" +
@@ -29,6 +28,6 @@ export function drawDashboard({ panels }) {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${24 * COLUMN} ${height}" role="img" aria-label="The panels of the dashboard"><style>${style}</style>\n${panels.map(drawPanel).join("\n")}\n</svg>\n`;
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  writeFileSync(PLAN, drawDashboard(JSON.parse(readFileSync(DASHBOARD, "utf8"))));
-}
+const plan = drawDashboard(JSON.parse(readFileSync(DASHBOARD, "utf8")));
+if (process.argv.includes("--print")) process.stdout.write(plan);
+else writeFileSync(PLAN, plan);

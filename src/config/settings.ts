@@ -1,4 +1,4 @@
-import type { BrakeSettings } from "../core/domain/brake.ts";
+import type { BrakeSettings } from "../core/domain/brake-settings.ts";
 import type { Duration } from "../core/domain/job.ts";
 import type { Operation, Thresholds, Via } from "../core/domain/operation.ts";
 import type { JournalSettings } from "./resolve/journal.ts";

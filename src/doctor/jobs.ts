@@ -2,7 +2,7 @@ import type { Settings } from "../config/settings.ts";
 import { FUTURE_TOLERANCE, type Instant, type Job } from "../core/domain/job.ts";
 import { COMPLETED_PREFIX, FAILED_PREFIX, OLD_POLLER_PREFIX } from "../core/domain/notes.ts";
 import { pluralize } from "../core/domain/plural.ts";
-import { resolveOperation } from "../core/domain/target.ts";
+import { resolveOperation } from "../core/domain/resolve-operation.ts";
 import { makeVisible } from "../core/domain/visible.ts";
 import { UpstreamError } from "../core/ports/errors.ts";
 import type { JobStore } from "../core/ports/ports.ts";

@@ -2,7 +2,7 @@ import type { Settings } from "../config/settings.ts";
 import type { Duration } from "../core/domain/job.ts";
 import { UpstreamError } from "../core/ports/errors.ts";
 import type { Clock, JobStore, OutputProbe, Provider } from "../core/ports/ports.ts";
-import { randomId } from "../core/sweep/probe/calibrate.ts";
+import { randomId } from "../core/sweep/probe/calibrate-missing.ts";
 import type { Metadata } from "../stores/airtable/metadata.ts";
 import type { LockState } from "../system/lock.ts";
 import { valueOrNull } from "./answer.ts";

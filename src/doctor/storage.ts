@@ -4,7 +4,7 @@ import type { Instant } from "../core/domain/job.ts";
 import type { Operation } from "../core/domain/operation.ts";
 import { StorageConfigError, UpstreamError } from "../core/ports/errors.ts";
 import type { JobStore, OutputProbe } from "../core/ports/ports.ts";
-import { calibrate, randomId } from "../core/sweep/probe/calibrate.ts";
+import { calibrate, randomId } from "../core/sweep/probe/calibrate-missing.ts";
 import { completedOutputs } from "../core/sweep/probe/known-outputs.ts";
 import { parseBucketUrl } from "../storage/bucket-url.ts";
 import { type CheckResult, fail, pass, warn } from "./check-result.ts";

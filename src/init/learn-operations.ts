@@ -1,6 +1,6 @@
 import type { Job } from "../core/domain/job.ts";
 import { getString } from "../core/domain/payload.ts";
-import { resolveOperation } from "../core/domain/target.ts";
+import { resolveOperation } from "../core/domain/resolve-operation.ts";
 import type { JobsTable } from "./jobs-table.ts";
 import { chooseDelivery, type DeliveryOption, deliveryOptions, type RecordsByRoute } from "./learn-delivery.ts";
 import { type FinishedJob, type LearnedOutputs, learnOutputs } from "./learn-outputs.ts";

@@ -28,7 +28,7 @@ export function classify(answer: ResponseHead, url: URL): Classification {
       return { kind: "final", value: { result: "absent", detail: `${detail}${deleteMarker(answer)}` } };
     case 401:
     case 403:
-      // The sweep may find out that a 403 means "missing" (core/sweep/probe/calibrate.ts): a cached one is no better
+      // The sweep may find out that a 403 means "missing" (core/sweep/probe/calibrate-missing.ts): a cached one is no better
       // than a cached 404.
       return isFromCache(answer) ? unknown("cached", `${detail} from a cache`) : unknown("forbidden", detail);
     case 429:

@@ -37,9 +37,9 @@ describe("the Grafana dashboard", () => {
     expect(namesIn(DASHBOARD).filter((name) => !SERIES.includes(name))).toEqual([]);
   });
 
-  it("is drawn in the docs as it is: npm run docs:dashboard", async () => {
-    const { drawDashboard } = await import("../../scripts/dashboard.mjs");
-    expect(readFileSync("docs/dashboard.svg", "utf8")).toBe(drawDashboard(JSON.parse(DASHBOARD)));
+  it("is drawn in the docs as it is: npm run docs:dashboard", () => {
+    const { stdout } = spawnSync(process.execPath, ["scripts/dashboard.mjs", "--print"], { encoding: "utf8" });
+    expect(readFileSync("docs/dashboard.svg", "utf8")).toBe(stdout);
   });
 
   it("shows every metric that a run writes, but its version and the time of a run that failed", () => {

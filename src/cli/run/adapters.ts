@@ -28,7 +28,7 @@ import {
   type SharedLimits as SharedBase,
 } from "../../stores/airtable/base.ts";
 import { systemClock } from "../../system/clock.ts";
-import { createWebhookSender } from "../../webhooks/resend.ts";
+import { createWebhookSender } from "../../webhooks/sender.ts";
 
 interface Closeable {
   close(): Promise<void>;

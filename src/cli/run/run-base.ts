@@ -1,11 +1,10 @@
 import type { Settings } from "../../config/settings.ts";
 import type { Entry } from "../../core/domain/report.ts";
-import { acquireLock, lockKey } from "../../system/lock.ts";
 import { type Invocation, mayWrite } from "../context.ts";
 import { durationsFile, readTypicalDurations, type TypicalDurations } from "../learned-durations.ts";
 import { renderNdjsonJob } from "../render/json.ts";
 import { type Format, printReport } from "../render/print-report.ts";
-import type { Terminal } from "../terminal/terminal.ts";
+import { withLock } from "./base-lock.ts";
 import { decisionFields, logFailures, warnUnmatchedJobs } from "./log-outcome.ts";
 import { startMonitoring } from "./monitoring.ts";
 import type { Shutdown } from "./signals.ts";
@@ -24,28 +23,6 @@ export async function runOnce(
 ): Promise<RunResult> {
   const run = () => sweepAndReport(invocation, settings, format, stop);
   return mayWrite(invocation) ? await withLock(settings, invocation.terminal, run) : await run();
-}
-
-/** Does the work while no other run on this machine may write to the base; returns "locked" where one does. */
-export async function withLock<T>(
-  { store }: Settings,
-  terminal: Terminal,
-  work: () => Promise<T>,
-): Promise<T | "locked"> {
-  // A transaction decides between several writers of a database, on any number of machines.
-  if (store.kind === "postgres") return await work();
-  const lock = await acquireLock(lockKey(store), new Date());
-  if (lock.kind === "busy") {
-    const who = lock.by.pid === null ? "another process" : `process ${lock.by.pid}, since ${lock.by.since}`;
-    terminal.log(`another run for base ${store.baseId} is under way: ${who}`, "warn");
-    return "locked";
-  }
-  if (lock.gap !== null) terminal.log(lock.gap.detail, lock.gap.kind === "no-folder" ? "warn" : "info");
-  try {
-    return await work();
-  } finally {
-    await lock.release();
-  }
 }
 
 async function sweepAndReport(

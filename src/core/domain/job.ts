@@ -74,3 +74,10 @@ export function isExternalId(text: string): boolean {
 export function isRecordId(text: unknown): text is string {
   return typeof text === "string" && RECORD_ID.test(text);
 }
+
+/** Returns a parameter of the URL that the job's worker calls; null where it has none. */
+export function webhookParameter({ webhookUrl }: Pick<Job, "webhookUrl">, name: string): string | null {
+  if (webhookUrl === null || !URL.canParse(webhookUrl)) return null;
+  const value = new URL(webhookUrl).searchParams.get(name);
+  return value === null || value === "" ? null : value;
+}

@@ -1,4 +1,4 @@
-import { isRecordId, type Job } from "./job.ts";
+import { isRecordId, type Job, webhookParameter } from "./job.ts";
 import type { Operation } from "./operation.ts";
 import { getString } from "./payload.ts";
 
@@ -7,25 +7,6 @@ export interface Target {
   readonly table: string;
   readonly id: string;
   readonly field: string;
-}
-
-export type OperationLookup =
-  | { readonly kind: "known"; readonly operation: Operation }
-  | { readonly kind: "unknown"; readonly named: string | null };
-
-/**
- * Returns the operation of a job: `operation` in its payload, else `operation=` in its webhook URL, else the one whose
- * `types` hold its Type, else the one that all other jobs are of. A name that the configuration does not have ends
- * the search: a guess by Type would probe another operation's output.
- */
-export function resolveOperation(job: Job, operations: readonly Operation[]): OperationLookup {
-  const named = getString(job.payload, "operation") ?? queryValue(job.webhookUrl, "operation");
-  const operation =
-    named !== null
-      ? operations.find((candidate) => candidate.name === named)
-      : (operations.find((candidate) => job.type !== null && candidate.types.includes(job.type)) ??
-        operations.find(({ isDefault }) => isDefault));
-  return operation ? { kind: "known", operation } : { kind: "unknown", named: named ?? job.type };
 }
 
 export type TargetLookup =
@@ -48,17 +29,11 @@ export function resolveTarget(job: Job, operation: Operation): TargetLookup {
   const ids = [...new Set([...linked, ...inPayload].filter(isId))];
   const [id] = ids;
   if (id === undefined) return { kind: "missing" };
-  const inUrl = queryValue(job.webhookUrl, "target_id");
+  const inUrl = webhookParameter(job, "target_id");
   const all = isId(inUrl) && !ids.includes(inUrl) ? [...ids, inUrl] : ids;
   return all.length === 1 ? { kind: "named", id } : { kind: "ambiguous", ids: all };
 }
 
 function isText(value: string | null): value is string {
   return value !== null && value.trim() !== "";
-}
-
-function queryValue(url: string | null, name: string): string | null {
-  if (url === null || !URL.canParse(url)) return null;
-  const value = new URL(url).searchParams.get(name);
-  return value === null || value === "" ? null : value;
 }

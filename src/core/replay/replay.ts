@@ -1,4 +1,4 @@
-import type { BrakeSettings } from "../domain/brake.ts";
+import type { BrakeSettings } from "../domain/brake-settings.ts";
 import { type Duration, getAge } from "../domain/job.ts";
 import type { RunRecord, VerdictRecord } from "../ports/journal.ts";
 import type { Policy } from "../sweep/decide/triage.ts";
@@ -49,7 +49,7 @@ export function replay(run: RunRecord, jobs: readonly RecordedJob[], rules: Rule
   const redecided = jobs.map((job) => {
     return { job, now: redecide(job, effectivePolicy(job, rules), run.now, run.calibration) };
   });
-  const braked = applyBrake(redecided, run, rules);
+  const braked = replayBrake(redecided, run, rules);
   return redecided.flatMap(({ job, now }): readonly Difference[] => {
     const after = braked.get(job) ?? now;
     const before = BRAKE_REASONS.includes(job.verdict.reason) ? job.verdict : job.decision;
@@ -68,7 +68,7 @@ export function replay(run: RunRecord, jobs: readonly RecordedJob[], rules: Rule
 }
 
 /** Returns the verdicts that the brake changes, as far as the run recorded whether an output of the operation was seen. */
-function applyBrake(
+function replayBrake(
   redecided: readonly Redecided[],
   { failedBefore, blocked, force, calibration }: RunRecord,
   rules: Rules,

@@ -1,5 +1,5 @@
 import { type Duration, getAge, type Instant, type Job } from "../domain/job.ts";
-import { resolveOperation } from "../domain/target.ts";
+import { resolveOperation } from "../domain/resolve-operation.ts";
 import type { FinishedJob } from "../ports/ports.ts";
 import { groupBy } from "../sweep/apply/batches.ts";
 import { type Policy, triage } from "../sweep/decide/triage.ts";

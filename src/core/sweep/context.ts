@@ -1,4 +1,4 @@
-import type { BrakeSettings } from "../domain/brake.ts";
+import type { BrakeSettings } from "../domain/brake-settings.ts";
 import type { Signature } from "../domain/notes.ts";
 import type { Via } from "../domain/operation.ts";
 import type { Command, Entry } from "../domain/report.ts";

@@ -6,7 +6,7 @@ import { applyBrake, type FailContext, type FailureCandidate, isToFail } from ".
 import { decideItem } from "../decide/decide.ts";
 import { addOutcomes, collectOutcomes, type ItemOutcome, type ItemResult, type StageResult } from "../ledger.ts";
 import { findContradictions } from "../probe/base-evidence.ts";
-import { type AbsenceProof, calibrate } from "../probe/calibrate.ts";
+import { type AbsenceProof, calibrate } from "../probe/calibrate-missing.ts";
 import { type Controls, findControls } from "../probe/known-outputs.ts";
 import { askBeforeWrite } from "./ask-before-write.ts";
 import { chunk, WRITE_BATCH } from "./batches.ts";

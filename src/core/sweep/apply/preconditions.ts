@@ -2,7 +2,8 @@ import { fileNameOf, type Output } from "../../domain/evidence.ts";
 import type { Job, StartTime } from "../../domain/job.ts";
 import type { Operation } from "../../domain/operation.ts";
 import { isNamedById, outputNames } from "../../domain/output-names.ts";
-import { resolveOperation, resolveTarget } from "../../domain/target.ts";
+import { resolveOperation } from "../../domain/resolve-operation.ts";
+import { resolveTarget } from "../../domain/target.ts";
 import type { Attachment, AttachmentValue, TargetRecord } from "../../ports/ports.ts";
 import type { Candidate, Policy } from "../decide/triage.ts";
 

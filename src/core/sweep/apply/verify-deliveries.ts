@@ -10,8 +10,9 @@ import {
   undeliveredLine,
 } from "../../domain/notes.ts";
 import type { Operation } from "../../domain/operation.ts";
+import { resolveOperation } from "../../domain/resolve-operation.ts";
 import { NOTHING_REPORTED, recordedOutputs } from "../../domain/response-payload.ts";
-import { resolveOperation, resolveTarget, type Target } from "../../domain/target.ts";
+import { resolveTarget, type Target } from "../../domain/target.ts";
 import type { RecoverVerdict, Verdict } from "../../domain/verdict.ts";
 import type { JobUpdate, TargetRecord, WriteResult } from "../../ports/ports.ts";
 import { serverNow } from "../clock-skew.ts";

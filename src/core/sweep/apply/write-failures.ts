@@ -8,7 +8,7 @@ import type { FailureCandidate } from "../decide/brake.ts";
 import { decideItem } from "../decide/decide.ts";
 import { addOutcomes, collectOutcomes, type ItemOutcome, type StageResult } from "../ledger.ts";
 import { withEffectiveStart } from "../list/finished-jobs.ts";
-import type { AbsenceProof } from "../probe/calibrate.ts";
+import type { AbsenceProof } from "../probe/calibrate-missing.ts";
 import { findUnderOtherName } from "../probe/other-names.ts";
 import { probeOutputs } from "../probe/probe-outputs.ts";
 import { splitInHalf } from "./batches.ts";

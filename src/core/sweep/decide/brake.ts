@@ -3,7 +3,7 @@ import type { BlockedOperation } from "../../domain/report.ts";
 import type { SweepContext } from "../context.ts";
 import type { DecidedItem, SweepItem } from "../item.ts";
 import type { ItemOutcome, ItemResult } from "../ledger.ts";
-import type { AbsenceProof } from "../probe/calibrate.ts";
+import type { AbsenceProof } from "../probe/calibrate-missing.ts";
 import type { Controls } from "../probe/known-outputs.ts";
 import type { Candidate } from "./triage.ts";
 

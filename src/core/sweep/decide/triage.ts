@@ -9,7 +9,8 @@ import {
 } from "../../domain/job.ts";
 import type { Operation, Thresholds } from "../../domain/operation.ts";
 import { outputNames } from "../../domain/output-names.ts";
-import { resolveOperation, resolveTarget } from "../../domain/target.ts";
+import { resolveOperation } from "../../domain/resolve-operation.ts";
+import { resolveTarget } from "../../domain/target.ts";
 import { type REASONS, TARGET_MISSING, type Verdict } from "../../domain/verdict.ts";
 
 /** What the run may do, and from which ages on. */

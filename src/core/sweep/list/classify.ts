@@ -1,6 +1,7 @@
 import { type Instant, type Job, toSummary } from "../../domain/job.ts";
+import { resolveOperation } from "../../domain/resolve-operation.ts";
 import { parseReportedResult } from "../../domain/response-payload.ts";
-import { resolveOperation, type Target } from "../../domain/target.ts";
+import type { Target } from "../../domain/target.ts";
 import type { SweepContext } from "../context.ts";
 import { type Candidate, type Policy, triage } from "../decide/triage.ts";
 import type { SweepItem } from "../item.ts";

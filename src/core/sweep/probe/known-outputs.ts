@@ -2,8 +2,8 @@ import { combine, fileNameOf, type ProbeResult } from "../../domain/evidence.ts"
 import type { Instant, Job } from "../../domain/job.ts";
 import type { Operation } from "../../domain/operation.ts";
 import { isOutputName, outputNames } from "../../domain/output-names.ts";
+import { resolveOperation } from "../../domain/resolve-operation.ts";
 import { parseReportedResult } from "../../domain/response-payload.ts";
-import { resolveOperation } from "../../domain/target.ts";
 import type { SweepContext } from "../context.ts";
 import type { ItemResult } from "../ledger.ts";
 

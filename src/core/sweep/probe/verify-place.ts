@@ -2,7 +2,7 @@ import type { Output, ProbeResult } from "../../domain/evidence.ts";
 import type { Verdict } from "../../domain/verdict.ts";
 import type { SweepContext } from "../context.ts";
 import type { Candidate } from "../decide/triage.ts";
-import { unusedName } from "./calibrate.ts";
+import { unusedName } from "./calibrate-missing.ts";
 import { probeAndCheckMedia } from "./probe-outputs.ts";
 
 /** The probes of keys that nobody has, by what their URLs have in common: one for each is enough for a sweep. */

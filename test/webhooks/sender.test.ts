@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import type { IncomingMessage, RequestListener } from "node:http";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { WebhookResend } from "../../src/core/ports/ports.ts";
-import { createWebhookSender, type ResendOptions } from "../../src/webhooks/resend.ts";
+import { createWebhookSender, type ResendOptions } from "../../src/webhooks/sender.ts";
 import { COMBINE, CONCATENATE } from "../support/builders.ts";
 import { closedPort, never, serve, serveRaw } from "../support/servers.ts";
 
