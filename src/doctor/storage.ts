@@ -33,8 +33,8 @@ export async function knownOutputs(
   signal: AbortSignal,
 ): Promise<readonly KnownOutput[]> {
   try {
-    const found = await completedOutputs(operations, now, { store, probe, operations, signal });
-    return [...found].flatMap(([operation, outputs]) => {
+    const { byOperation } = await completedOutputs(operations, now, { store, probe, operations, signal });
+    return [...byOperation].flatMap(([operation, outputs]) => {
       const newest = outputs.toSorted((one, other) => other.at - one.at).find(({ recorded }) => recorded !== null);
       if (newest === undefined || newest.recorded === null) return [];
       const url = newest.recorded;

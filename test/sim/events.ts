@@ -1,4 +1,5 @@
 import { MINUTE, SECOND } from "../support/builders.ts";
+import { filesWith } from "./operations.ts";
 import { fileNameFor, keyFor, type Moved } from "./places.ts";
 import type { Random } from "./random.ts";
 import { CALM, otherTarget, type SimJob, START } from "./scenario.ts";
@@ -64,7 +65,8 @@ export function interference(
       const rerun: Event = { kind: "rerun", at, job, externalId };
       if (random.chance(0.5)) return [rerun];
       const fileName = keyFor({ ...job, externalId, begun: at }, moved, random);
-      return [rerun, { kind: "output", at: random.whole(at, CALM - 1), fileName }];
+      const later = random.whole(at, CALM - 1);
+      return [rerun, ...filesWith(fileName).map((each): Event => ({ kind: "output", at: later, fileName: each }))];
     }
     case 4:
       return [{ kind: "edit-notes", at, job, where: random.pick(["above", "below"] as const) }];

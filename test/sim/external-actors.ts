@@ -1,5 +1,6 @@
 import { COMPLETED_PREFIX, FAILED_PREFIX } from "../../src/core/domain/notes.ts";
 import type { Event } from "./events.ts";
+import { filesWith } from "./operations.ts";
 import { type Cells, fileIn, type JobNow, PLACE, payloadFor, type World } from "./world.ts";
 
 /** Carries out what someone else does. Nobody can do anything to a deleted record. */
@@ -13,9 +14,9 @@ export function applyEvent(event: Event, world: World): void {
   if (job === undefined) return;
   switch (event.kind) {
     case "webhook-success": {
-      const object = world.objects.get(event.fileName);
-      if (object === undefined) return;
-      fill(job, fileIn(event.fileName), object.bytes, world);
+      const files = filesWith(event.fileName);
+      if (files.some((file) => !world.objects.has(file))) return;
+      fill(job, files, world);
       close(job, { Status: "completed", "Response Payload": `{'output_url': '${PLACE}/${event.fileName}'}` }, world);
       return;
     }
@@ -51,7 +52,7 @@ export function applyEvent(event: Event, world: World): void {
       world.base.edit("Jobs", job.id, { "Request Payload": payloadFor(job.operation, event.targetId) });
       return;
     case "occupy-target":
-      fill(job, event.fileName, 5, world);
+      fill(job, filesWith(event.fileName), world, 5);
       return;
     case "empty-target":
       if (world.base.record(world.tableOf(job), job.targetId) === undefined) return;
@@ -60,12 +61,15 @@ export function applyEvent(event: Event, world: World): void {
   }
 }
 
-/** Puts a file that Airtable need not fetch into the job's target, in the place of what is there. */
-function fill(job: JobNow, filename: string, size: number, world: World): void {
+/** Puts files that Airtable need not fetch into the job's target, in the place of what is there. */
+function fill(job: JobNow, keys: readonly string[], world: World, size: number | null = null): void {
   if (world.base.record(world.tableOf(job), job.targetId) === undefined) return;
-  const id = `attHand${String(world.story.length).padStart(10, "0")}`;
-  const file = { id, url: "https://airtable.example/f", filename, size };
-  world.base.edit(world.tableOf(job), job.targetId, { [world.fieldOf(job)]: [file] });
+  const files = keys.map((key, n) => {
+    const id = `attHand${n}${String(world.story.length).padStart(9, "0")}`;
+    const bytes = size ?? world.objects.get(key)?.bytes ?? 0;
+    return { id, url: "https://airtable.example/f", filename: fileIn(key), size: bytes };
+  });
+  world.base.edit(world.tableOf(job), job.targetId, { [world.fieldOf(job)]: files });
 }
 
 /** Where nothing in the record distinguishes the new state from the old one, it is still the tool's. */

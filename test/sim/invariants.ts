@@ -1,6 +1,7 @@
 import { isObject } from "../../src/core/domain/json.ts";
 import { COMPLETED_PREFIX, FAILED_PREFIX, UNDONE_PREFIX } from "../../src/core/domain/notes.ts";
 import { HOUR, MINUTE, SECOND } from "../support/builders.ts";
+import { OPERATIONS } from "./operations.ts";
 import type { Read, Scene, Written } from "./recorder.ts";
 import { listsShapeOf, sightOf } from "./suspicion.ts";
 import { fileIn, filesIn, type JobNow, jobIn, keysOf, namesOf, strangeNamesOf } from "./world.ts";
@@ -121,7 +122,7 @@ function brokenByCompletion(
 function isSupersededBlindly(job: JobNow, world: Scene["world"], delivered: Scene["delivered"]): boolean {
   return world.scenario.jobs.some(({ id }) => {
     const other = world.job(id);
-    if (other === undefined || id === job.id || other.targetId !== job.targetId) return false;
+    if (other === undefined || id === job.id || !isRival(other, job)) return false;
     return namesFor(other, world).some((name) => delivered.has(`${job.targetId} ${name}`));
   });
 }
@@ -172,7 +173,8 @@ function isBorne(job: JobNow, { world, known, wronglyFailed }: Scene): boolean {
   const { force, named } = known.options;
   if (force || (known.command === "fail-old" && named !== null)) return true;
   if (world.scenario.wrongBucket) return false;
-  const [before, now] = [known.sight[job.operation], sightOf(job.operation, world)];
+  const now = sightOf(job.operation, world);
+  const before = known.sight.get(job.operation) ?? now;
   if (before.suspect && now.suspect) return false;
   if (before.known && now.known) return before.visible || now.visible;
   if (listsShapeOf(job.operation, world)) return true;
@@ -186,7 +188,11 @@ function brokenByTarget(table: string, { id, fields }: Written, read: Read, scen
   const readJobs = [...known.reads].flatMap(([jobId, { fields, author }]) =>
     jobId.startsWith("recJob") ? [{ ...jobIn(jobId, fields), author }] : [],
   );
-  const [owner] = readJobs.filter(({ targetId }) => targetId === id);
+  const owners = readJobs.filter(({ targetId }) => targetId === id);
+  // Without a file it is only the status that is written: that of an operation whose file is there.
+  const owner =
+    owners.find((each) => fields[world.fieldOf(each)] !== undefined) ??
+    owners.find((each) => OPERATIONS[each.operation].set === fields.Status);
   if (owner === undefined || world.tableOf(owner) !== table) return ["touches a target of no stuck job"];
   const field = world.fieldOf(owner);
   const foreign = Object.keys(fields).filter((name) => name !== field && name !== "Status");
@@ -201,13 +207,23 @@ function brokenByTarget(table: string, { id, fields }: Written, read: Read, scen
     const delivered = each.status === "completed" && each.notes.includes(COMPLETED_PREFIX);
     const called = (file: string) =>
       delivered ? each.response.includes(`/${file}"`) : namesFor(each, world).includes(file);
-    return each.targetId === id && (open || delivered) && files.some(called);
+    return each.operation === owner.operation && each.targetId === id && (open || delivered) && files.some(called);
   });
   if (job === undefined) return ["delivers a file that no job it has read calls for"];
   const beyond = job.status === "completed" ? [] : brokenByScope(job, known);
   if (beyond.length > 0) return beyond;
   if (alone) return [];
+  if (job.operation === "split" && !isWhole(fields[field], read.fields[field])) return ["delivers a part of an output"];
   return [...brokenByReplacing(job, fields[field], read.fields[field], scene), ...brokenByAge(job, scene)];
+}
+
+/** Whether both files of an output are in what is written, as new files or as entries that are kept. */
+function isWhole(written: unknown, held: unknown): boolean {
+  // What the provider named is one file.
+  if (!filesIn(written).some((name) => name.includes("_part_"))) return true;
+  const kept = entriesOf(written).map(({ id }) => id);
+  const names = [...filesIn(written), ...filesIn(entriesOf(held).filter(({ id }) => kept.includes(id)))];
+  return ["_part_0.mp4", "_part_1.mp4"].every((part) => names.some((name) => name.endsWith(part)));
 }
 
 /** A provider may name what no pattern does. */
@@ -218,13 +234,16 @@ function namesFor(job: JobNow, { scenario }: Scene["world"]): readonly string[] 
 /** What is in the cell is another's, and its loss is only allowed where the operation says so. */
 function brokenByReplacing(job: JobNow, written: unknown, held: unknown, { world }: Scene): readonly string[] {
   const names = filesIn(written);
-  const kept = entriesOf(written).map(({ id }) => id);
-  const lost = entriesOf(held).filter(({ id, filename }) => !names.includes(String(filename)) && !kept.includes(id));
+  const kept = entriesOf(written).flatMap(({ id }) => (typeof id === "string" ? [id] : []));
+  const isKept = (id: unknown) => typeof id === "string" && kept.includes(id);
+  const lost = entriesOf(held).filter(({ id, filename }) => !names.includes(String(filename)) && !isKept(id));
   if (lost.length === 0) return [];
   if (world.scenario.onExisting !== "replace") return [`overwrites ${lost.map(({ filename }) => filename).join(", ")}`];
   const newer = world.scenario.jobs.find(({ id, createdAt }) => {
     const other = world.job(id);
-    if (other === undefined || other.id === job.id || createdAt <= dateOf(job, world)) return false;
+    if (other === undefined || other.id === job.id || other.operation !== job.operation) return false;
+    const date = dateOf(job, world);
+    if (createdAt < date || (createdAt === date && other.id < job.id)) return false;
     // A file is known by the external id in its name, and this one is none.
     if (/[ /]/.test(other.externalId)) return false;
     return lost.some(({ filename }) => namesOf(other).includes(String(filename)));
@@ -236,7 +255,7 @@ function brokenByReplacing(job: JobNow, written: unknown, held: unknown, { world
 function brokenByAge(job: JobNow, { world, known }: Scene): readonly string[] {
   const newer = world.scenario.jobs.flatMap(({ id, externalId, createdAt }) => {
     const other = world.job(id);
-    if (other === undefined || other.targetId !== job.targetId || other.operation !== job.operation) return [];
+    if (other === undefined || !isRival(other, job)) return [];
     if (other.status !== "processing" || createdAt <= dateOf(job, world)) return [];
     const unchanged = other.externalId === externalId && !world.reopenings.has(id) && !/[ /]/.test(externalId);
     return [
@@ -251,6 +270,11 @@ function brokenByAge(job: JobNow, { world, known }: Scene): readonly string[] {
   if (seen !== undefined) return [`delivers the file of a job that ${seen.id} supersedes`];
   const open = newer.find((each) => each.known && each.names.some((name) => !known.probeGroups.has(name)));
   return open === undefined || known.limited ? [] : [`delivers a file while nothing is known of the newer ${open.id}`];
+}
+
+/** Whether both jobs are for the same field of the same record. */
+export function isRival(one: JobNow, other: JobNow): boolean {
+  return one.targetId === other.targetId && one.operation === other.operation;
 }
 
 /** Whether a job of that date is stuck by any clock, and was when the sweep began. */

@@ -1,8 +1,20 @@
 import { COMPLETED_PREFIX } from "../../src/core/domain/notes.ts";
 import { HOUR, MINUTE } from "../support/builders.ts";
 import { lastMark } from "./invariants.ts";
+import { OPERATIONS } from "./operations.ts";
 import { sightOf } from "./suspicion.ts";
-import { type Cells, filesIn, type JobNow, jobIn, keysOf, namesOf, strangeNamesOf, type World } from "./world.ts";
+import {
+  type Cells,
+  filesIn,
+  hasOutput,
+  type JobNow,
+  jobIn,
+  keysOf,
+  namesOf,
+  outputOf,
+  strangeNamesOf,
+  type World,
+} from "./world.ts";
 
 /**
  * What has to become of each job once the world is calm, from the rules of the domain alone. Several answers where the
@@ -30,14 +42,16 @@ export function predict(world: World): ReadonlyMap<string, readonly string[]> {
       const open = late || (status === "processing" && age > 5 * MINUTE);
       if (!open || (!late && age > maxAge) || /[ /]/.test(job.externalId)) return [[id, [status]]];
       if (scenario.bucket === "full") return [[id, [status]]];
-      if (exists(namesOf(job))) {
+      if (!scenario.wrongBucket && hasOutput(job, world)) {
         const cell = base.record(world.tableOf(job), job.targetId)?.fields;
         if (hasRival(job, world)) return [[id, ["completed", status]]];
-        const output = namesOf(job).find((name) => objects.has(name));
-        const others = filesIn(cell?.[world.fieldOf(job)]).some((name) => name !== output);
+        const output = outputOf(job, objects);
+        const others = filesIn(cell?.[world.fieldOf(job)]).some((name) => !output?.includes(name));
         if (cell === undefined || (others && scenario.onExisting === "skip")) return [[id, [status]]];
         return [[id, others ? ["completed", status] : ["completed"]]];
       }
+      // Some of its files are there.
+      if (exists(namesOf(job))) return [[id, [status]]];
       if (scenario.provider) return [[id, byProvider(job, late, world)]];
       if (late || age <= HOUR || exists(strangeNamesOf(job))) return [[id, [status]]];
       if (isContradicted(job, world) || scenario.wrongBucket) return [[id, [status]]];
@@ -51,7 +65,7 @@ export function predict(world: World): ReadonlyMap<string, readonly string[]> {
 
 /** Whether the base refuses to deliver or complete jobs of an operation. */
 export function isRefused(operation: JobNow["operation"], { refused }: World["scenario"]): boolean {
-  return refused === "completion" || (refused === "segments" && operation === "combine");
+  return refused === "completion" || (refused === "segments" && OPERATIONS[operation].table === "Segments");
 }
 
 /** The provider's own word counts, where the brake lets it, and it may name what no pattern does. */
@@ -61,8 +75,9 @@ function byProvider(job: JobNow, late: boolean, { objects }: World): readonly st
 }
 
 function hasRival(job: JobNow, world: World): boolean {
-  return world.scenario.jobs.some(({ id, targetId }) => {
-    return id !== job.id && [targetId, world.job(id)?.targetId].includes(job.targetId);
+  return world.scenario.jobs.some(({ id, targetId, operation }) => {
+    const isSame = [targetId, world.job(id)?.targetId].includes(job.targetId) && operation === job.operation;
+    return id !== job.id && isSame;
   });
 }
 
@@ -74,7 +89,7 @@ function isContradicted(job: JobNow, world: World): boolean {
 
 /** An output of the operation shows, on record with the newest job that has one: then the brake has to let it pass. */
 function failsForCertain({ operation }: JobNow, world: World): boolean {
-  const { base, scenario, objects } = world;
+  const { base, scenario } = world;
   const newest = base
     .records("Jobs")
     .filter(({ fields }) => fields.Type === operation && fields.Status === "completed")
@@ -82,7 +97,7 @@ function failsForCertain({ operation }: JobNow, world: World): boolean {
   if (newest === undefined || scenario.listingCut !== null) return false;
   const job = jobIn(newest.id, newest.fields);
   if (/[ /]/.test(job.externalId)) return false;
-  return namesOf(job).some((name) => job.response.includes(`/${name}`) && objects.has(name));
+  return hasOutput(job, world) && namesOf(job).some((name) => job.response.includes(`/${name}`));
 }
 
 /** By the base's own date where a run sets it again. */

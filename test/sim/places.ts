@@ -1,8 +1,9 @@
 import { HOUR, MINUTE } from "../support/builders.ts";
+import { OPERATION_NAMES, OPERATIONS, type OperationName } from "./operations.ts";
 import type { Random } from "./random.ts";
 import { type SimJob, START } from "./scenario.ts";
 
-type Operation = SimJob["operation"];
+type Operation = OperationName;
 
 /** Jobs of an operation that were begun since then have their outputs under another prefix, or another name. */
 export interface Moved {
@@ -19,9 +20,10 @@ export interface Past {
   readonly recorded: boolean;
 }
 
-/** Returns one of the names that the configuration has. */
+/** Returns one of the names that the configuration has; of several files that belong together the first. */
 export function fileNameFor(operation: Operation, externalId: string, random: Random): string {
-  return operation === "concatenate" && random.chance(0.7) ? `${externalId}.mp4` : `${externalId}_output_0.mp4`;
+  const [[first = ""] = [], [second = first] = []] = OPERATIONS[operation].names(externalId);
+  return random.chance(0.7) ? first : second;
 }
 
 /** Returns the names against all that is configured that an output has once it is moved. */
@@ -45,7 +47,8 @@ export function keyFor(
 export function moveOf(jobs: readonly SimJob[], random: Random): Moved {
   const [first, ...others] = jobs;
   const one = first === undefined ? null : random.pick([first, ...others]);
-  const operation = one?.operation ?? "combine";
+  // An output in two files stays where it is.
+  const operation = one === null || one.operation === "split" ? "combine" : one.operation;
   const since = one === null || random.chance(0.3) ? 0 : one.createdAt;
   return { operation, since, to: random.pick(["prefix", "prefix", "name"] as const) };
 }
@@ -54,7 +57,7 @@ export function moveOf(jobs: readonly SimJob[], random: Random): Moved {
 export function pastOf(moved: Moved | null, random: Random): readonly Past[] {
   if (random.chance(0.2)) return [];
   const age = random.chance(0.25) ? 30 * HOUR : 5 * HOUR;
-  const past = (["combine", "concatenate"] as const).map((operation): Past => {
+  const past = OPERATION_NAMES.map((operation): Past => {
     return { operation, createdAt: START - age, recorded: random.chance(0.8) };
   });
   if (moved === null || random.chance(0.2)) return past;

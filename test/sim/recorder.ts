@@ -6,9 +6,10 @@ import type { ApiRequest } from "../../src/stores/airtable/client.ts";
 import { MINUTE } from "../support/builders.ts";
 import { BYSTANDERS } from "./bystanders.ts";
 import { brokenByPost, checkWriteInvariants } from "./invariants.ts";
+import { OPERATION_NAMES, OPERATIONS, type OperationName } from "./operations.ts";
 import type { RunnerOptions } from "./runner.ts";
 import { type Sight, sightOf } from "./suspicion.ts";
-import { filesIn, type JobNow, type World } from "./world.ts";
+import { filesIn, type World } from "./world.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -50,7 +51,7 @@ export interface Knowledge {
   /** Jobs that a person agreed to. */
   readonly agreed: Set<string>;
   /** What was to be seen of each operation's outputs when it began. */
-  readonly sight: Readonly<Record<JobNow["operation"], Sight>>;
+  readonly sight: ReadonlyMap<OperationName, Sight>;
   requests: number;
   /** When it began. */
   readonly beganAt: number;
@@ -113,7 +114,7 @@ export class Recorder {
       mayWrite: command !== "scan" && !dryRun,
       limited: limit !== null || named !== null || only !== null,
       agreed: new Set(),
-      sight: { combine: sightOf("combine", this.#world), concatenate: sightOf("concatenate", this.#world) },
+      sight: new Map(OPERATION_NAMES.map((each) => [each, sightOf(each, this.#world)])),
       reads: new Map(),
       listed: new Set(),
       probeGroups: new Map(),
@@ -277,10 +278,7 @@ export class Recorder {
   }
 
   #noteDeliveries(): void {
-    for (const [table, field] of [
-      ["Segments", "Voiceover + Video"],
-      ["Videos", "Combined Segments Video"],
-    ] as const) {
+    for (const { table, field } of Object.values(OPERATIONS)) {
       for (const { id, fields } of this.#world.base.records(table)) {
         const files = filesIn(fields[field]);
         for (const file of files) this.#delivered.add(`${id} ${file}`);

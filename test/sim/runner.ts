@@ -8,8 +8,9 @@ import type { SweepContext } from "../../src/core/sweep/context.ts";
 import { sweep } from "../../src/core/sweep/sweep.ts";
 import { createRequests } from "../../src/stores/airtable/requests.ts";
 import { createStore } from "../../src/stores/airtable/store.ts";
-import { COMBINE, CONCATENATE, POLICY, SECOND, THRESHOLDS } from "../support/builders.ts";
+import { POLICY, SECOND, THRESHOLDS } from "../support/builders.ts";
 import { exchangeOf, type Line, probeOf } from "./network.ts";
+import { OPERATIONS } from "./operations.ts";
 import type { Random } from "./random.ts";
 import type { Recorder } from "./recorder.ts";
 import { providerOf, webhooksOf } from "./services.ts";
@@ -106,8 +107,8 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
   const provider = world.scenario.provider ? "nca" : null;
   const maxAge = world.scenario.ageless ? null : THRESHOLDS.maxAge;
   const thresholds = { ...THRESHOLDS, maxAge };
-  const operations = [COMBINE, CONCATENATE].map((operation) => ({
-    ...operation,
+  const operations = Object.values(OPERATIONS).map(({ configured }) => ({
+    ...configured,
     thresholds,
     onExisting,
     completeVia: via,

@@ -2,6 +2,7 @@ import { isExternalId } from "../../src/core/domain/job.ts";
 import type { Fallback, OnExisting, Via } from "../../src/core/domain/operation.ts";
 import { HOUR, MINUTE, SECOND } from "../support/builders.ts";
 import { type Event, interference, moment } from "./events.ts";
+import { filesWith, OPERATIONS, type OperationName } from "./operations.ts";
 import { keyFor, type Moved, moveOf, type Past, pastOf } from "./places.ts";
 import type { Random } from "./random.ts";
 
@@ -13,7 +14,7 @@ export const CALM = START + 8 * MINUTE;
 /** What is true of a job in the world, whether or not anyone knows; ids as they are at the start. */
 export interface SimJob {
   readonly id: string;
-  readonly operation: "combine" | "concatenate";
+  readonly operation: OperationName;
   readonly targetId: string;
   readonly createdAt: number;
   readonly externalId: string;
@@ -134,22 +135,27 @@ function jobsOf(
   count: number,
   { worker, ageOf, random }: { worker: boolean; ageOf: (random: Random) => number; random: Random },
 ): readonly SimJob[] {
-  const herdOperation = random.pick(["combine", "concatenate"] as const);
+  const herdOperation = random.pick(USUAL);
   const jobs: SimJob[] = [];
   for (let n = 0; n < count; n += 1) {
-    const operation = worker ? herdOperation : random.pick(["combine", "concatenate"] as const);
+    const operation = worker ? herdOperation : random.pick(USUAL);
     const [before] = jobs.slice(-1);
-    const shared = before?.operation === operation && !worker && random.chance(0.4);
+    const { table } = OPERATIONS[operation];
+    const shared =
+      before !== undefined && OPERATIONS[before.operation].table === table && !worker && random.chance(0.4);
     jobs.push({
       id: recordId("Job", n),
       operation,
-      targetId: shared ? before.targetId : recordId(operation === "combine" ? "Seg" : "Vid", n),
-      createdAt: START - ageOf(random),
+      targetId: shared ? before.targetId : recordId(table === "Segments" ? "Seg" : "Vid", n),
+      createdAt: shared && random.chance(0.08) ? before.createdAt : START - ageOf(random),
       externalId: random.chance(0.03) ? "not / an id" : `x${n}-${random.whole(1000, 9999)}`,
     });
   }
   return jobs;
 }
+
+/** How often each operation occurs. */
+const USUAL = ["combine", "combine", "combine", "concatenate", "concatenate", "concatenate", "zoom", "split"] as const;
 
 /** When the outputs of the jobs appear, and whether their webhooks come. */
 function fatesOf(
@@ -164,13 +170,20 @@ function fatesOf(
     const fate = random.next();
     const at = moment(random);
     if (dead && random.chance(0.9)) continue;
-    if (fate < 0.45) outputs.push(fileName);
+    const [, part] = filesWith(fileName);
+    if (fate < 0.45) outputs.push(...filesWith(fileName));
     else if (fate < 0.65) events.push({ kind: "output", at, fileName });
-    else if (fate < 0.7) {
+    if (fate >= 0.45 && fate < 0.65 && part !== undefined) {
+      // The second file comes later, and now and then it does not come.
+      const later = Math.min(CALM - 2 * SECOND, at + random.whole(0, 20 * SECOND));
+      if (random.chance(0.9)) events.push({ kind: "output", at: later, fileName: part });
+    }
+    if (fate >= 0.7) continue;
+    if (fate >= 0.65) {
       // Under a name that no pattern has: one that the worker is known to use, or one that only a listing shows.
       outputs.push(`${job.externalId}_${bucket === "signed" && random.chance(0.5) ? "v2" : "captioned"}.mp4`);
       continue;
-    } else continue;
+    }
     if (!random.chance(0.4)) continue;
     const late = Math.min(CALM - SECOND, at + random.whole(0, random.chance(0.5) ? 5 * SECOND : 90 * SECOND));
     const success: Event = { kind: "webhook-success", at: late, job, fileName };

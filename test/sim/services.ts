@@ -3,6 +3,7 @@ import type { Provider, WebhookSender } from "../../src/core/ports/ports.ts";
 import { SECOND } from "../support/builders.ts";
 import { applyEvent } from "./external-actors.ts";
 import type { Line } from "./network.ts";
+import { filesWith, OPERATION_NAMES } from "./operations.ts";
 import { fileIn, keyIn, keysOf, PLACE } from "./world.ts";
 
 /** The provider: it knows of each job whether its output is there or will be, and forgets some that failed. */
@@ -13,9 +14,11 @@ export function providerOf(line: Line, probe: Provider["probe"]): Provider {
 
   function truthOf(externalId: string): ProviderAnswer {
     const said = { detail: "HTTP 200", worker: null };
-    const candidates = (["combine", "concatenate"] as const).flatMap((operation) => keysOf({ operation, externalId }));
-    const there = candidates.find((each) => world.objects.has(each));
-    if (there !== undefined) return { ...said, kind: "succeeded", urls: [`${PLACE}/${there}`] };
+    const candidates = OPERATION_NAMES.flatMap((operation) => keysOf({ operation, externalId }));
+    const there = candidates.find((each) => filesWith(each).every((file) => world.objects.has(file)));
+    if (there !== undefined) {
+      return { ...said, kind: "succeeded", urls: filesWith(there).map((file) => `${PLACE}/${file}`) };
+    }
     const coming = scenario.events.some((event) => event.kind === "output" && candidates.includes(event.fileName));
     if (coming) return { ...said, kind: "running" };
     return externalId.length % 2 === 0 || externalId.endsWith("7")

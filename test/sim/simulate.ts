@@ -1,6 +1,7 @@
 import type { Command } from "../../src/core/domain/report.ts";
 import { MINUTE, SECOND } from "../support/builders.ts";
 import { Endless } from "./clock.ts";
+import { OPERATION_NAMES } from "./operations.ts";
 import { predict, undelivered } from "./oracle.ts";
 import { Random } from "./random.ts";
 import { Recorder } from "./recorder.ts";
@@ -120,7 +121,7 @@ function flagsOf(world: World, random: Random): Pick<RunnerOptions, keyof typeof
       return { ...NO_FLAGS, named: named.length === 0 ? null : named };
     }
     case 2:
-      return { ...NO_FLAGS, only: [random.pick(["combine", "concatenate"] as const)] };
+      return { ...NO_FLAGS, only: [random.pick(OPERATION_NAMES)] };
     case 3:
       return { ...NO_FLAGS, force: true };
     default:

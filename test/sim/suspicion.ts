@@ -1,8 +1,9 @@
 import { HOUR } from "../support/builders.ts";
+import { OPERATIONS, type OperationName } from "./operations.ts";
 import { movedNamesOf } from "./places.ts";
-import { type JobNow, jobIn, namesOf, PLACE, type World } from "./world.ts";
+import { hasOutput, jobIn, PLACE, type World } from "./world.ts";
 
-type Operation = JobNow["operation"];
+type Operation = OperationName;
 
 /** A job that has an output, as the base and the bucket show it. */
 interface Known {
@@ -30,8 +31,9 @@ export function sightOf(operation: Operation, world: World): Sight {
 
 /** Whether a listing of the bucket shows a name such as the operation's outputs have, be it of whatever job. */
 export function listsShapeOf(operation: Operation, { scenario, objects }: World): boolean {
-  const shape = operation === "concatenate" ? /^[\w.-]+\.mp4$/ : /^[\w.-]+_output_0\.mp4$/;
-  return scenario.bucket === "signed" && !scenario.wrongBucket && [...objects.keys()].some((key) => shape.test(key));
+  const shapes = OPERATIONS[operation].names("x").flat();
+  const fits = (key: string) => shapes.some((shape) => key.endsWith(shape.slice(1)) && !key.includes("/"));
+  return scenario.bucket === "signed" && !scenario.wrongBucket && [...objects.keys()].some(fits);
 }
 
 /**
@@ -50,7 +52,7 @@ function knownOutputs(operation: Operation, world: World): readonly Known[] {
   return world.base.records("Jobs").flatMap(({ id, createdTime, fields }): readonly Known[] => {
     const job = jobIn(id, fields);
     if (job.operation !== operation || fields.Type !== operation || /[ /]/.test(job.externalId)) return [];
-    const visible = namesOf(job).some((name) => !world.scenario.wrongBucket && world.objects.has(name));
+    const visible = !world.scenario.wrongBucket && hasOutput(job, world);
     const elsewhere = movedNamesOf(job.externalId).some((key) => job.response.includes(`${PLACE}/${key}'`));
     if (!visible && job.status !== "completed") return [];
     const createdAt = Date.parse(createdTime);

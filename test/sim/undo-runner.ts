@@ -2,8 +2,8 @@ import { buildChangeSets, type JournaledWrite } from "../../src/core/undo/change
 import { type Undone, undo } from "../../src/core/undo/undo.ts";
 import { createRequests } from "../../src/stores/airtable/requests.ts";
 import { createStore } from "../../src/stores/airtable/store.ts";
-import { COMBINE, CONCATENATE } from "../support/builders.ts";
 import { quietExchange } from "./network.ts";
+import { OPERATIONS } from "./operations.ts";
 import type { Random } from "./random.ts";
 import { fieldsOf } from "./runner.ts";
 import { BASE_ID, filesIn, type World } from "./world.ts";
@@ -61,7 +61,7 @@ async function takeBack(
   const store = createStore(requests, {
     baseId: BASE_ID,
     jobs: { table: "Jobs", fields: fieldsOf(world), completedStatus: "completed" },
-    operations: [COMBINE, CONCATENATE],
+    operations: Object.values(OPERATIONS).map(({ configured }) => configured),
   });
   const never = new AbortController().signal;
   const { records } = await undo(buildChangeSets(writes, run, null), {

@@ -9,6 +9,7 @@ import { MemoryJournal } from "../support/journal.ts";
 import { BYSTANDERS } from "./bystanders.ts";
 import { SimClock } from "./clock.ts";
 import { applyEvent } from "./external-actors.ts";
+import { filesWith, OPERATIONS, type OperationName, operationNamed } from "./operations.ts";
 import { keyFor, movedNamesOf, type Past } from "./places.ts";
 import type { Random } from "./random.ts";
 import { CALM, otherTarget, type Scenario, type SimJob, START } from "./scenario.ts";
@@ -17,10 +18,7 @@ export const BASE_ID = "appSim00000000001";
 export const TOKEN = "patSim";
 export const PLACE = "https://bucket.example/outputs";
 
-const FIELD = { combine: "Voiceover + Video", concatenate: "Combined Segments Video" } as const;
-const TABLE = { combine: "Segments", concatenate: "Videos" } as const;
-
-type Operation = SimJob["operation"];
+type Operation = OperationName;
 
 /** The real base's, with a date for when a job was begun. */
 const SCHEMA = parseSchema({
@@ -86,11 +84,11 @@ export class World {
   }
 
   tableOf({ operation }: { readonly operation: Operation }): "Segments" | "Videos" {
-    return TABLE[operation];
+    return OPERATIONS[operation].table;
   }
 
   fieldOf({ operation }: { readonly operation: Operation }): string {
-    return FIELD[operation];
+    return OPERATIONS[operation].field;
   }
 
   /** What a job's record says of itself now; undefined when it is gone. */
@@ -134,14 +132,14 @@ export class World {
       ...(recorded ? { "Response Payload": `{'output_url': '${PLACE}/${key}'}` } : {}),
       ...(this.scenario.startedAt === null ? {} : { "Started At": this.startedNow(createdAt) }),
     };
-    this.base.upsert("Jobs", { id: `recOld${operation.padEnd(10, "0")}${n}`, createdTime, fields });
-    this.put(key, createdAt);
+    this.base.upsert("Jobs", { id: `recOld${String(n).padStart(11, "0")}`, createdTime, fields });
+    for (const file of filesWith(key)) this.put(file, createdAt);
   }
 
   #addJob({ id, operation, targetId, createdAt, externalId }: SimJob): void {
     const createdTime = new Date(createdAt).toISOString();
     for (const target of [targetId, otherTarget(targetId)]) {
-      this.base.upsert(TABLE[operation], { id: target, createdTime, fields: {} });
+      this.base.upsert(OPERATIONS[operation].table, { id: target, createdTime, fields: {} });
     }
     this.authors.set(id, "other");
     this.base.upsert("Jobs", {
@@ -180,7 +178,7 @@ export function jobIn(id: string, fields: Readonly<Record<string, unknown>>): Jo
   return {
     id,
     status: text("Status"),
-    operation: text("Type") === "concatenate" ? "concatenate" : "combine",
+    operation: operationNamed(text("Type")),
     externalId: text("External Job ID"),
     targetId,
     notes: text("Notes"),
@@ -192,8 +190,21 @@ export function jobIn(id: string, fields: Readonly<Record<string, unknown>>): Jo
 
 /** The names that an output of the job may have, in the order of probing. */
 export function namesOf({ operation, externalId }: { operation: Operation; externalId: string }): readonly string[] {
-  const own = `${externalId}_output_0.mp4`;
-  return operation === "concatenate" ? [`${externalId}.mp4`, own] : [own];
+  return OPERATIONS[operation].names(externalId).flat();
+}
+
+/** Whether an output is where the configuration looks: all files of one of the alternatives. */
+export function hasOutput(job: { operation: Operation; externalId: string }, { objects }: World): boolean {
+  return outputOf(job, objects) !== null;
+}
+
+/** The files that are the output; null where there is none, or only a part of it. */
+export function outputOf(
+  { operation, externalId }: { operation: Operation; externalId: string },
+  objects: World["objects"],
+): readonly string[] | null {
+  const alternatives: readonly (readonly string[])[] = OPERATIONS[operation].names(externalId);
+  return alternatives.find((files) => files.every((file) => objects.has(file))) ?? null;
 }
 
 /** Under which a worker may have put it against all that is configured, as the tool can find out. */
@@ -207,7 +218,7 @@ export function keysOf(job: { operation: Operation; externalId: string }): reado
 }
 
 export function payloadFor(operation: Operation, targetId: string): string {
-  return `{'${operation === "combine" ? "segment_id" : "video_id"}': '${targetId}'}`;
+  return `{'${OPERATIONS[operation].table === "Segments" ? "segment_id" : "video_id"}': '${targetId}'}`;
 }
 
 /** The key in an URL of a bucket. */

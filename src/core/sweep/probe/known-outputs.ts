@@ -74,6 +74,13 @@ interface CompletedSource extends Pick<SweepContext, "store" | "probe"> {
 
 const DAY = 86_400_000;
 
+/** The outputs of completed jobs, by operation. */
+export interface CompletedOutputs {
+  readonly byOperation: ReadonlyMap<string, readonly KnownOutput[]>;
+  /** Older outputs than this cannot be the newest for certain, since not all jobs were read. */
+  readonly wholeSince: Instant;
+}
+
 /** Of a base with more completed jobs a day than are read, the last hours are listed, to know which is the newest. */
 const SHORTER_WINDOWS_MS = [DAY / 4, DAY / 24, DAY / 288];
 
@@ -89,7 +96,7 @@ export function createKnownOutputs(
   run: SweepContext,
 ): KnownOutputs {
   const seen = seenOutputs(results);
-  let completed: Promise<ReadonlyMap<string, readonly KnownOutput[]>> | null = null;
+  let completed: Promise<CompletedOutputs> | null = null;
   let listed: ReturnType<SweepContext["probe"]["list"]> | null = null;
   const listCompleted = () =>
     (completed ??= completedOutputs(wanted, now, {
@@ -102,8 +109,15 @@ export function createKnownOutputs(
 
   return {
     async findControl(operation) {
-      const recorded = (await listCompleted()).get(operation.name) ?? [];
-      const known = [...(seen.get(operation.name) ?? []), ...recorded].toSorted((one, other) => other.at - one.at);
+      const { byOperation, wholeSince } = await listCompleted();
+      const recorded = byOperation.get(operation.name) ?? [];
+      const known = [...(seen.get(operation.name) ?? []), ...recorded]
+        .filter(({ at }) => at >= wholeSince)
+        .toSorted((one, other) => other.at - one.at);
+      if (known.length === 0 && wholeSince > Number.NEGATIVE_INFINITY) {
+        const detail = `more jobs were completed in the last day than are read, and none of ${operation.name} lately`;
+        return { kind: "not-visible", detail };
+      }
       if (known.length > 0) return await probeKnown(known.slice(0, MAX_KNOWN), run);
       const listing = await listBucket();
       if (listing.kind !== "listed") return { kind: "none", detail: "no output of the operation is on record" };
@@ -128,15 +142,14 @@ function seenOutputs(results: readonly ItemResult[]): ReadonlyMap<string, readon
 
 /**
  * Returns the outputs of completed jobs, by operation: those of the last day, and older ones where an operation has none
- * there. A listing that is not whole cannot say which job is the newest. Where the last day has too many jobs, the
- * longest time of which the listing is whole counts first; what it has none of is taken from the part of the day that
- * was read, in which everything is recent.
+ * there. A listing that is not whole cannot say which job is the newest: where the last day has too many jobs, the longest
+ * time of which the listing is whole counts.
  */
 export async function completedOutputs(
   wanted: readonly Operation[],
   now: Instant,
   source: CompletedSource,
-): Promise<ReadonlyMap<string, readonly KnownOutput[]>> {
+): Promise<CompletedOutputs> {
   const listWindow = async (window: number | null) => {
     const after = window === null ? null : now - window;
     const { jobs, complete } = await source.store.listCompleted(after, source.signal);
@@ -146,13 +159,15 @@ export async function completedOutputs(
   if (!day.complete) {
     for (const window of SHORTER_WINDOWS_MS) {
       const { found, complete } = await listWindow(window);
-      if (complete) return new Map([...day.found, ...found]);
+      if (complete) return { byOperation: new Map([...day.found, ...found]), wholeSince: now - window };
     }
-    return day.found;
+    return { byOperation: day.found, wholeSince: now };
   }
-  if (wanted.every(({ name }) => day.found.has(name))) return day.found;
+  const wholeSince = Number.NEGATIVE_INFINITY;
+  if (wanted.every(({ name }) => day.found.has(name))) return { byOperation: day.found, wholeSince };
   const ever = await listWindow(null);
-  return ever.complete ? new Map([...ever.found, ...day.found]) : day.found;
+  const older: CompletedOutputs["byOperation"] = ever.complete ? ever.found : new Map();
+  return { byOperation: new Map([...older, ...day.found]), wholeSince };
 }
 
 function groupByOperation(

@@ -98,6 +98,13 @@ describe("the safety brake", () => {
     expect(verdicts(report.entries)).toEqual(["unknown: configuration-suspect"]);
   });
 
+  it("fails nobody where a busy day hides the newest output of the operation", async () => {
+    const { base, bucket } = worldOf(expired(1));
+    base.listCompleted = async (after) => ({ jobs: base.known, complete: after !== null && after > NOW - 20 * HOUR });
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["unknown: absence-unproven"]);
+  });
+
   it("takes sight over spelling: a recorded address of another form is no contradiction", async () => {
     const { base, bucket } = worldOf(expired(1));
     const responsePayload = '{"output_url": "https://cdn.example/known_output_0.mp4"}';
