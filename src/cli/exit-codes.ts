@@ -1,6 +1,12 @@
 import type { ProbeResult } from "../core/domain/evidence.ts";
 import type { Entry, Report } from "../core/domain/report.ts";
-import { JournalError, TableRefused, UpstreamError, type UpstreamFailure } from "../core/ports/errors.ts";
+import {
+  JournalError,
+  StorageConfigError,
+  TableRefused,
+  UpstreamError,
+  type UpstreamFailure,
+} from "../core/ports/errors.ts";
 import type { CheckResult, Subject } from "../doctor/check-result.ts";
 
 /** The exit codes of the contract; docs and scripts rely on them. */
@@ -36,6 +42,8 @@ export function exitCodeOfFailure(error: UpstreamFailure): ExitCode {
 /** Returns the exit code of a finished sweep: the most severe that applies. */
 export function exitCodeOf(report: Report, failure: UpstreamFailure | null): ExitCode {
   if (failure instanceof JournalError) return EXIT.partial;
+  // With nothing written there is no report.
+  if (failure instanceof StorageConfigError) return EXIT.partial;
   if (failure instanceof TableRefused) return EXIT.partial;
   if (failure instanceof UpstreamError && failure.code === "config") return EXIT.partial;
   if (failure !== null) return exitCodeOfFailure(failure);

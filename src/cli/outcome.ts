@@ -52,10 +52,16 @@ export function totalOf(
 }
 
 /** Returns the failure of a sweep that its report does not show; null without one. */
-export function faultOf({ report, fault }: Outcome, { storage }: Settings): string | null {
+export function faultOf({ report, fault }: Outcome, settings: Settings): string | null {
   if (fault !== null) return fault.message;
   if (report === null) return "stopped";
-  return nothingDecided(report) ? `nothing could be decided: ${storage.baseUrl} ${whyUndecided(report)}` : null;
+  return nothingDecided(report) ? `nothing could be decided: ${storageUrls(settings)} ${whyUndecided(report)}` : null;
+}
+
+/** Returns the addresses of the storages that operations use, for people. */
+export function storageUrls({ storage, operations, operationStorages }: Settings): string {
+  const urls = operations.map(({ name }) => (operationStorages.get(name) ?? storage).baseUrl);
+  return urls.length === 0 ? storage.baseUrl : [...new Set(urls)].join(" and ");
 }
 
 /** Says what the storage answered instead, by the most frequent answer. */

@@ -1,7 +1,7 @@
 import type { Settings } from "../config/settings.ts";
 import type { Duration } from "../core/domain/job.ts";
 import { UpstreamError } from "../core/ports/errors.ts";
-import type { Clock, JobStore, OutputProbe, Provider } from "../core/ports/ports.ts";
+import type { Clock, JobStore, OutputPlace, OutputProbe, Provider } from "../core/ports/ports.ts";
 import { randomId } from "../core/sweep/probe/calibrate-missing.ts";
 import type { Metadata } from "../stores/airtable/metadata.ts";
 import type { LockState } from "../system/lock.ts";
@@ -17,7 +17,7 @@ import { checkDatabase, type DatabaseFacts } from "./postgres.ts";
 import { checkProviders } from "./providers.ts";
 import { neededFields } from "./required-fields.ts";
 import { checkSchema } from "./schema.ts";
-import { checkStorage, knownOutputs } from "./storage.ts";
+import { checkStorages, knownOutputs, usedStorages } from "./storage.ts";
 import { checkAccess, isVisible, readAccess } from "./token.ts";
 
 /** The input of the checks, which change nothing. */
@@ -39,6 +39,8 @@ export interface DoctorEnvironment {
   /** Null where jobs are not in a database. */
   readonly database: { readonly store: JobStore; readonly facts: DatabaseFacts } | null;
   readonly probe: OutputProbe;
+  /** The storages of operations that have one of their own, by the operation's name. */
+  readonly ownPlaces: ReadonlyMap<string, OutputPlace>;
   readonly providers: ReadonlyMap<string, Provider>;
   readonly clock: Clock;
   readonly random: () => number;
@@ -51,14 +53,14 @@ export async function runChecks(
 ): Promise<readonly CheckResult[]> {
   const first = [...checkNode(nodeVersion), ...checkConfiguration(found)];
   if (world === null) return first;
-  const { settings, lock, clock, probe, random, providers } = world;
+  const { settings, lock, clock, random, providers } = world;
   const now = clock.now();
   const { findings, known } = await examineStore(world, signal);
   return [
     ...first,
     ...checkLock(lock, settings.deadline, now),
     ...findings,
-    ...(await checkStorage(settings.storage, probe, settings.operations, known, random, signal)),
+    ...(await checkStorages(usedStorages(settings, world), known, random, signal)),
     ...(await checkProviders(providers, randomId(random), signal)),
   ];
 }
@@ -77,9 +79,10 @@ async function examineStore(world: DoctorEnvironment, signal: AbortSignal): Prom
 
 async function examineDatabase(
   { store, facts }: NonNullable<DoctorEnvironment["database"]>,
-  { settings, clock, probe }: DoctorEnvironment,
+  world: DoctorEnvironment,
   signal: AbortSignal,
 ): Promise<typeof NO_BASE> {
+  const { settings, clock } = world;
   const checks = checkDatabase(facts, settings);
   if (checks.some(({ level }) => level === "fail")) return { findings: checks, known: [] };
   const now = () => clock.now() + (store.clockSkewMs() ?? 0);
@@ -92,14 +95,15 @@ async function examineDatabase(
     ...checkOperations(jobs, settings),
     ...checkClock(store.clockSkewMs(), "the database's"),
   ];
-  return { findings, known: await knownOutputs(store, probe, settings.operations, now(), signal) };
+  return { findings, known: await knownOutputs(store, world, settings.operations, now(), signal) };
 }
 
 async function examineBase(
   { store, metadata }: NonNullable<DoctorEnvironment["base"]>,
-  { settings, interval, clock, probe }: DoctorEnvironment,
+  world: DoctorEnvironment,
   signal: AbortSignal,
 ): Promise<typeof NO_BASE> {
+  const { settings, interval, clock } = world;
   const access = await readAccess(metadata, signal);
   const now = () => clock.now() + (store.clockSkewMs() ?? 0);
   const tables = valueOrNull(access.tables);
@@ -122,7 +126,7 @@ async function examineBase(
     ...(seen === null ? [] : checkPollers(traces)),
     ...checkCalls(interval, seen, traces, settings, now()),
   ];
-  const known = seen === null ? [] : await knownOutputs(store, probe, settings.operations, now(), signal);
+  const known = seen === null ? [] : await knownOutputs(store, world, settings.operations, now(), signal);
   return { findings, known };
 }
 

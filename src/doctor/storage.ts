@@ -4,6 +4,8 @@ import type { Instant } from "../core/domain/job.ts";
 import type { Operation } from "../core/domain/operation.ts";
 import { StorageConfigError, UpstreamError } from "../core/ports/errors.ts";
 import type { JobStore, OutputProbe } from "../core/ports/ports.ts";
+import type { SweepContext } from "../core/sweep/context.ts";
+import { placeOf } from "../core/sweep/places.ts";
 import { calibrate, randomId } from "../core/sweep/probe/calibrate-missing.ts";
 import { completedOutputs } from "../core/sweep/probe/known-outputs.ts";
 import { parseBucketUrl } from "../storage/bucket-url.ts";
@@ -24,17 +26,49 @@ export interface SeenOutput extends KnownOutput {
 
 export type StorageSettings = Pick<Settings["storage"], "baseUrl" | "addressing" | "credentials">;
 
+/** A storage and the operations whose outputs are there. */
+export interface CheckedStorage {
+  /** The key of the configuration: `storage`, or that of the first operation that has it for its own. */
+  readonly key: string;
+  readonly storage: StorageSettings;
+  readonly probe: OutputProbe;
+  readonly operations: readonly Operation[];
+}
+
+/** Returns the storages that operations use, each once. */
+export function usedStorages(
+  { storage, operations, operationStorages }: Settings,
+  places: Pick<SweepContext, "probe" | "ownPlaces">,
+): readonly CheckedStorage[] {
+  const used = new Map<OutputProbe, CheckedStorage>();
+  for (const operation of operations) {
+    const own = operationStorages.get(operation.name);
+    const probe = places.ownPlaces.get(operation.name)?.probe ?? places.probe;
+    const isGeneral = own === undefined || probe === places.probe;
+    const found = used.get(probe) ?? {
+      key: isGeneral ? "storage" : `operations.${operation.name}.storage`,
+      storage: isGeneral ? storage : own,
+      probe,
+      operations: [],
+    };
+    used.set(probe, { ...found, operations: [...found.operations, operation] });
+  }
+  return [...used.values()];
+}
+
 /** Returns the newest recorded output of each operation, with one to three requests to the base; none where they fail. */
 export async function knownOutputs(
   store: JobStore,
-  probe: OutputProbe,
+  places: Pick<SweepContext, "probe" | "ownPlaces">,
   operations: readonly Operation[],
   now: Instant,
   signal: AbortSignal,
 ): Promise<readonly KnownOutput[]> {
   try {
-    const { byOperation } = await completedOutputs(operations, now, { store, probe, operations, signal });
+    const source = { ...places, otherNames: [], store, operations, signal };
+    const { byOperation } = await completedOutputs(operations, now, source);
     return [...byOperation].flatMap(([operation, outputs]) => {
+      const { probe } = placeOf({ name: operation }, source);
       const newest = outputs.toSorted((one, other) => other.at - one.at).find(({ recorded }) => recorded !== null);
       if (newest === undefined || newest.recorded === null) return [];
       const url = newest.recorded;
@@ -47,27 +81,45 @@ export async function knownOutputs(
   }
 }
 
+/** Checks every storage that operations use. */
+export async function checkStorages(
+  storages: readonly CheckedStorage[],
+  known: readonly KnownOutput[],
+  random: () => number,
+  signal: AbortSignal,
+): Promise<readonly CheckResult[]> {
+  const results: CheckResult[] = [];
+  for (const each of storages) {
+    const found = await checkStorage(each, known, random, signal);
+    const names = each.operations.map(({ name }) => name).join(", ");
+    results.push(
+      ...(each.key === "storage"
+        ? found
+        : found.map((result) => ({ ...result, title: `${result.title} of ${names}` }))),
+    );
+  }
+  return results;
+}
+
 /**
  * Checks whether the bucket answers, with which credentials, what it answers for missing files, whether it can be listed,
  * and whether the recorded outputs are visible under the configured names.
  */
-export async function checkStorage(
-  storage: StorageSettings,
-  probe: OutputProbe,
-  operations: readonly Operation[],
+async function checkStorage(
+  { key, storage, probe, operations }: CheckedStorage,
   known: readonly KnownOutput[],
   random: () => number,
   signal: AbortSignal,
 ): Promise<readonly CheckResult[]> {
   try {
     const seen: SeenOutput[] = [];
-    for (const output of known) {
+    for (const output of known.filter(({ operation }) => operations.some(({ name }) => name === operation))) {
       // A recorded URL is requested only where it is in the configured bucket.
       const isThere = URL.canParse(output.url) && new URL(output.url).origin === new URL(storage.baseUrl).origin;
       seen.push({ ...output, sighting: isThere ? await probe.probe(output.url, signal) : null });
     }
     const stranger = await probe.probe(probe.urlFor(`${randomId(random)}.mp4`), signal);
-    const unreachable = checkAnswer(storage.baseUrl, stranger);
+    const unreachable = checkAnswer(key, storage.baseUrl, stranger);
     if (unreachable !== null) return [unreachable];
     const looked = seen.filter(({ sighting }) => sighting !== null);
     const visible = looked.find(({ sighting }) => sighting?.result === "present") ?? looked[0] ?? null;
@@ -81,9 +133,9 @@ export async function checkStorage(
     return [
       pass("storage", "storage", `${storage.baseUrl} answers`),
       pass("storage.credentials", "credentials", credentialsInWords(storage)),
-      probe.signed ? checkSigned(stranger) : checkMissing(meaning, stranger, visible),
-      ...checkOutputs(seen, operations),
-      await checkListing(probe, random, signal),
+      probe.signed ? checkSigned(stranger) : checkMissing(key, meaning, stranger, visible),
+      ...checkOutputs(key, seen, operations),
+      await checkListing(key, probe, random, signal),
     ];
   } catch (error) {
     if (!(error instanceof StorageConfigError)) throw error;
@@ -101,11 +153,11 @@ function exampleNames(operations: readonly Operation[]): readonly (readonly stri
 }
 
 /** Checks the answer for a random key; null where it shows that the bucket can be probed. */
-function checkAnswer(baseUrl: string, stranger: ProbeResult): CheckResult | null {
+function checkAnswer(key: string, baseUrl: string, stranger: ProbeResult): CheckResult | null {
   const [id, title] = ["storage", "storage"] as const;
   if (stranger.result === "present") {
     const detail = `${baseUrl} answers ${stranger.detail} for a key that nobody has`;
-    const next = "Correct storage.baseUrl: it leads to a server that has a page for everything, not to a bucket.";
+    const next = `Correct ${key}.baseUrl: it leads to a server that has a page for everything, not to a bucket.`;
     return fail("configuration", id, title, detail, next);
   }
   if (stranger.result === "absent" || stranger.cause === "forbidden") return null;
@@ -117,7 +169,7 @@ function checkAnswer(baseUrl: string, stranger: ProbeResult): CheckResult | null
         id,
         title,
         detail,
-        "Correct storage.baseUrl: the bucket is in another region, or elsewhere.",
+        `Correct ${key}.baseUrl: the bucket is in another region, or elsewhere.`,
       );
     case "cached":
       return fail(
@@ -125,18 +177,18 @@ function checkAnswer(baseUrl: string, stranger: ProbeResult): CheckResult | null
         id,
         title,
         detail,
-        "Name the bucket's own host in storage.baseUrl, not a CDN's: it caches a no.",
+        `Name the bucket's own host in ${key}.baseUrl, not a CDN's: it caches a no.`,
       );
     case "suspect":
     case "unexpected":
-      return fail("configuration", id, title, detail, "Correct storage.baseUrl: no bucket answers like that.");
+      return fail("configuration", id, title, detail, `Correct ${key}.baseUrl: no bucket answers like that.`);
     case "unreachable":
       return fail(
         "upstream",
         id,
         title,
         detail,
-        "Look at the storage's status page, at storage.baseUrl, and at this machine's network.",
+        `Look at the storage's status page, at ${key}.baseUrl, and at this machine's network.`,
       );
   }
 }
@@ -160,7 +212,12 @@ function checkSigned(stranger: ProbeResult): CheckResult {
   );
 }
 
-function checkMissing(meaning: Calibration, stranger: ProbeResult, visible: SeenOutput | null): CheckResult {
+function checkMissing(
+  key: string,
+  meaning: Calibration,
+  stranger: ProbeResult,
+  visible: SeenOutput | null,
+): CheckResult {
   const [id, title] = ["storage.missing", "missing outputs"] as const;
   if (meaning.kind === "missing-is-404") return pass(id, title, `answer HTTP 404: ${meaning.detail}`);
   if (meaning.kind === "missing-is-403") {
@@ -175,20 +232,23 @@ function checkMissing(meaning: Calibration, stranger: ProbeResult, visible: Seen
   const { sighting } = visible;
   if (sighting?.result === "unknown" && sighting.cause === "forbidden" && stranger.result === "unknown") {
     const detail = `answer as outputs that are there do: ${meaning.detail}`;
-    const next =
-      "The bucket is private, the wrong one, or that file was deleted. Open it, or give a key (STUCK_JOBS_S3_ACCESS_KEY_ID), or correct storage.baseUrl.";
+    const next = `The bucket is private, the wrong one, or that file was deleted. Open it, or give a key (STUCK_JOBS_S3_ACCESS_KEY_ID), or correct ${key}.baseUrl.`;
     return fail("configuration", id, title, detail, next);
   }
   return warn(
     id,
     title,
     meaning.detail,
-    "Look at the bucket and at storage.baseUrl; until this is clear no job is failed.",
+    `Look at the bucket and at ${key}.baseUrl; until this is clear no job is failed.`,
   );
 }
 
 /** Checks for each operation whether the newest recorded output exists, and under a configured name. */
-function checkOutputs(seen: readonly SeenOutput[], operations: readonly Operation[]): readonly CheckResult[] {
+function checkOutputs(
+  key: string,
+  seen: readonly SeenOutput[],
+  operations: readonly Operation[],
+): readonly CheckResult[] {
   const [id, title] = ["storage.outputs", "outputs"] as const;
   const named = operations.filter(({ outputs }) => outputs.length > 0).map(({ name }) => name);
   const strange = seen.filter(({ operation, matches }) => !matches && named.includes(operation));
@@ -202,7 +262,7 @@ function checkOutputs(seen: readonly SeenOutput[], operations: readonly Operatio
     ...(unrecorded.length > 0 ? [`${unrecorded.join(", ")}: no completed job has one on record`] : []),
   ];
   return [
-    ...strange.map((output) => strangeOutput(output)),
+    ...strange.map((output) => strangeOutput(key, output)),
     ...gone.map(({ operation, url, sighting }) =>
       warn(
         id,
@@ -215,29 +275,34 @@ function checkOutputs(seen: readonly SeenOutput[], operations: readonly Operatio
   ];
 }
 
-function strangeOutput({ operation, url, sighting }: SeenOutput): CheckResult {
+function strangeOutput(key: string, { operation, url, sighting }: SeenOutput): CheckResult {
   const there =
     sighting === null ? "lies elsewhere" : sighting.result === "present" ? "is there" : `answers ${sighting.detail}`;
   const detail = `the newest of ${operation}, ${url}, ${there}, but the configuration would not look for it`;
-  const next = `Correct storage.baseUrl, or add the name that ends ${fileNameOf(url)} to operations.${operation}.outputs.`;
+  const next = `Correct ${key}.baseUrl, or add the name that ends ${fileNameOf(url)} to operations.${operation}.outputs.`;
   return warn("storage.outputs", "outputs", detail, next);
 }
 
-async function checkListing(probe: OutputProbe, random: () => number, signal: AbortSignal): Promise<CheckResult> {
+async function checkListing(
+  key: string,
+  probe: OutputProbe,
+  random: () => number,
+  signal: AbortSignal,
+): Promise<CheckResult> {
   const [id, title] = ["storage.listing", "listing"] as const;
   const listing = await probe.list(randomId(random), signal);
   switch (listing.kind) {
     case "listed":
       return pass(id, title, "allowed: before a job is failed, all names with its id are looked through");
     case "no-bucket": {
-      const next = "Correct storage.baseUrl: where there is no bucket, every output is answered as missing.";
+      const next = `Correct ${key}.baseUrl: where there is no bucket, every output is answered as missing.`;
       return fail("configuration", id, title, `there is no such bucket (${listing.detail})`, next);
     }
     case "refused":
       return pass(
         id,
         title,
-        `not allowed (${listing.detail}): before a job is failed, storage.otherNames are looked for`,
+        `not allowed (${listing.detail}): before a job is failed, ${key}.otherNames are looked for`,
       );
     case "unknown":
       return warn(

@@ -51,12 +51,14 @@ const refusal = head.extend({
   error: z.string().nullable(),
   job: z.object({ id: z.string() }),
 });
+const calibration = z
+  .object({ kind: z.enum(["missing-is-404", "missing-is-403", "failed"]), detail: z.string() })
+  .nullable();
 const run = head.extend({
   kind: z.literal("run"),
   now: z.iso.datetime(),
-  calibration: z
-    .object({ kind: z.enum(["missing-is-404", "missing-is-403", "failed"]), detail: z.string() })
-    .nullable(),
+  calibration,
+  calibrations: z.record(z.string(), calibration).default({}),
   failedBefore: z.record(z.string(), z.number()),
   blocked: z.array(z.string()),
   force: z.boolean(),

@@ -75,8 +75,8 @@ export async function recordedRuns(lines: AsyncIterable<JournalLine>): Promise<r
   const runs = new Map<string, RecordedRun & { readonly jobs: RecordedJob[] }>();
   for await (const line of lines) {
     if (line.kind === "run") {
-      const { run, command, at, now, calibration, failedBefore, blocked, force } = line;
-      const contextFields = { now: Date.parse(now), calibration, failedBefore, blocked, force };
+      const { run, command, at, now, calibration, calibrations, failedBefore, blocked, force } = line;
+      const contextFields = { now: Date.parse(now), calibration, calibrations, failedBefore, blocked, force };
       runs.set(run, { run, command, at, contextFields, jobs: [] });
     }
     if (line.kind === "verdict") runs.get(line.run)?.jobs.push(...jobOf(line));

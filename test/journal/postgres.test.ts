@@ -149,7 +149,7 @@ describe("the journal in PostgreSQL", () => {
       error: null,
     };
     await journal.recordVerdicts(
-      { now: NOW, calibration: null, failedBefore: {}, blocked: [], force: false },
+      { now: NOW, calibration: null, calibrations: {}, failedBefore: {}, blocked: [], force: false },
       [judged, judged],
       BY,
     );

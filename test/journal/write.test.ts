@@ -61,7 +61,11 @@ describe("the journal's file", () => {
   it("is not touched before the first write is announced", async () => {
     const path = join(folder(), "state", "journal.ndjson");
     const { journal } = journalAt(path);
-    await journal.recordVerdicts({ now: NOW, calibration: null, failedBefore: {}, blocked: [], force: false }, [], BY);
+    await journal.recordVerdicts(
+      { now: NOW, calibration: null, calibrations: {}, failedBefore: {}, blocked: [], force: false },
+      [],
+      BY,
+    );
     await journal.close();
     expect(existsSync(join(path, ".."))).toBe(false);
   });
@@ -197,7 +201,7 @@ describe("the journal's file", () => {
     const job = { id: "recJob00000000001", webhookUrl, payload };
     const verdict = { kind: "wait", reason: "output-pending", detail: "" };
     await journal.recordVerdicts(
-      { now: NOW, calibration: null, failedBefore: {}, blocked: [], force: false },
+      { now: NOW, calibration: null, calibrations: {}, failedBefore: {}, blocked: [], force: false },
       [
         {
           job,

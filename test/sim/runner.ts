@@ -164,6 +164,7 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
     observer: { stage() {}, listed() {}, probed() {}, async jobDone() {}, warn() {} },
     lateOutputs: true,
     otherNames: ["{externalId}_captioned.mp4"],
+    ownPlaces: new Map(),
     confirm: options.confirm ? personOf(line) : null,
   };
   const swept = sweep(run).then(

@@ -302,6 +302,7 @@ export function runOf(store: JobStore, probe: OutputProbe, over: Partial<SweepCo
     observer: { stage() {}, listed() {}, probed() {}, async jobDone() {}, warn() {} },
     lateOutputs: true,
     otherNames: [],
+    ownPlaces: new Map(),
     confirm: null,
     ...over,
   };

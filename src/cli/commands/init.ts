@@ -17,7 +17,8 @@ import { renderFull, renderShort } from "../../init/render-config.ts";
 import { systemClock } from "../../system/clock.ts";
 import type { CommandContext } from "../context.ts";
 import { EXIT, type ExitCode, exitCodeOfFailure } from "../exit-codes.ts";
-import { type OpenBase, openStorage, openUnconfigured } from "../run/adapters.ts";
+import { type OpenBase, openUnconfigured } from "../run/adapters.ts";
+import { openStorages } from "../run/storages.ts";
 import { linesOf } from "../terminal/log.ts";
 import { defaultPrompter, InterviewEnded, openInterview, type Prompter } from "../terminal/prompts.ts";
 import type { Terminal } from "../terminal/terminal.ts";
@@ -226,14 +227,17 @@ function answersOf(flags: InitFlags, { storageUrl }: Environment): Answers {
 
 /** Probes one output and says what the storage answers. */
 async function tryExample(url: string, settings: Settings, say: (text: string) => void): Promise<void> {
-  const storage = openStorage(settings);
+  const storages = openStorages(settings);
   try {
-    const { result, detail } = await storage.probe(url, new AbortController().signal);
+    const { result, detail } = await (storages.probeFor(url) ?? storages.probe).probe(
+      url,
+      new AbortController().signal,
+    );
     say(
       `An output of a completed job, ${url}: ${detail}${result === "present" ? "" : ", so it cannot be seen from here"}.`,
     );
   } finally {
-    await storage.close();
+    await storages.close();
   }
 }
 

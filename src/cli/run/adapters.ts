@@ -6,22 +6,12 @@ import type { AirtableSettings, Settings } from "../../config/settings.ts";
 import type { ProviderAnswer } from "../../core/domain/evidence.ts";
 import { fieldsInNames } from "../../core/domain/output-names.ts";
 import type { AtomicWriter } from "../../core/ports/atomic-writer.ts";
-import type {
-  JobHistory,
-  JobStore,
-  OutputProbe,
-  Provider,
-  ProviderStatus,
-  WebhookSender,
-} from "../../core/ports/ports.ts";
+import type { JobHistory, JobStore, Provider, ProviderStatus, WebhookSender } from "../../core/ports/ports.ts";
 import type { JournalWriter } from "../../journal/write.ts";
 import { createGenericProvider } from "../../providers/generic.ts";
 import { createGoapi } from "../../providers/goapi.ts";
 import { createNca } from "../../providers/nca.ts";
-import { type BucketLocation, parseBucketUrl, toBucketUrl } from "../../storage/bucket-url.ts";
-import type { StorageConnection } from "../../storage/connection.ts";
 import { createExternalProbe } from "../../storage/external-probe.ts";
-import { createProbe } from "../../storage/probe.ts";
 import {
   type OpenBase,
   openBase as openAirtable,
@@ -29,6 +19,7 @@ import {
 } from "../../stores/airtable/base.ts";
 import { systemClock } from "../../system/clock.ts";
 import { createWebhookSender } from "../../webhooks/sender.ts";
+import type { OpenStorages, StorageConnections } from "./storages.ts";
 
 interface Closeable {
   close(): Promise<void>;
@@ -39,7 +30,7 @@ const SYSTEM = { clock: systemClock, random: Math.random, env: process.env };
 /** What the sweep of one base shares with those of other bases. */
 export interface Shared {
   readonly base: SharedBase;
-  readonly connection: StorageConnection;
+  readonly connections: StorageConnections;
 }
 
 /** The jobs and targets of the settings. */
@@ -117,21 +108,15 @@ export function openUnconfigured(airtable: Omit<AirtableSettings, "kind" | "acco
   return openAirtable({ ...airtable, jobs, operations: [], ...SYSTEM, remaining: () => null });
 }
 
-/** Opens the storage of the settings. */
-export function openStorage({ storage }: Settings, shared: Shared | null = null): OutputProbe & Closeable {
-  return createProbe({ ...storage, ...SYSTEM, connection: shared?.connection ?? null });
-}
-
 /**
  * Opens the providers of the settings, by name. Outputs they name in our storage are probed by the storage's own probe.
  * Their words are redacted here, since they are written into records: a provider may repeat its key.
  */
 export function openProviders(
-  { providers, storage }: Settings,
-  probe: OutputProbe,
+  { providers }: Settings,
+  { probeFor }: Pick<OpenStorages, "probeFor">,
   redact: (text: string) => string,
 ): { readonly providers: ReadonlyMap<string, Provider> } & Closeable {
-  const bucket = parseBucketUrl(storage.baseUrl, storage.addressing);
   const opened = providers.map((settings) => {
     const status = openStatus(settings);
     const external = createExternalProbe({ ...settings, ...SYSTEM });
@@ -141,7 +126,7 @@ export function openProviders(
         ask: async (externalId, signal) => redactAnswer(await status.ask(externalId, signal), redact),
         requests: status.requests,
       },
-      probe: (url, signal) => (isInBucket(bucket, url) ? probe : external).probe(url, signal),
+      probe: (url, signal) => (probeFor(url) ?? external).probe(url, signal),
       requests: () => status.requests() + external.requests(),
     };
     return { name: settings.name, provider, close: () => Promise.all([status.close(), external.close()]) };
@@ -173,9 +158,4 @@ function openStatus(settings: ProviderSettings): ProviderStatus & Closeable {
     case "http":
       return createGenericProvider({ ...settings, ...SYSTEM });
   }
-}
-
-/** Returns whether a URL is one of the storage's own bucket: only there it is probed with our credentials. */
-function isInBucket(bucket: BucketLocation, url: string): boolean {
-  return URL.canParse(url) && toBucketUrl(bucket, new URL(url)) !== null;
 }

@@ -1,11 +1,13 @@
 import { countRequests } from "../../core/domain/report.ts";
+import { allProbes } from "../../core/sweep/places.ts";
 import { type DoctorEnvironment, runChecks } from "../../doctor/run-checks.ts";
 import { systemClock } from "../../system/clock.ts";
 import { lockKey, readLock } from "../../system/lock.ts";
 import type { Diagnosis } from "../render/doctor.ts";
 import type { FoundConfiguration } from "../settings/find-configuration.ts";
-import { openAirtableBase, openProviders, openStorage } from "./adapters.ts";
+import { openAirtableBase, openProviders } from "./adapters.ts";
 import { inspectDatabase } from "./inspect-database.ts";
+import { openStorages } from "./storages.ts";
 
 /** Runs the checks of doctor over the base, the storage and the providers of a configuration. */
 export async function diagnose(found: FoundConfiguration): Promise<Diagnosis> {
@@ -18,8 +20,8 @@ export async function diagnose(found: FoundConfiguration): Promise<Diagnosis> {
   }
   const { store } = settings;
   const base = store.kind === "airtable" && found.hasBase ? openAirtableBase(settings, store, () => null) : null;
-  const storage = openStorage(settings);
-  const providers = openProviders(settings, storage, (text) => text);
+  const storages = openStorages(settings);
+  const providers = openProviders(settings, storages, (text) => text);
   const database = store.kind === "postgres" ? await inspectDatabase(settings, store, never) : null;
   const environment: DoctorEnvironment = {
     settings,
@@ -27,7 +29,8 @@ export async function diagnose(found: FoundConfiguration): Promise<Diagnosis> {
     lock: store.kind === "airtable" ? await readLock(lockKey(store)) : NO_LOCK,
     base,
     database,
-    probe: storage,
+    probe: storages.probe,
+    ownPlaces: storages.ownPlaces,
     providers: providers.providers,
     clock: systemClock,
     random: Math.random,
@@ -36,9 +39,16 @@ export async function diagnose(found: FoundConfiguration): Promise<Diagnosis> {
     const findings = await runChecks({ ...input, world: environment }, never);
     const provider = [...environment.providers.values()].reduce((sum, each) => sum + each.requests(), 0);
     const toStore = (base ?? database)?.store.requests() ?? 0;
-    return { findings, requests: { ...countRequests(store.kind, toStore), storage: storage.requests(), provider } };
+    return {
+      findings,
+      requests: {
+        ...countRequests(store.kind, toStore),
+        storage: allProbes(storages).reduce((sum, each) => sum + each.requests(), 0),
+        provider,
+      },
+    };
   } finally {
-    await Promise.all([base?.close(), database?.close(), storage.close(), providers.close()]);
+    await Promise.all([base?.close(), database?.close(), storages.close(), providers.close()]);
   }
 }
 

@@ -3,6 +3,7 @@ import type { Entry, Report } from "../../core/domain/report.ts";
 import type { Invocation } from "../context.ts";
 import { nothingDecided } from "../exit-codes.ts";
 import type { TypicalDurations } from "../learned-durations.ts";
+import { storageUrls } from "../outcome.ts";
 import type { Format } from "../render/print-report.ts";
 import { brakeLines } from "../render/summary.ts";
 import { formatDuration } from "../terminal/format.ts";
@@ -12,7 +13,7 @@ import type { Outcome } from "./sweep-once.ts";
 /** Logs the failures of a sweep. */
 export function logFailures(
   { report, fault }: Outcome,
-  { storage }: Settings,
+  settings: Settings,
   format: Format,
   { terminal }: Invocation,
 ): void {
@@ -23,7 +24,7 @@ export function logFailures(
     for (const line of brakeLines(report)) terminal.log(line.trim(), "warn");
   }
   if (fault === null && nothingDecided(report)) {
-    terminal.log(`nothing could be decided: ${storage.baseUrl} gave no answer for any job`, "error");
+    terminal.log(`nothing could be decided: ${storageUrls(settings)} gave no answer for any job`, "error");
   }
 }
 

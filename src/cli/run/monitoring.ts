@@ -9,7 +9,7 @@ import type { Outage, RunResult } from "../../monitoring/run-result.ts";
 import { systemClock } from "../../system/clock.ts";
 import { type Invocation, mayWrite } from "../context.ts";
 import { EXIT, exitCodeOfAll, nothingDecided } from "../exit-codes.ts";
-import type { CombinedOutcome } from "../outcome.ts";
+import { type CombinedOutcome, storageUrls } from "../outcome.ts";
 import { summaryLine } from "../render/line.ts";
 import { totalLine } from "../render/total.ts";
 import { VERSION } from "../version.ts";
@@ -128,11 +128,11 @@ export function resultOf(outcome: Outcome, settings: Settings, stop: Shutdown): 
   };
 }
 
-function outageOf({ report, fault }: Outcome, { storage, store }: Settings): Outage | null {
+function outageOf({ report, fault }: Outcome, settings: Settings): Outage | null {
   if (fault instanceof JournalError) return { need: "journal", detail: fault.message };
   if (fault instanceof UpstreamError)
-    return { need: store.kind === "airtable" ? "Airtable" : "PostgreSQL", detail: fault.message };
+    return { need: settings.store.kind === "airtable" ? "Airtable" : "PostgreSQL", detail: fault.message };
   if (fault !== null) return { need: "storage", detail: fault.message };
   if (report === null || !nothingDecided(report)) return null;
-  return { need: "storage", detail: `${storage.baseUrl} gave no answer for any job` };
+  return { need: "storage", detail: `${storageUrls(settings)} gave no answer for any job` };
 }

@@ -5,9 +5,10 @@ import type { Observer, SweepContext } from "../../core/sweep/context.ts";
 import { systemClock } from "../../system/clock.ts";
 import type { Invocation } from "../context.ts";
 import { VERSION } from "../version.ts";
-import { openBase, openProviders, openStorage, openWebhooks, type Shared } from "./adapters.ts";
+import { openBase, openProviders, openWebhooks, type Shared } from "./adapters.ts";
 import type { RunLimits } from "./deadlines.ts";
 import { openJournal } from "./open-journal.ts";
+import { openStorages } from "./storages.ts";
 
 /** Opens everything that a sweep needs: base, storage, providers, webhooks, journal. No request is sent yet. */
 export async function openSweep(
@@ -19,8 +20,8 @@ export async function openSweep(
 ): Promise<{ readonly run: SweepContext; close(): Promise<void> }> {
   const journal = openJournal(invocation, settings);
   const base = await openBase(settings, () => limits.remaining(), shared, journal);
-  const storage = openStorage(settings, shared);
-  const providers = openProviders(settings, storage, invocation.terminal.redact);
+  const storages = openStorages(settings, shared?.connections ?? null);
+  const providers = openProviders(settings, storages, invocation.terminal.redact);
   const webhooks = openWebhooks(settings);
   const options = sweepOptions(invocation, settings);
   const run: SweepContext = {
@@ -28,7 +29,8 @@ export async function openSweep(
     gate: new WriteGate({ ...options, journal }),
     store: base.store,
     atomic: base.atomic,
-    probe: storage,
+    probe: storages.probe,
+    ownPlaces: storages.ownPlaces,
     providers: providers.providers,
     webhooks,
     journal,
@@ -38,7 +40,7 @@ export async function openSweep(
   return {
     run,
     async close() {
-      await Promise.all([base.close(), storage.close(), providers.close(), webhooks?.close(), journal?.close()]);
+      await Promise.all([base.close(), storages.close(), providers.close(), webhooks?.close(), journal?.close()]);
     },
   };
 }
@@ -52,8 +54,9 @@ function sweepOptions(
   settings: Settings,
 ): Omit<
   SweepContext,
-  "store" | "atomic" | "probe" | "providers" | "webhooks" | "journal" | "gate" | "limits" | "observer"
+  "store" | "atomic" | "probe" | "ownPlaces" | "providers" | "webhooks" | "journal" | "gate" | "limits" | "observer"
 > {
+  const storages = [settings.storage, ...settings.operationStorages.values()];
   return {
     command,
     dryRun: flags.dryRun === true,
@@ -77,7 +80,7 @@ function sweepOptions(
     failedStatus: settings.jobs.failedStatus,
     via: flags.via ?? null,
     signature: { runId: randomUUID(), version: VERSION },
-    concurrency: settings.storage.concurrency,
+    concurrency: Math.max(...storages.map(({ concurrency }) => concurrency)),
     requestsPerSecond:
       settings.store.kind === "airtable" ? settings.store.requestsPerSecond : DATABASE_WRITES_PER_SECOND,
     clock: systemClock,

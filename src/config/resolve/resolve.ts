@@ -14,7 +14,6 @@ import { accountOf, readAccountToken } from "./accounts.ts";
 import { resolveJournal } from "./journal.ts";
 import { monitoringSecrets, resolveMonitoring } from "./monitoring.ts";
 import { resolveOperations } from "./operations.ts";
-import { pendingProblems } from "./pending.ts";
 import { type PostgresSettings, resolveAddress, resolvePostgres, tableLabel } from "./postgres.ts";
 import { providersFromEnvironment, readProviderKeys, resolveProviders, withKnownProviders } from "./providers.ts";
 import { resolveOperationStorages, resolveStorage } from "./storage.ts";
@@ -71,7 +70,6 @@ function buildSettings(
   if (config === null) problems.push(...resolveCredentials(undefined, environment.storageKeys).problems);
   if (config === null || store === null) throw new ConfigError(problems, hint(file));
 
-  problems.push(...pendingProblems(config));
   const storage = resolveStorage(config, environment, overrides.concurrency, problems);
   const operationStorages = resolveOperationStorages(config, storage, environment, problems);
   const thresholds = thresholdsOf(config.thresholds, {}, environment, overrides);

@@ -7,7 +7,7 @@ import { resolveOperation } from "../domain/resolve-operation.ts";
 import { parseReportedResult } from "../domain/response-payload.ts";
 import { resolveTarget, type Target } from "../domain/target.ts";
 import type { Verdict } from "../domain/verdict.ts";
-import type { Attachment, ObjectListing } from "../ports/ports.ts";
+import type { Attachment, ObjectListing, OutputPlace } from "../ports/ports.ts";
 import { failExpiredJobs } from "../sweep/apply/fail.ts";
 import { writeRecoveries } from "../sweep/apply/write-recoveries.ts";
 import { serverNow } from "../sweep/clock-skew.ts";
@@ -18,6 +18,7 @@ import type { ItemEvidence, SweepItem } from "../sweep/item.ts";
 import { addOutcomes, type ItemOutcome, Ledger } from "../sweep/ledger.ts";
 import { targetOf } from "../sweep/list/classify.ts";
 import { effectivePolicy, isReopenable, withEffectiveStart } from "../sweep/list/finished-jobs.ts";
+import { placeOf } from "../sweep/places.ts";
 import { askProvider } from "../sweep/probe/ask-provider.ts";
 import { calibrate } from "../sweep/probe/calibrate-missing.ts";
 import { createKnownOutputs } from "../sweep/probe/known-outputs.ts";
@@ -154,20 +155,21 @@ async function gatherAll(job: Job, candidate: Candidate, now: Instant, run: Swee
   const probeGroups = await probeOutputs(candidate, run, "each");
   const providerReply = await askProvider(candidate, combine(probeGroups, null), run);
   const { operation } = candidate;
+  const place = placeOf(operation, run);
   const seen = probeGroups.flat().find(({ result }) => result === "present")?.url ?? null;
   const control = seen === null ? await createKnownOutputs([], [operation], now, run).findControl(operation) : null;
   const known = control?.kind === "seen" ? control.url : seen;
-  const { calibration } = await calibrate(run.probe, candidate, run.random, known === null ? [] : [known], reads);
-  const listing = await listAll(namePrefixes(operation, job), run);
+  const { calibration } = await calibrate(place.probe, candidate, run.random, known === null ? [] : [known], reads);
+  const listing = await listAll(namePrefixes(operation, job), place, run);
   return { evidence: { probeGroups, providerReply, probedAt }, calibration, listing };
 }
 
 /** Lists what begins with one of the prefixes; the first that cannot be listed is the answer for all. */
-async function listAll(prefixes: readonly string[], run: SweepContext): Promise<ObjectListing> {
+async function listAll(prefixes: readonly string[], { probe }: OutputPlace, run: SweepContext): Promise<ObjectListing> {
   const names = new Set<string>();
   let complete = true;
   for (const prefix of prefixes) {
-    const listing = await run.probe.list(prefix, run.limits.reads);
+    const listing = await probe.list(prefix, run.limits.reads);
     if (listing.kind !== "listed") return listing;
     for (const name of listing.names) names.add(name);
     complete &&= listing.complete;

@@ -83,6 +83,8 @@ export interface RunRecord {
   /** The server's time by which ages were counted. */
   readonly now: Instant;
   readonly calibration: Calibration | null;
+  /** By operation, for those that have a storage of their own. */
+  readonly calibrations: Readonly<Record<string, Calibration | null>>;
   /** How many jobs of each operation earlier runs had failed. */
   readonly failedBefore: Readonly<Record<string, number>>;
   /** The operations that the brake held back. */

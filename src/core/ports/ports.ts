@@ -197,6 +197,12 @@ export interface OutputProbe {
   requests(): number;
 }
 
+/** Where outputs of an operation are, and names with `{externalId}` that its worker may use there beside the configured. */
+export interface OutputPlace {
+  readonly probe: OutputProbe;
+  readonly otherNames: readonly string[];
+}
+
 /** The service that was asked to do the work. */
 export interface ProviderStatus {
   /** Asks for the state of a job. Throws nothing but the signal's reason. */

@@ -3,7 +3,12 @@ import { type Duration, getAge } from "../domain/job.ts";
 import type { RunRecord, VerdictRecord } from "../ports/journal.ts";
 import type { Policy } from "../sweep/decide/triage.ts";
 import { effectivePolicy } from "../sweep/list/finished-jobs.ts";
-import { type RecordedEvidence, type ReplayedVerdict, redecide } from "../sweep/report/verdict-records.ts";
+import {
+  calibrationOf,
+  type RecordedEvidence,
+  type ReplayedVerdict,
+  redecide,
+} from "../sweep/report/verdict-records.ts";
 
 /** A job that a run had decided, as the journal recorded it. */
 export interface RecordedJob
@@ -47,7 +52,7 @@ interface Redecided {
  */
 export function replay(run: RunRecord, jobs: readonly RecordedJob[], rules: Rules): readonly Difference[] {
   const redecided = jobs.map((job) => {
-    return { job, now: redecide(job, effectivePolicy(job, rules), run.now, run.calibration) };
+    return { job, now: redecide(job, effectivePolicy(job, rules), run.now, calibrationOf(job.operation, run)) };
   });
   const braked = replayBrake(redecided, run, rules);
   return redecided.flatMap(({ job, now }): readonly Difference[] => {
@@ -70,7 +75,7 @@ export function replay(run: RunRecord, jobs: readonly RecordedJob[], rules: Rule
 /** Returns the verdicts that the brake changes, as far as the run recorded whether an output of the operation was seen. */
 function replayBrake(
   redecided: readonly Redecided[],
-  { failedBefore, blocked, force, calibration }: RunRecord,
+  { failedBefore, blocked, force, ...calibrations }: RunRecord,
   rules: Rules,
 ): ReadonlyMap<RecordedJob, VerdictText> {
   const changed = new Map<RecordedJob, VerdictText>();
@@ -89,7 +94,7 @@ function replayBrake(
       } else if (!force && fails > limit && !seen) {
         const detail = `if an output of ${operation} can be seen: ${fails} are over the limit of ${limit}`;
         changed.set(job, { kind: "fail", reason: "output-absent", detail });
-      } else if (calibration === null && job.decision.reason !== "output-absent") {
+      } else if (calibrationOf(operation, calibrations) === null && job.decision.reason !== "output-absent") {
         const detail = "if the bucket answers 404 for what is missing: the run did not find out";
         changed.set(job, { kind: "fail", reason: "output-absent", detail });
       }

@@ -4,7 +4,7 @@ import type { Via } from "../domain/operation.ts";
 import type { Command, Entry } from "../domain/report.ts";
 import type { AtomicWriter } from "../ports/atomic-writer.ts";
 import type { Journal } from "../ports/journal.ts";
-import type { Clock, JobStore, OutputProbe, Provider, WebhookSender } from "../ports/ports.ts";
+import type { Clock, JobStore, OutputPlace, OutputProbe, Provider, WebhookSender } from "../ports/ports.ts";
 import type { WriteGate } from "./apply/write-gate.ts";
 import type { Policy } from "./decide/triage.ts";
 
@@ -52,6 +52,8 @@ export interface SweepContext {
   readonly brake: BrakeSettings;
   /** Names with `{externalId}` that the worker is known to use, whatever the operation: probed before a job is failed. */
   readonly otherNames: readonly string[];
+  /** The storages of operations that have one of their own, by the operation's name; see `placeOf`. */
+  readonly ownPlaces: ReadonlyMap<string, OutputPlace>;
   /** Whether later listings show what this run fails: by the notes that it writes. */
   readonly remembersFailures: boolean;
   /** Whether jobs that stuck-jobs failed are recovered when their output appears. */
@@ -67,6 +69,7 @@ export interface SweepContext {
   readonly store: JobStore;
   /** Writes a job and its target in one transaction; null where the store has none. */
   readonly atomic: AtomicWriter | null;
+  /** The storage of all other operations. */
   readonly probe: OutputProbe;
   /** By their names in the configuration. */
   readonly providers: ReadonlyMap<string, Provider>;

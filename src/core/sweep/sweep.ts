@@ -52,7 +52,7 @@ export async function sweep(run: SweepContext): Promise<SweepResult> {
 
   const ledger = new Ledger(listing.items);
   observer.stage("apply", "begun");
-  const { brake, calibration, fault, complete } = await applyVerdicts(listing, probing, ledger, run);
+  const { brake, calibrations, fault, complete } = await applyVerdicts(listing, probing, ledger, run);
   observer.stage("apply", "ended");
   const refused = fault instanceof StorageConfigError || fault instanceof JournalError;
   if (refused && !ledger.results().some(({ applied }) => applied)) throw fault;
@@ -64,7 +64,7 @@ export async function sweep(run: SweepContext): Promise<SweepResult> {
   const results = ledger.results();
   const entries = results.map(toReportEntry);
   for (const entry of entries) await observer.jobDone(entry);
-  if (writes(run)) await journalVerdicts(results, { ...listing, calibration, brake }, run);
+  if (writes(run)) await journalVerdicts(results, { ...listing, calibrations, brake }, run);
   return { report: buildReport(results, entries, { startedAt, truncated, brake }, run), fault };
 }
 
@@ -79,7 +79,7 @@ async function probeAndDecide(item: SweepItem, places: PlaceProbes, run: SweepCo
 /** What applying the verdicts came to. `fault` is what cut it short; `complete` says whether nothing was left over. */
 interface ApplyResult {
   readonly brake: readonly BlockedOperation[];
-  readonly calibration: Calibration | null;
+  readonly calibrations: ReadonlyMap<string, Calibration>;
   readonly fault: UpstreamFailure | null;
   readonly complete: boolean;
 }
@@ -112,13 +112,13 @@ async function applyVerdicts(
     const failed = await failExpiredJobs(ledger.results(), listing, run);
     ledger.merge(failed.outcomes);
     throwFailure(failed);
-    const { brake, calibration, truncated } = failed;
+    const { brake, calibrations, truncated } = failed;
     fault ??= deniedEverywhere(run);
-    return { brake, calibration, fault, complete: !truncated };
+    return { brake, calibrations, fault, complete: !truncated };
   } catch (error) {
     if (isUpstreamFailure(error)) fault = error;
     else if (!run.limits.start.aborted && !run.limits.writes.aborted) throw error;
-    return { brake: [], calibration: null, fault, complete: false };
+    return { brake: [], calibrations: new Map(), fault, complete: false };
   }
 }
 

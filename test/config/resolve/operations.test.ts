@@ -169,15 +169,6 @@ describe("the storage of an operation", () => {
   });
 });
 
-describe("settings that the sweep does not act on yet", () => {
-  it("are refused, each by its name", () => {
-    const render = { ...RENDER, storage: {} };
-    const settle = () =>
-      resolveSettings({ path: null, content: { ...WORLD, operations: { render } } }, readEnvironment(ENV), {});
-    expect(settle).toThrow(/operations\.render\.storage: .*is not supported yet/);
-  });
-});
-
 it("brake.share is an error that says that it was removed", () => {
   const checked = checkConfig({ ...WORLD, operations: { render: RENDER }, brake: { share: 0.5 } });
   expect(checked).toMatchObject({ kind: "invalid", problems: [{ path: "brake.share" }] });

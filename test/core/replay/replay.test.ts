@@ -8,6 +8,7 @@ const RULES: Rules = { policy: POLICY, failedStatus: "failed", brake: { minimum:
 const RUN = {
   now: NOW,
   calibration: { kind: "missing-is-404", detail: "" },
+  calibrations: {},
   failedBefore: {},
   blocked: [],
   force: false,

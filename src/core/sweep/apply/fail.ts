@@ -1,15 +1,17 @@
 import type { Calibration } from "../../domain/evidence.ts";
 import type { BlockedOperation } from "../../domain/report.ts";
 import type { Reason } from "../../domain/verdict.ts";
+import type { OutputProbe } from "../../ports/ports.ts";
 import type { SweepContext } from "../context.ts";
 import { applyBrake, type FailContext, type FailureCandidate, isToFail } from "../decide/brake.ts";
 import { decideItem } from "../decide/decide.ts";
 import { addOutcomes, collectOutcomes, type ItemOutcome, type ItemResult, type StageResult } from "../ledger.ts";
+import { placeOf } from "../places.ts";
 import { findContradictions } from "../probe/base-evidence.ts";
 import { type AbsenceProof, calibrate } from "../probe/calibrate-missing.ts";
 import { type Controls, findControls } from "../probe/known-outputs.ts";
 import { askBeforeWrite } from "./ask-before-write.ts";
-import { chunk, WRITE_BATCH } from "./batches.ts";
+import { chunk, groupBy, WRITE_BATCH } from "./batches.ts";
 import { checkOtherNames, writeFailures } from "./write-failures.ts";
 
 /** What failing came to, beside the jobs. */
@@ -17,8 +19,8 @@ interface FailSummary {
   brake: readonly BlockedOperation[];
   /** Whether failures were left to the next run. */
   truncated: boolean;
-  /** Null where nothing had to be found out. */
-  calibration: Calibration | null;
+  /** What "missing" looks like, by the operation; absent where that did not have to be found out. */
+  calibrations: ReadonlyMap<string, Calibration>;
 }
 
 export type FailResult = StageResult & Readonly<FailSummary>;
@@ -35,7 +37,7 @@ export async function failExpiredJobs(
 ): Promise<FailResult> {
   const failedByProvider = results.flatMap(toCandidate).filter(isFailedByProvider);
   const expired = results.flatMap(toCandidate).filter(needsProof);
-  const summary: FailSummary = { brake: [], truncated: false, calibration: null };
+  const summary: FailSummary = { brake: [], truncated: false, calibrations: new Map() };
   const stage = await collectOutcomes(async (outcomes) => {
     if (failedByProvider.length + expired.length === 0) return;
     if (run.limits.start.aborted) {
@@ -58,12 +60,14 @@ export async function failExpiredJobs(
       context.now,
       run,
     );
-    const proof = await proveAbsence(unproven, controls, run);
-    summary.calibration = proof.calibration;
-    const proven = unproven.map((each) => decideAgain(each, proof, run));
+    const proofs = await proveAbsence(unproven, controls, run);
+    const proofOf = ({ candidate }: FailureCandidate) =>
+      proofs.get(placeOf(candidate.operation, run).probe) ?? NO_PROOF;
+    summary.calibrations = calibrationsByOperation(proofs, run);
+    const proven = unproven.map((each) => decideAgain(each, proofOf(each), run));
     outcomes.push(...proven.map(toOutcome));
 
-    const braked = await applyBrake({ proven, failedByProvider }, results, { proof, controls, context }, run);
+    const braked = await applyBrake({ proven, failedByProvider }, results, { proofOf, controls, context }, run);
     summary.brake = braked.blocked;
     outcomes.push(...braked.outcomes);
 
@@ -73,14 +77,16 @@ export async function failExpiredJobs(
     summary.truncated = overLimit.length > 0;
     outcomes.push(...overLimit.map(({ item }) => ({ item, verdict: failLimitVerdict(run) })));
 
-    const checked = await checkAllOtherNames(toFail.slice(0, run.brake.maxFails), proof.calibration, run);
+    const checked = await checkAllOtherNames(toFail.slice(0, run.brake.maxFails), proofOf, run);
     outcomes.push(...checked.map(toOutcome));
     if (run.command === "scan" || run.dryRun) return;
-    for (const batch of chunk(checked.filter(isToFail), WRITE_BATCH)) {
-      if (run.limits.start.aborted) break;
-      const asked = await askBeforeWrite(batch, run);
-      outcomes.push(...asked.outcomes);
-      addOutcomes(outcomes, await writeFailures(asked.agreed, proof, run));
+    for (const [proof, own] of groupBy(checked.filter(isToFail), proofOf)) {
+      for (const batch of chunk(own, WRITE_BATCH)) {
+        if (run.limits.start.aborted) return;
+        const asked = await askBeforeWrite(batch, run);
+        outcomes.push(...asked.outcomes);
+        addOutcomes(outcomes, await writeFailures(asked.agreed, proof, run));
+      }
     }
   });
   return { ...stage, ...summary };
@@ -111,18 +117,35 @@ function failLimitVerdict({ brake }: SweepContext) {
   return { kind: "wait", reason: "fail-limit", detail: `at most ${brake.maxFails} a run` } as const;
 }
 
-/** Finds out what "missing" looks like where the outputs of these jobs would be. */
+const NO_PROOF: AbsenceProof = { calibration: null, control: null, answersEverything: false };
+
+/** Finds out what "missing" looks like in each storage where the outputs of these jobs would be. */
 async function proveAbsence(
   unproven: readonly FailureCandidate[],
   controls: Controls,
   run: SweepContext,
-): Promise<AbsenceProof> {
-  const [first] = unproven;
-  if (first === undefined) return { calibration: null, control: null, answersEverything: false };
-  const { candidate } = first;
-  const own = controls.byOperation.get(candidate.operation.name);
-  const seen = new Set([...(own?.kind === "seen" ? [own.url] : []), ...controls.seen]);
-  return await calibrate(run.probe, candidate, run.random, [...seen], run.limits.reads);
+): Promise<ReadonlyMap<OutputProbe, AbsenceProof>> {
+  const proofs = new Map<OutputProbe, AbsenceProof>();
+  for (const { candidate } of unproven) {
+    const { probe } = placeOf(candidate.operation, run);
+    if (proofs.has(probe)) continue;
+    const own = controls.byOperation.get(candidate.operation.name);
+    const seen = new Set([...(own?.kind === "seen" ? [own.url] : []), ...controls.seenIn(probe)]);
+    proofs.set(probe, await calibrate(probe, candidate, run.random, [...seen], run.limits.reads));
+  }
+  return proofs;
+}
+
+function calibrationsByOperation(
+  proofs: ReadonlyMap<OutputProbe, AbsenceProof>,
+  run: SweepContext,
+): ReadonlyMap<string, Calibration> {
+  return new Map(
+    run.policy.operations.flatMap((operation) => {
+      const calibration = proofs.get(placeOf(operation, run).probe)?.calibration ?? null;
+      return calibration === null ? [] : [[operation.name, calibration] as const];
+    }),
+  );
 }
 
 /** Decides again, now that it is known what "missing" looks like. */
@@ -139,11 +162,13 @@ function decideAgain(failure: FailureCandidate, proof: AbsenceProof, run: SweepC
 /** Looks for each output under other names, unless the provider says that the job failed. */
 async function checkAllOtherNames(
   failures: readonly FailureCandidate[],
-  calibration: Calibration | null,
+  proofOf: (failure: FailureCandidate) => AbsenceProof,
   run: SweepContext,
 ): Promise<readonly FailureCandidate[]> {
-  if (calibration === null) return failures;
   return await Promise.all(
-    failures.map((each) => (isFailedByProvider(each) ? each : checkOtherNames(each, calibration, run))),
+    failures.map((each) => {
+      const { calibration } = proofOf(each);
+      return isFailedByProvider(each) || calibration === null ? each : checkOtherNames(each, calibration, run);
+    }),
   );
 }

@@ -2,11 +2,12 @@ import type { Instant, Job } from "../../domain/job.ts";
 import type { DeliveryField, Operation } from "../../domain/operation.ts";
 import type { Target } from "../../domain/target.ts";
 import { TARGET_MISSING, type Verdict } from "../../domain/verdict.ts";
-import type { AttachmentValue, TargetFields, TargetRecord, TargetUpdate } from "../../ports/ports.ts";
+import type { AttachmentValue, OutputPlace, TargetFields, TargetRecord, TargetUpdate } from "../../ports/ports.ts";
 import { serverNow } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
 import type { ItemOutcome, StageResult } from "../ledger.ts";
 import { effectivePolicy, isReopenable, withEffectiveStart } from "../list/finished-jobs.ts";
+import { placeOf } from "../places.ts";
 import { groupBy } from "./batches.ts";
 import { findNewerFiles, type NewerFile } from "./newer-files.ts";
 import { checkJob, checkTarget, type JobCheck, type TargetCheck } from "./preconditions.ts";
@@ -174,7 +175,10 @@ async function recheckTargets(
       ready.push({ recovery: { ...recovery, verdict: decision }, job, targetUpdate: null, target: null, readAt });
     } else if (check.kind === "write" || check.kind === "replace") {
       const { attachment } = recovery.candidate.operation;
-      const value = typeof check.value === "string" ? check.value : await withSignedUrls(check.value, run);
+      const value =
+        typeof check.value === "string"
+          ? check.value
+          : await withSignedUrls(check.value, placeOf(recovery.candidate.operation, run));
       const set = valuesToSet(each, "with-file", standing.get(recovery), serverNow(run));
       const fields = { [attachment]: value, ...set };
       ready.push({ recovery, job, targetUpdate: { id: each.target.id, fields }, target: record, readAt });
@@ -225,7 +229,7 @@ function fieldsToRead(operations: readonly Pick<Operation, "attachment" | "deliv
 }
 
 /** Returns the value with URLs that Airtable can fetch: it has no key to a private bucket. */
-export async function withSignedUrls(value: AttachmentValue, { probe }: SweepContext): Promise<AttachmentValue> {
+export async function withSignedUrls(value: AttachmentValue, { probe }: OutputPlace): Promise<AttachmentValue> {
   return await Promise.all(
     value.map(async (entry) => ("url" in entry ? { url: await probe.attachmentUrl(entry.url) } : entry)),
   );

@@ -19,6 +19,7 @@ import { serverNow } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
 import { type DecidedItem, NO_EVIDENCE } from "../item.ts";
 import { addOutcomes, collectOutcomes, type ItemOutcome, type ItemResult, type StageResult } from "../ledger.ts";
+import { placeOf } from "../places.ts";
 import { batches, chunk, groupBy, READ_BATCH, splitInHalf } from "./batches.ts";
 import { type JobWrite, type TargetWrite, writeJobs, writeTargets } from "./journaled-writes.ts";
 import { withSignedUrls } from "./recheck.ts";
@@ -92,7 +93,7 @@ async function planRepair(missing: MissingFile, run: SweepContext): Promise<Repa
   }
   const outputs: Output[] = [];
   for (const url of missing.urls) {
-    const probe = await run.probe.probe(url, run.limits.reads);
+    const probe = await placeOf(missing.operation, run).probe.probe(url, run.limits.reads);
     if (probe.result !== "present") return null;
     outputs.push(probe.output);
   }
@@ -170,7 +171,10 @@ async function rewriteFiles(
       continue;
     }
     const value = urls.map((url) => ({ url }));
-    const update = { id: target.id, fields: { [target.field]: await withSignedUrls(value, run) } };
+    const update = {
+      id: target.id,
+      fields: { [target.field]: await withSignedUrls(value, placeOf(each.missing.operation, run)) },
+    };
     toRewrite.push(each);
     writes.push({ item, evidence, verdict, calibration: null, record, update, sizes: fileSizes(outputFiles(rewrite)) });
   }

@@ -8,6 +8,7 @@ import type { FailureCandidate } from "../decide/brake.ts";
 import { decideItem } from "../decide/decide.ts";
 import { addOutcomes, collectOutcomes, type ItemOutcome, type StageResult } from "../ledger.ts";
 import { withEffectiveStart } from "../list/finished-jobs.ts";
+import { placeOf } from "../places.ts";
 import type { AbsenceProof } from "../probe/calibrate-missing.ts";
 import { findUnderOtherName } from "../probe/other-names.ts";
 import { probeOutputs } from "../probe/probe-outputs.ts";
@@ -110,7 +111,7 @@ async function reprobeStale(
   const stale = failures.filter((failure) => always || !isFresh(failure, run));
   if (stale.length === 0) return failures;
   const probed = await Promise.all(stale.map((failure) => reprobe(failure, proof, run)));
-  const blind = proof.control === null ? null : await reprobeControl(proof.control, run);
+  const blind = proof.control === null ? null : await reprobeControl(proof.control, stale, run);
   const decided = probed.map((failure): FailureCandidate => {
     if (blind === null || failure.verdict.reason !== "output-absent") return failure;
     return { ...failure, verdict: { kind: "unknown", reason: "absence-unproven", detail: blind } };
@@ -155,8 +156,13 @@ export async function checkOtherNames(
  * Probes the known output again: a 403 counts only between two probes that see it, else it may be we who are shut out.
  * Returns what is wrong, null where it is there.
  */
-async function reprobeControl(control: string, run: SweepContext): Promise<string | null> {
-  const probe = await run.probe.probe(control, run.limits.reads);
+async function reprobeControl(
+  control: string,
+  [first]: readonly FailureCandidate[],
+  run: SweepContext,
+): Promise<string | null> {
+  const place = first === undefined ? run : placeOf(first.candidate.operation, run);
+  const probe = await place.probe.probe(control, run.limits.reads);
   if (probe.result === "present") return null;
   return `${fileNameOf(control)}, which was there a moment ago, answers ${probe.detail}`;
 }

@@ -3,6 +3,7 @@ import type { BlockedOperation } from "../../domain/report.ts";
 import type { SweepContext } from "../context.ts";
 import type { DecidedItem, SweepItem } from "../item.ts";
 import type { ItemOutcome, ItemResult } from "../ledger.ts";
+import { placeOf } from "../places.ts";
 import type { AbsenceProof } from "../probe/calibrate-missing.ts";
 import type { Controls } from "../probe/known-outputs.ts";
 import type { Candidate } from "./triage.ts";
@@ -34,11 +35,18 @@ interface Braked {
   readonly outcomes: readonly ItemOutcome[];
 }
 
+/** What the brake goes by. `proofOf` returns what "missing" looks like where a job's output would be. */
+interface Facts {
+  readonly proofOf: (failure: FailureCandidate) => AbsenceProof;
+  readonly controls: Controls;
+  readonly context: FailContext;
+}
+
 /** Holds back what may not be failed: jobs without sight of an output, and too many that only their provider failed. */
 export async function applyBrake(
   failures: { readonly proven: readonly FailureCandidate[]; readonly failedByProvider: readonly FailureCandidate[] },
   results: readonly ItemResult[],
-  facts: { readonly proof: AbsenceProof; readonly controls: Controls; readonly context: FailContext },
+  facts: Facts,
   run: SweepContext,
 ): Promise<Braked> {
   const blocked: BlockedOperation[] = [];
@@ -71,16 +79,13 @@ type Counts = Pick<BlockedOperation, "operation" | "stuck" | "failedBefore" | "l
 async function requireSight(
   own: readonly FailureCandidate[],
   counts: Counts,
-  {
-    proof,
-    controls,
-    context,
-  }: { readonly proof: AbsenceProof; readonly controls: Controls; readonly context: FailContext },
+  { proofOf, controls, context }: Facts,
   run: SweepContext,
 ): Promise<Braked> {
   const absent = own.filter(isToFail);
   const control = controls.byOperation.get(counts.operation);
-  if (own.length === 0 || control === undefined) return NOT_BRAKED;
+  const [first] = own;
+  if (first === undefined || control === undefined) return NOT_BRAKED;
   if (control.kind === "elsewhere" && !run.force) {
     const { detail } = control;
     const verdict = { kind: "unknown", reason: "configuration-suspect", detail } as const;
@@ -92,8 +97,9 @@ async function requireSight(
     };
   }
   if (absent.length === 0) {
-    const detail = proof.calibration?.detail ?? "";
-    const isBlind = proof.calibration?.kind === "failed" && own.length > counts.limit;
+    const { calibration } = proofOf(first);
+    const detail = calibration?.detail ?? "";
+    const isBlind = calibration?.kind === "failed" && own.length > counts.limit;
     return isBlind
       ? { blocked: [{ ...counts, wouldFail: own.length, reason: "calibration-failed", detail }], outcomes: [] }
       : NOT_BRAKED;
@@ -105,7 +111,10 @@ async function requireSight(
   }
   // With --job the listing does not show what earlier runs failed of the others.
   const isMemoryWhole = run.remembersFailures && !context.truncated && run.named === null;
-  const canBorrow = control.kind === "none" && isMemoryWhole && (await controls.mayBorrow());
+  const canBorrow =
+    control.kind === "none" &&
+    isMemoryWhole &&
+    (await controls.mayBorrow(placeOf({ name: counts.operation }, run).probe));
   const quota = canBorrow ? Math.max(0, counts.limit - counts.failedBefore) : 0;
   const borrowing = new Set(absent.filter((each) => isWithinMaxAge(each)).slice(0, quota));
   const held = absent.filter((each) => !borrowing.has(each));

@@ -6,6 +6,7 @@ import type { TargetRecord } from "../../ports/ports.ts";
 import type { SweepContext } from "../context.ts";
 import type { Candidate } from "../decide/triage.ts";
 import type { SweepItem } from "../item.ts";
+import { placeOf } from "../places.ts";
 
 /** A job that is to be failed because its output is absent. */
 interface Absent {
@@ -29,9 +30,9 @@ export async function findContradictions(
   const found = new Map<SweepItem, Verdict>();
   const contradict = (item: SweepItem, detail: string) =>
     found.set(item, { kind: "unknown", reason: "evidence-contradicts", detail });
-  for (const { item } of absent) {
+  for (const { item, candidate } of absent) {
     const { succeeded, url } = item.reported;
-    const probe = url === null ? null : await run.probe.probe(url, run.limits.reads);
+    const probe = url === null ? null : await placeOf(candidate.operation, run).probe.probe(url, run.limits.reads);
     if (probe?.result === "present")
       contradict(item, `its response payload names ${fileNameOf(probe.url)}, which is there`);
     else if (succeeded) contradict(item, "its response payload reports success");

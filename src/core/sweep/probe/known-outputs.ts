@@ -4,8 +4,10 @@ import type { Operation } from "../../domain/operation.ts";
 import { isOutputName, outputNames } from "../../domain/output-names.ts";
 import { resolveOperation } from "../../domain/resolve-operation.ts";
 import { parseReportedResult } from "../../domain/response-payload.ts";
+import type { ObjectListing, OutputProbe } from "../../ports/ports.ts";
 import type { SweepContext } from "../context.ts";
 import type { ItemResult } from "../ledger.ts";
+import { placeOf } from "../places.ts";
 
 /**
  * The positive control of an operation: whether one of its outputs is seen where the configuration looks. Absence takes
@@ -24,19 +26,19 @@ export type Control =
 export interface KnownOutputs {
   /** Returns the control of an operation. At most six probes; one list request for all operations as a rule. */
   findControl(operation: Operation): Promise<Control>;
-  /** The URL of an output that this sweep saw, of whatever operation; null where it saw none. */
-  readonly seenAnywhere: string | null;
-  /** Whether the bucket lists its keys. */
-  canList(): Promise<boolean>;
+  /** Returns the URL of an output that this sweep saw in a storage, of whatever operation; null where it saw none. */
+  seenIn(place: OutputProbe): string | null;
+  /** Whether a storage lists its keys. */
+  canList(place: OutputProbe): Promise<boolean>;
 }
 
 /** The positive controls of the operations with jobs to fail, by the operation's name. */
 export interface Controls {
   readonly byOperation: ReadonlyMap<string, Control>;
-  /** The URLs of outputs that are seen, of whatever operation. */
-  readonly seen: readonly string[];
-  /** Whether an operation without any output of its own may rely on another's: where the bucket lists its keys. */
-  mayBorrow(): Promise<boolean>;
+  /** Returns the URLs of outputs that are seen in a storage, of whatever operation. */
+  seenIn(place: OutputProbe): readonly string[];
+  /** Whether an operation without any output of its own may rely on another's in its storage: one that lists its keys. */
+  mayBorrow(place: OutputProbe): Promise<boolean>;
 }
 
 /** Finds the controls of operations, and what else is seen. */
@@ -49,9 +51,19 @@ export async function findControls(
   const known = createKnownOutputs(results, operations, now, run);
   const byOperation = new Map<string, Control>();
   for (const operation of operations) byOperation.set(operation.name, await known.findControl(operation));
-  const seen = [...byOperation.values()].flatMap((control) => (control.kind === "seen" ? [control.url] : []));
-  if (known.seenAnywhere !== null) seen.push(known.seenAnywhere);
-  return { byOperation, seen, mayBorrow: async () => seen.length > 0 && (await known.canList()) };
+  const seenIn = (place: OutputProbe): readonly string[] => {
+    const seen = known.seenIn(place);
+    const controls = operations.flatMap((operation) => {
+      const control = byOperation.get(operation.name);
+      return control?.kind === "seen" && placeOf(operation, run).probe === place ? [control.url] : [];
+    });
+    return seen === null ? controls : [...controls, seen];
+  };
+  return {
+    byOperation,
+    seenIn,
+    mayBorrow: async (place) => seenIn(place).length > 0 && (await known.canList(place)),
+  };
 }
 
 /** An output that was certainly written: seen in this sweep, or that of a completed job. */
@@ -67,7 +79,7 @@ export interface KnownOutput {
 }
 
 /** Where completed jobs are read, and by which operations. */
-interface CompletedSource extends Pick<SweepContext, "store" | "probe"> {
+interface CompletedSource extends Pick<SweepContext, "store" | "probe" | "otherNames" | "ownPlaces"> {
   readonly operations: readonly Operation[];
   readonly signal: AbortSignal;
 }
@@ -97,15 +109,18 @@ export function createKnownOutputs(
 ): KnownOutputs {
   const seen = seenOutputs(results);
   let completed: Promise<CompletedOutputs> | null = null;
-  let listed: ReturnType<SweepContext["probe"]["list"]> | null = null;
+  const listings = new Map<OutputProbe, Promise<ObjectListing>>();
   const listCompleted = () =>
     (completed ??= completedOutputs(wanted, now, {
-      store: run.store,
-      probe: run.probe,
+      ...run,
       operations: run.policy.operations,
       signal: run.limits.reads,
     }));
-  const listBucket = () => (listed ??= run.probe.list("", run.limits.reads));
+  const listPlace = (place: OutputProbe) => {
+    const listing = listings.get(place) ?? place.list("", run.limits.reads);
+    listings.set(place, listing);
+    return listing;
+  };
 
   return {
     async findControl(operation) {
@@ -114,17 +129,21 @@ export function createKnownOutputs(
       const known = [...(seen.get(operation.name) ?? []), ...recorded]
         .filter(({ at }) => at >= wholeSince)
         .toSorted((one, other) => other.at - one.at);
+      const { probe } = placeOf(operation, run);
       if (known.length === 0 && wholeSince > Number.NEGATIVE_INFINITY) {
         const detail = `more jobs were completed in the last day than are read, and none of ${operation.name} lately`;
         return { kind: "not-visible", detail };
       }
-      if (known.length > 0) return await probeKnown(known.slice(0, MAX_KNOWN), run);
-      const listing = await listBucket();
+      if (known.length > 0) return await probeKnown(known.slice(0, MAX_KNOWN), probe, run);
+      const listing = await listPlace(probe);
       if (listing.kind !== "listed") return { kind: "none", detail: "no output of the operation is on record" };
-      return await findFresh(operation, listing.names, now, run);
+      return await findFresh(operation, listing.names, now, probe, run);
     },
-    seenAnywhere: [...seen.values()].flat()[0]?.seen ?? null,
-    canList: async () => (await listBucket()).kind === "listed",
+    seenIn(place) {
+      const [first] = [...seen].flatMap(([name, outputs]) => (placeOf({ name }, run).probe === place ? outputs : []));
+      return first?.seen ?? null;
+    },
+    canList: async (place) => (await listPlace(place)).kind === "listed",
   };
 }
 
@@ -170,15 +189,13 @@ export async function completedOutputs(
   return { byOperation: new Map([...older, ...day.found]), wholeSince };
 }
 
-function groupByOperation(
-  jobs: readonly Job[],
-  { probe, operations }: CompletedSource,
-): ReadonlyMap<string, readonly KnownOutput[]> {
+function groupByOperation(jobs: readonly Job[], source: CompletedSource): ReadonlyMap<string, readonly KnownOutput[]> {
   const found = new Map<string, KnownOutput[]>();
   for (const job of jobs) {
-    const lookup = resolveOperation(job, operations);
+    const lookup = resolveOperation(job, source.operations);
     if (lookup.kind === "unknown" || job.since.kind !== "at" || job.externalId === null) continue;
     const { operation } = lookup;
+    const { probe } = placeOf(operation, source);
     const names = outputNames(operation, job);
     const expected = names.kind === "named" ? names.sets.flat().map((name) => probe.urlFor(name)) : [];
     const { url } = parseReportedResult(job.responsePayload);
@@ -195,19 +212,19 @@ function groupByOperation(
  * Probes the newest known outputs until one is seen. Only the newest of which an address is on record can show that the
  * configuration is wrong: a job without one may have been completed by hand.
  */
-async function probeKnown(known: readonly KnownOutput[], run: SweepContext): Promise<Control> {
+async function probeKnown(known: readonly KnownOutput[], place: OutputProbe, run: SweepContext): Promise<Control> {
   const answers: string[] = [];
   let probes = 0;
   let isNewest = true;
   for (const { seen, recorded, expected } of known) {
     if (seen !== null) return { kind: "seen", url: seen };
-    const isExpected = recorded !== null && expected.some((url) => run.probe.isSameObject(url, recorded));
+    const isExpected = recorded !== null && expected.some((url) => place.isSameObject(url, recorded));
     const urls = isExpected ? [recorded] : expected;
     const results: ProbeResult[] = [];
     for (const url of urls) {
       if (probes === MAX_PROBES) break;
       probes += 1;
-      const probe = await run.probe.probe(url, run.limits.reads);
+      const probe = await place.probe(url, run.limits.reads);
       if (probe.result === "present") return { kind: "seen", url };
       results.push(probe);
     }
@@ -217,7 +234,7 @@ async function probeKnown(known: readonly KnownOutput[], run: SweepContext): Pro
     if (!mayBeElsewhere) continue;
     // After an answer that says nothing (a time-out, a 5xx) it may be there: then an older one proves nothing either.
     if (!results.every((probe) => probe.result === "absent" || isForbidden(probe))) break;
-    const where = expected[0] ?? run.probe.urlFor("");
+    const where = expected[0] ?? place.urlFor("");
     return {
       kind: "elsewhere",
       detail: `the newest recorded output is ${recorded}; the configuration looks at ${where}`,
@@ -235,6 +252,7 @@ async function findFresh(
   operation: Operation,
   names: readonly string[],
   now: Instant,
+  place: OutputProbe,
   run: SweepContext,
 ): Promise<Control> {
   const none: Control = {
@@ -243,8 +261,8 @@ async function findFresh(
   };
   const newest = names.find((name) => isOutputName(operation, name));
   if (newest === undefined) return none;
-  const url = run.probe.urlFor(newest);
-  const probe = await run.probe.probe(url, run.limits.reads);
+  const url = place.urlFor(newest);
+  const probe = await place.probe(url, run.limits.reads);
   if (probe.result !== "present") return none;
   const modified = Date.parse(probe.output.lastModified ?? "");
   return modified >= now - (operation.thresholds.maxAge ?? 7 * DAY) ? { kind: "seen", url } : none;

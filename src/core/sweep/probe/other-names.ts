@@ -1,9 +1,11 @@
 import { type Calibration, combine, type ProbeGroup } from "../../domain/evidence.ts";
 import { namePrefixes, namesOfNeighbouringDates } from "../../domain/output-names.ts";
 import { UNKNOWN_REASON, type Verdict } from "../../domain/verdict.ts";
+import type { OutputProbe } from "../../ports/ports.ts";
 import type { SweepContext } from "../context.ts";
 import type { Candidate } from "../decide/triage.ts";
 import type { SweepItem } from "../item.ts";
+import { placeOf } from "../places.ts";
 
 /** What was found under other names. `verdict` is null where nothing speaks against failing the job. */
 export interface OtherNamesResult {
@@ -23,12 +25,13 @@ export async function findUnderOtherName(
   run: SweepContext,
 ): Promise<OtherNamesResult> {
   const { externalId, operation } = candidate;
+  const { probe, otherNames } = placeOf(operation, run);
   const ownNames = candidate.names.flat();
-  const neighbours = await probeNames(namesOfNeighbouringDates(operation, job), calibration, run);
+  const neighbours = await probeNames(namesOfNeighbouringDates(operation, job), probe, calibration, run);
   if (neighbours.verdict !== null) return neighbours;
   const { probeGroups } = neighbours;
   for (const prefix of namePrefixes(operation, job)) {
-    const listing = await run.probe.list(prefix, run.limits.reads);
+    const listing = await probe.list(prefix, run.limits.reads);
     switch (listing.kind) {
       case "unknown": {
         const detail = `listing ${prefix}*: ${listing.detail}`;
@@ -51,10 +54,11 @@ export async function findUnderOtherName(
       }
       case "refused": {
         const folders = [...new Set(ownNames.map((name) => name.slice(0, name.lastIndexOf("/") + 1)))];
-        const known = run.otherNames.map((pattern) => pattern.replaceAll("{externalId}", externalId));
+        const known = otherNames.map((pattern) => pattern.replaceAll("{externalId}", externalId));
         const others = folders.flatMap((folder) => known.map((name) => folder + name));
         const probed = await probeNames(
           others.filter((name) => !ownNames.includes(name)),
+          probe,
           calibration,
           run,
         );
@@ -68,12 +72,13 @@ export async function findUnderOtherName(
 /** Probes names that should all be absent. */
 async function probeNames(
   names: readonly string[],
+  place: OutputProbe,
   calibration: Calibration,
   run: SweepContext,
 ): Promise<OtherNamesResult> {
   const probeGroups: ProbeGroup[] = [];
   for (const name of names) {
-    const probe = await run.probe.probe(run.probe.urlFor(name), run.limits.reads);
+    const probe = await place.probe(place.urlFor(name), run.limits.reads);
     probeGroups.push([probe]);
     const storage = combine([[probe]], calibration);
     if (storage.kind === "present") return { verdict: otherNameVerdict(name), probeGroups };

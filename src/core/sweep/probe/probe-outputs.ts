@@ -2,6 +2,7 @@ import { combine, type ProbeGroup, type ProbeResult } from "../../domain/evidenc
 import type { SweepContext } from "../context.ts";
 import type { Candidate } from "../decide/triage.ts";
 import type { ItemEvidence } from "../item.ts";
+import { placeOf } from "../places.ts";
 import { askProvider } from "./ask-provider.ts";
 
 /** Gathers the evidence on one job: probes its output, then asks its provider. What the deadline cuts off is unknown. */
@@ -24,10 +25,11 @@ export async function probeOutputs(
   run: SweepContext,
   how: "until-found" | "each" = "until-found",
 ): Promise<readonly ProbeGroup[]> {
+  const { probe } = placeOf(candidate.operation, run);
   const groups: ProbeGroup[] = [];
   for (const names of candidate.names) {
     const group: ProbeResult[] = [];
-    for (const name of names) group.push(await probeAndCheckMedia(run.probe.urlFor(name), candidate, run));
+    for (const name of names) group.push(await probeAndCheckMedia(probe.urlFor(name), candidate, run));
     groups.push(group.slice());
     if (how === "until-found" && group.every(({ result }) => result === "present")) break;
   }
@@ -38,18 +40,19 @@ export async function probeOutputs(
 /** Probes one URL and, where the operation asks for it, reads the file: a broken one is there, and is no output. */
 export async function probeAndCheckMedia(
   url: string,
-  { operation: { check } }: Candidate,
+  { operation }: Candidate,
   run: SweepContext,
 ): Promise<ProbeResult> {
-  const probe = await run.probe.probe(url, run.limits.reads);
-  if (check === null || probe.result !== "present") return probe;
-  const media = await run.probe.checkMedia(probe.output, run.limits.reads);
-  if (media.kind === "sound") return probe;
-  const detail = `${probe.detail}, ${media.detail}`;
+  const { probe } = placeOf(operation, run);
+  const result = await probe.probe(url, run.limits.reads);
+  if (operation.check === null || result.result !== "present") return result;
+  const media = await probe.checkMedia(result.output, run.limits.reads);
+  if (media.kind === "sound") return result;
+  const detail = `${result.detail}, ${media.detail}`;
   return { result: "unknown", url, detail, cause: media.kind === "broken" ? "suspect" : "unreachable" };
 }
 
-function timedOutResult({ names: [[name = ""] = []] }: Candidate, run: SweepContext): ProbeResult {
+function timedOutResult({ names: [[name = ""] = []], operation }: Candidate, run: SweepContext): ProbeResult {
   const detail = "no answer before the run had to end";
-  return { result: "unknown", url: run.probe.urlFor(name), detail, cause: "unreachable" };
+  return { result: "unknown", url: placeOf(operation, run).probe.urlFor(name), detail, cause: "unreachable" };
 }

@@ -2,6 +2,7 @@ import type { Output, ProbeResult } from "../../domain/evidence.ts";
 import type { Verdict } from "../../domain/verdict.ts";
 import type { SweepContext } from "../context.ts";
 import type { Candidate } from "../decide/triage.ts";
+import { placeOf } from "../places.ts";
 import { unusedName } from "./calibrate-missing.ts";
 import { probeAndCheckMedia } from "./probe-outputs.ts";
 
@@ -20,7 +21,7 @@ export async function verifyPlace(
   probes: PlaceProbes = new Map(),
 ): Promise<Verdict> {
   const found = foundOutput(verdict);
-  if (found === null || !run.probe.isSameHost(found.url)) return verdict;
+  if (found === null || !placeOf(candidate.operation, run).probe.isSameHost(found.url)) return verdict;
   const url = found.url.replace(/[?#].*$/, "");
   const shape = shapeOf(url, candidate.externalId);
   const probing = probes.get(shape) ?? probeUnused(url, candidate, run);

@@ -2,6 +2,7 @@ import type { BlockedOperation, Entry, Report } from "../../domain/report.ts";
 import { countRequests, summarise } from "../../domain/report.ts";
 import type { SweepContext } from "../context.ts";
 import type { ItemResult } from "../ledger.ts";
+import { allProbes } from "../places.ts";
 import { groupIncidents } from "./incidents.ts";
 
 /** Returns the report of a sweep that has just ended. `entries` are the rows of `results`. */
@@ -31,7 +32,9 @@ export function buildReport(
 }
 
 /** Returns how many requests were sent so far. */
-export function requestsOf({ store, probe, providers }: SweepContext): Report["requests"] {
+export function requestsOf(run: SweepContext): Report["requests"] {
+  const { store, providers } = run;
   const provider = [...providers.values()].reduce((sum, each) => sum + each.requests(), 0);
-  return { ...countRequests(store.kind, store.requests()), storage: probe.requests(), provider };
+  const storage = allProbes(run).reduce((sum, each) => sum + each.requests(), 0);
+  return { ...countRequests(store.kind, store.requests()), storage, provider };
 }

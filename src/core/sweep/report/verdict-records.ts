@@ -2,7 +2,7 @@ import { type Calibration, type GatheredEvidence, isUrlOf, type ProbeGroup } fro
 import type { Instant, JobSummary } from "../../domain/job.ts";
 import type { BlockedOperation } from "../../domain/report.ts";
 import type { Verdict } from "../../domain/verdict.ts";
-import type { VerdictRecord } from "../../ports/journal.ts";
+import type { RunRecord, VerdictRecord } from "../../ports/journal.ts";
 import type { SweepContext } from "../context.ts";
 import { decideItem } from "../decide/decide.ts";
 import { type Policy, triage } from "../decide/triage.ts";
@@ -51,10 +51,21 @@ export function redecide(
   return decideItem({ reopened }, candidate, { probeGroups: groups, providerReply }, calibration, policy);
 }
 
+type Calibrations = Pick<RunRecord, "calibration" | "calibrations">;
+
+/** Returns what "missing" looked like where an operation's outputs are; null where the run did not find out. */
+export function calibrationOf(
+  operation: string | null,
+  { calibration, calibrations }: Calibrations,
+): Calibration | null {
+  const hasOwn = operation !== null && Object.hasOwn(calibrations, operation);
+  return hasOwn ? (calibrations[operation] ?? null) : calibration;
+}
+
 /** What all verdicts of the run rest on. */
 interface RunFacts {
   readonly now: Instant;
-  readonly calibration: Calibration | null;
+  readonly calibrations: ReadonlyMap<string, Calibration>;
   readonly failedBefore: ReadonlyMap<string, number>;
   readonly brake: readonly BlockedOperation[];
 }
@@ -62,21 +73,25 @@ interface RunFacts {
 /** Records in the journal what was decided and why, in a run that wrote something: another policy can be tried on it. */
 export async function journalVerdicts(
   results: readonly ItemResult[],
-  { now, calibration, failedBefore, brake }: RunFacts,
+  { now, calibrations, failedBefore, brake }: RunFacts,
   run: SweepContext,
 ): Promise<void> {
   const { journal, signature, command, force } = run;
   if (journal === null || !results.some(({ applied, error }) => applied || error !== null)) return;
   const blocked = brake.map(({ operation }) => operation);
-  const facts = { now, calibration, failedBefore: Object.fromEntries(failedBefore), blocked, force };
-  await journal.recordVerdicts(facts, toVerdictRecords(results, now, calibration, run), { ...signature, command });
+  const general = run.policy.operations.filter(({ name }) => !run.ownPlaces.has(name));
+  const calibration = general.map(({ name }) => calibrations.get(name)).find((each) => each !== undefined) ?? null;
+  const own = [...run.ownPlaces.keys()].map((name) => [name, calibrations.get(name) ?? null]);
+  const recorded = { calibration, calibrations: Object.fromEntries(own) };
+  const facts = { now, ...recorded, failedBefore: Object.fromEntries(failedBefore), blocked, force };
+  await journal.recordVerdicts(facts, toVerdictRecords(results, now, recorded, run), { ...signature, command });
 }
 
 /** Yields the records one at a time: a sweep may hold many. */
 function* toVerdictRecords(
   results: Iterable<ItemResult>,
   now: Instant,
-  calibration: Calibration | null,
+  calibrations: Calibrations,
   run: SweepContext,
 ): Iterable<VerdictRecord> {
   for (const { item, evidence, verdict, applied, error } of results) {
@@ -85,7 +100,12 @@ function* toVerdictRecords(
     // A verified delivery is no verdict on a stuck job.
     if (verdict === null || verdict.reason === "delivery-retried" || verdict.reason === "delivery-failed") continue;
     const recorded = { job, reopened, probeGroups, providerReply };
-    const decision = redecide(recorded, effectivePolicy({ reopened }, run), now, calibration);
+    const decision = redecide(
+      recorded,
+      effectivePolicy({ reopened }, run),
+      now,
+      calibrationOf(operation, calibrations),
+    );
     yield {
       ...recorded,
       operation,
