@@ -27,7 +27,7 @@ export const JOB_KEYS = [
 export type JobKey = (typeof JOB_KEYS)[number];
 
 /** The sandboxes of `--sandbox`; without a name it is the first. */
-export const SANDBOX_NAMES = ["nca", "postgres"] as const;
+export const SANDBOX_NAMES = ["nca", "renders", "postgres"] as const;
 export type SandboxName = (typeof SANDBOX_NAMES)[number];
 
 /** The flags as commander returns them; flags a command does not have are absent. */

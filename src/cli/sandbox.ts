@@ -1,12 +1,16 @@
 import { rmSync } from "node:fs";
 import { readConfigFile } from "../config/file/read-config-file.ts";
 import { ConfigError } from "../config/problems.ts";
+import type { SandboxBaseName } from "../sandbox/bases.ts";
 import type { ChaosRules } from "../sandbox/chaos.ts";
 import type { Sandbox, SandboxOptions } from "../sandbox/server.ts";
 import type { SandboxName } from "./options.ts";
 
 /** The state files of the sandboxes, in the working directory. */
-const SANDBOX_STATE_FILE = ".stuck-jobs-sandbox.json";
+const AIRTABLE_STATE_FILES: Readonly<Record<SandboxBaseName, string>> = {
+  nca: ".stuck-jobs-sandbox.json",
+  renders: ".stuck-jobs-sandbox-renders.json",
+};
 const POSTGRES_STATE_FILE = ".stuck-jobs-sandbox-postgres.json";
 
 /** The journal of the sandbox. */
@@ -17,10 +21,14 @@ export const SANDBOX_JOURNAL = ".stuck-jobs-sandbox-journal.ndjson";
  *
  * @throws ConfigError when the state file holds something else, the requested port is taken, or there is no server
  */
-export async function openSandbox(name: SandboxName, options: Omit<SandboxOptions, "stateFile">): Promise<Sandbox> {
+export async function openSandbox(
+  name: SandboxName,
+  options: Omit<SandboxOptions, "base" | "stateFile">,
+): Promise<Sandbox> {
   switch (name) {
     case "nca":
-      return await openAirtableSandbox(options);
+    case "renders":
+      return await openAirtableSandbox(name, options);
     case "postgres":
       return await openPostgresSandbox(options.delayedWebhook);
   }
@@ -41,16 +49,20 @@ async function openPostgresSandbox(delayedWebhook: boolean): Promise<Sandbox> {
   }
 }
 
-async function openAirtableSandbox(options: Omit<SandboxOptions, "stateFile">): Promise<Sandbox> {
+async function openAirtableSandbox(
+  base: SandboxBaseName,
+  options: Omit<SandboxOptions, "base" | "stateFile">,
+): Promise<Sandbox> {
+  const stateFile = AIRTABLE_STATE_FILES[base];
   const [{ startSandbox }, { StateFileError }, { PortTakenError }] = await Promise.all([
     import("../sandbox/server.ts"),
     import("../sandbox/state.ts"),
     import("../sandbox/loopback-server.ts"),
   ]);
   try {
-    return await startSandbox({ ...options, stateFile: SANDBOX_STATE_FILE });
+    return await startSandbox({ ...options, base, stateFile });
   } catch (error) {
-    if (error instanceof StateFileError) throw new ConfigError([{ path: SANDBOX_STATE_FILE, message: error.message }]);
+    if (error instanceof StateFileError) throw new ConfigError([{ path: stateFile, message: error.message }]);
     if (error instanceof PortTakenError) throw new ConfigError([{ path: "--port", message: error.message }]);
     throw error;
   }
@@ -66,21 +78,25 @@ const RESET_WITHIN_MS = 2_000;
  */
 export async function resetSandbox(): Promise<boolean> {
   for (const file of [SANDBOX_JOURNAL, POSTGRES_STATE_FILE]) rmSync(file, { force: true });
-  const isServed = await resetServed();
-  if (!isServed) rmSync(SANDBOX_STATE_FILE, { force: true });
-  return isServed;
+  let anyIsServed = false;
+  for (const stateFile of Object.values(AIRTABLE_STATE_FILES)) {
+    const isServed = await resetServed(stateFile);
+    if (!isServed) rmSync(stateFile, { force: true });
+    anyIsServed ||= isServed;
+  }
+  return anyIsServed;
 }
 
-async function resetServed(): Promise<boolean> {
+async function resetServed(stateFile: string): Promise<boolean> {
   const [{ readState }, { resetRequest }] = await Promise.all([
     import("../sandbox/state.ts"),
     import("../sandbox/server.ts"),
   ]);
   try {
-    const port = readState(SANDBOX_STATE_FILE)?.ports.base;
+    const port = readState(stateFile)?.ports.base;
     if (port === undefined) return false;
     const { ok } = await fetch(`http://127.0.0.1:${port}/sandbox/reset`, {
-      ...resetRequest(SANDBOX_STATE_FILE),
+      ...resetRequest(stateFile),
       signal: AbortSignal.timeout(RESET_WITHIN_MS),
     });
     return ok;

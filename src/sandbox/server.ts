@@ -1,16 +1,17 @@
 import { resolve } from "node:path";
 import { createBase, type FakeAirtable } from "./airtable/fake-airtable.ts";
 import { AIRTABLE_LIMIT } from "./airtable/rate-limit.ts";
-import { parseSchema } from "./airtable/schema.ts";
+import { type SandboxBase, type SandboxBaseName, sandboxBase } from "./bases.ts";
 import { type Chaos, type ChaosRules, createChaos } from "./chaos.ts";
 import { type Bucket, createBucket } from "./fake-bucket.ts";
 import type { Reply, Request, Response } from "./http.ts";
 import { type Listener, listen, PortTakenError } from "./loopback-server.ts";
-import schemaJson from "./seed/base-schema.json" with { type: "json" };
-import { type SeedWebhook, seed } from "./seed.ts";
+import type { SeedWebhook } from "./seed.ts";
 import { moveTo, readState, type SandboxState, writeState } from "./state.ts";
 
 export interface SandboxOptions {
+  /** The base that it starts with; absent: that of the preset. */
+  readonly base?: SandboxBaseName;
   /** The file that keeps the state between runs; null to forget it at the end. */
   readonly stateFile: string | null;
   /** Whether the delayed webhook arrives right after the first listing of the jobs. */
@@ -30,12 +31,8 @@ export interface Sandbox {
   close(): Promise<void>;
 }
 
-const BASE_ID = "appSandbox0000001";
-
 /** Valid for the sandbox only, so it is no secret. */
 const TOKEN = "patSandbox00000.sandbox";
-
-const BUCKET = "phi-bucket";
 
 /** Blanks the settings of real providers, which know nothing of the sandbox's jobs. */
 export const NO_PROVIDERS = {
@@ -60,19 +57,21 @@ const FETCH_AFTER_MS = 500;
  * @throws StateFileError where the file holds something else; PortTakenError where `port` is taken
  */
 export async function startSandbox({
+  base: name = "nca",
   stateFile,
   delayedWebhook,
   port,
   chaos: wanted,
 }: SandboxOptions): Promise<Sandbox> {
+  const start = sandboxBase(name);
   const kept = stateFile === null ? null : readState(stateFile);
   const { rules, log } = wanted ?? NO_CHAOS;
   const chaos = createChaos(rules, log);
   const limit = { ...AIRTABLE_LIMIT, perSecond: rules.requestsPerSecond ?? AIRTABLE_LIMIT.perSecond };
-  const bucket = createBucket({ name: BUCKET, visibility: "restricted" });
+  const bucket = createBucket({ name: start.bucket, visibility: "restricted" });
   const base = createBase({
-    schema: parseSchema(schemaJson),
-    baseId: BASE_ID,
+    schema: start.schema,
+    baseId: start.baseId,
     token: TOKEN,
     random: Math.random,
     limit,
@@ -86,7 +85,7 @@ export async function startSandbox({
     const execute = () => bucket.handle(request, Date.now());
     return chaos.pass({ place: "bucket", request, execute, expireListings });
   });
-  const storageUrl = `${bucketAt.url}/${BUCKET}`;
+  const storageUrl = `${bucketAt.url}/${start.bucket}`;
   let webhook: SeedWebhook | null = null;
   let ports = { base: 0, bucket: bucketAt.port };
 
@@ -103,7 +102,7 @@ export async function startSandbox({
   const fetching = createFetcher(base, bucket, storageUrl, chaos, save);
   /** Resets base and bucket to the seed. */
   const resetToSeed = () => {
-    const seeded = seed(Date.now(), storageUrl);
+    const seeded = start.seed(Date.now(), storageUrl);
     base.restore({ tables: {}, pending: [] });
     for (const key of bucket.keys()) bucket.remove(key);
     for (const [table, records] of Object.entries(seeded.tables)) for (const each of records) base.upsert(table, each);
@@ -116,7 +115,7 @@ export async function startSandbox({
     if (request.method === "PATCH") {
       fetching.wake();
       save();
-    } else if (webhook !== null && delayedWebhook && listsJobs(request)) {
+    } else if (webhook !== null && delayedWebhook && listsJobs(request, start)) {
       handleWebhook(base, webhook);
       webhook = null;
       save();
@@ -142,7 +141,7 @@ export async function startSandbox({
     const moved = moveTo(kept, storageUrl);
     base.restore(moved.base);
     for (const { key, object } of moved.objects) bucket.put(key, object);
-    if (moved.webhookPending) webhook = seed(Date.now(), storageUrl).webhook;
+    if (moved.webhookPending) webhook = start.seed(Date.now(), storageUrl).webhook;
     fetching.now();
   }
   const baseAt = await open(port ?? kept?.ports.base ?? 0, answer).catch(async (error: unknown) => {
@@ -156,11 +155,11 @@ export async function startSandbox({
     env: {
       ...NO_PROVIDERS,
       AIRTABLE_API_KEY: TOKEN,
-      AIRTABLE_BASE_ID: BASE_ID,
+      AIRTABLE_BASE_ID: start.baseId,
       AIRTABLE_ENDPOINT_URL: baseAt.url,
-      STUCK_JOBS_STORAGE_URL: storageUrl,
+      ...(start.namesStorage ? { STUCK_JOBS_STORAGE_URL: storageUrl } : {}),
     },
-    config: {},
+    config: start.config(storageUrl),
     async close() {
       fetching.stop();
       save();
@@ -218,8 +217,9 @@ function createFetcher(base: FakeAirtable, bucket: Bucket, storageUrl: string, c
   };
 }
 
-function listsJobs({ method, path }: Request): boolean {
-  return path === `/v0/${BASE_ID}/Jobs` ? method === "GET" : path === `/v0/${BASE_ID}/Jobs/listRecords`;
+function listsJobs({ method, path }: Request, { baseId, jobsTable }: SandboxBase): boolean {
+  const table = `/v0/${baseId}/${encodeURIComponent(jobsTable)}`;
+  return path === table ? method === "GET" : path === `${table}/listRecords`;
 }
 
 /** Does what the application's handler does: delivers the file and completes the job. */

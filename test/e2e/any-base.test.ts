@@ -45,7 +45,7 @@ describe("from init to recover, without editing a file", () => {
     expect(base.world.fields(base.table, LOST)).toMatchObject({ Status: "Error" });
   });
 
-  it.skip("a base with two buckets, whose files are in folders", async () => {
+  it("a base with two buckets, whose files are in folders", async () => {
     const base = await twoBuckets();
     const { file, summary } = await firstUse(base);
     expect(file.split("\n").length).toBeLessThanOrEqual(21);

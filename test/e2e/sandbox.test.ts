@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { rendersConfig } from "../../src/sandbox/renders.ts";
 import stuckJson from "../../src/sandbox/seed/stuck.json" with { type: "json" };
 import { folder, run, stuckJobs } from "./cli.ts";
 import { linesIn, reportIn, verdictsIn } from "./report.ts";
@@ -122,3 +124,42 @@ const STYLES = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*[A-Za-z]`, "g");
 function withoutStyles(text: string): string {
   return text.replaceAll("\r\n", "\n").replace(STYLES, "").replace(/^.*\r/gm, "");
 }
+
+describe("the sandbox of a base that is not the preset's", () => {
+  it("has a job of every kind", async () => {
+    const cwd = folder();
+    const { code, stdout, stderr } = await stuckJobs(["recover", "--sandbox=renders", "-o", "json"], { cwd });
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(verdictsIn(reportIn(stdout))).toEqual([
+      "recRenderNoId0001 skip/no-external-id",
+      "recRenderTask0001 recover/output-found",
+      "recRenderTask0002 recover/output-found",
+      "recRenderTask0003 recover/output-found",
+      "recRenderTask0004 fail/output-absent",
+      "recRenderTask0005 wait/output-not-visible",
+      "recRenderTask0006 unknown/suspect-output",
+      "recRenderTask0007 skip/beyond-max-age",
+      "recRenderTask0008 skip/target-occupied",
+    ]);
+    expect(await stuckJobs(["recover", "--sandbox=renders"], { cwd })).toMatchObject({
+      code: 0,
+      stdout: "",
+      stderr: "",
+    });
+  });
+
+  it("is configured as init configures it from the base alone", async () => {
+    const { code, stdout } = await stuckJobs(["init", "--yes", "--dry-run", "--sandbox=renders"]);
+    expect(code).toBe(0);
+    const { airtable, ...content } = parse(stdout);
+    expect(airtable).toEqual({ baseId: "appSandbox0000002" });
+    expect(content).toEqual(rendersConfig(content.storage.baseUrl.replace("/renders", "")));
+  });
+
+  it("starts over after a reset", async () => {
+    const cwd = folder();
+    await stuckJobs(["recover", "--sandbox=renders"], { cwd });
+    expect((await stuckJobs(["sandbox", "reset"], { cwd })).code).toBe(0);
+    expect((await stuckJobs(["scan", "--sandbox=renders"], { cwd })).stdout).toContain("9 stuck jobs");
+  });
+});

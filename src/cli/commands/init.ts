@@ -17,8 +17,10 @@ import { renderFull, renderShort } from "../../init/render-config.ts";
 import { systemClock } from "../../system/clock.ts";
 import type { CommandContext } from "../context.ts";
 import { EXIT, type ExitCode, exitCodeOfFailure } from "../exit-codes.ts";
+import { type SandboxName, sandboxOption } from "../options.ts";
 import { type OpenBase, openUnconfigured } from "../run/adapters.ts";
 import { openStorages } from "../run/storages.ts";
+import { openSandbox } from "../sandbox.ts";
 import { linesOf } from "../terminal/log.ts";
 import { defaultPrompter, InterviewEnded, openInterview, type Prompter } from "../terminal/prompts.ts";
 import type { Terminal } from "../terminal/terminal.ts";
@@ -49,6 +51,7 @@ export interface InitFlags {
   readonly deliver?: string;
   readonly storage?: readonly string[];
   readonly storageUrl?: string;
+  readonly sandbox?: SandboxName;
   readonly color: boolean;
 }
 
@@ -83,6 +86,7 @@ export function addInit(program: Command, context: CommandContext): void {
       ).argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]),
     )
     .addOption(new Option("--storage-url <url>", "another name for --storage").hideHelp())
+    .addOption(sandboxOption("use the embedded sandbox instead of a base"))
     .option("--no-color", "no colours")
     .addHelpText(
       "after",
@@ -93,6 +97,7 @@ with --table: the fields are then learned from its records.
 Examples:
   stuck-jobs init                  asks, and writes .stuck-jobsrc.yaml
   stuck-jobs init --yes --dry-run  print the file only
+  stuck-jobs init --yes --dry-run --sandbox=renders
   stuck-jobs init --yes --table "Render Tasks" --storage https://acme.s3.amazonaws.com/renders/1f3c.mp4`,
     )
     .action(async (flags: InitFlags) => {
@@ -102,6 +107,18 @@ Examples:
 
 /** Runs init and returns its exit code. */
 async function runInit(flags: InitFlags, context: CommandContext): Promise<ExitCode> {
+  const sandbox = flags.sandbox ? await openSandbox(flags.sandbox, { delayedWebhook: false }) : null;
+  try {
+    return await initialize(
+      flags,
+      sandbox === null ? context : { ...context, env: { ...context.env, ...sandbox.env } },
+    );
+  } finally {
+    await sandbox?.close();
+  }
+}
+
+async function initialize(flags: InitFlags, context: CommandContext): Promise<ExitCode> {
   const { terminal } = context;
   const path = resolve(flags.output);
   if (!flags.dryRun && existsSync(path)) {

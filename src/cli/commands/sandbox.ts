@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import type { CommandContext } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 import { openSandbox, readChaosFile, resetSandbox } from "../sandbox.ts";
@@ -8,12 +8,13 @@ export function addSandbox(program: Command, { terminal, exit }: CommandContext)
   const sandbox = program.command("sandbox").description("The embedded base and bucket that --sandbox runs on.");
   sandbox
     .command("serve")
+    .addArgument(new Argument("[name]", "the base to serve").choices(["nca", "renders"]).default("nca"))
     .description("Serves the sandbox until interrupted, and prints the environment that points a client at it.")
     .addOption(new Option("--port <n>", "port of the base; the bucket takes the next one").argParser(port))
     .option("--chaos <file>", "faults to inject, as JSON or YAML (docs/sandbox.md)")
-    .action(async ({ port, chaos }: { port?: number; chaos?: string }) => {
+    .action(async (name: "nca" | "renders", { port, chaos }: { port?: number; chaos?: string }) => {
       const rules = chaos === undefined ? null : await readChaosFile(chaos);
-      const server = await openSandbox("nca", {
+      const server = await openSandbox(name, {
         delayedWebhook: true,
         ...(port === undefined ? {} : { port }),
         ...(rules === null ? {} : { chaos: { rules, log: (line) => terminal.log(line) } }),
