@@ -133,7 +133,9 @@ function lookedUp(fields: readonly FieldSchema[]): Omit<Record<FieldKey, string 
   const look = (key: Exclude<FieldKey, "status">): string | null => {
     const { types, names } = FIELD_MATCHERS[key];
     for (const form of names) {
-      const found = fields.find(({ id, name, type }) => types.includes(type) && form.test(name) && !taken.has(id));
+      const found = fields.find(
+        ({ id, name, type }) => types.includes(type) && form.test(inWords(name)) && !taken.has(id),
+      );
       if (found === undefined) continue;
       taken.add(found.id);
       return found.name;
@@ -150,6 +152,11 @@ function lookedUp(fields: readonly FieldSchema[]): Omit<Record<FieldKey, string 
     notes: look("notes"),
     startedAt: look("startedAt"),
   };
+}
+
+/** Returns a name with its words apart: `external_id` and `externalId` as `external id`. */
+function inWords(name: string): string {
+  return name.replaceAll("_", " ").replace(/([a-z0-9])([A-Z])/g, "$1 $2");
 }
 
 function holdsFile({ type }: FieldSchema): boolean {

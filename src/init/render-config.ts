@@ -3,6 +3,7 @@ import type { Key } from "../config/docs/reference.ts";
 import { nca } from "../config/presets/nca.ts";
 import type { FieldNames } from "./jobs-table.ts";
 import type { OperationConfig } from "./operations.ts";
+import { type DatabasePlan, postgresContent } from "./postgres-config.ts";
 
 /** The content of the file. */
 export interface Plan {
@@ -17,6 +18,8 @@ export interface Plan {
   /** Operations of the preset that this base has no place for. */
   readonly removed: readonly string[];
   readonly operations: ReadonlyMap<string, OperationConfig>;
+  /** Null for a base. */
+  readonly database: DatabasePlan | null;
 }
 
 /** The comments at the top of the file. */
@@ -47,7 +50,7 @@ export function renderShort(plan: Plan, header: Header): string {
 
 /** Renders all keys of the plan, each with its description. */
 export function renderFull(plan: Plan, header: Header, reference: readonly Key[]): string {
-  const document = new Document(fullContent(plan));
+  const document = new Document(plan.database === null ? fullContent(plan) : postgresContent(plan, plan.database));
   const root = mapOf(document);
   annotate(root, "", new Map(reference.map(({ path, description }) => [path, description])));
   compactLists(root);
@@ -64,7 +67,11 @@ function commentOf({ schema, lines }: Header): string {
   return [...editors, ...lines].map((line) => `# ${line}\n`).join("");
 }
 
-function shortContent({ preset, baseId, table, fields, statuses, storageUrl, removed, operations }: Plan) {
+function shortContent(plan: Plan) {
+  return plan.database === null ? shortBaseContent(plan) : postgresContent(plan, plan.database);
+}
+
+function shortBaseContent({ preset, baseId, table, fields, statuses, storageUrl, removed, operations }: Plan) {
   const isNca = preset === "nca";
   const under = isNca ? nca.jobs : null;
   const known = new Map<string, unknown>(Object.entries(under?.fields ?? {}));

@@ -58,7 +58,7 @@ export function targetsOf(
   const found =
     kind === "payload" ? (job.payload.kind === "read" ? job.payload.value[name] : null) : record.fields[name];
   const all: readonly unknown[] = Array.isArray(found) ? found : [found];
-  return all.filter((each) => typeof each === "string").filter((each) => kind === "name" || isRecordId(each));
+  return all.filter((each) => typeof each === "string").filter((each) => kind !== "payload" || isRecordId(each));
 }
 
 /** Whether a table has a field that a file can be put into. */

@@ -49,6 +49,7 @@ export async function planOperations(
     storageUrl,
     ...preset,
     operations: new Map(operations),
+    database: null,
   };
   return { plan, example: learned.example };
 }

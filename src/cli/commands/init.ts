@@ -7,11 +7,13 @@ import { parse } from "yaml";
 import { configurationKeys } from "../../config/docs/reference.ts";
 import { type Environment, readEnvironment } from "../../config/env/environment.ts";
 import { readConfigFile } from "../../config/file/read-config-file.ts";
-import { ConfigError } from "../../config/problems.ts";
+import { ConfigError, type Problem } from "../../config/problems.ts";
+import { resolveAddress } from "../../config/resolve/postgres.ts";
 import { resolveSettings } from "../../config/resolve/resolve.ts";
 import { presetNames } from "../../config/schema/config.ts";
 import type { Settings } from "../../config/settings.ts";
 import { UpstreamError } from "../../core/ports/errors.ts";
+import type { DatabaseAddress } from "../../database/database-url.ts";
 import { NEW_TOKEN } from "../../doctor/token.ts";
 import { renderFull, renderShort } from "../../init/render-config.ts";
 import { systemClock } from "../../system/clock.ts";
@@ -26,7 +28,7 @@ import { defaultPrompter, InterviewEnded, openInterview, type Prompter } from ".
 import type { Terminal } from "../terminal/terminal.ts";
 import { VERSION } from "../version.ts";
 import { runDoctor } from "./doctor.ts";
-import type { Answers } from "./init-input.ts";
+import type { Answers, PlanInput, Planned } from "./init-input.ts";
 import { buildPlan } from "./init-plan.ts";
 import { runSweep } from "./sweep.ts";
 
@@ -36,6 +38,7 @@ export interface InitFlags {
   readonly output: string;
   readonly dryRun?: boolean;
   readonly full?: boolean;
+  readonly store?: "airtable" | "postgres";
   readonly base?: string;
   readonly table?: string;
   readonly preset?: string;
@@ -66,6 +69,9 @@ export function addInit(program: Command, context: CommandContext): void {
     .option("--output <file>", "the file to write", ".stuck-jobsrc.yaml")
     .option("-n, --dry-run", "print the file, write and run nothing")
     .option("--full", "write all keys, each with its description")
+    .addOption(
+      new Option("--store <store>", "where the jobs are").choices(["airtable", "postgres"]).default("airtable"),
+    )
     .option("--base <id>", "the base (or AIRTABLE_BASE_ID)")
     .addOption(new Option("--preset <name>", "the preset to build on").choices(presetNames()))
     .option("--table <name>", "the table of the jobs")
@@ -92,12 +98,14 @@ export function addInit(program: Command, context: CommandContext): void {
       "after",
       `
 The token, AIRTABLE_API_KEY, needs the scopes data.records:read and schema.bases:read. Without the latter name the table
-with --table: the fields are then learned from its records.
+with --table: the fields are then learned from its records. --store postgres reads the catalogue of the database in
+STUCK_JOBS_DATABASE_URL instead.
 
 Examples:
   stuck-jobs init                  asks, and writes .stuck-jobsrc.yaml
   stuck-jobs init --yes --dry-run  print the file only
   stuck-jobs init --yes --dry-run --sandbox=renders
+  stuck-jobs init --store postgres
   stuck-jobs init --yes --table "Render Tasks" --storage https://acme.s3.amazonaws.com/renders/1f3c.mp4`,
     )
     .action(async (flags: InitFlags) => {
@@ -178,10 +186,49 @@ async function renderConfig(
   { env, terminal }: CommandContext,
 ): Promise<string> {
   const environment = readEnvironment(env);
+  const answers = answersOf(flags, environment);
+  const say = (text: string) => terminal.log(text);
+  const signal = new AbortController().signal;
+  const asked = { answers, interview, say, clock: systemClock, signal };
+  const { plan, example } =
+    flags.store === "postgres"
+      ? await (await import("./init-postgres.ts")).planDatabase(findDatabase(environment, terminal), asked)
+      : await planBase(flags, environment, asked, terminal);
+  const header = {
+    schema: schemaReference(path),
+    lines: [`Written by stuck-jobs init ${VERSION}; docs/configuration.md of the package has every key.`],
+  };
+  const text = flags.full ? renderFull(plan, header, configurationKeys()) : renderShort(plan, header);
+  const settings = resolveSettings(
+    { path: null, content: parse(text) },
+    { ...environment, baseId: plan.database === null ? plan.baseId : null },
+    {},
+  );
+  if (example !== null && !flags.dryRun) await tryExample(example, settings, say);
+  return text;
+}
+
+/** Returns the database of the environment. @throws ConfigError where there is none */
+function findDatabase(environment: Environment, terminal: Terminal): DatabaseAddress {
+  const problems: Problem[] = [];
+  const address = resolveAddress(environment, problems);
+  if (address === null) throw new ConfigError(problems);
+  if (environment.databaseUrl !== null) terminal.addSecret(environment.databaseUrl);
+  if (address.password !== null) terminal.addSecret(address.password);
+  return address;
+}
+
+/** Plans a configuration over the tables of a base. */
+async function planBase(
+  flags: InitFlags,
+  environment: Environment,
+  asked: Omit<PlanInput, "source" | "baseId">,
+  terminal: Terminal,
+): Promise<Planned> {
+  const { interview, say } = asked;
   const { token } = environment;
   if (token === null) throw new ConfigError([{ path: "AIRTABLE_API_KEY", message: "no Airtable token" }], NEW_TOKEN);
   terminal.addSecret(token);
-  const answers = answersOf(flags, environment);
   const open = (baseId: string) =>
     openUnconfigured({
       baseId,
@@ -189,21 +236,11 @@ async function renderConfig(
       endpointUrl: environment.endpointUrl ?? "https://api.airtable.com",
       requestsPerSecond: environment.requestsPerSecond ?? 4,
     });
-  const say = (text: string) => terminal.log(text);
   const baseId = flags.base ?? environment.baseId ?? (await chooseBase(open("none"), interview, say));
   const base = open(baseId);
   try {
     const source = { tables: base.metadata.tables, sample: base.readSample };
-    const signal = new AbortController().signal;
-    const { plan, example } = await buildPlan({ source, baseId, answers, interview, say, clock: systemClock, signal });
-    const header = {
-      schema: schemaReference(path),
-      lines: [`Written by stuck-jobs init ${VERSION}; docs/configuration.md of the package has every key.`],
-    };
-    const text = flags.full ? renderFull(plan, header, configurationKeys()) : renderShort(plan, header);
-    const settings = resolveSettings({ path: null, content: parse(text) }, { ...environment, baseId }, {});
-    if (example !== null && !flags.dryRun) await tryExample(example, settings, say);
-    return text;
+    return await buildPlan({ ...asked, source, baseId });
   } finally {
     await base.close();
   }

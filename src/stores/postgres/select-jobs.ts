@@ -107,14 +107,14 @@ WHERE ${column(name)} = ANY($1::${sqlType}[])`;
   return { text, values: [wanted] };
 }
 
-/** Returns the statement that reads the newest completed jobs with a response, `most` at most. */
+/** Returns the statement that reads the newest completed jobs with an external id, `most` at most. */
 export function completedStatement(options: StoreOptions, after: number | null, most: number): Statement {
   const { table, fields, completedStatus, id } = options.jobs;
   const parameters = new Parameters();
   const started = column(fields.startedAt);
   const conditions = [
     `${column(fields.status)} = ${parameters.add(completedStatus)}`,
-    `${column(fields.responsePayload ?? "")} IS NOT NULL`,
+    `${column(fields.externalId)}::text <> ''`,
     ...(after === null ? [] : [`${started} > ${moment(after, parameters)}`]),
   ];
   const text = `SELECT ${jobColumns(options, "all")} FROM ${quoteTable(table)} AS j

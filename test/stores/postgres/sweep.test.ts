@@ -5,6 +5,7 @@ import { sweep } from "../../../src/core/sweep/sweep.ts";
 import { FakeBucket } from "../../support/fakes.ts";
 import { startPostgres, type TestServer } from "../../support/postgres.ts";
 import { createRenders, openRun, RENDER } from "./run.ts";
+import { RENDERS_JOBS } from "./world.ts";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -132,6 +133,18 @@ describe("a sweep over PostgreSQL", () => {
         summary: "ext-2 at https://bucket.example/ext-2.mp4",
       },
     ]);
+  });
+
+  it("completes and fails jobs where no column but the required ones is configured", async () => {
+    const database = await renders(7);
+    await database.query("UPDATE renders SET status = 'done' WHERE id = 7");
+    const probe = new FakeBucket();
+    for (const n of [1, 7]) probe.objects.set(`ext-${n}.mp4`, 1000);
+    const none = { ownId: null, type: null, requestPayload: null, responsePayload: null, webhookUrl: null };
+    const fields = { ...RENDERS_JOBS.fields, ...none, error: null, notes: null };
+    const { run } = await openRun(database, probe, {}, { jobs: { ...RENDERS_JOBS, fields } });
+    const { report } = await sweep({ ...run, policy: { ...run.policy, operations: [{ ...RENDER, isDefault: true }] } });
+    expect(report.summary).toMatchObject({ stuck: 6, recovered: 1, failed: 5, errors: 0 });
   });
 
   it("changes the status alone where an operation has no target", async () => {
