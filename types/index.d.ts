@@ -1,9 +1,9 @@
 // Made by `npm run schema` from the schema of the configuration.
 
 /**
- * The defaults that the file overrides key by key: those of NCA Toolkit's users, or none.
+ * The defaults that the file overrides key by key: those of NCA Toolkit's users, how a provider is asked (docs/providers.md), or none.
  */
-export type Preset = "nca" | "none";
+export type Preset = "nca" | "replicate" | "fal" | "runpod" | "mux" | "assemblyai" | "generic" | "none";
 /**
  * Where jobs and targets are: an Airtable base, or a PostgreSQL database (docs/postgresql.md).
  */
@@ -367,12 +367,25 @@ export interface Providers {
         /**
          * The address of the state, with {externalId} in it or in the body.
          */
-        url: string;
+        url?: string;
         /**
          * Headers; a variable of the environment is written ${NAME}, and may be a NAME_FILE or a credential.
          */
         headers?: {
           [k: string]: string;
+        };
+        /**
+         * User and password of HTTP's basic authentication, written as headers are: ${NAME}.
+         */
+        basicAuth?: {
+          /**
+           * The user.
+           */
+          user: string;
+          /**
+           * The password.
+           */
+          password: string;
         };
         /**
          * Sent as JSON; {externalId} in its texts is replaced.
@@ -381,11 +394,11 @@ export interface Providers {
         /**
          * JSON pointer to the state.
          */
-        state: string;
+        state?: string;
         /**
          * The meaning of the state's values; any other is unknown.
          */
-        states: {
+        states?: {
           /**
            * Queued, or running.
            */
@@ -395,14 +408,14 @@ export interface Providers {
            *
            * @minItems 1
            */
-          succeeded: string[];
+          succeeded?: string[];
           /**
            * Failed.
            */
           failed?: string[];
         };
         /**
-         * JSON pointers to the outputs' URLs: a text, a list, or objects with `url`.
+         * JSON pointers to the outputs' URLs (a text, a list, or objects with `url`), or a URL with pointers in braces.
          */
         output?: string | string[];
         /**
@@ -420,7 +433,7 @@ export interface Providers {
           /**
            * Its address, with {externalId} in it.
            */
-          url: string;
+          url?: string;
           /**
            * HTTP statuses that mean: the job failed.
            */

@@ -60,7 +60,8 @@ export function faultOf({ report, fault }: Outcome, settings: Settings): string 
 
 /** Returns the addresses of the storages that operations use, for people. */
 export function storageUrls({ storage, operations, operationStorages }: Settings): string {
-  const urls = operations.map(({ name }) => (operationStorages.get(name) ?? storage).baseUrl);
+  const named = operations.filter(({ outputs }) => outputs.length > 0);
+  const urls = named.map(({ name }) => (operationStorages.get(name) ?? storage).baseUrl);
   return urls.length === 0 ? storage.baseUrl : [...new Set(urls)].join(" and ");
 }
 

@@ -41,7 +41,7 @@ export function usedStorages(
   places: Pick<SweepContext, "probe" | "ownPlaces">,
 ): readonly CheckedStorage[] {
   const used = new Map<OutputProbe, CheckedStorage>();
-  for (const operation of operations) {
+  for (const operation of operations.filter(({ outputs }) => outputs.length > 0)) {
     const own = operationStorages.get(operation.name);
     const probe = places.ownPlaces.get(operation.name)?.probe ?? places.probe;
     const isGeneral = own === undefined || probe === places.probe;

@@ -1,4 +1,5 @@
 import type { ProviderAnswer } from "../core/domain/evidence.ts";
+import { isExternalId } from "../core/domain/job.ts";
 import { isObject } from "../core/domain/json.ts";
 import type { ProviderStatus } from "../core/ports/ports.ts";
 import {
@@ -121,7 +122,7 @@ function readRefusal(response: ProviderResponse, forgottenStatus: readonly numbe
 function readUrls(body: unknown, pointers: readonly string[] = []): readonly string[] | null {
   const urls: string[] = [];
   for (const pointer of pointers) {
-    const found = resolvePointer(body, pointer);
+    const found = pointer.startsWith("/") ? resolvePointer(body, pointer) : fillPointers(pointer, body);
     if (found === undefined || found === null) continue;
     for (const each of Array.isArray(found) ? found : [found]) {
       const url = asUrl(isObject(each) ? each.url : each);
@@ -130,6 +131,18 @@ function readUrls(body: unknown, pointers: readonly string[] = []): readonly str
     }
   }
   return urls;
+}
+
+/** Fills a URL's pointers in braces with the ids and names that they find; null where one finds none. */
+function fillPointers(template: string, body: unknown): string | null {
+  let isComplete = true;
+  const url = template.replace(/\{([^{}]*)\}/g, (_, pointer: string) => {
+    const found = resolvePointer(body, pointer);
+    const isPart = (typeof found === "string" && isExternalId(found)) || typeof found === "number";
+    isComplete &&= isPart;
+    return isPart ? String(found) : "";
+  });
+  return isComplete ? url : null;
 }
 
 /** Returns the first value at the pointers that gives a reason. */

@@ -51,7 +51,7 @@ async function askExample(name: string, answers: Readonly<Record<string, readonl
 
 describe("the examples of docs/providers.md", () => {
   it("are all there", () => {
-    expect(examples).toHaveLength(6);
+    expect(examples).toHaveLength(7);
   });
   it.each(examples.map((text) => [text.split("\n").slice(0, 2).join(" "), text]))(
     "are configurations: %s",

@@ -81,6 +81,9 @@ const PROVIDED_BY_PRESET = [
   "jobs.fields",
   "storage",
   "providers.nca",
+  "providers.*",
+  "providers.*.states",
+  "providers.*.result",
   "operations.*",
   "operations.*.target",
 ];

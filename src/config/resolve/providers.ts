@@ -89,6 +89,19 @@ export function resolveProviders(
       const path = `providers.${name}.headers.${header}`;
       headers[header] = fillHeader(template, path, environment, problems, secrets);
     }
+    if (provider.basicAuth !== undefined) {
+      const fill = (key: "user" | "password") =>
+        fillHeader(
+          provider.basicAuth?.[key] ?? "",
+          `providers.${name}.basicAuth.${key}`,
+          environment,
+          problems,
+          secrets,
+        );
+      const encoded = Buffer.from(`${fill("user")}:${fill("password")}`).toString("base64");
+      secrets.push(encoded);
+      headers.authorization = `Basic ${encoded}`;
+    }
     providers.push({ ...provider, kind: "http", name, headers });
   }
   return { providers, secrets };

@@ -6,6 +6,7 @@ import { resolveCredentials, secretsOf } from "../env/storage-credentials.ts";
 import type { ConfigFile } from "../file/read-config-file.ts";
 import { goapi } from "../presets/goapi.ts";
 import { nca } from "../presets/nca.ts";
+import { findProviderPreset } from "../presets/providers.ts";
 import { ConfigError, type Problem } from "../problems.ts";
 import type { Config } from "../schema/config.ts";
 import { type Checked, checkConfig } from "../schema/issues.ts";
@@ -192,8 +193,17 @@ export function mergeSources({ content, override = {} }: ConfigFile, environment
   const hasGoapi = "goapi" in providers || isObject(known.goapi);
   const isAirtable = storeOf({ path: null, content, override }) === "airtable";
   const named = override.preset ?? content.preset ?? (isAirtable ? "nca" : "none");
-  const preset = named === "none" ? { preset: named } : hasGoapi ? merge(nca, goapi) : nca;
-  const ofFile = mergeFile(mergeFile(preset, content), override);
+  const ofProvider = findProviderPreset(named);
+  const preset =
+    ofProvider !== null
+      ? contentOf(ofProvider)
+      : named === "none"
+        ? { preset: named }
+        : hasGoapi
+          ? merge(nca, goapi)
+          : nca;
+  const laid = mergeFile(mergeFile(preset, content), override);
+  const ofFile = withoutUnusedStorage(ofProvider === null ? laid : withProvider(laid, ofProvider.name));
   const merged = {
     ...ofFile,
     ...withoutNulls(ofFile, "providers", ["nca", "goapi"]),
@@ -213,6 +223,36 @@ export function mergeSources({ content, override = {} }: ConfigFile, environment
     ...(storageUrl === null ? {} : { storage: { baseUrl: storageUrl } }),
     ...(Object.keys(providers).length === 0 ? {} : { providers }),
   });
+}
+
+function contentOf({ name, provider, thresholds }: NonNullable<ReturnType<typeof findProviderPreset>>) {
+  return { preset: name, providers: { [name]: provider }, thresholds };
+}
+
+/** Lets operations that name no provider use the preset's, which may be the only one that knows their outputs. */
+function withProvider(content: Readonly<Record<string, unknown>>, provider: string): Readonly<Record<string, unknown>> {
+  const operations = Object.entries(sectionOf(content, "operations")).map(([name, operation]) => [
+    name,
+    isObject(operation) ? { provider, outputs: [], ...operation } : operation,
+  ]);
+  return content.operations === undefined ? content : { ...content, operations: Object.fromEntries(operations) };
+}
+
+/** Stands in for the bucket where no operation has a name to look for; nothing is ever at a host of this ending. */
+const NO_STORAGE = "https://storage.invalid";
+
+/** Lets a configuration whose outputs only a provider knows go without a storage. */
+function withoutUnusedStorage(content: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const storage = sectionOf(content, "storage");
+  const operations = Object.values(sectionOf(content, "operations"));
+  const isUsed = operations.some((each) => {
+    if (!isObject(each)) return false;
+    const hasOwn = isObject(each.storage) && each.storage.baseUrl !== undefined;
+    return !hasOwn && !(Array.isArray(each.outputs) && each.outputs.length === 0);
+  });
+  if (storage.baseUrl !== undefined || "storage" in content !== isObject(content.storage)) return content;
+  if (isUsed || operations.length === 0) return { ...content, storage };
+  return { ...content, storage: { ...storage, baseUrl: NO_STORAGE } };
 }
 
 function sectionOf(content: Readonly<Record<string, unknown>>, section: string): Readonly<Record<string, unknown>> {

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { PROVIDER_PRESETS } from "../presets/providers.ts";
 import { accounts } from "./accounts.ts";
 import { baseId, httpUrl, text } from "./fields.ts";
 import { monitoringSchema } from "./monitoring.ts";
@@ -83,9 +84,11 @@ const journal = z.strictObject({
 });
 
 const preset = z
-  .enum(["nca", "none"])
+  .enum(["nca", ...PROVIDER_PRESETS, "none"])
   .default("nca")
-  .describe("The defaults that the file overrides key by key: those of NCA Toolkit's users, or none.");
+  .describe(
+    "The defaults that the file overrides key by key: those of NCA Toolkit's users, how a provider is asked (docs/providers.md), or none.",
+  );
 
 /** Returns the names of the presets. */
 export function presetNames(): readonly string[] {
@@ -210,8 +213,8 @@ interface Checked {
 
 /** What a configuration over PostgreSQL needs, and what it cannot have. */
 function checkPostgres({ preset, jobs, operations }: Checked, report: Report): void {
-  if (preset !== "none") {
-    report(["preset"], "describes an Airtable base; expected none");
+  if (preset === "nca") {
+    report(["preset"], "describes an Airtable base; expected none, or that of a provider");
     return;
   }
   const wrong = tableProblem(jobs.table);

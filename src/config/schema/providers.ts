@@ -14,6 +14,16 @@ const pointer = z.string().regex(/^(\/([^~/]|~[01])*)*$/, { error: 'expected a J
 
 const pointers = z.union([pointer.transform((one) => [one]), z.array(pointer).min(1)]);
 
+/** A pointer, or a URL that is put together of what pointers in braces find: `https://cdn.example/{/data/id}.mp4`. */
+const outputPlace = z.union([
+  pointer,
+  z.string().regex(/^https?:\/\/[^{}\s/]+\/(?:[^{}\s]|\{(?:\/(?:[^~/{}]|~[01])*)+\})*$/, {
+    error: 'expected a JSON pointer, or a URL with pointers in braces: "https://cdn.example/{/data/id}.mp4"',
+  }),
+]);
+
+const outputPlaces = z.union([outputPlace.transform((one) => [one]), z.array(outputPlace).min(1)]);
+
 const urlTemplate = z.string().superRefine((value, context) => {
   const problem = templateProblem(value);
   if (problem !== null) context.addIssue({ code: "custom", message: problem });
@@ -63,6 +73,13 @@ const http = z
         "Headers; a variable of the environment is written $" + "{NAME}, and may be a NAME_FILE or a credential.",
       )
       .meta(SECRET),
+    basicAuth: z
+      .strictObject({
+        user: text.describe("The user.").meta(SECRET),
+        password: text.describe("The password.").meta(SECRET),
+      })
+      .optional()
+      .describe("User and password of HTTP's basic authentication, written as headers are: $" + "{NAME}."),
     body: z.json().optional().describe("Sent as JSON; {externalId} in its texts is replaced."),
     state: pointer.describe("JSON pointer to the state."),
     states: z
@@ -72,7 +89,11 @@ const http = z
         failed: z.array(text).default([]).describe("Failed."),
       })
       .describe("The meaning of the state's values; any other is unknown."),
-    output: pointers.optional().describe("JSON pointers to the outputs' URLs: a text, a list, or objects with `url`."),
+    output: outputPlaces
+      .optional()
+      .describe(
+        "JSON pointers to the outputs' URLs (a text, a list, or objects with `url`), or a URL with pointers in braces.",
+      ),
     error: pointers.optional().describe("JSON pointers to the reason of a failure; the first that exists is used."),
     forgottenStatus: z.array(status).default([404, 410]).describe("HTTP statuses that mean: unknown job."),
     result: z

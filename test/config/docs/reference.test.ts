@@ -38,7 +38,7 @@ describe("the JSON Schema for editors", () => {
     ["a bare number as duration", { thresholds: { stuckAfter: 5 } }],
     ["a duration without unit", { thresholds: { stuckAfter: "5" } }],
     ["a word that is not allowed", { operations: { combine: { onExisting: "keep" } } }],
-    ["a provider of one's own that is not whole", { providers: { mine: { url: "https://a.example/{externalId}" } } }],
+    ["a provider of one's own with a key that there is not", { providers: { mine: { address: "https://x.example" } } }],
   ])("refuses %s", (_, value) => {
     expect(accepts(value)).toBe(false);
   });

@@ -68,7 +68,7 @@ describe("a list of bases", () => {
   it("may have one do without the preset", () => {
     expect(problems({ bases: [A, { ...B, preset: "none" }] }).map((each) => each.split(":", 1).join())).toEqual([
       "bases[1].jobs",
-      "bases[1].storage",
+      "bases[1].storage.baseUrl",
       "bases[1].operations",
     ]);
   });
