@@ -4,7 +4,17 @@ import { folder, type Ran, type RunOptions, run } from "./cli.ts";
 
 /** Returns the program's command lines in a page's fenced `sh` blocks, without trailing comments. */
 export function commandsIn(page: string): readonly string[] {
-  const blocks = [...readFileSync(page, "utf8").matchAll(/^```sh\n(.*?)^```$/gms)];
+  return commandsInText(readFileSync(page, "utf8"));
+}
+
+/** Returns the command lines of the sections whose heading fits, or of all others. */
+export function commandsInSections(page: string, heading: RegExp, fits: boolean): readonly string[] {
+  const sections = readFileSync(page, "utf8").split(/^(?=## )/m);
+  return sections.filter((section) => heading.test(section.split("\n", 1)[0] ?? "") === fits).flatMap(commandsInText);
+}
+
+function commandsInText(text: string): readonly string[] {
+  const blocks = [...text.matchAll(/^```sh\n(.*?)^```$/gms)];
   return blocks
     .flatMap(([, text = ""]) => text.split("\n"))
     .filter((line) => line.startsWith("stuck-jobs "))
