@@ -10,4 +10,7 @@ export const UNUSED_MODULES = {
   "node-fetch": stub,
   "abort-controller": stub,
   "abortcontroller-polyfill/dist/cjs-ponyfill": stub,
+  // For pg-boss's own schedules, which the fleet does not use: the scheduler of each host is the clock.
+  "cron-parser": stub,
+  "rrule-temporal": stub,
 };

@@ -69,6 +69,31 @@ export interface Config {
     };
   };
   /**
+   * Shares the sweeps among several hosts by a queue in PostgreSQL (docs/fleet.md).
+   */
+  fleet?: {
+    /**
+     * The schema of queue and history; `stuck-jobs db migrate` makes it.
+     */
+    schema?: string;
+    /**
+     * A host that is silent for so long has lost the base that it sweeps: another one takes it over.
+     */
+    heartbeat?: string;
+    /**
+     * How many bases one host sweeps at the same time.
+     */
+    concurrency?: number;
+    /**
+     * Without the database: end with exit code 5, or sweep all bases with a part of the budget.
+     */
+    whenDown?: "stop" | "alone";
+    /**
+     * The number of hosts, by which `whenDown: alone` divides the request rates.
+     */
+    hosts?: number;
+  };
+  /**
    * Several bases in one run, each with its overrides of the rest of the file (docs/bases.md).
    *
    * @minItems 1

@@ -88,6 +88,11 @@ const COMMANDS: readonly CommandModule[] = [
     load: async () => (await import("./commands/db.ts")).addDb,
   },
   {
+    name: "fleet",
+    summary: "show what several hosts share: plan, status, metrics of the fleet",
+    load: async () => (await import("./commands/fleet.ts")).addFleet,
+  },
+  {
     name: "completion",
     summary: "print a completion script for a shell",
     load: async () => (await import("./commands/completion.ts")).addCompletion,

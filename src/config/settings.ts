@@ -1,6 +1,7 @@
 import type { BrakeSettings } from "../core/domain/brake-settings.ts";
 import type { Duration } from "../core/domain/job.ts";
 import type { Operation, Thresholds, Via } from "../core/domain/operation.ts";
+import type { FleetSettings } from "./resolve/fleet.ts";
 import type { JournalSettings } from "./resolve/journal.ts";
 import type { MonitoringOverrides, MonitoringSettings } from "./resolve/monitoring.ts";
 import type { PostgresSettings } from "./resolve/postgres.ts";
@@ -43,6 +44,8 @@ export interface Settings {
   readonly webhooks: WebhookSettings;
   readonly monitoring: MonitoringSettings;
   readonly journal: JournalSettings;
+  /** Null where one host sweeps alone. */
+  readonly fleet: FleetSettings | null;
   /** Texts that are redacted in everything that is printed or written. */
   readonly secrets: readonly string[];
   readonly deadline: Duration;

@@ -1,7 +1,7 @@
 import pg from "pg";
 import { UpstreamError } from "../core/ports/errors.ts";
 import type { Clock } from "../core/ports/ports.ts";
-import { abortable } from "../http/timeout.ts";
+import { abortable, withTimeout } from "../http/timeout.ts";
 import { type DatabaseAddress, formatAddress } from "./database-url.ts";
 import { classifyDatabaseError, type DatabaseFailure, upstreamCode } from "./errors.ts";
 import type { ConnectionLimits } from "./limits.ts";
@@ -27,6 +27,11 @@ export interface Database {
    * @throws WriteFailure where nothing was written, or where the answer to the commit was lost
    */
   write<T>(work: (query: Query) => Promise<T>, signal: AbortSignal): Promise<T>;
+  /**
+   * Runs a text once, as it stands: it may hold several statements, and a transaction of its own. Rejects with the
+   * driver's error; `asUpstreamError` says what it means.
+   */
+  execute(text: string, values: readonly unknown[], signal: AbortSignal): Promise<readonly Row[]>;
   /** The statements that were sent so far, those that begin, commit and set aside. */
   statements(): number;
   /** What the database is called for people. */
@@ -175,6 +180,23 @@ export function openDatabase({ address, limits, clock, random }: DatabaseOptions
       }
     },
 
+    async execute(text, values, signal) {
+      signal.throwIfAborted();
+      const client = await connect(signal);
+      statements += 1;
+      try {
+        // Without values several statements may stand in one text: then there is an answer for each.
+        const send = (): Promise<pg.QueryResult<Row> | readonly pg.QueryResult<Row>[]> =>
+          values.length === 0 ? client.query<Row>(text) : client.query<Row, unknown[]>(text, [...values]);
+        const answer = await withTimeout(limits.statementTimeout, signal, send);
+        client.release();
+        return "rows" in answer ? answer.rows : answer.flatMap(({ rows }) => rows);
+      } catch (error) {
+        client.release(true);
+        throw error;
+      }
+    },
+
     async close() {
       const pool = await opening?.catch(() => null);
       await pool?.end();
@@ -187,6 +209,13 @@ export function upstreamError(failure: DatabaseFailure, name: string, attempts: 
   const tried = attempts > 1 ? ` (tried ${attempts} times)` : "";
   const hint = "hint" in failure ? failure.hint : null;
   return new UpstreamError(upstreamCode(failure), `PostgreSQL ${name}: ${failure.message}${tried}`, hint, { cause });
+}
+
+/** Returns what an error of the driver, or of a transaction, means for a run; any other error as it is. */
+export function asUpstreamError(error: unknown, name: string): unknown {
+  if (error instanceof WriteFailure) return upstreamError(error.failure, name, 1, error);
+  const failure = classifyDatabaseError(error);
+  return failure === null ? error : upstreamError(failure, name, 1, error);
 }
 
 const CUT_OFF: DatabaseFailure = {

@@ -7,8 +7,8 @@ import { emailOf, type Pending, pingBody, webhookBodies } from "./messages.ts";
 import { renderAllMetrics } from "./metrics.ts";
 import { pingEnd, pingStart, pingTargetOf } from "./ping.ts";
 import { DEFAULT_POST_POLICY, type Sent, send } from "./post.ts";
-import type { RunResult, Surroundings } from "./run-result.ts";
-import { EMPTY_STATE, readState, type State, stateFileOf, writeState } from "./state.ts";
+import type { RunResult, StateStore, Surroundings } from "./run-result.ts";
+import { EMPTY_STATE, fileStore, readState, type State, stateFileOf, writeState } from "./state.ts";
 
 /** The monitoring of one run. */
 export interface Watch {
@@ -103,8 +103,8 @@ export async function notify(
   result: RunResult,
   surroundings: Surroundings,
 ): Promise<readonly string[]> {
-  const { redact, warn } = surroundings;
-  const memory = openMemory(stateFileOf(result.baseId, surroundings.env));
+  const { redact, warn, env, alertsOf } = surroundings;
+  const memory = openMemory(alertsOf?.(result.baseId) ?? fileStore(stateFileOf(result.baseId, env)));
   const before = await memory.read();
   const { after, messages } = changesSince(before.conditions, result, failuresOver);
   const fresh = messages.map((text) => ({ at: result.finishedAt, text: redact(text) }));
@@ -135,14 +135,14 @@ export async function notify(
 /** A channel that failed for long gets the latest messages only. */
 const MOST_PENDING = 50;
 
-/** Opens the state file as far as it can be used: without it messages are repeated, but they are sent. */
-function openMemory(path: string) {
+/** Opens the state as far as it can be used: without it messages are repeated, but they are sent. */
+function openMemory(store: StateStore) {
   let trouble: string | null = null;
   let kept: State = EMPTY_STATE;
   return {
     async read(): Promise<State> {
       try {
-        kept = await readState(path);
+        kept = await readState(store);
       } catch (error) {
         trouble = wordsOf(error);
       }
@@ -151,7 +151,7 @@ function openMemory(path: string) {
     async write(state: State): Promise<void> {
       if (isDeepStrictEqual(state, kept)) return;
       try {
-        await writeState(path, state);
+        await writeState(store, state);
         kept = state;
       } catch (error) {
         trouble = wordsOf(error);

@@ -55,7 +55,7 @@ async function keepAllMetrics(results: readonly BaseResult[], surroundings: Surr
 }
 
 /** Notifies one after the other, as chats have rate limits. An address that failed is not tried for further bases. */
-async function notifyAll(results: readonly BaseResult[], surroundings: Surroundings): Promise<void> {
+export async function notifyAll(results: readonly BaseResult[], surroundings: Surroundings): Promise<void> {
   const failing = new Set<string>();
   for (const { monitoring, result } of results) {
     const channels = channelsOf(monitoring);

@@ -18,11 +18,11 @@ export type PingEvent =
   | { readonly kind: "end"; readonly exitCode: number; readonly body: string; readonly durationMs: number };
 
 /** Returns where pings of a run go; null where none are configured. */
-export function pingTargetOf({
-  pingUrl,
-  pingDialect,
-}: Pick<MonitoringSettings, "pingUrl" | "pingDialect">): PingTarget | null {
-  return pingUrl === null ? null : { url: pingUrl, dialect: pingDialect, runKey: randomUUID() };
+export function pingTargetOf(
+  { pingUrl, pingDialect }: Pick<MonitoringSettings, "pingUrl" | "pingDialect">,
+  runKey: string = randomUUID(),
+): PingTarget | null {
+  return pingUrl === null ? null : { url: pingUrl, dialect: pingDialect, runKey };
 }
 
 /** The part of a summary that is put into a query. */

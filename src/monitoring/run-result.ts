@@ -3,6 +3,12 @@ import type { Instant } from "../core/domain/job.ts";
 import type { Report } from "../core/domain/report.ts";
 import type { Clock } from "../core/ports/ports.ts";
 
+/** Where the state of the monitoring is kept, as text; the reader gets "" where there is none. */
+export interface StateStore {
+  read(): Promise<string>;
+  write(text: string): Promise<void>;
+}
+
 /** What monitoring needs of the program around it. */
 export interface Surroundings {
   readonly env: Env;
@@ -13,6 +19,8 @@ export interface Surroundings {
   redact(text: string): string;
   /** Logs for a person what could not be sent elsewhere. */
   warn(message: string): void;
+  /** Returns where the alerts of a base are kept; absent: in a file of this host. */
+  alertsOf?(baseId: string): StateStore;
 }
 
 /** The result of one run, for metrics, pings and notifications. */

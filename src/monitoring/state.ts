@@ -5,6 +5,7 @@ import { makeStateFolder, readFileOrEmpty, replaceFile } from "../system/files.t
 import { stateDirectory } from "../system/folders.ts";
 import { type AlertState, NO_ALERTS } from "./changes.ts";
 import type { Pending } from "./messages.ts";
+import type { StateStore } from "./run-result.ts";
 
 /** What is kept from run to run: the current alerts, and messages that could not be posted yet. */
 export interface State {
@@ -43,9 +44,20 @@ export function stateFileOf(baseId: string, env: Env): string {
   return join(stateDirectory(env), `${baseId}.json`);
 }
 
-/** Reads the state. A missing or broken file counts as empty: current alerts are then sent again. */
-export async function readState(path: string): Promise<State> {
-  const text = await readFileOrEmpty(path);
+/** Keeps the state in a file. Its folder is made if it is missing. */
+export function fileStore(path: string): StateStore {
+  return {
+    read: () => readFileOrEmpty(path),
+    async write(text) {
+      await makeStateFolder(dirname(path));
+      await replaceFile(path, `${text}\n`, 0o600);
+    },
+  };
+}
+
+/** Reads the state. What is missing or broken counts as empty: current alerts are then sent again. */
+export async function readState(store: StateStore): Promise<State> {
+  const text = await store.read();
   try {
     const { conditions, pending, pendingEmail } = schema.parse(JSON.parse(text));
     return { conditions, pending, pendingEmail };
@@ -55,8 +67,7 @@ export async function readState(path: string): Promise<State> {
   }
 }
 
-/** Keeps the state for the next run. The folder is made if it is missing. */
-export async function writeState(path: string, state: State): Promise<void> {
-  await makeStateFolder(dirname(path));
-  await replaceFile(path, `${JSON.stringify({ schema: "stuck-jobs/monitoring@1", ...state })}\n`, 0o600);
+/** Keeps the state for the next run. */
+export async function writeState(store: StateStore, state: State): Promise<void> {
+  await store.write(JSON.stringify({ schema: "stuck-jobs/monitoring@1", ...state }));
 }

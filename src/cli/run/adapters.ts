@@ -7,6 +7,7 @@ import type { ProviderAnswer } from "../../core/domain/evidence.ts";
 import { fieldsInNames } from "../../core/domain/output-names.ts";
 import type { AtomicWriter } from "../../core/ports/atomic-writer.ts";
 import type { JobHistory, JobStore, Provider, ProviderStatus, WebhookSender } from "../../core/ports/ports.ts";
+import type { Fence } from "../../database/fence.ts";
 import type { JournalWriter } from "../../journal/write.ts";
 import { createGenericProvider } from "../../providers/generic.ts";
 import { createGoapi } from "../../providers/goapi.ts";
@@ -27,6 +28,12 @@ interface Closeable {
 
 const SYSTEM = { clock: systemClock, random: Math.random, env: process.env };
 
+/** A base that a host of a fleet holds: what has to be asked before each write. */
+export interface HeldBase extends Fence {
+  /** Aborted when the base is lost. */
+  readonly signal: AbortSignal;
+}
+
 /** What the sweep of one base shares with those of other bases. */
 export interface Shared {
   readonly base: SharedBase;
@@ -43,27 +50,34 @@ export interface OpenStore {
 
 /**
  * Opens the store of the settings. `remaining` returns the milliseconds until the deadline, null without one. Where
- * `journal` is in the same database, what it holds is written in the store's own transactions.
+ * `journal` is in the same database, what it holds is written in the store's own transactions. Where the base is `held`,
+ * that is asked before each write.
  */
 export async function openBase(
   settings: Settings,
   remaining: () => number | null,
   shared: Shared | null = null,
   journal: JournalWriter | null = null,
+  held: HeldBase | null = null,
 ): Promise<OpenStore> {
   const { store } = settings;
   switch (store.kind) {
     case "airtable":
-      return { ...openAirtableBase(settings, store, remaining, shared), atomic: null };
+      return { ...openAirtableBase(settings, store, remaining, shared, held), atomic: null };
     case "postgres": {
-      const opened = await openDatabaseStore(settings, store, journal);
+      const opened = await openDatabaseStore(settings, store, journal, held);
       return { ...opened, atomic: opened.store.atomic };
     }
   }
 }
 
 /** Opens the jobs and targets in a database. The driver is loaded only then. */
-export async function openDatabaseStore(settings: Settings, store: PostgresSettings, journal: JournalWriter | null) {
+export async function openDatabaseStore(
+  settings: Settings,
+  store: PostgresSettings,
+  journal: JournalWriter | null,
+  held: HeldBase | null = null,
+) {
   const { openPostgres } = await import("../../stores/postgres/open.ts");
   const { place } = settings.journal;
   const keepsJournal = journal !== null && place?.kind === "postgres";
@@ -72,6 +86,7 @@ export async function openDatabaseStore(settings: Settings, store: PostgresSetti
     ...store,
     ...options,
     ...SYSTEM,
+    fence: held,
     journal: keepsJournal ? { schema: place.schema, linesOf: journal.linesOf } : null,
   });
   return { ...opened, options };
@@ -85,8 +100,18 @@ export function openAirtableBase(
   airtable: AirtableSettings,
   remaining: () => number | null,
   shared: Shared | null = null,
+  held: HeldBase | null = null,
 ): OpenBase {
-  return openAirtable({ ...airtable, jobs, operations, ...SYSTEM, remaining, shared: shared?.base ?? null });
+  const beforeWrite = held === null ? () => undefined : held.check;
+  return openAirtable({
+    ...airtable,
+    jobs,
+    operations,
+    ...SYSTEM,
+    remaining,
+    beforeWrite,
+    shared: shared?.base ?? null,
+  });
 }
 
 /** Where the settings say that jobs and targets are in a database. */

@@ -1,11 +1,13 @@
 import { randomUUID } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import type { Settings } from "../../config/settings.ts";
 import { WriteGate } from "../../core/sweep/apply/write-gate.ts";
-import type { Observer, SweepContext } from "../../core/sweep/context.ts";
+import type { Deadlines, Observer, SweepContext } from "../../core/sweep/context.ts";
+import type { JournalWriter } from "../../journal/write.ts";
 import { systemClock } from "../../system/clock.ts";
 import type { Invocation } from "../context.ts";
 import { VERSION } from "../version.ts";
-import { openBase, openProviders, openWebhooks, type Shared } from "./adapters.ts";
+import { type HeldBase, openBase, openProviders, openWebhooks, type Shared } from "./adapters.ts";
 import type { RunLimits } from "./deadlines.ts";
 import { openJournal } from "./open-journal.ts";
 import { openStorages } from "./storages.ts";
@@ -17,12 +19,13 @@ export async function openSweep(
   limits: RunLimits,
   observer: Observer,
   shared: Shared | null = null,
+  held: HeldBase | null = null,
 ): Promise<{ readonly run: SweepContext; close(): Promise<void> }> {
-  const journal = openJournal(invocation, settings);
-  const base = await openBase(settings, () => limits.remaining(), shared, journal);
+  const journal = guarded(openJournal(invocation, settings), held);
+  const base = await openBase(settings, () => limits.remaining(), shared, journal, held);
   const storages = openStorages(settings, shared?.connections ?? null);
   const providers = openProviders(settings, storages, invocation.terminal.redact);
-  const webhooks = openWebhooks(settings);
+  const webhooks = guardedWebhooks(openWebhooks(settings), held);
   const options = sweepOptions(invocation, settings);
   const run: SweepContext = {
     ...options,
@@ -34,7 +37,7 @@ export async function openSweep(
     providers: providers.providers,
     webhooks,
     journal,
-    limits,
+    limits: held === null ? limits : whileHeld(limits, held),
     observer,
   };
   return {
@@ -43,6 +46,43 @@ export async function openSweep(
       await Promise.all([base.close(), storages.close(), providers.close(), webhooks?.close(), journal?.close()]);
     },
   };
+}
+
+/** Announces no write of a base that is not held any more. */
+function guarded(journal: JournalWriter | null, held: HeldBase | null): JournalWriter | null {
+  if (journal === null || held === null) return journal;
+  return {
+    ...journal,
+    async recordIntent(writes, by) {
+      held.check();
+      return await journal.recordIntent(writes, by);
+    },
+    async recordWebhookIntent(job, by) {
+      held.check();
+      return await journal.recordWebhookIntent(job, by);
+    },
+  };
+}
+
+function guardedWebhooks(webhooks: ReturnType<typeof openWebhooks>, held: HeldBase | null): typeof webhooks {
+  if (webhooks === null || held === null) return webhooks;
+  return {
+    ...webhooks,
+    async post(request, signal) {
+      held.check();
+      return await webhooks.post(request, signal);
+    },
+  };
+}
+
+/** Ends what is under way when the base is lost; a write that was sent is waited for. */
+function whileHeld({ listing, start, reads, writes }: RunLimits, { signal }: HeldBase): Deadlines {
+  const [ofListing, ofStart, ofReads] = [listing, start, reads].map((each) => {
+    const either = AbortSignal.any([each, signal]);
+    setMaxListeners(0, either);
+    return either;
+  });
+  return { listing: ofListing ?? signal, start: ofStart ?? signal, reads: ofReads ?? signal, writes };
 }
 
 /** A database takes many writes at once: the end of a run is planned by no pace. */

@@ -4,6 +4,7 @@ import { type Invocation, mayWrite } from "../context.ts";
 import { durationsFile, readTypicalDurations, type TypicalDurations } from "../learned-durations.ts";
 import { renderNdjsonJob } from "../render/json.ts";
 import { type Format, printReport } from "../render/print-report.ts";
+import type { HeldBase } from "./adapters.ts";
 import { withLock } from "./base-lock.ts";
 import { decisionFields, logFailures, warnUnmatchedJobs } from "./log-outcome.ts";
 import { startMonitoring } from "./monitoring.ts";
@@ -21,8 +22,8 @@ export async function runOnce(
   format: Format,
   stop: Shutdown,
 ): Promise<RunResult> {
-  const run = () => sweepAndReport(invocation, settings, format, stop);
-  return mayWrite(invocation) ? await withLock(settings, invocation.terminal, run) : await run();
+  const run = (held: HeldBase | null) => sweepAndReport(invocation, settings, format, stop, held);
+  return mayWrite(invocation) ? await withLock(settings, invocation.terminal, run) : await run(null);
 }
 
 async function sweepAndReport(
@@ -30,6 +31,7 @@ async function sweepAndReport(
   settings: Settings,
   format: Format,
   stop: Shutdown,
+  held: HeldBase | null,
 ): Promise<Outcome> {
   const { terminal } = invocation;
   const typical = await loadTypicalDurations(invocation, settings, format);
@@ -46,7 +48,9 @@ async function sweepAndReport(
       warn: (message: string) => terminal.log(message, "warn"),
     };
     const sweep = (stage: OnStage) =>
-      sweepOnce(invocation, settings, { ...listener, stage }, stop, { ...frame, shared: null }).finally(frame.end);
+      sweepOnce(invocation, settings, { ...listener, stage }, stop, { ...frame, shared: null, held }).finally(
+        frame.end,
+      );
     outcome = await withTelemetry(invocation, settings, stop, sweep);
     if (outcome.report !== null) await printReport(outcome.report, format, invocation, settings, typical);
     logFailures(outcome, settings, format, invocation);

@@ -1,17 +1,20 @@
 import type { BaseRef, Settings } from "../../config/settings.ts";
 import type { Entry } from "../../core/domain/report.ts";
+import { UpstreamError } from "../../core/ports/errors.ts";
 import { systemClock } from "../../system/clock.ts";
 import { type Invocation, mayWrite } from "../context.ts";
-import { EXIT } from "../exit-codes.ts";
+import { EXIT, exitCodeOfFailure } from "../exit-codes.ts";
 import { type BaseOutcome, type CombinedOutcome, faultOf, totalOf } from "../outcome.ts";
 import { renderNdjsonJob, renderNdjsonSummary } from "../render/json.ts";
 import type { Format } from "../render/print-report.ts";
 import { renderPlans, renderTotal } from "../render/total.ts";
-import { logInternalError } from "../terminal/log.ts";
+import { linesOf, logInternalError } from "../terminal/log.ts";
 import { splitProgress } from "../terminal/progress.ts";
+import type { HeldBase } from "./adapters.ts";
 import { withLock } from "./base-lock.ts";
 import { decisionFields, logFailures, warnUnmatchedJobs } from "./log-outcome.ts";
 import { type RunsMonitor, startMonitoringAll } from "./monitoring.ts";
+import type { OpenFleet } from "./open-fleet.ts";
 import { loadTypicalDurations } from "./run-base.ts";
 import { openSharedConnections } from "./shared-connections.ts";
 import type { Shutdown } from "./signals.ts";
@@ -29,6 +32,8 @@ export async function runMany(
   stop: Shutdown,
 ): Promise<CombinedOutcome> {
   const startedAt = systemClock.now();
+  const [first] = bases;
+  const fleet = mayWrite(invocation) ? await openFleetOf(first) : null;
   const connections = openSharedConnections(bases);
   const frame = openSweepFrame(invocation, bases[0], stop);
   const part = splitProgress(frame.progress);
@@ -38,12 +43,12 @@ export async function runMany(
     ended = await Promise.all(
       bases.map((settings) => {
         const own = { limits: frame.limits, progress: part(), shared: connections.of(settings) };
-        return sweepOne(invocation, settings, format, stop, own, monitor);
+        return sweepOne(invocation, settings, format, stop, own, monitor, fleet);
       }),
     );
   } finally {
     frame.end();
-    await connections.close();
+    await Promise.all([connections.close(), fleet?.close()]);
   }
   const { command, flags, terminal } = invocation;
   const finishedAt = systemClock.now();
@@ -57,20 +62,35 @@ export async function runMany(
   return total;
 }
 
-async function sweepOne(
+/** Opens the fleet that runs of several bases take the keys of; null where there is none. Its library is loaded only then. */
+async function openFleetOf({ fleet, deadline }: Settings): Promise<OpenFleet | null> {
+  return fleet === null ? null : (await import("./open-fleet.ts")).openFleet(fleet, deadline);
+}
+
+/**
+ * Sweeps one of several bases. Where the frame says that the base is held, no lock is taken; in a fleet the lock is the
+ * key of the base in its queue.
+ */
+export async function sweepOne(
   invocation: Invocation,
   settings: Settings,
   format: Format,
   stop: Shutdown,
   frame: SweepFrame,
   monitor: RunsMonitor | null,
+  fleet: OpenFleet | null = null,
 ): Promise<BaseOutcome> {
   const base = baseOf(settings);
   const terminal = invocation.terminal.forBase(base.name);
   const own: Invocation = { ...invocation, terminal };
   try {
-    return await sweepNamed(own, { base, settings }, format, stop, frame, monitor);
+    return await sweepNamed(own, { base, settings }, format, stop, frame, monitor, fleet);
   } catch (error) {
+    if (error instanceof UpstreamError) {
+      terminal.log(linesOf(error), "error");
+      const ended = { base, settings, typical: new Map(), outcome: null };
+      return { ...ended, code: exitCodeOfFailure(error), fault: error.message };
+    }
     logInternalError(error, terminal);
     const fault = `internal error: ${error}`;
     return { base, settings, typical: new Map(), outcome: null, code: EXIT.internalError, fault };
@@ -84,6 +104,7 @@ async function sweepNamed(
   stop: Shutdown,
   frame: SweepFrame,
   monitor: RunsMonitor | null,
+  fleet: OpenFleet | null,
 ): Promise<BaseOutcome> {
   const { terminal } = invocation;
   const typical = await loadTypicalDurations(invocation, settings, format);
@@ -95,13 +116,15 @@ async function sweepNamed(
     },
     warn: (message: string) => terminal.log(message, "warn"),
   };
-  const run = () => {
+  const run = (held: HeldBase | null) => {
     monitor?.begun();
     return withTelemetry(invocation, settings, stop, (stage) =>
-      sweepOnce(invocation, settings, { ...listener, stage }, stop, frame),
+      sweepOnce(invocation, settings, { ...listener, stage }, stop, { ...frame, held }),
     );
   };
-  const outcome = mayWrite(invocation) ? await withLock(settings, terminal, run) : await run();
+  const { held = null } = frame;
+  const takesLock = mayWrite(invocation) && held === null;
+  const outcome = takesLock ? await withLock(settings, terminal, run, fleet) : await run(held);
   if (outcome === "locked") return { ...ended, outcome: null, code: EXIT.locked, fault: "another run is under way" };
   if (outcome.report !== null && format === "ndjson")
     terminal.out(renderNdjsonSummary(outcome.report, base, terminal.toJson));
@@ -110,6 +133,6 @@ async function sweepNamed(
 }
 
 /** Returns the base of the settings, which have a name in a list. */
-function baseOf({ base, store: { baseId } }: Settings): BaseRef {
+export function baseOf({ base, store: { baseId } }: Settings): BaseRef {
   return base ?? { name: baseId, id: baseId, others: [] };
 }

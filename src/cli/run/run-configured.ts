@@ -3,6 +3,7 @@ import type { Settings } from "../../config/settings.ts";
 import type { Report } from "../../core/domain/report.ts";
 import type { Invocation } from "../context.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
+import type { CombinedOutcome } from "../outcome.ts";
 import type { Format } from "../render/print-report.ts";
 import type { Configured } from "../settings/select-bases.ts";
 import type { RunStatus } from "./interval-loop.ts";
@@ -31,6 +32,11 @@ export async function runConfigured(
   format: Format,
   stop: Shutdown,
 ): Promise<ConfiguredRun> {
+  const { fleet } = bases[0];
+  if (fleet !== null && isPlanned(invocation)) {
+    const { runFleet } = await import("./run-fleet.ts");
+    return toRun(await runFleet(invocation, bases, fleet, format, stop));
+  }
   if (!isList) {
     const ran = await runOnce(invocation, bases[0], format, stop);
     const report = ran === "locked" ? null : ran.report;
@@ -43,7 +49,10 @@ export async function runConfigured(
   if (invocation.flags.confirm) {
     throw new ConfigError([{ path: "--confirm", message: "found several bases; expected one, chosen with --base" }]);
   }
-  const { code, ended } = await runMany(invocation, bases, format, stop);
+  return toRun(await runMany(invocation, bases, format, stop));
+}
+
+function toRun({ code, ended }: CombinedOutcome): ConfiguredRun {
   const statuses = ended.map(({ outcome }) => statusOf(outcome ?? "locked"));
   // One failing base is no reason to sweep the others less often.
   return {
@@ -59,4 +68,12 @@ export async function runConfigured(
 function statusOf(ran: RunResult): RunStatus {
   if (ran === "locked") return "skipped";
   return ran.fault !== null || ran.code === EXIT.unavailable ? "failed" : "ok";
+}
+
+/** Whether a run is a sweep of the schedule, which the hosts of a fleet share. Any flag that changes it makes it one's own. */
+function isPlanned({ command, flags, confirm }: Invocation): boolean {
+  const { dryRun, force, fail, limit, job, operation, olderThan, failAfter, maxAge, base, via } = flags;
+  const own = [limit, job, operation, olderThan, failAfter, maxAge, base, via, flags.concurrency, flags.journal];
+  const isOwn = dryRun === true || force === true || fail === false || flags.confirm === true || confirm !== undefined;
+  return command === "recover" && !isOwn && own.every((value) => value === undefined);
 }

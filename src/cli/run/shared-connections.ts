@@ -16,26 +16,32 @@ export interface SharedConnections {
 /**
  * Opens the rate limiter of each account, and the connection and limits of each bucket. Where there are several tokens,
  * Airtable is asked whose they are: it counts the requests of all tokens of one user together.
+ *
+ * @param budgetOf returns the limiter of an account, which other hosts may share
  */
-export function openSharedConnections(bases: readonly Settings[]): SharedConnections {
+export function openSharedConnections(
+  bases: readonly Settings[],
+  budgetOf: (account: string) => AcquireSlot = () => createTokenLimiter(systemClock),
+): SharedConnections {
   const airtable = openConnections(process.env);
   const limiters = new Map<string, AcquireSlot>();
   const tokens = new Set(bases.filter(({ store }) => store.kind === "airtable").map(tokenOf));
   const connections = openStorageConnections(bases);
 
-  const limiterOf = (key: string) => getOrCreate(limiters, key, () => createTokenLimiter(systemClock));
+  const limiterOf = (key: string, account: string) => getOrCreate(limiters, key, () => budgetOf(account));
 
   /** Only requests to Airtable are limited by the token they are made with. */
   const limiterFor = (settings: Settings): AcquireSlot => {
     const { store } = settings;
     const token = tokenOf(settings);
-    if (store.kind !== "airtable" || tokens.size < 2) return limiterOf(`token ${token}`);
+    if (store.kind !== "airtable" || tokens.size < 2) return limiterOf(`token ${token}`, accountOf(settings));
     const { endpointUrl, token: secret } = store;
     const options = { endpointUrl, token: secret, http: airtable, clock: systemClock, random: Math.random };
     return getOrCreate(limiters, `owner of ${token}`, () =>
       createOwnerLimiter(
         (signal) => readUserId(options, signal),
-        (user) => limiterOf(user === null ? `token ${token}` : `user ${endpointUrl} ${user}`),
+        (user) =>
+          user === null ? limiterOf(`token ${token}`, accountOf(settings)) : limiterOf(`${endpointUrl} ${user}`, user),
       ),
     );
   };
@@ -48,6 +54,11 @@ export function openSharedConnections(bases: readonly Settings[]): SharedConnect
       await Promise.all([airtable.close(), connections.close()]);
     },
   };
+}
+
+/** What the hosts of a fleet call the account of a base: they need not have the same token. */
+function accountOf({ store }: Settings): string {
+  return (store.kind === "airtable" ? store.account : null) ?? "default";
 }
 
 /** Names the token of a base, with the place that it is for. */

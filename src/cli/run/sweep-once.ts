@@ -9,7 +9,7 @@ import { limitHeapGrowth } from "../../system/heap.ts";
 import type { Invocation } from "../context.ts";
 import { EXIT, type ExitCode, exitCodeOf, exitCodeOfFailure } from "../exit-codes.ts";
 import { type Progress, startProgress } from "../terminal/progress.ts";
-import type { Shared } from "./adapters.ts";
+import type { HeldBase, Shared } from "./adapters.ts";
 import { type RunLimits, startDeadlines } from "./deadlines.ts";
 import { openSweep } from "./open-sweep.ts";
 import type { Shutdown } from "./signals.ts";
@@ -40,6 +40,8 @@ export interface SweepFrame {
   readonly progress: Progress;
   /** What it shares with sweeps of other bases; null where it is the only one. */
   readonly shared: Shared | null;
+  /** What has to be asked before each write in a fleet; null outside of one. */
+  readonly held?: HeldBase | null;
 }
 
 /** Opens the frame of one or more sweeps; end it after them. */
@@ -64,14 +66,14 @@ export async function sweepOnce(
   settings: Settings,
   listener: Listener,
   stop: Shutdown,
-  { limits, progress, shared }: SweepFrame,
+  { limits, progress, shared, held = null }: SweepFrame,
 ): Promise<Outcome> {
   const listed = (found: number) => {
     limitHeapGrowth(found);
     progress.listed(found);
   };
   const observer = { ...progress, ...listener, listed };
-  const { run, close } = await openSweep(invocation, settings, limits, observer, shared);
+  const { run, close } = await openSweep(invocation, settings, limits, observer, shared, held);
   const { runId } = run.signature;
   invocation.terminal.logAs({ runId });
   const startedAt = run.clock.now();
@@ -84,7 +86,8 @@ export async function sweepOnce(
   } catch (error) {
     const stopped = stop.code();
     if (stopped !== null) return outcome(null, null, stopped);
-    const fault = limits.reads.aborted ? outOfTime() : error;
+    const lost: unknown = held?.signal.aborted ? held.signal.reason : null;
+    const fault = limits.reads.aborted ? outOfTime() : (lost ?? error);
     if (!isUpstreamFailure(fault)) throw error;
     return outcome(null, fault, exitCodeOfFailure(fault));
   } finally {

@@ -112,7 +112,7 @@ function relaxRequired(schema: JsonSchema, path: Path): JsonSchema {
 /** Gives a base in the list the sections of the file: both refer to one definition. */
 function withBases(root: JsonSchema): JsonSchema {
   // What belongs at the top alone; the rest a base may have as well.
-  const { $schema, bases, accounts, ...sections } = root.properties ?? {};
+  const { $schema, bases, accounts, fleet, ...sections } = root.properties ?? {};
   if (bases?.items === undefined) return root;
   const references = Object.fromEntries(
     Object.keys(sections).map((name): [string, JsonSchema] => [name, { $ref: `#/definitions/${name}` }]),
@@ -126,6 +126,7 @@ function withBases(root: JsonSchema): JsonSchema {
     ...($schema === undefined ? {} : { $schema }),
     ...references,
     ...(accounts === undefined ? {} : { accounts }),
+    ...(fleet === undefined ? {} : { fleet }),
     bases: { ...bases, items },
   };
   return { ...root, properties, definitions: { ...root.definitions, ...sections } };

@@ -134,6 +134,7 @@ function misplacedIn(item: Readonly<Record<string, unknown>>, n: number): readon
     ],
     ["bases" in item, "bases", "a base holds no further ones"],
     ["accounts" in item, "accounts", "belongs at the top"],
+    ["fleet" in item, "fleet", "belongs at the top"],
     ["$schema" in item, "$schema", "belongs at the top"],
   ];
   return wrong.flatMap(([isThere, path, message]) => (isThere ? [{ path: `bases[${n}].${path}`, message }] : []));

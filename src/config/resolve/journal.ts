@@ -28,13 +28,19 @@ export interface DatabaseJournal {
   readonly limits: ConnectionLimits;
 }
 
+/** How long a fleet keeps its journal where `journal.postgres` does not say: as long as that by default. */
+const KEEP_MS = 180 * 86_400_000;
+
 /** Resolves where the journal is: the flag overrides the file. */
 export function resolveJournal(
-  { journal: { path, maxBytes, keep, postgres }, postgres: limits }: Pick<Config, "journal" | "postgres">,
+  { journal, fleet, postgres: limits }: Pick<Config, "journal" | "fleet" | "postgres">,
   flag: string | undefined,
   environment: Environment,
   problems: Problem[],
 ): JournalSettings {
+  const { path, maxBytes, keep } = journal;
+  // Any host of a fleet has to know what the others wrote.
+  const postgres = journal.postgres ?? (fleet === undefined ? undefined : { schema: fleet.schema, keep: KEEP_MS });
   const named = flag ?? path;
   if (named === "none") return { place: null, maxBytes, keep };
   if (named !== undefined) return { place: { kind: "asked", path: named }, maxBytes, keep };

@@ -12,6 +12,7 @@ import type { Config } from "../schema/config.ts";
 import { type Checked, checkConfig } from "../schema/issues.ts";
 import type { AirtableSettings, Overrides, Settings } from "../settings.ts";
 import { accountOf, readAccountToken } from "./accounts.ts";
+import { resolveFleet } from "./fleet.ts";
 import { resolveJournal } from "./journal.ts";
 import { monitoringSecrets, resolveMonitoring } from "./monitoring.ts";
 import { resolveOperations } from "./operations.ts";
@@ -80,6 +81,7 @@ function buildSettings(
   const { providers, secrets } = resolveProviders(config.providers, configured, environment, keys, problems);
   const operations = withKnownProviders(configured, providers, problems);
   const journal = resolveJournal(config, overrides.journal, environment, problems);
+  const fleet = resolveFleet(config, environment, problems);
   const webhooks = resolveWebhooks(config, operations, journal, environment, problems);
   const monitoring = resolveMonitoring(
     config.monitoring,
@@ -101,6 +103,7 @@ function buildSettings(
     webhooks,
     monitoring,
     journal,
+    fleet,
     secrets: [
       ...secrets,
       ...(webhooks.signature === null ? [] : [webhooks.signature.secret]),
@@ -108,6 +111,7 @@ function buildSettings(
       ...(store.kind === "postgres" ? secretsOfAddress(store.address) : []),
       ...(store.kind === "airtable" && store.account !== null ? [store.token] : []),
       ...(journal.place?.kind === "postgres" ? secretsOfAddress(journal.place.address) : []),
+      ...(fleet === null ? [] : secretsOfAddress(fleet.address)),
       ...monitoringSecrets(monitoring),
     ],
     deadline: overrides.deadline ?? environment.intervalMinutes * 60_000 * DEADLINE_SHARE,

@@ -27,7 +27,8 @@ export function validateConfig(file: ConfigFile, environment: Environment): Vali
   const isUsed: Readonly<Record<string, boolean>> = {
     AIRTABLE_API_KEY: token === null && bases.some(({ store }) => store.kind === "airtable" && store.account === null),
     AIRTABLE_BASE_ID: baseId === null && bases.some(({ store }) => store.baseId === STAND_INS.baseId),
-    STUCK_JOBS_DATABASE_URL: databaseUrl === null && bases.some(({ store }) => store.kind === "postgres"),
+    STUCK_JOBS_DATABASE_URL:
+      databaseUrl === null && bases.some(({ store, fleet }) => store.kind === "postgres" || fleet !== null),
     NCA_API_KEY:
       missing.has("NCA_API_KEY") && bases.some(({ providers }) => providers.some(({ kind }) => kind === "nca")),
   };

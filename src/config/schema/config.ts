@@ -2,6 +2,7 @@ import * as z from "zod";
 import { PROVIDER_PRESETS } from "../presets/providers.ts";
 import { accounts } from "./accounts.ts";
 import { baseId, httpUrl, text } from "./fields.ts";
+import { fleet } from "./fleet.ts";
 import { monitoringSchema } from "./monitoring.ts";
 import { ANY_TYPE, operation } from "./operations.ts";
 import { journalTables, postgres, status, tableName, tableProblem } from "./postgres.ts";
@@ -150,6 +151,7 @@ export const configSchema = z
     account: text
       .optional()
       .describe("The account whose token is used: for all bases, or within a base's entry for it alone."),
+    fleet: fleet.optional().describe("Shares the sweeps among several hosts by a queue in PostgreSQL (docs/fleet.md)."),
     bases: basesSchema.shape.bases.optional(),
   })
   .superRefine((config, context) => {
@@ -189,6 +191,9 @@ export const configSchema = z
     }
     if (config.journal.postgres !== undefined && config.journal.path !== undefined) {
       report(["journal", "path"], "stands beside journal.postgres; expected one of them");
+    }
+    if (config.fleet !== undefined && config.journal.path !== undefined) {
+      report(["journal", "path"], "is on one host; in a fleet the journal is in PostgreSQL: leave it out");
     }
     const { stuckStatuses, completedStatus, failedStatus } = config.jobs;
     if (completedStatus === failedStatus) {

@@ -1,5 +1,6 @@
 import { UpstreamError } from "../../core/ports/errors.ts";
 import { type DatabaseOptions, openDatabase } from "../../database/connection.ts";
+import { neverAborted } from "../../system/never.ts";
 import type { JournalLine } from "../read.ts";
 import type { LineSink } from "../write.ts";
 import { openJournalTables, pruneJournalTables, readJournalTables } from "./tables.ts";
@@ -11,7 +12,7 @@ export interface DatabaseJournalOptions extends DatabaseOptions {
 }
 
 /** What is written goes out with the run's own deadline; the journal must not lose it before. */
-const NEVER = new AbortController().signal;
+const NEVER = neverAborted();
 
 /**
  * Opens a journal in PostgreSQL for appending.

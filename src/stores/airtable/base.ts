@@ -27,6 +27,8 @@ export interface BaseOptions extends StoreOptions {
   readonly remaining: () => number | null;
   /** Names the proxies; not used where the connections are shared. */
   readonly env?: ProxyEnvironment;
+  /** Called right before a write is sent; throws `UpstreamError` where it must not be. */
+  readonly beforeWrite?: () => void;
   /** Null where the base is the only one. */
   readonly shared?: SharedLimits | null;
 }
@@ -47,6 +49,7 @@ export function openBase({
   random,
   remaining,
   env = {},
+  beforeWrite = () => undefined,
   shared = null,
   ...options
 }: BaseOptions): OpenBase {
@@ -57,6 +60,7 @@ export function openBase({
     clock,
     random,
     remaining,
+    beforeWrite,
   });
   return {
     store: createStore(requests, options),

@@ -8,6 +8,8 @@ export interface Slot {
   sent(): void;
   /** It is answered, or will not be. */
   done(): void;
+  /** It was refused for the rate of requests, or for their number in this month: whoever shares the limit slows down. */
+  refused?(why: "rate" | "quota"): void;
 }
 
 /** Waits until the next request may be sent; rejects with the signal's reason when it is aborted first. */
@@ -104,6 +106,7 @@ export function createRateLimiter(perSecond: number, clock: Clock, shared: Acqui
         request.leftAt ??= request.answeredAt;
         lowestLatency = Math.min(lowestLatency, Math.max(0, request.answeredAt - request.leftAt));
       },
+      refused: (why) => sharedSlot?.refused?.(why),
     };
   }
 

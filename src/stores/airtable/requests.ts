@@ -38,6 +38,8 @@ export interface RequestsOptions {
   readonly random: () => number;
   /** Milliseconds until the deadline; null without one. */
   readonly remaining: () => number | null;
+  /** Called right before a write is sent; throws `UpstreamError` where it must not be. */
+  readonly beforeWrite?: () => void;
 }
 
 /** A read that the base understood and refused (422): `type` is Airtable's code for why. */
@@ -59,7 +61,14 @@ const DEFAULT_RETRY_AFTER_MS = 30_000;
 /** How many rate limits in a row are waited for: more of them mean a base that is always busy, which is reported. */
 const MAX_RATE_LIMIT_WAITS = 2;
 
-export function createRequests({ client, acquireSlot, clock, random, remaining }: RequestsOptions): Requests {
+export function createRequests({
+  client,
+  acquireSlot,
+  clock,
+  random,
+  remaining,
+  beforeWrite = () => undefined,
+}: RequestsOptions): Requests {
   let sent = 0;
   let skew: number | null = null;
   let blockedUntil = Number.NEGATIVE_INFINITY;
@@ -113,7 +122,7 @@ export function createRequests({ client, acquireSlot, clock, random, remaining }
     if (blockedUntil > clock.now()) return { kind: "unconfirmed", error: "Airtable's rate limit" };
     let reply: Reply;
     try {
-      reply = await send(request, signal);
+      reply = await send(request, signal, beforeWrite);
     } catch (error) {
       if (signal.aborted) return { kind: "unconfirmed", error: "the deadline came before the answer" };
       throw error;
@@ -157,11 +166,13 @@ export function createRequests({ client, acquireSlot, clock, random, remaining }
     await clock.sleep(wait, signal);
   }
 
-  async function send(request: ApiRequest, signal: AbortSignal): Promise<Reply> {
+  async function send(request: ApiRequest, signal: AbortSignal, check = () => {}): Promise<Reply> {
     const slot = await acquireSlot(signal);
     sent += 1;
     try {
+      checked(check);
       const answer = await client(request, signal, slot.sent);
+      if (answer.status === 429) slot.refused?.(classifyError(answer).kind === "quota" ? "quota" : "rate");
       recordServerTime(answer, clock.now());
       return { kind: "answer", ...answer };
     } catch (error) {
@@ -172,6 +183,16 @@ export function createRequests({ client, acquireSlot, clock, random, remaining }
       return { kind: "none", error };
     } finally {
       slot.done();
+    }
+  }
+
+  /** A request that must not be sent is none. */
+  function checked(check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      sent -= 1;
+      throw error;
     }
   }
 

@@ -2,6 +2,7 @@ import type { AtomicWriter } from "../../core/ports/atomic-writer.ts";
 import type { Clock, JobHistory, JobStore } from "../../core/ports/ports.ts";
 import { type Database, openDatabase } from "../../database/connection.ts";
 import type { DatabaseAddress } from "../../database/database-url.ts";
+import { type Fence, withFence } from "../../database/fence.ts";
 import type { ConnectionLimits } from "../../database/limits.ts";
 import { requireMigrated } from "../../database/migrate.ts";
 import type { StoreOptions } from "./layout.ts";
@@ -14,6 +15,8 @@ export interface OpenOptions extends StoreOptions {
   readonly random: () => number;
   /** The journal in the same database; null where it is elsewhere, or off. */
   readonly journal: (Pick<JournalTable, "linesOf"> & { readonly schema: string }) | null;
+  /** What has to hold for each write; null where this process is the only one to write. */
+  readonly fence?: Fence | null;
 }
 
 /** A database that is open. */
@@ -25,7 +28,9 @@ export interface OpenDatabase {
 
 /** Opens a database. Nothing is sent before the first question. */
 export function openPostgres(options: OpenOptions): OpenDatabase {
-  const database = openDatabase(options);
+  const { fence = null } = options;
+  const opened = openDatabase(options);
+  const database = fence === null ? opened : withFence(opened, fence);
   const journal = options.journal === null ? null : journalIn(database, options.journal);
   return { store: createStore({ ...options, database, journal }), database, close: database.close };
 }

@@ -1,0 +1,108 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import type { FleetSettings } from "../../config/resolve/fleet.ts";
+import type { Settings } from "../../config/settings.ts";
+import type { Duration } from "../../core/domain/job.ts";
+import { openDatabase } from "../../database/connection.ts";
+import { keepClaim } from "../../fleet/claim.ts";
+import type { HeldSweep, Queue } from "../../fleet/queue.ts";
+import { type FleetTables, recordBegin, recordEnd, survey } from "../../fleet/tables.ts";
+import { systemClock } from "../../system/clock.ts";
+import { neverAborted } from "../../system/never.ts";
+import type { Terminal } from "../terminal/terminal.ts";
+import type { HeldBase } from "./adapters.ts";
+
+/** The fleet as this host sees it. */
+export interface OpenFleet {
+  readonly tables: FleetTables;
+  readonly settings: FleetSettings;
+  /** What this process is called in the fleet. */
+  readonly host: string;
+  /** Opens the queue, once. Its library is loaded only then. */
+  queue(): Promise<Queue>;
+  close(): Promise<void>;
+}
+
+/** Each base that is swept at the same time may renew its heartbeat and take a ticket. */
+const LEAST_CONNECTIONS = 4;
+
+/** Opens the fleet. Nothing is sent before the first question. */
+export function openFleet(settings: FleetSettings, deadline: Duration): OpenFleet {
+  const { address, limits, schema, heartbeat, interval } = settings;
+  const connections = Math.max(limits.connections, LEAST_CONNECTIONS);
+  // A statement that takes longer than the heartbeat is as good as none.
+  const statementTimeout = Math.min(limits.statementTimeout, heartbeat);
+  const connectTimeout = Math.min(limits.connectTimeout, heartbeat);
+  const database = openDatabase({
+    address,
+    limits: { ...limits, connections, statementTimeout, connectTimeout },
+    clock: systemClock,
+    random: Math.random,
+  });
+  let opening: Promise<Queue> | null = null;
+  return {
+    tables: { database, schema },
+    settings,
+    host: `${hostname()}/${process.pid}`,
+    async queue() {
+      opening ??= import("../../fleet/queue.ts").then(({ openQueue }) =>
+        openQueue(database, schema, { heartbeat, interval, deadline }),
+      );
+      return await opening;
+    },
+    async close() {
+      const queue = await opening?.catch(() => null);
+      await queue?.close();
+      await database.close();
+    },
+  };
+}
+
+/** How long a run that was not planned waits for a base that another host sweeps. */
+const WAITS_FOR_BASE = 10;
+const WAIT_MS = 1_000;
+
+/**
+ * Does the work while no other host sweeps the base; returns "locked" where one does.
+ *
+ * @throws UpstreamError where the database cannot be asked
+ */
+export async function withBaseKey<T>(
+  fleet: OpenFleet,
+  { store: { baseId }, base, deadline }: Settings,
+  terminal: Terminal,
+  work: (held: HeldBase) => Promise<T>,
+): Promise<T | "locked"> {
+  const { tables, settings, host } = fleet;
+  const never = neverAborted();
+  const found = await survey(tables, settings.interval, never);
+  const queue = await fleet.queue();
+  if (found.lapsed > 0) await queue.supervise();
+  const held = await takeBase(queue, baseId);
+  if (held === null) {
+    terminal.log(`another host sweeps base ${baseId}, or is about to`, "warn");
+    return "locked";
+  }
+  const row = { base: baseId, name: base?.name ?? baseId, slot: null, job: held.id, attempt: held.attempt, host };
+  await recordBegin(tables, row, never);
+  const claim = keepClaim(queue, held, {
+    schema: settings.schema,
+    heartbeat: settings.heartbeat,
+    deadline: deadline * 2,
+  });
+  try {
+    return await work(claim);
+  } finally {
+    claim.stop();
+    await recordEnd(tables, row, { run: null, exitCode: 0, fault: null, summary: null, result: "null" }, never);
+    await queue.complete(held);
+  }
+}
+
+async function takeBase(queue: Queue, baseId: string): Promise<HeldSweep | null> {
+  for (let attempt = 1; ; attempt += 1) {
+    const held = await queue.takeNow({ id: randomUUID(), base: baseId, digest: "", slot: null });
+    if (held !== null || attempt === WAITS_FOR_BASE) return held;
+    await systemClock.sleep(WAIT_MS);
+  }
+}

@@ -1,0 +1,249 @@
+import type { FleetSettings } from "../../config/resolve/fleet.ts";
+import type { Settings } from "../../config/settings.ts";
+import { UpstreamError } from "../../core/ports/errors.ts";
+import { createBudget } from "../../fleet/budget.ts";
+import { keepClaim } from "../../fleet/claim.ts";
+import { digestOf } from "../../fleet/digest.ts";
+import type { HeldSweep, Queue } from "../../fleet/queue.ts";
+import { sweepId } from "../../fleet/slot-id.ts";
+import { openSlot, recordBegin, recordEnd, type Survey, survey } from "../../fleet/tables.ts";
+import { isMonitored } from "../../monitoring/notify-run.ts";
+import { pingStart, pingTargetOf, type Start } from "../../monitoring/ping.ts";
+import { systemClock } from "../../system/clock.ts";
+import { neverAborted } from "../../system/never.ts";
+import type { Invocation } from "../context.ts";
+import { EXIT, exitCodeOfFailure } from "../exit-codes.ts";
+import { type BaseOutcome, type CombinedOutcome, totalOf } from "../outcome.ts";
+import type { Format } from "../render/print-report.ts";
+import { renderTotal } from "../render/total.ts";
+import { linesOf } from "../terminal/log.ts";
+import { splitProgress } from "../terminal/progress.ts";
+import { closeAndReport } from "./close-slots.ts";
+import { crashOutcome, monitorDeps, resultOf } from "./monitoring.ts";
+import { type OpenFleet, openFleet } from "./open-fleet.ts";
+import { baseOf, runMany, sweepOne } from "./run-bases.ts";
+import { openSharedConnections } from "./shared-connections.ts";
+import type { Shutdown } from "./signals.ts";
+import { openSweepFrame, type SweepFrame } from "./sweep-once.ts";
+
+type Bases = readonly [Settings, ...Settings[]];
+
+/**
+ * Does this host's part of the current slot: plans it where no other host has, sweeps bases until none is left or the
+ * deadline has passed, and closes what is done. The outcome is that of the bases that this host has swept.
+ */
+export async function runFleet(
+  invocation: Invocation,
+  bases: Bases,
+  settings: FleetSettings,
+  format: Format,
+  stop: Shutdown,
+): Promise<CombinedOutcome> {
+  const { terminal, command } = invocation;
+  const startedAt = systemClock.now();
+  const fleet = openFleet(settings, bases[0].deadline);
+  let ended: readonly BaseOutcome[] = [];
+  let failure: UpstreamError | null = null;
+  try {
+    ended = await doPart({ invocation, bases, fleet, format, stop });
+  } catch (error) {
+    if (!(error instanceof UpstreamError)) throw error;
+    failure = error;
+  } finally {
+    await fleet.close();
+  }
+  if (failure !== null && failure.code === "unavailable" && settings.whenDown === "alone" && ended.length === 0) {
+    terminal.log(`${failure.message}; this host sweeps alone, with 1/${settings.hosts} of the request rates`, "warn");
+    const [first, ...others] = bases;
+    return await runMany(
+      invocation,
+      [aloneOf(first, settings), ...others.map((each) => aloneOf(each, settings))],
+      format,
+      stop,
+    );
+  }
+  if (failure !== null) terminal.log(linesOf(failure), "error");
+  const total = totalOf(ended, { command, dryRun: false, startedAt, finishedAt: systemClock.now() });
+  const code = stop.code() ?? (failure === null ? total.code : worse(total, failure));
+  await terminal.outAll(await renderTotal({ ...total, code }, format, invocation));
+  return { ...total, code };
+}
+
+/** What ended the run early says more than the bases that were swept before; code 2 promises that none was. */
+function worse({ ended }: CombinedOutcome, failure: UpstreamError): CombinedOutcome["code"] {
+  const code = exitCodeOfFailure(failure);
+  return code === EXIT.usage && ended.length > 0 ? EXIT.partial : code;
+}
+
+/** Without the database each host takes its part of the rates, and its journal stays on the host. */
+function aloneOf(base: Settings, { hosts }: FleetSettings): Settings {
+  const { store, storage, journal } = base;
+  return {
+    ...base,
+    fleet: null,
+    journal: { ...journal, place: { kind: "default" } },
+    store: store.kind === "airtable" ? { ...store, requestsPerSecond: store.requestsPerSecond / hosts } : store,
+    storage: { ...storage, requestsPerSecond: storage.requestsPerSecond / hosts },
+  };
+}
+
+/** What the parts of one pass share. */
+interface Pass {
+  readonly invocation: Invocation;
+  readonly bases: Bases;
+  readonly fleet: OpenFleet;
+  readonly format: Format;
+  readonly stop: Shutdown;
+}
+
+/** Returns the outcomes of the bases that this host has swept: none where there is nothing left to do. */
+async function doPart(pass: Pass): Promise<readonly BaseOutcome[]> {
+  const { bases, fleet, invocation, stop } = pass;
+  const { tables, settings } = fleet;
+  const digest = digestOf(bases, settings.interval);
+  const found = await survey(tables, settings.interval, stop.signal);
+  checkDigest(found, digest);
+  const { planned, ready, lapsed, held, closable } = found;
+  if (planned !== null && ready + lapsed + closable === 0) return [];
+  const start = planned === null ? await planSlot(pass, found, digest) : null;
+  const queue = await fleet.queue();
+  if (planned === null || lapsed > 0) await queue.supervise();
+  const isBusy = planned === null || ready + lapsed > 0 || held > 0;
+  const ended = isBusy ? await work(pass, queue, digest) : [];
+  await start?.end();
+  await closeAndReport(fleet, bases, invocation, stop);
+  return ended;
+}
+
+/** Takes nothing where another configuration has planned the slot. */
+function checkDigest({ planned }: Survey, digest: string): void {
+  if (planned === null || planned.digest === digest) return;
+  const message = `this host has the configuration ${digest}, and ${planned.host} planned the slot of ${planned.start} by ${planned.digest}; nothing was swept`;
+  throw new UpstreamError(
+    "config",
+    message,
+    "Give all hosts of the fleet one configuration; stuck-jobs config show prints it.",
+  );
+}
+
+/** Plans the slot, unless another host does at the same time; returns its start ping. */
+async function planSlot(
+  { bases, fleet, invocation, stop }: Pass,
+  { slot }: Survey,
+  digest: string,
+): Promise<Start | null> {
+  const { tables, settings, host } = fleet;
+  const queue = await fleet.queue();
+  const sweeps = bases.map(({ store: { baseId } }) => ({ id: sweepId(baseId, slot), base: baseId, digest, slot }));
+  const { interval } = settings;
+  const opened = { start: slot, digest, host, interval, bases: bases.length };
+  const isOurs = await openSlot(tables, opened, (query) => queue.plan(sweeps, query), stop.signal);
+  if (!isOurs) {
+    checkDigest(await survey(tables, interval, stop.signal), digest);
+    return null;
+  }
+  const [{ monitoring }] = bases;
+  const target = isMonitored(monitoring) ? pingTargetOf(monitoring, sweepId("ping", slot)) : null;
+  return target === null ? null : pingStart(target, monitorDeps(invocation, stop));
+}
+
+/** Sweeps bases until no sweep waits, or no new one may begin. */
+async function work(pass: Pass, queue: Queue, digest: string): Promise<readonly BaseOutcome[]> {
+  const { invocation, bases, fleet, stop } = pass;
+  const byId = new Map(bases.map((each) => [each.store.baseId, each]));
+  const connections = openSharedConnections(bases, (account) =>
+    createBudget({ ...fleet.tables, account }, systemClock),
+  );
+  const frame = openSweepFrame(invocation, bases[0], stop);
+  const part = splitProgress(frame.progress);
+  const ended: BaseOutcome[] = [];
+  const running = new Set<Promise<void>>();
+  const sweep = async (held: HeldSweep) => {
+    const settings = byId.get(held.base);
+    // A sweep of another configuration was waiting for a lost host.
+    if (settings === undefined || held.digest !== digest) return await queue.cancel(held);
+    const own = { limits: frame.limits, progress: part(), shared: connections.of(settings) };
+    const outcome = await sweepHeld(pass, queue, held, settings, own);
+    if (outcome !== null) ended.push(outcome);
+  };
+  let failure: unknown = null;
+  try {
+    while (failure === null && !frame.limits.start.aborted) {
+      const free = fleet.settings.concurrency - running.size;
+      const taken = await queue.take(free);
+      for (const held of taken) {
+        const task: Promise<void> = sweep(held)
+          .catch((error: unknown) => {
+            failure ??= error;
+          })
+          .finally(() => running.delete(task));
+        running.add(task);
+      }
+      if (taken.length < free && running.size === 0) break;
+      // Another host may give one back meanwhile; what is left when the last is done is asked for once more.
+      if (running.size > 0) await Promise.race(running);
+    }
+  } catch (error) {
+    failure ??= error;
+  } finally {
+    await Promise.all(running);
+    frame.end();
+    await connections.close();
+  }
+  if (failure !== null && ended.length === 0) throw failure;
+  if (failure instanceof UpstreamError) invocation.terminal.log(linesOf(failure), "error");
+  else if (failure !== null) throw failure;
+  return ended;
+}
+
+/** Sweeps a base that this host holds; null where it was lost to another host, which sweeps it then. */
+async function sweepHeld(
+  { invocation, format, stop, fleet }: Pass,
+  queue: Queue,
+  held: HeldSweep,
+  settings: Settings,
+  frame: Omit<SweepFrame, "held">,
+): Promise<BaseOutcome | null> {
+  const { tables, host } = fleet;
+  const { schema, heartbeat } = fleet.settings;
+  const never = neverAborted();
+  const { name, id } = baseOf(settings);
+  const row = { base: id, name, slot: held.slot, job: held.id, attempt: held.attempt, host };
+  const claim = keepClaim(queue, held, { schema, heartbeat, deadline: settings.deadline });
+  try {
+    await recordBegin(tables, row, never);
+    const outcome = await sweepOne(invocation, settings, format, stop, { ...frame, held: claim }, null);
+    const lost = claim.loss();
+    if (lost === "taken-over") {
+      invocation.terminal
+        .forBase(name)
+        .log("this host was silent for too long; another one sweeps the base now", "warn");
+      return null;
+    }
+    if (lost === null) {
+      await recordEnd(tables, row, endOf(outcome, settings, stop), never);
+      await finish(queue, held, outcome);
+    }
+    return outcome;
+  } finally {
+    claim.stop();
+  }
+}
+
+/** A sweep that was cut short, or broke, is tried once more; one that Airtable or the storage failed is not. */
+async function finish(queue: Queue, held: HeldSweep, { code, fault }: BaseOutcome): Promise<void> {
+  const again: readonly number[] = [EXIT.internalError, EXIT.interrupted, EXIT.terminated];
+  if (again.includes(code)) await queue.giveBack(held, fault ?? `exit code ${code}`);
+  else await queue.complete(held);
+}
+
+function endOf({ outcome, code, fault }: BaseOutcome, settings: Settings, stop: Shutdown) {
+  const known = outcome ?? crashOutcome(systemClock.now(), systemClock.now());
+  return {
+    run: outcome?.runId ?? null,
+    exitCode: code,
+    fault,
+    summary: outcome?.report?.summary ?? null,
+    result: JSON.stringify(resultOf(known, settings, stop)),
+  };
+}

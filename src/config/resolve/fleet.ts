@@ -1,0 +1,33 @@
+import type { Duration } from "../../core/domain/job.ts";
+import type { DatabaseAddress } from "../../database/database-url.ts";
+import { type ConnectionLimits, DEFAULT_LIMITS } from "../../database/limits.ts";
+import type { Environment } from "../env/environment.ts";
+import type { Problem } from "../problems.ts";
+import type { Config } from "../schema/config.ts";
+import { resolveAddress } from "./postgres.ts";
+
+/** How several hosts share the sweeps. */
+export interface FleetSettings {
+  readonly schema: string;
+  readonly heartbeat: Duration;
+  readonly concurrency: number;
+  readonly whenDown: "stop" | "alone";
+  readonly hosts: number;
+  /** The length of a slot. */
+  readonly interval: Duration;
+  readonly address: DatabaseAddress;
+  readonly limits: ConnectionLimits;
+}
+
+/** Resolves the fleet; null where none is configured. */
+export function resolveFleet(
+  { fleet, postgres }: Pick<Config, "fleet" | "postgres">,
+  environment: Environment,
+  problems: Problem[],
+): FleetSettings | null {
+  if (fleet === undefined) return null;
+  const address = resolveAddress(environment, problems);
+  if (address === null) return null;
+  const interval = environment.intervalMinutes * 60_000;
+  return { ...fleet, interval, address, limits: { ...DEFAULT_LIMITS, ...postgres } };
+}

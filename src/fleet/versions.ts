@@ -1,0 +1,6 @@
+/** The queues of a fleet: sweeps to be done, and those that failed twice. */
+export const QUEUE = "sweeps";
+export const DEAD_LETTERS = "dead-sweeps";
+
+/** The version of the queue's own tables, which the pinned pg-boss needs; a test compares it with the package. */
+export const QUEUE_VERSION = 46;
