@@ -6,7 +6,7 @@ import { listen } from "../../src/sandbox/loopback-server.ts";
 import { RENDERS } from "../stores/postgres/world.ts";
 import { MINUTE } from "../support/builders.ts";
 import type { TestDatabase, TestServer } from "../support/postgres.ts";
-import { folder, type Ran, stuckJobs } from "./cli.ts";
+import { folder, type Ran, type RunOptions, stuckJobs } from "./cli.ts";
 
 /** The configuration of the tables, without storage and journal. */
 export const CONFIGURATION = `
@@ -30,7 +30,14 @@ export const JOURNAL = "journal: { postgres: { schema: stuck_jobs } }\n";
 export interface RendersWorld {
   readonly database: TestDatabase;
   /** Runs a command over the database; the configuration is as given. */
-  run(args: readonly string[], configuration?: string, env?: Readonly<Record<string, string>>): Promise<Ran>;
+  run(
+    args: readonly string[],
+    configuration?: string,
+    env?: Readonly<Record<string, string>>,
+    started?: RunOptions["started"],
+  ): Promise<Ran>;
+  /** A configuration with the storage added. */
+  file(configuration: string): string;
   output(key: string): void;
   /** Status of each job and state of its target. */
   statuses(): Promise<string>;
@@ -52,6 +59,7 @@ export async function createRendersWorld(server: TestServer): Promise<RendersWor
     bucket.put(key, { bytes: 1_000_000, contentType: "video/mp4", lastModified: Date.now() - MINUTE });
   output("ext-1.mp4");
   output("ext-2.mp4");
+  const withStorage = (configuration: string) => `${configuration}storage: { baseUrl: "${at.url}/outputs" }\n`;
   const cwd = folder();
   const file = join(cwd, "stuck-jobs.yaml");
   return {
@@ -63,10 +71,11 @@ export async function createRendersWorld(server: TestServer): Promise<RendersWor
       );
       return rows.map(({ s }) => s).join(" ");
     },
-    run(args, configuration = CONFIGURATION + JOURNAL, env = {}) {
-      writeFileSync(file, `${configuration}storage: { baseUrl: "${at.url}/outputs" }\n`);
+    file: withStorage,
+    run(args, configuration = CONFIGURATION + JOURNAL, env = {}, started = () => {}) {
+      writeFileSync(file, withStorage(configuration));
       const known = { STUCK_JOBS_DATABASE_URL: database.url, ...env };
-      return stuckJobs([...args, "--config", file], { cwd, env: known });
+      return stuckJobs([...args, "--config", file], { cwd, env: known, started });
     },
   };
 }
