@@ -2,7 +2,7 @@ import type { JournaledWebhook, JournaledWrite } from "../core/undo/change-sets.
 import type { JournalLine, WebhookLine, WriteLine } from "./read.ts";
 
 /** Results that prove that a write did not happen. */
-const NOT_DONE = ["refused", "deleted", "changed", "batch-rejected"];
+const NOT_DONE = ["refused", "deleted", "changed", "batch-rejected", "stale"];
 
 /** The writes and webhooks of a base that a journal holds, in the order in which they were announced. */
 export interface JournalHistory {

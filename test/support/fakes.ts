@@ -15,6 +15,7 @@ import type {
   Revisit,
   TargetRecord,
   TargetUpdate,
+  WriteLimit,
   WriteResult,
 } from "../../src/core/ports/ports.ts";
 import { WriteGate } from "../../src/core/sweep/apply/write-gate.ts";
@@ -65,6 +66,8 @@ export class FakeBase implements JobStore {
   refuses: (update: JobUpdate | TargetUpdate, table: string) => { error: string; scope?: RefusalScope } | null = () =>
     null;
   skewMs: number | null = null;
+  /** Its clock; null where it takes writes whenever they come. */
+  clock: Pick<Clock, "now"> | null = null;
   #requests = 0;
   readonly #fetched = new Map<string, readonly Attachment[]>();
 
@@ -121,7 +124,12 @@ export class FakeBase implements JobStore {
     );
   }
 
-  async updateTargets(table: string, updates: readonly TargetUpdate[]): Promise<readonly WriteResult[]> {
+  async updateTargets(
+    table: string,
+    updates: readonly TargetUpdate[],
+    limit: WriteLimit,
+  ): Promise<readonly WriteResult[]> {
+    if (this.#isLate(limit)) return updates.map(({ id }) => ({ id, kind: "stale", error: "too late" }));
     this.#begin("updateTargets");
     const refused = this.#refusal(updates, table);
     if (refused !== null) return refused;
@@ -133,7 +141,8 @@ export class FakeBase implements JobStore {
     return this.#answer("updateTargets", updates);
   }
 
-  async updateJobs(updates: readonly JobUpdate[]): Promise<readonly WriteResult[]> {
+  async updateJobs(updates: readonly JobUpdate[], limit: WriteLimit): Promise<readonly WriteResult[]> {
+    if (this.#isLate(limit)) return updates.map(({ id }) => ({ id, kind: "stale", error: "too late" }));
     this.#begin("updateJobs");
     const refused = this.#refusal(updates, "Jobs");
     if (refused !== null) return refused;
@@ -165,6 +174,10 @@ export class FakeBase implements JobStore {
     if (found === undefined) return null;
     const kind = updates.length === 1 ? "refused" : "batch-rejected";
     return updates.map(({ id }) => ({ id, kind, ...found }));
+  }
+
+  #isLate({ notAfter }: WriteLimit): boolean {
+    return this.clock !== null && this.clock.now() > notAfter;
   }
 
   #begin(request: string): void {

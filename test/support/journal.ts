@@ -9,7 +9,7 @@ import {
 import type { ResendResult, WriteResult } from "../../src/core/ports/ports.ts";
 import type { JournaledWebhook, JournaledWrite } from "../../src/core/undo/change-sets.ts";
 
-const NOT_DONE: readonly WriteResult["kind"][] = ["refused", "deleted", "batch-rejected"];
+const NOT_DONE: readonly WriteResult["kind"][] = ["refused", "deleted", "batch-rejected", "stale"];
 
 /** A journal that outlasts its runs, as a file would: what it holds has been through JSON. */
 export class MemoryJournal implements Journal {

@@ -96,7 +96,16 @@ export type WriteResult =
   /** The base refused the request for another of its records and wrote none: read again, and write fewer. */
   | { readonly id: string; readonly kind: "batch-rejected"; readonly error: string; readonly scope?: RefusalScope }
   /** No trustworthy answer came, the record may or may not have been changed: read it. */
-  | { readonly id: string; readonly kind: "unconfirmed"; readonly error: string };
+  | { readonly id: string; readonly kind: "unconfirmed"; readonly error: string }
+  /** It was not sent: what it rests on was read too long ago by the time it could be. Read again. */
+  | { readonly id: string; readonly kind: "stale"; readonly error: string };
+
+/** Until when a write may be sent. */
+export interface WriteLimit {
+  readonly signal: AbortSignal;
+  /** From then on what the write rests on was read too long ago. Checked right before the request is sent. */
+  readonly notAfter: Instant;
+}
 
 /**
  * The jobs and their targets. Every method throws `UpstreamError` when the base could not be asked.
@@ -122,9 +131,9 @@ export interface JobStore {
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, TargetRecord>>;
   /** Writes at most ten targets in one request. */
-  updateTargets(table: string, updates: readonly TargetUpdate[], signal: AbortSignal): Promise<readonly WriteResult[]>;
+  updateTargets(table: string, updates: readonly TargetUpdate[], limit: WriteLimit): Promise<readonly WriteResult[]>;
   /** Writes at most ten jobs in one request. */
-  updateJobs(updates: readonly JobUpdate[], signal: AbortSignal): Promise<readonly WriteResult[]>;
+  updateJobs(updates: readonly JobUpdate[], limit: WriteLimit): Promise<readonly WriteResult[]>;
   /** Returns completed jobs with an external id that were created after `after`; `complete`: all of them. */
   listCompleted(after: Instant | null, signal: AbortSignal): Promise<{ jobs: readonly Job[]; complete: boolean }>;
   /** The kind of store, by which reports and metrics count its requests. */

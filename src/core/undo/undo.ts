@@ -2,10 +2,10 @@ import type { Instant, Job } from "../domain/job.ts";
 import type { AtomicWrite } from "../ports/atomic-writer.ts";
 import { isUpstreamFailure, type UpstreamFailure } from "../ports/errors.ts";
 import type { Change, PendingWrite } from "../ports/journal.ts";
-import type { JobUpdate, TargetRecord, TargetUpdate, WriteResult } from "../ports/ports.ts";
+import type { JobUpdate, TargetRecord, TargetUpdate, WriteLimit, WriteResult } from "../ports/ports.ts";
 import { batches, chunk, groupBy, READ_BATCH } from "../sweep/apply/batches.ts";
 import { withJournal, writeInTransactions } from "../sweep/apply/journaled-writes.ts";
-import { MAX_READ_AGE_MS } from "../sweep/apply/recovery.ts";
+import { MAX_READ_AGE_MS, writeLimit } from "../sweep/apply/recovery.ts";
 import { serverNow } from "../sweep/clock-skew.ts";
 import type { SweepContext } from "../sweep/context.ts";
 import type { ChangeSet, RecordWrites } from "./change-sets.ts";
@@ -118,25 +118,25 @@ async function undoPortion(portion: readonly ChangeSet[], progress: UndoProgress
     if (run.dryRun || round > MAX_ATTEMPTS) return;
     const send = async <T extends CurrentJob | CurrentTarget>(
       records: readonly T[],
-      write: (batch: readonly T[]) => Promise<readonly WriteResult[]>,
+      write: (batch: readonly T[], limit: WriteLimit) => Promise<readonly WriteResult[]>,
     ) => {
       const all = batches(records, ({ written }) => written.id);
       for (const batch of all.flatMap((each) => (each.length <= batchSize ? [each] : chunk(each, 1)))) {
         if (run.clock.now() - readAt > MAX_READ_AGE_MS) return;
         for (const record of batch) progress.sent.set(keyOf(record), record.plan);
-        const results = await write(batch);
+        const results = await write(batch, writeLimit([readAt], run.limits.writes));
         for (const [n, record] of batch.entries()) recordWriteResult(progress, record, results[n]);
         if (results.some(({ kind }) => kind === "batch-rejected")) batchSize = 1;
       }
     };
     await send(
       current.flatMap(({ jobs }) => jobs.filter((record) => isOpen(record, progress))),
-      (batch) => writeJobs(batch, run),
+      (batch, limit) => writeJobs(batch, limit, run),
     );
     const ready = current.filter((each) => jobsRestored(each, progress));
     const targets = ready.flatMap((each) => each.targets.filter((record) => isOpen(record, progress)));
     for (const [table, group] of groupBy(targets, ({ written }) => written.table)) {
-      await send(group, (batch) => writeTargets(table, batch, run));
+      await send(group, (batch, limit) => writeTargets(table, batch, limit, run));
     }
     pending = current
       .filter((each) => [...each.jobs, ...each.targets].some((record) => isOpen(record, progress)))
@@ -270,7 +270,11 @@ function jobsRestored({ jobs }: CurrentChangeSet, { results }: UndoProgress): bo
   });
 }
 
-async function writeJobs(batch: readonly CurrentJob[], run: UndoContext): Promise<readonly WriteResult[]> {
+async function writeJobs(
+  batch: readonly CurrentJob[],
+  limit: WriteLimit,
+  run: UndoContext,
+): Promise<readonly WriteResult[]> {
   if (run.atomic !== null) {
     const planned = batch.flatMap((record): readonly AtomicWrite[] => {
       const { plan, current: read } = record;
@@ -281,13 +285,14 @@ async function writeJobs(batch: readonly CurrentJob[], run: UndoContext): Promis
   }
   const updates = batch.flatMap(({ plan }) => (plan.kind === "restore" ? [plan.update] : []));
   const pending = () => batch.map((record) => toPendingWrite(record, null));
-  const write = () => run.store.updateJobs(updates, run.limits.writes);
+  const write = () => run.store.updateJobs(updates, limit);
   return await withJournal(pending, write, { ...run, command: "undo" });
 }
 
 async function writeTargets(
   table: string,
   batch: readonly CurrentTarget[],
+  limit: WriteLimit,
   run: UndoContext,
 ): Promise<readonly WriteResult[]> {
   if (run.atomic !== null) {
@@ -301,7 +306,7 @@ async function writeTargets(
   }
   const updates = batch.flatMap(({ plan }) => (plan.kind === "restore" ? [plan.update] : []));
   const pending = () => batch.map((record) => toPendingWrite(record, { table, id: record.written.id }));
-  const write = () => run.store.updateTargets(table, updates, run.limits.writes);
+  const write = () => run.store.updateTargets(table, updates, limit);
   return await withJournal(pending, write, { ...run, command: "undo" });
 }
 

@@ -102,9 +102,11 @@ export function createRateLimiter(perSecond: number, clock: Clock, shared: Acqui
       },
       done() {
         sharedSlot?.done();
-        request.answeredAt ??= clock.now();
-        request.leftAt ??= request.answeredAt;
-        lowestLatency = Math.min(lowestLatency, Math.max(0, request.answeredAt - request.leftAt));
+        const answeredAt = request.answeredAt ?? clock.now();
+        // What was not sent says nothing of the latency.
+        if (request.leftAt !== null) lowestLatency = Math.min(lowestLatency, Math.max(0, answeredAt - request.leftAt));
+        request.answeredAt = answeredAt;
+        request.leftAt ??= answeredAt;
       },
       refused: (why) => sharedSlot?.refused?.(why),
     };

@@ -1,6 +1,6 @@
 import type { JsonObject } from "../../core/domain/json.ts";
 import { UpstreamError } from "../../core/ports/errors.ts";
-import type { Clock } from "../../core/ports/ports.ts";
+import type { Clock, WriteLimit } from "../../core/ports/ports.ts";
 import { parseRetryAfter } from "../../http/retry.ts";
 import { type ApiError, classifyError } from "./api-errors.ts";
 import { AnswerTooLarge, type ApiAnswer, type ApiClient, type ApiRequest, NoAnswer } from "./client.ts";
@@ -16,14 +16,16 @@ export type WriteResponse =
       /** What it is refused for: the token or its user may not write there, there is no such table, or the values. */
       readonly cause: "permission" | "table" | "values";
     }
-  | { readonly kind: "unconfirmed"; readonly error: string };
+  | { readonly kind: "unconfirmed"; readonly error: string }
+  /** It was not sent: its time was over when it could have been. */
+  | { readonly kind: "stale"; readonly error: string };
 
 /** Sends requests to the base within its rate limit, and classifies the answers. */
 export interface Requests {
   /** Retries what is transient. Throws `UpstreamError`, `ReadRefused` (422), `AnswerTooLarge`, or the signal's reason. */
   read(request: ApiRequest, signal: AbortSignal): Promise<JsonObject>;
   /** Sends once: a repeated write has to rest on a new read. Throws `UpstreamError` (a refused token, quota) only. */
-  write(request: ApiRequest, signal: AbortSignal): Promise<WriteResponse>;
+  write(request: ApiRequest, limit: WriteLimit): Promise<WriteResponse>;
   /** Returns how many requests were sent. */
   sent(): number;
   /** Returns the server's clock minus ours in milliseconds, by the last answer; null before the first. */
@@ -118,12 +120,17 @@ export function createRequests({
     }
   }
 
-  async function write(request: ApiRequest, signal: AbortSignal): Promise<WriteResponse> {
+  async function write(request: ApiRequest, { signal, notAfter }: WriteLimit): Promise<WriteResponse> {
     if (blockedUntil > clock.now()) return { kind: "unconfirmed", error: "Airtable's rate limit" };
+    const check = () => {
+      beforeWrite();
+      if (clock.now() > notAfter) throw new StaleRead();
+    };
     let reply: Reply;
     try {
-      reply = await send(request, signal, beforeWrite);
+      reply = await send(request, signal, check);
     } catch (error) {
+      if (error instanceof StaleRead) return { kind: "stale", error: STALE_MESSAGE };
       if (signal.aborted) return { kind: "unconfirmed", error: "the deadline came before the answer" };
       throw error;
     }
@@ -134,6 +141,8 @@ export function createRequests({
         : { kind: "accepted", body: reply.body };
     }
     const refusal = classifyError(reply);
+    // A page of something between the base and us says nothing of the base.
+    if (reply.body === null && reply.status !== 401) return { kind: "unconfirmed", error: refusal.message };
     switch (refusal.kind) {
       case "forbidden": {
         if (reply.status === 403) {
@@ -166,6 +175,7 @@ export function createRequests({
     await clock.sleep(wait, signal);
   }
 
+  /** `check` is called after all that waits and computes: nothing but the request comes after it. */
   async function send(request: ApiRequest, signal: AbortSignal, check = () => {}): Promise<Reply> {
     const slot = await acquireSlot(signal);
     sent += 1;
@@ -209,6 +219,11 @@ type Reply =
   | ({ readonly kind: "answer" } & ApiAnswer)
   | { readonly kind: "none"; readonly error: NoAnswer }
   | { readonly kind: "too-large"; readonly error: AnswerTooLarge };
+
+/** What a write rests on was read too long ago. */
+class StaleRead extends Error {}
+
+const STALE_MESSAGE = "Airtable was too slow: the data read was stale before it could be written; retried next run";
 
 const SHARED_LIMIT =
   "The base's limit of 5 requests a second is shared by all its clients; the next run tries again. Lower airtable.requestsPerSecond if it happens often.";

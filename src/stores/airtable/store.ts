@@ -109,19 +109,19 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
       }
     },
 
-    async updateTargets(table, updates, signal) {
+    async updateTargets(table, updates, limit) {
       try {
-        return await write(table, updates, signal);
+        return await write(table, updates, limit);
       } catch (error) {
         throw asTableRefused(error, table);
       }
     },
 
-    updateJobs: (updates, signal) =>
+    updateJobs: (updates, limit) =>
       write(
         jobs.table,
         updates.map((update) => ({ id: update.id, fields: cellsOf(update, jobs.fields) })),
-        signal,
+        limit,
       ),
 
     async listCompleted(after, signal) {

@@ -1,5 +1,5 @@
 import type { JsonObject } from "../../core/domain/json.ts";
-import type { RefusalScope, WriteResult } from "../../core/ports/ports.ts";
+import type { RefusalScope, WriteLimit, WriteResult } from "../../core/ports/ports.ts";
 import { holdsRecords } from "./api-records.ts";
 import type { Requests, WriteResponse } from "./requests.ts";
 import type { OpenTable } from "./tables.ts";
@@ -14,7 +14,7 @@ export interface RecordUpdate {
 export type WriteRecords = (
   table: string,
   updates: readonly RecordUpdate[],
-  signal: AbortSignal,
+  limit: WriteLimit,
 ) => Promise<readonly WriteResult[]>;
 
 /**
@@ -22,10 +22,10 @@ export type WriteRecords = (
  * have to rest on a new read.
  */
 export function createWriting(requests: Requests, openTable: OpenTable): WriteRecords {
-  return async (table, updates, signal) => {
+  return async (table, updates, limit) => {
     if (updates.length === 0) return [];
     const opened = await openTable(table, async (request) => {
-      const response = await requests.write(request, signal);
+      const response = await requests.write(request, limit);
       if (response.kind !== "accepted") throw new NotConfirmed(response);
       if (holdsRecords(response.body)) return response.body;
       throw new NotConfirmed({ kind: "unconfirmed", error: "Airtable's answer holds no list of records" });
@@ -61,7 +61,7 @@ function describeNotConfirmed(
   table: string,
   updates: readonly RecordUpdate[],
 ): readonly WriteResult[] {
-  if (response.kind === "unconfirmed") return updates.map(({ id }) => ({ id, ...response }));
+  if (response.kind !== "refused") return updates.map(({ id }) => ({ id, ...response }));
   const fields = [...new Set(updates.flatMap((update) => Object.keys(update.fields)))];
   const error = `table "${table}", ${fields.length === 1 ? "field" : "fields"} ${fields.map((name) => `"${name}"`).join(", ")}: ${response.error}`;
   const scope = scopeOf(response, fields);

@@ -149,13 +149,13 @@ export function createStore(options: PostgresStoreOptions): JobStore & JobHistor
       return await readTargets(database, target, ids, fields, signal);
     },
 
-    async updateTargets(table, updates, signal) {
+    async updateTargets(table, updates, { signal }) {
       const target = await layout.target(table, signal);
       const writes = updates.map((update) => ({ id: update.id, rows: [targetRow(target, update, null)] }));
       return await writeAll(database, writes, null, signal);
     },
 
-    async updateJobs(updates, signal) {
+    async updateJobs(updates, { signal }) {
       const table = await layout.jobs(signal);
       const writes = updates.map((update) => ({ id: update.id, rows: [jobRow(table, options, update, null)] }));
       return await writeAll(database, writes, null, signal);

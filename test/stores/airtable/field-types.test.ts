@@ -81,17 +81,20 @@ describe("a status field", () => {
   it("that is a formula is refused by name when it is written", async () => {
     const { store } = await baseWith({ Status: "formula" }, {});
     const error = expect.stringMatching(/^table "Jobs", field "Status": HTTP 422 INVALID_VALUE_FOR_COLUMN .*computed$/);
-    expect(await store.updateJobs([{ id: JOB, status: "completed" }], never)).toEqual([
-      { id: JOB, kind: "refused", error, scope: "field" },
-    ]);
+    expect(
+      await store.updateJobs([{ id: JOB, status: "completed" }], { signal: never, notAfter: Number.POSITIVE_INFINITY }),
+    ).toEqual([{ id: JOB, kind: "refused", error, scope: "field" }]);
   });
 
   it("without the option is refused by name when it is written", async () => {
     const { store } = await baseWith({}, {});
     const error = expect.stringMatching(/^table "Jobs", fields "Status", "Notes": HTTP 422 INVALID_MULTIPLE_CHOICE_/);
-    expect(await store.updateJobs([{ id: JOB, status: "Completed", notes: "x" }], never)).toEqual([
-      { id: JOB, kind: "refused", error, scope: "field" },
-    ]);
+    expect(
+      await store.updateJobs([{ id: JOB, status: "Completed", notes: "x" }], {
+        signal: never,
+        notAfter: Number.POSITIVE_INFINITY,
+      }),
+    ).toEqual([{ id: JOB, kind: "refused", error, scope: "field" }]);
   });
 });
 
@@ -100,7 +103,10 @@ it("a file that is written into a URL field is refused by name", async () => {
   base.upsert("Segments", { id: "recSegment0000001", createdTime: CREATED, fields: {} });
   const fields = { "SRT Text": [{ url: "https://a.example/x.mp4" }] };
   const error = expect.stringContaining('table "Segments", field "SRT Text": HTTP 422 INVALID_VALUE_FOR_COLUMN');
-  expect(await store.updateTargets("Segments", [{ id: "recSegment0000001", fields }], never)).toEqual([
-    { id: "recSegment0000001", kind: "refused", error, scope: "field" },
-  ]);
+  expect(
+    await store.updateTargets("Segments", [{ id: "recSegment0000001", fields }], {
+      signal: never,
+      notAfter: Number.POSITIVE_INFINITY,
+    }),
+  ).toEqual([{ id: "recSegment0000001", kind: "refused", error, scope: "field" }]);
 });

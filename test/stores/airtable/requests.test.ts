@@ -7,6 +7,7 @@ import { hasOpenssl, selfSigned } from "../../support/tls.ts";
 import { clientOf, json, raw, reset, scriptedBase, stalled, truncated } from "./server.ts";
 
 const never = new AbortController().signal;
+const ANY_TIME = { signal: never, notAfter: Number.POSITIVE_INFINITY };
 const READ = { method: "GET", path: "/Jobs" } as const;
 const WRITE = { method: "PATCH", path: "/Jobs", body: { records: [] } } as const;
 const RATE_LIMIT = { errors: [{ error: "RATE_LIMIT_REACHED", message: "Rate limit exceeded" }] };
@@ -161,8 +162,8 @@ describe("a rate limit", () => {
   it("leaves a write unsent, since after the wait it would rest on an old read", async () => {
     const base = await scriptedBase(json(429, RATE_LIMIT), json(200, { records: [] }));
     const { requests } = clientOf(base.url);
-    await expect(requests.write(WRITE, never)).resolves.toMatchObject({ kind: "unconfirmed" });
-    await expect(requests.write(WRITE, never)).resolves.toMatchObject({ kind: "unconfirmed" });
+    await expect(requests.write(WRITE, ANY_TIME)).resolves.toMatchObject({ kind: "unconfirmed" });
+    await expect(requests.write(WRITE, ANY_TIME)).resolves.toMatchObject({ kind: "unconfirmed" });
     expect(base.seen).toHaveLength(1);
   });
 });
@@ -173,15 +174,17 @@ describe("a write", () => {
     ["a truncated body", truncated],
     ["an HTML page with status 200", raw(200, "<html>")],
     ["a 500", json(500, {})],
+    ["a page of a firewall with status 403", raw(403, "<html>")],
+    ["a page of a proxy with status 404", raw(404, "<html>")],
   ])("is sent once and is unconfirmed after %s", async (_, fault) => {
     const base = await scriptedBase(fault);
-    await expect(clientOf(base.url).requests.write(WRITE, never)).resolves.toMatchObject({ kind: "unconfirmed" });
+    await expect(clientOf(base.url).requests.write(WRITE, ANY_TIME)).resolves.toMatchObject({ kind: "unconfirmed" });
     expect(base.seen).toHaveLength(1);
   });
 
   it("is unconfirmed when its answer is larger than 16 MiB", async () => {
     const base = await scriptedBase(raw(200, `{"records":["${"x".repeat(17 * 1024 * 1024)}"]}`));
-    await expect(clientOf(base.url).requests.write(WRITE, never)).resolves.toEqual({
+    await expect(clientOf(base.url).requests.write(WRITE, ANY_TIME)).resolves.toEqual({
       kind: "unconfirmed",
       error: "Airtable's answer is larger than 16 MiB",
     });
@@ -191,16 +194,25 @@ describe("a write", () => {
     const base = await scriptedBase(
       json(403, { error: { type: "INVALID_PERMISSIONS", message: "You are not permitted" } }),
     );
-    await expect(clientOf(base.url).requests.write(WRITE, never)).resolves.toMatchObject({
+    await expect(clientOf(base.url).requests.write(WRITE, ANY_TIME)).resolves.toMatchObject({
       kind: "refused",
       cause: "permission",
       error: expect.stringMatching(/You are not permitted.*may not edit this table or field/),
     });
   });
 
+  it("is not sent where its time is over when it could be, and does not count", async () => {
+    const base = await scriptedBase(json(200, { records: [] }));
+    const { requests, clock } = clientOf(base.url);
+    const until = (notAfter: number) => requests.write(WRITE, { signal: never, notAfter });
+    await expect(until(clock.now() - 1)).resolves.toMatchObject({ kind: "stale" });
+    expect([base.seen.length, requests.sent()]).toEqual([0, 0]);
+    await expect(until(clock.now())).resolves.toMatchObject({ kind: "accepted" });
+  });
+
   it("with a token that is not valid throws", async () => {
     const base = await scriptedBase(json(401, { error: { type: "AUTHENTICATION_REQUIRED", message: "no" } }));
-    await expect(clientOf(base.url).requests.write(WRITE, never)).rejects.toMatchObject({ code: "auth" });
+    await expect(clientOf(base.url).requests.write(WRITE, ANY_TIME)).rejects.toMatchObject({ code: "auth" });
   });
 });
 

@@ -154,7 +154,10 @@ describe("a write of several", () => {
 
   it("that is refused rejects each of them, since the answer does not say which one is invalid", async () => {
     const base = await scriptedBase(REFUSED);
-    const results = await clientOf(base.url).store.updateJobs(updates, never);
+    const results = await clientOf(base.url).store.updateJobs(updates, {
+      signal: never,
+      notAfter: Number.POSITIVE_INFINITY,
+    });
     expect(results.map(({ kind }) => kind)).toEqual([
       "batch-rejected",
       "batch-rejected",
@@ -166,7 +169,12 @@ describe("a write of several", () => {
 
   it("is refused with Airtable's message when it has one record", async () => {
     const base = await scriptedBase(REFUSED);
-    expect(await clientOf(base.url).store.updateJobs(updates.slice(0, 1), never)).toEqual([
+    expect(
+      await clientOf(base.url).store.updateJobs(updates.slice(0, 1), {
+        signal: never,
+        notAfter: Number.POSITIVE_INFINITY,
+      }),
+    ).toEqual([
       {
         id: idOf(1),
         kind: "refused",
@@ -178,13 +186,16 @@ describe("a write of several", () => {
 
   it("is confirmed only for the records that the answer names", async () => {
     const base = await scriptedBase(json(200, { records: [record(1), record(2), record(4)] }));
-    const results = await clientOf(base.url).store.updateJobs(updates, never);
+    const results = await clientOf(base.url).store.updateJobs(updates, {
+      signal: never,
+      notAfter: Number.POSITIVE_INFINITY,
+    });
     expect(results.map(({ kind }) => kind)).toEqual(["confirmed", "confirmed", "unconfirmed", "confirmed"]);
   });
 
   it("never asks for typecast", async () => {
     const base = await scriptedBase(json(200, { records: [] }));
-    await clientOf(base.url).store.updateJobs(updates, never);
+    await clientOf(base.url).store.updateJobs(updates, { signal: never, notAfter: Number.POSITIVE_INFINITY });
     expect(Object.keys(JSON.parse(base.seen[0]?.body ?? "{}"))).toEqual(["records"]);
   });
 });
@@ -210,7 +221,9 @@ describe("a table that the token may not access", () => {
     const base = await scriptedBase(forbidden);
     const { store } = clientOf(base.url);
     const updates = [{ id: idOf(1), fields: { Status: "combined" } }];
-    expect(await store.updateTargets("Segments", updates, never)).toEqual([
+    expect(
+      await store.updateTargets("Segments", updates, { signal: never, notAfter: Number.POSITIVE_INFINITY }),
+    ).toEqual([
       {
         id: idOf(1),
         kind: "refused",
@@ -230,7 +243,10 @@ describe("a refused write", () => {
     ["UNKNOWN_FIELD_NAME", 'Unknown field name: "Stat"', "field"],
   ])("with %s and the words %s is of scope %s", async (type, message, scope) => {
     const base = await scriptedBase(json(422, { error: { type, message } }));
-    const [result] = await clientOf(base.url).store.updateJobs([{ id: idOf(1), status: "completed" }], never);
+    const [result] = await clientOf(base.url).store.updateJobs([{ id: idOf(1), status: "completed" }], {
+      signal: never,
+      notAfter: Number.POSITIVE_INFINITY,
+    });
     expect(result).toEqual({ id: idOf(1), kind: "refused", error: expect.any(String), ...(scope ? { scope } : {}) });
   });
 });

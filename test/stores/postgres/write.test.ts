@@ -196,9 +196,12 @@ describe("writing a job and its target to PostgreSQL", () => {
       { status: "done", url: "https://x.test/1.mp4", meta: { video: { url: 'https://x.test/"1".mp4' } } },
     ]);
     expect((await store.readTargets("renders", ["1"], wanted, NEVER)).get("1")?.cells).toEqual(update.fields);
-    expect(await store.updateTargets("renders", [{ id: "1", fields: { "meta.video.url": null } }], NEVER)).toEqual([
-      { id: "1", kind: "confirmed" },
-    ]);
+    expect(
+      await store.updateTargets("renders", [{ id: "1", fields: { "meta.video.url": null } }], {
+        signal: NEVER,
+        notAfter: Number.POSITIVE_INFINITY,
+      }),
+    ).toEqual([{ id: "1", kind: "confirmed" }]);
     expect(await database.query("SELECT meta FROM renders")).toEqual([{ meta: { video: {} } }]);
   });
 
@@ -215,10 +218,11 @@ describe("writing a job and its target to PostgreSQL", () => {
     });
     const [{ one, two } = {}] = await database.query("SELECT md5('1')::uuid AS one, md5('2')::uuid AS two");
     const updates = [one, two].map((id) => ({ id: String(id), fields: { url: "u" } }));
-    expect((await store.updateTargets("segments", updates, NEVER)).map(({ kind }) => kind)).toEqual([
-      "confirmed",
-      "refused",
-    ]);
+    expect(
+      (await store.updateTargets("segments", updates, { signal: NEVER, notAfter: Number.POSITIVE_INFINITY })).map(
+        ({ kind }) => kind,
+      ),
+    ).toEqual(["confirmed", "refused"]);
     expect(await database.query("SELECT meta FROM segments WHERE meta->'a'->>'b' = '1'")).toEqual([
       { meta: { a: { b: 1, url: "u" }, c: null } },
     ]);

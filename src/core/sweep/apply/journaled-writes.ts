@@ -9,6 +9,7 @@ import type {
   JobUpdate,
   TargetRecord,
   TargetUpdate,
+  WriteLimit,
   WriteResult,
 } from "../../ports/ports.ts";
 import type { SweepContext } from "../context.ts";
@@ -84,7 +85,11 @@ export async function writeInTransactions(
  * Writes at most ten jobs in one request, after the journal has recorded it; in one transaction where the store has
  * them. Returns the results in their order.
  */
-export async function writeJobs(writes: readonly JobWrite[], run: SweepContext): Promise<readonly WriteResult[]> {
+export async function writeJobs(
+  writes: readonly JobWrite[],
+  limit: WriteLimit,
+  run: SweepContext,
+): Promise<readonly WriteResult[]> {
   if (run.atomic !== null) {
     return await writeTogether(
       writes.map((job) => ({ job, target: null })),
@@ -94,18 +99,19 @@ export async function writeJobs(writes: readonly JobWrite[], run: SweepContext):
   }
   const pending = () => writes.map(pendingJob);
   const updates = writes.map(({ update }) => update);
-  return await withJournal(pending, () => run.store.updateJobs(updates, run.limits.writes), run);
+  return await withJournal(pending, () => run.store.updateJobs(updates, limit), run);
 }
 
 /** Writes at most ten targets in one request, after the journal has recorded it. Returns the results in their order. */
 export async function writeTargets(
   table: string,
   writes: readonly TargetWrite[],
+  limit: WriteLimit,
   run: SweepContext,
 ): Promise<readonly WriteResult[]> {
   const pending = () => writes.map((write) => pendingTarget(table, write));
   const updates = writes.map(({ update }) => update);
-  return await withJournal(pending, () => run.store.updateTargets(table, updates, run.limits.writes), run);
+  return await withJournal(pending, () => run.store.updateTargets(table, updates, limit), run);
 }
 
 /** Records in the journal what is to be written, writes, and records the results. */

@@ -1,11 +1,17 @@
 import { fileNameOf, type Output } from "../../domain/evidence.ts";
-import type { Duration } from "../../domain/job.ts";
+import type { Duration, Instant } from "../../domain/job.ts";
 import type { RecoverVerdict } from "../../domain/verdict.ts";
+import type { WriteLimit } from "../../ports/ports.ts";
 import type { Candidate } from "../decide/triage.ts";
 import type { DecidedItem } from "../item.ts";
 
 /** A write rests on a read that is no older than this; else the records are read again first. */
 export const MAX_READ_AGE_MS: Duration = 5_000;
+
+/** Returns until when a write may be sent that rests on these reads. */
+export function writeLimit(readAt: readonly Instant[], signal: AbortSignal): WriteLimit {
+  return { signal, notAfter: Math.min(...readAt) + MAX_READ_AGE_MS };
+}
 
 /** A job whose output is to be delivered or, where it is superseded, only to be closed. */
 export interface Recovery extends DecidedItem {

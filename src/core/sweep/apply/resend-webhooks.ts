@@ -9,7 +9,7 @@ import { addOutcomes, collectOutcomes, type ItemOutcome, type StageResult } from
 import { effectivePolicy } from "../list/finished-jobs.ts";
 import { toJournalJob } from "./journaled-writes.ts";
 import { type ReadyWrite, recheck } from "./recheck.ts";
-import { isDelivery, MAX_READ_AGE_MS, type Recovery } from "./recovery.ts";
+import { isDelivery, MAX_READ_AGE_MS, type Recovery, writeLimit } from "./recovery.ts";
 
 /** How long the application's handler may take to complete a job after it accepted the webhook, in growing steps. */
 const POLL_DELAYS_MS: readonly Duration[] = [1_000, 2_000, 4_000, 8_000];
@@ -70,7 +70,12 @@ export async function resendWebhooks(recoveries: readonly Recovery[], run: Sweep
           fallBack(recovery, left, outcomes);
           continue;
         }
-        const { kind, detail } = await post(ready, run);
+        const answer = await post(ready, run);
+        if (answer === "stale") {
+          stale.push(ready.recovery);
+          continue;
+        }
+        const { kind, detail } = answer;
         const recovery = withDetail(ready.recovery, `its webhook was ${OUTCOMES[kind]}: ${detail}`);
         outcomes.push({ item: recovery.item, verdict: recovery.verdict });
         if (kind === "refused" || kind === "not-sent") fallBack(recovery, left, outcomes);
@@ -126,8 +131,11 @@ export async function requireWebhookMemory(run: SweepContext): Promise<void> {
   );
 }
 
-/** Sends a webhook after that was recorded: in the journal, else in the job's notes. */
-async function post({ recovery, job }: ReadyWrite, run: SweepContext): Promise<ResendResult> {
+/**
+ * Sends a webhook after that was recorded: in the journal, else in the job's notes. If recording took so long that the
+ * job has to be read again, it is not sent.
+ */
+async function post({ recovery, job, readAt }: ReadyWrite, run: SweepContext): Promise<ResendResult | "stale"> {
   const { item, candidate, verdict } = recovery;
   if (run.webhooks === null) return { kind: "not-sent", detail: "not configured" };
   if (job.webhookUrl === null) return { kind: "not-sent", detail: "the job has no webhook URL" };
@@ -138,10 +146,16 @@ async function post({ recovery, job }: ReadyWrite, run: SweepContext): Promise<R
     operation: candidate.operation,
   };
   const by = { ...run.signature, command: run.command };
+  const limit = writeLimit([readAt], run.limits.writes);
+  const isLate = () => run.clock.now() > limit.notAfter;
   if (run.journal !== null && (await run.journal.isWritable())) {
     const complete = await run.journal.recordWebhookIntent(toJournalJob(item), by);
     // A disk that is full shows only when the line is written.
     if (await run.journal.isWritable()) {
+      if (isLate()) {
+        await complete(NOT_IN_TIME);
+        return "stale";
+      }
       const answer = await run.webhooks.post(resend, run.limits.writes);
       await complete(answer);
       return answer;
@@ -150,9 +164,15 @@ async function post({ recovery, job }: ReadyWrite, run: SweepContext): Promise<R
   const notes = appendLine(job.notes, resentLine(candidate.externalId, serverNow(run), run.signature));
   // A cell that is full of what people wrote takes no line of ours.
   if (!run.hasNotes || !wasResent(notes, candidate.externalId)) return NOT_RECORDED;
-  const [noted] = await run.store.updateJobs([{ id: job.id, notes }], run.limits.writes);
+  const [noted] = await run.store.updateJobs([{ id: job.id, notes }], limit);
+  if (noted?.kind === "confirmed" && isLate()) return NOT_IN_TIME;
   return noted?.kind === "confirmed" ? await run.webhooks.post(resend, run.limits.writes) : NOT_RECORDED;
 }
+
+const NOT_IN_TIME: ResendResult = {
+  kind: "not-sent",
+  detail: "recording it took so long that the data read was stale",
+};
 
 const NOT_RECORDED: ResendResult = {
   kind: "not-sent",

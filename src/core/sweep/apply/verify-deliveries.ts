@@ -23,7 +23,7 @@ import { placeOf } from "../places.ts";
 import { batches, chunk, groupBy, READ_BATCH, splitInHalf } from "./batches.ts";
 import { type JobWrite, type TargetWrite, writeJobs, writeTargets } from "./journaled-writes.ts";
 import { withSignedUrls } from "./recheck.ts";
-import { fileSizes, MAX_READ_AGE_MS, outputFiles } from "./recovery.ts";
+import { fileSizes, MAX_READ_AGE_MS, outputFiles, writeLimit } from "./recovery.ts";
 import { targetKey } from "./same-target.ts";
 import { redeliveryKind } from "./write-gate.ts";
 
@@ -180,7 +180,7 @@ async function rewriteFiles(
   }
   const [first] = toRewrite;
   if (first === undefined || run.clock.now() - readAt > MAX_READ_AGE_MS) return [];
-  const results = await writeTargets(first.missing.target.table, writes, run);
+  const results = await writeTargets(first.missing.target.table, writes, writeLimit([readAt], run.limits.writes), run);
   if (results.some(({ kind }) => kind === "batch-rejected")) return "batch-rejected";
   for (const [n, { missing }] of toRewrite.entries()) {
     await run.gate.record(redeliveryKind(missing.target), missing.job.id, results[n]);
@@ -196,8 +196,10 @@ async function writeNotes(
   run: SweepContext,
 ): Promise<void> {
   let jobs: ReadonlyMap<string, Job> = new Map(due.map(({ missing: { job } }) => [job.id, job]));
+  let jobsReadAt = readAt;
   if (due.length > 0 && run.clock.now() - readAt > MAX_READ_AGE_MS) {
     jobs = await run.store.readJobs([...jobs.keys()], run.limits.reads);
+    jobsReadAt = run.clock.now();
   }
   const writes = due.flatMap(({ repair: { item, evidence, verdict, rewrite }, missing }): readonly JobWrite[] => {
     const job = jobs.get(missing.job.id);
@@ -206,7 +208,7 @@ async function writeNotes(
     return [{ item, evidence, verdict, calibration: null, job, update: buildNote(job, missing, rewrite, run) }];
   });
   if (writes.length === 0) return;
-  const results = await writeJobs(writes, run);
+  const results = await writeJobs(writes, writeLimit([jobsReadAt], run.limits.writes), run);
   if (results.some(({ kind }) => kind === "batch-rejected")) {
     for (const half of splitInHalf(due)) await writeNotes(half, Number.NEGATIVE_INFINITY, outcomes, run);
     return;

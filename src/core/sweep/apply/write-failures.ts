@@ -1,7 +1,7 @@
 import { type Calibration, fileNameOf } from "../../domain/evidence.ts";
 import type { Duration, Job } from "../../domain/job.ts";
 import { appendLine, failedLine, failureText, refusedLine } from "../../domain/notes.ts";
-import type { JobUpdate, WriteResult } from "../../ports/ports.ts";
+import type { JobUpdate, WriteLimit, WriteResult } from "../../ports/ports.ts";
 import { serverNow } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
 import type { FailureCandidate } from "../decide/brake.ts";
@@ -15,6 +15,7 @@ import { probeOutputs } from "../probe/probe-outputs.ts";
 import { splitInHalf } from "./batches.ts";
 import { writeJobs } from "./journaled-writes.ts";
 import { checkJob } from "./preconditions.ts";
+import { writeLimit } from "./recovery.ts";
 import { statusKind, type WriteKind } from "./write-gate.ts";
 
 /** A probe that is older than this is repeated before a job is failed because of it. */
@@ -43,6 +44,7 @@ export function writeFailures(
     let pending = await reprobeStale(failures, proof, outcomes, run, proof.control !== null);
     /** The last error of each write that was not answered. */
     let unanswered: ReadonlyMap<FailureCandidate, string> = new Map();
+    await run.gate.open();
     for (let round = 1; pending.length > 0; round += 1) {
       let ready: readonly ReadyFailure[];
       try {
@@ -66,6 +68,7 @@ export function writeFailures(
         }
         throw error;
       }
+      const limit = limitOf(ready, run);
       // Reading may have taken long, retries and all: what was probed before it is then too old to be written on.
       if (ready.some(({ failure }) => !isFresh(failure, run))) {
         pending = ready.map(toFailure);
@@ -74,7 +77,6 @@ export function writeFailures(
       }
       if (ready.length === 0) return;
       const kind = statusKind(run.failedStatus);
-      await run.gate.open();
       const refusal = run.atomic === null ? run.gate.refusalOf([kind]) : null;
       if (refusal !== null) {
         outcomes.push(...ready.map(({ failure: { item } }) => ({ item, error: refusal })));
@@ -86,9 +88,10 @@ export function writeFailures(
           const update = buildFailureUpdate({ failure, job }, proof.calibration, run);
           return { item, evidence, verdict, calibration: proof.calibration, job, update };
         }),
+        limit,
         run,
       );
-      await recordRefusals(ready, results, kind, run);
+      await recordRefusals(ready, results, kind, limit, run);
       const rejected = ready.flatMap(({ failure }, n) => (results[n]?.kind === "batch-rejected" ? [failure] : []));
       if (rejected.length > 0) {
         for (const half of splitInHalf(rejected)) addOutcomes(outcomes, await writeFailures(half, proof, run));
@@ -171,6 +174,13 @@ function isFresh({ evidence: { probedAt } }: FailureCandidate, run: SweepContext
   return probedAt !== null && run.clock.now() - probedAt <= MAX_PROBE_AGE_MS;
 }
 
+/** Returns until when these may be failed: neither the read of the jobs, made just now, nor a probe may get old. */
+function limitOf(ready: readonly ReadyFailure[], run: SweepContext): WriteLimit {
+  const { signal, notAfter } = writeLimit([run.clock.now()], run.limits.writes);
+  const probes = ready.map(({ failure: { evidence } }) => (evidence.probedAt ?? 0) + MAX_PROBE_AGE_MS);
+  return { signal, notAfter: Math.min(notAfter, ...probes) };
+}
+
 interface ReadyFailure {
   readonly failure: FailureCandidate;
   readonly job: Job;
@@ -217,6 +227,7 @@ async function recordRefusals(
   written: readonly ReadyFailure[],
   results: readonly WriteResult[],
   kind: WriteKind,
+  limit: WriteLimit,
   run: SweepContext,
 ): Promise<void> {
   if (run.atomic !== null) return;
@@ -225,7 +236,7 @@ async function recordRefusals(
     const toNote = await run.gate.record(kind, failure.item.job.id, result);
     if (!toNote || result?.kind !== "refused") continue;
     const notes = appendLine(job.notes, refusedLine(kind, result.error, serverNow(run), run.signature));
-    await run.store.updateJobs([{ id: job.id, notes }], run.limits.writes);
+    await run.store.updateJobs([{ id: job.id, notes }], limit);
   }
 }
 
@@ -256,6 +267,7 @@ function recordResults(
         break;
       case "batch-rejected":
       case "unconfirmed":
+      case "stale":
         unanswered.set(failure, result.error);
         break;
       case undefined:

@@ -186,6 +186,7 @@ export class WriteGate {
       case "deleted":
       case "changed":
       case "batch-rejected":
+      case "stale":
         return false;
     }
   }

@@ -1,6 +1,6 @@
 import { appendLine, completedLine, isOwnError, refusedLine, supersededLine } from "../../domain/notes.ts";
 import type { AtomicWriter } from "../../ports/atomic-writer.ts";
-import type { JobUpdate, WriteResult } from "../../ports/ports.ts";
+import type { JobUpdate, WriteLimit, WriteResult } from "../../ports/ports.ts";
 import { serverNow } from "../clock-skew.ts";
 import { forEachConcurrent } from "../concurrency.ts";
 import type { SweepContext } from "../context.ts";
@@ -15,7 +15,7 @@ import {
   writeTogether,
 } from "./journaled-writes.ts";
 import { type ReadyWrite, recheck } from "./recheck.ts";
-import { fileSizes, isDelivery, MAX_READ_AGE_MS, outputFiles, type Recovery } from "./recovery.ts";
+import { fileSizes, isDelivery, MAX_READ_AGE_MS, outputFiles, type Recovery, writeLimit } from "./recovery.ts";
 import { deliveryKind, jobKinds, type WriteKind } from "./write-gate.ts";
 
 /** Writes under way at the same time: a base that takes half a second to answer is still written at its rate limit. */
@@ -127,7 +127,7 @@ async function write(ready: readonly ReadyWrite[], run: SweepContext, startNext:
           return { ...writeContext(each), job: each.job, update: buildJobUpdate(each, run) };
         });
         const kindsOf = ({ recovery }: ReadyWrite) => jobKinds(run.completedStatus, recovery.item);
-        const results = await passGate(fresh, kindsOf, await writeJobs(writes, run), run);
+        const results = await passGate(fresh, kindsOf, await writeJobs(writes, limitOf(fresh, run), run), run);
         const completed = recordResults(fresh, results, outcomes, pending);
         outcomes.push(...completed.map(({ recovery: { item } }) => ({ item, applied: true })));
       });
@@ -151,7 +151,7 @@ async function write(ready: readonly ReadyWrite[], run: SweepContext, startNext:
       });
       if (writes.length === 0) return;
       const kindsOf = ({ recovery }: ReadyWrite) => [deliveryKind(recovery.candidate.operation)];
-      const results = await passGate(fresh, kindsOf, await writeTargets(table, writes, run), run);
+      const results = await passGate(fresh, kindsOf, await writeTargets(table, writes, limitOf(fresh, run), run), run);
       await completeJobs(recordResults(fresh, results, outcomes, pending));
     });
   });
@@ -187,6 +187,14 @@ async function writeAtomically(
     }
   });
   return { ...result, ...pending };
+}
+
+/** Returns until when these may be written. */
+function limitOf(batch: readonly ReadyWrite[], run: SweepContext): WriteLimit {
+  return writeLimit(
+    batch.map(({ readAt }) => readAt),
+    run.limits.writes,
+  );
 }
 
 /** Leaves out, for the next round, what was read too long ago to be written. */
@@ -240,14 +248,15 @@ async function passGate(
 
 /** Remembers a refusal in the notes of the job that it was found with. Where they are refused as well, nothing does. */
 async function noteRefusal(
-  { job }: ReadyWrite,
+  { job, readAt }: ReadyWrite,
   kinds: readonly WriteKind[],
   error: string,
   run: SweepContext,
 ): Promise<void> {
   const at = serverNow(run);
   const lines = kinds.map((kind) => refusedLine(kind, error, at, run.signature));
-  await run.store.updateJobs([{ id: job.id, notes: lines.reduce(appendLine, job.notes) }], run.limits.writes);
+  const update = { id: job.id, notes: lines.reduce(appendLine, job.notes) };
+  await run.store.updateJobs([update], writeLimit([readAt], run.limits.writes));
 }
 
 /** Records what the base answered to each write. Returns those that it confirmed. */
@@ -285,6 +294,7 @@ function recordResults(
         rejected.push(recovery);
         break;
       case "unconfirmed":
+      case "stale":
         unconfirmed.set(recovery, result.error);
         break;
       case undefined:
