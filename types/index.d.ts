@@ -735,7 +735,7 @@ export interface Operations {
            */
           table?: string | string[];
           /**
-           * PostgreSQL only: the column that names one row of that table. Absent: id.
+           * The field or column by which jobs name the record. PostgreSQL: unique, id if absent. Airtable: for names in text fields; the primary field if absent.
            */
           key?: string;
           /**
@@ -743,7 +743,7 @@ export interface Operations {
            */
           from?: string;
           /**
-           * Link fields of the job that name the target; the first must exist.
+           * Link fields of the job that name the target, or text fields with its id or name; the first must exist.
            */
           links?: string[];
           /**

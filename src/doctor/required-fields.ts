@@ -79,6 +79,9 @@ function fieldsOf(operation: Settings["operations"][number], { jobs }: Settings)
       optional: false,
       optionalInBase: n > 0,
     })),
+    ...(target.key === undefined
+      ? []
+      : [{ key: `${key}.target.key`, table, field: target.key, use: { kind: "read" } as const, ...needed }]),
     ...(deliver === null
       ? []
       : [

@@ -30,7 +30,7 @@ export function resolveOperations(
               // The column of a job that names the target is the one link there is in PostgreSQL.
               links: target.from === undefined ? target.links : [target.from],
               payloadKeys: target.payloadKeys,
-              ...(store === "postgres" ? { ids: "any" as const } : {}),
+              ...(store === "postgres" ? { ids: "any" as const } : target.key === undefined ? {} : { key: target.key }),
             },
       attachment: deliver?.field ?? "",
       deliver,

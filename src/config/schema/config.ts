@@ -249,7 +249,6 @@ function checkAirtable({ jobs, operations }: Checked, report: Report): void {
     if (deliver?.path !== undefined) report(["operations", name, "deliver", "path"], only);
     if (typeof target === "string") continue;
     const at = ["operations", name, "target"];
-    if (target.key !== undefined) report([...at, "key"], only);
     if (target.from !== undefined) report([...at, "from"], only);
     if (Array.isArray(target.table)) report([...at, "table"], "expected the name or id of one table");
   }

@@ -54,9 +54,18 @@ const target = z
     z.literal("none").describe("No record: the job's status is all that is written."),
     z.strictObject({
       table: tableName.describe("Name or id of the table whose record receives the output."),
-      key: text.optional().describe("PostgreSQL only: the column that names one row of that table. Absent: id."),
+      key: text
+        .optional()
+        .describe(
+          "The field or column by which jobs name the record. PostgreSQL: unique, id if absent. Airtable: for names in text fields; the primary field if absent.",
+        ),
       from: text.optional().describe("PostgreSQL only: the job's column that holds that key, such as segment_id."),
-      links: z.array(text).default([]).describe("Link fields of the job that name the target; the first must exist."),
+      links: z
+        .array(text)
+        .default([])
+        .describe(
+          "Link fields of the job that name the target, or text fields with its id or name; the first must exist.",
+        ),
       payloadKeys: z.array(text).default([]).describe("Keys of the request payload that name the target."),
     }),
   ])

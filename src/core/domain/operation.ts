@@ -52,6 +52,8 @@ export interface Operation {
     readonly payloadKeys: readonly string[];
     /** The form of ids that are recognised; absent: Airtable's record ids. */
     readonly ids?: "any";
+    /** The field by which texts in link fields name the record; absent: the table's primary field. */
+    readonly key?: string;
   };
   /** The field of `deliver`; empty without one. */
   readonly attachment: string;

@@ -6,6 +6,7 @@ import type { CellValue, JobHistory, JobQuery, JobStore, JobUpdate } from "../..
 import { type ApiRecord, fieldNames, type JobFields } from "./api-records.ts";
 import { createFieldNames } from "./field-names.ts";
 import { and, byIds, field, hasText, listing, or, quote, timestamp } from "./formula.ts";
+import { createLinkNames } from "./link-names.ts";
 import { createListing, firstRecords, type ListRecords } from "./list-records.ts";
 import { createMetadata } from "./metadata.ts";
 import { explainRefusal } from "./misfit.ts";
@@ -41,6 +42,7 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
   const write = createWriting(requests, openTable);
   const { tables: readTables } = createMetadata(requests, baseId);
   const names = createFieldNames(configuredFields(jobs, operations), readTables);
+  const linkNames = createLinkNames(list, names, readTables, operations);
 
   /** Returns the base's names of the jobs' fields; `links` are those that are read. */
   async function jobFields(signal: AbortSignal, links: readonly string[]): Promise<JobFields> {
@@ -63,6 +65,12 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
     };
   }
 
+  /** Returns the jobs of records, with the ids of targets that they name by text. */
+  async function parseJobs(records: readonly ApiRecord[], fields: JobFields, signal: AbortSignal) {
+    const parsed = records.map((record) => ({ job: parseJob(record, fields), record }));
+    return await linkNames.resolve(parsed, fields, signal);
+  }
+
   return {
     async *list(query, signal) {
       const fields = await jobFields(signal, firstLinks(operations));
@@ -74,18 +82,21 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
       try {
         for await (const { records } of list(parameters, signal)) {
           for (const record of records) requireTextStatus(record, fields.status, jobs.table);
-          yield records.map((record) => parseJob(record, fields));
+          yield await parseJobs(records, fields, signal);
         }
       } catch (error) {
         const refusal = asConfigError(error, jobs.table);
-        throw refusal instanceof UpstreamError ? await explainRefusal(refusal, jobs, readTables, signal) : refusal;
+        const isRefusal = error instanceof ReadRefused || (error instanceof UpstreamError && error.code === "auth");
+        if (!isRefusal || !(refusal instanceof UpstreamError)) throw refusal;
+        throw await explainRefusal(refusal, jobs, readTables, signal);
       }
     },
 
     async readJobs(ids, signal) {
       const fields = await jobFields(signal, allLinks(operations));
       const records = await readByIds(list, jobs.table, ids, undefined, signal);
-      return new Map(records.map((record) => [record.id, parseJob(record, fields)]));
+      const found = await parseJobs(records, fields, signal);
+      return new Map(found.map((job) => [job.id, job]));
     },
 
     async findJobs(externalIds, signal) {
@@ -263,7 +274,8 @@ function configuredFields(
   return [
     ...ofJobs.map((name) => [table, name] as const),
     ...operations.flatMap(({ target, attachment, set }) => {
-      return [attachment, ...Object.keys(set)].map((name) => [target.table, name] as const);
+      const keys = target.key === undefined ? [] : [target.key];
+      return [attachment, ...Object.keys(set), ...keys].map((name) => [target.table, name] as const);
     }),
   ];
 }
