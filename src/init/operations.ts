@@ -7,7 +7,8 @@ import type { LearnedOperation } from "./learn-operations.ts";
 /** An operation in the form of the configuration file. */
 export interface OperationConfig {
   readonly types?: readonly string[];
-  readonly outputs: readonly string[];
+  /** Absent where only the provider knows the outputs. */
+  readonly outputs?: readonly string[];
   readonly storage?: { readonly baseUrl: string };
   readonly target:
     | "self"
@@ -86,7 +87,7 @@ export function toConfig(
   const types = learned.types ?? [];
   return {
     ...(isLone ? {} : { types: types.length === 0 && learned.name === null ? ["*"] : types }),
-    outputs: patterns,
+    ...(patterns.length === 0 ? {} : { outputs: patterns }),
     ...(storageUrl === null ? {} : { storage: { baseUrl: storageUrl } }),
     ...deliveryConfig(delivery, learned.payloadKeys),
   };

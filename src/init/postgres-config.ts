@@ -6,7 +6,7 @@ interface CommonPlan {
   readonly table: string;
   readonly fields: FieldNames;
   readonly statuses: { readonly stuck: readonly string[]; readonly completed: string; readonly failed: string };
-  readonly storageUrl: string;
+  readonly storageUrl: string | null;
   readonly operations: ReadonlyMap<string, OperationConfig>;
 }
 
@@ -37,7 +37,7 @@ export function postgresContent(
       ...(statuses.completed === "completed" ? {} : { completedStatus: statuses.completed }),
       ...(statuses.failed === "failed" ? {} : { failedStatus: statuses.failed }),
     },
-    storage: { baseUrl: storageUrl },
+    ...(storageUrl === null ? {} : { storage: { baseUrl: storageUrl } }),
     operations: Object.fromEntries([...operations].map(([name, operation]) => [name, withColumns(operation, keys)])),
   };
 }

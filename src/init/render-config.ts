@@ -1,6 +1,7 @@
 import { Document, isMap, isNode, isScalar, isSeq, type YAMLMap } from "yaml";
 import type { Key } from "../config/docs/reference.ts";
 import { nca } from "../config/presets/nca.ts";
+import { findProviderPreset } from "../config/presets/providers.ts";
 import type { FieldNames } from "./jobs-table.ts";
 import type { OperationConfig } from "./operations.ts";
 import { type DatabasePlan, postgresContent } from "./postgres-config.ts";
@@ -12,7 +13,8 @@ export interface Plan {
   readonly table: string;
   readonly fields: FieldNames;
   readonly statuses: { readonly stuck: readonly string[]; readonly completed: string; readonly failed: string };
-  readonly storageUrl: string;
+  /** Null where only a provider knows the outputs. */
+  readonly storageUrl: string | null;
   /** Operations of the preset as this base has them. */
   readonly known: ReadonlyMap<string, OperationConfig>;
   /** Operations of the preset that this base has no place for. */
@@ -88,7 +90,7 @@ function shortBaseContent({ preset, baseId, table, fields, statuses, storageUrl,
     preset,
     airtable: { baseId },
     ...(Object.keys(jobs).length === 0 ? {} : { jobs }),
-    storage: { baseUrl: storageUrl },
+    ...(storageUrl === null ? {} : { storage: { baseUrl: storageUrl } }),
     ...(Object.keys(all).length === 0 ? {} : { operations: all }),
   };
 }
@@ -112,8 +114,8 @@ function fullContent({ preset, baseId, table, fields, statuses, storageUrl, know
       completedStatus: statuses.completed,
       failedStatus: statuses.failed,
     },
-    thresholds: { stuckAfter: "5m", failAfter: "1h", maxAge: "24h" },
-    storage: { baseUrl: storageUrl },
+    thresholds: { stuckAfter: "5m", failAfter: "1h", maxAge: "24h", ...findProviderPreset(preset)?.thresholds },
+    ...(storageUrl === null ? {} : { storage: { baseUrl: storageUrl } }),
     operations: {
       ...Object.fromEntries(known),
       ...Object.fromEntries(operations),

@@ -43,7 +43,5 @@ export function commonPrefix(prefixes: readonly string[]): string | null {
     const differing = common.findIndex((part, n) => part !== parts[n]);
     if (differing !== -1) common = common.slice(0, differing);
   }
-  const joined = common.join("/");
-  // A common prefix that ends before the bucket is none.
-  return `${joined}/`.startsWith(bucket) ? joined : first;
+  return common.join("/");
 }

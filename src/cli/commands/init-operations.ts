@@ -1,4 +1,5 @@
 import { nca } from "../../config/presets/nca.ts";
+import { findProviderPreset, providerOf } from "../../config/presets/providers.ts";
 import { ConfigError, type Problem } from "../../config/problems.ts";
 import { nameProblem } from "../../config/schema/placeholders.ts";
 import { pluralize } from "../../core/domain/plural.ts";
@@ -36,7 +37,9 @@ export async function planOperations(
   const others = learned.operations.filter((operation) => !isOfPreset(operation, preset.known));
   const whole = await complete(others, isNca, { ...learned, given, jobs, sample, hasNoFileField }, input);
   const isLone = whole.length === 1 && !isNca;
-  const storageUrl = learned.storageUrl ?? (await askStorage(isNca, input));
+  const needsStorage = isNca || whole.some(({ patterns }) => patterns.length > 0);
+  const storageUrl = learned.storageUrl ?? (needsStorage ? await askStorage(isNca, input) : null);
+  suggestPreset(sample, input);
   const operations = whole.map(
     (each) => [nameOf(each.learned, jobs, isLone, answers), toConfig(each, isLone)] as const,
   );
@@ -152,7 +155,7 @@ async function complete(
   const isSingle = operations.length === 1;
   const parts = operations.map((learned) => ({
     learned,
-    patterns: patternsOf(learned, completing.given, answers),
+    patterns: patternsOf(learned, completing.given, answers) ?? withoutNames(answers),
     delivery: deliveryOf(learned, completing, answers),
     storageUrl: ownStorage(learned, isSingle, completing, answers),
   }));
@@ -189,6 +192,20 @@ async function orProblem<T>(ask: () => Promise<T>, otherwise: T, problems: Probl
     problems.push(...error.problems);
     return otherwise;
   }
+}
+
+/** With the preset of a provider an output needs no name: the provider says where it is. */
+function withoutNames({ preset }: Answers): readonly string[] | null {
+  return findProviderPreset(preset) === null ? null : [];
+}
+
+/** Names the preset of a provider on whose hosts the outputs are. */
+function suggestPreset({ jobs }: Sample, { answers, say }: PlanInput): void {
+  if (answers.preset !== null) return;
+  const files = jobs.flatMap(({ state, files }) => (state === "finished" ? files : []));
+  const found = providerOf(files.flatMap(({ origin }) => (origin === null ? [] : [new URL(origin).hostname])));
+  if (found !== null)
+    say(`Completed jobs name files of ${found.host}: --preset ${found.name} asks that service for outputs.`);
 }
 
 function patternsOf(learned: LearnedOperation, given: GivenStorages, { pattern }: Answers): readonly string[] | null {

@@ -135,3 +135,18 @@ export function findProviderPreset(named: unknown): (ProviderPreset & { readonly
   const name = PROVIDER_PRESETS.find((each) => each === named);
   return name === undefined ? null : { ...PRESETS[name], name };
 }
+
+/** Hosts on which providers keep outputs. */
+const HOSTS: readonly (readonly [host: string, name: (typeof PROVIDER_PRESETS)[number]])[] = [
+  ["replicate.delivery", "replicate"],
+  ["fal.media", "fal"],
+  ["stream.mux.com", "mux"],
+];
+
+/** Returns the preset of the provider on whose hosts files are; null where none of them is known. */
+export function providerOf(hostnames: readonly string[]): { readonly name: string; readonly host: string } | null {
+  for (const [host, name] of HOSTS) {
+    if (hostnames.some((each) => each === host || each.endsWith(`.${host}`))) return { name, host };
+  }
+  return null;
+}

@@ -246,6 +246,27 @@ describe("on a base that nobody has seen before", () => {
     ]);
   });
 
+  it("needs no name and no place where the preset of a provider knows them", async () => {
+    const world = await renders();
+    world.env.REPLICATE_API_TOKEN = "r8_token";
+    const { short, settings } = await drawn(world, { preset: "replicate" });
+    expect(short).not.toContain("storage:");
+    expect(settings.operations).toMatchObject([{ provider: "replicate", outputs: [], attachment: "File" }]);
+  });
+
+  it("names the preset of the provider on whose hosts the outputs are", async () => {
+    const world = await renders();
+    const fields = { State: "Done", "Provider Task ID": `${EXTERNAL}2`, Clip: ["recClip0000000001"] };
+    const Output = '{"output": "https://replicate.delivery/xezq/out-0.mp4"}';
+    world.base.upsert("Renders", {
+      id: "recRender00000002",
+      createdTime: new Date().toISOString(),
+      fields: { ...fields, Output },
+    });
+    const { said } = await drawn(world, GIVEN);
+    expect(said).toEqual([expect.stringContaining("--preset replicate")]);
+  });
+
   it("names all that is missing at once", async () => {
     await expect(drawn(await renders())).rejects.toThrow(/^--pattern: no default.*\n--storage: no default/);
   });
