@@ -7,6 +7,8 @@ import { CALM, otherTarget, type SimJob, START } from "./scenario.ts";
 /** Something that someone else than the tool does to the world, at a time. */
 export type Event = { readonly at: number } & (
   | { readonly kind: "output"; readonly fileName: string }
+  /** The bucket keeps it no longer. */
+  | { readonly kind: "vanish"; readonly fileName: string }
   /** The application's handler knows nothing of polling: it writes whatever the state is. */
   | { readonly kind: "webhook-success"; readonly job: SimJob; readonly fileName: string }
   /** A handler may read the status first; a blunt one does not. */
@@ -27,7 +29,8 @@ export type Event = { readonly at: number } & (
   | { readonly kind: "delete-target"; readonly job: SimJob }
   /** The job is to be delivered to another record. */
   | { readonly kind: "move-target"; readonly job: SimJob; readonly targetId: string }
-  | { readonly kind: "occupy-target"; readonly job: SimJob; readonly fileName: string }
+  /** `bare`: with a file that has no id yet. */
+  | { readonly kind: "occupy-target"; readonly job: SimJob; readonly fileName: string; readonly bare: boolean }
   | { readonly kind: "empty-target"; readonly job: SimJob }
   /** Another client of the base uses up its requests, and all are refused for 30 seconds. */
   | { readonly kind: "burst" }
@@ -88,7 +91,7 @@ export function interference(
     default: {
       const owner = newer ?? job;
       const fileName = random.chance(0.5) ? "by hand.mp4" : fileNameFor(owner.operation, owner.externalId, random);
-      return [{ kind: "occupy-target", at, job, fileName }];
+      return [{ kind: "occupy-target", at, job, fileName, bare: random.chance(0.15) }];
     }
   }
 }

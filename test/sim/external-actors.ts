@@ -8,6 +8,7 @@ export function applyEvent(event: Event, world: World): void {
   world.watch();
   world.log(`${event.kind} ${"job" in event ? event.job.id : "fileName" in event ? event.fileName : ""}`);
   if (event.kind === "output") world.put(event.fileName, event.at);
+  if (event.kind === "vanish") world.objects.delete(event.fileName);
   if (event.kind === "burst") useUp(world);
   if (!("job" in event)) return;
   const job = world.job(event.job.id);
@@ -52,7 +53,7 @@ export function applyEvent(event: Event, world: World): void {
       world.base.edit("Jobs", job.id, { "Request Payload": payloadFor(job.operation, event.targetId) });
       return;
     case "occupy-target":
-      fill(job, filesWith(event.fileName), world, 5);
+      fill(job, filesWith(event.fileName), world, { size: 5, bare: event.bare });
       return;
     case "empty-target":
       if (world.base.record(world.tableOf(job), job.targetId) === undefined) return;
@@ -62,12 +63,18 @@ export function applyEvent(event: Event, world: World): void {
 }
 
 /** Puts files that Airtable need not fetch into the job's target, in the place of what is there. */
-function fill(job: JobNow, keys: readonly string[], world: World, size: number | null = null): void {
+function fill(
+  job: JobNow,
+  keys: readonly string[],
+  world: World,
+  { size, bare }: { readonly size: number | null; readonly bare: boolean } = { size: null, bare: false },
+): void {
   if (world.base.record(world.tableOf(job), job.targetId) === undefined) return;
   const files = keys.map((key, n) => {
     const id = `attHand${n}${String(world.story.length).padStart(9, "0")}`;
     const bytes = size ?? world.objects.get(key)?.bytes ?? 0;
-    return { id, url: "https://airtable.example/f", filename: fileIn(key), size: bytes };
+    const file = { url: "https://airtable.example/f", filename: fileIn(key), size: bytes };
+    return bare ? file : { id, ...file };
   });
   world.base.edit(world.tableOf(job), job.targetId, { [world.fieldOf(job)]: files });
 }

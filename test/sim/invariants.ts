@@ -262,11 +262,13 @@ function brokenByAge(job: JobNow, { world, known }: Scene): readonly string[] {
       {
         id,
         names: namesOf(other),
+        alternatives: OPERATIONS[other.operation].names(other.externalId),
         known: known.listed.has(id) && unchanged && isLookedFor(dateOf(other, world), world),
       },
     ];
   });
-  const seen = newer.find(({ names }) => names.some((name) => known.probeGroups.get(name)?.seen));
+  const isSeen = (files: readonly string[]) => files.every((file) => known.probeGroups.get(file)?.seen);
+  const seen = newer.find(({ alternatives }) => alternatives.some(isSeen));
   if (seen !== undefined) return [`delivers the file of a job that ${seen.id} supersedes`];
   const open = newer.find((each) => each.known && each.names.some((name) => !known.probeGroups.has(name)));
   return open === undefined || known.limited ? [] : [`delivers a file while nothing is known of the newer ${open.id}`];
@@ -289,7 +291,8 @@ function dateOf(job: JobNow, { scenario }: Scene["world"]): number {
   return Math.max(createdAt, job.startedAt, lastMark(job.notes) ?? 0);
 }
 
-function entriesOf(cell: unknown): readonly Readonly<Record<string, unknown>>[] {
+/** The entries of an attachment cell. */
+export function entriesOf(cell: unknown): readonly Readonly<Record<string, unknown>>[] {
   return Array.isArray(cell) ? cell.filter(isObject) : [];
 }
 

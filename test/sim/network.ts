@@ -1,6 +1,7 @@
 import type { ProbeResult } from "../../src/core/domain/evidence.ts";
 import { isObject } from "../../src/core/domain/json.ts";
 import type { OutputProbe } from "../../src/core/ports/ports.ts";
+import type { Reply } from "../../src/sandbox/http.ts";
 import { type ApiAnswer, type ApiRequest, NoAnswer } from "../../src/stores/airtable/client.ts";
 import { SECOND } from "../support/builders.ts";
 import type { Random } from "./random.ts";
@@ -23,6 +24,18 @@ export interface Line {
 /** The longest that an exchange may take, as in the product. */
 const EXCHANGE_LIMIT = 20 * SECOND;
 
+/** The base has carried out the request. */
+const LOST_ANSWERS = [
+  "reset after",
+  "hang after",
+  "slow after",
+  "slow after",
+  "504 after",
+  "html",
+  "html",
+  "truncated",
+] as const;
+
 /** Before the request is carried out, and after; what comes before leaves the base as it was. */
 const FAULTS = [
   "refused",
@@ -32,13 +45,7 @@ const FAULTS = [
   "429",
   "503 before",
   "iterators expire",
-  "reset after",
-  "hang after",
-  "slow after",
-  "504 after",
-  "html",
-  "html",
-  "truncated",
+  ...LOST_ANSWERS,
 ] as const;
 
 /** The way to the base. */
@@ -51,7 +58,9 @@ export function exchangeOf(line: Line) {
     const sentAt = clock.now();
     await pulse();
     const fault =
-      line.troubled && !world.calm && random.chance(scenario.trouble.airtable) ? random.pick(FAULTS) : "none";
+      line.troubled && !world.calm && random.chance(scenario.trouble.airtable)
+        ? random.pick(scenario.trouble.onlyAnswers ? LOST_ANSWERS : FAULTS)
+        : "none";
     if (fault !== "none") {
       world.log(`${name}: ${fault} at ${request.method} ${request.path}`);
     }
@@ -135,12 +144,27 @@ function locked(now: number) {
   return answer(422, { type: "INVALID_VALUE_FOR_COLUMN", message: "The value cannot be written" }, now);
 }
 
-/** The way to the base without faults, and without a recorder; `carriedOut` is awaited before the answer is given. */
-export function quietExchange({ base, clock, scenario }: World, carriedOut: () => Promise<void>) {
+/** A request that the base has carried out. */
+export interface CarriedOut {
+  readonly request: ApiRequest;
+  readonly reply: Reply;
+  readonly sentAt: number;
+}
+
+/**
+ * The way to the base without faults, and without a recorder. Each request takes as long as `takes` says; `carriedOut` is
+ * awaited before its answer is given.
+ */
+export function quietExchange(
+  { base, clock, scenario }: World,
+  takes: () => number,
+  carriedOut: (what: CarriedOut) => Promise<void>,
+) {
   return async (request: ApiRequest, signal: AbortSignal): Promise<ApiAnswer> => {
-    await clock.sleep(100, signal);
+    const sentAt = clock.now();
+    await clock.sleep(takes(), signal);
     const reply = base.handle(wire(request, scenario.pageSize), clock.now());
-    await carriedOut();
+    await carriedOut({ request, reply, sentAt });
     const body: unknown = JSON.parse(reply.body);
     return { status: reply.status, headers: reply.headers, body: isObject(body) ? body : null };
   };

@@ -1,6 +1,6 @@
 import { COMPLETED_PREFIX } from "../../src/core/domain/notes.ts";
 import { HOUR, MINUTE } from "../support/builders.ts";
-import { lastMark } from "./invariants.ts";
+import { entriesOf, lastMark } from "./invariants.ts";
 import { OPERATIONS } from "./operations.ts";
 import { sightOf } from "./suspicion.ts";
 import {
@@ -93,16 +93,16 @@ function failsForCertain({ operation }: JobNow, world: World): boolean {
   const newest = base
     .records("Jobs")
     .filter(({ fields }) => fields.Type === operation && fields.Status === "completed")
-    .sort((a, b) => begunAt(b).localeCompare(begunAt(a)))[0];
+    .sort((a, b) => begunAt(b) - begunAt(a))[0];
   if (newest === undefined || scenario.listingCut !== null) return false;
   const job = jobIn(newest.id, newest.fields);
   if (/[ /]/.test(job.externalId)) return false;
   return hasOutput(job, world) && namesOf(job).some((name) => job.response.includes(`/${name}`));
 }
 
-/** By the base's own date where a run sets it again. */
-function begunAt({ createdTime, fields }: { createdTime: string; fields: Cells }): string {
-  return typeof fields["Started At"] === "string" ? fields["Started At"] : createdTime;
+/** By the base's own date where a run sets it again, but not before the record was created. */
+function begunAt({ createdTime, fields }: { createdTime: string; fields: Cells }): number {
+  return Math.max(Date.parse(createdTime), Date.parse(String(fields["Started At"])) || 0);
 }
 
 /** Completed jobs whose target has no file, while nobody says so. */
@@ -116,7 +116,19 @@ export function undelivered(world: World): readonly string[] {
       job.notes.includes("superseded by job");
     const target = world.base.record(world.tableOf(job), job.targetId);
     const files = filesIn(target?.fields[world.fieldOf(job)]);
-    if (excused || target === undefined || files.length > 0 || !job.notes.includes(COMPLETED_PREFIX)) return [];
-    return [`${id} is completed, its target is empty, and nobody says so`];
+    if (excused || target === undefined || !job.notes.includes(COMPLETED_PREFIX)) return [];
+    // What is not in the bucket any more cannot be delivered again.
+    if (!hasOutput(job, world)) return [];
+    if (files.length === 0) return [`${id} is completed, its target is empty, and nobody says so`];
+    return isCut(target.fields[world.fieldOf(job)], job, world) ? [`${id} is completed with a part of a file`] : [];
+  });
+}
+
+/** Whether the cell holds a file that Airtable fetched from the bucket, in another size. */
+function isCut(cell: unknown, job: JobNow, { objects }: World): boolean {
+  const own = outputOf(job, objects) ?? [];
+  return entriesOf(cell).some(({ id, filename, size }) => {
+    const object = own.includes(String(filename)) ? objects.get(String(filename)) : undefined;
+    return object !== undefined && size !== object.bytes && !String(id).startsWith("attHand");
   });
 }

@@ -3,7 +3,7 @@ import type { Fallback, OnExisting, Via } from "../../src/core/domain/operation.
 import { HOUR, MINUTE, SECOND } from "../support/builders.ts";
 import { type Event, interference, moment } from "./events.ts";
 import { filesWith, OPERATIONS, type OperationName } from "./operations.ts";
-import { keyFor, type Moved, moveOf, type Past, pastOf } from "./places.ts";
+import { fileNameFor, keyFor, type Moved, moveOf, type Past, pastOf } from "./places.ts";
 import type { Random } from "./random.ts";
 
 export const START = Date.parse("2026-03-01T12:00:00.000Z");
@@ -26,8 +26,12 @@ export interface Trouble {
   readonly storage: number;
   /** Of looks into a closed bucket: 403 for what is there, which a moment later is shown. */
   readonly refusing: number;
+  /** Whether all of it comes after the base has carried out the request: the answer is lost. */
+  readonly onlyAnswers: boolean;
   /** The chance that Airtable cannot fetch an attachment, and drops it. */
   readonly fetching: number;
+  /** The chance that it fetches only the beginning of one. */
+  readonly truncating: number;
   /** The chance that a sweep is killed somewhere. */
   readonly kill: number;
 }
@@ -88,7 +92,8 @@ export function scenarioOf(random: Random): Scenario {
   const bucket = random.chance(0.03)
     ? "full"
     : random.pick(["open", "closed", wrongBucket ? "open" : "closed", "signed"] as const);
-  const blind = random.chance(0.25) ? blindness(random) : null;
+  // A place with a default page has it for everyone.
+  const blind = random.chance(0.25) && bucket !== "full" ? blindness(random) : null;
   // Where a 403 comes and goes, what is due to be failed must not be taken for missing.
   const refusing = bucket === "closed" && random.chance(0.4) ? 0.5 : 0;
   const ageOf = trickle ? trickling : worker || (refusing > 0 && random.chance(0.7)) ? longDue : anyAge;
@@ -103,6 +108,10 @@ export function scenarioOf(random: Random): Scenario {
   for (const job of jobs) {
     const newer = jobs.find(({ targetId, createdAt }) => targetId === job.targetId && createdAt > job.createdAt);
     events.push(...interference(job, newer, moved, random));
+    if (random.chance(0.03)) {
+      const fileName = fileNameFor(job.operation, job.externalId, random);
+      events.push({ kind: "vanish", at: moment(random), fileName });
+    }
   }
   if (random.chance(0.1)) events.push({ kind: "burst", at: moment(random) });
   return {
@@ -228,7 +237,9 @@ function troubleOf(random: Random): Omit<Trouble, "refusing"> {
   return {
     airtable: random.pick([0, 0.02, 0.1, 0.25] as const),
     storage: random.pick([0, 0.05, 0.3] as const),
+    onlyAnswers: random.chance(0.15),
     fetching: random.pick([0, 0, 0.2] as const),
+    truncating: 0,
     kill: random.pick([0, 0.3, 0.6] as const),
   };
 }

@@ -1,3 +1,5 @@
+import { isObject } from "../../src/core/domain/json.ts";
+import type { Change } from "../../src/core/ports/journal.ts";
 import { buildChangeSets, type JournaledWrite } from "../../src/core/undo/change-sets.ts";
 import { type Undone, undo } from "../../src/core/undo/undo.ts";
 import { createRequests } from "../../src/stores/airtable/requests.ts";
@@ -8,30 +10,60 @@ import type { Random } from "./random.ts";
 import { fieldsOf } from "./runner.ts";
 import { BASE_ID, filesIn, type World } from "./world.ts";
 
+/** A write rests on a read of at most 5 s before; on top of that comes the turn that it waits for. */
+const FRESH = 6_000;
+
 /** Takes one run of the history back in the calm world, now and then by an undo that dies first, and says what is wrong. */
 export async function undoOne(world: World, random: Random): Promise<readonly string[]> {
   const writes = world.journal.past();
-  const runs = [...new Set(writes.filter(({ possiblyApplied }) => possiblyApplied).map(({ run }) => run))];
-  const [first, ...rest] = runs;
-  if (first === undefined) return [];
-  const run = random.pick([first, ...rest]);
+  const run = runToUndo(
+    writes.filter(({ possiblyApplied }) => possiblyApplied),
+    random,
+  );
+  if (run === null) return [];
+  const stale: string[] = [];
   world.log(`undo of ${run}`);
   if (random.chance(0.5))
-    await Promise.race([takeBack(world, run, writes, random, random.whole(1, 8)), deadline(world)]);
+    await Promise.race([takeBack(world, run, writes, random, random.whole(1, 8), stale), deadline(world)]);
   const before = snapshot(world);
-  const results = await takeBack(world, run, writes, random, null);
+  const results = await takeBack(world, run, writes, random, null, stale);
   for (const { role, id, outcome, detail } of results) world.log(`undo: ${role} ${id} ${outcome} ${detail}`);
   const after = snapshot(world);
-  const again = await takeBack(world, run, writes, random, null);
+  const again = await takeBack(world, run, writes, random, null, stale);
   return [
+    ...stale,
     ...unreported(writes, run, results),
-    ...results.flatMap((undone) => wrong(undone, run, writes, before, after)),
+    ...results.flatMap((undone) => {
+      const others = results.filter(({ id, job }) => id === undone.id && job !== undone.job);
+      const isShared = others.some(({ outcome }) => outcome === "restored");
+      return wrong(undone, run, writes, before, after, isShared);
+    }),
     ...[...before].flatMap(([id, record]) => {
       const restored = results.some((undone) => undone.id === id && undone.outcome === "restored");
       return restored || record === after.get(id) ? [] : [`an undo touched ${id}, and does not say so`];
     }),
-    ...again.flatMap(({ id, outcome }) => (outcome === "restored" ? [`${id} is put back twice`] : [])),
+    ...again.flatMap(({ id, job, outcome }) => {
+      const isSame = (undone: Undone) => undone.id === id && undone.job === job;
+      const before = results.some((undone) => isSame(undone) && undone.outcome === "restored");
+      return before && outcome === "restored" ? [`${id} is put back twice`] : [];
+    }),
   ].map((what) => `undo of ${run}: ${what}`);
+}
+
+/** Mostly a run that wrote a record twice, where there is one. */
+function runToUndo(writes: readonly JournaledWrite[], random: Random): string | null {
+  const wroteTwice = writes.filter((write, n) => {
+    return writes.slice(0, n).some(({ run, record }) => run === write.run && record === write.record);
+  });
+  const among = wroteTwice.length > 0 && random.chance(0.7) ? wroteTwice : writes;
+  const [first, ...rest] = [...new Set(among.map(({ run }) => run))];
+  return first === undefined ? null : random.pick([first, ...rest]);
+}
+
+/** The records of a request or an answer. */
+function idsIn(body: unknown): readonly string[] {
+  const records: readonly unknown[] = isObject(body) && Array.isArray(body.records) ? body.records : [];
+  return records.flatMap((record) => (isObject(record) && typeof record.id === "string" ? [record.id] : []));
 }
 
 /** One undo, without faults on its way; it dies at its n-th request, after the base has carried it out. */
@@ -41,12 +73,21 @@ async function takeBack(
   writes: readonly JournaledWrite[],
   random: Random,
   killAt: number | null,
+  stale: string[],
 ): Promise<readonly Undone[]> {
   let sent = 0;
   const { clock } = world;
-  const exchange = quietExchange(world, async () => {
+  const reads = new Map<string, number>();
+  const slow = random.chance(0.4);
+  const takes = () => (slow ? random.whole(100, 4_000) : 100);
+  const exchange = quietExchange(world, takes, async ({ request, reply, sentAt }) => {
     sent += 1;
     if (sent === killAt) await new Promise(() => undefined);
+    const records: unknown = JSON.parse(reply.body);
+    for (const id of idsIn(request.method === "PATCH" ? request.body : records)) {
+      if (request.method !== "PATCH") reads.set(id, clock.now());
+      else if (sentAt - (reads.get(id) ?? 0) > FRESH) stale.push(`${id} is written on an old read`);
+    }
   });
   const requests = createRequests({
     client: exchange,
@@ -103,18 +144,22 @@ function unreported(writes: readonly JournaledWrite[], run: string, results: rea
 
 /** Held against what the journal says: a record that is put back is as the run found it, and another as it was. */
 function wrong(
-  { id, outcome, detail }: Undone,
+  { role, id, job, outcome, detail }: Undone,
   run: string,
   writes: readonly JournaledWrite[],
   before: ReadonlyMap<string, string>,
   after: ReadonlyMap<string, string>,
+  isShared: boolean,
 ): readonly string[] {
   if (outcome !== "restored") {
     if (detail === "") return [`${id} is ${outcome}, without a word why`];
-    return before.get(id) === after.get(id) ? [] : [`${id} is ${outcome}, and was written`];
+    return isShared || before.get(id) === after.get(id) ? [] : [`${id} is ${outcome}, and was written`];
   }
   const fields: Readonly<Record<string, unknown>> = JSON.parse(after.get(id) ?? "{}");
-  const own = writes.filter((write) => write.run === run && write.record === id && write.possiblyApplied);
+  const found: Readonly<Record<string, unknown>> = JSON.parse(before.get(id) ?? "{}");
+  const ofRecord = writes.filter((write) => write.run === run && write.record === id && write.possiblyApplied);
+  // Of a record that several jobs are for, only what was written for this one.
+  const own = ofRecord.filter((write) => role === "job" || (write.supersededBy ?? write.job.id) === job);
   const names = new Map([
     ["status", "Status"],
     ["responsePayload", "Response Payload"],
@@ -122,9 +167,22 @@ function wrong(
   ]);
   return [...new Set(own.flatMap((write) => Object.keys(write.fields)))].flatMap((name) => {
     const cell = fields[names.get(name) ?? name] ?? null;
-    const held = own.map((write) => write.fields[name]?.before ?? null);
-    const shown = (value: unknown) => JSON.stringify(Array.isArray(value) ? filesIn(value) : value);
-    const blank = Array.isArray(held[0]) && cell === null ? [] : cell;
-    return held.some((value) => shown(value) === shown(blank)) ? [] : [`${id} holds ${shown(blank)} in ${name}`];
+    const changes = own.flatMap((write) => write.fields[name] ?? []);
+    const held = heldBefore(changes, found[names.get(name) ?? name] ?? null);
+    return shown(held) === shown(cell) ? [] : [`${id} holds ${shown(cell)} in ${name}, and held ${shown(held)}`];
   });
+}
+
+/** What a field held before the run came: before its first write, unless someone else wrote between two of them. */
+function heldBefore(changes: readonly Change[], found: unknown): unknown {
+  let last = changes.findLastIndex(({ after }) => shown(after) === shown(found));
+  if (last < 0) return found;
+  while (last > 0 && shown(changes[last - 1]?.after) === shown(changes[last]?.before)) last -= 1;
+  return changes[last]?.before ?? null;
+}
+
+/** Files by their names; no files are a blank cell. */
+function shown(value: unknown): string {
+  if (!Array.isArray(value)) return JSON.stringify(value ?? null);
+  return value.length === 0 ? "null" : JSON.stringify(filesIn(value));
 }

@@ -107,9 +107,12 @@ export class World {
       if (this.#fetching.has(attachmentId)) continue;
       this.#fetching.add(attachmentId);
       const dropped = !this.calm && this.#random.chance(this.scenario.trouble.fetching);
+      const cut = !this.calm && this.#random.chance(this.scenario.trouble.truncating);
+      const truncated = (bytes: number) => (cut ? Math.floor(bytes / 2) : bytes);
       this.clock.after(this.#random.whole(1_000, 20_000), () => {
         const object = this.objects.get(keyIn(url));
-        const file = dropped || object === undefined ? null : { bytes: object.bytes, contentType: "video/mp4" };
+        const file =
+          dropped || object === undefined ? null : { bytes: truncated(object.bytes), contentType: "video/mp4" };
         this.log(`Airtable ${file === null ? "drops" : "fetched"} ${url}`);
         this.base.completeAttachment(attachmentId, file);
       });

@@ -329,6 +329,7 @@ function toPendingWrite(
   };
 }
 
-function keyOf({ role, written }: RecordRef): string {
-  return `${role} ${written.table} ${written.id}`;
+/** Two operations may have delivered to one record, each for a job of its own. */
+function keyOf({ role, changeSet, written }: RecordRef): string {
+  return `${role} ${written.table} ${written.id} ${changeSet.jobs[0]?.id ?? ""}`;
 }

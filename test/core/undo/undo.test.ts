@@ -64,6 +64,25 @@ describe("undo", () => {
     expect(journal.past().filter(({ undoes }) => undoes === "run-1")).toHaveLength(2);
   });
 
+  it("undo restores both fields where two operations delivered to one record, and reports each", async () => {
+    const other = { ...COMBINE, name: "zoom", types: ["zoom"], attachment: "Video", set: {} };
+    const zoom: typeof COMBINE = { ...other, deliver: { field: "Video", as: "attachment" } };
+    const second = job({ id: "recJob00000000002", externalId: "z2", type: "zoom" });
+    const { base, bucket, run, undo, segment } = world([job(), second], {});
+    bucket.objects.set("z2_output_0.mp4", 7);
+    const policy = { ...POLICY, operations: [{ ...COMBINE, set: {} }, zoom] };
+    await sweep(run({ policy }));
+    expect(segment()).toMatchObject({ [FIELD]: [{ url: expect.any(String) }], Video: [{ url: expect.any(String) }] });
+    const { records } = await undo({ policy });
+    const targets = records.filter(({ role }) => role === "target");
+    expect(targets.map(({ outcome, detail }) => `${outcome} ${detail}`).toSorted()).toEqual([
+      "restored Video",
+      `restored ${FIELD}`,
+    ]);
+    expect(segment()).toEqual({ [FIELD]: [], Video: [] });
+    expect([...base.jobs.values()].map(({ status }) => status)).toEqual(["processing", "processing"]);
+  });
+
   it("undo writes the jobs before their targets", async () => {
     const { base, recover, undo } = world();
     await recover();

@@ -152,8 +152,10 @@ function seenOutputs(results: readonly ItemResult[]): ReadonlyMap<string, readon
   const seen = new Map<string, KnownOutput[]>();
   for (const { item, evidence } of results) {
     const present = evidence.probeGroups.flat().find(({ result }) => result === "present");
-    if (item.operation === null || present === undefined || item.job.since.kind !== "at") continue;
-    const output = { at: item.job.since.at, seen: present.url, recorded: present.url, expected: [present.url] };
+    // When its job began: that it was opened again since says nothing of when the output was written.
+    const at = item.candidate?.began ?? null;
+    if (item.operation === null || present === undefined || at === null) continue;
+    const output = { at, seen: present.url, recorded: present.url, expected: [present.url] };
     seen.set(item.operation, [...(seen.get(item.operation) ?? []), output]);
   }
   return seen;

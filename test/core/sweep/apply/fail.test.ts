@@ -98,6 +98,16 @@ describe("the safety brake", () => {
     expect(verdicts(report.entries)).toEqual(["unknown: configuration-suspect"]);
   });
 
+  it("fails nobody where outputs moved, and an older job with an output was opened again since", async () => {
+    const notes = `Completed via polling at ${new Date(NOW - HOUR / 2).toISOString()}: found x2_output_0.mp4`;
+    const { base, bucket } = worldOf([...expired(2), combine(2, { age: 3 * HOUR, notes })]);
+    bucket.objects.set("x2_output_0.mp4", 1);
+    const responsePayload = '{"output_url": "https://bucket.example/new/n1_output_0.mp4"}';
+    base.known = [job({ id: "recKnown000000002", externalId: "n1", status: "completed", age: HOUR, responsePayload })];
+    const { report } = await sweep(runOf(base, bucket));
+    expect(report.summary).toMatchObject({ failed: 0, unknown: 2 });
+  });
+
   it("fails nobody where a busy day hides the newest output of the operation", async () => {
     const { base, bucket } = worldOf(expired(1));
     base.listCompleted = async (after) => ({ jobs: base.known, complete: after !== null && after > NOW - 20 * HOUR });
