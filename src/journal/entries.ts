@@ -1,4 +1,4 @@
-import type { Change, JournalJob, PendingWrite, RunRecord, VerdictRecord } from "../core/ports/journal.ts";
+import type { Change, JournalFile, JournalJob, PendingWrite, RunRecord, VerdictRecord } from "../core/ports/journal.ts";
 import { redactSecrets, redactText } from "./redact-secrets.ts";
 
 /** The schema of each line (docs/history.md). Later versions of it only add keys. */
@@ -39,9 +39,15 @@ export function webhookLine(write: number, job: JournalJob, by: LineOf): object 
   return { ...commonFields("webhook", by), write, job: formatJob(job) };
 }
 
-/** Returns the line with the result of a write or a webhook. */
-export function resultLine(write: number, result: string, error: string | null, by: LineOf): object {
-  return { ...commonFields("result", by), write, result, error };
+/** Returns the line with the result of a write or a webhook; `files` are those of a confirmed write, with their ids. */
+export function resultLine(
+  write: number,
+  result: string,
+  error: string | null,
+  by: LineOf,
+  files: Readonly<Record<string, readonly JournalFile[]>> = {},
+): object {
+  return { ...commonFields("result", by), write, result, error, ...(Object.keys(files).length === 0 ? {} : { files }) };
 }
 
 /** Returns the line that says that the base refuses a kind of write, or, with the error null, takes it again. */

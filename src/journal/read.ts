@@ -44,6 +44,7 @@ const result = head.extend({
   write: z.int(),
   result: z.string(),
   error: z.string().nullable(),
+  files: z.record(z.string(), z.array(file)).default({}),
 });
 const refusal = head.extend({
   kind: z.literal("refusal"),
@@ -87,6 +88,7 @@ const KINDS = [
   "verdict",
 ] as const satisfies readonly JournalLine["kind"][];
 export type WriteLine = z.output<typeof write>;
+export type ResultLine = z.output<typeof result>;
 export type WebhookLine = z.output<typeof webhook>;
 
 /** None of a journal's files exists, or they hold something else. */

@@ -1,7 +1,9 @@
 import { JournalError, UpstreamError } from "../core/ports/errors.ts";
-import type { Journal, PendingWrite } from "../core/ports/journal.ts";
+import type { Journal, JournalFile, PendingWrite } from "../core/ports/journal.ts";
+import type { WriteResult } from "../core/ports/ports.ts";
 import { hasCode } from "../system/files.ts";
 import { type LineOf, refusalLine, resultLine, runLine, verdictLine, webhookLine, writeLine } from "./entries.ts";
+import { HISTORY_KINDS, readHistory } from "./history.ts";
 import { collectRefusals, collectWebhooks } from "./memory.ts";
 import type { JournalLine } from "./read.ts";
 
@@ -115,7 +117,7 @@ export function createJournal(options: JournalOptions): JournalWriter {
         const lines = writes.map((_, n) => {
           const result = results[n];
           const error = result !== undefined && "error" in result ? result.error : null;
-          return text(resultLine(first + n, result?.kind ?? "unconfirmed", error, lineOf(by)));
+          return text(resultLine(first + n, result?.kind ?? "unconfirmed", error, lineOf(by), filesOf(result)));
         });
         await withSink((sink) => sink.append(lines));
       };
@@ -136,6 +138,7 @@ export function createJournal(options: JournalOptions): JournalWriter {
       return !broken;
     },
     readRefusals: () => read(["refusal"], (lines) => collectRefusals(lines, baseId)),
+    readWrites: async () => (await read(HISTORY_KINDS, (lines) => readHistory(lines, baseId))).writes,
     readWebhooks: () => read(["webhook", "result"], (lines) => collectWebhooks(lines, baseId)),
     async recordVerdicts(run, jobs, by) {
       if (!announced) return;
@@ -157,6 +160,15 @@ export function createJournal(options: JournalOptions): JournalWriter {
       await sink?.close();
     },
   };
+}
+
+/** Returns the files of a confirmed write, without their URLs. */
+function filesOf(result: WriteResult | undefined): Readonly<Record<string, readonly JournalFile[]>> {
+  const files = result?.kind === "confirmed" ? (result.files ?? {}) : {};
+  const named = Object.entries(files).map(([field, held]) => {
+    return [field, held.map(({ id, filename, size }) => ({ id, filename, size }))] as const;
+  });
+  return Object.fromEntries(named);
 }
 
 /** Redacts all texts of a value, before it becomes JSON: that escapes some characters of a secret. */

@@ -40,6 +40,7 @@ function plain(cell: Json, storageUrl: string): string {
     .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "{time}")
     .replace(/after \d+ minutes/g, "after {n} minutes")
     .replace(/the known \S+/g, "the known {output}")
+    .replace(/attachment att\w+/g, "attachment {id}")
     .replace(/(run |"run_id\\":\\")[0-9a-f-]{36}/g, "$1{run}");
 }
 

@@ -80,7 +80,7 @@ describe("the sandbox's story", () => {
 
   it("counts in the report the requests that it sent", async () => {
     const { requests } = reportIn((await stuckJobs(["scan", "--sandbox", "-o", "json"])).stdout);
-    expect(requests.airtable).toBe(5);
+    expect(requests.airtable).toBe(6);
   });
 
   it("refuses a state file that holds something else", async () => {

@@ -101,7 +101,8 @@ function brokenByCompletion(
   const begun = Math.max(createdAt, late ? 0 : job.startedAt);
   if (world.clock.now() - begun <= 5 * MINUTE - SLACK) return ["completes a young job"];
   if (world.scenario.notes === "none" && isSupersededBlindly(job, world, delivered)) return [];
-  const [, newer] = /superseded by job (rec\w+)/.exec(notes.split("\n").at(-1) ?? "") ?? [];
+  const said = `${notes.split("\n").at(-1)} ${fields["Response Payload"]}`;
+  const [, newer] = /superseded(?: by job |_by":")(rec\w+)/.exec(said) ?? [];
   if (newer !== undefined) {
     const asRead = known.reads.get(newer)?.fields;
     const others = [world.job(newer), asRead && jobIn(newer, asRead)].filter((each) => each !== undefined);
@@ -232,12 +233,24 @@ function namesFor(job: JobNow, { scenario }: Scene["world"]): readonly string[] 
 }
 
 /** What is in the cell is another's, and its loss is only allowed where the operation says so. */
-function brokenByReplacing(job: JobNow, written: unknown, held: unknown, { world }: Scene): readonly string[] {
+function brokenByReplacing(
+  job: JobNow,
+  written: unknown,
+  held: unknown,
+  { world, ownFiles }: Scene,
+): readonly string[] {
   const names = filesIn(written);
   const kept = entriesOf(written).flatMap(({ id }) => (typeof id === "string" ? [id] : []));
   const isKept = (id: unknown) => typeof id === "string" && kept.includes(id);
   const lost = entriesOf(held).filter(({ id, filename }) => !names.includes(String(filename)) && !isKept(id));
   if (lost.length === 0) return [];
+  // An older job's file that a sweep delivered gives way; that of a newer one never does.
+  const isOlders = (filename: unknown) =>
+    world.scenario.jobs.some(({ id, createdAt }) => {
+      const other = world.job(id);
+      return other !== undefined && createdAt < dateOf(job, world) && namesOf(other).includes(String(filename));
+    });
+  if (lost.every(({ id, filename }) => ownFiles.has(String(id)) && isOlders(filename))) return [];
   if (world.scenario.onExisting !== "replace") return [`overwrites ${lost.map(({ filename }) => filename).join(", ")}`];
   const newer = world.scenario.jobs.find(({ id, createdAt }) => {
     const other = world.job(id);
@@ -253,36 +266,42 @@ function brokenByReplacing(job: JobNow, written: unknown, held: unknown, { world
 
 /** For this very target a newer job's output was seen, or it is not known whether there is one. */
 function brokenByAge(job: JobNow, { world, known }: Scene): readonly string[] {
-  const newer = world.scenario.jobs.flatMap(({ id, externalId, createdAt }) => {
+  const newer = world.scenario.jobs.flatMap(({ id, externalId, createdAt, targetId }) => {
     const other = world.job(id);
     if (other === undefined || !isRival(other, job)) return [];
     if (other.status !== "processing" || createdAt <= dateOf(job, world)) return [];
     const unchanged = other.externalId === externalId && !world.reopenings.has(id) && !/[ /]/.test(externalId);
+    const begun = dateOf(other, world);
     return [
       {
         id,
-        names: namesOf(other),
         alternatives: OPERATIONS[other.operation].names(other.externalId),
-        known: known.listed.has(id) && unchanged && isLookedFor(dateOf(other, world), world),
+        listed: known.listed.has(id) && unchanged && targetId === other.targetId && !world.scenario.provider,
+        mayCome: world.clock.now() - begun < HOUR - SLACK,
       },
     ];
   });
-  const isSeen = (files: readonly string[]) => files.every((file) => known.probeGroups.get(file)?.seen);
-  const seen = newer.find(({ alternatives }) => alternatives.some(isSeen));
+  const isWhole = (files: readonly string[]) => files.every((file) => known.probeGroups.get(file)?.seen);
+  // One past its hour of which a provider was asked is known by the provider's own address, which may not answer.
+  const counting = newer.filter(({ mayCome }) => mayCome || !world.scenario.provider);
+  const seen = counting.find(({ alternatives }) => alternatives.some(isWhole));
   if (seen !== undefined) return [`delivers the file of a job that ${seen.id} supersedes`];
-  const open = newer.find((each) => each.known && each.names.some((name) => !known.probeGroups.has(name)));
-  return open === undefined || known.limited ? [] : [`delivers a file while nothing is known of the newer ${open.id}`];
+  // No job with an output waits beyond its own hour, and what is delivered then is the newest of them.
+  const isOverdue = world.scenario.jobs.some(({ id, createdAt }) => {
+    const other = world.job(id);
+    if (other === undefined || !isRival(other, job)) return false;
+    const isSeen = namesOf(other).some((name) => known.probeGroups.get(name)?.seen);
+    // What polling had failed is no younger for that.
+    const begun = other.status === "failed" ? Math.max(createdAt, other.startedAt) : dateOf(other, world);
+    return isSeen && world.clock.now() - begun > HOUR - SLACK;
+  });
+  const awaited = isOverdue ? undefined : newer.find(({ listed, mayCome }) => listed && mayCome);
+  return awaited === undefined ? [] : [`delivers a file although that of the newer ${awaited.id} may come`];
 }
 
 /** Whether both jobs are for the same field of the same record. */
 export function isRival(one: JobNow, other: JobNow): boolean {
   return one.targetId === other.targetId && one.operation === other.operation;
-}
-
-/** Whether a job of that date is stuck by any clock, and was when the sweep began. */
-function isLookedFor(date: number, { clock, scenario }: Scene["world"]): boolean {
-  const age = clock.now() - date;
-  return !scenario.provider && age > 7 * MINUTE && age < 23 * HOUR;
 }
 
 /** One that polling had closed before and that is open again counts from then on. */

@@ -45,8 +45,6 @@ export interface Knowledge {
   /** How far its clock is ahead, in ms. */
   readonly skew: number;
   readonly mayWrite: boolean;
-  /** Whether it takes only some of the jobs. */
-  readonly limited: boolean;
   readonly options: Entered;
   /** Jobs that a person agreed to. */
   readonly agreed: Set<string>;
@@ -80,6 +78,8 @@ export interface Scene {
   readonly sentAt: number;
   /** `<target> <file name>` for each file that was ever in a target's cell. */
   readonly delivered: ReadonlySet<string>;
+  /** The ids of the attachments that runners wrote. */
+  readonly ownFiles: ReadonlySet<string>;
   /** Jobs of that operation that stand failed although their output exists, those of this request included. */
   wronglyFailed(operation: string): number;
 }
@@ -93,6 +93,7 @@ export class Recorder {
   readonly #world: World;
   readonly #runners = new Map<string, Knowledge>();
   readonly #delivered = new Set<string>();
+  readonly #ownFiles = new Set<string>();
   readonly #wronglyFailed = new Set<string>();
   /** When the webhook of a job was sent again, by job and external id. */
   readonly #posts = new Map<string, number>();
@@ -105,14 +106,13 @@ export class Recorder {
   }
 
   enter(options: Entered): void {
-    const { name, skew, command, dryRun, limit, named, only } = options;
+    const { name, skew, command, dryRun } = options;
     this.#runners.set(name, {
       name,
       skew,
       command,
       options,
       mayWrite: command !== "scan" && !dryRun,
-      limited: limit !== null || named !== null || only !== null,
       agreed: new Set(),
       sight: new Map(OPERATION_NAMES.map((each) => [each, sightOf(each, this.#world)])),
       reads: new Map(),
@@ -202,6 +202,7 @@ export class Recorder {
       known,
       sentAt,
       delivered: this.#delivered,
+      ownFiles: this.#ownFiles,
       wronglyFailed: (operation) => this.#standing(operation, failing),
     };
     const complaints = writes.flatMap((written) => {
@@ -226,6 +227,7 @@ export class Recorder {
     }
     this.violations.push(...complaints);
     for (const id of failing) this.#wronglyFailed.add(id);
+    if (request.method === "PATCH") this.#noteOwnFiles(writes, recordsOf(JSON.parse(reply.body)));
     if (table === "Jobs") for (const written of writes) this.#afterWrite(runner, written);
     this.#noteDeliveries();
     return { reply, arrive: this.#reading(known, request, reply) };
@@ -266,6 +268,21 @@ export class Recorder {
     for (const mark of [COMPLETED_PREFIX, FAILED_PREFIX]) {
       const count = lines.filter((line) => line.startsWith(mark)).length;
       if (count > most) this.violations.push(`${runner} notes the same twice: ${id} ${mark}`);
+    }
+  }
+
+  /** Of the files of a write, those that are handed over by URL get an id with the answer. */
+  #noteOwnFiles(writes: readonly Written[], answered: readonly Written[]): void {
+    for (const { id, fields } of writes) {
+      const now = answered.find((each) => each.id === id)?.fields ?? {};
+      for (const [name, value] of Object.entries(fields)) {
+        const cell = now[name];
+        if (!Array.isArray(value) || !Array.isArray(cell)) continue;
+        for (const [n, entry] of value.entries()) {
+          const given: unknown = cell[n];
+          if (isObject(entry) && "url" in entry && isObject(given)) this.#ownFiles.add(String(given.id));
+        }
+      }
     }
   }
 

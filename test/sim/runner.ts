@@ -228,6 +228,7 @@ function journalOf(world: World, pulse: () => Promise<void>): Journal {
     recordRefusal: (refused) => world.journal.recordRefusal(refused),
     isWritable: async () => true,
     readRefusals: () => world.journal.readRefusals(),
+    readWrites: () => world.journal.readWrites(),
     readWebhooks: () => world.journal.readWebhooks(),
     recordVerdicts: async () => undefined,
   };

@@ -1,6 +1,6 @@
 import { isObject } from "../../src/core/domain/json.ts";
-import type { Change } from "../../src/core/ports/journal.ts";
-import { buildChangeSets, type JournaledWrite } from "../../src/core/undo/change-sets.ts";
+import type { Change, JournaledWrite } from "../../src/core/ports/journal.ts";
+import { buildChangeSets } from "../../src/core/undo/change-sets.ts";
 import { type Undone, undo } from "../../src/core/undo/undo.ts";
 import { createRequests } from "../../src/stores/airtable/requests.ts";
 import { createStore } from "../../src/stores/airtable/store.ts";

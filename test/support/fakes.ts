@@ -70,6 +70,9 @@ export class FakeBase implements JobStore {
   clock: Pick<Clock, "now"> | null = null;
   #requests = 0;
   readonly #fetched = new Map<string, readonly Attachment[]>();
+  /** The files that have an id, by it; those that were handed over by URL get one. */
+  readonly #byId = new Map<string, Attachment>();
+  readonly #ids = new Map<string, string>();
 
   constructor(jobs: readonly Job[]) {
     for (const job of jobs) this.jobs.set(job.id, job);
@@ -86,6 +89,7 @@ export class FakeBase implements JobStore {
   /** What Airtable made of the attachments of a segment, after it fetched them or failed to. */
   files(id: string, files: readonly Attachment[]): void {
     this.#fetched.set(id, files);
+    for (const file of files) if (file.id !== null) this.#byId.set(file.id, file);
   }
 
   edit(id: string, fields: Partial<Job>): void {
@@ -97,7 +101,7 @@ export class FakeBase implements JobStore {
     this.#begin("list");
     this.asked.push(query);
     yield [...this.jobs.values()].filter(
-      (job) => query.statuses.includes(job.status) || isRevisited(job, query.revisit),
+      (job) => (query.statuses.includes(job.status) && isAfter(job, query)) || isRevisited(job, query.revisit),
     );
   }
 
@@ -117,7 +121,10 @@ export class FakeBase implements JobStore {
     return new Map(
       found.map(({ id, fields }) => {
         const fetched = this.#fetched.get(id);
-        const attachments = Object.entries(attachmentsIn(fields)).map(([name, files]) => [name, fetched ?? files]);
+        const attachments = Object.entries(this.#attachments(id, fields)).map(([name, held]) => [
+          name,
+          fetched ?? held,
+        ]);
         const cells = Object.entries(fields).filter(([, value]) => !Array.isArray(value));
         return [id, { id, attachments: Object.fromEntries(attachments), cells: Object.fromEntries(cells) }];
       }),
@@ -137,6 +144,9 @@ export class FakeBase implements JobStore {
       const record = this.targets.get(table)?.get(id);
       if (record !== undefined) record.fields = { ...record.fields, ...fields };
       this.#fetched.delete(id);
+      for (const { url } of Object.values(attachmentsIn(fields)).flat()) {
+        if (url !== null) this.#ids.set(`${id} ${url}`, `attGiven${this.#ids.size + 1}`);
+      }
     }
     return this.#answer("updateTargets", updates);
   }
@@ -186,12 +196,31 @@ export class FakeBase implements JobStore {
     this.before(request);
   }
 
-  #answer(request: string, updates: readonly { id: string }[]): readonly WriteResult[] {
+  #answer(request: string, updates: readonly (JobUpdate | TargetUpdate)[]): readonly WriteResult[] {
     const lost = this.after(request) === "lost";
-    return updates.map(({ id }) =>
-      lost ? { id, kind: "unconfirmed", error: "the answer was lost" } : { id, kind: "confirmed" },
-    );
+    return updates.map((update): WriteResult => {
+      const { id } = update;
+      if (lost) return { id, kind: "unconfirmed", error: "the answer was lost" };
+      return { id, kind: "confirmed", ...("fields" in update ? { files: this.#attachments(id, update.fields) } : {}) };
+    });
   }
+
+  #attachments(id: string, fields: Readonly<Record<string, CellValue>>): Record<string, readonly Attachment[]> {
+    const cells = Object.entries(attachmentsIn(fields)).map(([name, files]) => {
+      return [
+        name,
+        files.map((file) => {
+          const given = file.id ?? this.#ids.get(`${id} ${file.url}`) ?? null;
+          return { ...file, ...(given === null ? {} : this.#byId.get(given)), id: given };
+        }),
+      ];
+    });
+    return Object.fromEntries(cells);
+  }
+}
+
+function isAfter({ since }: Job, { after }: JobQuery): boolean {
+  return after === undefined || (since.kind === "at" && since.at > after);
 }
 
 function isRevisited(

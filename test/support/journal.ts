@@ -1,5 +1,8 @@
 import {
+  type Change,
   type Journal,
+  type JournaledWebhook,
+  type JournaledWrite,
   type PendingWrite,
   type RefusedKind,
   type RunRecord,
@@ -7,7 +10,7 @@ import {
   webhookKey,
 } from "../../src/core/ports/journal.ts";
 import type { ResendResult, WriteResult } from "../../src/core/ports/ports.ts";
-import type { JournaledWebhook, JournaledWrite } from "../../src/core/undo/change-sets.ts";
+import { withAttachmentIds } from "../../src/journal/history.ts";
 
 const NOT_DONE: readonly WriteResult["kind"][] = ["refused", "deleted", "batch-rejected", "stale"];
 
@@ -18,9 +21,11 @@ export class MemoryJournal implements Journal {
   readonly announced = new Set<string>();
   readonly refusals = new Map<string, RefusedKind>();
   readonly #writes: {
-    readonly write: Omit<JournaledWrite, "possiblyApplied" | "confirmed">;
+    readonly write: Omit<JournaledWrite, "possiblyApplied" | "confirmed" | "finished" | "fields">;
+    fields: Readonly<Record<string, Change>>;
     possiblyApplied: boolean;
     confirmed: boolean;
+    finished: boolean;
   }[] = [];
 
   /** When the writes are announced. */
@@ -36,17 +41,22 @@ export class MemoryJournal implements Journal {
       const [role, table, record] =
         target === null ? (["job", "Jobs", job.id] as const) : (["target", target.table, target.id] as const);
       return {
-        write: { at, run: runId, command, role, table, record, job, fields, reason, supersededBy, undoes },
+        write: { at, run: runId, command, role, table, record, job, reason, supersededBy, undoes },
+        fields,
         possiblyApplied: true,
         confirmed: false,
+        finished: false,
       };
     });
     this.#writes.push(...own);
     return async (results: readonly WriteResult[]) => {
       for (const [n, each] of own.entries()) {
-        const kind = results[n]?.kind;
+        const result = results[n];
+        const kind = result?.kind;
         if (kind !== undefined && NOT_DONE.includes(kind)) each.possiblyApplied = false;
         each.confirmed = kind === "confirmed";
+        each.finished = true;
+        if (result?.kind === "confirmed") each.fields = withAttachmentIds(each.fields, result.files ?? {});
       }
     };
   }
@@ -83,6 +93,10 @@ export class MemoryJournal implements Journal {
 
   async recordVerdicts(run: RunRecord, jobs: Iterable<VerdictRecord>) {
     this.judgements.push({ run, jobs: [...jobs] });
+  }
+
+  async readWrites() {
+    return this.past();
   }
 
   past(): readonly JournaledWrite[] {

@@ -1,5 +1,5 @@
 import { fileNameOf, type GatheredEvidence, type Output, type ProbeResult } from "./evidence.ts";
-import type { Duration, Instant } from "./job.ts";
+import type { Duration, Instant, Job } from "./job.ts";
 
 /** Which run writes: part of every line that it leaves in the base. */
 export interface Signature {
@@ -25,15 +25,29 @@ export interface NotedEvidence extends GatheredEvidence {
   readonly rule: string;
 }
 
-/** Returns the line for a recovered job: what was found, and which run completed it. */
-export function completedLine(outputs: readonly Output[], evidence: NotedEvidence, at: Instant, by: Signature): string {
+/** The ids of attachments by their file names, as far as the base has given them. */
+export type AttachmentIds = ReadonlyMap<string, string>;
+
+/** Returns the line for a recovered job: what was found, as what it is attached, and which run completed it. */
+export function completedLine(
+  outputs: readonly Output[],
+  evidence: NotedEvidence,
+  at: Instant,
+  by: Signature,
+  ids: AttachmentIds = new Map(),
+): string {
   const files = outputs.map((output) => {
     const probe = findProbe(evidence, output);
-    const seen = [probe?.detail ?? "HTTP 200", `${output.bytes} bytes`];
+    const seen = [probe?.detail ?? "HTTP 200", `${output.bytes} bytes`, ...attachmentClause(output, ids)];
     if (output.etag !== null) seen.push(`ETag ${output.etag}`);
     return `${fileNameOf(output.url)} (${seen.join(", ")})`;
   });
   return `${COMPLETED_PREFIX}${iso(at)}: found ${files.join(", ")}${providerClause(evidence)}; rule ${evidence.rule} ${signed(by)}`;
+}
+
+function attachmentClause({ url }: Output, ids: AttachmentIds): readonly string[] {
+  const id = ids.get(fileNameOf(url));
+  return id === undefined ? [] : [`attachment ${id}`];
 }
 
 function findProbe({ probeGroups, providerReply }: GatheredEvidence, { url }: Output): ProbeResult | undefined {
@@ -53,13 +67,22 @@ export function supersededLine(newer: string, at: Instant, by: Signature): strin
 const SUPERSEDED = "superseded by job";
 
 /** Whether a job was completed without its file being written, since a newer job's was. */
-export function isSuperseded(notes: string): boolean {
-  return notes.includes(SUPERSEDED);
+export function isSuperseded({ notes, responsePayload }: Pick<Job, "notes" | "responsePayload">): boolean {
+  return notes.includes(SUPERSEDED) || responsePayload.includes('"superseded_by":');
 }
 
 /** Returns the line for a completed job whose file Airtable had dropped, and which was written once more. */
-export function redeliveredLine(output: Output, defect: string, at: Instant, by: Signature): string {
-  return `${REDELIVERED_PREFIX}${iso(at)}: ${defect}; wrote ${fileNameOf(output.url)} again ${signed(by)}`;
+export function redeliveredLine(
+  outputs: readonly Output[],
+  ids: AttachmentIds,
+  defect: string,
+  at: Instant,
+  by: Signature,
+): string {
+  const files = outputs.map((output) => {
+    return `${fileNameOf(output.url)} (${[`${output.bytes} bytes`, ...attachmentClause(output, ids)].join(", ")})`;
+  });
+  return `${REDELIVERED_PREFIX}${iso(at)}: ${defect}; wrote ${files.join(", ")} again ${signed(by)}`;
 }
 
 /** Returns the line, and the error, for a completed job whose file Airtable dropped twice. */
@@ -178,20 +201,53 @@ export function parseRule(text: string): string | null {
   return /\brule ([a-z-]+)/.exec(text)?.[1] ?? null;
 }
 
-/** Returns the size of a file when it was found, from the line of its completion; null where that does not name it. */
-export function parseNotedSize(notes: string, fileName: string): number | null {
-  const line = lastLine(notes, COMPLETED_PREFIX) ?? "";
-  const [, bytes] = /^[^)]*?\b(\d+) bytes\b/.exec(line.split(` ${fileName} (`)[1] ?? "") ?? [];
-  return bytes === undefined ? null : Number(bytes);
+/** A file that stuck-jobs attached, by what the notes say. `id` is null where the base had given none. */
+export interface NotedFile {
+  readonly name: string;
+  readonly bytes: number;
+  readonly id: string | null;
 }
+
+/** Returns the files that stuck-jobs attached last, by its last line of a delivery; none where it attached none. */
+export function parseNotedFiles(notes: string): readonly NotedFile[] {
+  const redelivered = isAfter(notes, REDELIVERED_PREFIX, [COMPLETED_PREFIX]);
+  const again = redelivered ? parseFiles(lastLine(notes, REDELIVERED_PREFIX)) : [];
+  return again.length > 0 ? again : parseFiles(lastLine(notes, COMPLETED_PREFIX));
+}
+
+function parseFiles(line: string | null): readonly NotedFile[] {
+  const found = (line ?? "").matchAll(NOTED_FILE);
+  return [...found].map(([, name = "", bytes, id = null]) => ({ name, bytes: Number(bytes), id }));
+}
+
+/** A file as `completedLine` and `redeliveredLine` name it. Names are those of external ids and patterns: no blanks. */
+const NOTED_FILE = /(\S{1,300}) \((?:[^()]{0,200}, )?(\d{1,16}) bytes(?:, attachment ([^\s,)]{1,100}))?/g;
 
 /** Airtable's long text cells hold 100,000 characters; it refuses more with 422. */
 const CELL_LIMIT = 100_000;
 
-/** Returns the cell's text with a line added. A full cell loses its oldest text rather than the line. */
+/**
+ * Returns the cell's text with a line added. A full cell loses our own older lines; where what others wrote leaves no
+ * space for the line, the text is returned as it is.
+ */
 export function appendLine(notes: string, line: string): string {
-  const text = foldLines(notes === "" ? line : `${notes.replace(/\n+$/, "")}\n${line}`);
-  return text.length <= CELL_LIMIT ? text : text.slice(text.length - CELL_LIMIT);
+  const text = foldLines(notes === "" ? line : `${trimBlankEnd(notes)}\n${line}`);
+  if (text.length <= CELL_LIMIT) return text;
+  const lines = text.split("\n");
+  let excess = text.length - CELL_LIMIT;
+  const kept = lines.filter((each, index) => {
+    if (excess <= 0 || index === lines.length - 1 || !(isOwnLine(each) || FOLDED.test(each))) return true;
+    excess -= each.length + 1;
+    return false;
+  });
+  return excess <= 0 ? kept.join("\n") : notes;
+}
+
+/** Returns the text without the line breaks at its end. */
+function trimBlankEnd(text: string): string {
+  let end = text.length;
+  while (end > 0 && text[end - 1] === "\n") end -= 1;
+  return text.slice(0, end);
 }
 
 /** The most lines of our own that a cell may hold; the oldest beyond are folded into one. */

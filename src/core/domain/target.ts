@@ -9,6 +9,11 @@ export interface Target {
   readonly field: string;
 }
 
+/** Returns a text that is the same for the same field of the same record. */
+export function targetKey({ table, id, field }: Target): string {
+  return JSON.stringify([table, id, field]);
+}
+
 export type TargetLookup =
   | { readonly kind: "named"; readonly id: string }
   /** The operation delivers nothing: the job's status is all that is written. */

@@ -44,6 +44,45 @@ export function webhookKey({ id, externalId }: Pick<JournalJob, "id" | "external
   return `${id} ${externalId ?? ""}`;
 }
 
+/** The job for whose sake something was written. `since` is from when its age counted then; null if not known. */
+export interface JournaledJob {
+  readonly id: string;
+  readonly externalId: string | null;
+  readonly operation: string | null;
+  readonly since: Instant | null;
+}
+
+/** One record of a write, as the journal has it. */
+export interface JournaledWrite {
+  readonly at: Instant;
+  readonly run: string;
+  readonly command: string;
+  readonly role: "job" | "target";
+  readonly table: string;
+  readonly record: string;
+  readonly job: JournaledJob;
+  readonly fields: Readonly<Record<string, Change>>;
+  readonly reason: string;
+  /** The newer job whose output was delivered instead; null where the job is not superseded. */
+  readonly supersededBy: string | null;
+  /** The run that it undid; null for the write of a sweep. */
+  readonly undoes: string | null;
+  /** Whether the base may have carried it out: it confirmed the write, or did not refuse it. */
+  readonly possiblyApplied: boolean;
+  /** Whether the base confirmed it. */
+  readonly confirmed: boolean;
+  /** Whether its result was recorded: a run that is killed while it writes records none. */
+  readonly finished: boolean;
+}
+
+/** A lost webhook that was sent again to the application's own handler, and that the handler did not refuse. */
+export interface JournaledWebhook {
+  readonly at: Instant;
+  readonly run: string;
+  readonly command: string;
+  readonly job: JournaledJob;
+}
+
 /** One record of a write, recorded before it is sent. */
 export interface PendingWrite {
   /** The job for whose sake the record is written. */
@@ -140,6 +179,8 @@ export interface Journal {
   readRefusals(): Promise<readonly RefusedKind[]>;
   /** Returns the jobs whose webhook was announced, as `webhookKey` names them; those that never connected are left out. */
   readWebhooks(): Promise<ReadonlySet<string>>;
+  /** Returns what runs wrote to the base, undos included, oldest first; files have the ids that the base gave them. */
+  readWrites(): Promise<readonly JournaledWrite[]>;
   /** Records the verdicts of a run that has written something; does nothing in another. */
   recordVerdicts(
     run: RunRecord,

@@ -18,6 +18,8 @@ export interface JobQuery {
   readonly before: Instant;
   /** No job can have been created later than this: one that is dated so is listed, so that it can be reported. */
   readonly future: Instant;
+  /** Only jobs that were created, or began, after this; absent means of any age. */
+  readonly after?: Instant;
   /** Record ids or external ids; absent means all. */
   readonly named?: readonly string[];
   /** Jobs that stuck-jobs completed or failed lately. Absent means none. */
@@ -87,7 +89,12 @@ export type RefusalScope = "field" | "permission";
 
 /** The result of writing one record. */
 export type WriteResult =
-  | { readonly id: string; readonly kind: "confirmed" }
+  | {
+      readonly id: string;
+      readonly kind: "confirmed";
+      /** The files of each attachment field that was written, as the base answered them; absent where it did not. */
+      readonly files?: Readonly<Record<string, readonly Attachment[]>>;
+    }
   | { readonly id: string; readonly kind: "refused"; readonly error: string; readonly scope?: RefusalScope }
   /** The base has no such record any more. */
   | { readonly id: string; readonly kind: "deleted"; readonly error: string }

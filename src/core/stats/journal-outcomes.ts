@@ -1,7 +1,7 @@
 import type { Instant } from "../domain/job.ts";
 import { COMPLETED_PREFIX, lastLine } from "../domain/notes.ts";
+import type { JournaledWebhook, JournaledWrite } from "../ports/journal.ts";
 import type { FinishedJob } from "../ports/ports.ts";
-import type { JournaledWebhook, JournaledWrite } from "../undo/change-sets.ts";
 import type { JobOutcome, Statuses } from "./outcome.ts";
 
 /** What the journal knows of one job. */

@@ -93,7 +93,7 @@ async function applyVerdicts(
 ): Promise<ApplyResult> {
   let fault: UpstreamFailure | null = null;
   try {
-    const recovered = await recover(listing.items, probing, run);
+    const recovered = await recover(listing, probing, run);
     fault = recovered.refusedTable;
     await probing.end.finally(() => {
       run.observer.stage("probe", "ended");

@@ -1,43 +1,5 @@
-import type { Instant } from "../domain/job.ts";
 import { isSameJson } from "../domain/json.ts";
-import type { Change, JournalCell, JournalFile } from "../ports/journal.ts";
-
-/** The job for whose sake something was written. `since` is from when its age counted then; null if not known. */
-interface JournaledJob {
-  readonly id: string;
-  readonly externalId: string | null;
-  readonly operation: string | null;
-  readonly since: Instant | null;
-}
-
-/** One record of a write, as the journal has it. */
-export interface JournaledWrite {
-  readonly at: Instant;
-  readonly run: string;
-  readonly command: string;
-  readonly role: "job" | "target";
-  readonly table: string;
-  readonly record: string;
-  readonly job: JournaledJob;
-  readonly fields: Readonly<Record<string, Change>>;
-  readonly reason: string;
-  /** The newer job whose output was delivered instead; null where the job is not superseded. */
-  readonly supersededBy: string | null;
-  /** The run that it undid; null for the write of a sweep. */
-  readonly undoes: string | null;
-  /** Whether the base may have carried it out: it confirmed the write, or did not refuse it. */
-  readonly possiblyApplied: boolean;
-  /** Whether the base confirmed it. */
-  readonly confirmed: boolean;
-}
-
-/** A lost webhook that was sent again to the application's own handler, and that the handler did not refuse. */
-export interface JournaledWebhook {
-  readonly at: Instant;
-  readonly run: string;
-  readonly command: string;
-  readonly job: JournaledJob;
-}
+import type { JournalCell, JournaledJob, JournaledWrite, JournalFile } from "../ports/journal.ts";
 
 /** What one run wrote to one record, in its order. */
 export interface RecordWrites {

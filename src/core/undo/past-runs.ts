@@ -1,6 +1,6 @@
 import type { Instant } from "../domain/job.ts";
 import { REASONS } from "../domain/verdict.ts";
-import type { JournaledWebhook, JournaledWrite } from "./change-sets.ts";
+import type { JournaledWebhook, JournaledWrite } from "../ports/journal.ts";
 
 /** A run that wrote something, as the journal has it. */
 export interface PastRun {

@@ -124,7 +124,7 @@ WHERE ($1::text IS NULL OR base = $1) AND id > $2 ${ofKinds.sql} ORDER BY id LIM
         if (line.kind !== "write" || typeof row.result !== "string") continue;
         const { schema: version, at, base: of, run, command, version: by, write } = line;
         const head = { schema: version, at, ...(of === undefined ? {} : { base: of }), run, command, version: by };
-        yield { ...head, kind: "result", write, result: row.result, error: null };
+        yield { ...head, kind: "result", write, result: row.result, error: null, files: {} };
       }
       const last = rows.at(-1);
       if (last === undefined || rows.length < PAGE_ROWS) break;

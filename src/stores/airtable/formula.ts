@@ -54,6 +54,7 @@ export interface ListingFormula {
   readonly statuses: readonly string[];
   readonly before: number;
   readonly future: number;
+  readonly after: number | null;
   readonly named: readonly string[] | null;
   readonly revisit: Revisit | null;
 }
@@ -70,7 +71,11 @@ export function listing(wanted: ListingFormula): string {
 }
 
 /** A date field may be blank or hold no date, for which no comparison is true: the core decides about those. */
-function oldEnough({ startedAt, before, future }: ListingFormula): readonly string[] {
+function oldEnough({ startedAt, before, future, after }: ListingFormula): readonly string[] {
+  if (after !== null) {
+    const dates = ["CREATED_TIME()", ...(startedAt === null ? [] : [field(startedAt)])];
+    return [or(...dates.map((date) => `IS_AFTER(${date},${timestamp(after)})`))];
+  }
   if (startedAt !== null) return [];
   return [or(`IS_BEFORE(CREATED_TIME(),${timestamp(before)})`, `IS_AFTER(CREATED_TIME(),${timestamp(future)})`)];
 }

@@ -49,7 +49,8 @@ export function isReadable({ fields }: ApiRecord): boolean {
   return !Object.values(fields).some((cell) => isDeeperThan(MAX_NESTING, cell));
 }
 
-function parseAttachment(value: unknown): Attachment {
+/** Returns an entry of an attachment cell. */
+export function parseAttachment(value: unknown): Attachment {
   if (!isObject(value)) return { id: null, filename: "", url: null, size: null };
   return {
     id: typeof value.id === "string" ? value.id : null,

@@ -122,7 +122,8 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
 
     async updateTargets(table, updates, limit) {
       try {
-        return await write(table, updates, limit);
+        const nameOf = await names.resolve(limit.signal);
+        return await write(table, updates, limit, (field) => nameOf(table, field));
       } catch (error) {
         throw asTableRefused(error, table);
       }
@@ -227,7 +228,7 @@ function asConfigError(error: unknown, table: string): unknown {
   );
 }
 
-function listingFormula(fields: JobFields, { statuses, before, future, named, revisit }: JobQuery) {
+function listingFormula(fields: JobFields, { statuses, before, future, after, named, revisit }: JobQuery) {
   return {
     status: fields.status,
     externalId: fields.externalId,
@@ -236,6 +237,7 @@ function listingFormula(fields: JobFields, { statuses, before, future, named, re
     statuses,
     before,
     future,
+    after: after ?? null,
     named: named ?? null,
     revisit: revisit ?? null,
   };

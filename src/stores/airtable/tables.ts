@@ -10,7 +10,9 @@ export type OpenTable = (name: string, send: SendRequest) => Promise<ClientTable
 
 /** What is used of the client's Table. `update` is wider than its own type, which knows neither null nor `{ url }`. */
 export interface ClientTable extends Pick<Airtable.Table<Airtable.FieldSet>, "select"> {
-  update(records: readonly { readonly id: string; readonly fields: JsonObject }[]): Promise<readonly { id: string }[]>;
+  update(
+    records: readonly { readonly id: string; readonly fields: JsonObject }[],
+  ): Promise<readonly { readonly id: string; readonly fields: JsonObject }[]>;
 }
 
 /**

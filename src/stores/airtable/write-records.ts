@@ -1,6 +1,7 @@
 import type { JsonObject } from "../../core/domain/json.ts";
-import type { RefusalScope, WriteLimit, WriteResult } from "../../core/ports/ports.ts";
+import type { Attachment, RefusalScope, WriteLimit, WriteResult } from "../../core/ports/ports.ts";
 import { holdsRecords } from "./api-records.ts";
+import { parseAttachment } from "./parse-records.ts";
 import type { Requests, WriteResponse } from "./requests.ts";
 import type { OpenTable } from "./tables.ts";
 
@@ -15,6 +16,8 @@ export type WriteRecords = (
   table: string,
   updates: readonly RecordUpdate[],
   limit: WriteLimit,
+  /** Returns the base's name of a field: answers name fields by it, also those that were written by their id. */
+  nameOf?: (field: string) => string,
 ) => Promise<readonly WriteResult[]>;
 
 /**
@@ -22,7 +25,7 @@ export type WriteRecords = (
  * have to rest on a new read.
  */
 export function createWriting(requests: Requests, openTable: OpenTable): WriteRecords {
-  return async (table, updates, limit) => {
+  return async (table, updates, limit, nameOf = (field) => field) => {
     if (updates.length === 0) return [];
     const opened = await openTable(table, async (request) => {
       const response = await requests.write(request, limit);
@@ -31,17 +34,31 @@ export function createWriting(requests: Requests, openTable: OpenTable): WriteRe
       throw new NotConfirmed({ kind: "unconfirmed", error: "Airtable's answer holds no list of records" });
     });
     try {
-      const written = new Set((await opened.update(updates)).map(({ id }) => id));
-      return updates.map(({ id }) =>
-        written.has(id)
-          ? { id, kind: "confirmed" }
-          : { id, kind: "unconfirmed", error: "Airtable's answer does not name the record" },
-      );
+      const written = new Map((await opened.update(updates)).map(({ id, fields }) => [id, fields]));
+      return updates.map((update): WriteResult => {
+        const { id } = update;
+        const answered = written.get(id);
+        if (answered === undefined) {
+          return { id, kind: "unconfirmed", error: "Airtable's answer does not name the record" };
+        }
+        return { id, kind: "confirmed", files: answeredFiles(update, answered, nameOf) };
+      });
     } catch (error) {
       if (!(error instanceof NotConfirmed)) throw error;
       return describeNotConfirmed(error.response, table, updates);
     }
   };
+}
+
+/** Returns the files of each attachment field of an update as Airtable answered them: with the ids that it gave. */
+function answeredFiles({ fields }: RecordUpdate, answered: JsonObject, nameOf: (field: string) => string) {
+  const files: Record<string, readonly Attachment[]> = {};
+  for (const [field, value] of Object.entries(fields)) {
+    const name = nameOf(field);
+    const cell = Object.hasOwn(answered, name) ? answered[name] : undefined;
+    if (Array.isArray(value) && Array.isArray(cell)) files[field] = cell.map(parseAttachment);
+  }
+  return files;
 }
 
 type NotAccepted = Exclude<WriteResponse, { kind: "accepted" }>;

@@ -175,7 +175,7 @@ export async function inspectPlan(
   statuses: readonly string[],
   signal: AbortSignal,
 ): Promise<PlanFacts> {
-  const filter = { kind: "stuck", statuses, olderThan: 0, ahead: 0, named: null } as const;
+  const filter = { kind: "stuck", statuses, olderThan: 0, ahead: 0, within: null, named: null } as const;
   const { text, values } = pageStatement(options, filter, null);
   const [row = {}] = await database.read(`EXPLAIN (FORMAT JSON) ${text}`, values, signal);
   const plan = JSON.stringify(row["QUERY PLAN"]);

@@ -18,6 +18,8 @@ export type JobFilter =
       readonly statuses: readonly string[];
       readonly olderThan: number;
       readonly ahead: number;
+      /** Begun no longer ago than this; null: at any time. */
+      readonly within: number | null;
       readonly named: readonly string[] | null;
     }
   /** Of a status, begun no longer ago than `within`, with one of the texts in its notes. */
@@ -56,11 +58,12 @@ function filterConditions({ jobs: { id, fields } }: StoreOptions, filter: JobFil
   const ago = (ms: number) => `now() - ${parameters.add(ms)} * interval '1 millisecond'`;
   switch (filter.kind) {
     case "stuck": {
-      const { statuses, olderThan, ahead, named } = filter;
+      const { statuses, olderThan, ahead, within, named } = filter;
       const old = `${started} < ${ago(olderThan)}`;
       const conditions = [
         among(status, statuses, parameters),
         `(${old} OR ${started} > now() + ${parameters.add(ahead)} * interval '1 millisecond' OR ${started} IS NULL)`,
+        ...(within === null ? [] : [`${started} > ${ago(within)}`]),
       ];
       if (named === null) return conditions;
       const ids = parameters.add(named);

@@ -106,13 +106,14 @@ export function createStore(options: PostgresStoreOptions): JobStore & JobHistor
   }
 
   return {
-    async *list({ statuses, before, future, named, revisit }, signal) {
+    async *list({ statuses, before, future, after, named, revisit }, signal) {
       const now = serverNow();
       const stuck: JobFilter = {
         kind: "stuck",
         statuses,
         olderThan: now - before,
         ahead: future - now,
+        within: after === undefined ? null : now - after,
         named: named ?? null,
       };
       for await (const rows of readAll(stuck, signal)) {

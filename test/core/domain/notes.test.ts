@@ -6,8 +6,9 @@ import {
   completedLine,
   FAILED_PREFIX,
   foldLines,
-  parseNotedSize,
+  parseNotedFiles,
   REDELIVERED_PREFIX,
+  redeliveredLine,
   UNDELIVERED_PREFIX,
   UNDONE_PREFIX,
 } from "../../../src/core/domain/notes.ts";
@@ -38,6 +39,16 @@ describe("appendLine", () => {
         expect(foreign(folded)).toEqual(foreign(lines.join("\n").split("\n")));
       }),
     );
+  });
+
+  it("gives up our own oldest lines in a full cell, and never what others wrote", () => {
+    const own = (n: number) =>
+      `${COMPLETED_PREFIX}${new Date(NOW + n).toISOString()}: x [stuck-jobs 0.0.0, run r-${n}]`;
+    const theirs = "p".repeat(99_890);
+    const full = `${theirs}\n${own(1)}`;
+    expect(appendLine(full, own(2))).toBe(`${theirs}\n${own(2)}`);
+    const filled = "p".repeat(99_950);
+    expect(appendLine(filled, own(1))).toBe(filled);
   });
 
   it("changes nothing the second time", () => {
@@ -79,7 +90,25 @@ describe("appendLine", () => {
     const lines = Array.from({ length: 14 }, (_, n) => completedLine([output], gathered, NOW + n, BY));
     const notes = lines.reduce(appendLine, "made by the app");
     expect(notes.split("\n").slice(0, 2)).toEqual(["made by the app", "… and 4 earlier lines of stuck-jobs"]);
-    expect(parseNotedSize(notes, "x.mp4")).toBe(7);
+    expect(parseNotedFiles(notes)).toEqual([{ name: "x.mp4", bytes: 7, id: null }]);
+  });
+});
+
+describe("parseNotedFiles", () => {
+  it("reads the files, sizes and ids of the last delivery, not of the first", () => {
+    const file = (name: string, bytes: number) => {
+      return { url: `https://b.example/${name}`, bytes, contentType: null, etag: null, lastModified: null };
+    };
+    const gathered = { probeGroups: [], providerReply: null, rule: "output-found" };
+    const first = completedLine([file("a.mp4", 1), file("b.mp4", 2)], gathered, NOW, BY, new Map([["a.mp4", "att1"]]));
+    expect(parseNotedFiles(first)).toEqual([
+      { name: "a.mp4", bytes: 1, id: "att1" },
+      { name: "b.mp4", bytes: 2, id: null },
+    ]);
+    const second = completedLine([file("a.mp4", 3)], gathered, NOW + 1, BY, new Map([["a.mp4", "att3"]]));
+    expect(parseNotedFiles(`${first}\n${second}`)).toEqual([{ name: "a.mp4", bytes: 3, id: "att3" }]);
+    const again = redeliveredLine([file("a.mp4", 3)], new Map([["a.mp4", "att4"]]), "F holds 1 of 3 bytes", NOW, BY);
+    expect(parseNotedFiles(`${first}\n${second}\n${again}`)).toEqual([{ name: "a.mp4", bytes: 3, id: "att4" }]);
   });
 });
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { completedLine, FAILED_PREFIX } from "../../../src/core/domain/notes.ts";
+import type { JournaledWrite } from "../../../src/core/ports/journal.ts";
 import { readJournaledOutcomes } from "../../../src/core/stats/journal-outcomes.ts";
 import { findUnlisted } from "../../../src/core/stats/journal-totals.ts";
 import { statsOf } from "../../../src/core/stats/stats.ts";
-import type { JournaledWrite } from "../../../src/core/undo/change-sets.ts";
 import { HOUR, job, MINUTE, NOW, POLICY } from "../../support/builders.ts";
 
 const BY = {
@@ -33,6 +33,7 @@ function write(over: Partial<JournaledWrite> = {}, id = JOB): JournaledWrite {
     undoes: null,
     possiblyApplied: true,
     confirmed: true,
+    finished: true,
     ...over,
   };
 }

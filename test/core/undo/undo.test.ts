@@ -132,7 +132,7 @@ describe("undo", () => {
     base.files(SEGMENT, [{ id: "att1", filename: FILE, url: "u", size: 3 }]);
     base.target("Segments", SEGMENT, { [FIELD]: [{ url: `https://old/${FILE}` }] });
     await recover();
-    base.files(SEGMENT, [{ id: "att2", filename: FILE, url: "u", size: 1000 }]);
+    base.files(SEGMENT, [{ id: "attGiven1", filename: FILE, url: "u", size: 1000 }]);
     const { results } = await undo();
     expect(results).toEqual([
       [JOB, "cannot", `its target ${SEGMENT} cannot be restored`],
@@ -148,7 +148,7 @@ describe("undo", () => {
     await sweep(run({ policy: { ...POLICY, operations } }));
     base.files(SEGMENT, [
       { id: "att1", filename: "mine.mp4", url: "u", size: 3 },
-      { id: "att2", filename: FILE, url: "u", size: 1000 },
+      { id: "attGiven1", filename: FILE, url: "u", size: 1000 },
     ]);
     const { results } = await undo();
     expect(results.map(([, outcome]) => outcome)).toEqual(["restored", "restored"]);

@@ -129,7 +129,14 @@ describe("listing jobs of a PostgreSQL table", () => {
       FROM generate_series(1, 50000) AS n;
       ANALYZE renders`);
     const { pageStatement } = await import("../../../src/stores/postgres/select-jobs.ts");
-    const filter = { kind: "stuck", statuses: ["processing"], olderThan: 1000, ahead: 1000, named: null } as const;
+    const filter = {
+      kind: "stuck",
+      statuses: ["processing"],
+      olderThan: 1000,
+      ahead: 1000,
+      within: null,
+      named: null,
+    } as const;
     const options = { jobs: RENDERS_JOBS, links: [], inNames: [], targets: [] };
     const { text, values } = pageStatement(options, filter, null);
     const plan = (await database.query(`EXPLAIN ${text}`, values)).map((row) => String(row["QUERY PLAN"])).join("\n");

@@ -73,15 +73,20 @@ export type TargetCheck =
 /**
  * Checks whether the output may be written to the target's field. Airtable replaces an attachment's URL with its own,
  * so the file is recognised by its name and size.
+ *
+ * @param givingWay the ids of attachments, or the texts, that the output may take the place of
  */
 export function checkTarget(
   record: TargetRecord | undefined,
   operation: Operation,
   outputs: readonly Output[],
+  givingWay: ReadonlySet<string> = new Set(),
 ): TargetCheck {
   if (record === undefined) return { kind: "deleted" };
-  if (operation.deliver?.as === "url") return checkUrl(record, operation, outputs);
-  const present = record.attachments[operation.attachment] ?? [];
+  if (operation.deliver?.as === "url") return checkUrl(record, operation, outputs, givingWay);
+  const present = (record.attachments[operation.attachment] ?? []).filter(
+    ({ id }) => id === null || !givingWay.has(id),
+  );
   const findAttached = (output: Output) => present.find((file) => isFileOf(file, output));
   if (outputs.every((output) => findAttached(output) !== undefined)) return { kind: "already-attached" };
   const names = outputs.map(({ url }) => fileNameOf(url));
@@ -113,13 +118,19 @@ export function checkTarget(
 }
 
 /** Checks whether the output's URL may be written to a field of text. One that is there already counts as delivered. */
-function checkUrl(record: TargetRecord, operation: Operation, outputs: readonly Output[]): TargetCheck {
+function checkUrl(
+  record: TargetRecord,
+  operation: Operation,
+  outputs: readonly Output[],
+  givingWay: ReadonlySet<string>,
+): TargetCheck {
   const { attachment: field, onExisting } = operation;
   const cell = record.cells[field];
   const value = outputs.map(({ url }) => url).join("\n");
   if (cell === undefined || cell === null || cell === "") return { kind: "write", value, files: [] };
   if (typeof cell !== "string") return { kind: "occupied", detail: `${field} is no field of text`, files: [] };
   if (cell.trim() === value) return { kind: "already-attached" };
+  if (givingWay.has(cell.trim())) return { kind: "write", value, files: [] };
   const files = cell.split(/\s+/).map(fileNameOf);
   if (onExisting === "replace") return { kind: "replace", value, files };
   return { kind: "occupied", detail: `${field} already holds ${cell}`, files };

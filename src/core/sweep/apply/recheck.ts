@@ -1,15 +1,24 @@
+import { fileNameOf } from "../../domain/evidence.ts";
 import type { Instant, Job } from "../../domain/job.ts";
+import type { AttachmentIds } from "../../domain/notes.ts";
 import type { DeliveryField, Operation } from "../../domain/operation.ts";
 import type { Target } from "../../domain/target.ts";
 import { TARGET_MISSING, type Verdict } from "../../domain/verdict.ts";
-import type { AttachmentValue, OutputPlace, TargetFields, TargetRecord, TargetUpdate } from "../../ports/ports.ts";
+import type {
+  Attachment,
+  AttachmentValue,
+  OutputPlace,
+  TargetFields,
+  TargetRecord,
+  TargetUpdate,
+} from "../../ports/ports.ts";
 import { serverNow } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
 import type { ItemOutcome, StageResult } from "../ledger.ts";
 import { effectivePolicy, isReopenable, withEffectiveStart } from "../list/finished-jobs.ts";
 import { placeOf } from "../places.ts";
 import { groupBy } from "./batches.ts";
-import { findNewerFiles, type NewerFile } from "./newer-files.ts";
+import { findOwnedFiles, findOwnFiles, type NewerFile, type OwnedFiles, PastWrites } from "./owned-files.ts";
 import { checkJob, checkTarget, type JobCheck, type TargetCheck } from "./preconditions.ts";
 import { isDelivery, outputFiles, type Recovery } from "./recovery.ts";
 import { findStandingValues, valuesToSet } from "./set-fields.ts";
@@ -22,6 +31,10 @@ export interface ReadyWrite {
   readonly targetUpdate: TargetUpdate | null;
   /** The target as it was read; null where it is not to be written. */
   readonly target: TargetRecord | null;
+  /** The attachments in the target that have the output's names, by these. */
+  readonly held: AttachmentIds;
+  /** The ids of the files that this run has written; absent before. */
+  readonly ids?: AttachmentIds;
   readonly readAt: Instant;
 }
 
@@ -154,25 +167,31 @@ async function recheckTargets(
     notRead.map(({ recovery, target }) => ({ recovery, id: target.id })),
     run,
   );
-  const checked = deliveries.map(({ recovery, job, target }) => {
+  const read = deliveries.map(({ recovery, job, target }): CheckedDelivery => {
     const { record, at } = early.get(recovery) ?? late.get(recovery) ?? { record: undefined, at: jobsReadAt };
     const check = checkTarget(record, recovery.candidate.operation, outputFiles(recovery.verdict));
     return { recovery, job, target, record: record ?? null, check, readAt: Math.min(jobsReadAt, at) };
   });
-  const newer = await findNewerFiles(checked, run);
+  const past = new PastWrites(run);
+  const owned = await findOwnedFiles(read, run, past);
+  const checked = read.map((each) => withoutOlderFiles(each, owned.get(each.recovery)));
   const standing = await findStandingValues(checked, run);
   const outcomes: ItemOutcome[] = [];
   const ready: ReadyWrite[] = unchanged
     .filter(({ recovery, target }) => target === null || !isDelivery(recovery))
-    .map(({ recovery, job }) => ({ recovery, job, targetUpdate: null, target: null, readAt: jobsReadAt }));
+    .map(({ recovery, job }) => {
+      return { recovery, job, targetUpdate: null, target: null, held: new Map(), readAt: jobsReadAt };
+    });
   for (const each of checked) {
     const { recovery, job, check, record, readAt } = each;
-    const decision = decideTarget(each, newer.get(recovery));
+    const decision = decideTarget(each, owned.get(recovery)?.newer ?? null);
+    const files = heldFiles(record, recovery);
+    const held = new Map(files.flatMap(({ id, filename }) => (id === null ? [] : [[filename, id]])));
     if (decision.kind !== "recover") {
       outcomes.push({ item: recovery.item, verdict: decision });
     } else if (decision.reason === "superseded") {
       outcomes.push({ item: recovery.item, verdict: decision });
-      ready.push({ recovery: { ...recovery, verdict: decision }, job, targetUpdate: null, target: null, readAt });
+      ready.push({ recovery: { ...recovery, verdict: decision }, job, targetUpdate: null, target: null, held, readAt });
     } else if (check.kind === "write" || check.kind === "replace") {
       const { attachment } = recovery.candidate.operation;
       const value =
@@ -181,20 +200,46 @@ async function recheckTargets(
           : await withSignedUrls(check.value, placeOf(recovery.candidate.operation, run));
       const set = valuesToSet(each, "with-file", standing.get(recovery), serverNow(run));
       const fields = { [attachment]: value, ...set };
-      ready.push({ recovery, job, targetUpdate: { id: each.target.id, fields }, target: record, readAt });
+      ready.push({ recovery, job, targetUpdate: { id: each.target.id, fields }, target: record, held, readAt });
     } else {
       const fields = valuesToSet(each, "file-there", standing.get(recovery), serverNow(run));
       const targetUpdate = Object.keys(fields).length === 0 ? null : { id: each.target.id, fields };
-      ready.push({ recovery, job, targetUpdate, target: targetUpdate === null ? null : record, readAt });
+      const ids = await findOwnFiles({ target: each.target, job, held: files }, past);
+      ready.push({ recovery, job, targetUpdate, target: targetUpdate === null ? null : record, held, ids, readAt });
     }
   }
   return { outcomes, ready };
 }
 
+/** A delivery with its target as it was just read, and what that allows. */
+interface CheckedDelivery {
+  readonly recovery: Recovery;
+  readonly job: Job;
+  readonly target: Target;
+  readonly record: TargetRecord | null;
+  readonly check: TargetCheck;
+  readonly readAt: Instant;
+}
+
+/** Checks a target again without the older jobs' files that stuck-jobs delivered: they give way to a newer output. */
+function withoutOlderFiles(delivery: CheckedDelivery, owned: OwnedFiles | undefined): CheckedDelivery {
+  const { recovery, record, check } = delivery;
+  if (check.kind !== "occupied" || record === null || owned === undefined || owned.older.size === 0) return delivery;
+  const { operation } = recovery.candidate;
+  return { ...delivery, check: checkTarget(record, operation, outputFiles(recovery.verdict), owned.older) };
+}
+
+/** Returns the attachments in the target that have the output's names. */
+function heldFiles(record: TargetRecord | null, { candidate, verdict }: Recovery): readonly Attachment[] {
+  const names = outputFiles(verdict).map(({ url }) => fileNameOf(url));
+  const files = record?.attachments[candidate.operation.attachment] ?? [];
+  return files.filter(({ filename }) => names.includes(filename));
+}
+
 /** Returns the verdict on a recovery once its target was read; the one it had where nothing speaks against writing. */
 function decideTarget(
   { recovery, target, check }: { readonly recovery: Recovery; readonly target: Target; readonly check: TargetCheck },
-  newer: NewerFile | undefined,
+  newer: NewerFile | null,
 ): Verdict {
   const { verdict } = recovery;
   const { output, others } = verdict;
@@ -202,7 +247,7 @@ function decideTarget(
     const { id } = newer.owner;
     return { kind: "recover", reason: "superseded", supersededBy: id, output, others, detail: `by ${id}` };
   }
-  if (newer !== undefined && check.kind === "replace") {
+  if (newer !== null && check.kind === "replace") {
     const detail = `${newer.file} belongs to the newer job ${newer.owner.id}`;
     return { kind: "skip", reason: "target-occupied", detail, output };
   }

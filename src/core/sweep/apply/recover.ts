@@ -6,13 +6,22 @@ import { createPipeline, type Pipeline } from "../concurrency.ts";
 import type { SweepContext } from "../context.ts";
 import type { SweepItem } from "../item.ts";
 import { addOutcomes, collectOutcomes, type ItemOutcome, Ledger, type StageResult } from "../ledger.ts";
+import type { Listing } from "../list/list-jobs.ts";
 import type { Probing } from "../probe/probing.ts";
 import { askBeforeWrite } from "./ask-before-write.ts";
 import { READ_BATCH, WRITE_BATCH } from "./batches.ts";
+import { Competition } from "./competition.ts";
 import { ReadyQueue } from "./ready-queue.ts";
 import { MAX_READ_AGE_MS, type Recovery } from "./recovery.ts";
 import { resendWebhooks, usesWebhook } from "./resend-webhooks.ts";
-import { fieldsLeftToNewer, ItemsByTarget, recordKey, resolveSameTarget } from "./same-target.ts";
+import {
+  fieldsLeftToNewer,
+  ItemsByTarget,
+  mayBeHeldBack,
+  recordKey,
+  resolveSameTarget,
+  type SameTargetResult,
+} from "./same-target.ts";
 import { writeRecoveries } from "./write-recoveries.ts";
 
 /**
@@ -31,11 +40,8 @@ export interface RecoverResult extends StageResult {
  * Recovers while the probing goes on: whenever a batch is full, or what was found has waited for long. The listing has
  * to be complete, since only then it is known which of several jobs for one target is the newest.
  */
-export async function recover(
-  items: readonly SweepItem[],
-  probing: Probing,
-  run: SweepContext,
-): Promise<RecoverResult> {
+export async function recover(listing: Listing, probing: Probing, run: SweepContext): Promise<RecoverResult> {
+  const { items } = listing;
   const refusedTables = new Map<string, TableRefused>();
   const result = await collectOutcomes(async (outcomes) => {
     const state: RecoveryState = {
@@ -43,6 +49,7 @@ export async function recover(
       outcomes,
       byTarget: new ItemsByTarget(),
       byRecord: new ItemsByTarget(recordKey),
+      competition: new Competition(listing, run),
       ready: new ReadyQueue(batchSize(run)),
       pipeline: createPipeline(),
       refusedTables,
@@ -52,7 +59,7 @@ export async function recover(
     while (!probing.isOver() && (run.confirm !== null || run.command === "scan")) await probing.progress.wait();
     if (run.command !== "scan") await writeWhileProbing(probing, state, run);
     else {
-      state.ledger.merge(probing.takeCompleted());
+      await mergeProbed(probing.takeCompleted(), state);
       decideSameTarget(state);
       record(items.filter((item) => lacksTarget(item, state)).map(withoutTarget), state);
     }
@@ -68,6 +75,8 @@ interface RecoveryState {
   readonly outcomes: ItemOutcome[];
   readonly byTarget: ItemsByTarget;
   readonly byRecord: ItemsByTarget;
+  /** Jobs that this sweep does not work on, and that may yet have a newer output. */
+  readonly competition: Competition;
   readonly ready: ReadyQueue;
   /** The next batch is read while the last writes of the one before it are under way. */
   readonly pipeline: Pipeline;
@@ -93,7 +102,7 @@ function withoutTarget(item: SweepItem): ItemOutcome {
 async function writeWhileProbing(probing: Probing, state: RecoveryState, run: SweepContext): Promise<void> {
   let waitingSince = run.clock.now();
   while (!probing.isOver() && !run.limits.start.aborted) {
-    enqueueReady(probing.takeCompleted(), state);
+    await enqueueReady(probing.takeCompleted(), state);
     const now = run.clock.now();
     const wasEmpty = state.ready.isEmpty();
     const started = await startBatches(state, run, { partial: now - waitingSince >= MAX_BATCH_DELAY_MS });
@@ -101,9 +110,13 @@ async function writeWhileProbing(probing: Probing, state: RecoveryState, run: Sw
     if (!started) await waitForMore(probing, run);
   }
   while (!probing.isOver()) await probing.progress.wait();
-  enqueueReady(probing.takeCompleted(), state);
-  await startBatches(state, run, { partial: true });
-  await state.pipeline.done();
+  await enqueueReady(probing.takeCompleted(), state);
+  do {
+    await startBatches(state, run, { partial: true });
+    await state.pipeline.done();
+    // Where the newest could not be delivered, for a file that is there, it may be that of the next.
+    for (const group of state.byTarget.groups()) enqueueNewest(group, state);
+  } while (!state.ready.isEmpty() && !run.limits.start.aborted);
   await closeSuperseded(state, run);
 }
 
@@ -126,13 +139,28 @@ async function waitForMore({ progress, isOver }: Probing, run: SweepContext): Pr
 }
 
 /** Queues what can be written now that these were probed. */
-function enqueueReady(probed: readonly ItemOutcome[], { ledger, byTarget, ready }: RecoveryState): void {
-  ledger.merge(probed);
+async function enqueueReady(probed: readonly ItemOutcome[], state: RecoveryState): Promise<void> {
+  await mergeProbed(probed, state);
+  const { ledger, byTarget } = state;
   const groups = new Set(probed.map(({ item }) => byTarget.sharing(item, ledger.get(item).target)));
-  for (const group of groups) {
-    const { newest } = resolveSameTarget(group.map((item) => ledger.get(item)));
-    if (newest !== null) ready.add(newest);
-  }
+  for (const group of groups) enqueueNewest(group, state);
+}
+
+function enqueueNewest(group: readonly SweepItem[], state: RecoveryState): void {
+  const { newest } = resolveGroup(group, state);
+  if (newest !== null) state.ready.add(newest);
+}
+
+/** Takes over what was probed. Where something is to be delivered, it has to be known which jobs compete with it. */
+async function mergeProbed(probed: readonly ItemOutcome[], { ledger, competition }: RecoveryState): Promise<void> {
+  ledger.merge(probed);
+  if (probed.some(({ item }) => mayBeHeldBack(ledger.get(item)))) await competition.list();
+}
+
+/** Decides about the items that share a target. */
+function resolveGroup(group: readonly SweepItem[], { ledger, competition }: RecoveryState): SameTargetResult {
+  const results = group.map((item) => ledger.get(item));
+  return resolveSameTarget(results, competition.for(results[0]?.target ?? null));
 }
 
 /** Starts all batches that are full, with `partial` the others as well. Returns whether there was any. */
@@ -229,9 +257,9 @@ interface Succession {
 function decideSameTarget(state: RecoveryState): readonly Succession[] {
   const successions: Succession[] = [];
   for (const group of state.byTarget.groups()) {
-    const { newest, superseded, blocked } = resolveSameTarget(group.map((item) => state.ledger.get(item)));
+    const { newest, superseded, blocked } = resolveGroup(group, state);
     if (blocked !== null) {
-      const detail = `whether ${blocked.by.job.id}, which is newer, has an output is not known`;
+      const detail = `${blocked.by}, which is newer, may still have an output`;
       const verdict = { kind: "wait", reason: "newer-job-undecided", detail } as const;
       record(
         blocked.items.map((item) => ({ item, verdict })),

@@ -1,7 +1,8 @@
 import type { Duration } from "../../domain/job.ts";
-import type { Target } from "../../domain/target.ts";
+import { type Target, targetKey } from "../../domain/target.ts";
 import type { SweepItem } from "../item.ts";
 import type { ItemResult } from "../ledger.ts";
+import type { CompetingJob } from "../list/competing-jobs.ts";
 
 /** The items by the field, or by the record, that receives their output: several may be for one of them. */
 export class ItemsByTarget {
@@ -28,13 +29,8 @@ export class ItemsByTarget {
 
   /** Returns the groups of items that share a target. */
   groups(): readonly (readonly SweepItem[])[] {
-    return [...this.#items.values()].filter(({ length }) => length > 1);
+    return [...this.#items.values()];
   }
-}
-
-/** Returns a text that is the same for the same field of the same record. */
-export function targetKey({ table, id, field }: Target): string {
-  return JSON.stringify([table, id, field]);
 }
 
 /** Returns a text that is the same for the same record. */
@@ -51,7 +47,7 @@ export function recordKey({ table, id }: Target): string {
 export function fieldsLeftToNewer(own: ItemResult, sharing: readonly ItemResult[]): ReadonlySet<string> {
   const newer = sharing.filter((each) => {
     const delivers = each.verdict?.kind === "recover" && each.verdict.reason !== "superseded" && each.error === null;
-    return each !== own && delivers && each.target?.field !== own.target?.field && newerOf(own, each) === each;
+    return each !== own && delivers && each.target?.field !== own.target?.field && isNewer(each, own);
   });
   return new Set(newer.flatMap(({ item }) => Object.keys(item.candidate?.operation.set ?? {})));
 }
@@ -62,46 +58,60 @@ export interface SameTargetResult {
   readonly newest: SweepItem | null;
   /** Older ones with an output, to be closed after the newest. */
   readonly superseded: readonly ItemResult[];
-  /** Those with an output that have to wait, since `by`, which is newer, may turn out to have one. */
-  readonly blocked: { readonly items: readonly SweepItem[]; readonly by: SweepItem } | null;
+  /** Those with an output that have to wait, since the job `by`, which is newer, may turn out to have one. */
+  readonly blocked: { readonly items: readonly SweepItem[]; readonly by: string } | null;
 }
 
 /**
  * Decides which of the jobs for one target and field is delivered: the newest with an output. The others are closed
- * after it, without their file being written. While it is unknown whether a still newer one has an output, the older
- * ones wait: a file that is delivered now could not be replaced afterwards.
+ * after it, without their file being written. While a still newer one may have an output, the older ones wait, but none
+ * of them beyond its own `failAfter`: then the newest that has an output is delivered. One that is not probed yet, or
+ * that someone has changed during this sweep, holds all older ones back in this sweep.
  *
- * @param group all that share the target
+ * @param group all items that share the target
+ * @param competing jobs for the target that are not among the items of this sweep
  */
-export function resolveSameTarget(group: readonly ItemResult[]): SameTargetResult {
+export function resolveSameTarget(group: readonly ItemResult[], competing: readonly CompetingJob[]): SameTargetResult {
   const found = group.filter(({ verdict }) => verdict?.kind === "recover");
-  const newest = found.reduce<ItemResult | null>(newerOf, null);
-  const undecided = group.filter(isUndecided).reduce<ItemResult | null>(newerOf, null);
-  if (newest !== null && undecided !== null && newerOf(newest, undecided) === undecided) {
-    return { newest: null, superseded: [], blocked: { items: found.map(({ item }) => item), by: undecided.item } };
+  const newest = found.reduce<ItemResult | null>((one, other) => (one && isNewer(one, other) ? one : other), null);
+  if (newest === null) return { newest: null, superseded: [], blocked: null };
+  const holding = [
+    ...group.filter(({ verdict }) => verdict === null || verdict.reason === "changed-meanwhile"),
+    ...(found.some(isDue) ? [] : [...group.filter(mayHaveOutput), ...competing]),
+  ];
+  const by = holding.find((each) => isNewer(each, newest));
+  if (by !== undefined) {
+    return { newest: null, superseded: [], blocked: { items: found.map(({ item }) => item), by: contender(by).id } };
   }
-  return { newest: newest?.item ?? null, superseded: found.filter((each) => each !== newest), blocked: null };
+  return { newest: newest.item, superseded: found.filter((each) => each !== newest), blocked: null };
 }
 
-/**
- * Whether an output may still turn up: not probed yet, or the answer was inconclusive, be it an empty file or an error
- * page. Missing or private (403) is what a job looks like that has no output yet, and blocks nobody. A job that
- * stuck-jobs had failed counts only if its output is there.
- */
-function isUndecided({ item, verdict }: ItemResult): boolean {
-  if (verdict === null) return true;
-  return verdict.kind === "unknown" && verdict.reason !== "absence-unproven" && !item.reopened;
+/** Whether a job has an output that waits for a newer job's. */
+export function mayBeHeldBack(result: ItemResult): boolean {
+  return result.verdict?.kind === "recover" && result.item.candidate?.operation.deliver !== null && !isDue(result);
 }
 
-/** Returns the newer by date; of two of the same instant the one with the greater id, so that every run picks the same. */
-function newerOf(one: ItemResult | null, other: ItemResult): ItemResult {
-  if (one === null) return other;
-  const [first, second] = [ageOrOldest(one), ageOrOldest(other)];
-  if (first === second) return one.item.job.id > other.item.job.id ? one : other;
-  return first < second ? one : other;
+/** Whether an output may still come: none was found yet, and the job is not past its `failAfter`. */
+function mayHaveOutput(result: ItemResult): boolean {
+  const { item, verdict } = result;
+  const isOpen = verdict?.kind === "wait" || verdict?.kind === "unknown";
+  // A job that stuck-jobs had failed counts only if its output is there.
+  return isOpen && !item.reopened && !isDue(result);
+}
+
+/** Whether a job is past its own `failAfter`. */
+function isDue({ item: { age, candidate } }: ItemResult): boolean {
+  return age === null || candidate === null || age > candidate.operation.thresholds.failAfter;
+}
+
+/** Whether a job is the newer by date; of two of the same instant, the one with the greater id: so every run picks the same. */
+function isNewer(one: ItemResult | CompetingJob, other: ItemResult | CompetingJob): boolean {
+  const [first, second] = [contender(one), contender(other)];
+  return first.age === second.age ? first.id > second.id : first.age < second.age;
 }
 
 /** Without a date a job counts as older than all others. */
-function ageOrOldest({ item }: ItemResult): Duration {
-  return item.age ?? Number.POSITIVE_INFINITY;
+function contender(each: ItemResult | CompetingJob): { readonly id: string; readonly age: Duration } {
+  if (!("item" in each)) return each;
+  return { id: each.item.job.id, age: each.item.age ?? Number.POSITIVE_INFINITY };
 }

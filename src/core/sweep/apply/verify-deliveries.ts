@@ -3,7 +3,7 @@ import { type Instant, type Job, toSummary } from "../../domain/job.ts";
 import {
   appendLine,
   isSuperseded,
-  parseNotedSize,
+  parseNotedFiles,
   REDELIVERED_PREFIX,
   redeliveredLine,
   UNDELIVERED_PREFIX,
@@ -12,7 +12,7 @@ import {
 import type { Operation } from "../../domain/operation.ts";
 import { resolveOperation } from "../../domain/resolve-operation.ts";
 import { NOTHING_REPORTED, recordedOutputs } from "../../domain/response-payload.ts";
-import { resolveTarget, type Target } from "../../domain/target.ts";
+import { resolveTarget, type Target, targetKey } from "../../domain/target.ts";
 import type { RecoverVerdict, Verdict } from "../../domain/verdict.ts";
 import type { JobUpdate, TargetRecord, WriteResult } from "../../ports/ports.ts";
 import { serverNow } from "../clock-skew.ts";
@@ -24,7 +24,6 @@ import { batches, chunk, groupBy, READ_BATCH, splitInHalf } from "./batches.ts";
 import { type JobWrite, type TargetWrite, writeJobs, writeTargets } from "./journaled-writes.ts";
 import { withSignedUrls } from "./recheck.ts";
 import { fileSizes, MAX_READ_AGE_MS, outputFiles, writeLimit } from "./recovery.ts";
-import { targetKey } from "./same-target.ts";
 import { redeliveryKind } from "./write-gate.ts";
 
 /** A file that stuck-jobs wrote to a target. */
@@ -228,7 +227,10 @@ function buildNote(
 ): JobUpdate {
   const at = serverNow(run);
   if (rewrite !== null) {
-    return { id: job.id, notes: appendLine(job.notes, redeliveredLine(rewrite.output, defect, at, run.signature)) };
+    return {
+      id: job.id,
+      notes: appendLine(job.notes, redeliveredLine(outputFiles(rewrite), new Map(), defect, at, run.signature)),
+    };
   }
   const line = undeliveredLine(urls.map(fileNameOf).join(", "), defect, at, run.signature);
   return { id: job.id, error: line, notes: appendLine(job.notes, line) };
@@ -285,7 +287,7 @@ function startedAt({ since }: Job): Instant {
 /** Returns the delivery that a job's record names; none where someone else completed it, or no file was written. */
 function recordedDelivery(job: Job, run: SweepContext): readonly Delivery[] {
   if (job.status !== run.completedStatus || job.notes.includes(UNDELIVERED_PREFIX)) return [];
-  if (!job.responsePayload.includes('"completed_via":"polling"') || isSuperseded(job.notes)) return [];
+  if (!job.responsePayload.includes('"completed_via":"polling"') || isSuperseded(job)) return [];
   const lookup = resolveOperation(job, run.policy.operations);
   const urls = recordedOutputs(job.responsePayload);
   if (lookup.kind === "unknown" || urls.length === 0) return [];
@@ -304,7 +306,7 @@ function findDefect({ job, target, urls }: Delivery, record: TargetRecord): stri
   for (const url of urls) {
     const name = fileNameOf(url);
     const file = files.find(({ filename }) => filename === name);
-    const expected = parseNotedSize(job.notes, name);
+    const expected = parseNotedFiles(job.notes).find((noted) => noted.name === name)?.bytes ?? null;
     if (file === undefined || file.size === null || expected === null || file.size === expected) continue;
     return `${target.field} holds ${file.size} of ${expected} bytes`;
   }

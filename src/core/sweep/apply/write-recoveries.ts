@@ -1,6 +1,7 @@
+import { fileNameOf } from "../../domain/evidence.ts";
 import { appendLine, completedLine, isOwnError, refusedLine, supersededLine } from "../../domain/notes.ts";
 import type { AtomicWriter } from "../../ports/atomic-writer.ts";
-import type { JobUpdate, WriteLimit, WriteResult } from "../../ports/ports.ts";
+import type { Attachment, JobUpdate, WriteLimit, WriteResult } from "../../ports/ports.ts";
 import { serverNow } from "../clock-skew.ts";
 import { forEachConcurrent } from "../concurrency.ts";
 import type { SweepContext } from "../context.ts";
@@ -84,10 +85,14 @@ function writeAdmitted(
           outcomes.push(...checked.ready.map(({ recovery: { item } }) => ({ item, error: errors.get(item) ?? "" })));
           return;
         }
+        // What this run wrote itself, without hearing of it, is there by now.
+        const ready = checked.ready.map((each): ReadyWrite => {
+          return isSent(pending.get(each.recovery)) && each.targetUpdate === null ? { ...each, ids: each.held } : each;
+        });
         const written =
           run.atomic === null
-            ? await write(checked.ready, run, startNext)
-            : await writeAtomically(checked.ready, run.atomic, run, startNext);
+            ? await write(ready, run, startNext)
+            : await writeAtomically(ready, run.atomic, run, startNext);
         pending = written.unconfirmed;
         addOutcomes(outcomes, written);
         for (const half of written.rejectedBatches.flatMap(splitInHalf)) {
@@ -100,6 +105,11 @@ function writeAdmitted(
       }
     }
   });
+}
+
+/** Whether a write was sent whose answer was lost, by its error. */
+function isSent(error: string | undefined): boolean {
+  return error !== undefined && error !== "" && error !== STALE_READ_MESSAGE;
 }
 
 interface WrittenBatches extends StageResult {
@@ -274,7 +284,7 @@ function recordResults(
     const result = results[index];
     switch (result?.kind) {
       case "confirmed":
-        confirmed.push(ready);
+        confirmed.push(withIds(ready, result.files));
         break;
       case "refused":
         outcomes.push({ item, error: result.error });
@@ -306,7 +316,19 @@ function recordResults(
   return confirmed;
 }
 
-function buildJobUpdate({ recovery, job }: ReadyWrite, run: SweepContext): JobUpdate {
+/** Adds the ids that the base has given to the files that were just written. */
+function withIds(ready: ReadyWrite, files: Readonly<Record<string, readonly Attachment[]>> = {}): ReadyWrite {
+  const { candidate, verdict } = ready.recovery;
+  const written = files[candidate.operation.attachment] ?? [];
+  const isHeld = (name: string, id: string) => ready.held.get(name) === id;
+  const names = outputFiles(verdict).map(({ url }) => fileNameOf(url));
+  const ids = written.flatMap(({ id, filename }) => {
+    return id !== null && names.includes(filename) && !isHeld(filename, id) ? [[filename, id] as const] : [];
+  });
+  return ids.length === 0 ? ready : { ...ready, ids: new Map(ids) };
+}
+
+function buildJobUpdate({ recovery, job, ids }: ReadyWrite, run: SweepContext): JobUpdate {
   const { item, evidence, verdict } = recovery;
   const { output, others } = verdict;
   const files = outputFiles(verdict);
@@ -314,12 +336,13 @@ function buildJobUpdate({ recovery, job }: ReadyWrite, run: SweepContext): JobUp
   const line =
     verdict.reason === "superseded"
       ? supersededLine(verdict.supersededBy, at, run.signature)
-      : completedLine(files, { ...evidence, rule: verdict.reason }, at, run.signature);
+      : completedLine(files, { ...evidence, rule: verdict.reason }, at, run.signature, ids);
   const response = {
     output_url: output.url,
     ...(others.length === 0 ? {} : { output_urls: files.map(({ url }) => url) }),
     completed_via: "polling",
     run_id: run.signature.runId,
+    ...(verdict.reason === "superseded" ? { superseded_by: verdict.supersededBy } : {}),
   };
   return {
     id: job.id,

@@ -5,6 +5,7 @@ import type { Target } from "../../domain/target.ts";
 import type { SweepContext } from "../context.ts";
 import { type Candidate, type Policy, triage } from "../decide/triage.ts";
 import type { SweepItem } from "../item.ts";
+import { type CompetingJob, findCompetingJobs } from "./competing-jobs.ts";
 import { effectivePolicy, isReopenable, wasFailedByUs, wasJustCompleted, withEffectiveStart } from "./finished-jobs.ts";
 
 /** What a page of the listing holds. */
@@ -12,6 +13,8 @@ export interface ClassifiedPage {
   readonly items: readonly SweepItem[];
   /** Jobs that stuck-jobs completed within the last hour. */
   readonly deliveries: readonly Job[];
+  /** Jobs whose output for a target may yet come, be they among the items or not. */
+  readonly competing: readonly CompetingJob[];
   /** The operation of each job that stuck-jobs failed within `maxAge`. */
   readonly failedBefore: readonly string[];
 }
@@ -22,6 +25,7 @@ export function classifyPage(page: readonly Job[], run: SweepContext, now: Insta
   return {
     items: page.flatMap((job) => createItem(job, policies, run, now)),
     deliveries: page.filter((job) => wasJustCompleted(job, run, now)),
+    competing: findCompetingJobs(page, run, now),
     failedBefore: page.flatMap((job) => {
       const lookup = wasFailedByUs(job, run, now) ? resolveOperation(job, run.policy.operations) : null;
       return lookup?.kind === "known" ? [lookup.operation.name] : [];

@@ -1,10 +1,11 @@
-import { FUTURE_TOLERANCE, type Instant, type Job } from "../../domain/job.ts";
+import { type Duration, FUTURE_TOLERANCE, type Instant, type Job } from "../../domain/job.ts";
 import type { JobQuery } from "../../ports/ports.ts";
 import { SKEW_TOO_FAR, SKEW_WARNED, serverNow, skewWarning } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
 import type { SweepItem } from "../item.ts";
 import type { ProbeQueue } from "../probe-queue.ts";
 import { classifyPage } from "./classify.ts";
+import type { CompetingJob } from "./competing-jobs.ts";
 import { finishedJobsQuery } from "./finished-jobs.ts";
 
 /** What a complete listing found. */
@@ -18,6 +19,10 @@ export interface Listing {
   readonly truncated: boolean;
   /** Jobs that stuck-jobs completed within the last hour. */
   readonly deliveries: readonly Job[];
+  /** Jobs whose output for a target may yet come, as far as they were listed: those that are too young, or left out. */
+  readonly competing: readonly CompetingJob[];
+  /** Jobs that were created after this were not listed. */
+  readonly youngerThan: Instant;
   /** How many jobs of each operation stuck-jobs failed within `maxAge`. */
   readonly failedBefore: ReadonlyMap<string, number>;
 }
@@ -28,6 +33,7 @@ export async function listJobs(queue: ProbeQueue, run: SweepContext): Promise<Li
   let now: Instant | null = null;
   let truncated = false;
   const deliveries: Job[] = [];
+  const competing: CompetingJob[] = [];
   const failedBefore = new Map<string, number>();
   const listed: SweepItem[] = [];
   let toProbe = 0;
@@ -37,6 +43,7 @@ export async function listJobs(queue: ProbeQueue, run: SweepContext): Promise<Li
     run.gate.readNotes(page.filter(({ status }) => run.policy.stuckStatuses.includes(status)));
     for (const name of found.failedBefore) failedBefore.set(name, (failedBefore.get(name) ?? 0) + 1);
     deliveries.push(...found.deliveries);
+    competing.push(...found.competing);
     listed.push(...found.items);
     const undecided = found.items.filter(isUndecided);
     toProbe += undecided.length;
@@ -53,7 +60,8 @@ export async function listJobs(queue: ProbeQueue, run: SweepContext): Promise<Li
     truncated ||= items.length < listed.filter(({ reopened }) => !reopened).length;
   }
   const skewed = Math.abs(run.store.clockSkewMs() ?? 0) > SKEW_TOO_FAR;
-  return { now: now ?? asked, items, skewed, truncated, deliveries, failedBefore };
+  const youngerThan = (now ?? asked) - minAge(run);
+  return { now: now ?? asked, items, skewed, truncated, deliveries, competing, youngerThan, failedBefore };
 }
 
 /**
@@ -75,17 +83,21 @@ async function* readPages(asked: Instant, run: SweepContext): AsyncIterable<read
 }
 
 function buildQuery(now: Instant, run: SweepContext): JobQuery {
-  const { mode, thresholds, operations, stuckStatuses } = run.policy;
-  const minAges = [thresholds, ...operations.map((operation) => operation.thresholds)].map(
-    ({ stuckAfter, failAfter }) => (mode === "fail" ? failAfter : stuckAfter),
-  );
   return {
-    statuses: stuckStatuses,
-    before: now - Math.min(...minAges),
+    statuses: run.policy.stuckStatuses,
+    before: now - minAge(run),
     future: now + FUTURE_TOLERANCE,
     ...(run.named === null ? {} : { named: run.named }),
     revisit: finishedJobsQuery(run, now),
   };
+}
+
+/** Returns the least age of the jobs that are listed. */
+function minAge({ policy: { mode, thresholds, operations } }: SweepContext): Duration {
+  const minAges = [thresholds, ...operations.map((operation) => operation.thresholds)].map(
+    ({ stuckAfter, failAfter }) => (mode === "fail" ? failAfter : stuckAfter),
+  );
+  return Math.min(...minAges);
 }
 
 /**

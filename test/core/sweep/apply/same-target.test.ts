@@ -6,11 +6,23 @@ import type { Verdict } from "../../../../src/core/domain/verdict.ts";
 import { resolveSameTarget } from "../../../../src/core/sweep/apply/same-target.ts";
 import { NO_EVIDENCE } from "../../../../src/core/sweep/item.ts";
 import type { ItemResult } from "../../../../src/core/sweep/ledger.ts";
-import { job } from "../../../support/builders.ts";
+import { COMBINE, job, MINUTE, SEGMENT } from "../../../support/builders.ts";
 import { verdict } from "../../../support/reports.ts";
 
 const REASONS = ["output-found", "output-pending", "absence-unproven", "storage-unreachable", "output-absent"] as const;
-const UNDECIDED: readonly (string | null)[] = [null, "storage-unreachable"];
+
+/** Of jobs that may yet have an output. */
+const OPEN: readonly (string | undefined)[] = ["output-pending", "absence-unproven", "storage-unreachable"];
+
+const CANDIDATE = {
+  operation: COMBINE,
+  targetId: SEGMENT,
+  externalId: "x",
+  names: [],
+  age: 0,
+  certainAge: 0,
+  began: null,
+};
 
 function result(n: number, age: number, decided: Verdict | null): ItemResult {
   const about = {
@@ -18,7 +30,7 @@ function result(n: number, age: number, decided: Verdict | null): ItemResult {
     age,
     reopened: false,
     reported: NOTHING_REPORTED,
-    candidate: null,
+    candidate: CANDIDATE,
     target: null,
     verdict: null,
   };
@@ -26,29 +38,41 @@ function result(n: number, age: number, decided: Verdict | null): ItemResult {
   return { item, evidence: NO_EVIDENCE, verdict: decided, target: null, applied: false, error: null };
 }
 
+const { failAfter } = COMBINE.thresholds;
+const ages = fc.constantFrom(MINUTE, failAfter / 2, failAfter, failAfter + MINUTE, 2 * failAfter);
+
 const group = fc
-  .array(fc.tuple(fc.integer({ min: 1, max: 5 }), fc.option(fc.constantFrom(...REASONS))), {
-    minLength: 1,
-    maxLength: 6,
-  })
+  .array(fc.tuple(ages, fc.option(fc.constantFrom(...REASONS))), { minLength: 1, maxLength: 6 })
   .map((jobs) => jobs.map(([age, reason], n) => result(n, age, reason === null ? null : verdict(reason))));
 
-it("of the jobs for one target only the newest with an output is delivered, and never before a newer undecided one", () => {
+const competing = fc
+  .option(ages)
+  .map((age) => (age === null ? [] : [{ id: "recYoung", age, target: { table: "", id: "", field: "" } }]));
+
+const ageOf = ({ item }: ItemResult) => item.age ?? 0;
+
+it("of the jobs for one target the newest with an output is delivered, and an older one waits until its own failAfter", () => {
   fc.assert(
-    fc.property(group, (results) => {
-      const { newest, superseded, blocked } = resolveSameTarget(results);
+    fc.property(group, competing, (results, others) => {
+      const { newest, superseded, blocked } = resolveSameTarget(results, others);
       const found = results.filter((each) => each.verdict?.kind === "recover");
-      const undecided = results.filter((each) => UNDECIDED.includes(each.verdict?.reason ?? null));
-      const youngest = Math.min(...found.map(({ item }) => item.age ?? 0));
+      const youngest = Math.min(...found.map(ageOf));
+      const notProbed = results.filter((each) => each.verdict === null && ageOf(each) < youngest);
+      const open = [
+        ...results.filter((each) => OPEN.includes(each.verdict?.reason) && ageOf(each) <= failAfter).map(ageOf),
+        ...others.map(({ age }) => age),
+      ].filter((age) => age < youngest);
+      const overdue = found.some((each) => ageOf(each) > failAfter);
       if (blocked !== null) {
         expect([newest, superseded]).toEqual([null, []]);
         expect(blocked.items).toEqual(found.map(({ item }) => item));
-        expect(blocked.by.age).toBeLessThanOrEqual(youngest);
         return;
       }
       expect(newest?.age ?? null).toBe(found.length === 0 ? null : youngest);
       expect(superseded).toHaveLength(Math.max(0, found.length - 1));
-      if (newest !== null) expect(undecided.every(({ item }) => (item.age ?? 0) >= youngest)).toBe(true);
+      if (newest === null) return;
+      expect(notProbed).toEqual([]);
+      if (!overdue) expect(open).toEqual([]);
     }),
   );
 });

@@ -198,7 +198,14 @@ it("a base without any memory gets one job, and then the others", async () => {
   const world = worldWith(numbered(1, 30));
   const { report } = await swept(world);
   expect(report.summary).toMatchObject({ recovered: 30 });
-  expect(world.base.log.slice(0, 5)).toEqual(["list", "readJobs", "readTargets", "updateTargets", "updateJobs"]);
+  expect(world.base.log.slice(0, 6)).toEqual([
+    "list",
+    "list",
+    "readJobs",
+    "readTargets",
+    "updateTargets",
+    "updateJobs",
+  ]);
 });
 
 it("a base without any memory gets no second job where the write of the first is not confirmed", async () => {

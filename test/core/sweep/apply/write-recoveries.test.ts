@@ -26,7 +26,7 @@ describe("recover writes", () => {
       run_id: "run-1",
     });
     expect(done?.notes).toMatch(/^Completed via polling at 2026-03-01T12:00:00.000Z.*1234 bytes.*run run-1/);
-    expect(base.log).toEqual(["list", "readJobs", "readTargets", "updateTargets", "updateJobs"]);
+    expect(base.log).toEqual(["list", "list", "readJobs", "readTargets", "updateTargets", "updateJobs"]);
   });
 
   it("a line to the notes, and keeps those that are there", async () => {

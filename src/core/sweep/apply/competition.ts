@@ -1,0 +1,58 @@
+import { FUTURE_TOLERANCE } from "../../domain/job.ts";
+import { type Target, targetKey } from "../../domain/target.ts";
+import { serverNow } from "../clock-skew.ts";
+import type { SweepContext } from "../context.ts";
+import { type CompetingJob, findCompetingJobs } from "../list/competing-jobs.ts";
+import type { Listing } from "../list/list-jobs.ts";
+
+/** The competing jobs of a sweep, by target. Those that the listing left out are listed when something is delivered. */
+export class Competition {
+  readonly #byTarget = new Map<string, CompetingJob[]>();
+  readonly #worked: ReadonlySet<string>;
+  readonly #listing: Listing;
+  readonly #run: SweepContext;
+  #listed: Promise<void> | null = null;
+
+  constructor(listing: Listing, run: SweepContext) {
+    this.#listing = listing;
+    this.#run = run;
+    this.#worked = new Set(listing.items.map(({ job }) => job.id));
+    this.#add(listing.competing);
+  }
+
+  /** Lists, once, the jobs that the listing left out for their age or for `--job`. */
+  async list(): Promise<void> {
+    this.#listed ??= this.#listLeftOut();
+    await this.#listed;
+  }
+
+  /** Returns the jobs for a target that are known by now. */
+  for(target: Target | null): readonly CompetingJob[] {
+    return (target === null ? undefined : this.#byTarget.get(targetKey(target))) ?? [];
+  }
+
+  async #listLeftOut(): Promise<void> {
+    const run = this.#run;
+    const { items, youngerThan } = this.#listing;
+    const begun = items.flatMap(({ job, candidate }) =>
+      candidate !== null && job.since.kind === "at" ? [job.since.at] : [],
+    );
+    // Only a newer job competes, up to its own `failAfter`; without `--job` the listing lacks the young ones alone.
+    const oldest = run.named === null ? youngerThan : Math.min(youngerThan, ...begun);
+    const now = serverNow(run);
+    const longest = Math.max(...run.policy.operations.map(({ thresholds }) => thresholds.failAfter));
+    const after = Math.max(oldest, now - longest) - 1;
+    const future = now + FUTURE_TOLERANCE;
+    const query = { statuses: run.policy.stuckStatuses, before: future, future, after };
+    for await (const page of run.store.list(query, run.limits.reads)) this.#add(findCompetingJobs(page, run, now));
+  }
+
+  #add(jobs: readonly CompetingJob[]): void {
+    for (const job of jobs) {
+      const key = targetKey(job.target);
+      const known = this.#byTarget.get(key) ?? [];
+      if (this.#worked.has(job.id) || known.some(({ id }) => id === job.id)) continue;
+      this.#byTarget.set(key, [...known, job]);
+    }
+  }
+}

@@ -1,0 +1,169 @@
+import type { Job } from "../../domain/job.ts";
+import { type AttachmentIds, COMPLETED_PREFIX, parseNotedFiles } from "../../domain/notes.ts";
+import type { Operation } from "../../domain/operation.ts";
+import { externalIdsIn } from "../../domain/output-names.ts";
+import { recordedOutputs } from "../../domain/response-payload.ts";
+import type { Target } from "../../domain/target.ts";
+import type { JournalCell, JournaledWrite, JournalFile } from "../../ports/journal.ts";
+import type { Attachment, TargetRecord } from "../../ports/ports.ts";
+import type { SweepContext } from "../context.ts";
+import { chunk, READ_BATCH } from "./batches.ts";
+import type { TargetCheck } from "./preconditions.ts";
+import type { Recovery } from "./recovery.ts";
+
+/** A job and the target it is for, as they were just read. */
+interface Checked {
+  readonly recovery: Recovery;
+  readonly job: Job;
+  readonly target: Target;
+  readonly record: TargetRecord | null;
+  readonly check: TargetCheck;
+}
+
+/** A newer job's file in the target. */
+export interface NewerFile {
+  readonly file: string;
+  readonly owner: Job;
+  /**
+   * Whether stuck-jobs wrote the file and completed its job. Then the older job was still to be closed: the sweep that
+   * delivered the newer file was cut short.
+   */
+  readonly deliveredByUs: boolean;
+}
+
+/** What is known of other jobs' files in a target. */
+export interface OwnedFiles {
+  /** One of a newer job, or of one whose age is not known; null where there is none. */
+  readonly newer: NewerFile | null;
+  /** The ids of older jobs' files that stuck-jobs delivered; of a field of text, the text itself. */
+  readonly older: ReadonlySet<string>;
+}
+
+/** A file in a target with the jobs that it may belong to, by the external id in its name. */
+interface NamedFile {
+  readonly delivery: Checked;
+  readonly file: string;
+  readonly externalIds: readonly string[];
+}
+
+/** Finds out whose the files in the targets are. Costs a request only where there are such files. */
+export async function findOwnedFiles(
+  checked: readonly Checked[],
+  run: SweepContext,
+  past: PastWrites,
+): Promise<ReadonlyMap<Recovery, OwnedFiles>> {
+  const named = checked.flatMap((delivery): readonly NamedFile[] => {
+    const files = "files" in delivery.check ? delivery.check.files : [];
+    const operations = operationsFor(delivery.target, run.policy.operations);
+    return files.map((file) => {
+      const externalIds = operations.flatMap((operation) => externalIdsIn(baseNamesOnly(operation), file));
+      return { delivery, file, externalIds };
+    });
+  });
+  const ids = [...new Set(named.flatMap(({ externalIds }) => externalIds))];
+  const jobs: Job[] = [];
+  for (const batch of chunk(ids, READ_BATCH)) jobs.push(...(await run.store.findJobs(batch, run.limits.reads)));
+  const found = new Map<Recovery, { newer: NewerFile | null; readonly older: Set<string> }>();
+  for (const { delivery, file, externalIds } of named) {
+    const { recovery, job } = delivery;
+    const owners = jobs.filter(({ id, externalId }) => id !== job.id && externalIds.includes(externalId ?? ""));
+    const owned = found.get(recovery) ?? { newer: null, older: new Set<string>() };
+    found.set(recovery, owned);
+    const newer = owners.find((owner) => !isOlder(owner, job));
+    if (newer !== undefined && !owned.newer?.deliveredByUs) {
+      const deliveredByUs = newer.status === run.completedStatus && newer.notes.includes(COMPLETED_PREFIX);
+      owned.newer = { file, owner: newer, deliveredByUs };
+    }
+    if (newer !== undefined) continue;
+    for (const owner of owners) for (const id of await findDelivered(owner, file, delivery, past)) owned.older.add(id);
+  }
+  return found;
+}
+
+/** Returns the ids of the output's files in a target that an earlier run, which was killed, has written for this job. */
+export async function findOwnFiles(
+  { target, job, held }: { readonly target: Target; readonly job: Job; readonly held: readonly Attachment[] },
+  past: PastWrites,
+): Promise<AttachmentIds> {
+  const written = (await past.wrote(target, job)).flatMap((after) => (isFiles(after) ? after : []));
+  return new Map(
+    held.flatMap((each) => {
+      const isOurs = each.id !== null && written.some((file) => isWritten(file, each));
+      return isOurs && each.id !== null ? [[each.filename, each.id] as const] : [];
+    }),
+  );
+}
+
+/** Returns the operations that deliver to a field. */
+function operationsFor({ table, field }: Target, operations: readonly Operation[]): readonly Operation[] {
+  return operations.filter(({ target, attachment }) => target.table === table && attachment === field);
+}
+
+/** Returns the operation with its patterns as attachments are named: without folders. */
+function baseNamesOnly(operation: Operation): Operation {
+  const outputs = operation.outputs.map((each) => {
+    return { ...each, pattern: each.pattern.slice(each.pattern.lastIndexOf("/") + 1) };
+  });
+  return { ...operation, outputs };
+}
+
+/**
+ * Returns the ids of the attachments of that name that stuck-jobs itself delivered for the owner: by the ids in the
+ * owner's notes, else in the journal. What a person has put there under the same name has another id.
+ */
+async function findDelivered(
+  owner: Job,
+  file: string,
+  { target, record, recovery }: Checked,
+  past: PastWrites,
+): Promise<readonly string[]> {
+  if (record === null) return [];
+  const field = target.field;
+  if (recovery.candidate.operation.deliver?.as === "url") {
+    const text = String(record.cells[field] ?? "").trim();
+    const isOurs = owner.responsePayload.includes('"completed_via":"polling"');
+    if (isOurs && recordedOutputs(owner.responsePayload).join("\n") === text) return [text];
+    return (await past.wrote(target, owner)).some((after) => after === text) ? [text] : [];
+  }
+  const held = (record.attachments[field] ?? []).filter(({ filename }) => filename === file);
+  const noted = parseNotedFiles(owner.notes);
+  const isNoted = ({ id }: Attachment) => id !== null && noted.some((each) => each.id === id);
+  if (held.every(isNoted)) return held.flatMap(({ id }) => id ?? []);
+  const written = (await past.wrote(target, owner)).flatMap((after) => (isFiles(after) ? after : []));
+  return held.flatMap((each) =>
+    isNoted(each) || written.some((file) => isWritten(file, each)) ? (each.id ?? []) : [],
+  );
+}
+
+function isFiles(cell: JournalCell): cell is readonly JournalFile[] {
+  return Array.isArray(cell);
+}
+
+/** By its id; where a run was killed before it heard of that, by name and size. */
+function isWritten(file: JournalFile, { id, filename, size }: Attachment): boolean {
+  if (file.id !== null) return file.id === id;
+  return file.filename === filename && (size === null || file.size === size);
+}
+
+/** What earlier runs wrote, read from the journal once, when it is needed. */
+export class PastWrites {
+  readonly #run: SweepContext;
+  #read: Promise<readonly JournaledWrite[]> | null = null;
+
+  constructor(run: SweepContext) {
+    this.#run = run;
+  }
+
+  /** Returns what runs wrote to a field for a job. */
+  async wrote({ table, id, field }: Target, owner: Job): Promise<readonly JournalCell[]> {
+    this.#read ??= this.#run.journal?.readWrites() ?? Promise.resolve([]);
+    return (await this.#read).flatMap(({ role, table: to, record, job, undoes, fields }) => {
+      const isTo = role === "target" && to === table && record === id && job.id === owner.id && undoes === null;
+      return isTo && fields[field] !== undefined ? [fields[field].after] : [];
+    });
+  }
+}
+
+function isOlder(job: Job, than: Job): boolean {
+  return job.since.kind === "at" && than.since.kind === "at" && job.since.at < than.since.at;
+}
