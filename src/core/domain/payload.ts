@@ -4,7 +4,7 @@ export interface LiteralObject {
   readonly [key: string]: Literal;
 }
 
-/** A payload cell, read. Only an object counts as readable: everything that is looked up has a key. */
+/** A payload cell, read. Only an object, or a list of one, counts as readable: everything that is looked up has a key. */
 export type Payload =
   | { readonly kind: "empty" }
   | { readonly kind: "read"; readonly value: LiteralObject }
@@ -26,17 +26,33 @@ const MAX_QUOTED = 20;
  * Objects have no prototype. Offsets in a reason count UTF-16 units from 0.
  */
 export function parsePayload(text: string): Payload {
+  return parseNested(text, MAX_QUOTED_LEVELS);
+}
+
+/** How often a document may stand as a text in another: a client that encodes twice, and one more. */
+const MAX_QUOTED_LEVELS = 2;
+
+function parseNested(text: string, levels: number): Payload {
   if (text.length > MAX_LENGTH) return unreadable(`longer than ${MAX_LENGTH} characters`);
   if (text.trim() === "") return { kind: "empty" };
-  const reader: Reader = { text, at: 0, depth: 0, reason: "" };
-  if (nextCode(reader) !== OPEN_BRACE) {
-    expected(reader, "'{'");
-    return unreadable(reader.reason);
-  }
-  const value = readObject(reader);
+  const reader: Reader = { text: text.replace(BYTE_ORDER_MARK, ""), at: 0, depth: 0, reason: "" };
+  const first = nextCode(reader);
+  const isKnown = [OPEN_BRACE, OPEN_BRACKET, DOUBLE_QUOTE, SINGLE_QUOTE].includes(first);
+  const value = isKnown ? readValue(reader) : expected(reader, "'{'");
   if (value === undefined) return unreadable(reader.reason);
   if (!Number.isNaN(nextCode(reader))) return unreadable(`more text after the object at ${reader.at}`);
-  return { kind: "read", value };
+  if (typeof value === "string") return levels > 0 ? parseNested(value, levels - 1) : unreadable("a text in a text");
+  const objects = (Array.isArray(value) ? value : [value]).filter(isLiteralObject);
+  const [object] = objects;
+  // Automations hand over lists of one item.
+  if (object === undefined || objects.length > 1) return unreadable("a list without one object");
+  return { kind: "read", value: object };
+}
+
+const BYTE_ORDER_MARK = /^\uFEFF/;
+
+function isLiteralObject(value: Literal): value is LiteralObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Returns the string at `key` of the payload's top object, untrimmed; null if there is none or it is blank. */

@@ -11,7 +11,7 @@ const VECTORS = z
 
 /** Every reason there is: offsets, and at most one short word of the payload. */
 const REASON =
-  /^(longer than 1048576 characters|nested deeper than 64 at \d+|expected (a value|a key|'\{'|':'|',' or '[)}\]]')(, but the text ends)? at \d+|unknown word "\w{1,20}…?" at \d+|bad escape at \d+|no closing quote for the string at \d+|more text after the object at \d+)$/;
+  /^(a list without one object|longer than 1048576 characters|nested deeper than 64 at \d+|expected (a value|a key|'\{'|':'|',' or '[)}\]]')(, but the text ends)? at \d+|unknown word "\w{1,20}…?" at \d+|bad escape at \d+|no closing quote for the string at \d+|more text after the object at \d+)$/;
 
 /** The value of a literal, by way of the object that it needs around it. */
 function meaning(literal: string): unknown {
@@ -214,13 +214,12 @@ describe("keys", () => {
 
 describe("what cannot be read, and why", () => {
   it.each([
-    ["[1, 2]", "expected '{' at 0"],
+    ["[1, 2]", "a list without one object"],
     ["()", "expected '{' at 0"],
     ["'text'", "expected '{' at 0"],
     ["  null", "expected '{' at 2"],
     ["12", "expected '{' at 0"],
     ["no payload", "expected '{' at 0"],
-    ["\ufeff{}", "expected '{' at 0"],
     ["{", "expected a key, but the text ends at 1"],
     ["{'a'", "expected ':', but the text ends at 4"],
     ["{'a':", "expected a value, but the text ends at 5"],
@@ -293,6 +292,30 @@ describe("what cannot be read, and why", () => {
 describe("an empty payload", () => {
   it.each(["", " ", "\n", " \t\r\n ", "\u00a0", "\ufeff"])("%j", (text) => {
     expect(parsePayload(text)).toEqual({ kind: "empty" });
+  });
+});
+
+describe("an object within something else", () => {
+  const value = { segment_id: "rec1" };
+  const json = JSON.stringify(value);
+  it.each([
+    ["after a byte order mark", `\ufeff${json}`],
+    ["in a JSON string", JSON.stringify(json)],
+    ["in a JSON string in a JSON string", JSON.stringify(JSON.stringify(json))],
+    ["in a list of one", `[${json}]`],
+    ["in a list of one in a JSON string", JSON.stringify(` [${json}] `)],
+    ["in a Python string", `'${json}'`],
+  ])("%s is read", (_, text) => {
+    expect(parsePayload(text)).toEqual({ kind: "read", value });
+  });
+
+  it.each([
+    ["a list of two", `[${json}, ${json}]`, "a list without one object"],
+    ["a list of texts", '["a"]', "a list without one object"],
+    ["three strings deep", [1, 2, 3].reduce((text) => JSON.stringify(text), json), "a text in a text"],
+    ["a string that holds no object", '"once upon a time"', "expected '{' at 0"],
+  ])("%s is not", (_, text, reason) => {
+    expect(parsePayload(text)).toEqual({ kind: "unreadable", reason: expect.stringContaining(reason) });
   });
 });
 

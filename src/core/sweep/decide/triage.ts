@@ -76,11 +76,14 @@ export function triage(job: Job, policy: Policy, now: Instant): Triage {
 
   if (job.externalId === null) return skip("no-external-id", "the job has no external id to look for");
   if (!isExternalId(job.externalId)) return skip("external-id-invalid", "allowed: A-Z a-z 0-9 . _ -, at most 128");
-  if (job.payload.kind === "unreadable") return skip("payload-unreadable", job.payload.reason);
-  if (lookup.kind === "unknown") return skip("operation-unknown", lookup.named ?? "nothing names one");
+  const { payload } = job;
+  const unreadable = payload.kind === "unreadable" ? skip("payload-unreadable", payload.reason) : null;
+  // A payload that cannot be read stops a job only where something in it is needed.
+  if (lookup.kind === "unknown") return unreadable ?? skip("operation-unknown", describeUnknown(lookup.named, policy));
   const { operation } = lookup;
   const names = outputNames(operation, job);
   if (names.kind === "incomplete") {
+    if (unreadable !== null && /^\{(?:payload\.|n\})/.test(names.placeholder)) return unreadable;
     return skip("output-name-incomplete", `the record holds no usable value for ${names.placeholder}`);
   }
   const { externalId } = job;
@@ -100,13 +103,19 @@ export function triage(job: Job, policy: Policy, now: Instant): Triage {
       return skip("target-ambiguous", target.ids.join(" or "));
     case "missing":
       // A base may lack all but the first link field, so the listing asks for the first only; the guard read sees all.
-      if (operation.target.links.length <= 1) return decided(TARGET_MISSING);
-      return candidate(null);
+      if (operation.target.links.length > 1) return candidate(null);
+      return unreadable !== null && operation.target.payloadKeys.length > 0 ? unreadable : decided(TARGET_MISSING);
     case "none":
       return candidate(null);
     case "named":
       return candidate(target.id);
   }
+}
+
+/** Returns what names the operation of a job, and what is configured. */
+function describeUnknown(named: string | null, { operations }: Policy): string {
+  const found = named === null ? "nothing names one" : `found ${JSON.stringify(named)}`;
+  return `${found}; configured: ${operations.map(({ name }) => name).join(", ") || "none"}`;
 }
 
 /** Returns why a job's age is not known. */

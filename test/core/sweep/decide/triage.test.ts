@@ -8,6 +8,7 @@ import {
   job,
   MINUTE,
   NOW,
+  named,
   POLICY,
   SEGMENT,
   THRESHOLDS,
@@ -46,13 +47,27 @@ describe("triage", () => {
     ["an external id of 129 characters", { externalId: "x".repeat(129) }, "skip: external-id-invalid"],
     ["an external id of 128 characters", { externalId: "x".repeat(128) }, "candidate"],
     ["an external id of 10 kB", { externalId: "x".repeat(10_000) }, "skip: external-id-invalid"],
-    ["an unreadable payload", { payload: { kind: "unreadable", reason: "?" } }, "skip: payload-unreadable"],
+    [
+      "an unreadable payload, where nothing else names an operation",
+      { payload: { kind: "unreadable", reason: "?" }, type: null },
+      "skip: payload-unreadable",
+    ],
     ["a type without an operation", { type: "voiceover" }, "skip: operation-unknown"],
     ["no type at all", { type: null }, "skip: operation-unknown"],
     [
       "an operation in the URL that is not configured, whatever the type",
       { webhookUrl: "https://app.example/hook?operation=video" },
       "skip: operation-unknown",
+    ],
+    [
+      "an unreadable payload, where type and link suffice",
+      { payload: { kind: "unreadable", reason: "?" } },
+      "candidate",
+    ],
+    [
+      "an unreadable payload, where only it could name the target",
+      { payload: { kind: "unreadable", reason: "?" }, type: "concatenate", links: {} },
+      "skip: payload-unreadable",
     ],
     ["two links", { links: { Segments: [SEGMENT, "recSegment0000002"] } }, "skip: target-ambiguous"],
     [
@@ -69,6 +84,12 @@ describe("triage", () => {
     ["no target, and no field left that could", { type: "concatenate", links: {} }, "skip: target-missing"],
   ])("%s", (_, over, expected) => {
     expect(decided(job(over))).toBe(expected);
+  });
+
+  it("skips an unreadable payload where a name needs something of it", () => {
+    const operations = [{ ...COMBINE, outputs: [named("{payload.slug}_{externalId}.mp4")] }];
+    const given = job({ payload: { kind: "unreadable", reason: "cut off" } });
+    expect(decided(given, { ...POLICY, operations })).toBe("skip: payload-unreadable");
   });
 
   it("prefers the operation of the payload to that of the URL, and both to the type", () => {
