@@ -195,7 +195,7 @@ function world(visibility: "open" | "restricted") {
   const { jobs, operations, thresholds, brake } = settings();
   const links = new Map(operations.flatMap(({ target }) => target.links.map((name) => [name, name] as const)));
   const base = new FakeBase(
-    records("Jobs").map((record) => parseJob(record, { ...jobs.fields, links, inNames: new Map() })),
+    records("Jobs").map((record) => parseJob(record, { ...jobs.fields, links, furtherFields: new Map() })),
   );
   for (const { table, ...record } of all().filter(({ table }) => table !== "Jobs")) {
     const names = operations.map(({ attachment }) => attachment);

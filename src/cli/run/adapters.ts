@@ -4,7 +4,7 @@ import type { ProviderSettings } from "../../config/resolve/providers.ts";
 
 import type { AirtableSettings, Settings } from "../../config/settings.ts";
 import type { ProviderAnswer } from "../../core/domain/evidence.ts";
-import { fieldsInNames } from "../../core/domain/output-names.ts";
+import { furtherFields } from "../../core/domain/recorded-output.ts";
 import type { AtomicWriter } from "../../core/ports/atomic-writer.ts";
 import type { JobHistory, JobStore, Provider, ProviderStatus, WebhookSender } from "../../core/ports/ports.ts";
 import type { Fence } from "../../database/fence.ts";
@@ -119,10 +119,12 @@ function postgresOptions({ jobs, operations }: Settings, { jobs: { table, id }, 
   const { fields, completedStatus, failedStatus } = jobs;
   // The schema of the configuration has checked that there is such a column.
   const startedAt = fields.startedAt ?? "";
+  // What is delivered into jsonb is no column that could be read by its name.
+  const inJsonb = new Set(targets.flatMap(({ fields: places }) => [...places.keys()]));
   return {
     jobs: { table, id, fields: { ...fields, startedAt }, completedStatus, failedStatus },
     links,
-    inNames: fieldsInNames(operations),
+    furtherFields: furtherFields(operations).filter((name) => !inJsonb.has(name)),
     targets,
   };
 }

@@ -31,7 +31,7 @@ export interface Job {
   readonly webhookUrl: string | null;
   /** Record ids by link field. Only the fields that were read are there. */
   readonly links: Readonly<Record<string, readonly string[]>>;
-  /** The further fields that names of outputs contain; `""` where one is blank, null where it holds no single text. */
+  /** The further fields that are read (recorded-output.ts); `""` where one is blank, null where it holds no single text. */
   readonly fields: Readonly<Record<string, string | null>>;
   /** The whole cell; `""` where it is blank or was not asked for. */
   readonly notes: string;

@@ -22,12 +22,12 @@ export interface JobFields {
   /** The keys are the names that the configuration uses. */
   readonly links: ReadonlyMap<string, string>;
   /** Further fields that names of outputs contain; the keys are as for `links`. */
-  readonly inNames: ReadonlyMap<string, string>;
+  readonly furtherFields: ReadonlyMap<string, string>;
 }
 
 /** Returns every field that a run reads or writes, so that a renamed one is reported before anything is written. */
-export function fieldNames({ links, inNames, ...fields }: JobFields): readonly string[] {
-  const all = [...Object.values(fields), ...links.values(), ...inNames.values()].filter(
+export function fieldNames({ links, furtherFields, ...fields }: JobFields): readonly string[] {
+  const all = [...Object.values(fields), ...links.values(), ...furtherFields.values()].filter(
     (name): name is string => name !== null,
   );
   return [...new Set(all)];

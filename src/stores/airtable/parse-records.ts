@@ -20,7 +20,9 @@ export function parseJob({ id, createdTime, fields }: ApiRecord, names: JobField
     payload: parsePayload(cell(names.requestPayload)),
     webhookUrl: orNull(cell(names.webhookUrl)),
     links: Object.fromEntries([...names.links].map(([configured, name]) => [configured, parseLinks(fields[name])])),
-    fields: Object.fromEntries([...names.inNames].map(([configured, name]) => [configured, parseSingle(fields[name])])),
+    fields: Object.fromEntries(
+      [...names.furtherFields].map(([configured, name]) => [configured, parseSingle(fields[name])]),
+    ),
     notes: cell(names.notes),
     responsePayload: cell(names.responsePayload),
     error: names.error === null ? null : cell(names.error),

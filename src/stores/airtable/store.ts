@@ -1,6 +1,6 @@
 import { isRecordId } from "../../core/domain/job.ts";
 import type { Operation } from "../../core/domain/operation.ts";
-import { fieldsInNames } from "../../core/domain/output-names.ts";
+import { furtherFields } from "../../core/domain/recorded-output.ts";
 import { TableRefused, UpstreamError } from "../../core/ports/errors.ts";
 import type { CellValue, JobHistory, JobQuery, JobStore, JobUpdate } from "../../core/ports/ports.ts";
 import { type ApiRecord, fieldNames, type JobFields } from "./api-records.ts";
@@ -20,7 +20,7 @@ export interface StoreOptions {
   readonly baseId: string;
   readonly jobs: {
     readonly table: string;
-    readonly fields: Omit<JobFields, "links" | "inNames"> & {
+    readonly fields: Omit<JobFields, "links" | "furtherFields"> & {
       /** When a job was completed. Only `JobHistory` reads it. */
       readonly completedAt: string | null;
     };
@@ -61,7 +61,7 @@ export function createStore(requests: Requests, { baseId, jobs, operations }: St
       notes: named(fields.notes),
       startedAt: named(fields.startedAt),
       links: new Map(links.map((link) => [link, nameOf(jobs.table, link)])),
-      inNames: new Map(fieldsInNames(operations).map((name) => [name, nameOf(jobs.table, name)])),
+      furtherFields: new Map(furtherFields(operations).map((name) => [name, nameOf(jobs.table, name)])),
     };
   }
 
@@ -271,7 +271,7 @@ function configuredFields(
   const ofJobs = [
     ...Object.values(fields).filter((name) => name !== null),
     ...allLinks(operations),
-    ...fieldsInNames(operations),
+    ...furtherFields(operations),
   ];
   return [
     ...ofJobs.map((name) => [table, name] as const),

@@ -98,7 +98,7 @@ interface WantedColumn {
   readonly written: boolean;
 }
 
-function wantedTables({ jobs, links, inNames, targets }: StoreOptions) {
+function wantedTables({ jobs, links, furtherFields, targets }: StoreOptions) {
   const { fields } = jobs;
   const written = ["status", "responsePayload", "error", "notes"];
   const ofJobs: readonly WantedColumn[] = [
@@ -107,7 +107,7 @@ function wantedTables({ jobs, links, inNames, targets }: StoreOptions) {
       name === null ? [] : [{ key: `jobs.fields.${field}`, name, written: written.includes(field) }],
     ),
     ...links.map((name) => ({ key: "target.from", name, written: false })),
-    ...inNames.map((name) => ({ key: "outputs", name, written: false })),
+    ...furtherFields.map((name) => ({ key: "outputs", name, written: false })),
   ];
   const ofTargets = targets.map(({ label, table, key, fields: places, written: own }) => ({
     key: `the target ${label}`,

@@ -15,8 +15,8 @@ export interface StoreOptions {
   };
   /** Columns of a job that name its target. */
   readonly links: readonly string[];
-  /** Further columns of a job, which names of outputs contain. */
-  readonly inNames: readonly string[];
+  /** Further columns of a job: those that names of outputs contain, and the one with its output's URL. */
+  readonly furtherFields: readonly string[];
   readonly targets: readonly TargetTable[];
 }
 
@@ -79,7 +79,7 @@ export interface Layout {
   check(signal: AbortSignal): Promise<void>;
 }
 
-export function createLayout(database: Database, { jobs, links, inNames, targets }: StoreOptions): Layout {
+export function createLayout(database: Database, { jobs, links, furtherFields, targets }: StoreOptions): Layout {
   let reading: Promise<readonly Table[]> | null = null;
   const names = [jobs.table, ...targets.map(({ table }) => table)];
 
@@ -112,7 +112,8 @@ export function createLayout(database: Database, { jobs, links, inNames, targets
 
   async function check(signal: AbortSignal): Promise<void> {
     const layout = await jobsLayout(signal);
-    for (const name of [...Object.values(jobs.fields), ...links, ...inNames]) if (name !== null) layout.cell(name);
+    for (const name of [...Object.values(jobs.fields), ...links, ...furtherFields])
+      if (name !== null) layout.cell(name);
     for (const target of targets) {
       const own = await targetLayout(target, signal);
       for (const field of target.written) own.cell(field);

@@ -4,7 +4,7 @@ import type { Row } from "../../database/connection.ts";
 import type { Cell, StoreOptions } from "./layout.ts";
 
 /** A job out of a row as `select-jobs` asks for it. */
-export function parseJob(row: Row, { jobs: { fields }, links, inNames }: StoreOptions): Job {
+export function parseJob(row: Row, { jobs: { fields }, links, furtherFields }: StoreOptions): Job {
   const since = parseSince(row.since);
   return {
     id: textOf(row.id),
@@ -22,7 +22,7 @@ export function parseJob(row: Row, { jobs: { fields }, links, inNames }: StoreOp
         return [name, id === "" ? [] : [id]];
       }),
     ),
-    fields: Object.fromEntries(inNames.map((name, n) => [name, textOf(row[`in_name_${n}`])])),
+    fields: Object.fromEntries(furtherFields.map((name, n) => [name, textOf(row[`further_${n}`])])),
     notes: textOf(row.notes),
     responsePayload: textOf(row.response_payload),
     error: fields.error === null ? null : textOf(row.error),

@@ -129,7 +129,7 @@ WHERE ${conditions.join(" AND ")} ORDER BY ${started} DESC NULLS LAST, ${column(
  * Every value as the server writes it as text: so none loses digits, and jobs are compared as what they are. A date
  * that is infinite is none. `listed` leaves out what no verdict rests on.
  */
-function jobColumns({ jobs: { id, fields }, links, inNames }: StoreOptions, extent: "listed" | "all"): string {
+function jobColumns({ jobs: { id, fields }, links, furtherFields }: StoreOptions, extent: "listed" | "all"): string {
   const started = column(fields.startedAt);
   const text = (name: string | null, as: string) => (name === null ? [] : [`${column(name)}::text AS ${as}`]);
   const instant = (name: string, as: string) =>
@@ -146,7 +146,7 @@ function jobColumns({ jobs: { id, fields }, links, inNames }: StoreOptions, exte
     ...text(fields.error, "error"),
     ...text(fields.notes, "notes"),
     ...links.map((name, n) => `${column(name)}::text AS link_${n}`),
-    ...inNames.map((name, n) => `${column(name)}::text AS in_name_${n}`),
+    ...furtherFields.map((name, n) => `${column(name)}::text AS further_${n}`),
     ...(extent === "listed" ? [] : text(fields.responsePayload, "response_payload")),
     ...(extent === "listed" || fields.completedAt === null ? [] : [instant(column(fields.completedAt), "completed")]),
   ].join(", ");

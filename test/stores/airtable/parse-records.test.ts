@@ -16,7 +16,7 @@ const NAMES = {
   error: null,
   notes: null,
   startedAt: null,
-  inNames: new Map(),
+  furtherFields: new Map(),
   links: new Map<string, string>(),
 };
 const ID = "0b8a3f52-2f7c";

@@ -114,7 +114,7 @@ describe("listing jobs of a PostgreSQL table", () => {
         failedStatus: "4",
       },
       links: [],
-      inNames: [],
+      furtherFields: [],
     });
     const jobs = await collect(store.list(stuckQuery({ statuses: ["2"] }), NEVER));
     expect(jobs).toMatchObject([{ id: "j'1", status: "2", externalId: "6f9619ff-8b86-d011-b42d-00c04fc964ff" }]);
@@ -137,7 +137,7 @@ describe("listing jobs of a PostgreSQL table", () => {
       within: null,
       named: null,
     } as const;
-    const options = { jobs: RENDERS_JOBS, links: [], inNames: [], targets: [] };
+    const options = { jobs: RENDERS_JOBS, links: [], furtherFields: [], targets: [] };
     const { text, values } = pageStatement(options, filter, null);
     const plan = (await database.query(`EXPLAIN ${text}`, values)).map((row) => String(row["QUERY PLAN"])).join("\n");
     expect(plan).toContain("renders_status_started");

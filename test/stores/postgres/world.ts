@@ -75,7 +75,7 @@ export function openStore(
   const store = createStore({
     jobs: RENDERS_JOBS,
     links: ["segment_id"],
-    inNames: [],
+    furtherFields: [],
     targets: [{ label: "segments", table: ["segments"], key: "id", fields: new Map(), written: [], values: [] }],
     journal: null,
     clock: systemClock,

@@ -2,8 +2,8 @@ import { combine, fileNameOf, type ProbeResult } from "../../domain/evidence.ts"
 import type { Instant, Job } from "../../domain/job.ts";
 import type { Operation } from "../../domain/operation.ts";
 import { isOutputName, outputNames } from "../../domain/output-names.ts";
+import { recordedUrl } from "../../domain/recorded-output.ts";
 import { resolveOperation } from "../../domain/resolve-operation.ts";
-import { parseReportedResult } from "../../domain/response-payload.ts";
 import type { ObjectListing, OutputProbe } from "../../ports/ports.ts";
 import type { SweepContext } from "../context.ts";
 import type { ItemResult } from "../ledger.ts";
@@ -200,7 +200,7 @@ function groupByOperation(jobs: readonly Job[], source: CompletedSource): Readon
     const { probe } = placeOf(operation, source);
     const names = outputNames(operation, job);
     const expected = names.kind === "named" ? names.sets.flat().map((name) => probe.urlFor(name)) : [];
-    const { url } = parseReportedResult(job.responsePayload);
+    const url = recordedUrl(job, operation);
     // What a provider keeps on hosts of its own says nothing about the bucket.
     const recorded = url !== null && operation.provider !== null && !probe.isSameHost(url) ? null : url;
     if (recorded === null && expected.length === 0) continue;

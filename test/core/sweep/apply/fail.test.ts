@@ -66,6 +66,19 @@ describe("the safety brake", () => {
     expect(report.brake?.[0]?.detail).toContain("https://bucket.example/n1_output_0.mp4");
   });
 
+  it("fails nobody where the newest job's own URL field says that its output is elsewhere", async () => {
+    const { base, bucket } = worldOf([...expired(3), combine(50, { age: 20 * HOUR })]);
+    bucket.objects.set("x50_output_0.mp4", 1);
+    const fields = { "Output URL": "https://bucket.example/new/n1_output_0.mp4" };
+    const newest = job({ id: "recKnown000000002", externalId: "n1", status: "completed", age: HOUR });
+    base.known = [{ ...newest, fields }];
+    const deliver = { field: "Output URL", as: "url" } as const;
+    const operation = { ...COMBINE, targetKind: "self", attachment: "Output URL", deliver } as const;
+    const { report } = await sweep(runOf(base, bucket, { policy: { ...POLICY, operations: [operation] } }));
+    expect(report.summary).toMatchObject({ failed: 0, unknown: 3 });
+    expect(report.brake).toMatchObject([{ reason: "configuration-suspect", wouldFail: 3 }]);
+  });
+
   it("fails nobody where the newest output is on record elsewhere, and its probe is not answered", async () => {
     const { base, bucket } = worldOf(expired(1));
     const responsePayload = '{"output_url": "https://bucket.example/new/n1_output_0.mp4"}';
