@@ -7,6 +7,7 @@ import { measureDeciding } from "./deciding.ts";
 import { measureGrowth } from "./growth.ts";
 import { measurePace } from "./pace.ts";
 import { markdown, written } from "./page.ts";
+import { measurePostgres } from "./postgres.ts";
 import { measureProbing } from "./probing.ts";
 import type { Section } from "./result.ts";
 import { measureStart, weigh } from "./start.ts";
@@ -32,6 +33,7 @@ const parts: Readonly<Record<string, () => Promise<readonly Section[]>>> = {
     const start = await measureStart(effort);
     return [{ ...start, rows: [...start.rows, weigh(packed)] }];
   },
+  postgres: async () => [await measurePostgres(effort)],
   deciding: async () => [await measureDeciding(effort)],
   growth: async () => {
     const { memory, growth, svg: drawn } = await measureGrowth(effort);

@@ -100,7 +100,7 @@ export async function measure(command: readonly string[], env: Readonly<Record<s
 
 const reportSchema = z.object({
   durationMs: z.number(),
-  requests: z.object({ airtable: z.int(), storage: z.int() }),
+  requests: z.object({ airtable: z.int(), postgres: z.int().optional(), storage: z.int() }),
   summary: z.object({ stuck: z.int(), recovered: z.int(), failed: z.int(), errors: z.int() }),
 });
 
