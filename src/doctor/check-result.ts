@@ -15,6 +15,7 @@ export const CHECKS = [
   "database.triggers",
   "database.index",
   "database.journal",
+  "fleet",
   "schema.table",
   "schema.field",
   "schema.type",

@@ -10,6 +10,7 @@ import { checkCalls } from "./api-quota.ts";
 import { type CheckResult, pass } from "./check-result.ts";
 import { checkClock } from "./clock.ts";
 import { checkConfiguration, type Found } from "./configuration.ts";
+import { checkFleet, type FleetFacts } from "./fleet.ts";
 import { checkListing, checkOperations, readJobs, type Seen } from "./jobs.ts";
 import { checkLock, checkNode } from "./machine.ts";
 import { checkPollers, findPollerNotes } from "./other-pollers.ts";
@@ -44,6 +45,8 @@ export interface DoctorEnvironment {
   readonly providers: ReadonlyMap<string, Provider>;
   readonly clock: Clock;
   readonly random: () => number;
+  /** Absent where one host sweeps alone. */
+  readonly fleet?: FleetFacts;
 }
 
 /** Runs every check, in the order in which a run would fail. */
@@ -58,7 +61,7 @@ export async function runChecks(
   const { findings, known } = await examineStore(world, signal);
   return [
     ...first,
-    ...checkLock(lock, settings.deadline, now),
+    ...(world.fleet === undefined ? checkLock(lock, settings.deadline, now) : checkFleet(world.fleet)),
     ...findings,
     ...(await checkStorages(usedStorages(settings, world), known, random, signal)),
     ...(await checkProviders(providers, randomId(random), signal)),

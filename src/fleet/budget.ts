@@ -23,6 +23,9 @@ export interface Ticket {
   refused(why: "rate" | "quota"): void;
 }
 
+/** A ticket that is later than this is given up for another one. */
+const MOST_LATE_MS = 100;
+
 /** Attempts to get a ticket, and the wait between them: the database may just be restarting. */
 const ATTEMPTS = 4;
 const RETRY_MS = 500;
@@ -35,6 +38,7 @@ const RETRY_MS = 500;
 export function createBudget(
   { database, schema, account }: { readonly database: Database; readonly schema: string; readonly account: string },
   clock: Clock,
+  elapsed: () => number = () => performance.now(),
 ): (signal: AbortSignal) => Promise<Ticket> {
   const table = `${quoteIdentifier(schema)}.budgets`;
   const step = `CASE WHEN budgets.slow_until > clock_timestamp() THEN interval '${1000 / PER_SECOND_OVER_QUOTA} ms' ELSE interval '${1000 / PER_SECOND} ms' END`;
@@ -52,8 +56,12 @@ RETURNING extract(epoch FROM tat - (${step}) - clock_timestamp()) * 1000 AS wait
   };
 
   return async (signal) => {
-    const wait = await askForWait(signal);
-    if (wait > 0) await clock.sleep(wait, signal);
+    for (;;) {
+      const due = Math.max(0, await askForWait(signal)) + elapsed();
+      if (due > elapsed()) await clock.sleep(due - elapsed(), signal);
+      // A process that was held up must not send at once what was due meanwhile: others send by then.
+      if (elapsed() - due <= MOST_LATE_MS) break;
+    }
     return {
       sent: () => undefined,
       done: () => undefined,

@@ -4,8 +4,9 @@ import type { Duration } from "../core/domain/job.ts";
 import { UpstreamError } from "../core/ports/errors.ts";
 import { asUpstreamError, type Database, type Query } from "../database/connection.ts";
 import { quoteIdentifier } from "../database/identifiers.ts";
+import { systemClock } from "../system/clock.ts";
 import { neverAborted } from "../system/never.ts";
-import { DEAD_LETTERS, QUEUE, QUEUE_VERSION } from "./versions.ts";
+import { DEAD_LETTERS, LONGEST_RUN, QUEUE, QUEUE_VERSION } from "./versions.ts";
 
 /** What a sweep in the queue says of itself. It never holds a secret. */
 const payload = z.object({
@@ -60,6 +61,10 @@ export interface Queue {
 /** Finished sweeps are kept so long: they keep a slot from being planned twice. */
 const KEEP_FINISHED_S = 86_400;
 
+/** Attempts of what has to be said to the queue: its database may just be restarting. */
+const ATTEMPTS = 4;
+const RETRY_MS = 500;
+
 /** Priorities of runs that were not planned: each has one of its own, by which it is taken. */
 const PRIORITIES = { from: 1_000_000, to: 2_000_000_000 };
 
@@ -71,6 +76,17 @@ export async function openQueue(database: Database, schema: string, times: Queue
       return await work();
     } catch (error) {
       throw asUpstreamError(error, database.name);
+    }
+  };
+  const askAgain = async <T>(work: () => Promise<T>): Promise<T> => {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await ask(work);
+      } catch (error) {
+        const mayPass = error instanceof UpstreamError && error.code === "unavailable";
+        if (!mayPass || attempt === ATTEMPTS) throw error;
+      }
+      await systemClock.sleep(RETRY_MS * attempt);
     }
   };
   await ask(() => boss.start());
@@ -99,18 +115,21 @@ export async function openQueue(database: Database, schema: string, times: Queue
       ask(async () => {
         const { from, to } = PRIORITIES;
         const priority = from + Math.floor(Math.random() * (to - from));
-        await boss.insert(QUEUE, [{ ...insert(sweep), priority, retryLimit: 0 }]);
+        await boss.insert(QUEUE, [
+          { ...insert(sweep), priority, retryLimit: 0, expireInSeconds: seconds(LONGEST_RUN) },
+        ]);
         const jobs = await boss.fetch<unknown>(QUEUE, { batchSize: 1, minPriority: priority, maxPriority: priority });
         return held(jobs)[0] ?? null;
       }),
     touch: ({ job }) => ask(async () => affected(await boss.touch(QUEUE, job))),
-    complete: ({ job }) => ask(async () => affected(await boss.complete(QUEUE, job))),
+    // Carried out twice these change nothing: they are limited to the attempt.
+    complete: ({ job }) => askAgain(async () => affected(await boss.complete(QUEUE, job))),
     giveBack: ({ job }, why) =>
-      ask(async () => {
+      askAgain(async () => {
         await boss.fail(QUEUE, job, { message: why });
       }),
     cancel: ({ job }) =>
-      ask(async () => {
+      askAgain(async () => {
         await boss.cancel(QUEUE, job);
       }),
     supervise: () => ask(() => boss.supervise()),

@@ -4,3 +4,6 @@ export const DEAD_LETTERS = "dead-sweeps";
 
 /** The version of the queue's own tables, which the pinned pg-boss needs; a test compares it with the package. */
 export const QUEUE_VERSION = 46;
+
+/** A run that a person started, and may ask about each job, holds its base no longer than this, ms. */
+export const LONGEST_RUN = 23 * 3_600_000;

@@ -60,7 +60,10 @@ export async function runDoctor(flags: DoctorFlags, { env, terminal }: CommandCo
     }
     const diagnoses: (Diagnosis & { readonly base: BaseRef | null })[] = [];
     for (const each of found) {
-      const diagnosis = { base: each.settings?.base ?? null, ...(await diagnose(each)) };
+      const diagnosis = {
+        base: each.settings?.base ?? null,
+        ...(await diagnose(each, flags.base === undefined ? found : null)),
+      };
       diagnoses.push(diagnosis);
       if (flags.output === "json") continue;
       const heading = found.length === 1 ? "" : `${diagnosis.base?.name} (${diagnosis.base?.id})\n\n`;

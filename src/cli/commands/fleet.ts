@@ -35,17 +35,15 @@ Examples:
     summary: string,
     description: string,
     run: (found: Opened, flags: FleetFlags) => Promise<string>,
-  ) =>
-    fleet
-      .command(name)
-      .summary(summary)
-      .description(description)
-      .option("--config <file>", "read this configuration file")
-      .addOption(new Option("-o, --output <format>", "table (text) or json").choices(["table", "json"]))
-      .action(async (flags: FleetFlags) => {
-        configureLog("fleet", {}, context.terminal);
-        context.exit(await withFleet(flags, context, (found) => run(found, flags)));
-      });
+  ) => {
+    const command = fleet.command(name).summary(summary).description(description);
+    command.option("--config <file>", "read this configuration file");
+    return command.action(async (flags: FleetFlags) => {
+      configureLog("fleet", {}, context.terminal);
+      context.exit(await withFleet(flags, context, (found) => run(found, flags)));
+    });
+  };
+  const format = () => new Option("-o, --output <format>", "table (text) or json").choices(["table", "json"]);
   add(
     "plan",
     "show what would be put into the queue for the current slot",
@@ -55,7 +53,7 @@ Examples:
       const plan = await readPlan(found);
       return flags.output === "json" ? renderPlanJson(plan) : renderPlanTable(plan);
     },
-  );
+  ).addOption(format());
   add(
     "status",
     "show bases, last sweeps, who holds what, dead letters and budgets",
@@ -74,7 +72,7 @@ Examples:
         ? renderStatusJson(status, bases, digest)
         : renderStatusTable(status, bases, digest);
     },
-  );
+  ).addOption(format());
   add(
     "metrics",
     "print the metrics of all hosts, for Prometheus",

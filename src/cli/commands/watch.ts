@@ -10,7 +10,7 @@ import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Flags } from "../options.ts";
 import { addMonitoringOptions, addRecoverOptions, addSharedOptions, duration } from "../options.ts";
 import { type Interval, runAtInterval } from "../run/interval-loop.ts";
-import { runConfigured } from "../run/run-configured.ts";
+import { isPlanned, runConfigured } from "../run/run-configured.ts";
 import { handleSignals, type Shutdown } from "../run/signals.ts";
 import { openSandbox } from "../sandbox.ts";
 import { readBases } from "../settings/read-settings.ts";
@@ -93,11 +93,14 @@ async function watch(
     return EXIT.success;
   }
   requireOperations(given);
+  const every = given.bases[0].fleet?.interval ?? interval.every;
+  const pace = paceOf(invocation, given, interval);
   const what = given.isList ? `${given.bases.length} bases` : `base ${given.bases[0].store.baseId}`;
-  terminal.log(`sweeping ${what} every ${formatDuration(interval.every)}`);
+  const asWorker = pace === interval ? "" : ", with the other hosts of the fleet";
+  terminal.log(`sweeping ${what} every ${formatDuration(every)}${asWorker}`);
   let first: Configured | null = given;
   await runAtInterval(
-    interval,
+    pace,
     {
       clock: systemClock,
       random: Math.random,
@@ -116,6 +119,15 @@ async function watch(
     },
   );
   return stop.code() ?? EXIT.success;
+}
+
+/** The fewest passes within a heartbeat: what a lost host held is found soon after. */
+const PASSES = 2;
+
+/** In a fleet the slots are its interval, and this host looks for work more often: that costs one statement. */
+function paceOf(invocation: Invocation, { bases: [{ fleet }] }: Configured, interval: Interval): Interval {
+  if (fleet === null || !isPlanned(invocation)) return interval;
+  return { every: Math.min(interval.every, fleet.heartbeat / PASSES), jitter: 0 };
 }
 
 /** Reads configuration and secrets again, as a run of cron would; null where they are invalid. */

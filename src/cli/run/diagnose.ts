@@ -1,5 +1,8 @@
+import type { FleetSettings } from "../../config/resolve/fleet.ts";
 import { countRequests } from "../../core/domain/report.ts";
+import { UpstreamError } from "../../core/ports/errors.ts";
 import { allProbes } from "../../core/sweep/places.ts";
+import type { FleetFacts } from "../../doctor/fleet.ts";
 import { type DoctorEnvironment, runChecks } from "../../doctor/run-checks.ts";
 import { systemClock } from "../../system/clock.ts";
 import { lockKey, readLock } from "../../system/lock.ts";
@@ -9,8 +12,15 @@ import { openAirtableBase, openProviders } from "./adapters.ts";
 import { inspectDatabase } from "./inspect-database.ts";
 import { openStorages } from "./storages.ts";
 
-/** Runs the checks of doctor over the base, the storage and the providers of a configuration. */
-export async function diagnose(found: FoundConfiguration): Promise<Diagnosis> {
+/**
+ * Runs the checks of doctor over the base, the storage and the providers of a configuration.
+ *
+ * @param all the configurations of all bases, which a fleet compares; null where only some were asked for
+ */
+export async function diagnose(
+  found: FoundConfiguration,
+  all: readonly FoundConfiguration[] | null = [found],
+): Promise<Diagnosis> {
   const input = { nodeVersion: process.versions.node, found };
   // A person may end the process at any time: no write has to be finished.
   const never = new AbortController().signal;
@@ -34,6 +44,7 @@ export async function diagnose(found: FoundConfiguration): Promise<Diagnosis> {
     providers: providers.providers,
     clock: systemClock,
     random: Math.random,
+    ...(settings.fleet === null ? {} : { fleet: await inspectFleet(settings.fleet, all, never) }),
   };
   try {
     const findings = await runChecks({ ...input, world: environment }, never);
@@ -49,6 +60,32 @@ export async function diagnose(found: FoundConfiguration): Promise<Diagnosis> {
     };
   } finally {
     await Promise.all([base?.close(), database?.close(), storages.close(), providers.close()]);
+  }
+}
+
+/** Reads the current slot of the fleet, and compares the configuration of all bases with the one that planned it. */
+async function inspectFleet(
+  { interval, ...fleet }: FleetSettings,
+  all: readonly FoundConfiguration[] | null,
+  signal: AbortSignal,
+): Promise<FleetFacts> {
+  const [{ openFleet }, { digestOf }, { survey }] = await Promise.all([
+    import("./open-fleet.ts"),
+    import("../../fleet/digest.ts"),
+    import("../../fleet/tables.ts"),
+  ]);
+  const opened = openFleet({ interval, ...fleet }, interval);
+  const { tables } = opened;
+  const configured = all?.flatMap(({ settings }) => settings ?? []) ?? null;
+  const digest = configured === null ? null : digestOf(configured, interval);
+  const facts = { name: tables.database.name, schema: tables.schema, digest };
+  try {
+    return { ...facts, planned: (await survey(tables, interval, signal)).planned };
+  } catch (error) {
+    if (!(error instanceof UpstreamError)) throw error;
+    return { ...facts, planned: error };
+  } finally {
+    await opened.close();
   }
 }
 

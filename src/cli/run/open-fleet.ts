@@ -4,9 +4,11 @@ import type { FleetSettings } from "../../config/resolve/fleet.ts";
 import type { Settings } from "../../config/settings.ts";
 import type { Duration } from "../../core/domain/job.ts";
 import { openDatabase } from "../../database/connection.ts";
+import { createBudget } from "../../fleet/budget.ts";
 import { keepClaim } from "../../fleet/claim.ts";
 import type { HeldSweep, Queue } from "../../fleet/queue.ts";
 import { type FleetTables, recordBegin, recordEnd, survey } from "../../fleet/tables.ts";
+import { LONGEST_RUN } from "../../fleet/versions.ts";
 import { systemClock } from "../../system/clock.ts";
 import { neverAborted } from "../../system/never.ts";
 import type { Terminal } from "../terminal/terminal.ts";
@@ -18,6 +20,8 @@ export interface OpenFleet {
   readonly settings: FleetSettings;
   /** What this process is called in the fleet. */
   readonly host: string;
+  /** Returns the limiter of an account, which all hosts share. */
+  budgetOf(account: string): ReturnType<typeof createBudget>;
   /** Opens the queue, once. Its library is loaded only then. */
   queue(): Promise<Queue>;
   close(): Promise<void>;
@@ -44,6 +48,7 @@ export function openFleet(settings: FleetSettings, deadline: Duration): OpenFlee
     tables: { database, schema },
     settings,
     host: `${hostname()}/${process.pid}`,
+    budgetOf: (account) => createBudget({ database, schema, account }, systemClock),
     async queue() {
       opening ??= import("../../fleet/queue.ts").then(({ openQueue }) =>
         openQueue(database, schema, { heartbeat, interval, deadline }),
@@ -59,7 +64,7 @@ export function openFleet(settings: FleetSettings, deadline: Duration): OpenFlee
 }
 
 /** How long a run that was not planned waits for a base that another host sweeps. */
-const WAITS_FOR_BASE = 10;
+const WAITS_FOR_BASE = 5;
 const WAIT_MS = 1_000;
 
 /**
@@ -69,7 +74,7 @@ const WAIT_MS = 1_000;
  */
 export async function withBaseKey<T>(
   fleet: OpenFleet,
-  { store: { baseId }, base, deadline }: Settings,
+  { store: { baseId }, base }: Settings,
   terminal: Terminal,
   work: (held: HeldBase) => Promise<T>,
 ): Promise<T | "locked"> {
@@ -88,7 +93,7 @@ export async function withBaseKey<T>(
   const claim = keepClaim(queue, held, {
     schema: settings.schema,
     heartbeat: settings.heartbeat,
-    deadline: deadline * 2,
+    deadline: LONGEST_RUN,
   });
   try {
     return await work(claim);

@@ -1,13 +1,17 @@
 import type { Settings } from "../../config/settings.ts";
 import type { Entry } from "../../core/domain/report.ts";
+import { UpstreamError } from "../../core/ports/errors.ts";
+import { systemClock } from "../../system/clock.ts";
 import { type Invocation, mayWrite } from "../context.ts";
+import { exitCodeOfFailure } from "../exit-codes.ts";
 import { durationsFile, readTypicalDurations, type TypicalDurations } from "../learned-durations.ts";
 import { renderNdjsonJob } from "../render/json.ts";
 import { type Format, printReport } from "../render/print-report.ts";
+import { linesOf } from "../terminal/log.ts";
 import type { HeldBase } from "./adapters.ts";
 import { withLock } from "./base-lock.ts";
 import { decisionFields, logFailures, warnUnmatchedJobs } from "./log-outcome.ts";
-import { startMonitoring } from "./monitoring.ts";
+import { crashOutcome, startMonitoring } from "./monitoring.ts";
 import type { Shutdown } from "./signals.ts";
 import { type Outcome, openSweepFrame, sweepOnce } from "./sweep-once.ts";
 import { type OnStage, withTelemetry } from "./telemetry.ts";
@@ -23,7 +27,17 @@ export async function runOnce(
   stop: Shutdown,
 ): Promise<RunResult> {
   const run = (held: HeldBase | null) => sweepAndReport(invocation, settings, format, stop, held);
-  return mayWrite(invocation) ? await withLock(settings, invocation.terminal, run) : await run(null);
+  if (!mayWrite(invocation)) return await run(null);
+  const startedAt = systemClock.now();
+  try {
+    return await withLock(settings, invocation.terminal, run);
+  } catch (error) {
+    // The fleet's database is away, or not as this version needs it.
+    if (!(error instanceof UpstreamError)) throw error;
+    invocation.terminal.log(linesOf(error), "error");
+    const outcome = crashOutcome(startedAt, systemClock.now());
+    return { ...outcome, fault: error, code: exitCodeOfFailure(error) };
+  }
 }
 
 async function sweepAndReport(

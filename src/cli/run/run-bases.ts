@@ -34,7 +34,7 @@ export async function runMany(
   const startedAt = systemClock.now();
   const [first] = bases;
   const fleet = mayWrite(invocation) ? await openFleetOf(first) : null;
-  const connections = openSharedConnections(bases);
+  const connections = fleet === null ? openSharedConnections(bases) : openSharedConnections(bases, fleet.budgetOf);
   const frame = openSweepFrame(invocation, bases[0], stop);
   const part = splitProgress(frame.progress);
   const monitor = startMonitoringAll(invocation, bases, stop);

@@ -71,7 +71,7 @@ function statusOf(ran: RunResult): RunStatus {
 }
 
 /** Whether a run is a sweep of the schedule, which the hosts of a fleet share. Any flag that changes it makes it one's own. */
-function isPlanned({ command, flags, confirm }: Invocation): boolean {
+export function isPlanned({ command, flags, confirm }: Invocation): boolean {
   const { dryRun, force, fail, limit, job, operation, olderThan, failAfter, maxAge, base, via } = flags;
   const own = [limit, job, operation, olderThan, failAfter, maxAge, base, via, flags.concurrency, flags.journal];
   const isOwn = dryRun === true || force === true || fail === false || flags.confirm === true || confirm !== undefined;

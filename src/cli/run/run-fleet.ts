@@ -1,8 +1,7 @@
 import type { FleetSettings } from "../../config/resolve/fleet.ts";
 import type { Settings } from "../../config/settings.ts";
 import { UpstreamError } from "../../core/ports/errors.ts";
-import { createBudget } from "../../fleet/budget.ts";
-import { keepClaim } from "../../fleet/claim.ts";
+import { type Claim, keepClaim } from "../../fleet/claim.ts";
 import { digestOf } from "../../fleet/digest.ts";
 import type { HeldSweep, Queue } from "../../fleet/queue.ts";
 import { sweepId } from "../../fleet/slot-id.ts";
@@ -42,16 +41,16 @@ export async function runFleet(
   const { terminal, command } = invocation;
   const startedAt = systemClock.now();
   const fleet = openFleet(settings, bases[0].deadline);
-  let ended: readonly BaseOutcome[] = [];
-  let failure: UpstreamError | null = null;
+  let part: Part;
   try {
-    ended = await doPart({ invocation, bases, fleet, format, stop });
+    part = await doPart({ invocation, bases, fleet, format, stop });
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error;
-    failure = error;
+    part = { ended: [], failure: error };
   } finally {
     await fleet.close();
   }
+  const { ended, failure } = part;
   if (failure !== null && failure.code === "unavailable" && settings.whenDown === "alone" && ended.length === 0) {
     terminal.log(`${failure.message}; this host sweeps alone, with 1/${settings.hosts} of the request rates`, "warn");
     const [first, ...others] = bases;
@@ -65,7 +64,9 @@ export async function runFleet(
   if (failure !== null) terminal.log(linesOf(failure), "error");
   const total = totalOf(ended, { command, dryRun: false, startedAt, finishedAt: systemClock.now() });
   const code = stop.code() ?? (failure === null ? total.code : worse(total, failure));
-  await terminal.outAll(await renderTotal({ ...total, code }, format, invocation));
+  // A resident worker has nothing to say where there was nothing to do.
+  const shown = format === "summary" && ended.length === 0 ? "line" : format;
+  await terminal.outAll(await renderTotal({ ...total, code }, shown, invocation));
   return { ...total, code };
 }
 
@@ -96,23 +97,31 @@ interface Pass {
   readonly stop: Shutdown;
 }
 
-/** Returns the outcomes of the bases that this host has swept: none where there is nothing left to do. */
-async function doPart(pass: Pass): Promise<readonly BaseOutcome[]> {
+/** What a host did in one pass, and what of the fleet's database kept it from doing more. */
+interface Part {
+  readonly ended: readonly BaseOutcome[];
+  readonly failure: UpstreamError | null;
+}
+
+const NOTHING: Part = { ended: [], failure: null };
+
+/** Does what there is to do: nothing, most often. */
+async function doPart(pass: Pass): Promise<Part> {
   const { bases, fleet, invocation, stop } = pass;
   const { tables, settings } = fleet;
   const digest = digestOf(bases, settings.interval);
   const found = await survey(tables, settings.interval, stop.signal);
   checkDigest(found, digest);
   const { planned, ready, lapsed, held, closable } = found;
-  if (planned !== null && ready + lapsed + closable === 0) return [];
+  if (planned !== null && ready + lapsed + closable === 0) return NOTHING;
   const start = planned === null ? await planSlot(pass, found, digest) : null;
   const queue = await fleet.queue();
   if (planned === null || lapsed > 0) await queue.supervise();
   const isBusy = planned === null || ready + lapsed > 0 || held > 0;
-  const ended = isBusy ? await work(pass, queue, digest) : [];
+  const part = isBusy ? await work(pass, queue, digest) : NOTHING;
   await start?.end();
-  await closeAndReport(fleet, bases, invocation, stop);
-  return ended;
+  if (part.failure === null) await closeAndReport(fleet, bases, invocation, stop);
+  return part;
 }
 
 /** Takes nothing where another configuration has planned the slot. */
@@ -148,12 +157,10 @@ async function planSlot(
 }
 
 /** Sweeps bases until no sweep waits, or no new one may begin. */
-async function work(pass: Pass, queue: Queue, digest: string): Promise<readonly BaseOutcome[]> {
+async function work(pass: Pass, queue: Queue, digest: string): Promise<Part> {
   const { invocation, bases, fleet, stop } = pass;
   const byId = new Map(bases.map((each) => [each.store.baseId, each]));
-  const connections = openSharedConnections(bases, (account) =>
-    createBudget({ ...fleet.tables, account }, systemClock),
-  );
+  const connections = openSharedConnections(bases, fleet.budgetOf);
   const frame = openSweepFrame(invocation, bases[0], stop);
   const part = splitProgress(frame.progress);
   const ended: BaseOutcome[] = [];
@@ -190,10 +197,8 @@ async function work(pass: Pass, queue: Queue, digest: string): Promise<readonly 
     frame.end();
     await connections.close();
   }
-  if (failure !== null && ended.length === 0) throw failure;
-  if (failure instanceof UpstreamError) invocation.terminal.log(linesOf(failure), "error");
-  else if (failure !== null) throw failure;
-  return ended;
+  if (failure === null || failure instanceof UpstreamError) return { ended, failure };
+  throw failure;
 }
 
 /** Sweeps a base that this host holds; null where it was lost to another host, which sweeps it then. */
@@ -213,21 +218,33 @@ async function sweepHeld(
   try {
     await recordBegin(tables, row, never);
     const outcome = await sweepOne(invocation, settings, format, stop, { ...frame, held: claim }, null);
-    const lost = claim.loss();
-    if (lost === "taken-over") {
-      invocation.terminal
-        .forBase(name)
-        .log("this host was silent for too long; another one sweeps the base now", "warn");
-      return null;
-    }
-    if (lost === null) {
+    const terminal = invocation.terminal.forBase(name);
+    try {
+      if (await isLost(claim, queue, held)) {
+        terminal.log("this host was silent for too long; another one sweeps the base now", "warn");
+        return null;
+      }
       await recordEnd(tables, row, endOf(outcome, settings, stop), never);
-      await finish(queue, held, outcome);
+      await finish(queue, held, claim.loss() === null ? outcome : { ...outcome, code: EXIT.terminated });
+      return outcome;
+    } catch (error) {
+      if (!(error instanceof UpstreamError)) throw error;
+      // What was written stays written; another host finds it so.
+      terminal.log(
+        `the fleet does not know that the sweep has ended, so another host repeats it: ${error.message}`,
+        "warn",
+      );
+      return outcome.code === EXIT.success ? { ...outcome, code: EXIT.unavailable, fault: error.message } : outcome;
     }
-    return outcome;
   } finally {
     claim.stop();
   }
+}
+
+/** Asks the queue where this host gave up by itself: the base may be its own still. */
+async function isLost(claim: Claim, queue: Queue, held: HeldSweep): Promise<boolean> {
+  const loss = claim.loss();
+  return loss === "taken-over" || (loss === "silent" && !(await queue.touch(held)));
 }
 
 /** A sweep that was cut short, or broke, is tried once more; one that Airtable or the storage failed is not. */

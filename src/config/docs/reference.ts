@@ -151,7 +151,7 @@ Every secret may also come from the file that \`NAME_FILE\` names, or from the s
 | variable | default | meaning |
 |---|---|---|
 | \`AIRTABLE_API_KEY\`, or \`AIRTABLE_TOKEN\` | | The token. A secret. |
-| \`STUCK_JOBS_DATABASE_URL\`, or \`DATABASE_URL\` | | The database of \`store: postgres\` and \`journal.postgres\`: \`postgres://user:password@host/db\`. A secret. |
+| \`STUCK_JOBS_DATABASE_URL\`, or \`DATABASE_URL\` | | The database of \`store: postgres\`, \`journal.postgres\` and \`fleet\`: \`postgres://user:password@host/db\`. A secret. |
 | \`POLLING_ENABLED\` | \`true\` | With \`false\`, \`recover\` and \`fail-old\` do nothing, and say so. |
 | \`POLLING_INTERVAL_MINUTES\` | \`2\` | The interval of the schedule; \`schedule\`, the deadline and \`doctor\` use it. |
 | \`NCA_API_KEY\`, \`GOAPI_API_KEY\` | | Keys of the providers. Secrets. |

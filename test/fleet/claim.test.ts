@@ -1,0 +1,108 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { UpstreamError } from "../../src/core/ports/errors.ts";
+import { keepClaim } from "../../src/fleet/claim.ts";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const HELD = {
+  id: "11111111-1111-5111-8111-111111111111",
+  attempt: 0,
+  base: "appA",
+  digest: "d",
+  slot: null,
+  job: {
+    id: "11111111-1111-5111-8111-111111111111",
+    name: "sweeps",
+    data: {},
+    retryCount: 0,
+    expireInSeconds: 90,
+    heartbeatSeconds: 10,
+    signal: new AbortController().signal,
+  },
+};
+const TIMES = { schema: "stuck_jobs", heartbeat: 10_000, deadline: 90_000 };
+
+/** A claim whose heartbeats are answered by `touch`, on a clock that the test moves on. */
+function claimWith(touch: () => Promise<boolean>) {
+  let now = 0;
+  let sent = 0;
+  const claim = keepClaim(
+    {
+      touch: async () => {
+        sent += 1;
+        return await touch();
+      },
+    },
+    HELD,
+    TIMES,
+    () => now,
+  );
+  return {
+    claim,
+    sent: () => sent,
+    /** Moves the clock on while the process runs. */
+    async pass(ms: number) {
+      for (let step = 0; step < ms; step += 500) {
+        now += 500;
+        await vi.advanceTimersByTimeAsync(500);
+      }
+    },
+    /** Moves the clock on while the process is stopped. */
+    stopFor(ms: number) {
+      now += ms;
+    },
+  };
+}
+
+describe("a claim on a base", () => {
+  it("is kept by heartbeats for as long as the sweep may take", async () => {
+    const { claim, pass, sent } = claimWith(async () => true);
+    await pass(60_000);
+    expect(() => claim.check()).not.toThrow();
+    expect([claim.loss(), sent() >= 20]).toEqual([null, true]);
+    await pass(30_000);
+    expect(() => claim.check()).toThrow(UpstreamError);
+  });
+
+  it("is lost before the next write where the process was stopped for longer than the heartbeat", () => {
+    const { claim, stopFor } = claimWith(async () => true);
+    stopFor(9_500);
+    expect(() => claim.check()).toThrow("another host may sweep this base now");
+    expect([claim.loss(), claim.signal.aborted]).toEqual(["silent", true]);
+  });
+
+  it("is lost where the database is silent for the heartbeat, and not by one failure", async () => {
+    let down = true;
+    const { claim, pass } = claimWith(async () => {
+      if (down) throw new UpstreamError("unavailable", "away");
+      return true;
+    });
+    await pass(5_000);
+    expect(claim.loss()).toBeNull();
+    down = false;
+    await pass(5_000);
+    expect(() => claim.check()).not.toThrow();
+    down = true;
+    await pass(12_000);
+    expect(claim.loss()).toBe("silent");
+  });
+
+  it("is lost at once where the queue has given the attempt to another host", async () => {
+    const { claim, pass } = claimWith(async () => false);
+    await pass(3_000);
+    expect(claim.loss()).toBe("taken-over");
+    expect(() => claim.check()).toThrow("nothing more is written");
+  });
+
+  it("is not kept any more once it is stopped", async () => {
+    const { claim, pass, sent } = claimWith(async () => true);
+    claim.stop();
+    await pass(20_000);
+    expect(sent()).toBe(0);
+  });
+});
