@@ -339,6 +339,9 @@ function thresholdsOf(
 
 /** Returns the hint of a configuration error: where the configuration came from, and how to try without one. */
 export function hint({ path }: ConfigFile): string {
-  const file = path === null ? "No configuration file was found; the preset nca was used." : `The configuration was read from ${path}.`;
+  const file =
+    path === null
+      ? "No configuration file was found; the preset nca was used."
+      : `The configuration was read from ${path}.`;
   return `${file} To try the tool without a base: stuck-jobs scan --sandbox`;
 }
