@@ -11,10 +11,14 @@ import { completedOutputs } from "../core/sweep/probe/known-outputs.ts";
 import { parseBucketUrl } from "../storage/bucket-url.ts";
 import { type CheckResult, fail, pass, warn } from "./check-result.ts";
 
-/** The newest output of an operation that a completed job has on record. */
+/** The newest output of an operation that a completed job has on record, else where completed jobs' outputs should be. */
 export interface KnownOutput {
   readonly operation: string;
   readonly url: string;
+  /** Whether a job has it on record: else it may never have been there. */
+  readonly isRecorded: boolean;
+  /** Where else an output of the operation should be, if this one is not there. */
+  readonly alternatives: readonly string[];
   /** Whether the configuration would look for it there. */
   readonly matches: boolean;
 }
@@ -56,7 +60,10 @@ export function usedStorages(
   return [...used.values()];
 }
 
-/** Returns the newest recorded output of each operation, with one to three requests to the base; none where they fail. */
+/** How many addresses are tried for an operation of which no output is on record. */
+const MAX_TRIED = 6;
+
+/** Returns the newest output of each operation: a recorded one, else by the configured names. Costs one to three requests to the base; none where they fail. */
 export async function knownOutputs(
   store: JobStore,
   places: Pick<SweepContext, "probe" | "ownPlaces">,
@@ -67,12 +74,17 @@ export async function knownOutputs(
   try {
     const source = { ...places, otherNames: [], store, operations, signal };
     const { byOperation } = await completedOutputs(operations, now, source);
-    return [...byOperation].flatMap(([operation, outputs]) => {
+    return [...byOperation].flatMap(([operation, outputs]): readonly KnownOutput[] => {
       const { probe } = placeOf({ name: operation }, source);
-      const newest = outputs.toSorted((one, other) => other.at - one.at).find(({ recorded }) => recorded !== null);
-      if (newest === undefined || newest.recorded === null) return [];
+      const newestFirst = outputs.toSorted((one, other) => other.at - one.at);
+      const newest = newestFirst.find(({ recorded }) => recorded !== null);
+      if (newest === undefined || newest.recorded === null) {
+        const [url, ...alternatives] = newestFirst.flatMap(({ expected }) => expected).slice(0, MAX_TRIED);
+        return url === undefined ? [] : [{ operation, url, isRecorded: false, alternatives, matches: true }];
+      }
       const url = newest.recorded;
-      return [{ operation, url, matches: newest.expected.some((expected) => probe.isSameObject(expected, url)) }];
+      const matches = newest.expected.some((expected) => probe.isSameObject(expected, url));
+      return [{ operation, url, isRecorded: true, alternatives: [], matches }];
     });
   } catch (error) {
     // The check of the listing reports why the base does not answer.
@@ -114,15 +126,16 @@ async function checkStorage(
   try {
     const seen: SeenOutput[] = [];
     for (const output of known.filter(({ operation }) => operations.some(({ name }) => name === operation))) {
-      // A recorded URL is requested only where it is in the configured bucket.
-      const isThere = URL.canParse(output.url) && new URL(output.url).origin === new URL(storage.baseUrl).origin;
-      seen.push({ ...output, sighting: isThere ? await probe.probe(output.url, signal) : null });
+      seen.push(await seeOutput(output, storage.baseUrl, probe, signal));
     }
     const stranger = await probe.probe(probe.urlFor(`${randomId(random)}.mp4`), signal);
     const unreachable = checkAnswer(key, storage.baseUrl, stranger);
     if (unreachable !== null) return [unreachable];
     const looked = seen.filter(({ sighting }) => sighting !== null);
-    const visible = looked.find(({ sighting }) => sighting?.result === "present") ?? looked[0] ?? null;
+    const visible =
+      looked.find(({ sighting }) => sighting?.result === "present") ??
+      looked.find(({ isRecorded }) => isRecorded) ??
+      null;
     const { calibration: meaning } = await calibrate(
       probe,
       { names: exampleNames(operations), externalId: EXAMPLE },
@@ -141,6 +154,25 @@ async function checkStorage(
     if (!(error instanceof StorageConfigError)) throw error;
     return [fail("configuration", "storage.credentials", "credentials", error.message, error.hint)];
   }
+}
+
+/** Probes an output, and its alternatives until one is there. */
+async function seeOutput(
+  output: KnownOutput,
+  baseUrl: string,
+  probe: OutputProbe,
+  signal: AbortSignal,
+): Promise<SeenOutput> {
+  // A recorded URL is requested only where it is in the configured bucket.
+  const isThere = URL.canParse(output.url) && new URL(output.url).origin === new URL(baseUrl).origin;
+  if (!isThere) return { ...output, sighting: null };
+  const first = await probe.probe(output.url, signal);
+  if (first.result === "present") return { ...output, sighting: first };
+  for (const url of output.alternatives) {
+    const sighting = await probe.probe(url, signal);
+    if (sighting.result === "present") return { ...output, url, sighting };
+  }
+  return { ...output, sighting: first };
 }
 
 /** The external id in example names; calibration replaces it by random ones. */
@@ -259,7 +291,7 @@ function checkOutputs(
     ...(fine.length > 0
       ? [`the newest of ${fine.join(", ")} ${fine.length === 1 ? "is" : "are"} there by the configured names`]
       : []),
-    ...(unrecorded.length > 0 ? [`${unrecorded.join(", ")}: no completed job has one on record`] : []),
+    ...(unrecorded.length > 0 ? [`${unrecorded.join(", ")}: no completed job has one`] : []),
   ];
   return [
     ...strange.map((output) => strangeOutput(key, output)),

@@ -32,6 +32,32 @@ describe("what missing looks like", () => {
     ]);
   });
 
+  it("is 403 where an output that no job has on record answers 200 by its configured name", async () => {
+    const world = await openWorld();
+    const completed = { Status: "completed", Type: "combine" };
+    world.job("recJob00000000001", { ...completed, "External Job ID": "deleted-since" }, HOUR);
+    world.job("recJob00000000002", { ...completed, "External Job ID": EXTERNAL }, 2 * HOUR);
+    world.output(`${EXTERNAL}_output_0.mp4`);
+    const { code, of } = await examined(world);
+    expect(code).toBe(0);
+    expect(of("storage.missing")).toMatchObject([{ level: "pass", detail: expect.stringMatching(/^answer HTTP 403/) }]);
+    expect(of("storage.outputs")).toMatchObject([
+      { level: "pass", detail: expect.stringContaining("combine is there") },
+    ]);
+  });
+
+  it("is not known where nothing is on record and nothing is there by its configured name", async () => {
+    const world = await openWorld();
+    world.job("recJob00000000001", { Status: "completed", Type: "combine", "External Job ID": EXTERNAL }, HOUR);
+    const { code, of } = await examined(world);
+    expect(code).toBe(0);
+    expect(of("storage.missing")).toMatchObject([{ level: "warn" }]);
+    expect(of("storage.outputs")).toMatchObject([
+      { level: "warn", detail: expect.stringContaining(`${EXTERNAL}_output_0.mp4, answers HTTP 403`) },
+      { level: "pass" },
+    ]);
+  });
+
   it("is 404 where the bucket may be listed, which is said too", async () => {
     const { of } = await examined(await withCompleted({ listing: "open" }));
     expect(of("storage.missing")).toMatchObject([{ level: "pass", detail: expect.stringMatching(/^answer HTTP 404/) }]);
