@@ -10,6 +10,7 @@ import { VERSION } from "../version.ts";
 import { ofBase } from "./json.ts";
 import { storeRequests } from "./summary.ts";
 import type { Canvas } from "./table.ts";
+import { trimLineEnds } from "./text.ts";
 
 /** The results of doctor, and the requests they took. */
 export interface Diagnosis {
@@ -65,7 +66,7 @@ export function renderDiagnosis({ findings, requests }: Diagnosis, quiet: boolea
   });
   const maxWidth = columns - width - 2 * GAP;
   for (const finding of shown) table.push([titleOf(finding, width, chalk), textOf(finding, maxWidth, chalk)]);
-  return `${table.toString().replace(/ +$/gm, "")}\n\n${summary(findings, requests)}\n`;
+  return `${trimLineEnds(table.toString())}\n\n${summary(findings, requests)}\n`;
 }
 
 const SYMBOL: Readonly<Record<Level, string>> = { pass: "✓", warn: "!", fail: "✗" };

@@ -5,7 +5,7 @@ import type { CommandContext } from "../context.ts";
 import { columnsFor, GAP, type ShownColumn } from "./columns.ts";
 import { type Group, groupsOf, nameOf } from "./groups.ts";
 import { countsLine, footer, footerLines } from "./summary.ts";
-import { cut, wrap } from "./text.ts";
+import { cut, trimLineEnds, wrap } from "./text.ts";
 
 /** The target of a rendering. */
 export interface Canvas {
@@ -61,7 +61,7 @@ function jobsTable(entries: readonly Entry[], canvas: JobsCanvas): string {
     }
     if (group.rest > 0) table.push([{ content: canvas.chalk.dim(moreLine(group)), colSpan: columns.length }]);
   }
-  return table.toString().replace(/ +$/gm, "");
+  return trimLineEnds(table.toString());
 }
 
 function moreLine({ name, rest }: Group): string {

@@ -18,6 +18,14 @@ export function cut(text: string, width: number): string {
   return `${shown}…`;
 }
 
+/** Returns the text without the blanks at the ends of its lines. */
+export function trimLineEnds(text: string): string {
+  return text
+    .split("\n")
+    .map((line) => line.trimEnd())
+    .join("\n");
+}
+
 /** Breaks a line between words; further lines are indented as the first, or by two. A long word stays whole. */
 export function wrap(line: string, width: number): readonly string[] {
   const indent = line.search(/\S/) || 2;

@@ -215,13 +215,21 @@ export function parseNotedFiles(notes: string): readonly NotedFile[] {
   return again.length > 0 ? again : parseFiles(lastLine(notes, COMPLETED_PREFIX));
 }
 
+/** Reads the files of a line as `completedLine` and `redeliveredLine` name them. Their names have no blanks. */
 function parseFiles(line: string | null): readonly NotedFile[] {
-  const found = (line ?? "").matchAll(NOTED_FILE);
-  return [...found].map(([, name = "", bytes, id = null]) => ({ name, bytes: Number(bytes), id }));
+  const text = line ?? "";
+  const files: NotedFile[] = [];
+  for (let at = text.indexOf(" ("); at !== -1; at = text.indexOf(" (", at + 1)) {
+    const [clauses = ""] = text.slice(at + 2, at + 2 + MAX_CLAUSES).split(/[()]/, 1);
+    const [, bytes, id = null] = [...clauses.matchAll(SIZE)].at(-1) ?? [];
+    const name = at === 0 ? "" : text.slice(text.lastIndexOf(" ", at - 1) + 1, at);
+    if (name !== "" && bytes !== undefined) files.push({ name, bytes: Number(bytes), id });
+  }
+  return files;
 }
 
-/** A file as `completedLine` and `redeliveredLine` name it. Names are those of external ids and patterns: no blanks. */
-const NOTED_FILE = /(\S{1,300}) \((?:[^()]{0,200}, )?(\d{1,16}) bytes(?:, attachment ([^\s,)]{1,100}))?/g;
+const MAX_CLAUSES = 400;
+const SIZE = /(?:^|, )(\d{1,16}) bytes(?:, attachment ([^\s,]{1,100}))?/g;
 
 /** Airtable's long text cells hold 100,000 characters; it refuses more with 422. */
 const CELL_LIMIT = 100_000;
@@ -280,12 +288,12 @@ export function foldLines(notes: string): string {
   const budget = MAX_OWN_LINES - (own.length - others.length);
   const folded = others.slice(0, Math.max(0, others.length - budget));
   if (folded.length === 0 && before.length <= 1) return notes;
-  const gone = [...before, ...folded];
+  const gone = new Set([...before, ...folded]);
   const count = before.reduce((sum, index) => sum + Number(FOLDED.exec(lines[index] ?? "")?.[1]), folded.length);
   const first = Math.min(...gone);
   const kept = lines.flatMap((line, index) => {
     if (index === first) return [`… and ${count} earlier line${count === 1 ? "" : "s"} of stuck-jobs`];
-    return gone.includes(index) ? [] : [line];
+    return gone.has(index) ? [] : [line];
   });
   return kept.join("\n");
 }

@@ -22,7 +22,7 @@ export async function verifyPlace(
 ): Promise<Verdict> {
   const found = foundOutput(verdict);
   if (found === null || !placeOf(candidate.operation, run).probe.isSameHost(found.url)) return verdict;
-  const url = found.url.replace(/[?#].*$/, "");
+  const [url = ""] = found.url.split(/[?#]/, 1);
   const shape = shapeOf(url, candidate.externalId);
   const probing = probes.get(shape) ?? probeUnused(url, candidate, run);
   probes.set(shape, probing);
@@ -39,7 +39,9 @@ export async function verifyPlace(
 /** Returns what outputs of the same pattern have in common; of a name without the external id, its folder and ending. */
 function shapeOf(url: string, externalId: string): string {
   if (url.includes(externalId)) return url.replaceAll(externalId, "{externalId}");
-  return url.replace(/[^/]*?(\.[^./]*)?$/, "*$1");
+  const name = url.lastIndexOf("/") + 1;
+  const ending = url.lastIndexOf(".");
+  return `${url.slice(0, name)}*${ending < name ? "" : url.slice(ending)}`;
 }
 
 /** Returns the output on which the verdict rests; null where it rests on none that was just found. */
