@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { FULL_ACCESS } from "../../src/sandbox/airtable/permissions.ts";
 import { HOUR } from "../support/builders.ts";
+import { oneTable } from "./bases.ts";
 import { folder, stuckJobs } from "./cli.ts";
 import { addSegment, openWorld } from "./world.ts";
 
@@ -142,6 +143,20 @@ describe("init on a terminal", () => {
     expect(shown).toMatch(/concatenate: null\s+(?:.*\n)*.*Write it\?/);
     const { operations } = parse(readFileSync(join(cwd, FILE), "utf8"));
     expect(operations).toEqual({ concatenate: null });
+  });
+
+  it("learns from the URL of an output that is typed, and asks again for what is no URL", async () => {
+    const { world } = await oneTable();
+    const cwd = folder();
+    const url = `${world.storageUrl}/thumbs/r-52d9f1_thumb.jpg`;
+    // The table, the fields, the storage; the file.
+    const { code, shown } = await typed(`\n\nthumbs\n${url}\n\n`, world.env, cwd);
+    expect(code).toBe(0);
+    expect(shown).toContain('"thumbs" is no URL');
+    expect(parse(readFileSync(join(cwd, FILE), "utf8"))).toMatchObject({
+      storage: { baseUrl: `${world.storageUrl}/thumbs` },
+      operations: { thumbnail: { outputs: ["{externalId}_thumb.jpg"], target: "self", attachment: "Image" } },
+    });
   });
 
   it("asks for each field where the proposal is not right", async () => {

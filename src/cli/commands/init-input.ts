@@ -1,4 +1,4 @@
-import { ConfigError } from "../../config/problems.ts";
+import { ConfigError, type Problem } from "../../config/problems.ts";
 import { suggestSpelling } from "../../config/suggest.ts";
 import type { Clock } from "../../core/ports/ports.ts";
 import type { JobsTable } from "../../init/jobs-table.ts";
@@ -66,4 +66,15 @@ export function findNamed<T extends { readonly id: string; readonly name: string
   throw new ConfigError([
     { path: flag, message: `found "${named}"; expected one of ${names.join(", ")}.${suggestion}` },
   ]);
+}
+
+/** Collects the flags that are missing, so that all are named at once. */
+export async function orProblem<T>(ask: () => Promise<T>, otherwise: T, problems: Problem[]): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    problems.push(...error.problems);
+    return otherwise;
+  }
 }

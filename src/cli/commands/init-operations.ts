@@ -18,7 +18,7 @@ import { hasFileField } from "../../init/routes.ts";
 import type { Sample } from "../../init/sample-jobs.ts";
 import { commonPrefix, type GivenStorage, parseGivenStorage } from "../../init/storage-prefix.ts";
 import type { TableSchema } from "../../stores/airtable/metadata.ts";
-import type { Answers, KnownJobs, PlanInput, Planned } from "./init-input.ts";
+import { type Answers, type KnownJobs, orProblem, type PlanInput, type Planned } from "./init-input.ts";
 
 /** Adds the operations and the storage to what is known of the jobs. */
 export async function planOperations(
@@ -32,8 +32,13 @@ export async function planOperations(
   const preset = await choosePreset(jobs, tables, input);
   const isNca = preset.known.size > 0;
   const hasNoFileField = isSchemaKnown && !tables.some(hasFileField);
-  const given = readStorages(answers, sample);
-  const learned = learnAll(jobs, sample, isNca, given, answers);
+  let given = readStorages(answers, sample);
+  let learned = learnAll(jobs, sample, isNca, given, answers);
+  if (learned.storageUrl === null && input.interview.interactive && withoutNames(answers) === null) {
+    // What is answered may be an output, from which names are learned as well.
+    given = new Map([...given, ["", parseGivenStorage(await askStorage(isNca, input), jobsOf(sample))]]);
+    learned = learnAll(jobs, sample, isNca, given, answers);
+  }
   const others = learned.operations.filter((operation) => !isOfPreset(operation, preset.known));
   const whole = await complete(others, isNca, { ...learned, given, jobs, sample, hasNoFileField }, input);
   const isLone = whole.length === 1 && !isNca;
@@ -83,15 +88,11 @@ type GivenStorages = ReadonlyMap<string, GivenStorage>;
 
 function readStorages({ storage, storages }: Answers, sample: Sample): GivenStorages {
   const urls = [...(storage === null ? [] : [["", storage] as const]), ...storages];
-  return new Map(
-    urls.map(([name, url]) => [
-      name,
-      parseGivenStorage(
-        url,
-        sample.jobs.map(({ job }) => job),
-      ),
-    ]),
-  );
+  return new Map(urls.map(([name, url]) => [name, parseGivenStorage(url, jobsOf(sample))]));
+}
+
+function jobsOf({ jobs }: Sample) {
+  return jobs.map(({ job }) => job);
 }
 
 interface LearnedAll {
@@ -176,22 +177,12 @@ async function complete(
   const problems: Problem[] = [];
   const patterns = first.patterns ?? [await orProblem(() => askPattern(interview.interactive, input), "", problems)];
   const delivery = first.delivery ?? (await orProblem(() => askDelivery(first.learned, input), "none", problems));
-  if (completing.storageUrl === null)
-    await orProblem(() => askStorage(false, input), "", problems, !interview.interactive);
+  // On a terminal the storage is asked for after this, if a file has a name at all.
+  if (completing.storageUrl === null && patterns.length > 0 && !interview.interactive) {
+    await orProblem(() => askStorage(false, input), "", problems);
+  }
   if (problems.length > 0) throw new ConfigError(problems);
   return [{ ...first, patterns, delivery }];
-}
-
-/** Collects the flags that are missing, so that all are named at once. */
-async function orProblem<T>(ask: () => Promise<T>, otherwise: T, problems: Problem[], isAsked = true): Promise<T> {
-  if (!isAsked) return otherwise;
-  try {
-    return await ask();
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    problems.push(...error.problems);
-    return otherwise;
-  }
 }
 
 /** With the preset of a provider an output needs no name: the provider says where it is. */
@@ -274,9 +265,13 @@ async function askDelivery({ options }: LearnedOperation, { interview }: PlanInp
   return options.find((option) => label(option) === chosen) ?? "none";
 }
 
-async function askStorage(isNca: boolean, { interview }: PlanInput): Promise<string> {
+async function askStorage(isNca: boolean, { interview, say }: PlanInput): Promise<string> {
   const question = "URL prefix of the outputs, or the URL of one of them?";
-  return await interview.text(question, isNca ? nca.storage.baseUrl : null, "--storage");
+  for (;;) {
+    const url = await interview.text(question, isNca ? nca.storage.baseUrl : null, "--storage");
+    if (/^https?:/.test(url) && URL.canParse(url)) return url;
+    say(`"${url}" is no URL: https://…`);
+  }
 }
 
 /** A field that receives the URL of the output cannot receive the response as well. */

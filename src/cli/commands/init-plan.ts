@@ -1,4 +1,4 @@
-import { ConfigError } from "../../config/problems.ts";
+import { ConfigError, type Problem } from "../../config/problems.ts";
 import { UpstreamError } from "../../core/ports/errors.ts";
 import { inferTable } from "../../init/infer-table.ts";
 import { asJobsTable, type FieldNames, type JobsTable, jobsTables, NO_FIELDS } from "../../init/jobs-table.ts";
@@ -8,7 +8,7 @@ import { followJobs, readRecent, withEachState } from "../../init/sample-jobs.ts
 import type { SampleRecord } from "../../init/source.ts";
 import type { FieldSchema, TableSchema } from "../../stores/airtable/metadata.ts";
 import type { Prompter } from "../terminal/prompts.ts";
-import { findNamed, type KnownJobs, type PlanInput, type Planned } from "./init-input.ts";
+import { findNamed, type KnownJobs, orProblem, type PlanInput, type Planned } from "./init-input.ts";
 import { planOperations } from "./init-operations.ts";
 
 /**
@@ -143,10 +143,13 @@ async function chooseStatuses(
 ): Promise<Plan["statuses"]> {
   const learned = learnStatuses(field, records);
   const among = field.choices === null || field.choices.length === 0 ? "" : ` (${field.choices.join(", ")})`;
-  const ask = (what: string, flag: string) => interview.text(`Status of a ${what} job?${among}`, null, flag);
+  const problems: Problem[] = [];
+  const ask = (what: string, flag: string) =>
+    orProblem(() => interview.text(`Status of a ${what} job?${among}`, null, flag), "", problems);
   const stuck = answers.stuck ?? (learned.stuck.length > 0 ? learned.stuck : [await ask("running", "--stuck")]);
   const completed = answers.completed ?? learned.completed ?? (await ask("completed", "--completed"));
   const failed = answers.failed ?? learned.failed ?? (await ask("failed", "--failed"));
+  if (problems.length > 0) throw new ConfigError(problems);
   for (const [flag, value] of [
     ...stuck.map((each) => ["--stuck", each]),
     ["--completed", completed],

@@ -281,7 +281,9 @@ describe("on a base that nobody has seen before", () => {
   it("takes the table that is named, or suggests the closest", async () => {
     const world = await renders();
     await expect(drawn(world, { table: "Render" })).rejects.toThrow(/Did you mean Renders\?/);
-    await expect(drawn(world, { table: "Clips" })).rejects.toThrow(/^--stuck: .*running job\? \(new, ready\)/);
+    await expect(drawn(world, { table: "Clips" })).rejects.toThrow(
+      /^--stuck: .*running job\? \(new, ready\).*\n--failed: /,
+    );
   });
 
   it("refuses a field or a status that the table does not have", async () => {
