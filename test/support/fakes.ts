@@ -73,6 +73,7 @@ export class FakeBase implements JobStore {
   /** The files that have an id, by it; those that were handed over by URL get one. */
   readonly #byId = new Map<string, Attachment>();
   readonly #ids = new Map<string, string>();
+  #given = 0;
 
   constructor(jobs: readonly Job[]) {
     for (const job of jobs) this.jobs.set(job.id, job);
@@ -145,7 +146,9 @@ export class FakeBase implements JobStore {
       if (record !== undefined) record.fields = { ...record.fields, ...fields };
       this.#fetched.delete(id);
       for (const { url } of Object.values(attachmentsIn(fields)).flat()) {
-        if (url !== null) this.#ids.set(`${id} ${url}`, `attGiven${this.#ids.size + 1}`);
+        if (url === null) continue;
+        this.#given += 1;
+        this.#ids.set(`${id} ${url}`, `attGiven${this.#given}`);
       }
     }
     return this.#answer("updateTargets", updates);

@@ -8,6 +8,7 @@ import {
   UpstreamError,
   type UpstreamFailure,
 } from "../ports/errors.ts";
+import { Competition } from "./apply/competition.ts";
 import { failExpiredJobs } from "./apply/fail.ts";
 import { recover } from "./apply/recover.ts";
 import { requireWebhookMemory } from "./apply/resend-webhooks.ts";
@@ -92,8 +93,9 @@ async function applyVerdicts(
   run: SweepContext,
 ): Promise<ApplyResult> {
   let fault: UpstreamFailure | null = null;
+  const competition = new Competition(listing, run);
   try {
-    const recovered = await recover(listing, probing, run);
+    const recovered = await recover(listing, competition, probing, run);
     fault = recovered.refusedTable;
     await probing.end.finally(() => {
       run.observer.stage("probe", "ended");
@@ -103,7 +105,7 @@ async function applyVerdicts(
     });
     throwFailure(recovered);
     if (run.command === "recover") {
-      const verified = await verifyDeliveries(listing.deliveries, ledger.results(), run);
+      const verified = await verifyDeliveries(listing.deliveries, ledger.results(), competition, run);
       ledger.merge(verified.outcomes);
       // What a refused table holds up is its own jobs alone: others are failed all the same.
       if (verified.failure?.error instanceof TableRefused) fault ??= verified.failure.error;

@@ -33,15 +33,10 @@ export class Competition {
 
   async #listLeftOut(): Promise<void> {
     const run = this.#run;
-    const { items, youngerThan } = this.#listing;
-    const begun = items.flatMap(({ job, candidate }) =>
-      candidate !== null && job.since.kind === "at" ? [job.since.at] : [],
-    );
     // Only a newer job competes, up to its own `failAfter`; without `--job` the listing lacks the young ones alone.
-    const oldest = run.named === null ? youngerThan : Math.min(youngerThan, ...begun);
     const now = serverNow(run);
     const longest = Math.max(...run.policy.operations.map(({ thresholds }) => thresholds.failAfter));
-    const after = Math.max(oldest, now - longest) - 1;
+    const after = (run.named === null ? this.#listing.youngerThan : now - longest) - 1;
     const future = now + FUTURE_TOLERANCE;
     const query = { statuses: run.policy.stuckStatuses, before: future, future, after };
     for await (const page of run.store.list(query, run.limits.reads)) this.#add(findCompetingJobs(page, run, now));

@@ -10,7 +10,7 @@ import type { Listing } from "../list/list-jobs.ts";
 import type { Probing } from "../probe/probing.ts";
 import { askBeforeWrite } from "./ask-before-write.ts";
 import { READ_BATCH, WRITE_BATCH } from "./batches.ts";
-import { Competition } from "./competition.ts";
+import type { Competition } from "./competition.ts";
 import { ReadyQueue } from "./ready-queue.ts";
 import { MAX_READ_AGE_MS, type Recovery } from "./recovery.ts";
 import { resendWebhooks, usesWebhook } from "./resend-webhooks.ts";
@@ -40,7 +40,12 @@ export interface RecoverResult extends StageResult {
  * Recovers while the probing goes on: whenever a batch is full, or what was found has waited for long. The listing has
  * to be complete, since only then it is known which of several jobs for one target is the newest.
  */
-export async function recover(listing: Listing, probing: Probing, run: SweepContext): Promise<RecoverResult> {
+export async function recover(
+  listing: Listing,
+  competition: Competition,
+  probing: Probing,
+  run: SweepContext,
+): Promise<RecoverResult> {
   const { items } = listing;
   const refusedTables = new Map<string, TableRefused>();
   const result = await collectOutcomes(async (outcomes) => {
@@ -49,7 +54,7 @@ export async function recover(listing: Listing, probing: Probing, run: SweepCont
       outcomes,
       byTarget: new ItemsByTarget(),
       byRecord: new ItemsByTarget(recordKey),
-      competition: new Competition(listing, run),
+      competition,
       ready: new ReadyQueue(batchSize(run)),
       pipeline: createPipeline(),
       refusedTables,

@@ -1,45 +1,54 @@
-import { fileNameOf, type Output } from "../../domain/evidence.ts";
+import type { Output } from "../../domain/evidence.ts";
 import { type Instant, type Job, toSummary } from "../../domain/job.ts";
-import {
-  appendLine,
-  isSuperseded,
-  parseNotedFiles,
-  REDELIVERED_PREFIX,
-  redeliveredLine,
-  UNDELIVERED_PREFIX,
-  undeliveredLine,
-} from "../../domain/notes.ts";
-import type { Operation } from "../../domain/operation.ts";
+import { type AttachmentIds, appendLine, redeliveredLine, undeliveredLine } from "../../domain/notes.ts";
 import { resolveOperation } from "../../domain/resolve-operation.ts";
-import { NOTHING_REPORTED, recordedOutputs } from "../../domain/response-payload.ts";
+import { NOTHING_REPORTED } from "../../domain/response-payload.ts";
 import { resolveTarget, type Target, targetKey } from "../../domain/target.ts";
 import type { RecoverVerdict, Verdict } from "../../domain/verdict.ts";
-import type { JobUpdate, TargetRecord, WriteResult } from "../../ports/ports.ts";
+import type { JournaledWrite } from "../../ports/journal.ts";
+import type { AttachmentValue, JobUpdate, TargetRecord, WriteResult } from "../../ports/ports.ts";
 import { serverNow } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
 import { type DecidedItem, NO_EVIDENCE } from "../item.ts";
 import { addOutcomes, collectOutcomes, type ItemOutcome, type ItemResult, type StageResult } from "../ledger.ts";
 import { placeOf } from "../places.ts";
+import { askBeforeWrite } from "./ask-before-write.ts";
 import { batches, chunk, groupBy, READ_BATCH, splitInHalf } from "./batches.ts";
+import type { Competition } from "./competition.ts";
 import { type JobWrite, type TargetWrite, writeJobs, writeTargets } from "./journaled-writes.ts";
+import {
+  type Delivery,
+  newestPerField,
+  readCompletedJobs,
+  readRecentWrites,
+  recordedDelivery,
+  startedAt,
+} from "./past-deliveries.ts";
 import { withSignedUrls } from "./recheck.ts";
 import { fileSizes, MAX_READ_AGE_MS, outputFiles, writeLimit } from "./recovery.ts";
 import { redeliveryKind } from "./write-gate.ts";
-
-/** A file that stuck-jobs wrote to a target. */
-interface Delivery {
-  readonly job: Job;
-  readonly operation: Operation;
-  readonly target: Target;
-  readonly urls: readonly string[];
-}
 
 /** A delivery whose file is not in its target's field, or is there in another size. */
 interface MissingFile extends Delivery {
   /** The target as it was read. */
   readonly record: TargetRecord;
-  /** What was found in the field instead, for people. */
-  readonly defect: string;
+  readonly defect: Defect;
+}
+
+/** What is wrong with a field. */
+interface Defect {
+  /** What was found in it, for people. */
+  readonly detail: string;
+  /** What is to be written to it: our files again, and those of others as they are. */
+  readonly value: AttachmentValue;
+}
+
+/** What deliveries are verified against. */
+interface Scope {
+  /** What the journal recorded in the last hour; empty where the notes say it. */
+  readonly writes: readonly JournaledWrite[];
+  /** Returns the jobs at work for a target. */
+  later(target: Target): readonly Pick<Job, "since">[];
 }
 
 /** What is to be done about a missing file: it is written again or, with `rewrite: null`, reported as lost. */
@@ -53,45 +62,73 @@ interface Repair extends DecidedItem {
  * confirmed the write, and drops it silently when it cannot. Such a file is written once more; when that was done
  * before, the job gets an error note instead. The items of the outcomes are new to the sweep.
  *
- * @param completed jobs that stuck-jobs completed in the last hour
+ * They are chosen by `--job`, `--operation` and `--limit`, and asked about with `--confirm`, as all other writes are.
+ *
+ * @param listed jobs that stuck-jobs completed in the last hour, by their notes
  * @param results of this sweep: what it has just delivered is left to the next sweep, whichever job it took the place of
  */
 export function verifyDeliveries(
-  completed: readonly Job[],
+  listed: readonly Job[],
   results: readonly ItemResult[],
+  competition: Competition,
   run: SweepContext,
 ): Promise<StageResult> {
   return collectOutcomes(async (outcomes) => {
+    const writes = await readRecentWrites(run);
+    const completed = [...listed, ...(await readCompletedJobs(writes, run))].filter((job) => isChosen(job, run));
+    const later = (target: Target) => [
+      ...competition.for(target),
+      ...results.flatMap(({ item, target: of }) => (of && targetKey(of) === targetKey(target) ? [item.job] : [])),
+    ];
+    const scope = { writes, later };
+    let left = run.limit === null ? Number.POSITIVE_INFINITY : run.limit - results.length;
     const justWritten = new Set(
       results.flatMap(({ target, applied }) => (applied && target ? [targetKey(target)] : [])),
     );
     const toVerify = completed.filter(
-      (job) => !recordedDelivery(job, run).some(({ target }) => justWritten.has(targetKey(target))),
+      (job) => !recordedDelivery(job, writes, run).some(({ target }) => justWritten.has(targetKey(target))),
     );
     for (const portion of chunk(toVerify, READ_BATCH)) {
       if (run.limits.start.aborted) break;
-      const missing = await findMissingFiles(await withTargets(portion, run), run);
-      const repairs = (await Promise.all(missing.map((each) => planRepair(each, run)))).filter((each) => each !== null);
-      outcomes.push(...repairs.map(({ item, verdict }) => ({ item, verdict })));
+      const jobs = await withTargets(portion, run);
+      let missing = await findMissingFiles(jobs, scope, run);
+      if (missing.length === 0 || left <= 0) continue;
+      // Whether a field was cleared for a newer job is only known when those are listed that are not stuck yet.
+      await competition.list();
+      missing = (await findMissingFiles(jobs, scope, run)).slice(0, left);
+      const planned = (await Promise.all(missing.map((each) => planRepair(each, run)))).filter((each) => each !== null);
+      left -= planned.length;
+      outcomes.push(...planned.map(({ item, verdict }) => ({ item, verdict })));
       if (run.dryRun) continue;
+      const asked = await askBeforeWrite(planned, run);
+      outcomes.push(...asked.outcomes);
+      const repairs = asked.agreed;
       for (const [, own] of groupBy(repairs, ({ target }) => target.table)) {
         for (const batch of batches(own, ({ target }) => target.id)) {
-          if (!run.limits.start.aborted) addOutcomes(outcomes, await repair(batch, run));
+          if (!run.limits.start.aborted) addOutcomes(outcomes, await repair(batch, scope, run));
         }
       }
     }
   });
 }
 
+/** Whether `--job` and `--operation` let a job through. */
+function isChosen(job: Job, { named, only, policy }: SweepContext): boolean {
+  if (named !== null && !named.includes(job.id) && !named.includes(job.externalId ?? "")) return false;
+  if (only === null) return true;
+  const lookup = resolveOperation(job, policy.operations);
+  return lookup.kind === "known" && only.includes(lookup.operation.name);
+}
+
 /** Returns null where the file cannot be seen now: Airtable could not fetch it either. */
 async function planRepair(missing: MissingFile, run: SweepContext): Promise<Repair | null> {
-  const detail = missing.defect;
-  if (missing.job.notes.includes(REDELIVERED_PREFIX)) {
+  const { detail } = missing.defect;
+  if (missing.retried) {
     const verdict = { kind: "skip", reason: "delivery-failed", detail: `${detail}, twice` } as const;
     return createRepair(missing, verdict, null);
   }
   const outputs: Output[] = [];
-  for (const url of missing.urls) {
+  for (const { url } of missing.files) {
     const probe = await placeOf(missing.operation, run).probe.probe(url, run.limits.reads);
     if (probe.result !== "present") return null;
     outputs.push(probe.output);
@@ -123,6 +160,8 @@ function createRepair(
 interface DueRepair {
   readonly repair: Repair;
   readonly missing: MissingFile;
+  /** The ids of the files that were written again; absent before. */
+  readonly ids?: AttachmentIds;
 }
 
 /**
@@ -130,23 +169,23 @@ interface DueRepair {
  * changed meanwhile, or takes too long, is left to the next sweep, which verifies again. A batch that was refused for
  * one of its records is repaired in halves.
  */
-function repair(repairs: readonly Repair[], run: SweepContext): Promise<StageResult> {
+function repair(repairs: readonly Repair[], scope: Scope, run: SweepContext): Promise<StageResult> {
   return collectOutcomes(async (outcomes) => {
     const ids = repairs.map(({ item }) => item.job.id);
     const jobs = await run.store.readJobs(ids, run.limits.reads);
     const readAt = run.clock.now();
-    const missing = await findMissingFiles([...jobs.values()], run);
+    const missing = await findMissingFiles([...jobs.values()], scope, run);
     const due = repairs.flatMap((each): readonly DueRepair[] => {
       const fresh = missing.find(({ job }) => job.id === each.item.job.id);
       return fresh === undefined ? [] : [{ repair: each, missing: fresh }];
     });
     const rewritten = await rewriteFiles(due, readAt, outcomes, run);
     if (rewritten === "batch-rejected") {
-      for (const half of splitInHalf(repairs)) addOutcomes(outcomes, await repair(half, run));
+      for (const half of splitInHalf(repairs)) addOutcomes(outcomes, await repair(half, scope, run));
       return;
     }
-    const toNote = due.filter((each) => each.repair.rewrite === null || rewritten.includes(each));
-    await writeNotes(toNote, readAt, outcomes, run);
+    const lost = due.filter((each) => each.repair.rewrite === null);
+    await writeNotes([...lost, ...rewritten], readAt, outcomes, run);
   });
 }
 
@@ -163,16 +202,15 @@ async function rewriteFiles(
   for (const each of due) {
     const { item, evidence, verdict, rewrite } = each.repair;
     if (rewrite === null) continue;
-    const { target, urls, record } = each.missing;
+    const { target, defect, record } = each.missing;
     const refusal = run.gate.refusalOf([redeliveryKind(target)]);
     if (refusal !== null) {
       outcomes.push({ item, error: refusal });
       continue;
     }
-    const value = urls.map((url) => ({ url }));
     const update = {
       id: target.id,
-      fields: { [target.field]: await withSignedUrls(value, placeOf(each.missing.operation, run)) },
+      fields: { [target.field]: await withSignedUrls(defect.value, placeOf(each.missing.operation, run)) },
     };
     toRewrite.push(each);
     writes.push({ item, evidence, verdict, calibration: null, record, update, sizes: fileSizes(outputFiles(rewrite)) });
@@ -184,7 +222,17 @@ async function rewriteFiles(
   for (const [n, { missing }] of toRewrite.entries()) {
     await run.gate.record(redeliveryKind(missing.target), missing.job.id, results[n]);
   }
-  return toRewrite.filter((each, n) => isConfirmed(each, results[n], outcomes));
+  return toRewrite.flatMap((each, n) => {
+    const result = results[n];
+    if (!isConfirmed(each, result, outcomes)) return [];
+    const { target, record } = each.missing;
+    const before = new Set((record.attachments[target.field] ?? []).map(({ id }) => id));
+    const written = (result?.kind === "confirmed" ? result.files?.[target.field] : undefined) ?? [];
+    const given = written.flatMap(({ id, filename }) =>
+      id === null || before.has(id) ? [] : [[filename, id] as const],
+    );
+    return [{ ...each, ids: new Map(given) }];
+  });
 }
 
 /** Adds a line to the notes of the jobs; they are read once more where the targets took too long. */
@@ -200,11 +248,18 @@ async function writeNotes(
     jobs = await run.store.readJobs([...jobs.keys()], run.limits.reads);
     jobsReadAt = run.clock.now();
   }
-  const writes = due.flatMap(({ repair: { item, evidence, verdict, rewrite }, missing }): readonly JobWrite[] => {
+  const writes = due.flatMap((each): readonly JobWrite[] => {
+    const { item, evidence, verdict } = each.repair;
+    const { missing } = each;
     const job = jobs.get(missing.job.id);
     const unchanged = job?.status === missing.job.status && job.responsePayload === missing.job.responsePayload;
     if (job === undefined || !unchanged) return [];
-    return [{ item, evidence, verdict, calibration: null, job, update: buildNote(job, missing, rewrite, run) }];
+    // Without notes there is nothing to write: the journal remembers.
+    if (!run.hasNotes && (each.repair.rewrite !== null || job.error === null)) {
+      outcomes.push({ item, applied: each.repair.rewrite !== null });
+      return [];
+    }
+    return [{ item, evidence, verdict, calibration: null, job, update: buildNote(job, each, run) }];
   });
   if (writes.length === 0) return;
   const results = await writeJobs(writes, writeLimit([jobsReadAt], run.limits.writes), run);
@@ -219,20 +274,15 @@ async function writeNotes(
   }
 }
 
-function buildNote(
-  job: Job,
-  { defect, urls }: MissingFile,
-  rewrite: RecoverVerdict | null,
-  run: SweepContext,
-): JobUpdate {
+function buildNote(job: Job, { repair: { rewrite }, missing, ids }: DueRepair, run: SweepContext): JobUpdate {
   const at = serverNow(run);
+  const { defect, files } = missing;
   if (rewrite !== null) {
-    return {
-      id: job.id,
-      notes: appendLine(job.notes, redeliveredLine(outputFiles(rewrite), new Map(), defect, at, run.signature)),
-    };
+    const { notes } = job;
+    const line = redeliveredLine(outputFiles(rewrite), ids ?? new Map(), defect.detail, at, run.signature);
+    return { id: job.id, notes: appendLine(notes, line) };
   }
-  const line = undeliveredLine(urls.map(fileNameOf).join(", "), defect, at, run.signature);
+  const line = undeliveredLine(files.map(({ name }) => name).join(", "), defect.detail, at, run.signature);
   return { id: job.id, error: line, notes: appendLine(job.notes, line) };
 }
 
@@ -253,8 +303,13 @@ async function withTargets(listed: readonly Job[], run: SweepContext): Promise<r
   return [...(await run.store.readJobs(ids, run.limits.reads)).values()];
 }
 
-async function findMissingFiles(jobs: readonly Job[], run: SweepContext): Promise<readonly MissingFile[]> {
-  const deliveries = newestPerField(jobs.flatMap((job) => recordedDelivery(job, run)));
+async function findMissingFiles(
+  jobs: readonly Job[],
+  scope: Scope,
+  run: SweepContext,
+): Promise<readonly MissingFile[]> {
+  const recorded = jobs.flatMap((job) => recordedDelivery(job, scope.writes, run));
+  const deliveries = newestPerField(recorded, targetKey);
   const missing: MissingFile[] = [];
   for (const [table, own] of groupBy(deliveries, ({ target }) => target.table)) {
     const attachments = [...new Set(own.map(({ target }) => target.field))];
@@ -262,53 +317,35 @@ async function findMissingFiles(jobs: readonly Job[], run: SweepContext): Promis
     const records = await run.store.readTargets(table, targetIds, { attachments, cells: [] }, run.limits.reads);
     for (const delivery of own) {
       const record = records.get(delivery.target.id);
-      const defect = record === undefined ? null : findDefect(delivery, record);
+      const defect = record === undefined ? null : findDefect(delivery, record, scope);
       if (record !== undefined && defect !== null) missing.push({ ...delivery, record, defect });
     }
   }
   return missing;
 }
 
-/** Of several jobs for one field, returns the newest: it is the one whose file belongs there. */
-function newestPerField(deliveries: readonly Delivery[]): readonly Delivery[] {
-  const newest = new Map<string, Delivery>();
-  for (const delivery of deliveries) {
-    const key = targetKey(delivery.target);
-    const other = newest.get(key);
-    if (other === undefined || startedAt(other.job) < startedAt(delivery.job)) newest.set(key, delivery);
+/**
+ * Returns what is wrong; null where the files are there, are still being fetched, or another one took their place. A file
+ * of the same name with another id is somebody else's, and so is an empty field for which a newer job is at work.
+ */
+function findDefect({ job, target, files }: Delivery, record: TargetRecord, { later }: Scope): Defect | null {
+  const held = record.attachments[target.field] ?? [];
+  if (held.length === 0) {
+    const isCleared = later(target).some(({ since }) => startedAt({ since }) > startedAt(job));
+    return isCleared ? null : { detail: `${target.field} is empty`, value: files.map(({ url }) => ({ url })) };
   }
-  return [...newest.values()];
-}
-
-function startedAt({ since }: Job): Instant {
-  return since.kind === "at" ? since.at : Number.NEGATIVE_INFINITY;
-}
-
-/** Returns the delivery that a job's record names; none where someone else completed it, or no file was written. */
-function recordedDelivery(job: Job, run: SweepContext): readonly Delivery[] {
-  if (job.status !== run.completedStatus || job.notes.includes(UNDELIVERED_PREFIX)) return [];
-  if (!job.responsePayload.includes('"completed_via":"polling"') || isSuperseded(job)) return [];
-  const lookup = resolveOperation(job, run.policy.operations);
-  const urls = recordedOutputs(job.responsePayload);
-  if (lookup.kind === "unknown" || urls.length === 0) return [];
-  const { operation } = lookup;
-  const target = resolveTarget(job, operation);
-  // A text stays as it was written; only files are fetched afterwards.
-  if (target.kind !== "named" || operation.deliver?.as !== "attachment") return [];
-  const { table } = operation.target;
-  return [{ job, operation, urls, target: { table, id: target.id, field: operation.attachment } }];
-}
-
-/** Returns what is wrong; null where the file is there, is still being fetched, or another one took its place. */
-function findDefect({ job, target, urls }: Delivery, record: TargetRecord): string | null {
-  const files = record.attachments[target.field] ?? [];
-  if (files.length === 0) return `${target.field} is empty`;
-  for (const url of urls) {
-    const name = fileNameOf(url);
-    const file = files.find(({ filename }) => filename === name);
-    const expected = parseNotedFiles(job.notes).find((noted) => noted.name === name)?.bytes ?? null;
-    if (file === undefined || file.size === null || expected === null || file.size === expected) continue;
-    return `${target.field} holds ${file.size} of ${expected} bytes`;
+  for (const { name, url, bytes, id } of files) {
+    const at = held.findIndex((each) => id !== null && each.id === id);
+    const size = held[at]?.size ?? null;
+    if (at === -1 || size === null || bytes === null || size === bytes) continue;
+    // The others are kept in their order, which takes their ids.
+    const value = held.map((each, n) => (n === at ? { url } : { id: each.id }));
+    if (!value.every(isEntry)) return null;
+    return { detail: `${target.field} holds ${size} of ${bytes} bytes of ${name}`, value };
   }
   return null;
+}
+
+function isEntry(entry: { readonly url: string } | { readonly id: string | null }): entry is AttachmentValue[number] {
+  return "url" in entry || entry.id !== null;
 }

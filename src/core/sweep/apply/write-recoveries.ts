@@ -74,6 +74,8 @@ function writeAdmitted(
   return collectOutcomes(async (outcomes) => {
     /** What is to be written, with the last error of a write that was not answered; "" where none was sent. */
     let pending: ReadonlyMap<Recovery, string> = new Map(recoveries.map((each) => [each, ""]));
+    /** Those whose file was sent to the base. */
+    const sent = new Set<Recovery>();
     for (let round = 1; pending.size > 0; round += 1) {
       try {
         if (round > 1) await run.clock.sleep(250 * 2 ** round * (0.5 + run.random()), run.limits.writes);
@@ -87,11 +89,11 @@ function writeAdmitted(
         }
         // What this run wrote itself, without hearing of it, is there by now.
         const ready = checked.ready.map((each): ReadyWrite => {
-          return isSent(pending.get(each.recovery)) && each.targetUpdate === null ? { ...each, ids: each.held } : each;
+          return sent.has(each.recovery) && each.targetUpdate === null ? { ...each, ids: each.held } : each;
         });
         const written =
           run.atomic === null
-            ? await write(ready, run, startNext)
+            ? await write(ready, sent, run, startNext)
             : await writeAtomically(ready, run.atomic, run, startNext);
         pending = written.unconfirmed;
         addOutcomes(outcomes, written);
@@ -105,11 +107,6 @@ function writeAdmitted(
       }
     }
   });
-}
-
-/** Whether a write was sent whose answer was lost, by its error. */
-function isSent(error: string | undefined): boolean {
-  return error !== undefined && error !== "" && error !== STALE_READ_MESSAGE;
 }
 
 interface WrittenBatches extends StageResult {
@@ -126,7 +123,12 @@ interface PendingWrites {
 }
 
 /** Writes what is ready, ten at a time, a job always after its target. */
-async function write(ready: readonly ReadyWrite[], run: SweepContext, startNext: () => void): Promise<WrittenBatches> {
+async function write(
+  ready: readonly ReadyWrite[],
+  sent: Set<Recovery>,
+  run: SweepContext,
+  startNext: () => void,
+): Promise<WrittenBatches> {
   const pending: PendingWrites = { unconfirmed: new Map(), rejectedBatches: [] };
   const result = await collectOutcomes(async (outcomes) => {
     const completeJobs = async (confirmed: readonly ReadyWrite[]) => {
@@ -160,6 +162,9 @@ async function write(ready: readonly ReadyWrite[], run: SweepContext, startNext:
         return [{ ...writeContext(each), record, update, sizes: fileSizes(outputFiles(recovery.verdict)) }];
       });
       if (writes.length === 0) return;
+      for (const { recovery, targetUpdate } of fresh) {
+        if (targetUpdate?.fields[recovery.candidate.operation.attachment] !== undefined) sent.add(recovery);
+      }
       const kindsOf = ({ recovery }: ReadyWrite) => [deliveryKind(recovery.candidate.operation)];
       const results = await passGate(fresh, kindsOf, await writeTargets(table, writes, limitOf(fresh, run), run), run);
       await completeJobs(recordResults(fresh, results, outcomes, pending));

@@ -8,6 +8,7 @@ import { withEffectiveStart } from "./finished-jobs.ts";
 export interface CompetingJob {
   readonly id: string;
   readonly age: Duration;
+  readonly since: Job["since"];
   readonly target: Target;
 }
 
@@ -26,6 +27,13 @@ export function findCompetingJobs(jobs: readonly Job[], run: SweepContext, now: 
     if (age === null || age < -FUTURE_TOLERANCE || age > operation.thresholds.failAfter) return [];
     const target = resolveTarget(job, operation);
     if (target.kind !== "named") return [];
-    return [{ id: job.id, age, target: { table: operation.target.table, id: target.id, field: operation.attachment } }];
+    return [
+      {
+        id: job.id,
+        age,
+        since: job.since,
+        target: { table: operation.target.table, id: target.id, field: operation.attachment },
+      },
+    ];
   });
 }

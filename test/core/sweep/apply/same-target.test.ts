@@ -47,7 +47,11 @@ const group = fc
 
 const competing = fc
   .option(ages)
-  .map((age) => (age === null ? [] : [{ id: "recYoung", age, target: { table: "", id: "", field: "" } }]));
+  .map((age) =>
+    age === null
+      ? []
+      : [{ id: "recYoung", age, since: { kind: "missing" } as const, target: { table: "", id: "", field: "" } }],
+  );
 
 const ageOf = ({ item }: ItemResult) => item.age ?? 0;
 

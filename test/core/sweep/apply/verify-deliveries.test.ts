@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { Job } from "../../../../src/core/domain/job.ts";
+import type { Attachment } from "../../../../src/core/ports/ports.ts";
 import { sweep } from "../../../../src/core/sweep/sweep.ts";
 import { job, MINUTE, NOW, SEGMENT } from "../../../support/builders.ts";
 import { FakeBase, FakeBucket, runOf, stillClock } from "../../../support/fakes.ts";
+import { MemoryJournal } from "../../../support/journal.ts";
 import { FIELD } from "../../../support/sweep-world.ts";
 
 const ID = "recJob00000000001";
@@ -29,7 +31,7 @@ async function completed(kept: "kept" | "dropped" | "cut short") {
   const size = { kept: 1000, dropped: 0, "cut short": 400 }[kept];
   base.files(
     SEGMENT,
-    kept === "dropped" ? [] : [{ id: "att1", filename: NAME, url: "https://airtable.example/x", size }],
+    kept === "dropped" ? [] : [{ id: "attGiven1", filename: NAME, url: "https://airtable.example/x", size }],
   );
   base.log.length = 0;
   return { base, bucket };
@@ -104,6 +106,107 @@ describe("a delivery of the last hour", () => {
     const { base, bucket } = await completed("dropped");
     const { report } = await sweep(runOf(base, bucket, { dryRun: true }));
     expect(report.entries).toMatchObject([{ verdict: { reason: "delivery-retried" }, applied: false }]);
+    expect(base.log.filter((request) => request.startsWith("update"))).toEqual([]);
+  });
+});
+
+/** What is in the field: our file in another size, or what the test needs, and the others. */
+function held(base: FakeBase, over: Partial<Attachment>, ...others: readonly Attachment[]) {
+  const ours = { id: "attGiven1", filename: NAME, url: "https://airtable.example/x", size: 400, ...over };
+  base.files(SEGMENT, [ours, ...others]);
+}
+
+const THEIRS = { id: "attTheirs", filename: "mine.mp4", url: "https://airtable.example/m", size: 5 };
+
+describe("delivering again", () => {
+  it("keeps every other file in the cell, and notes the new id", async () => {
+    const { base, bucket } = await completed("kept");
+    held(base, {}, THEIRS);
+    await sweep(runOf(base, bucket));
+    expect(fileIn(base)).toEqual([{ url: `https://bucket.example/${NAME}` }, { id: "attTheirs" }]);
+    expect(base.jobs.get(ID)?.notes).toMatch(/Delivery retried .* attachment attGiven2/);
+  });
+
+  it("leaves a file alone that a person has uploaded under the same name", async () => {
+    const { base, bucket } = await completed("kept");
+    held(base, { id: "attTrimmed" });
+    const { report } = await sweep(runOf(base, bucket));
+    expect(report.entries).toEqual([]);
+    expect(base.log).not.toContain("updateTargets");
+  });
+
+  it.each([
+    ["too young to be stuck", 2 * MINUTE],
+    ["pending", 8 * MINUTE],
+  ])("leaves a field empty that was cleared for a newer job, which is %s", async (_, age) => {
+    const { base, bucket } = await completed("dropped");
+    base.jobs.set(NEWER, job({ id: NEWER, externalId: "newer", age }));
+    await sweep(runOf(base, bucket));
+    expect(base.log).not.toContain("updateTargets");
+  });
+
+  it.each([
+    ["--operation", { only: ["concatenate"] }],
+    ["--job", { named: ["recJob00000000009"] }],
+    ["--confirm", { confirm: async () => "no" as const }],
+  ])("goes by %s", async (_, over) => {
+    const { base, bucket } = await completed("dropped");
+    await sweep(runOf(base, bucket, over));
+    expect(base.log).not.toContain("updateTargets");
+  });
+
+  it("goes by --limit, whose jobs come first", async () => {
+    const { base, bucket } = await completed("dropped");
+    base.target("Segments", "recSegment0000009");
+    const links = { Segments: ["recSegment0000009"] };
+    base.jobs.set(NEWER, job({ id: NEWER, externalId: "other", links }));
+    await sweep(runOf(base, bucket, { limit: 1 }));
+    expect(base.log).not.toContain("updateTargets");
+    await sweep(runOf(base, bucket, { limit: 2 }));
+    expect(base.log.filter((request) => request === "updateTargets")).toHaveLength(1);
+  });
+
+  it("asks once about it with --confirm", async () => {
+    const { base, bucket } = await completed("dropped");
+    const asked: string[] = [];
+    const confirm = async ({ id }: { readonly id: string }) => {
+      asked.push(id);
+      return "yes" as const;
+    };
+    await sweep(runOf(base, bucket, { confirm }));
+    expect([asked, fileIn(base)]).toEqual([[ID], [{ url: `https://bucket.example/${NAME}` }]]);
+  });
+
+  it("works by the notes where the base has no field for the response payload", async () => {
+    const { base, bucket } = await completed("dropped");
+    base.edit(ID, { responsePayload: "" });
+    const { report } = await sweep(runOf(base, bucket));
+    expect(report.entries).toMatchObject([{ id: ID, verdict: { reason: "delivery-retried" }, applied: true }]);
+    base.files(SEGMENT, []);
+    base.edit(ID, { responsePayload: "" });
+    const { report: second } = await sweep(runOf(base, bucket));
+    expect(second.entries).toMatchObject([{ id: ID, verdict: { reason: "delivery-failed" } }]);
+  });
+
+  it("works by the journal where the base has neither notes nor response payload", async () => {
+    const { base, bucket } = deliveryWorld();
+    const journal = new MemoryJournal();
+    journal.now = () => NOW;
+    bucket.objects.set(NAME, 1000);
+    const run = () => runOf(base, bucket, { journal, hasNotes: false });
+    await sweep(run());
+    const forget = () => {
+      base.edit(ID, { responsePayload: "", notes: "", error: null });
+      base.files(SEGMENT, []);
+      base.log.length = 0;
+    };
+    forget();
+    const { report } = await sweep(run());
+    expect(report.entries).toMatchObject([{ id: ID, verdict: { reason: "delivery-retried" }, applied: true }]);
+    expect(base.log).not.toContain("updateJobs");
+    forget();
+    const { report: second } = await sweep(run());
+    expect(second.entries).toMatchObject([{ id: ID, verdict: { reason: "delivery-failed" }, applied: false }]);
     expect(base.log.filter((request) => request.startsWith("update"))).toEqual([]);
   });
 });
