@@ -20,6 +20,8 @@ export interface LineSink {
 export interface JournalWriter extends Journal {
   /** Returns the lines that record writes, with the next numbers of the run. */
   linesOf(writes: readonly PendingWrite[], by: Omit<LineOf, "at" | "base">): readonly string[];
+  /** Returns whether a write to the base was confirmed that is still on record. Reads no further than to the first. */
+  hasWritten(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -137,6 +139,7 @@ export function createJournal(options: JournalOptions): JournalWriter {
       await withSink(async () => undefined);
       return !broken;
     },
+    hasWritten: () => read(["result"], (lines) => findConfirmed(lines, baseId)),
     readRefusals: () => read(["refusal"], (lines) => collectRefusals(lines, baseId)),
     readWrites: async () => (await read(HISTORY_KINDS, (lines) => readHistory(lines, baseId))).writes,
     readWebhooks: () => read(["webhook", "result"], (lines) => collectWebhooks(lines, baseId)),
@@ -160,6 +163,13 @@ export function createJournal(options: JournalOptions): JournalWriter {
       await sink?.close();
     },
   };
+}
+
+async function findConfirmed(lines: AsyncIterable<JournalLine>, baseId: string): Promise<boolean> {
+  for await (const line of lines) {
+    if (line.kind === "result" && line.result === "confirmed" && (line.base ?? baseId) === baseId) return true;
+  }
+  return false;
 }
 
 /** Returns the files of a confirmed write, without their URLs. */

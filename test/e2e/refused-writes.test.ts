@@ -1,11 +1,15 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { type Access, FULL_ACCESS } from "../../src/sandbox/airtable/permissions.ts";
 import type { Reply, Request } from "../../src/sandbox/http.ts";
 import { HOUR, MINUTE } from "../support/builders.ts";
 import { folder, stuckJobs } from "./cli.ts";
 import { reportIn } from "./report.ts";
 import { addSegment, addVideo, openWorld, realSchema, type World, type WorldOptions } from "./world.ts";
+
+/** With the schema a run would find out beforehand: test/e2e/unwritable.test.ts. */
+const NO_SCHEMA: Access = { ...FULL_ACCESS, scopes: ["data.records:read", "data.records:write"] };
 
 const ATTACHMENT = "Voiceover + Video";
 /** A batch is ten records, and three are under way at a time. */
@@ -79,7 +83,7 @@ async function worldWithStatus(change: "no-option" | "formula") {
   const addOption = () => {
     status.options = options;
   };
-  return { world: await openWorld({ schema }), addOption };
+  return { world: await openWorld({ schema, access: NO_SCHEMA }), addOption };
 }
 
 const NO_NOTES = "jobs: { fields: { notes: null } }";
@@ -145,7 +149,7 @@ describe("a table that the base refuses", () => {
   it.each(["PATCH", "GET"])(
     "(%s) costs its own jobs an error, and holds up no other delivery or failing",
     async (method) => {
-      const world = await openWorld({ instead: forbids("Segments", method) });
+      const world = await openWorld({ access: NO_SCHEMA, instead: forbids("Segments", method) });
       addCombines(world, 1, 15);
       addConcatenation(world);
       addDue(world);
@@ -159,7 +163,7 @@ describe("a table that the base refuses", () => {
   );
 
   it("is not written again every two minutes", async () => {
-    const world = await openWorld({ instead: forbids("Segments") });
+    const world = await openWorld({ access: NO_SCHEMA, instead: forbids("Segments") });
     addCombines(world, 1, 15);
     const run = runs(world);
     await run();
@@ -169,7 +173,7 @@ describe("a table that the base refuses", () => {
   });
 
   it("is the table of the jobs: no target after target gets its file, and nothing remembers but the first run", async () => {
-    const world = await openWorld({ instead: forbids("Jobs") });
+    const world = await openWorld({ access: NO_SCHEMA, instead: forbids("Jobs") });
     addCombines(world, 1, 40);
     const run = runs(world);
     const { code } = await run("--journal", "none");
@@ -185,7 +189,7 @@ describe("a table that the base refuses", () => {
 
 describe("a field that the base refuses", () => {
   it("is one with a value that is no option of it, and other operations go on", async () => {
-    const world = await openWorld();
+    const world = await openWorld({ access: NO_SCHEMA });
     addCombines(world, 1, 15);
     addConcatenation(world);
     addDue(world);
@@ -203,7 +207,7 @@ describe("a field that the base refuses", () => {
     for (const { name, fields } of schema.tables) {
       for (const each of fields) if (name === "Segments" && each.name === ATTACHMENT) each.type = "url";
     }
-    const world = await openWorld({ schema });
+    const world = await openWorld({ schema, access: NO_SCHEMA });
     addCombines(world, 1, 3);
     const { code, errors } = await runs(world)();
     expect(code).toBe(3);

@@ -151,6 +151,7 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
     journal,
     gate: new WriteGate({
       journal,
+      findUnwritable: null,
       hasNotes,
       force: options.force,
       clock: living,

@@ -109,7 +109,8 @@ export const REASON_TEXTS: {
       action: "Correct the id.",
     },
     "payload-unreadable": {
-      means: "The request payload is neither JSON nor a Python literal. It might name another operation or target.",
+      means:
+        "The request payload is neither JSON nor a Python literal, and nothing else names the operation, the target or a part of the output's name.",
       action: "Correct the payload.",
     },
     "output-name-incomplete": {

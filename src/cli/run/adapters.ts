@@ -18,6 +18,7 @@ import {
   openBase as openAirtable,
   type SharedLimits as SharedBase,
 } from "../../stores/airtable/base.ts";
+import type { Metadata } from "../../stores/airtable/metadata.ts";
 import { systemClock } from "../../system/clock.ts";
 import { createWebhookSender } from "../../webhooks/sender.ts";
 import type { OpenStorages, StorageConnections } from "./storages.ts";
@@ -45,6 +46,8 @@ export interface OpenStore {
   readonly store: JobStore & JobHistory;
   /** Null where the store has no transactions. */
   readonly atomic: AtomicWriter | null;
+  /** Null where the store says itself what it cannot write. */
+  readonly metadata: Metadata | null;
   close(): Promise<void> | void;
 }
 
@@ -66,7 +69,7 @@ export async function openBase(
       return { ...openAirtableBase(settings, store, remaining, shared, held), atomic: null };
     case "postgres": {
       const opened = await openDatabaseStore(settings, store, journal, held);
-      return { ...opened, atomic: opened.store.atomic };
+      return { ...opened, atomic: opened.store.atomic, metadata: null };
     }
   }
 }

@@ -11,6 +11,7 @@ import { type HeldBase, openBase, openProviders, openWebhooks, type Shared } fro
 import type { RunLimits } from "./deadlines.ts";
 import { openJournal } from "./open-journal.ts";
 import { openStorages } from "./storages.ts";
+import { findUnwritable } from "./unwritable.ts";
 
 /** Opens everything that a sweep needs: base, storage, providers, webhooks, journal. No request is sent yet. */
 export async function openSweep(
@@ -23,13 +24,22 @@ export async function openSweep(
 ): Promise<{ readonly run: SweepContext; close(): Promise<void> }> {
   const journal = guarded(openJournal(invocation, settings), held);
   const base = await openBase(settings, () => limits.remaining(), shared, journal, held);
+  const { flags } = invocation;
+  const { metadata } = base;
   const storages = openStorages(settings, shared?.connections ?? null);
   const providers = openProviders(settings, storages, invocation.terminal.redact);
   const webhooks = guardedWebhooks(openWebhooks(settings), held);
   const options = sweepOptions(invocation, settings);
   const run: SweepContext = {
     ...options,
-    gate: new WriteGate({ ...options, journal }),
+    gate: new WriteGate({
+      ...options,
+      journal,
+      findUnwritable:
+        metadata === null || flags.sandbox !== undefined || flags.force === true
+          ? null
+          : async () => ((await hasWritten(journal)) ? new Map() : findUnwritable(metadata, settings, limits.reads)),
+    }),
     store: base.store,
     atomic: base.atomic,
     probe: storages.probe,
@@ -83,6 +93,11 @@ function whileHeld({ listing, start, reads, writes }: RunLimits, { signal }: Hel
     return either;
   });
   return { listing: ofListing ?? signal, start: ofStart ?? signal, reads: ofReads ?? signal, writes };
+}
+
+/** Whether an earlier run wrote to the base, as far as its journal can be read: then its fields take what is written. */
+async function hasWritten(journal: JournalWriter | null): Promise<boolean> {
+  return journal !== null && (await journal.isWritable()) && (await journal.hasWritten());
 }
 
 /** A database takes many writes at once: the end of a run is planned by no pace. */

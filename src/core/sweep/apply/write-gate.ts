@@ -19,6 +19,8 @@ const ALIKE = 3;
 export interface GateOptions {
   /** Remembers refusals from run to run; null where nothing does. */
   readonly journal: Pick<Journal, "isWritable" | "readRefusals" | "recordRefusal"> | null;
+  /** Finds what the base would refuse, before anything is written; null where that is not to be found out. */
+  readonly findUnwritable: (() => Promise<ReadonlyMap<WriteKind, string>>) | null;
   /** Whether the jobs have notes, in which a refusal is remembered where the journal cannot. */
   readonly hasNotes: boolean;
   /** Whether what was refused before is tried again at once. */
@@ -99,14 +101,21 @@ export class WriteGate {
     }
   }
 
-  /** Reads what the journal remembers; called before the first write. */
+  /** Reads what the journal remembers, or the base's schema says; called before the first write. */
   async open(): Promise<void> {
-    this.#opening ??= this.#readJournal();
+    this.#opening ??= this.#readMemory();
     this.#keepsJournal = await this.#opening;
   }
 
-  async #readJournal(): Promise<boolean> {
-    const { journal } = this.#options;
+  async #readMemory(): Promise<boolean> {
+    const { journal, findUnwritable } = this.#options;
+    const keepsJournal = await this.#readJournal(journal);
+    const unwritable = findUnwritable === null ? [] : await findUnwritable();
+    for (const [kind, why] of unwritable) this.#states.set(kind, { kind: "refused", why });
+    return keepsJournal;
+  }
+
+  async #readJournal(journal: GateOptions["journal"]): Promise<boolean> {
     if (journal === null || !(await journal.isWritable())) return false;
     for (const refusal of await journal.readRefusals()) this.#recall(refusal);
     return true;

@@ -37,7 +37,7 @@ async function swept(
   const clock = stillClock(at);
   if (journal instanceof MemoryJournal) journal.now = () => clock.now();
   const signature = { runId: `run-${at}`, version: "0.0.0" };
-  const gate = new WriteGate({ journal, hasNotes, force, clock, signature, command: "recover" });
+  const gate = new WriteGate({ journal, findUnwritable: null, hasNotes, force, clock, signature, command: "recover" });
   const { report, fault } = await sweep(
     runOf(base, bucket, { journal, hasNotes, force, clock, signature, gate, ...over }),
   );
