@@ -5,17 +5,24 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bundleSimulation } from "./sim-bundle.mjs";
 
-// `npm run sim -- --seeds 100000`: histories in the simulated world, on all cores. `--seed 7` replays one.
+// `npm run sim -- --seeds 100000`: histories in the simulated world, on all cores. `--seed 7` replays one; `--transactions`:
+// the same worlds over a store with transactions.
 const { values } = parseArgs({
-  options: { seeds: { type: "string" }, from: { type: "string" }, seed: { type: "string" } },
+  options: {
+    seeds: { type: "string" },
+    from: { type: "string" },
+    seed: { type: "string" },
+    transactions: { type: "boolean" },
+  },
 });
 const folder = mkdtempSync(join(tmpdir(), "stuck-jobs-sim-"));
 const bundle = join(folder, "sim.mjs");
 await bundleSimulation(bundle);
 
+const store = values.transactions ? ["--transactions"] : [];
 const run = (...args) =>
   new Promise((resolve) => {
-    const child = spawn(process.execPath, [bundle, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, [bundle, ...args, ...store], { stdio: ["ignore", "pipe", "inherit"] });
     let out = "";
     child.stdout.on("data", (chunk) => (out += chunk));
     child.on("close", (code) => resolve({ code, lines: out.trim().split("\n") }));

@@ -33,13 +33,31 @@ export function checkWriteInvariants(
   if (read === undefined) return only("writes what it has not read");
   if (sentAt - read.at > FRESH) return only("writes on an old read");
   if (world.scenario.bucket === "full") return only("acts on the word of a place that has every key");
+  if (world.transactional && hasChanged(table, written, read, scene)) return only("overwrites what it has not read");
   if (table !== "Jobs") return only(...brokenByTarget(table, written, read, scene));
   const job = jobIn(written.id, read.fields);
   const broken = brokenByJob(job, written.fields, read, scene);
   if (written.fields.Status !== "failed") return only(...broken);
-  return scene.known.requests === read.request + 1
+  return world.transactional || scene.known.requests === read.request + 1
     ? brokenByFail(job, broken, scene)
     : only(...broken, "fails a job on a read that is not adjacent");
+}
+
+/** With transactions there is no moment between read and write: what is written over is what was read. */
+function hasChanged(table: string, { id, fields }: Written, read: Read, { world }: Scene): boolean {
+  const now = world.base.record(table, id)?.fields ?? {};
+  // The last read of a target may have been of another field.
+  const own =
+    table === "Jobs"
+      ? ["Status", "External Job ID"]
+      : Object.keys(fields).filter((name) => Object.hasOwn(read.fields, name));
+  return own.some((name) => JSON.stringify(shown(now[name])) !== JSON.stringify(shown(read.fields[name])));
+}
+
+/** Of files what stays the same: Airtable gives each another URL once it has fetched it. */
+function shown(cell: unknown): unknown {
+  if (!Array.isArray(cell)) return cell ?? null;
+  return cell.map((file: unknown) => (isObject(file) && "id" in file ? file.id : file));
 }
 
 /** What is wrong with sending a job's webhook again. */

@@ -8,6 +8,7 @@ const { values } = parseArgs({
     from: { type: "string" },
     seed: { type: "string" },
     first: { type: "boolean" },
+    transactions: { type: "boolean" },
   },
 });
 const from = Number(values.seed ?? values.from ?? "1");
@@ -15,7 +16,7 @@ const count = values.seed === undefined ? Number(values.seeds ?? "2000") : 1;
 
 const totals = { seeds: 0, sweeps: 0, recovered: 0, failed: 0, killed: 0, broken: 0 };
 for (let seed = from; seed < from + count; seed += 1) {
-  const outcome = await simulate(seed);
+  const outcome = await simulate(seed, values.transactions === true);
   if (values.seed !== undefined) process.stdout.write(`${outcome.story.join("\n")}\n`);
   totals.seeds += 1;
   totals.sweeps += outcome.sweeps;

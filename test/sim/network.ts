@@ -22,7 +22,7 @@ export interface Line {
 }
 
 /** The longest that an exchange may take, as in the product. */
-const EXCHANGE_LIMIT = 20 * SECOND;
+export const EXCHANGE_LIMIT = 20 * SECOND;
 
 /** The base has carried out the request. */
 const LOST_ANSWERS = [
@@ -117,12 +117,12 @@ export function exchangeOf(line: Line) {
   };
 }
 
-function isLocked({ method, body }: ApiRequest, id: string | null): boolean {
+export function isLocked({ method, body }: ApiRequest, id: string | null): boolean {
   return method === "PATCH" && id !== null && JSON.stringify(body).includes(`{"id":"${id}"`);
 }
 
 /** Returns the answer to a write of a kind that the base refuses; null where it takes it. */
-function refusalOf({ method, path, body }: ApiRequest, { refused }: Scenario, now: number) {
+export function refusalOf({ method, path, body }: ApiRequest, { refused }: Scenario, now: number) {
   if (method !== "PATCH" || refused === null) return null;
   const text = JSON.stringify(body);
   if (refused === "completion" && path.includes("/Jobs") && text.includes('"Status":"completed"')) {
@@ -175,7 +175,7 @@ function dated(now: number) {
 }
 
 /** As it goes over the wire. The listings of jobs get pages of the scenario's size, which Airtable is free to do. */
-function wire({ method, path, query, body }: ApiRequest, pageSize: number) {
+export function wire({ method, path, query, body }: ApiRequest, pageSize: number) {
   const listing = JSON.stringify(query ?? body ?? "").includes("{Status}='processing'");
   const search = new URLSearchParams();
   for (const [key, value] of Object.entries({

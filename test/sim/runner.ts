@@ -14,6 +14,7 @@ import { OPERATIONS } from "./operations.ts";
 import type { Random } from "./random.ts";
 import type { Recorder } from "./recorder.ts";
 import { providerOf, webhooksOf } from "./services.ts";
+import { transactionsOf } from "./transactions.ts";
 import { BASE_ID, type World } from "./world.ts";
 
 /** How a sweep ended, as its caller would see it. */
@@ -143,7 +144,7 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
     concurrency: 4,
     requestsPerSecond: 4,
     store,
-    atomic: null,
+    atomic: world.transactional ? transactionsOf(line) : null,
     providers: new Map(provider === null ? [] : [[provider, providerOf(line, probe.probe)]]),
     webhooks: webhooksOf(line),
     via: null,

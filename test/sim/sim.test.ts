@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 
 /** Always the same ones, so that a failure here is one everywhere; `npm run sim` takes any number of others. */
 const SEEDS = 2_000;
+const SEEDS_WITH_TRANSACTIONS = 300;
 
 describe("the simulation", () => {
   // Some 30 s on two idle cores; the limit is for busy ones.
@@ -10,6 +11,14 @@ describe("the simulation", () => {
     const { code, lines } = await simulate("--seeds", String(SEEDS));
     expect(lines.slice(0, -1), "each broken seed, with the command that replays it").toEqual([]);
     expect(lines.at(-1)).toMatch(new RegExp(`^${SEEDS} seeds, .* 0 broken`));
+    expect(code).toBe(0);
+  });
+
+  it(`keeps every promise in ${SEEDS_WITH_TRANSACTIONS} histories over a store with transactions`, {
+    timeout: 600_000,
+  }, async () => {
+    const { code, lines } = await simulate("--transactions", "--seeds", String(SEEDS_WITH_TRANSACTIONS));
+    expect(lines.slice(0, -1), "each broken seed; replay it with --transactions").toEqual([]);
     expect(code).toBe(0);
   });
 

@@ -26,9 +26,9 @@ export interface Outcome {
 const SETTLED = CALM + 8 * MINUTE;
 
 /** One history; one that goes round in circles breaks a promise too. */
-export async function simulate(seed: number): Promise<Outcome> {
+export async function simulate(seed: number, transactional = false): Promise<Outcome> {
   try {
-    return await historyOf(seed);
+    return await historyOf(seed, transactional);
   } catch (error) {
     if (!(error instanceof Endless)) throw error;
     return { seed, violations: [error.message], sweeps: 0, recovered: 0, failed: 0, killed: 0, story: [] };
@@ -36,10 +36,10 @@ export async function simulate(seed: number): Promise<Outcome> {
 }
 
 /** Eight minutes of sweeps under faults, kills, webhooks, people and a second runner, then calm. */
-async function historyOf(seed: number): Promise<Outcome> {
+async function historyOf(seed: number, transactional: boolean): Promise<Outcome> {
   const random = new Random(seed);
   const scenario = scenarioOf(random.fork());
-  const world = new World(scenario, random.fork());
+  const world = new World(scenario, random.fork(), transactional);
   const { events: _, ...state } = scenario;
   world.log(JSON.stringify(state));
   const recorder = new Recorder(world);

@@ -36,6 +36,8 @@ export class World {
   /** Keys, with the moment since when the object is there, and its size. */
   readonly objects = new Map<string, { readonly since: number; readonly bytes: number }>();
   readonly scenario: Scenario;
+  /** Whether the store writes a job and its target in one transaction. */
+  readonly transactional: boolean;
   /** What happened, for a person who replays a seed. */
   readonly story: string[] = [];
   /** Who set each job's status last, as far as the record shows it. */
@@ -49,8 +51,9 @@ export class World {
   readonly #random: Random;
   readonly #fetching = new Set<string>();
 
-  constructor(scenario: Scenario, random: Random) {
+  constructor(scenario: Scenario, random: Random, transactional = false) {
     this.scenario = scenario;
+    this.transactional = transactional;
     this.journal.now = () => this.clock.now();
     this.#random = random;
     this.base = createBase({
@@ -58,6 +61,8 @@ export class World {
       baseId: BASE_ID,
       token: TOKEN,
       random: random.next,
+      // A database takes what it is sent.
+      ...(transactional ? { limit: null } : {}),
     });
     for (const name of scenario.outputs) this.put(name, START - HOUR);
     scenario.history.forEach((past, n) => void this.#addPast(past, n));
