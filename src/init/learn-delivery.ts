@@ -117,3 +117,8 @@ export function namedOption(
   const fitting = places.flatMap(({ fields }) => fields.filter((field) => formOf(field) !== null));
   return { kind: "unknown", fields: [...new Set(fitting.map((field) => field.name))] };
 }
+
+/** Returns a field that no record of the sample has filled, by what its name says that it holds. */
+export function unseenOption(field: string, route: Route | null): DeliveryOption {
+  return { route, field, as: /\b(url|link|href)\b/i.test(field) ? "url" : "attachment", hits: 0, isOther: false };
+}

@@ -3,6 +3,7 @@ import { getString } from "../core/domain/payload.ts";
 import { resolveOperation } from "../core/domain/resolve-operation.ts";
 import type { JobsTable } from "./jobs-table.ts";
 import { chooseDelivery, type DeliveryOption, deliveryOptions, type RecordsByRoute } from "./learn-delivery.ts";
+import { isNamedBy } from "./learn-fields.ts";
 import { type FinishedJob, type LearnedOutputs, learnOutputs } from "./learn-outputs.ts";
 import type { NamedFile } from "./named-files.ts";
 import { type Route, targetsOf } from "./routes.ts";
@@ -83,14 +84,16 @@ function learnOperation(
   givenPrefix: GivenPrefix,
 ): LearnedOperation {
   const finished = jobs.filter(({ state }) => state === "finished");
-  const files = finished.flatMap(toFinishedJob);
+  const files = finished.flatMap(toNamedJob);
   const records = { running: byRoute(jobs.filter(({ state }) => state === "running")), finished: byRoute(finished) };
   const options = deliveryOptions(table, routes, files, records);
   const delivery = chooseDelivery(options);
   const dates = table.fields.filter(({ type }) => ["date", "dateTime"].includes(type)).map(({ name }) => name);
   const dateFields = fields.startedAt === null ? dates : [fields.startedAt];
-  const inputs = options.filter(({ isOther }) => isOther);
-  const outputs = files.map((job) => ({ ...job, files: job.files.filter((file) => !isIn(file, inputs)) }));
+  const running = jobs.filter(({ state }) => state === "running").flatMap(toNamedJob);
+  const isInput = (file: NamedFile) =>
+    isIn(file, options) || isFromRequest(file, fields) || isFilledBefore(file, running);
+  const outputs = files.map((job) => ({ ...job, files: job.files.filter((file) => !isInput(file)) }));
   return {
     name: kind?.name ?? null,
     types: kind === null || kind.isType ? (kind === null ? [] : [kind.name]) : null,
@@ -102,11 +105,26 @@ function learnOperation(
   };
 }
 
+/** Whether a file is in a field that was seen to be no place for outputs. */
 function isIn({ field, via }: NamedFile, options: readonly DeliveryOption[]): boolean {
-  return options.some((option) => option.field === field && (option.route?.name ?? null) === via);
+  return options.some(({ isOther, ...option }) => {
+    return isOther && option.field === field && (option.route?.name ?? null) === via;
+  });
 }
 
-function toFinishedJob({ record, job, files }: SampledJob): readonly FinishedJob[] {
+function isFromRequest({ field, via }: NamedFile, { requestPayload, webhookUrl }: JobsTable["fields"]): boolean {
+  return via === null && (field === requestPayload || field === webhookUrl);
+}
+
+/** Whether a field names files by the ids of jobs that are still running: those went in, and did not come out. */
+function isFilledBefore({ field, via }: NamedFile, running: readonly FinishedJob[]): boolean {
+  const filled = running.filter(({ externalId, files }) =>
+    files.some((file) => file.field === field && file.via === via && isNamedBy(file, externalId)),
+  );
+  return filled.length * 2 > running.length;
+}
+
+function toNamedJob({ record, job, files }: SampledJob): readonly FinishedJob[] {
   const { externalId } = job;
   return externalId === null ? [] : [{ ...record, externalId, files }];
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { FULL_ACCESS } from "../../src/sandbox/airtable/permissions.ts";
 import { type ForeignBase, LOST, lookupsAndNames, oneTable, READY, statusOnly, twoBuckets, urlField } from "./bases.ts";
 import { folder, stuckJobs } from "./cli.ts";
 
@@ -72,5 +73,17 @@ describe("from init to recover, without editing a file", () => {
     expect(summary).toMatchObject(WHOLE);
     expect(base.world.fields(base.table, READY)).toMatchObject({ Status: "done" });
     expect(base.world.fields(base.table, LOST)).toMatchObject({ Status: "broken" });
+  });
+
+  it("a base whose schema the token may not read, with the table named", async () => {
+    const scopes = FULL_ACCESS.scopes.filter((scope) => scope !== "schema.bases:read");
+    const base = await urlField({ access: { ...FULL_ACCESS, scopes } });
+    const { file, summary } = await firstUse({ ...base, flags: ["--table", base.table, "--failed", "Error"] });
+    expect(file.split("\n").length).toBeLessThanOrEqual(21);
+    expect(summary).toMatchObject(WHOLE);
+    expect(base.world.fields(base.table, READY)).toMatchObject({
+      "Video URL": `${base.world.storageUrl}/renders/r-9934c2.mp4`,
+      Status: "Done",
+    });
   });
 });

@@ -1,7 +1,7 @@
 import type { Json } from "../../src/sandbox/airtable/cells.ts";
 import type { BaseSchema, Field } from "../../src/sandbox/airtable/schema.ts";
 import { HOUR, MINUTE } from "../support/builders.ts";
-import { openWorld, type World } from "./world.ts";
+import { openWorld, type World, type WorldOptions } from "./world.ts";
 
 type Cells = Readonly<Record<string, Json>>;
 
@@ -63,8 +63,8 @@ function attachment(id: string, filename: string): Json {
 
 const recordId = (prefix: string, n: number) => `rec${prefix}${String(n).padStart(14 - prefix.length, "0")}`;
 
-async function foreignWorld(schema: BaseSchema): Promise<World> {
-  const world = await openWorld({ schema });
+async function foreignWorld(schema: BaseSchema, options: WorldOptions = {}): Promise<World> {
+  const world = await openWorld({ ...options, schema });
   // The environment of somebody who has a token and a base, and no more.
   delete world.env.STUCK_JOBS_STORAGE_URL;
   return world;
@@ -101,7 +101,7 @@ export async function oneTable(): Promise<ForeignBase> {
 }
 
 /** The link to the file is kept in a URL field of the job. */
-export async function urlField(): Promise<ForeignBase> {
+export async function urlField(options: WorldOptions = {}): Promise<ForeignBase> {
   const table = "Render Tasks";
   const world = await foreignWorld(
     schemaOf({
@@ -114,6 +114,7 @@ export async function urlField(): Promise<ForeignBase> {
         text("Log", "multilineText"),
       ],
     }),
+    options,
   );
   const source = (id: string) => ({ "Source URL": `https://uploads.example.com/in/${id}.mov` });
   DONE.forEach((id, n) => {
@@ -140,6 +141,8 @@ export async function twoBuckets(): Promise<ForeignBase> {
         select("Kind", "Video", "Voice"),
         text("Worker ID"),
         link("Clip", tableId("Clips")),
+        text("Input", "multilineText"),
+        text("Order", "multilineText"),
         text("Response", "multilineText"),
       ],
       Clips: [text("Name"), text("Movie", "multipleAttachments"), text("Speech", "multipleAttachments")],
@@ -153,6 +156,11 @@ export async function twoBuckets(): Promise<ForeignBase> {
     const bucket = kind === "Video" ? world.bucket : world.archive;
     bucket.put(key, { bytes: 1_000_000, contentType: "binary/octet-stream", lastModified: Date.now() - MINUTE });
   };
+  // The payload and another text name files by the id as well, before there is an output.
+  const inputs = (id: string) => ({
+    Input: JSON.stringify({ source: `https://uploads.example.com/in/${id}.mov` }),
+    Order: `see https://shop.example.com/orders/${id}.html`,
+  });
   for (const { kind, field, key, url, n } of kinds) {
     DONE.forEach((done, index) => {
       const id = `${kind.toLowerCase()}-${done}`;
@@ -160,7 +168,7 @@ export async function twoBuckets(): Promise<ForeignBase> {
       const clip = recordId("Clip", n + index);
       put(world, "Clips", clip, DAY, { Name: id, [field]: attachment(`${kind}${index}`, file) });
       put(world, table, recordId("Work", n + index), (index + 3) * HOUR, {
-        ...{ Name: id, Status: "succeeded", Kind: kind, "Worker ID": id, Clip: [clip] },
+        ...{ Name: id, Status: "succeeded", Kind: kind, "Worker ID": id, Clip: [clip], ...inputs(id) },
         Response: JSON.stringify({ status: "succeeded", output_url: `${url}/${key(id)}` }),
       });
       store(kind, key(id));
@@ -168,9 +176,9 @@ export async function twoBuckets(): Promise<ForeignBase> {
   }
   put(world, "Clips", recordId("Clip", 90), DAY, { Name: "ready" });
   put(world, "Clips", recordId("Clip", 91), DAY, { Name: "lost" });
-  const ready = { Name: "ready", Status: "running", Kind: "Voice", "Worker ID": READY_ID };
+  const ready = { Name: "ready", Status: "running", Kind: "Voice", "Worker ID": READY_ID, ...inputs(READY_ID) };
   put(world, table, READY, 20 * MINUTE, { ...ready, Clip: [recordId("Clip", 90)] });
-  const lost = { Name: "lost", Status: "running", Kind: "Video", "Worker ID": LOST_ID };
+  const lost = { Name: "lost", Status: "running", Kind: "Video", "Worker ID": LOST_ID, ...inputs(LOST_ID) };
   put(world, table, LOST, 3 * HOUR, { ...lost, Clip: [recordId("Clip", 91)] });
   store("Voice", `speech/${READY_ID}.mp3`);
   return { world, table, flags: [] };

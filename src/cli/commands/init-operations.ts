@@ -3,7 +3,7 @@ import { findProviderPreset, providerOf } from "../../config/presets/providers.t
 import { ConfigError, type Problem } from "../../config/problems.ts";
 import { nameProblem } from "../../config/schema/placeholders.ts";
 import { pluralize } from "../../core/domain/plural.ts";
-import { chooseDelivery, type DeliveryOption, namedOption } from "../../init/learn-delivery.ts";
+import { chooseDelivery, type DeliveryOption, namedOption, unseenOption } from "../../init/learn-delivery.ts";
 import { type LearnedOperation, learnOperations, type SampledJob } from "../../init/learn-operations.ts";
 import {
   fitPreset,
@@ -40,7 +40,12 @@ export async function planOperations(
     learned = learnAll(jobs, sample, isNca, given, answers);
   }
   const others = learned.operations.filter((operation) => !isOfPreset(operation, preset.known));
-  const whole = await complete(others, isNca, { ...learned, given, jobs, sample, hasNoFileField }, input);
+  const whole = await complete(
+    others,
+    isNca,
+    { ...learned, given, jobs, sample, isSchemaKnown, hasNoFileField },
+    input,
+  );
   const isLone = whole.length === 1 && !isNca;
   const needsStorage = isNca || whole.some(({ patterns }) => patterns.length > 0);
   const storageUrl = learned.storageUrl ?? (needsStorage ? await askStorage(isNca, input) : null);
@@ -143,6 +148,8 @@ interface Completing extends LearnedAll {
   readonly sample: Sample;
   /** Whether it is certain that nothing in the base can receive a file: else a person has to say so. */
   readonly hasNoFileField: boolean;
+  /** Else fields that are blank in all records of the sample are not seen. */
+  readonly isSchemaKnown: boolean;
 }
 
 /** Completes the operations by the flags; asks only where not a single one is complete. The others are left out. */
@@ -213,7 +220,7 @@ function patternsOf(learned: LearnedOperation, given: GivenStorages, { pattern }
 /** Returns the delivery by --target and --deliver, else the one that was learned; null where a person has to choose. */
 function deliveryOf(
   { delivery, options }: LearnedOperation,
-  { jobs, sample, hasNoFileField }: Completing,
+  { jobs, sample, isSchemaKnown, hasNoFileField }: Completing,
   { target, deliver }: Answers,
 ): DeliveryOption | "none" | null {
   if (target === "none") return "none";
@@ -224,6 +231,7 @@ function deliveryOf(
     const places = target === null || isSelf ? [...routes, null] : routes;
     const found = namedOption(deliver, options.filter(isWanted), places, jobs.table);
     if (found.kind === "option") return found.option;
+    if (!isSchemaKnown) return unseenOption(deliver, places[0] ?? null);
     const message = `found "${deliver}"; expected one of ${found.fields.join(", ")}`;
     throw new ConfigError([{ path: "--deliver", message }]);
   }

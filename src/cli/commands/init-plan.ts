@@ -24,7 +24,8 @@ export async function buildPlan(input: PlanInput): Promise<Planned> {
     table?.name ?? answers.table ?? (await input.interview.text("Which table holds the jobs?", null, "--table"));
   const recent = await readRecent(source, name, clock.now(), signal);
   const tables = known ?? (await inferTables(name, recent, input));
-  const jobs = await chooseFields(table ?? tables[0] ?? inferTable(name, recent), tables, recent, input);
+  const found = table ?? tables[0] ?? inferTable(name, recent);
+  const jobs = await chooseFields(found, tables, recent, known !== null, input);
   const records = await withEachState(recent, jobs, source, signal);
   const target = await chooseTarget(tables, jobs, input);
   const sample = await followJobs(records, jobs, tables, target, source, signal);
@@ -93,6 +94,7 @@ async function chooseFields(
   table: TableSchema,
   tables: readonly TableSchema[],
   records: readonly SampleRecord[],
+  isSchemaKnown: boolean,
   input: PlanInput,
 ): Promise<KnownJobs> {
   const { answers, interview, say } = input;
@@ -104,7 +106,7 @@ async function chooseFields(
   const field = findNamed(table.fields, status, "--status");
   const startedAt = answers.startedAt ?? proposed.startedAt;
   const fields = { ...proposed, status: field.name, startedAt, externalId: answers.externalId ?? proposed.externalId };
-  const statuses = await chooseStatuses(field, records, input);
+  const statuses = await chooseStatuses(field, records, isSchemaKnown, input);
   const jobs = { table, fields, statuses, score: found?.score ?? 0 };
   if (!interview.interactive) return jobs;
   say(`In "${table.name}": ${formatFields(fields)}.`);
@@ -139,6 +141,7 @@ async function askFields(proposed: FieldNames, names: readonly string[], intervi
 async function chooseStatuses(
   field: FieldSchema,
   records: readonly SampleRecord[],
+  isSchemaKnown: boolean,
   { answers, interview }: PlanInput,
 ): Promise<Plan["statuses"]> {
   const learned = learnStatuses(field, records);
@@ -155,7 +158,8 @@ async function chooseStatuses(
     ["--completed", completed],
     ["--failed", failed],
   ]) {
-    if (field.choices === null || value === undefined || field.choices.includes(value)) continue;
+    // Of records alone only the options in use are known.
+    if (!isSchemaKnown || field.choices === null || value === undefined || field.choices.includes(value)) continue;
     const message = `"${field.name}" has no option "${value}"; expected one of ${field.choices.join(", ")}`;
     throw new ConfigError([{ path: flag ?? "", message }]);
   }

@@ -333,6 +333,9 @@ describe("where the schema may not be read", () => {
       operations: [{ outputs: [{ pattern: "{externalId}.mp4" }], target: { table: "Clips" }, attachment: "File" }],
     });
     await expect(drawn(world, { table: "Renders" })).rejects.toThrow(/^--deliver/);
+    // Blank in all records: its name says what it holds.
+    const unseen = await drawn(world, { table: "Renders", target: "self", deliver: "Public URL" });
+    expect(unseen.settings.operations).toMatchObject([{ deliver: { field: "Public URL", as: "url" } }]);
   });
 
   it("asks for the table on a terminal", async () => {
