@@ -95,7 +95,8 @@ operations:
       errors: Object.fromEntries(reportIn(stdout).jobs.map(({ externalId, error }) => [externalId, error])),
     };
   };
-  return { world, recover, writes, schemaReads };
+  const plain = () => stuckJobs(["recover"], { cwd, env: world.env });
+  return { world, recover, plain, writes, schemaReads };
 }
 
 describe("recover, before its first write to a base,", () => {
@@ -129,6 +130,14 @@ describe("recover, before its first write to a base,", () => {
     expect([code, errors.render, errors.preview]).toEqual([3, expect.stringContaining(expected), null]);
     expect(world.fields("Clips", "recClip0000000000")).toEqual({});
     expect(world.fields("Jobs", "recJob00000000001").Status).toBe("completed");
+  });
+
+  it("says why in a cron mail, once for all jobs", async () => {
+    const { plain } = await clipsWorld({ type: "formula" });
+    const { stdout, stderr } = await plain();
+    expect(stdout).toContain("2 errors");
+    expect(stderr).toContain('2 jobs: not tried: jobs.fields.status: "Status" is a formula');
+    expect(stderr.trimEnd().split("\n")).toHaveLength(1);
   });
 
   it("reads the schema once, and no more when it has written", async () => {

@@ -1,4 +1,5 @@
 import type { Settings } from "../../config/settings.ts";
+import { pluralize } from "../../core/domain/plural.ts";
 import type { Entry, Report } from "../../core/domain/report.ts";
 import type { Invocation } from "../context.ts";
 import { nothingDecided } from "../exit-codes.ts";
@@ -23,9 +24,23 @@ export function logFailures(
   if (format !== "table" && format !== "plan") {
     for (const line of brakeLines(report)) terminal.log(line.trim(), "warn");
   }
+  // The line says how many; the other formats show each.
+  if (format === "line") for (const line of errorLines(report)) terminal.log(line, "error");
   if (fault === null && nothingDecided(report)) {
     terminal.log(`nothing could be decided: ${storageUrls(settings)} gave no answer for any job`, "error");
   }
+}
+
+/** How many different errors are logged. */
+const MOST_ERRORS = 5;
+
+/** Returns what the base said of the jobs that could not be written, the most frequent first. */
+function errorLines({ entries }: Report): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const { error } of entries) if (error !== null) counts.set(error, (counts.get(error) ?? 0) + 1);
+  const lines = [...counts].toSorted(([, one], [, other]) => other - one);
+  const shown = lines.slice(0, MOST_ERRORS).map(([error, count]) => `${pluralize(count, "job")}: ${error}`);
+  return lines.length > shown.length ? [...shown, `… and ${lines.length - shown.length} other errors`] : shown;
 }
 
 /** Logs the values of --job that no sweep has found. */
