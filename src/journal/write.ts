@@ -141,7 +141,15 @@ export function createJournal(options: JournalOptions): JournalWriter {
     },
     hasWritten: () => read(["result"], (lines) => findConfirmed(lines, baseId)),
     readRefusals: () => read(["refusal"], (lines) => collectRefusals(lines, baseId)),
-    readWrites: async () => (await read(HISTORY_KINDS, (lines) => readHistory(lines, baseId))).writes,
+    async readWrites() {
+      try {
+        return (await read(HISTORY_KINDS, (lines) => readHistory(lines, baseId))).writes;
+      } catch (error) {
+        // As in a run without a journal: what it holds is not known.
+        if (hasCode(error, ...NOT_WRITABLE)) return [];
+        throw error;
+      }
+    },
     readWebhooks: () => read(["webhook", "result"], (lines) => collectWebhooks(lines, baseId)),
     async recordVerdicts(run, jobs, by) {
       if (!announced) return;

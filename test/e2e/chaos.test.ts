@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pLimit from "p-limit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ageJournals } from "./age-journal.ts";
 import { type Ran, stuckJobs } from "./cli.ts";
 import { aftermathOf, differences, STATE, startFrom, stateIn, violations } from "./final-state.ts";
 import { reportIn } from "./report.ts";
@@ -83,6 +84,8 @@ async function killAt(moment: object): Promise<readonly string[]> {
   const killed = await sweep(cwd, served, (given) => {
     kill = given;
   });
+  // What was on its way then has arrived by now.
+  ageJournals(cwd, 31_000);
   const next = await sweep(cwd, served);
   const stopped = await served.stop();
   return complaints(cwd, moment, [

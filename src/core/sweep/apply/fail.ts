@@ -12,6 +12,7 @@ import { type AbsenceProof, calibrate } from "../probe/calibrate-missing.ts";
 import { type Controls, findControls } from "../probe/known-outputs.ts";
 import { askBeforeWrite } from "./ask-before-write.ts";
 import { chunk, groupBy, WRITE_BATCH } from "./batches.ts";
+import { UnfinishedWrites } from "./unfinished-writes.ts";
 import { checkOtherNames, writeFailures } from "./write-failures.ts";
 
 /** What failing came to, beside the jobs. */
@@ -80,11 +81,13 @@ export async function failExpiredJobs(
     const checked = await checkAllOtherNames(toFail.slice(0, run.brake.maxFails), proofOf, run);
     outcomes.push(...checked.map(toOutcome));
     if (run.command === "scan" || run.dryRun) return;
+    const unfinished = new UnfinishedWrites(run);
     for (const [proof, own] of groupBy(checked.filter(isToFail), proofOf)) {
       for (const batch of chunk(own, WRITE_BATCH)) {
         if (run.limits.start.aborted) return;
         const asked = await askBeforeWrite(batch, run);
         outcomes.push(...asked.outcomes);
+        await unfinished.wait(asked.agreed.map(({ item }) => item.job.id));
         addOutcomes(outcomes, await writeFailures(asked.agreed, proof, run));
       }
     }

@@ -22,6 +22,7 @@ import {
   resolveSameTarget,
   type SameTargetResult,
 } from "./same-target.ts";
+import { UnfinishedWrites } from "./unfinished-writes.ts";
 import { writeRecoveries } from "./write-recoveries.ts";
 
 /**
@@ -55,6 +56,8 @@ export async function recover(
       byTarget: new ItemsByTarget(),
       byRecord: new ItemsByTarget(recordKey),
       competition,
+      unfinished: new UnfinishedWrites(run),
+      waiting: [],
       ready: new ReadyQueue(batchSize(run)),
       pipeline: createPipeline(),
       refusedTables,
@@ -82,6 +85,9 @@ interface RecoveryState {
   readonly byRecord: ItemsByTarget;
   /** Jobs that this sweep does not work on, and that may yet have a newer output. */
   readonly competition: Competition;
+  readonly unfinished: UnfinishedWrites;
+  /** Items whose records a killed run may still be writing. */
+  readonly waiting: SweepItem[];
   readonly ready: ReadyQueue;
   /** The next batch is read while the last writes of the one before it are under way. */
   readonly pipeline: Pipeline;
@@ -119,6 +125,7 @@ async function writeWhileProbing(probing: Probing, state: RecoveryState, run: Sw
   do {
     await startBatches(state, run, { partial: true });
     await state.pipeline.done();
+    await writeWaiting(state, run);
     // Where the newest could not be delivered, for a file that is there, it may be that of the next.
     for (const group of state.byTarget.groups()) enqueueNewest(group, state);
   } while (!state.ready.isEmpty() && !run.limits.start.aborted);
@@ -168,6 +175,27 @@ function resolveGroup(group: readonly SweepItem[], { ledger, competition }: Reco
   return resolveSameTarget(results, competition.for(results[0]?.target ?? null));
 }
 
+/** Writes those whose records a killed run may still be writing, once that is over. */
+async function writeWaiting(state: RecoveryState, run: SweepContext): Promise<void> {
+  const { unfinished, waiting } = state;
+  if (waiting.length === 0) return;
+  try {
+    await unfinished.wait(waiting.flatMap((item) => recordsOf(item, state)));
+  } catch (error) {
+    if (run.limits.start.aborted) return;
+    throw error;
+  }
+  const ready = new ReadyQueue(batchSize(run));
+  for (const item of waiting.splice(0)) ready.add(item);
+  await startBatches({ ...state, ready }, run, { partial: true });
+  await state.pipeline.done();
+}
+
+function recordsOf(item: SweepItem, { ledger }: RecoveryState): readonly string[] {
+  const { target } = ledger.get(item);
+  return [item.job.id, ...(target === null ? [] : [target.id])];
+}
+
 /** Starts all batches that are full, with `partial` the others as well. Returns whether there was any. */
 async function startBatches(
   state: RecoveryState,
@@ -184,7 +212,13 @@ async function startBatches(
 
 async function startBatch(batch: readonly SweepItem[], state: RecoveryState, run: SweepContext): Promise<void> {
   if (run.limits.start.aborted) return;
-  const recoveries = batch.flatMap((item) => toRecovery(item, state));
+  const now: SweepItem[] = [];
+  for (const item of batch) {
+    if (await state.unfinished.has(recordsOf(item, state))) state.waiting.push(item);
+    else now.push(item);
+  }
+  if (now.length === 0) return;
+  const recoveries = now.flatMap((item) => toRecovery(item, state));
   await state.pipeline.begin((startNext) => recoverBatch(recoveries, state, run, startNext));
 }
 
@@ -301,6 +335,7 @@ async function closeSuperseded(state: RecoveryState, run: SweepContext): Promise
   }
   await startBatches({ ...state, ready }, run, { partial: true });
   await state.pipeline.done();
+  await writeWaiting(state, run);
 }
 
 /**

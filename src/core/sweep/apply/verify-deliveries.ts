@@ -26,6 +26,7 @@ import {
 } from "./past-deliveries.ts";
 import { withSignedUrls } from "./recheck.ts";
 import { fileSizes, MAX_READ_AGE_MS, outputFiles, writeLimit } from "./recovery.ts";
+import { UnfinishedWrites } from "./unfinished-writes.ts";
 import { redeliveryKind } from "./write-gate.ts";
 
 /** A delivery whose file is not in its target's field, or is there in another size. */
@@ -81,6 +82,7 @@ export function verifyDeliveries(
       ...results.flatMap(({ item, target: of }) => (of && targetKey(of) === targetKey(target) ? [item.job] : [])),
     ];
     const scope = { writes, later };
+    const unfinished = new UnfinishedWrites(run);
     let left = run.limit === null ? Number.POSITIVE_INFINITY : run.limit - results.length;
     const justWritten = new Set(
       results.flatMap(({ target, applied }) => (applied && target ? [targetKey(target)] : [])),
@@ -105,6 +107,7 @@ export function verifyDeliveries(
       const repairs = asked.agreed;
       for (const [, own] of groupBy(repairs, ({ target }) => target.table)) {
         for (const batch of batches(own, ({ target }) => target.id)) {
+          await unfinished.wait(batch.flatMap(({ item, target }) => [item.job.id, target.id]));
           if (!run.limits.start.aborted) addOutcomes(outcomes, await repair(batch, scope, run));
         }
       }
