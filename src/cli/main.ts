@@ -1,6 +1,6 @@
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
-import { logInternalError, problemLines } from "./terminal/log.ts";
+import { linesOf, logInternalError, problemLines } from "./terminal/log.ts";
 import { readSecrets } from "./terminal/redact.ts";
 import { processTerminal, type Terminal } from "./terminal/terminal.ts";
 import { versionLine } from "./version.ts";
@@ -51,10 +51,19 @@ async function logFailure(error: unknown, terminal: Terminal): Promise<ExitCode>
   // Commander has printed its message by then; its exit code for a usage error is 1, the contract's is 2.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.success : EXIT.usage;
   const { ConfigError } = await import("../config/problems.ts");
-  if (!(error instanceof ConfigError)) {
-    logInternalError(error, terminal);
-    return EXIT.internalError;
+  if (error instanceof ConfigError) {
+    terminal.log(problemLines(error), "error");
+    return EXIT.usage;
   }
-  terminal.log(problemLines(error), "error");
-  return EXIT.usage;
+  // Of commands that read a base, or a journal in a database, and do nothing else.
+  const [{ isUpstreamFailure }, { exitCodeOfFailure }] = await Promise.all([
+    import("../core/ports/errors.ts"),
+    import("./exit-codes.ts"),
+  ]);
+  if (isUpstreamFailure(error)) {
+    terminal.log(linesOf(error), "error");
+    return exitCodeOfFailure(error);
+  }
+  logInternalError(error, terminal);
+  return EXIT.internalError;
 }

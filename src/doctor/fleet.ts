@@ -1,6 +1,5 @@
 import { UpstreamError } from "../core/ports/errors.ts";
 import { type CheckResult, fail, pass } from "./check-result.ts";
-import { unreachable } from "./token.ts";
 
 /** What was read of the fleet that this host belongs to. */
 export interface FleetFacts {
@@ -18,8 +17,8 @@ export function checkFleet({ name, schema, digest, planned }: FleetFacts): reado
   const where = `schema ${schema} of ${name}`;
   if (planned instanceof UpstreamError) {
     const { code, message, hint } = planned;
-    if (code === "unavailable") return [unreachable("fleet", "fleet", planned)];
-    const next = hint ?? "Check STUCK_JOBS_DATABASE_URL.";
+    const next = hint ?? "Look at the database, at STUCK_JOBS_DATABASE_URL, and at this machine's network.";
+    if (code === "unavailable") return [fail("upstream", "fleet", "fleet", message, next)];
     return [fail(code === "auth" ? "token" : "configuration", "fleet", "fleet", message, next)];
   }
   if (planned === null) return [pass("fleet", "fleet", `${where}; the current slot is not planned yet`)];

@@ -3,6 +3,7 @@ import { UpstreamError } from "../core/ports/errors.ts";
 import { asUpstreamError, type Database, type Query, type Row } from "../database/connection.ts";
 import { quoteIdentifier } from "../database/identifiers.ts";
 import { readMigrations } from "../database/migrate.ts";
+import { systemClock } from "../system/clock.ts";
 import { QUEUE, QUEUE_VERSION } from "./versions.ts";
 
 /** The tables of a fleet. */
@@ -259,10 +260,21 @@ ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value, at = clock_timestamp()`;
   await run(tables.database, text, [key, value], signal);
 }
 
-async function run(database: Database, text: string, values: readonly unknown[], signal: AbortSignal) {
-  try {
-    return await database.write((query) => query(text, values), signal);
-  } catch (error) {
-    throw asUpstreamError(error, database.name);
+/** Attempts of a statement that changes nothing more when it is repeated: the database may just be restarting. */
+const ATTEMPTS = 4;
+const RETRY_MS = 500;
+
+/** Runs one statement that may be repeated, without a transaction around it. */
+async function run(database: Database, text: string, values: readonly unknown[], signal: AbortSignal): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await database.execute(text, values, signal);
+      return;
+    } catch (error) {
+      const failure = asUpstreamError(error, database.name);
+      const mayPass = failure instanceof UpstreamError && failure.code === "unavailable";
+      if (!mayPass || attempt === ATTEMPTS) throw failure;
+    }
+    await systemClock.sleep(RETRY_MS * attempt, signal);
   }
 }

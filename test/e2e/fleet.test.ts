@@ -124,6 +124,14 @@ SELECT gen_random_uuid(), 'sweeps', json_build_object('base', $1::text), 'active
     const stopped = await host(["recover", "-o", "json"], { env });
     expect([stopped.code, reportsIn(stopped.stdout).reports]).toEqual([5, []]);
     expect(world.arrivals.length).toBe(0);
+    for (const words of [
+      ["undo", "--job", "recX", "--base", "base-0"],
+      ["runs", "--base", "base-0"],
+      ["fleet", "status"],
+    ]) {
+      const ran = await host(words, { env });
+      expect([words[0], ran.code, ran.stderr.includes("internal error")]).toEqual([words[0], 5, false]);
+    }
     const cwd = world.configured("fleet: { whenDown: alone }");
     const alone = await host(["recover", "-o", "json"], { env, cwd });
     expect([alone.code, reportsIn(alone.stdout).summary.recovered]).toEqual([0, 2]);

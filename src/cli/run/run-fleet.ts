@@ -203,12 +203,13 @@ async function work(pass: Pass, queue: Queue, digest: string): Promise<Part> {
 
 /** Sweeps a base that this host holds; null where it was lost to another host, which sweeps it then. */
 async function sweepHeld(
-  { invocation, format, stop, fleet }: Pass,
+  pass: Pass,
   queue: Queue,
   held: HeldSweep,
   settings: Settings,
   frame: Omit<SweepFrame, "held">,
 ): Promise<BaseOutcome | null> {
+  const { invocation, format, stop, fleet } = pass;
   const { tables, host } = fleet;
   const { schema, heartbeat } = fleet.settings;
   const never = neverAborted();
@@ -224,7 +225,7 @@ async function sweepHeld(
         terminal.log("this host was silent for too long; another one sweeps the base now", "warn");
         return null;
       }
-      await recordEnd(tables, row, endOf(outcome, settings, stop), never);
+      await recordEnd(tables, row, endOf(outcome, settings, pass), never);
       await finish(queue, held, claim.loss() === null ? outcome : { ...outcome, code: EXIT.terminated });
       return outcome;
     } catch (error) {
@@ -248,19 +249,23 @@ async function isLost(claim: Claim, queue: Queue, held: HeldSweep): Promise<bool
 }
 
 /** A sweep that was cut short, or broke, is tried once more; one that Airtable or the storage failed is not. */
-async function finish(queue: Queue, held: HeldSweep, { code, fault }: BaseOutcome): Promise<void> {
+async function finish(queue: Queue, held: HeldSweep, { code }: BaseOutcome): Promise<void> {
   const again: readonly number[] = [EXIT.internalError, EXIT.interrupted, EXIT.terminated];
-  if (again.includes(code)) await queue.giveBack(held, fault ?? `exit code ${code}`);
+  if (again.includes(code)) await queue.giveBack(held, `exit code ${code}`);
   else await queue.complete(held);
 }
 
-function endOf({ outcome, code, fault }: BaseOutcome, settings: Settings, stop: Shutdown) {
+/** What the fleet records of a sweep: as it is posted elsewhere, without secrets. */
+function endOf({ outcome, code, fault }: BaseOutcome, settings: Settings, { invocation, stop }: Pass) {
   const known = outcome ?? crashOutcome(systemClock.now(), systemClock.now());
+  const redact = (text: string) => invocation.terminal.redact(text).replaceAll("\0", "");
   return {
     run: outcome?.runId ?? null,
     exitCode: code,
-    fault,
+    fault: fault === null ? null : redact(fault),
     summary: outcome?.report?.summary ?? null,
-    result: JSON.stringify(resultOf(known, settings, stop)),
+    result: JSON.stringify(resultOf(known, settings, stop), (_, value: unknown) =>
+      typeof value === "string" ? redact(value) : value,
+    ),
   };
 }
