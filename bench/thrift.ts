@@ -14,7 +14,9 @@ export async function measureThrift({ full }: Effort): Promise<Section> {
   }
   for (const stuck of [10, 250, full ? 5_000 : 1_000]) {
     const seen = await swept({ finished: 100, recoverable: stuck, lost: 0 }, "scan");
-    rows.push(atMost(`scan, ${stuck} stuck jobs: Airtable requests`, seen.counts.airtable, Math.ceil(stuck / 100)));
+    // One more for the younger jobs of the same targets, which the stuck ones may have to wait for.
+    const most = Math.ceil(stuck / 100) + 1;
+    rows.push(atMost(`scan, ${stuck} stuck jobs: Airtable requests`, seen.counts.airtable, most));
     rows.push(agreement(seen));
   }
   for (const recoverable of [1, 10, 60, 500, full ? 5_000 : 1_000]) {

@@ -271,7 +271,7 @@ describe("what is printed of several bases", () => {
     const { stdout } = await stuckJobs(["scan", "-o", "table"], { env: world.env, cwd: world.configured() });
     expect(stdout).toMatch(/^base-1 \(appMany0000000001\)\n\njob +external id +operation/);
     expect(stdout).toMatch(
-      /\n\n3 bases: 1 stuck job: 1 would be recovered, 0 would be failed; 2 with nothing stuck\.\n3 Airtable requests, 2 probes, /,
+      /\n\n3 bases: 1 stuck job: 1 would be recovered, 0 would be failed; 2 with nothing stuck\.\n4 Airtable requests, 2 probes, /,
     );
     expect(stdout).not.toContain("base-0");
   });

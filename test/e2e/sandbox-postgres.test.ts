@@ -51,6 +51,6 @@ it("--sandbox without a name leaves the word after it to the command", async () 
 it("another name than those of the sandboxes is a usage error", async () => {
   const ran = await stuckJobs(["scan", "--sandbox=mysql"], { cwd: folder() });
   expect(ran.code).toBe(2);
-  expect(ran.stderr).toContain("nca, postgres");
+  expect(ran.stderr).toContain("nca, renders, postgres");
   expect(readFileSync("docs/sandbox.md", "utf8")).toContain("--sandbox=postgres");
 });
