@@ -34,12 +34,23 @@ export function logFailures(
 /** How many different errors are logged. */
 const MOST_ERRORS = 5;
 
-/** Returns what the base said of the jobs that could not be written, the most frequent first. */
+/** How many of the jobs with the same error are named. */
+const MOST_NAMED = 3;
+
+/** Returns what the base said of the jobs that could not be written, with their records, the most frequent first. */
 function errorLines({ entries }: Report): readonly string[] {
-  const counts = new Map<string, number>();
-  for (const { error } of entries) if (error !== null) counts.set(error, (counts.get(error) ?? 0) + 1);
-  const lines = [...counts].toSorted(([, one], [, other]) => other - one);
-  const shown = lines.slice(0, MOST_ERRORS).map(([error, count]) => `${pluralize(count, "job")}: ${error}`);
+  const records = new Map<string, string[]>();
+  for (const { id, error } of entries) {
+    if (error === null) continue;
+    const ids = records.get(error) ?? [];
+    ids.push(id);
+    records.set(error, ids);
+  }
+  const lines = [...records].toSorted(([, one], [, other]) => other.length - one.length);
+  const shown = lines.slice(0, MOST_ERRORS).map(([error, ids]) => {
+    const named = `${ids.slice(0, MOST_NAMED).join(", ")}${ids.length > MOST_NAMED ? ", …" : ""}`;
+    return `${pluralize(ids.length, "job")} (${named}): ${error}`;
+  });
   return lines.length > shown.length ? [...shown, `… and ${lines.length - shown.length} other errors`] : shown;
 }
 

@@ -83,9 +83,9 @@ export interface JobUpdate {
 
 /**
  * What a refusal is about where it is not about one record: a field or the value that all records get, such as an option
- * that does not exist; or the right to write there.
+ * that does not exist; the right to write there; or the token, which may read there and write nothing.
  */
-export type RefusalScope = "field" | "permission";
+export type RefusalScope = "field" | "permission" | "token";
 
 /** The result of writing one record. */
 export type WriteResult =

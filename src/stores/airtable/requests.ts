@@ -14,7 +14,7 @@ export type WriteResponse =
       readonly type: string;
       readonly error: string;
       /** What it is refused for: the token or its user may not write there, there is no such table, or the values. */
-      readonly cause: "permission" | "table" | "values";
+      readonly cause: "permission" | "token" | "table" | "values";
     }
   | { readonly kind: "unconfirmed"; readonly error: string }
   /** It was not sent: its time was over when it could have been. */
@@ -147,7 +147,9 @@ export function createRequests({
       case "forbidden": {
         if (reply.status === 403) {
           const error = `${refusal.message}. ${refusal.hint}`;
-          return { kind: "refused", type: refusal.type, error, cause: "permission" };
+          // What was read just before is there: then this is Airtable's word for a token without the scope to write.
+          const cause = refusal.type === "INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND" ? "token" : "permission";
+          return { kind: "refused", type: refusal.type, error, cause };
         }
         const message = `Airtable refused to write ${describe(request)}: ${refusal.message}`;
         throw new UpstreamError("auth", message, refusal.hint);

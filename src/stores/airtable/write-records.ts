@@ -97,7 +97,7 @@ function scopeOf(
   fields: readonly string[],
 ): RefusalScope | null {
   if (type === "ROW_DOES_NOT_EXIST") return null;
-  if (cause === "permission") return "permission";
+  if (cause === "permission" || cause === "token") return cause;
   if (cause === "table" || OF_THE_FIELD.includes(type)) return "field";
   return fields.some((name) => error.includes(`"${name}"`) || error.includes(`field ${name}`)) ? "field" : null;
 }

@@ -3,7 +3,7 @@ import { parseRefusals, type Signature } from "../../domain/notes.ts";
 import type { Operation } from "../../domain/operation.ts";
 import type { Target } from "../../domain/target.ts";
 import type { Journal, RefusedKind } from "../../ports/journal.ts";
-import type { Clock, WriteResult } from "../../ports/ports.ts";
+import type { Clock, RefusalScope, WriteResult } from "../../ports/ports.ts";
 import type { Recovery } from "./recovery.ts";
 
 /** How long a kind of write that the base refused is left alone. */
@@ -84,7 +84,7 @@ export class WriteGate {
   /** Kinds that are remembered as refused, with the time of the refusal. */
   readonly #remembered = new Map<WriteKind, Instant>();
   /** Kinds that were refused for want of permission in this run. */
-  readonly #denied = new Map<WriteKind, string>();
+  readonly #denied = new Map<WriteKind, { readonly error: string; readonly scope?: RefusalScope }>();
   /** Kinds on trial whose write was not answered. */
   readonly #unanswered = new Set<WriteKind>();
   #opening: Promise<boolean> | null = null;
@@ -178,7 +178,7 @@ export class WriteGate {
         if (this.#remembered.delete(kind)) await this.#recordInJournal(kind, null, job);
         return false;
       case "refused": {
-        if (result.scope === "permission") this.#denied.set(kind, result.error);
+        if (result.scope === "permission" || result.scope === "token") this.#denied.set(kind, result);
         const suspects = this.#suspects.get(kind) ?? new Set();
         this.#suspects.set(kind, suspects.add(job));
         const ofKind = result.scope !== undefined || suspects.size >= ALIKE;
@@ -207,11 +207,15 @@ export class WriteGate {
     }
   }
 
-  /** Returns the base's words where nothing that was written in several places was taken for want of permission. */
+  /**
+   * Returns the base's words where nothing was taken for want of permission: in several places, or since the token may
+   * write nothing.
+   */
   deniedEverywhere(): string | null {
     const taken = [...this.#states.values()].some(({ kind }) => kind === "taken");
-    const [first] = this.#denied.values();
-    return taken || this.#denied.size < 2 || first === undefined ? null : first;
+    const denied = [...this.#denied.values()];
+    const first = denied.find(({ scope }) => scope === "token") ?? (denied.length > 1 ? denied[0] : undefined);
+    return taken || first === undefined ? null : first.error;
   }
 
   #stateOf(kind: WriteKind): KindState | undefined {
