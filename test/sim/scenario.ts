@@ -114,6 +114,12 @@ export function scenarioOf(random: Random): Scenario {
     }
   }
   if (random.chance(0.1)) events.push({ kind: "burst", at: moment(random) });
+  const onExisting = random.pick(["skip", "skip", "skip", "replace", "replace", "append"] as const);
+  const [first] = jobs;
+  // Someone has just put a file of their own beside the one that is missing.
+  if (onExisting === "append" && first !== undefined && random.chance(0.3)) {
+    events.push({ kind: "occupy-target", at: START, job: first, fileName: "by hand.mp4", bare: random.chance(0.5) });
+  }
   return {
     jobs,
     outputs,
@@ -124,12 +130,12 @@ export function scenarioOf(random: Random): Scenario {
     wrongBucket,
     moved,
     history: pastOf(moved, random),
-    listingCut: random.chance(0.06) ? random.whole(0, 2) : null,
+    listingCut: random.chance(moved === null ? 0.1 : 0.35) ? random.pick([0, 0, 1, 2, 3] as const) : null,
     skews: [skewOf(random), skewOf(random)],
     secondRunner: random.chance(0.35),
     notes: random.chance(0.05) ? "full" : random.chance(0.08) ? "none" : "short",
     ageless: random.chance(0.08),
-    onExisting: random.pick(["skip", "skip", "skip", "replace", "replace", "append"] as const),
+    onExisting,
     startedAt: random.chance(0.4) ? random.pick([0, 0, -1, -5] as const) * HOUR : null,
     locked: random.chance(0.12) ? random.pick([jobs[0]?.id ?? "", ...jobs.map(({ id }) => id)]) : null,
     provider: random.chance(0.2),

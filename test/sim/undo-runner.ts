@@ -79,7 +79,7 @@ async function takeBack(
   const { clock } = world;
   const reads = new Map<string, number>();
   const slow = random.chance(0.4);
-  const takes = () => (slow ? random.whole(100, 4_000) : 100);
+  const takes = () => (slow && random.chance(0.3) ? random.whole(100, 9_000) : 100);
   const exchange = quietExchange(world, takes, async ({ request, reply, sentAt }) => {
     sent += 1;
     if (sent === killAt) await new Promise(() => undefined);
