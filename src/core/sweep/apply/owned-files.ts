@@ -123,13 +123,13 @@ async function findDelivered(
     const text = String(record.cells[field] ?? "").trim();
     const isOurs = owner.responsePayload.includes('"completed_via":"polling"');
     if (isOurs && recordedOutputs(owner.responsePayload).join("\n") === text) return [text];
-    return (await past.wrote(target, owner)).some((after) => after === text) ? [text] : [];
+    return (await past.delivered(target, owner)).some((after) => after === text) ? [text] : [];
   }
   const held = (record.attachments[field] ?? []).filter(({ filename }) => filename === file);
   const noted = parseNotedFiles(owner.notes);
   const isNoted = ({ id }: Attachment) => id !== null && noted.some((each) => each.id === id);
   if (held.every(isNoted)) return held.flatMap(({ id }) => id ?? []);
-  const written = (await past.wrote(target, owner)).flatMap((after) => (isFiles(after) ? after : []));
+  const written = (await past.delivered(target, owner)).flatMap((after) => (isFiles(after) ? after : []));
   return held.flatMap((each) =>
     isNoted(each) || written.some((file) => isWritten(file, each)) ? (each.id ?? []) : [],
   );
@@ -154,12 +154,27 @@ export class PastWrites {
     this.#run = run;
   }
 
-  /** Returns what runs wrote to a field for a job. */
-  async wrote({ table, id, field }: Target, owner: Job): Promise<readonly JournalCell[]> {
+  /** Returns what runs wrote to a field for a job, or announced before they were killed. */
+  async wrote(target: Target, owner: Job): Promise<readonly JournalCell[]> {
+    return (await this.#writesTo(target, owner)).map(({ after }) => after);
+  }
+
+  /**
+   * Returns what the base confirmed of that. What was only announced may be another's file of the same name, such as
+   * that of the webhook which came when the run was killed.
+   */
+  async delivered(target: Target, owner: Job): Promise<readonly JournalCell[]> {
+    return (await this.#writesTo(target, owner)).filter(({ confirmed }) => confirmed).map(({ after }) => after);
+  }
+
+  async #writesTo(
+    { table, id, field }: Target,
+    owner: Job,
+  ): Promise<readonly { readonly after: JournalCell; readonly confirmed: boolean }[]> {
     this.#read ??= this.#run.journal?.readWrites() ?? Promise.resolve([]);
-    return (await this.#read).flatMap(({ role, table: to, record, job, undoes, fields }) => {
+    return (await this.#read).flatMap(({ role, table: to, record, job, undoes, fields, confirmed }) => {
       const isTo = role === "target" && to === table && record === id && job.id === owner.id && undoes === null;
-      return isTo && fields[field] !== undefined ? [fields[field].after] : [];
+      return isTo && fields[field] !== undefined ? [{ after: fields[field].after, confirmed }] : [];
     });
   }
 }

@@ -179,6 +179,28 @@ describe("an older job's file in the target", () => {
     expect(await recoverAll(world)).toEqual(["skip: target-occupied"]);
   });
 
+  it("stays where the webhook wrote it, after a run that announced the same was killed", async () => {
+    const world = twoJobs({ age: 10 * MINUTE }, { status: "completed" });
+    world.bucket.objects.set("x2_output_0.mp4", 2);
+    const file = { filename: "x1_output_0.mp4", size: 1 };
+    world.base.files(SEGMENT, [{ ...file, id: "attHook", url: "https://airtable.example/h" }]);
+    world.base.target("Segments", SEGMENT, { [FIELD]: [{ url: "https://bucket.example/x1_output_0.mp4" }] });
+    const journal = new MemoryJournal();
+    const announced = {
+      job: { id: "recJobs0000000001", externalId: "x1", operation: "combine", since: null, age: null },
+      target: { table: "Segments", id: SEGMENT },
+      fields: { [FIELD]: { before: [], after: [{ ...file, id: null }] } },
+      note: null,
+      reason: "output-found",
+      detail: "",
+      supersededBy: null,
+      evidence: { probes: [], provider: null, calibration: null },
+      undoes: null,
+    } as const;
+    await journal.recordIntent([announced], { runId: "run-killed", command: "recover" });
+    expect(await recoverAll(world, { journal })).toEqual(["skip: target-occupied"]);
+  });
+
   it("stays where a person has added another", async () => {
     const world = await deliveredOlder();
     const [id = ""] = /att\w+/.exec(world.base.jobs.get("recJobs0000000001")?.notes ?? "") ?? [];
