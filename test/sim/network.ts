@@ -255,10 +255,7 @@ export function probeOf(line: Line): OutputProbe {
       if (faulty()) return { kind: "unknown", detail: "HTTP 503" };
       const all = place === PLACE ? [...world.objects.keys()] : [];
       const names = all.filter((each) => each.startsWith(prefix)).sort(newestFirst);
-      const { listingCut } = scenario;
-      if (listingCut !== null && names.length >= listingCut) {
-        return { kind: "listed", names: names.slice(0, listingCut), complete: false };
-      }
+      if (scenario.namesCut) return { kind: "listed", names: names.slice(0, random.whole(0, 2)), complete: false };
       recorder.listed(name, prefix);
       return { kind: "listed", names, complete: true };
     },

@@ -52,8 +52,10 @@ export interface Scenario {
   readonly moved: Moved | null;
   /** Jobs that were completed long ago, with their outputs: what calibration and brake compare with. */
   readonly history: readonly Past[];
-  /** A listing of completed jobs, or of the bucket, holds no more than so many and is not whole; null: it is. */
+  /** A listing of completed jobs holds no more than so many and is not whole; null: it is. */
   readonly listingCut: number | null;
+  /** Whether a listing of the bucket is never whole. */
+  readonly namesCut: boolean;
   /** How far the runners' clocks are ahead, in ms. */
   readonly skews: readonly [number, number];
   readonly secondRunner: boolean;
@@ -130,7 +132,8 @@ export function scenarioOf(random: Random): Scenario {
     wrongBucket,
     moved,
     history: pastOf(moved, random),
-    listingCut: random.chance(moved === null ? 0.1 : 0.35) ? random.pick([0, 0, 1, 2, 3] as const) : null,
+    listingCut: random.chance(moved === null ? 0.04 : 0.35) ? random.whole(0, 3) : null,
+    namesCut: random.chance(0.15),
     skews: [skewOf(random), skewOf(random)],
     secondRunner: random.chance(0.35),
     notes: random.chance(0.05) ? "full" : random.chance(0.08) ? "none" : "short",

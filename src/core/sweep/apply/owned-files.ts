@@ -2,6 +2,7 @@ import type { Job } from "../../domain/job.ts";
 import { type AttachmentIds, COMPLETED_PREFIX, parseNotedFiles } from "../../domain/notes.ts";
 import type { Operation } from "../../domain/operation.ts";
 import { externalIdsIn } from "../../domain/output-names.ts";
+import { resolveOperation } from "../../domain/resolve-operation.ts";
 import { recordedOutputs } from "../../domain/response-payload.ts";
 import type { Target } from "../../domain/target.ts";
 import type { JournalCell, JournaledWrite, JournalFile } from "../../ports/journal.ts";
@@ -66,7 +67,10 @@ export async function findOwnedFiles(
   const found = new Map<Recovery, { newer: NewerFile | null; readonly older: Set<string> }>();
   for (const { delivery, file, externalIds } of named) {
     const { recovery, job } = delivery;
-    const owners = jobs.filter(({ id, externalId }) => id !== job.id && externalIds.includes(externalId ?? ""));
+    const owners = jobs.filter(
+      (owner) =>
+        owner.id !== job.id && externalIds.includes(owner.externalId ?? "") && mayDeliverTo(delivery, owner, run),
+    );
     const owned = found.get(recovery) ?? { newer: null, older: new Set<string>() };
     found.set(recovery, owned);
     const newer = owners.find((owner) => !isOlder(owner, job));
@@ -92,6 +96,12 @@ export async function findOwnFiles(
       return isOurs && each.id !== null ? [[each.filename, each.id] as const] : [];
     }),
   );
+}
+
+/** Whether a job's operation delivers to the field: a file that it delivered elsewhere was put here by someone else. */
+function mayDeliverTo({ target }: Checked, owner: Job, { policy }: SweepContext): boolean {
+  const lookup = resolveOperation(owner, policy.operations);
+  return lookup.kind === "unknown" || operationsFor(target, policy.operations).includes(lookup.operation);
 }
 
 /** Returns the operations that deliver to a field. */

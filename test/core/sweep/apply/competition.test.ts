@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Job } from "../../../../src/core/domain/job.ts";
 import type { SweepContext } from "../../../../src/core/sweep/context.ts";
 import { sweep } from "../../../../src/core/sweep/sweep.ts";
-import { HOUR, MINUTE, NOW } from "../../../support/builders.ts";
+import { COMBINE, HOUR, MINUTE, NOW } from "../../../support/builders.ts";
 import { runOf, stillClock } from "../../../support/fakes.ts";
 import { MemoryJournal } from "../../../support/journal.ts";
 import { combine, FIELD, verdicts, worldOf } from "../../../support/sweep-world.ts";
@@ -199,6 +199,21 @@ describe("an older job's file in the target", () => {
     } as const;
     await journal.recordIntent([announced], { runId: "run-killed", command: "recover" });
     expect(await recoverAll(world, { journal })).toEqual(["skip: target-occupied"]);
+  });
+
+  it("stays where a person has put the file of another operation", async () => {
+    const world = worldOf([combine(1, { age: 30 * MINUTE, links })]);
+    const notes = `Completed via polling at ${new Date(NOW - MINUTE).toISOString()}: found z9_output_0.mp4`;
+    const zoomed = combine(9, { externalId: "z9", type: "zoom", status: "completed", notes, links });
+    world.base.jobs.set(zoomed.id, zoomed);
+    world.bucket.objects.set("x1_output_0.mp4", 1);
+    const copied = { id: "attPerson", filename: "z9_output_0.mp4", url: "https://airtable.example/z", size: 3 };
+    world.base.target("Segments", SEGMENT, { [FIELD]: [{ url: "https://bucket.example/z9_output_0.mp4" }] });
+    world.base.files(SEGMENT, [copied]);
+    const { policy } = runOf(world.base, world.bucket);
+    const zoom = { ...COMBINE, name: "zoom", types: ["zoom"], attachment: "Video" };
+    const operations = [...policy.operations, { ...zoom, deliver: { field: "Video", as: "attachment" } as const }];
+    expect(await recoverAll(world, { policy: { ...policy, operations } })).toEqual(["skip: target-occupied"]);
   });
 
   it("stays where a person has added another", async () => {
