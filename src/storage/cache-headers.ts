@@ -14,6 +14,9 @@ export function isFromCache(answer: ResponseHead): boolean {
 }
 
 function reportsHit(name: string, value: string): boolean {
+  // Akamai and Fastly say it among other measurements, some caches as a number of hits.
+  if (name === "server-timing") return /cache[^,]*;\s*desc="?hit/.test(value);
+  if (/cache.*hits$/.test(name)) return value.split(",").some((hits) => Number(hits) > 0);
   // What a cache may do is not what it did; its lookup may have found what it then asked for again.
   if (!name.includes("cache") || /control|tag|key|lookup/.test(name)) return false;
   if (name !== "cache-status")
