@@ -50,11 +50,11 @@ export function interference(
   moved: Moved | null,
   random: Random,
 ): readonly Event[] {
-  if (!random.chance(0.35)) return [];
+  if (!random.chance(0.4)) return [];
   // What is found at once is written in the first moments.
-  const at = random.chance(0.4) ? START + random.whole(150, 1_200) : moment(random);
+  const at = random.chance(0.5) ? START + random.whole(150, random.chance(0.5) ? 1_200 : 3_500) : moment(random);
   const externalId = `r${random.whole(100_000, 999_999)}`;
-  switch (random.whole(0, 13)) {
+  switch (random.whole(0, 15)) {
     case 0:
     case 1: {
       const failure: Event = { kind: "webhook-failure", at, job, blunt: random.chance(0.5) };
@@ -62,9 +62,10 @@ export function interference(
       return [failure, { ...failure, at: Math.min(CALM - 1, at + random.whole(1, 60 * SECOND)) }];
     }
     case 2:
-    case 3: {
+    case 3:
+    case 14: {
       // Some workers are given the job's own id again.
-      if (random.chance(0.3)) return [{ kind: "rerun", at, job, externalId: job.externalId }];
+      if (random.chance(0.5)) return [{ kind: "rerun", at, job, externalId: job.externalId }];
       const rerun: Event = { kind: "rerun", at, job, externalId };
       if (random.chance(0.5)) return [rerun];
       const fileName = keyFor({ ...job, externalId, begun: at }, moved, random);
@@ -82,6 +83,7 @@ export function interference(
     case 7:
       return [{ kind: "reopen", at, job }];
     case 8:
+    case 15:
       return [{ kind: "correct-id", at, job, externalId }];
     case 9:
     case 11:

@@ -130,6 +130,7 @@ function isCut(cell: unknown, job: JobNow, { objects }: World): boolean {
   const own = outputOf(job, objects) ?? [];
   return entriesOf(cell).some(({ id, filename, size }) => {
     const object = own.includes(String(filename)) ? objects.get(String(filename)) : undefined;
-    return object !== undefined && size !== object.bytes && !String(id).startsWith("attHand");
+    const fetched = typeof id === "string" && !id.startsWith("attHand");
+    return object !== undefined && size !== object.bytes && fetched;
   });
 }
