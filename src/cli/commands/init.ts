@@ -323,10 +323,18 @@ async function warnIfShadowed(path: string, terminal: Terminal): Promise<void> {
   terminal.log(`a run from here reads ${relative("", found)} instead. Use --config for the new file.`, "warn");
 }
 
+/**
+ * Each step counts its own requests: without a pause two of them send more than Airtable allows in a second, which then
+ * refuses all for half a minute.
+ */
+const PACE_MS = 1_000;
+
 async function runDoctorAndScan(path: string, { color }: InitFlags, context: CommandContext): Promise<ExitCode> {
   const { env, terminal } = context;
+  await systemClock.sleep(PACE_MS);
   const examined = await runDoctor({ config: path, color }, context);
   if (examined !== EXIT.success) return examined;
+  await systemClock.sleep(PACE_MS);
   return await runSweep({ command: "scan", flags: { config: path, color }, env, terminal });
 }
 
