@@ -19,7 +19,7 @@ import type { JournalCell, JournaledWrite, JournalFile } from "../../ports/journ
 import { serverNow } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
 import { placeOf } from "../places.ts";
-import { chunk, READ_BATCH } from "./batches.ts";
+import { chunk, groupBy, READ_BATCH } from "./batches.ts";
 
 /** A file that stuck-jobs attached. What is not on record is null. */
 export interface DeliveredFile {
@@ -43,16 +43,24 @@ export interface Delivery {
 /** How long after its completion a job's delivery is verified: Airtable fetches attachments later. */
 const VERIFY_FOR: Duration = 3_600_000;
 
-/** What runs wrote in the last hour, by the journal. Empty where the jobs' notes say it. */
-export async function readRecentWrites(run: SweepContext): Promise<readonly JournaledWrite[]> {
-  if (run.hasNotes || run.journal === null) return [];
+/** The writes of the journal, by their job. */
+export type WritesByJob = ReadonlyMap<string, readonly JournaledWrite[]>;
+
+/**
+ * What runs wrote in the last hour, by the journal. Empty where the jobs' notes say it, and where no operation delivers
+ * files: a text stays as it was written.
+ */
+export async function readRecentWrites(run: SweepContext): Promise<WritesByJob> {
+  const deliversFiles = run.policy.operations.some(({ deliver }) => deliver?.as === "attachment");
+  if (run.hasNotes || run.journal === null || !deliversFiles) return new Map();
   const now = serverNow(run);
-  return (await run.journal.readWrites()).filter(({ at }) => now - at <= VERIFY_FOR);
+  const recent = (await run.journal.readWrites()).filter(({ at }) => now - at <= VERIFY_FOR);
+  return groupBy(recent, ({ job }) => job.id);
 }
 
 /** Returns the jobs that runs completed by the journal, which no listing finds for want of notes. */
-export async function readCompletedJobs(writes: readonly JournaledWrite[], run: SweepContext): Promise<readonly Job[]> {
-  const completed = writes.filter(({ role, undoes, fields }) => {
+export async function readCompletedJobs(writes: WritesByJob, run: SweepContext): Promise<readonly Job[]> {
+  const completed = [...writes.values()].flat().filter(({ role, undoes, fields }) => {
     return role === "job" && undoes === null && fields.status?.after === run.completedStatus;
   });
   const ids = [...new Set(completed.map(({ record }) => record))];
@@ -64,9 +72,9 @@ export async function readCompletedJobs(writes: readonly JournaledWrite[], run: 
 }
 
 /** Returns the delivery that is on record for a job; none where someone else completed it, or no file was written. */
-export function recordedDelivery(job: Job, writes: readonly JournaledWrite[], run: SweepContext): readonly Delivery[] {
+export function recordedDelivery(job: Job, writes: WritesByJob, run: SweepContext): readonly Delivery[] {
   if (job.status !== run.completedStatus || isUndelivered(job) || isSuperseded(job)) return [];
-  const own = writes.filter((write) => write.job.id === job.id && write.possiblyApplied);
+  const own = (writes.get(job.id) ?? []).filter(({ possiblyApplied }) => possiblyApplied);
   if (!isCompletedByUs(job, own)) return [];
   const lookup = resolveOperation(job, run.policy.operations);
   if (lookup.kind === "unknown") return [];

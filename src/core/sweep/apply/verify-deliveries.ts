@@ -5,7 +5,6 @@ import { resolveOperation } from "../../domain/resolve-operation.ts";
 import { NOTHING_REPORTED } from "../../domain/response-payload.ts";
 import { resolveTarget, type Target, targetKey } from "../../domain/target.ts";
 import type { RecoverVerdict, Verdict } from "../../domain/verdict.ts";
-import type { JournaledWrite } from "../../ports/journal.ts";
 import type { AttachmentValue, JobUpdate, TargetRecord, WriteResult } from "../../ports/ports.ts";
 import { serverNow } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
@@ -23,6 +22,7 @@ import {
   readRecentWrites,
   recordedDelivery,
   startedAt,
+  type WritesByJob,
 } from "./past-deliveries.ts";
 import { withSignedUrls } from "./recheck.ts";
 import { fileSizes, MAX_READ_AGE_MS, outputFiles, writeLimit } from "./recovery.ts";
@@ -47,7 +47,7 @@ interface Defect {
 /** What deliveries are verified against. */
 interface Scope {
   /** What the journal recorded in the last hour; empty where the notes say it. */
-  readonly writes: readonly JournaledWrite[];
+  readonly writes: WritesByJob;
   /** Returns the jobs at work for a target. */
   later(target: Target): readonly Pick<Job, "since">[];
 }
