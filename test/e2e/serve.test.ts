@@ -79,7 +79,10 @@ rules:
     const elsewhere = folder();
     copyFileSync(join(cwd, STATE), join(elsewhere, STATE));
     const others = await stuckJobs(["sandbox", "reset"], { cwd: elsewhere });
-    expect([others.stderr, existsSync(join(elsewhere, STATE))]).toEqual([`Removed ${STATE}\n`, false]);
+    expect([others.stderr, existsSync(join(elsewhere, STATE))]).toEqual([
+      "Removed the state of the sandboxes in this folder\n",
+      false,
+    ]);
     const again = await sweep(cwd, served.env);
     const reset = await stuckJobs(["sandbox", "reset"], { cwd });
     const afterReset = await sweep(cwd, served.env);
