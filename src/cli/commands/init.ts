@@ -19,6 +19,8 @@ import { renderFull, renderShort } from "../../init/render-config.ts";
 import { systemClock } from "../../system/clock.ts";
 import type { CommandContext } from "../context.ts";
 import { EXIT, type ExitCode, exitCodeOfFailure } from "../exit-codes.ts";
+import type { Answers, PlanInput, Planned } from "../init/input.ts";
+import { buildPlan } from "../init/plan.ts";
 import { type SandboxName, sandboxOption } from "../options.ts";
 import { type OpenBase, openUnconfigured } from "../run/adapters.ts";
 import { openStorages } from "../run/storages.ts";
@@ -28,8 +30,6 @@ import { defaultPrompter, InterviewEnded, openInterview, type Prompter } from ".
 import type { Terminal } from "../terminal/terminal.ts";
 import { VERSION } from "../version.ts";
 import { runDoctor } from "./doctor.ts";
-import type { Answers, PlanInput, Planned } from "./init-input.ts";
-import { buildPlan } from "./init-plan.ts";
 import { runSweep } from "./sweep.ts";
 
 /** The flags of `stuck-jobs init`. */
@@ -192,7 +192,7 @@ async function renderConfig(
   const asked = { answers, interview, say, clock: systemClock, signal };
   const { plan, example } =
     flags.store === "postgres"
-      ? await (await import("./init-postgres.ts")).planDatabase(findDatabase(environment, terminal), asked)
+      ? await (await import("../init/postgres.ts")).planDatabase(findDatabase(environment, terminal), asked)
       : await planBase(flags, environment, asked, terminal);
   const header = {
     schema: schemaReference(path),

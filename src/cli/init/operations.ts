@@ -18,7 +18,7 @@ import { hasFileField } from "../../init/routes.ts";
 import type { Sample } from "../../init/sample-jobs.ts";
 import { commonPrefix, type GivenStorage, parseGivenStorage } from "../../init/storage-prefix.ts";
 import type { TableSchema } from "../../stores/airtable/metadata.ts";
-import { type Answers, type KnownJobs, orProblem, type PlanInput, type Planned } from "./init-input.ts";
+import { type Answers, type KnownJobs, orProblem, type PlanInput, type Planned } from "./input.ts";
 
 /** Adds the operations and the storage to what is known of the jobs. */
 export async function planOperations(

@@ -5,8 +5,8 @@ import { DEFAULT_LIMITS } from "../../database/limits.ts";
 import { createPostgresSource, type PostgresSource } from "../../init/postgres-source.ts";
 import type { Plan } from "../../init/render-config.ts";
 import { systemClock } from "../../system/clock.ts";
-import type { PlanInput, Planned } from "./init-input.ts";
-import { buildPlan } from "./init-plan.ts";
+import type { PlanInput, Planned } from "./input.ts";
+import { buildPlan } from "./plan.ts";
 
 /**
  * Plans a configuration over the tables of a database.

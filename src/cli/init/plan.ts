@@ -8,8 +8,8 @@ import { followJobs, readRecent, withEachState } from "../../init/sample-jobs.ts
 import type { SampleRecord } from "../../init/source.ts";
 import type { FieldSchema, TableSchema } from "../../stores/airtable/metadata.ts";
 import type { Prompter } from "../terminal/prompts.ts";
-import { findNamed, type KnownJobs, orProblem, type PlanInput, type Planned } from "./init-input.ts";
-import { planOperations } from "./init-operations.ts";
+import { findNamed, type KnownJobs, orProblem, type PlanInput, type Planned } from "./input.ts";
+import { planOperations } from "./operations.ts";
 
 /**
  * Collects the content of the file: from the schema, the latest jobs, and the answers of the person.
