@@ -1,6 +1,7 @@
 import type { BaseRef, Settings } from "../../config/settings.ts";
 import type { Entry } from "../../core/domain/report.ts";
 import { UpstreamError } from "../../core/ports/errors.ts";
+import { createTokenLimiter } from "../../stores/airtable/rate-limit.ts";
 import { systemClock } from "../../system/clock.ts";
 import { type Invocation, mayWrite } from "../context.ts";
 import { EXIT, exitCodeOfFailure } from "../exit-codes.ts";
@@ -24,17 +25,20 @@ import { withTelemetry } from "./telemetry.ts";
 /**
  * Sweeps several bases concurrently, each at its own rate and under its own lock, within one deadline. The failure of
  * one is logged under its name and does not stop the others.
+ *
+ * @param hosts how many hosts sweep these bases at the same time, each without knowing of the others
  */
 export async function runMany(
   invocation: Invocation,
   bases: readonly [Settings, ...Settings[]],
   format: Format,
   stop: Shutdown,
+  hosts = 1,
 ): Promise<CombinedOutcome> {
   const startedAt = systemClock.now();
   const [first] = bases;
   const fleet = mayWrite(invocation) ? await openFleetOf(first) : null;
-  const connections = fleet === null ? openSharedConnections(bases) : openSharedConnections(bases, fleet.budgetOf);
+  const connections = openSharedConnections(bases, fleet?.budgetOf ?? (() => createTokenLimiter(systemClock, hosts)));
   const frame = openSweepFrame(invocation, bases[0], stop);
   const part = splitProgress(frame.progress);
   const monitor = startMonitoringAll(invocation, bases, stop);

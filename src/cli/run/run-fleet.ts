@@ -59,6 +59,7 @@ export async function runFleet(
       [aloneOf(first, settings), ...others.map((each) => aloneOf(each, settings))],
       format,
       stop,
+      settings.hosts,
     );
   }
   if (failure !== null) terminal.log(linesOf(failure), "error");

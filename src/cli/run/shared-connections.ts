@@ -1,7 +1,7 @@
 import type { Settings } from "../../config/settings.ts";
 import { openConnections } from "../../stores/airtable/base.ts";
 import { createOwnerLimiter, readUserId } from "../../stores/airtable/identity.ts";
-import { type AcquireSlot, createTokenLimiter } from "../../stores/airtable/rate-limit.ts";
+import type { AcquireSlot } from "../../stores/airtable/rate-limit.ts";
 import { systemClock } from "../../system/clock.ts";
 import type { Shared } from "./adapters.ts";
 import { openStorageConnections } from "./storages.ts";
@@ -21,7 +21,7 @@ export interface SharedConnections {
  */
 export function openSharedConnections(
   bases: readonly Settings[],
-  budgetOf: (account: string) => AcquireSlot = () => createTokenLimiter(systemClock),
+  budgetOf: (account: string) => AcquireSlot,
 ): SharedConnections {
   const airtable = openConnections(process.env);
   const limiters = new Map<string, AcquireSlot>();

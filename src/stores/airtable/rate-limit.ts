@@ -47,9 +47,13 @@ const RECHECK_MS = 10;
  */
 const TOKEN_LIMIT = 40;
 
-/** Creates the rate limiter that several bases of one token share; each base has its own beneath it. */
-export function createTokenLimiter(clock: Clock): AcquireSlot {
-  return createRateLimiter(TOKEN_LIMIT, clock);
+/**
+ * Creates the rate limiter that several bases of one token share; each base has its own beneath it.
+ *
+ * @param hosts how many hosts use the token at the same time, each without knowing of the others
+ */
+export function createTokenLimiter(clock: Clock, hosts = 1): AcquireSlot {
+  return createRateLimiter(TOKEN_LIMIT / hosts, clock);
 }
 
 interface SentRequest {

@@ -35,6 +35,24 @@ async function arrivals(perSecond: number, count: number, journey: (n: number) =
   return reached.sort((a, b) => a - b);
 }
 
+describe("the rate limiter of a token", () => {
+  it("is divided by the hosts that do not know of each other", async () => {
+    const clock = new SimClock(NOW);
+    const acquireSlot = createTokenLimiter(clock.seenBy(0), 4);
+    const { signal } = new AbortController();
+    const sent: number[] = [];
+    for (let n = 0; n < 40; n += 1) {
+      acquireSlot(signal).then((slot) => {
+        sent.push(clock.now() - NOW);
+        slot.sent();
+        slot.done();
+      });
+    }
+    await clock.run(() => sent.length === 40);
+    expect(mostInASecond(sent)).toBe(10);
+  });
+});
+
 /** The most that reached the server within any second. */
 function mostInASecond(times: readonly number[]): number {
   return Math.max(...times.map((from) => times.filter((at) => at >= from && at - from < 1000).length));
