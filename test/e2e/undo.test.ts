@@ -87,6 +87,22 @@ describe("stuck-jobs undo", () => {
     expect(world.fields("Jobs", "recJobs0000000001").Status).toBe("processing");
   });
 
+  it("puts a job and its file back in a base without notes and response payload, together or neither", async () => {
+    const theirs = [{ id: "attPerson00000001", filename: "mine.mp4", size: 7, url: "https://airtable.example/p" }];
+    for (const touched of [false, true]) {
+      const { world, cwd, cli } = await worldWithOneStuckJob();
+      const fields = { notes: null, responsePayload: null, error: null };
+      writeFileSync(join(cwd, ".stuck-jobsrc.json"), JSON.stringify({ jobs: { fields } }));
+      await cli("recover");
+      expect(world.fields("Jobs", "recJobs0000000001").Status).toBe("completed");
+      if (touched) world.base.edit("Segments", "recSegs0000000001", { "Voiceover + Video": theirs });
+      const { code } = await cli("undo", "--job", "e1");
+      expect(code).toBe(touched ? 3 : 0);
+      expect(world.fields("Jobs", "recJobs0000000001").Status).toBe(touched ? "completed" : "processing");
+      expect(world.fields("Segments", "recSegs0000000001").Status).toBe(touched ? "combined" : "Voiceover Ready");
+    }
+  });
+
   it("exits with 3 where a record is not the run's any more", async () => {
     const { world, cli } = await worldWithOneStuckJob();
     await cli("recover");

@@ -116,6 +116,7 @@ async function takeBack(
     completedStatus: "completed",
     journal: world.journal,
     redact: (text) => text,
+    absent: new Set(world.scenario.notes === "none" ? (["notes"] as const) : []),
   });
   return records;
 }

@@ -208,6 +208,9 @@ async function restoreAll(
       completedStatus: settings.jobs.completedStatus,
       journal,
       redact: (text) => terminal.redact(text),
+      absent: new Set(
+        (["responsePayload", "error", "notes"] as const).filter((name) => settings.jobs.fields[name] === null),
+      ),
     });
     const report: UndoReport = { ...signature, undoes, dryRun, startedAt, finishedAt: systemClock.now(), records };
     if (!flags.quiet) {

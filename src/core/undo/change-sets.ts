@@ -6,6 +6,8 @@ export interface RecordWrites {
   readonly table: string;
   readonly id: string;
   readonly writes: readonly Pick<JournaledWrite, "fields">[];
+  /** Whether another run has written it since, by the journal. */
+  readonly writtenSince: boolean;
 }
 
 /** What one run wrote for one target, or for one job without any: it is restored together. */
@@ -24,7 +26,8 @@ export function buildChangeSets(
   run: string,
   job: string | null,
 ): readonly ChangeSet[] {
-  const own = writes.filter((write) => write.run === run && write.undoes === null && write.possiblyApplied);
+  const made = writes.filter((write) => write.run === run && write.undoes === null && write.possiblyApplied);
+  const own = [...made, ...redeliveries(writes, made)];
   const byOwner = new Map<string, JournaledWrite[]>();
   for (const write of own) {
     const owner = owningJob(write);
@@ -39,8 +42,12 @@ export function buildChangeSets(
       return ids.flatMap((id) => {
         const ofRecord = all.filter((write) => write.role === role && write.record === id);
         const [first] = ofRecord;
-        if (first === undefined) return [];
-        return [{ table: first.table, id, writes: ofRecord, externalId: first.job.externalId }];
+        const last = ofRecord.at(-1);
+        if (first === undefined || last === undefined) return [];
+        const writtenSince = writes.slice(writes.indexOf(last) + 1).some((write) => {
+          return write.role === role && write.record === id && write.run !== run && write.possiblyApplied;
+        });
+        return [{ table: first.table, id, writes: ofRecord, externalId: first.job.externalId, writtenSince }];
       });
     };
     const jobs = recordsOf("job");
@@ -49,10 +56,21 @@ export function buildChangeSets(
     const [target] = targets;
     const [write] = all;
     if (jobs.length === 0 && target !== undefined && write !== undefined) {
-      jobs.push({ table: "", id: write.job.id, writes: [], externalId: write.job.externalId });
+      jobs.push({ table: "", id: write.job.id, writes: [], externalId: write.job.externalId, writtenSince: false });
     }
     const closed = [...(dependents.get(owner) ?? [])].map(([id, by]) => ({ id, run: by }));
     return [{ run, jobs, targets, dependents: closed }];
+  });
+}
+
+/** Returns what later runs wrote again of the files that a run had delivered: undoing it takes these away as well. */
+function redeliveries(writes: readonly JournaledWrite[], made: readonly JournaledWrite[]): readonly JournaledWrite[] {
+  const delivered = new Set(
+    made.flatMap(({ role, table, record, job }) => (role === "target" ? [`${table} ${record} ${job.id}`] : [])),
+  );
+  return writes.filter(({ role, table, record, job, reason, run, possiblyApplied }) => {
+    const isAgain = role === "target" && reason === "delivery-retried" && possiblyApplied;
+    return isAgain && run !== made[0]?.run && delivered.has(`${table} ${record} ${job.id}`);
   });
 }
 

@@ -31,18 +31,22 @@ export interface RestoreContext {
   readonly at: Instant;
   readonly by: Signature;
   readonly redact: (text: string) => string;
+  /** The fields of jobs that the base does not have: nothing is compared with them, and none holds the run's id. */
+  readonly absent: ReadonlySet<"responsePayload" | "error" | "notes">;
 }
 
 /**
  * Plans how a job is restored. It is restored where status, response payload and error are as the run wrote them, and
- * the record names the run: all of them, or nothing.
+ * the record names the run: all of them, or nothing. Where the base has no field that could name it, the journal has to
+ * know of no later write.
  */
 export function planJobRestore(
   written: RecordWrites,
   current: Job | undefined,
-  { run, redact, at, by }: RestoreContext,
+  { run, redact, at, by, absent }: RestoreContext,
 ): RestorePlan<JobUpdate> {
-  const names = fieldNames(written);
+  const isAbsent = (name: string) => [...absent].some((each) => each === name);
+  const names = fieldNames(written).filter((name) => !isAbsent(name));
   if (current === undefined) return { kind: "changed-since", detail: "the job was deleted" };
   if (names.length === 0) return { kind: "as-it-was", detail: "only its notes were written" };
   const cells: Readonly<Record<string, JournalCell>> = {
@@ -54,7 +58,10 @@ export function planJobRestore(
     const cell = cells[name] ?? null;
     return { name, cell, state: compareField(name, written, (each) => isSameCell(each, cell)) };
   });
-  const isSigned = [current.notes, current.responsePayload, current.error ?? ""].some((text) => text.includes(run));
+  const canBeSigned = !isAbsent("notes") || ["responsePayload", "error"].some((name) => names.includes(name));
+  const isSigned = canBeSigned
+    ? [current.notes, current.responsePayload, current.error ?? ""].some((text) => text.includes(run))
+    : !written.writtenSince;
   if (found.every(({ state }) => state.kind === "as-written") && isSigned) {
     if (current.notes !== "" && !current.notes.includes(run)) {
       return { kind: "changed-since", detail: "the run's line is not in its notes any more" };
@@ -73,7 +80,7 @@ export function planJobRestore(
         ...("status" in fields ? { status: textOf("status") } : {}),
         ...("responsePayload" in fields ? { responsePayload: textOf("responsePayload") } : {}),
         ...("error" in fields ? { error: textOf("error") === "" ? null : textOf("error") } : {}),
-        notes: appendLine(current.notes, undoneLine(run, at, by)),
+        ...(isAbsent("notes") ? {} : { notes: appendLine(current.notes, undoneLine(run, at, by)) }),
       },
       fields,
       detail: "status" in fields ? `${current.status} → ${textOf("status")}` : "",

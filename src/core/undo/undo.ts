@@ -37,6 +37,8 @@ export type UndoContext = Pick<
 > & {
   /** Redacts a text as it was redacted for the journal, with which it is compared. */
   readonly redact: (text: string) => string;
+  /** The fields of jobs that the base does not have. */
+  readonly absent: ReadonlySet<"responsePayload" | "error" | "notes">;
 };
 
 /**
@@ -162,7 +164,7 @@ async function readChangeSets(
       for (const [id, record] of records) targets.set(`${table} ${id}`, record);
     }
   }
-  const by = { at: serverNow(run), by: run.signature, redact: run.redact };
+  const by = { at: serverNow(run), by: run.signature, redact: run.redact, absent: run.absent };
   const current = changeSets.map((changeSet): CurrentChangeSet => {
     return {
       changeSet,
@@ -188,6 +190,7 @@ function decideWithoutWrite(
   run: UndoContext,
 ): void {
   const lost = targets.find(({ plan }) => plan.kind === "cannot");
+  const changed = targets.find(({ plan }) => plan.kind === "changed-since");
   const completed = jobs.find(({ current, plan }) => {
     return current?.status === run.completedStatus && plan.kind !== "restore";
   });
@@ -206,7 +209,11 @@ function decideWithoutWrite(
   };
   for (const record of [...jobs, ...targets]) {
     const detail = record.plan.kind === "restore" ? obstacle(record) : null;
-    if (detail === null) recordReadResult(progress, record, run);
+    // Job and file are put back together, or neither.
+    if (detail === null && changed !== undefined && record.plan.kind === "restore") {
+      const by = `${changed.written.id} is not as the run left it: ${changed.plan.detail}`;
+      setResult(progress, record, { outcome: "changed-since", detail: by });
+    } else if (detail === null) recordReadResult(progress, record, run);
     else setResult(progress, record, { outcome: "cannot", detail });
   }
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { UpstreamError } from "../../../src/core/ports/errors.ts";
 import { sweep } from "../../../src/core/sweep/sweep.ts";
 import { buildChangeSets } from "../../../src/core/undo/change-sets.ts";
-import { undo as undoChangeSets } from "../../../src/core/undo/undo.ts";
+import { type UndoContext, undo as undoChangeSets } from "../../../src/core/undo/undo.ts";
 import { COMBINE, CONCATENATE, HOUR, job, MINUTE, POLICY, SEGMENT } from "../../support/builders.ts";
 import { FakeBase, FakeBucket, runOf, stillClock } from "../../support/fakes.ts";
 import { MemoryJournal } from "../../support/journal.ts";
@@ -31,16 +31,23 @@ function world(
     run,
     segment: () => base.targets.get("Segments")?.get(SEGMENT)?.fields,
     recover: () => sweep(run()),
-    async undo(over: Parameters<typeof runOf>[2] = {}, only: string | null = null) {
+    async undo(
+      over: Parameters<typeof runOf>[2] & Partial<Pick<UndoContext, "absent">> = {},
+      only: string | null = null,
+    ) {
       const given = run({ signature: { runId: "undo-1", version: "0.0.0" }, ...over });
       const { records, fault } = await undoChangeSets(buildChangeSets(journal.past(), "run-1", only), {
         ...given,
         redact: (text) => text,
+        absent: over.absent ?? NOTHING_ABSENT,
       });
       return { fault, results: records.map(({ id, outcome, detail }) => [id, outcome, detail]), records };
     },
   };
 }
+
+/** A base with all fields. */
+const NOTHING_ABSENT: UndoContext["absent"] = new Set();
 
 describe("undo", () => {
   it("undo restores a recovered job and its target to what they were, except the notes", async () => {
@@ -115,16 +122,51 @@ describe("undo", () => {
     expect(segment()?.[FIELD]).toHaveLength(1);
   });
 
+  it("undo works by the journal where neither notes nor response payload can name the run", async () => {
+    const { base, recover, undo, segment } = world();
+    await recover();
+    const absent = new Set(["notes", "responsePayload", "error"] as const);
+    base.edit(JOB, { notes: "", responsePayload: "", error: null });
+    const { results } = await undo({ absent });
+    expect(results.map(([, outcome]) => outcome)).toEqual(["restored", "restored"]);
+    expect([base.jobs.get(JOB)?.status, segment()?.[FIELD]]).toEqual(["processing", []]);
+    expect(base.jobs.get(JOB)?.notes).toBe("");
+  });
+
+  it("undo leaves a job alone that nothing can name the run in, and that another run has written since", async () => {
+    const { base, recover, undo, journal, run } = world();
+    await recover();
+    const absent = new Set(["notes", "responsePayload", "error"] as const);
+    base.edit(JOB, { notes: "", responsePayload: "", error: null });
+    await undo({ absent });
+    await sweep(run({ journal, signature: { runId: "run-2", version: "0.0.0" } }));
+    base.edit(JOB, { notes: "", responsePayload: "", error: null });
+    const { results } = await undo({ absent });
+    expect(results[0]?.slice(0, 2)).toEqual([JOB, "changed-since"]);
+    expect(base.jobs.get(JOB)?.status).toBe("completed");
+  });
+
+  it("undo takes a file away that a later run has delivered again", async () => {
+    const { base, run, recover, undo, segment } = world();
+    await recover();
+    base.files(SEGMENT, []);
+    const { report } = await sweep(run({ signature: { runId: "run-2", version: "0.0.0" } }));
+    expect(report.entries.map(({ verdict }) => verdict.reason)).toEqual(["delivery-retried"]);
+    const { results } = await undo();
+    expect(results.map(([, outcome]) => outcome)).toEqual(["restored", "restored"]);
+    expect(segment()?.[FIELD]).toEqual([]);
+  });
+
   it("undo leaves a file alone that someone else has put in the place of ours", async () => {
     const { base, recover, undo } = world();
     await recover();
     base.files(SEGMENT, [{ id: "att9", filename: "theirs.mp4", url: "u", size: 5 }]);
     const { results } = await undo();
     expect(results).toEqual([
-      [JOB, "restored", "completed → processing"],
+      [JOB, "changed-since", `${SEGMENT} is not as the run left it: ${FIELD} was written since`],
       [SEGMENT, "changed-since", `${FIELD} was written since`],
     ]);
-    expect(base.log.at(-1)).toBe("updateJobs");
+    expect(base.jobs.get(JOB)?.status).toBe("completed");
   });
 
   it("undo restores neither job nor target where the target held a file that Airtable has dropped", async () => {
@@ -252,7 +294,11 @@ describe("undo", () => {
     ]);
     expect([base.jobs.get(JOB)?.status, segment()?.[FIELD]]).toMatchObject(["completed", [{}]]);
 
-    const second = { ...run({ signature: { runId: "undo-2", version: "0.0.0" } }), redact: (text: string) => text };
+    const second = {
+      ...run({ signature: { runId: "undo-2", version: "0.0.0" } }),
+      redact: (text: string) => text,
+      absent: NOTHING_ABSENT,
+    };
     await undoChangeSets(buildChangeSets(journal.past(), "run-2", null), second);
     expect(base.jobs.get(older.id)?.status).toBe("processing");
     const third = await undo({ signature: { runId: "undo-3", version: "0.0.0" } });
@@ -322,7 +368,7 @@ describe("undo", () => {
         "run-1",
         null,
       ),
-      { ...run(), redact },
+      { ...run(), redact, absent: NOTHING_ABSENT },
     );
     expect(records.map(({ outcome, detail }) => [outcome, detail])).toEqual([
       ["cannot", "the journal holds error without its secrets only"],
