@@ -1,6 +1,6 @@
 import { COMPLETED_PREFIX, FAILED_PREFIX } from "../../src/core/domain/notes.ts";
 import { HOUR, MINUTE } from "../support/builders.ts";
-import { entriesOf, lastMark } from "./invariants.ts";
+import { entriesOf, isRival, lastMark } from "./invariants.ts";
 import { OPERATIONS } from "./operations.ts";
 import { sightOf } from "./suspicion.ts";
 import {
@@ -120,8 +120,19 @@ export function undelivered(world: World): readonly string[] {
     if (excused || target === undefined || !job.notes.includes(COMPLETED_PREFIX)) return [];
     // What is not in the bucket any more cannot be delivered again.
     if (!hasOutput(job, world)) return [];
+    // A person may have cleared the field for a newer job that is at work.
+    if (hasNewerAtWork(job, world)) return [];
     if (files.length === 0) return [`${id} is completed, its target is empty, and nobody says so`];
     return isCut(target.fields[world.fieldOf(job)], job, world) ? [`${id} is completed with a part of a file`] : [];
+  });
+}
+
+function hasNewerAtWork(job: JobNow, world: World): boolean {
+  const dates = new Map(world.scenario.jobs.map(({ id, createdAt }) => [id, createdAt]));
+  return [...dates].some(([id, createdAt]) => {
+    const other = world.job(id);
+    const isOpen = other !== undefined && id !== job.id && other.status === "processing" && isRival(other, job);
+    return isOpen && Math.max(createdAt, other.startedAt) >= Math.max(dates.get(job.id) ?? 0, job.startedAt);
   });
 }
 

@@ -122,6 +122,11 @@ export function scenarioOf(random: Random): Scenario {
   if (onExisting === "append" && first !== undefined && random.chance(0.3)) {
     events.push({ kind: "occupy-target", at: START, job: first, fileName: "by hand.mp4", bare: random.chance(0.5) });
   }
+  const due = jobs.find(({ createdAt }) => createdAt < START - HOUR);
+  // It is run again under the same id while a sweep is about to fail it.
+  if (due !== undefined && random.chance(0.1)) {
+    events.push({ kind: "rerun", at: START + random.whole(400, 2_500), job: due, externalId: due.externalId });
+  }
   return {
     jobs,
     outputs,
