@@ -199,6 +199,22 @@ describe("the role that docs/fleet.md creates", () => {
   });
 });
 
+describe("a sweep whose host is lost twice", () => {
+  it("is a dead letter, which fleet status shows, and keeps no later sweep of its base", async () => {
+    const { world, host, database } = await openFleet(server, 1);
+    expect((await host(["recover"])).code).toBe(0);
+    await database.query(`UPDATE stuck_jobs.job SET state = 'active', completed_on = NULL, retry_count = retry_limit,
+heartbeat_on = now() - interval '1 minute' WHERE name = 'sweeps';
+UPDATE stuck_jobs.queue SET monitor_claim_on = now() - interval '1 minute'`);
+    expect((await host(["recover"])).code).toBe(0);
+    const status = JSON.parse((await host(["fleet", "status", "-o", "json"])).stdout);
+    expect(status.deadLetters.map(({ base }: { base: string }) => base)).toEqual(world.ids);
+    world.stuck(0, "recoverable");
+    expect((await host(["recover", "--base", "base-0"])).code).toBe(0);
+    expect(world.status(0, "recoverable")).toBe("completed");
+  });
+});
+
 describe("fleet status and plan", () => {
   it("print every base whole into a pipe, with its last sweep and host", async () => {
     const { world, host } = await openFleet(server, 3);
