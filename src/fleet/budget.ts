@@ -24,7 +24,7 @@ export interface Ticket {
 }
 
 /** A ticket that is later than this is given up for another one. */
-const MOST_LATE_MS = 150;
+const MOST_LATE_MS = 100;
 
 /** Attempts to get a ticket, and the wait between them: the database may just be restarting. */
 const ATTEMPTS = 4;
