@@ -85,7 +85,7 @@ export const REASON_TEXTS: {
     },
     "newer-job-undecided": {
       means:
-        "Has an output, but whether a newer job for the same target has one is not known, or that job could not be completed.",
+        "Has an output, but a newer job for the same target may yet have one, or that job could not be completed. It waits no longer than until its own `failAfter`.",
       action: "Nothing. If it stays, see what the newer job's own reason asks for.",
     },
     "place-unverified": {

@@ -177,6 +177,15 @@ export class PastWrites {
     return (await this.#writesTo(target, owner)).filter(({ confirmed }) => confirmed).map(({ after }) => after);
   }
 
+  /** Returns what each field of a target held before a run last wrote it for a job. */
+  async before({ table, id }: Target, owner: Job): Promise<ReadonlyMap<string, JournalCell>> {
+    this.#read ??= this.#run.journal?.readWrites() ?? Promise.resolve([]);
+    const own = (await this.#read).filter(({ role, table: to, record, job, undoes, confirmed }) => {
+      return role === "target" && to === table && record === id && job.id === owner.id && undoes === null && confirmed;
+    });
+    return new Map(own.flatMap(({ fields }) => Object.entries(fields).map(([name, { before }]) => [name, before])));
+  }
+
   async #writesTo(
     { table, id, field }: Target,
     owner: Job,

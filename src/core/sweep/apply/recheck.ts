@@ -202,7 +202,8 @@ async function recheckTargets(
       const fields = { [attachment]: value, ...set };
       ready.push({ recovery, job, targetUpdate: { id: each.target.id, fields }, target: record, held, readAt });
     } else {
-      const fields = valuesToSet(each, "file-there", standing.get(recovery), serverNow(run));
+      const before = await past.before(each.target, job);
+      const fields = valuesToSet(each, "file-there", standing.get(recovery), serverNow(run), before);
       const targetUpdate = Object.keys(fields).length === 0 ? null : { id: each.target.id, fields };
       const ids = await findOwnFiles({ target: each.target, job, held: files }, past);
       ready.push({ recovery, job, targetUpdate, target: targetUpdate === null ? null : record, held, ids, readAt });

@@ -4,6 +4,7 @@ import type { Operation, SetValue } from "../../domain/operation.ts";
 import { externalIdsIn } from "../../domain/output-names.ts";
 import type { Target } from "../../domain/target.ts";
 import { TableRefused } from "../../ports/errors.ts";
+import type { JournalCell } from "../../ports/journal.ts";
 import type { TargetRecord } from "../../ports/ports.ts";
 import type { SweepContext } from "../context.ts";
 import { chunk, groupBy, READ_BATCH } from "./batches.ts";
@@ -25,14 +26,15 @@ export type StandingValues = ReadonlyMap<string, "newer" | "older" | "unknown">;
 
 /**
  * Returns the values of `set` that are written to a target, with the placeholders replaced. With a file that is
- * delivered all are written; where the file was there already only those whose field is blank or holds one of `setFrom`:
- * anything else was written since. In both cases the value of a newer job of another operation stands.
+ * delivered all are written; where the file was there already only those whose field is blank, or holds one of `setFrom` or
+ * what an earlier run found there before it wrote: anything else was written since. In both cases the value of a newer job of another operation stands.
  */
 export function valuesToSet(
   { recovery, record }: Pick<ReadTarget, "recovery" | "record">,
   how: "with-file" | "file-there",
   standing: StandingValues = new Map(),
   now: Instant,
+  before: ReadonlyMap<string, JournalCell> = new Map(),
 ): Readonly<Record<string, SetValue>> {
   const { set, setFrom } = recovery.candidate.operation;
   const isWritten = (field: string): boolean => {
@@ -41,6 +43,7 @@ export function valuesToSet(
     if (cell === "") return true;
     if (standing.get(field) === "newer") return false;
     if (setFrom[field]?.some((value) => value === cell)) return true;
+    if (before.get(field) === cell) return true;
     return how === "with-file" && standing.get(field) !== "unknown";
   };
   const values = Object.entries(set).filter(([field]) => isWritten(field));

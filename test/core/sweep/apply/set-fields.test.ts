@@ -4,6 +4,7 @@ import type { Operation } from "../../../../src/core/domain/operation.ts";
 import { sweep } from "../../../../src/core/sweep/sweep.ts";
 import { COMBINE, MINUTE, POLICY } from "../../../support/builders.ts";
 import { type FakeBase, type FakeBucket, runOf } from "../../../support/fakes.ts";
+import { MemoryJournal } from "../../../support/journal.ts";
 import { attached, oneJobWorld, swept } from "../../../support/one-job-world.ts";
 import { combine, FIELD, verdicts, worldOf } from "../../../support/sweep-world.ts";
 
@@ -58,6 +59,22 @@ describe("the values of set, where the file was there already,", () => {
     expect(await recoverAll({ base, bucket })).toEqual(["recover: output-found!"]);
     expect(statusIn(base)).toBe(after);
     expect(base.targets.get("Segments")?.get(SEGMENT)?.fields[FIELD]).toEqual(held[FIELD]);
+  });
+
+  it("are written where the field holds what an earlier run had found there", async () => {
+    const { base, bucket } = worldOf([combine(1, { links })]);
+    bucket.objects.set("x1_output_0.mp4", 1);
+    base.target("Segments", SEGMENT, { Status: "approved" });
+    const journal = new MemoryJournal();
+    // The run is stopped between target and job, and somebody puts the status back.
+    base.refused.add("recJobs0000000001");
+    await sweep(runOf(base, bucket, { policy, journal }));
+    expect(statusIn(base)).toBe("combined");
+    base.refused.clear();
+    base.target("Segments", SEGMENT, { [FIELD]: file("x1_output_0.mp4"), Status: "approved" });
+    const signature = { runId: "run-2", version: "0.0.0" };
+    await sweep(runOf(base, bucket, { policy, journal, signature, force: true }));
+    expect([statusIn(base), base.jobs.get("recJobs0000000001")?.status]).toEqual(["combined", "completed"]);
   });
 
   it("are written before the job, and the job waits where they are refused", async () => {
