@@ -41,6 +41,7 @@ export function valuesToSet(
     if (recovery.leftToNewer.has(field)) return false;
     const cell = record?.cells[field] ?? "";
     if (cell === "") return true;
+    if (set[field] === cell) return how === "with-file";
     if (standing.get(field) === "newer") return false;
     if (setFrom[field]?.some((value) => value === cell)) return true;
     if (before.get(field) === cell) return true;
