@@ -6,8 +6,8 @@ import { UpstreamError } from "../../core/ports/errors.ts";
 import { neverAborted } from "../../system/never.ts";
 import { type CommandContext, configureLog } from "../context.ts";
 import { EXIT, type ExitCode, exitCodeOfFailure } from "../exit-codes.ts";
-import { type MigrateFlags, runMigrate } from "../run/migrate.ts";
-import type { OpenFleet } from "../run/open-fleet.ts";
+import { type MigrateFlags, runMigrate } from "../run/fleet/migrate.ts";
+import type { OpenFleet } from "../run/fleet/open-fleet.ts";
 import { baseOf } from "../run/run-bases.ts";
 import { type Configured, resolveConfigured } from "../settings/select-bases.ts";
 import { linesOf } from "../terminal/log.ts";
@@ -78,7 +78,7 @@ Examples:
     "print the metrics of all hosts, for Prometheus",
     "Prints the metrics that the fleet has counted, in the text format of Prometheus: those of docs/monitoring.md, from whatever host swept a base.",
     async ({ fleet: { tables } }) => {
-      const { METRICS_KEY, stateAt } = await import("../run/close-slots.ts");
+      const { METRICS_KEY, stateAt } = await import("../run/fleet/close-slots.ts");
       return await stateAt(tables, METRICS_KEY).read();
     },
   );
@@ -114,7 +114,7 @@ async function withFleet(
   if (settings === null) {
     throw new ConfigError([{ path: "fleet", message: "missing; expected fleet: {} and STUCK_JOBS_DATABASE_URL" }]);
   }
-  const { openFleet } = await import("../run/open-fleet.ts");
+  const { openFleet } = await import("../run/fleet/open-fleet.ts");
   const fleet = openFleet(settings, deadline);
   try {
     terminal.out(await read({ bases, fleet }));

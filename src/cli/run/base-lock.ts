@@ -2,7 +2,7 @@ import type { Settings } from "../../config/settings.ts";
 import { acquireLock, lockKey } from "../../system/lock.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import type { HeldBase } from "./adapters.ts";
-import type { OpenFleet } from "./open-fleet.ts";
+import type { OpenFleet } from "./fleet/open-fleet.ts";
 
 /**
  * Does the work while no other run on this machine, or in the fleet, may write to the base; returns "locked" where one
@@ -19,7 +19,7 @@ export async function withLock<T>(
 ): Promise<T | "locked"> {
   const { store } = settings;
   if (settings.fleet !== null) {
-    const { openFleet, withBaseKey } = await import("./open-fleet.ts");
+    const { openFleet, withBaseKey } = await import("./fleet/open-fleet.ts");
     const opened = fleet ?? openFleet(settings.fleet, settings.deadline);
     try {
       return await withBaseKey(opened, settings, terminal, work);

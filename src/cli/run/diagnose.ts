@@ -70,7 +70,7 @@ async function inspectFleet(
   signal: AbortSignal,
 ): Promise<FleetFacts> {
   const [{ openFleet }, { digestOf }, { survey }] = await Promise.all([
-    import("./open-fleet.ts"),
+    import("./fleet/open-fleet.ts"),
     import("../../fleet/digest.ts"),
     import("../../fleet/tables.ts"),
   ]);

@@ -13,9 +13,9 @@ import { linesOf, logInternalError } from "../terminal/log.ts";
 import { splitProgress } from "../terminal/progress.ts";
 import type { HeldBase } from "./adapters.ts";
 import { withLock } from "./base-lock.ts";
+import type { OpenFleet } from "./fleet/open-fleet.ts";
 import { decisionFields, logFailures, warnUnmatchedJobs } from "./log-outcome.ts";
 import { type RunsMonitor, startMonitoringAll } from "./monitoring.ts";
-import type { OpenFleet } from "./open-fleet.ts";
 import { loadTypicalDurations } from "./run-base.ts";
 import { openSharedConnections } from "./shared-connections.ts";
 import type { Shutdown } from "./signals.ts";
@@ -68,7 +68,7 @@ export async function runMany(
 
 /** Opens the fleet that runs of several bases take the keys of; null where there is none. Its library is loaded only then. */
 async function openFleetOf({ fleet, deadline }: Settings): Promise<OpenFleet | null> {
-  return fleet === null ? null : (await import("./open-fleet.ts")).openFleet(fleet, deadline);
+  return fleet === null ? null : (await import("./fleet/open-fleet.ts")).openFleet(fleet, deadline);
 }
 
 /**

@@ -34,7 +34,7 @@ export async function runConfigured(
 ): Promise<ConfiguredRun> {
   const { fleet } = bases[0];
   if (fleet !== null && isPlanned(invocation)) {
-    const { runFleet } = await import("./run-fleet.ts");
+    const { runFleet } = await import("./fleet/run-fleet.ts");
     return toRun(await runFleet(invocation, bases, fleet, format, stop));
   }
   if (!isList) {

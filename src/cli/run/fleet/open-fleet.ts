@@ -1,18 +1,18 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import type { FleetSettings } from "../../config/resolve/fleet.ts";
-import type { Settings } from "../../config/settings.ts";
-import type { Duration } from "../../core/domain/job.ts";
-import { openDatabase } from "../../database/connection.ts";
-import { createBudget } from "../../fleet/budget.ts";
-import { keepClaim } from "../../fleet/claim.ts";
-import type { HeldSweep, Queue } from "../../fleet/queue.ts";
-import { type FleetTables, recordBegin, recordEnd, survey } from "../../fleet/tables.ts";
-import { LONGEST_RUN } from "../../fleet/versions.ts";
-import { systemClock } from "../../system/clock.ts";
-import { neverAborted } from "../../system/never.ts";
-import type { Terminal } from "../terminal/terminal.ts";
-import type { HeldBase } from "./adapters.ts";
+import type { FleetSettings } from "../../../config/resolve/fleet.ts";
+import type { Settings } from "../../../config/settings.ts";
+import type { Duration } from "../../../core/domain/job.ts";
+import { openDatabase } from "../../../database/connection.ts";
+import { createBudget } from "../../../fleet/budget.ts";
+import { keepClaim } from "../../../fleet/claim.ts";
+import type { HeldSweep, Queue } from "../../../fleet/queue.ts";
+import { type FleetTables, recordBegin, recordEnd, survey } from "../../../fleet/tables.ts";
+import { LONGEST_RUN } from "../../../fleet/versions.ts";
+import { systemClock } from "../../../system/clock.ts";
+import { neverAborted } from "../../../system/never.ts";
+import type { Terminal } from "../../terminal/terminal.ts";
+import type { HeldBase } from "../adapters.ts";
 
 /** The fleet as this host sees it. */
 export interface OpenFleet {
@@ -50,7 +50,7 @@ export function openFleet(settings: FleetSettings, deadline: Duration): OpenFlee
     host: `${hostname()}/${process.pid}`,
     budgetOf: (account) => createBudget({ database, schema, account }, systemClock),
     async queue() {
-      opening ??= import("../../fleet/queue.ts").then(({ openQueue }) =>
+      opening ??= import("../../../fleet/queue.ts").then(({ openQueue }) =>
         openQueue(database, schema, { heartbeat, interval, deadline }),
       );
       return await opening;
