@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { FULL_ACCESS } from "../../src/sandbox/airtable/permissions.ts";
+import { type Access, FULL_ACCESS } from "../../src/sandbox/airtable/permissions.ts";
 import { folder, stuckJobs } from "./cli.ts";
 import { reportIn, verdictsIn } from "./report.ts";
 import { addSegment, addVideo, openWorld, realSchema, TOKEN } from "./world.ts";
@@ -10,6 +10,8 @@ const JOB = "recJob00000000001";
 const SEGMENT = "recSegment0000001";
 const ID = "0b8a3f52-6d0e-4f0e-9d59-0e3f3f1f3c11";
 const COMBINE = { Type: "combine", "External Job ID": ID, "Request Payload": `{'segment_id': '${SEGMENT}'}` };
+
+const NO_SCHEMA: Access = { ...FULL_ACCESS, scopes: ["data.records:read", "data.records:write"] };
 
 /** A base with one combine job whose output is there. */
 async function oneJob(options: Parameters<typeof openWorld>[0] = {}) {
@@ -139,27 +141,33 @@ describe("a configuration that does not fit the base", () => {
     expect(stderr).toContain("stuck-jobs init");
   });
 
-  it("leaves a job whose new status the base has no option for, and says so in Airtable's words", async () => {
+  it.each([
+    ["by the schema", FULL_ACCESS, 'jobs.completedStatus: "Status" has no option "completed"'],
+    ["in Airtable's words where the schema may not be read", NO_SCHEMA, "INVALID_MULTIPLE_CHOICE_OPTIONS"],
+  ])("leaves a job whose new status the base has no option for, and says so %s", async (_, access, error) => {
     const schema = realSchema();
     const status = schema.tables.find(({ name }) => name === "Jobs")?.fields.find(({ name }) => name === "Status");
     if (status?.options?.choices !== undefined) {
       status.options.choices = status.options.choices.filter(({ name }) => name !== "completed");
     }
-    const world = await oneJob({ schema });
+    const world = await oneJob({ schema, access });
     const { code, stdout } = await stuckJobs(["recover", "-o", "json"], { env: world.env });
     expect(code).toBe(3);
     const report = reportIn(stdout);
     expect(report.summary).toMatchObject({ recovered: 0, errors: 1 });
-    expect(report.jobs[0]?.error).toContain("INVALID_MULTIPLE_CHOICE_OPTIONS");
+    expect(report.jobs[0]?.error).toContain(error);
     expect(world.fields("Jobs", JOB).Status).toBe("processing");
   });
 
-  it("writes nothing when the target's attachment field does not exist", async () => {
-    const world = await oneJob();
+  it.each([
+    ["by the schema", FULL_ACCESS, 'the table "Segments" has no field "Voice + Video"'],
+    ["in Airtable's words where the schema may not be read", NO_SCHEMA, "UNKNOWN_FIELD_NAME"],
+  ])("writes nothing when the target's attachment field does not exist, and says so %s", async (_, access, error) => {
+    const world = await oneJob({ access });
     const cwd = configured("operations: { combine: { attachment: Voice + Video } }");
     const { code, stdout } = await stuckJobs(["recover", "-o", "json"], { env: world.env, cwd });
     expect(code).toBe(3);
-    expect(reportIn(stdout).jobs[0]?.error).toContain("UNKNOWN_FIELD_NAME");
+    expect(reportIn(stdout).jobs[0]?.error).toContain(error);
     expect(world.fields("Jobs", JOB).Status).toBe("processing");
   });
 });
