@@ -24,7 +24,7 @@ export function addRecover(program: Command, context: CommandContext): void {
 Examples:
   stuck-jobs recover --dry-run               see it first
   stuck-jobs recover                         what cron runs, every 2 minutes
-  stuck-jobs recover --limit 1               one job, to see that it works
+  stuck-jobs recover --job <id>              one job, to see that it works
   stuck-jobs recover --operation combine --confirm`,
     );
   sweepAction(command, "recover", context);

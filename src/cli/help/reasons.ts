@@ -49,7 +49,7 @@ export const REASON_TEXTS: {
   fail: {
     "output-absent": {
       means:
-        "Older than `failAfter`, and every name the output may have is answered as this bucket answers what is missing (see calibration in the README).",
+        "Older than `failAfter`, and every name the output may have is answered as this bucket answers what is missing (calibration, docs/evidence.md).",
       action: "Run the work again. The error field lists what was probed.",
     },
     "provider-failed": {

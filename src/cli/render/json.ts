@@ -4,7 +4,7 @@ import { type Entry, outputOf, type Report } from "../../core/domain/report.ts";
 import type { TypicalDurations } from "../learned-durations.ts";
 import type { JobKey } from "../options.ts";
 import type { ToJson } from "../terminal/terminal.ts";
-import { BRAKE_HINT } from "./summary.ts";
+import { brakeHint } from "./summary.ts";
 
 /**
  * The report as the contract gives it: `stuck-jobs/report@1`, one document, in parts that are to be written one after
@@ -111,7 +111,7 @@ function head(report: Report, base: BaseRef | null) {
     truncated: report.truncated,
     summary: report.summary,
     requests: report.requests,
-    brake: report.brake === null ? null : { operations: report.brake, hint: BRAKE_HINT },
+    brake: report.brake === null ? null : { operations: report.brake, hint: brakeHint(report.brake) },
     incidents: report.incidents.map((incident) => ({
       ...incident,
       since: incident.since === null ? null : new Date(incident.since).toISOString(),

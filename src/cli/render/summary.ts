@@ -48,7 +48,7 @@ export function footerLines(
   const work = summary.recovered + summary.failed;
   if (command === "scan" && work > 0)
     lines.push("Next: stuck-jobs recover --dry-run, which also reads the targets; then stuck-jobs recover");
-  else if (dryRun && work > 0 && !isPlan) lines.push(`Next: stuck-jobs ${command}`);
+  else if (dryRun && work > 0 && !isPlan) lines.push("Next: the same without --dry-run");
   if (report.entries.some(({ verdict }) => verdict.reason === "beyond-max-age")) {
     lines.push(
       "Older than maxAge: stuck-jobs recover --max-age none completes those whose output exists; then stuck-jobs fail-old --dry-run",
@@ -60,16 +60,22 @@ export function footerLines(
   return lines.map(makeVisible);
 }
 
-/** What a person can do about jobs that the brake kept from being failed. */
-export const BRAKE_HINT = "If they truly died: --force, or fail-old --job <id…> for the ones you know.";
+/** Returns what a person can do about jobs that the brake kept from being failed. */
+export function brakeHint(brake: readonly BlockedOperation[]): string {
+  const isElsewhere = brake.some(({ reason }) => reason === "configuration-suspect");
+  const correct = "If outputs moved: correct storage.baseUrl, or the operation's outputs. ";
+  return `${isElsewhere ? correct : ""}If they truly died: --force, or fail-old --job <id…> for the ones you know.`;
+}
 
 /** Renders a line for each operation that the brake blocked, and the hint. */
 export function brakeLines({ brake }: Report): readonly string[] {
-  return brake === null ? [] : [...brake.map(heldLine), `       ${BRAKE_HINT}`];
+  return brake === null ? [] : [...brake.map(heldLine), `       ${brakeHint(brake)}`];
 }
 
-function heldLine({ operation, wouldFail, stuck, limit, detail }: BlockedOperation): string {
-  return `Brake: ${wouldFail} of ${stuck} stuck ${operation} jobs would be failed, at most ${limit} without proof: ${detail}.`;
+function heldLine({ operation, wouldFail, stuck, limit, reason, detail }: BlockedOperation): string {
+  const held = `Brake: ${wouldFail} of ${stuck} stuck ${operation} jobs would be failed`;
+  if (reason === "configuration-suspect") return `${held}, but the configuration is suspect: ${detail}.`;
+  return `${held}, at most ${limit} without proof: ${detail}.`;
 }
 
 /** One line on several jobs that share a cause: "17 jobs since 14:02, same worker: 12 have files, 5 do not". */
