@@ -54,6 +54,7 @@ function withoutEarlierOutput({ externalId, names, began, operation }: Candidate
  *     something there, not an output             -> unknown
  *     missing or private, or absent, and the provider
  *       says done, and its output is there       -> recover
+ *       says done, and names a part of it        -> unknown
  *       says done, and no output is to be seen   -> unknown
  *       says that it failed                      -> fail
  *       is at work, no longer than providerCap   -> wait
@@ -85,7 +86,7 @@ export function decide(candidate: Candidate, { storage, provider }: Evidence, po
   switch (provider?.kind) {
     case "succeeded":
       if (provider.output === null) return { kind: "unknown", reason: "evidence-contradicts", detail: provider.detail };
-      return deliverable("provider-output", { ...provider, output: provider.output }, provider.detail, policy);
+      return deliverProviderOutput(candidate, { ...provider, output: provider.output }, policy);
     case "failed":
       if (!policy.failEnabled) return { kind: "wait", reason: "fail-disabled", detail: "--no-fail" };
       return { kind: "fail", reason: "provider-failed", detail: provider.error };
@@ -109,6 +110,19 @@ export function decide(candidate: Candidate, { storage, provider }: Evidence, po
       if (!policy.failEnabled) return { kind: "wait", reason: "fail-disabled", detail: "--no-fail" };
       return { kind: "fail", reason: "output-absent", detail: "" };
   }
+}
+
+/** Where an output is several files, a provider that names fewer of them names a part of it. */
+function deliverProviderOutput(
+  { names }: Candidate,
+  named: { readonly output: Output; readonly others: readonly Output[]; readonly detail: string },
+  policy: Policy,
+): Verdict {
+  const count = named.others.length + 1;
+  const expected = names.reduce((least, set) => Math.min(least, set.length), Number.POSITIVE_INFINITY);
+  if (names.length === 0 || count >= expected) return deliverable("provider-output", named, named.detail, policy);
+  const detail = `${named.detail}, and names ${count} of ${expected} files`;
+  return { kind: "unknown", reason: "output-incomplete", detail };
 }
 
 /** An output is delivered by `recover`; `fail-old` only reports it. */

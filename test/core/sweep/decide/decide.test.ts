@@ -86,6 +86,14 @@ describe("decide", () => {
     ["not where the storage does not answer", due, unknown("unreachable"), BROKEN, {}, "unknown: storage-unreachable"],
     ["not where something is there", due, unknown("suspect"), BROKEN, {}, "unknown: suspect-output"],
     ["an output that the provider names is delivered", due, ABSENT, DONE, {}, "recover: provider-output"],
+    [
+      "one file of two that the provider names is a part of the output",
+      candidate({ age: 2 * HOUR, names: [["abc_part_0.mp4", "abc_part_1.mp4"]] }),
+      ABSENT,
+      DONE,
+      {},
+      "unknown: output-incomplete",
+    ],
     ["fail-old only reports it", due, ABSENT, DONE, { mode: "fail" }, "skip: output-exists"],
     [
       "done without an output to be seen is a contradiction",
