@@ -1,5 +1,6 @@
 import type { Duration } from "../../domain/job.ts";
 import { type Target, targetKey } from "../../domain/target.ts";
+import type { Reason } from "../../domain/verdict.ts";
 import type { SweepItem } from "../item.ts";
 import type { ItemResult } from "../ledger.ts";
 import type { CompetingJob } from "../list/competing-jobs.ts";
@@ -62,11 +63,15 @@ export interface SameTargetResult {
   readonly blocked: { readonly items: readonly SweepItem[]; readonly by: string } | null;
 }
 
+/** What holds older jobs back in this sweep: a job that someone has changed, or whose output waits for its place. */
+const IN_THIS_SWEEP: readonly Reason[] = ["changed-meanwhile", "place-unverified"];
+
 /**
  * Decides which of the jobs for one target and field is delivered: the newest with an output. The others are closed
  * after it, without their file being written. While a still newer one may have an output, the older ones wait, but none
- * of them beyond its own `failAfter`: then the newest that has an output is delivered. One that is not probed yet, or
- * that someone has changed during this sweep, holds all older ones back in this sweep.
+ * of them beyond its own `failAfter`: then the newest that has an output is delivered. One that is not probed yet, that
+ * someone has changed during this sweep, or whose output is there and its place not verified, holds all older ones back
+ * in this sweep.
  *
  * @param group all items that share the target
  * @param competing jobs for the target that are not among the items of this sweep
@@ -76,7 +81,7 @@ export function resolveSameTarget(group: readonly ItemResult[], competing: reado
   const newest = found.reduce<ItemResult | null>((one, other) => (one && isNewer(one, other) ? one : other), null);
   if (newest === null) return { newest: null, superseded: [], blocked: null };
   const holding = [
-    ...group.filter(({ verdict }) => verdict === null || verdict.reason === "changed-meanwhile"),
+    ...group.filter(({ verdict }) => verdict === null || IN_THIS_SWEEP.includes(verdict.reason)),
     ...(found.some(isDue) ? [] : [...group.filter(mayHaveOutput), ...competing]),
   ];
   const by = holding.find((each) => isNewer(each, newest));

@@ -80,3 +80,12 @@ it("of the jobs for one target the newest with an output is delivered, and an ol
     }),
   );
 });
+
+it.each(["changed-meanwhile", "place-unverified"] as const)(
+  "a newer job that is %s holds an older output back in this sweep, however old that job",
+  (reason) => {
+    const older = result(1, 2 * failAfter, verdict("output-found"));
+    const newer = result(2, failAfter / 2, verdict(reason));
+    expect(resolveSameTarget([older, newer], [])).toMatchObject({ newest: null, blocked: { by: "rec2" } });
+  },
+);
