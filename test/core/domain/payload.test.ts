@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import { getString, type Literal, parsePayload } from "../../../src/core/domain/payload.ts";
+import { REASON, read, reasonOf } from "./payload-reading.ts";
 
 // Read, not imported: an import would lose the keys named `__proto__`.
 const FILE = new URL("../../support/python-literals.json", import.meta.url);
@@ -9,24 +10,10 @@ const VECTORS = z
   .array(z.object({ repr: z.string(), json: z.unknown() }))
   .parse(JSON.parse(readFileSync(FILE, "utf8")));
 
-/** Every reason there is: offsets, and at most one short word of the payload. */
-const REASON =
-  /^(a list without one object|longer than 1048576 characters|nested deeper than 64 at \d+|expected (a value|a key|'\{'|':'|',' or '[)}\]]')(, but the text ends)? at \d+|unknown word "\w{1,20}…?" at \d+|bad escape at \d+|no closing quote for the string at \d+|more text after the object at \d+)$/;
-
 /** The value of a literal, by way of the object that it needs around it. */
 function meaning(literal: string): unknown {
   const payload = parsePayload(`{'k': ${literal}}`);
   return payload.kind === "read" ? payload.value.k : payload;
-}
-
-function read(text: string): unknown {
-  const payload = parsePayload(text);
-  return payload.kind === "read" ? payload.value : payload;
-}
-
-function reasonOf(text: string): string {
-  const payload = parsePayload(text);
-  return payload.kind === "unreadable" ? payload.reason : payload.kind;
 }
 
 describe("what Python writes", () => {

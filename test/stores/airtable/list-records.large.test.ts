@@ -1,28 +1,10 @@
 import { createServer } from "node:http";
 import { pipeline, Readable } from "node:stream";
 import { describe, expect, it } from "vitest";
-import { createListing, type ListRecords } from "../../../src/stores/airtable/list-records.ts";
-import { createTables } from "../../../src/stores/airtable/tables.ts";
 import { listen } from "../../support/servers.ts";
-import { clientOf } from "./server.ts";
+import { ALL, idsOf, listingOf, never, record } from "./listing.ts";
 
-const never = new AbortController().signal;
 const MIB = 1024 * 1024;
-const ALL = { table: "Jobs", filterByFormula: "TRUE()" };
-
-function listingOf(url: string): ListRecords {
-  return createListing(clientOf(url).requests, createTables());
-}
-
-function record(n: number, fields: Readonly<Record<string, unknown>> = {}) {
-  return { id: `rec${String(n).padStart(14, "0")}`, createdTime: "2026-03-01T11:00:00.000Z", fields };
-}
-
-async function idsOf(pages: ReturnType<ListRecords>): Promise<readonly string[]> {
-  const ids: string[] = [];
-  for await (const { records } of pages) ids.push(...records.map(({ id }) => id));
-  return ids;
-}
 
 /** A base of `count` records, each with a text of `bytes`; it notes the page sizes that are asked for. */
 async function largeBase(count: number, bytes: number): Promise<{ url: string; pageSizes: readonly number[] }> {

@@ -1,24 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { createListing, type ListRecords } from "../../../src/stores/airtable/list-records.ts";
-import { createTables } from "../../../src/stores/airtable/tables.ts";
-import { clientOf, json, raw, scriptedBase } from "./server.ts";
-
-const never = new AbortController().signal;
-const ALL = { table: "Jobs", filterByFormula: "TRUE()" };
-
-function listingOf(url: string): ListRecords {
-  return createListing(clientOf(url).requests, createTables());
-}
-
-function record(n: number, fields: Readonly<Record<string, unknown>> = {}) {
-  return { id: `rec${String(n).padStart(14, "0")}`, createdTime: "2026-03-01T11:00:00.000Z", fields };
-}
-
-async function idsOf(pages: ReturnType<ListRecords>): Promise<readonly string[]> {
-  const ids: string[] = [];
-  for await (const { records } of pages) ids.push(...records.map(({ id }) => id));
-  return ids;
-}
+import { ALL, idsOf, listingOf, never, record } from "./listing.ts";
+import { json, raw, scriptedBase } from "./server.ts";
 
 describe("a listing", () => {
   it("sends no request for a page that nobody asks for", async () => {
