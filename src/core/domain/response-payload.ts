@@ -51,6 +51,11 @@ export function recordedOutputs(responsePayload: string): readonly string[] {
   return single === null ? [] : [single];
 }
 
+/** Whether a response payload is the one that a recovery writes. */
+export function isWrittenByPolling(responsePayload: string): boolean {
+  return responsePayload.includes('"completed_via":"polling"');
+}
+
 function statusWords(value: LiteralObject, depth: number): readonly string[] {
   const own = STATUS_KEYS.flatMap((key) => {
     const word = value[key];

@@ -14,6 +14,11 @@ export interface JournalFile {
 /** What a cell held, or was to hold; null where it was blank. `opaque` is what cannot be written back as it was read. */
 export type JournalCell = string | number | boolean | null | readonly JournalFile[] | { readonly opaque: string };
 
+/** Whether a cell holds attachments. */
+export function isFiles(cell: JournalCell): cell is readonly JournalFile[] {
+  return Array.isArray(cell);
+}
+
 /** A field of a write, as it was just read and as it is to be. */
 export interface Change {
   readonly before: JournalCell;

@@ -1,5 +1,11 @@
 import { isSameJson } from "../domain/json.ts";
-import type { JournalCell, JournaledJob, JournaledWrite, JournalFile } from "../ports/journal.ts";
+import {
+  isFiles,
+  type JournalCell,
+  type JournaledJob,
+  type JournaledWrite,
+  type JournalFile,
+} from "../ports/journal.ts";
 
 /** What one run wrote to one record, in its order. */
 export interface RecordWrites {
@@ -137,11 +143,6 @@ export function compareField(
 /** Returns the names of the fields that a run wrote. */
 export function fieldNames({ writes }: Pick<RecordWrites, "writes">): readonly string[] {
   return [...new Set(writes.flatMap(({ fields }) => Object.keys(fields)))];
-}
-
-/** Whether a cell holds attachments. */
-export function isFiles(cell: JournalCell): cell is readonly JournalFile[] {
-  return Array.isArray(cell);
 }
 
 /**

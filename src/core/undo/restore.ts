@@ -1,6 +1,6 @@
 import type { Instant, Job } from "../domain/job.ts";
 import { appendLine, type Signature, undoneLine } from "../domain/notes.ts";
-import type { Change, JournalCell } from "../ports/journal.ts";
+import { type Change, isFiles, type JournalCell } from "../ports/journal.ts";
 import type {
   AttachmentValue,
   CellValue,
@@ -10,7 +10,7 @@ import type {
   TargetUpdate,
 } from "../ports/ports.ts";
 import { readCell, toJournalFile } from "../sweep/apply/journaled-writes.ts";
-import { compareField, fieldNames, isFiles, isSameCell, type RecordWrites } from "./change-sets.ts";
+import { compareField, fieldNames, isSameCell, type RecordWrites } from "./change-sets.ts";
 
 /** How a record compares with what a run wrote to it, and what restoring it takes. */
 export type RestorePlan<Update> =

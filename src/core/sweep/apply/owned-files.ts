@@ -3,9 +3,9 @@ import { type AttachmentIds, COMPLETED_PREFIX, parseNotedFiles } from "../../dom
 import type { Operation } from "../../domain/operation.ts";
 import { externalIdsIn } from "../../domain/output-names.ts";
 import { resolveOperation } from "../../domain/resolve-operation.ts";
-import { recordedOutputs } from "../../domain/response-payload.ts";
+import { isWrittenByPolling, recordedOutputs } from "../../domain/response-payload.ts";
 import type { Target } from "../../domain/target.ts";
-import type { JournalCell, JournaledWrite, JournalFile } from "../../ports/journal.ts";
+import { isFiles, type JournalCell, type JournaledWrite, type JournalFile } from "../../ports/journal.ts";
 import type { Attachment, TargetRecord } from "../../ports/ports.ts";
 import type { SweepContext } from "../context.ts";
 import { chunk, READ_BATCH } from "./batches.ts";
@@ -89,6 +89,8 @@ export async function findOwnFiles(
   { target, job, held }: { readonly target: Target; readonly job: Job; readonly held: readonly Attachment[] },
   past: PastWrites,
 ): Promise<AttachmentIds> {
+  // The journal is read only where there is a file that a run may have written.
+  if (held.length === 0) return new Map();
   const written = (await past.wrote(target, job)).flatMap((after) => (isFiles(after) ? after : []));
   return new Map(
     held.flatMap((each) => {
@@ -131,7 +133,7 @@ async function findDelivered(
   const field = target.field;
   if (recovery.candidate.operation.deliver?.as === "url") {
     const text = String(record.cells[field] ?? "").trim();
-    const isOurs = owner.responsePayload.includes('"completed_via":"polling"');
+    const isOurs = isWrittenByPolling(owner.responsePayload);
     if (isOurs && recordedOutputs(owner.responsePayload).join("\n") === text) return [text];
     return (await past.delivered(target, owner)).some((after) => after === text) ? [text] : [];
   }
@@ -143,10 +145,6 @@ async function findDelivered(
   return held.flatMap((each) =>
     isNoted(each) || written.some((file) => isWritten(file, each)) ? (each.id ?? []) : [],
   );
-}
-
-function isFiles(cell: JournalCell): cell is readonly JournalFile[] {
-  return Array.isArray(cell);
 }
 
 /** By its id; where a run was killed before it heard of that, by name and size. */
@@ -178,22 +176,25 @@ export class PastWrites {
   }
 
   /** Returns what each field of a target held before a run last wrote it for a job. */
-  async before({ table, id }: Target, owner: Job): Promise<ReadonlyMap<string, JournalCell>> {
-    this.#read ??= this.#run.journal?.readWrites() ?? Promise.resolve([]);
-    const own = (await this.#read).filter(({ role, table: to, record, job, undoes, confirmed }) => {
-      return role === "target" && to === table && record === id && job.id === owner.id && undoes === null && confirmed;
-    });
+  async before(target: Target, owner: Job): Promise<ReadonlyMap<string, JournalCell>> {
+    const own = (await this.#writesToRecord(target, owner)).filter(({ confirmed }) => confirmed);
     return new Map(own.flatMap(({ fields }) => Object.entries(fields).map(([name, { before }]) => [name, before])));
   }
 
   async #writesTo(
-    { table, id, field }: Target,
+    target: Target,
     owner: Job,
   ): Promise<readonly { readonly after: JournalCell; readonly confirmed: boolean }[]> {
+    return (await this.#writesToRecord(target, owner)).flatMap(({ fields, confirmed }) => {
+      const change = fields[target.field];
+      return change === undefined ? [] : [{ after: change.after, confirmed }];
+    });
+  }
+
+  async #writesToRecord({ table, id }: Target, owner: Job): Promise<readonly JournaledWrite[]> {
     this.#read ??= this.#run.journal?.readWrites() ?? Promise.resolve([]);
-    return (await this.#read).flatMap(({ role, table: to, record, job, undoes, fields, confirmed }) => {
-      const isTo = role === "target" && to === table && record === id && job.id === owner.id && undoes === null;
-      return isTo && fields[field] !== undefined ? [{ after: fields[field].after, confirmed }] : [];
+    return (await this.#read).filter(({ role, table: to, record, job, undoes }) => {
+      return role === "target" && to === table && record === id && job.id === owner.id && undoes === null;
     });
   }
 }

@@ -13,9 +13,9 @@ import {
 import type { Operation } from "../../domain/operation.ts";
 import { outputNames } from "../../domain/output-names.ts";
 import { resolveOperation } from "../../domain/resolve-operation.ts";
-import { recordedOutputs } from "../../domain/response-payload.ts";
+import { isWrittenByPolling, recordedOutputs } from "../../domain/response-payload.ts";
 import { resolveTarget, type Target } from "../../domain/target.ts";
-import type { JournalCell, JournaledWrite, JournalFile } from "../../ports/journal.ts";
+import { isFiles, type JournaledWrite } from "../../ports/journal.ts";
 import { serverNow } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
 import { placeOf } from "../places.ts";
@@ -108,7 +108,7 @@ function isUndelivered({ notes, error }: Job): boolean {
 
 /** By the response payload; where the base has none, by the notes, else by the journal. */
 function isCompletedByUs(job: Job, own: readonly JournaledWrite[]): boolean {
-  if (job.responsePayload !== "") return job.responsePayload.includes('"completed_via":"polling"');
+  if (job.responsePayload !== "") return isWrittenByPolling(job.responsePayload);
   if (job.notes !== "") return isAfter(job.notes, COMPLETED_PREFIX, [FAILED_PREFIX, UNDONE_PREFIX]);
   const last = own.findLast(({ role, fields }) => role === "job" && fields.status !== undefined);
   return last?.undoes === null && last.supersededBy === null;
@@ -122,10 +122,6 @@ function writtenFiles({ table, id, field }: Target, own: readonly JournaledWrite
   });
   const after = last?.fields[field]?.after ?? null;
   return isFiles(after) ? after.map(({ id, filename, size }) => ({ name: filename, bytes: size, id })) : [];
-}
-
-function isFiles(cell: JournalCell): cell is readonly JournalFile[] {
-  return Array.isArray(cell);
 }
 
 /** Returns the addresses of a job's files: those on record, else those of its names that were delivered. */
