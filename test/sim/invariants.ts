@@ -295,6 +295,8 @@ function brokenByAge(job: JobNow, { world, known }: Scene): readonly string[] {
     const other = world.job(id);
     if (other === undefined || !isRival(other, job)) return [];
     if (other.status !== "processing" || createdAt <= dateOf(job, world)) return [];
+    // A person was asked about it, and wants the older one.
+    if (known.declined.has(id)) return [];
     const unchanged = other.externalId === externalId && !world.reopenings.has(id) && !/[ /]/.test(externalId);
     const begun = dateOf(other, world);
     return [
@@ -313,12 +315,15 @@ function brokenByAge(job: JobNow, { world, known }: Scene): readonly string[] {
   if (seen !== undefined) return [`delivers the file of a job that ${seen.id} supersedes`];
   // No job with an output waits beyond its own hour, and what is delivered then is the newest of them.
   const isOverdue = world.scenario.jobs.some(({ id, createdAt }) => {
-    const other = world.job(id);
-    if (other === undefined || !isRival(other, job)) return false;
-    const isSeen = namesOf(other).some((name) => known.probeGroups.get(name)?.seen);
-    // What polling had failed is no younger for that.
-    const begun = other.status === "failed" ? Math.max(createdAt, other.startedAt) : dateOf(other, world);
-    return isSeen && world.clock.now() - begun > HOUR - SLACK;
+    // Another run, or a webhook, may have closed it since this one found its output.
+    const listed = known.listed.get(id);
+    return [world.job(id), listed && jobIn(id, listed)].some((other) => {
+      if (other === undefined || !isRival(other, job)) return false;
+      const isSeen = namesOf(other).some((name) => known.probeGroups.get(name)?.seen);
+      // What polling had failed is no younger for that.
+      const begun = other.status === "failed" ? Math.max(createdAt, other.startedAt) : dateOf(other, world);
+      return isSeen && world.clock.now() - begun > HOUR - SLACK;
+    });
   });
   const awaited = isOverdue ? undefined : newer.find(({ listed, mayCome }) => listed && mayCome);
   return awaited === undefined ? [] : [`delivers a file although that of the newer ${awaited.id} may come`];

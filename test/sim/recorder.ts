@@ -29,8 +29,8 @@ export interface Knowledge {
   readonly name: string;
   readonly command: Command;
   readonly reads: Map<string, Read>;
-  /** Records that were in its listing. */
-  readonly listed: Set<string>;
+  /** Records that were in its listings, as they were in the first. */
+  readonly listed: Map<string, Fields>;
   /** By file name, the last probe that was answered. */
   readonly probeGroups: Map<string, { readonly at: number; readonly seen: boolean; readonly blind: boolean }>;
   /** When it saw an output: it was not shut out then. */
@@ -46,8 +46,9 @@ export interface Knowledge {
   readonly skew: number;
   readonly mayWrite: boolean;
   readonly options: Entered;
-  /** Jobs that a person agreed to. */
+  /** Jobs that a person agreed to, and those that they declined. */
   readonly agreed: Set<string>;
+  readonly declined: Set<string>;
   /** What was to be seen of each operation's outputs when it began. */
   readonly sight: ReadonlyMap<OperationName, Sight>;
   requests: number;
@@ -114,9 +115,10 @@ export class Recorder {
       options,
       mayWrite: command !== "scan" && !dryRun,
       agreed: new Set(),
+      declined: new Set(),
       sight: new Map(OPERATION_NAMES.map((each) => [each, sightOf(each, this.#world)])),
       reads: new Map(),
-      listed: new Set(),
+      listed: new Map(),
       probeGroups: new Map(),
       sights: [],
       listings: new Map(),
@@ -139,8 +141,9 @@ export class Recorder {
     probeGroups.set(fileName, { at: clock.now(), seen, blind });
   }
 
-  agreed(runner: string, jobId: string): void {
-    this.#known(runner).agreed.add(jobId);
+  answered(runner: string, jobId: string, answer: "yes" | "no"): void {
+    const { agreed, declined } = this.#known(runner);
+    (answer === "yes" ? agreed : declined).add(jobId);
   }
 
   listed(runner: string, externalId: string): void {
@@ -246,7 +249,8 @@ export class Recorder {
     const guarded = JSON.stringify(request.query ?? request.body ?? "").includes("RECORD_ID()");
     if (request.method === "PATCH") return () => undefined;
     const records = recordsOf(JSON.parse(reply.body));
-    if (!guarded) return () => records.forEach(({ id }) => void known.listed.add(id));
+    if (!guarded)
+      return () => records.forEach(({ id, fields }) => void known.listed.set(id, known.listed.get(id) ?? fields));
     const authors = records.map(({ id }) => this.#world.authors.get(id));
     const { requests } = known;
     return () => {

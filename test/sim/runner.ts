@@ -191,9 +191,9 @@ function personOf({ world, recorder, random, name, pulse }: Line): NonNullable<S
   return async ({ id }) => {
     await world.clock.sleep(random.whole(500, 8_000));
     await pulse();
-    if (random.chance(0.2)) return "no";
-    recorder.agreed(name, id);
-    return "yes";
+    const answer = random.chance(0.2) ? "no" : "yes";
+    recorder.answered(name, id, answer);
+    return answer;
   };
 }
 

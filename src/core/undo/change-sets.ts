@@ -11,7 +11,7 @@ import {
 export interface RecordWrites {
   readonly table: string;
   readonly id: string;
-  readonly writes: readonly Pick<JournaledWrite, "fields">[];
+  readonly writes: readonly Pick<JournaledWrite, "fields" | "reason">[];
   /** Whether another run has written it since, by the journal. */
   readonly writtenSince: boolean;
 }
@@ -120,24 +120,28 @@ export type FieldState =
 
 /**
  * Compares a field with what a run wrote. The run may have written it twice, where an answer was lost: what it held
- * before the first of them counts, unless someone else wrote in between.
+ * before the first of them counts, unless someone else wrote in between. What a redelivery found is what Airtable had
+ * left of the run's own file.
  */
 export function compareField(
   name: string,
   { writes }: Pick<RecordWrites, "writes">,
   isCurrent: (cell: JournalCell) => boolean,
 ): FieldState {
-  const changes = writes.flatMap(({ fields }) => fields[name] ?? []);
-  const last = changes.findLastIndex(({ after }) => isCurrent(after));
-  if (last < 0) {
+  const changes = writes.flatMap(({ fields, reason }) => {
+    const change = fields[name];
+    return change === undefined ? [] : [{ ...change, isAgain: reason === "delivery-retried" }];
+  });
+  const last = changes.findLast(({ after }) => isCurrent(after));
+  if (last === undefined) {
     return changes.some(({ before }) => isCurrent(before)) ? { kind: "as-before" } : { kind: "changed" };
   }
-  let before = changes[last]?.before ?? null;
-  for (const change of changes.slice(0, last).reverse()) {
-    if (!isSameCell(change.after, before)) break;
-    before = change.before;
+  let first = last;
+  for (const change of changes.slice(0, changes.indexOf(last)).reverse()) {
+    if (!first.isAgain && !isSameCell(change.after, first.before)) break;
+    first = change;
   }
-  return { kind: "as-written", before };
+  return { kind: "as-written", before: first.before };
 }
 
 /** Returns the names of the fields that a run wrote. */

@@ -157,6 +157,22 @@ describe("undo", () => {
     expect(segment()?.[FIELD]).toEqual([]);
   });
 
+  it("undo restores neither job nor target where a later run delivered the file again, and the first had replaced another", async () => {
+    const { base, run, recover, undo } = world();
+    base.files(SEGMENT, [{ id: "att1", filename: FILE, url: "u", size: 3 }]);
+    base.target("Segments", SEGMENT, { [FIELD]: [{ url: `https://old/${FILE}` }] });
+    await recover();
+    base.files(SEGMENT, []);
+    const { report } = await sweep(run({ signature: { runId: "run-2", version: "0.0.0" } }));
+    expect(report.entries.map(({ verdict }) => verdict.reason)).toEqual(["delivery-retried"]);
+    const { results } = await undo();
+    expect(results).toEqual([
+      [JOB, "cannot", `its target ${SEGMENT} cannot be restored`],
+      [SEGMENT, "cannot", `${FIELD} held ${FILE}, which Airtable has dropped: attach it by hand`],
+    ]);
+    expect(base.jobs.get(JOB)?.status).toBe("completed");
+  });
+
   it("undo leaves a file alone that someone else has put in the place of ours", async () => {
     const { base, recover, undo } = world();
     await recover();
