@@ -85,7 +85,7 @@ describe("a host of a fleet", () => {
     const shift = join(folder(), "shift.mjs");
     writeFileSync(
       shift,
-      "const real = Date.now; Date.now = () => real() + 600_000; globalThis.Date = class extends Date { constructor(...given) { given.length === 0 ? super(Date.now()) : super(...given); } };",
+      "const real = Date.now; Date.now = () => real() + 3_600_000; globalThis.Date = class extends Date { constructor(...given) { given.length === 0 ? super(Date.now()) : super(...given); } };",
     );
     const ran = await Promise.all([
       host(["recover"]),
@@ -100,21 +100,20 @@ describe("a host of a fleet", () => {
   it("sweeps at once, under the base's key, where a flag changes the sweep", async () => {
     const { world, host, database } = await openFleet(server, 2);
     for (const n of world.ids.keys()) world.stuck(n, "recoverable");
-    const ran = await host(["recover", "--base", "base-1", "-o", "json"]);
-    expect(ran.code).toBe(0);
+    // Another host sweeps the first one meanwhile.
+    await database.query(
+      `INSERT INTO stuck_jobs.job (id, name, data, state, policy, singleton_key, started_on, heartbeat_on)
+SELECT gen_random_uuid(), 'sweeps', json_build_object('base', $1::text), 'active', 'exclusive', $1, now(), now() + interval '1 hour'`,
+      [world.ids[0]],
+    );
+    const [busy, free] = await Promise.all(
+      ["base-0", "base-1"].map((name) => host(["recover", "--base", name, "-o", "json"])),
+    );
+    expect([busy?.code, free?.code]).toEqual([75, 0]);
     expect(world.ids.map((_, n) => world.status(n, "recoverable"))).toEqual(["processing", "completed"]);
     expect(await database.query("SELECT slot, ended_at IS NOT NULL AS done FROM stuck_jobs.sweeps")).toEqual([
       { slot: null, done: true },
     ]);
-    // A host sweeps the other one now.
-    await database.query(
-      `INSERT INTO stuck_jobs.job (id, name, data, state, policy, singleton_key, started_on, heartbeat_on)
-SELECT gen_random_uuid(), 'sweeps', json_build_object('base', $1::text), 'active', 'exclusive', $1, now(), now()`,
-      [world.ids[0]],
-    );
-    const busy = await host(["recover", "--base", "base-0"]);
-    expect(busy.code).toBe(75);
-    expect(world.status(0, "recoverable")).toBe("processing");
   });
 
   it("without the database exits with 5 and sweeps nothing; whenDown: alone sweeps by itself", async () => {
@@ -124,35 +123,18 @@ SELECT gen_random_uuid(), 'sweeps', json_build_object('base', $1::text), 'active
     const stopped = await host(["recover", "-o", "json"], { env });
     expect([stopped.code, reportsIn(stopped.stdout).reports]).toEqual([5, []]);
     expect(world.arrivals.length).toBe(0);
-    for (const words of [
+    const others = [
       ["undo", "--job", "recX", "--base", "base-0"],
       ["runs", "--base", "base-0"],
       ["fleet", "status"],
-    ]) {
-      const ran = await host(words, { env });
-      expect([words[0], ran.code, ran.stderr.includes("internal error")]).toEqual([words[0], 5, false]);
+    ];
+    for (const { code, stderr } of await Promise.all(others.map((words) => host(words, { env })))) {
+      expect([code, stderr.includes("internal error")]).toEqual([5, false]);
     }
     const cwd = world.configured("fleet: { whenDown: alone }");
     const alone = await host(["recover", "-o", "json"], { env, cwd });
     expect([alone.code, reportsIn(alone.stdout).summary.recovered]).toEqual([0, 2]);
     expect(alone.stderr).toContain("sweeps alone");
-  });
-});
-
-describe("watch in a fleet", () => {
-  it("sweeps each slot as a resident worker, until it is stopped", { timeout: 60_000 }, async () => {
-    const { world, host, database } = await openFleet(server, 2);
-    const env = { POLLING_INTERVAL_MINUTES: "0.1" };
-    let end = () => {};
-    const watching = host(["watch"], { env, started: (signal) => (end = () => signal("SIGTERM")) });
-    const slots = async () =>
-      Number((await database.query("SELECT count(*) AS n FROM stuck_jobs.slots WHERE closed_at IS NOT NULL"))[0]?.n);
-    await expect.poll(slots, { timeout: 40_000 }).toBeGreaterThan(1);
-    world.stuck(0, "recoverable");
-    await expect.poll(() => world.status(0, "recoverable"), { timeout: 40_000 }).toBe("completed");
-    end();
-    const { code, stderr } = await watching;
-    expect([code, stderr]).toEqual([143, expect.stringContaining("with the other hosts of the fleet")]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Fleet, openFleet, silence } from "../e2e/fleet-world.ts";
+import { atWrite, type Fleet, openFleet, silence } from "../e2e/fleet-world.ts";
 import { mostInASecond } from "../e2e/many-world.ts";
 import { startPostgres, type TestServer } from "../support/postgres.ts";
 import { openPostgresProxy } from "../support/postgres-proxy.ts";
@@ -122,5 +122,48 @@ describe("a thousand bases and four hosts", () => {
     expect(swept).toEqual([{ bases: 1000, sweeps: 1000 }]);
     expect(fleet.world.status(0, "recoverable", 299)).toBe("completed");
     expect(most).toBeLessThanOrEqual(50);
+  });
+});
+
+describe("watch in a fleet", () => {
+  it("sweeps each slot as a resident worker, until it is stopped", async () => {
+    const { world, host, database } = await openFleet(server, 2);
+    const env = { POLLING_INTERVAL_MINUTES: "0.1" };
+    let end = () => {};
+    const watching = host(["watch"], { env, started: (signal) => (end = () => signal("SIGTERM")) });
+    const slots = async () =>
+      Number((await database.query("SELECT count(*) AS n FROM stuck_jobs.slots WHERE closed_at IS NOT NULL"))[0]?.n);
+    await expect.poll(slots, { timeout: 40_000 }).toBeGreaterThan(1);
+    world.stuck(0, "recoverable");
+    await expect.poll(() => world.status(0, "recoverable"), { timeout: 40_000 }).toBe("completed");
+    end();
+    const { code, stderr } = await watching;
+    expect([code, stderr]).toEqual([143, expect.stringContaining("with the other hosts of the fleet")]);
+  });
+});
+
+describe("a host that loses its way to the database, but not to Airtable", () => {
+  it("writes nothing more than what it had begun, and says so", async () => {
+    let cutAt = Number.POSITIVE_INFINITY;
+    let cut = () => {};
+    const writes: number[] = [];
+    const pause = atWrite(1, () => cut());
+    const { world, host, database } = await openFleet(server, 1, {
+      instead: (n, request) => {
+        if (request.method === "PATCH") writes.push(Date.now());
+        return pause(n, request);
+      },
+    });
+    for (let each = 0; each < 25; each += 1) world.stuck(0, "recoverable", each);
+    const way = await openPostgresProxy(database.url);
+    cut = () => {
+      cutAt = Date.now();
+      way.cut();
+    };
+    const ran = await host(["recover"], { env: { STUCK_JOBS_DATABASE_URL: way.url } });
+    expect([3, 5]).toContain(ran.code);
+    expect(writes.length).toBeLessThan(6);
+    // The heartbeat, and one request.
+    expect(Math.max(...writes) - cutAt).toBeLessThan(10_000 + 20_000);
   });
 });

@@ -13,8 +13,15 @@ export interface PostgresProxy {
   restore(): void;
 }
 
-/** Opens a way to the database of a URL, until the test is done. */
-export async function openPostgresProxy(databaseUrl: string): Promise<PostgresProxy> {
+/**
+ * Opens a way to the database of a URL, until the test is done.
+ *
+ * @param before called with each statement; what it returns is awaited before the statement goes on
+ */
+export async function openPostgresProxy(
+  databaseUrl: string,
+  before: (text: string) => Promise<void> | null = () => null,
+): Promise<PostgresProxy> {
   const target = new URL(databaseUrl);
   const sockets = new Set<Socket>();
   const statements: string[] = [];
@@ -25,12 +32,15 @@ export async function openPostgresProxy(databaseUrl: string): Promise<PostgresPr
       return;
     }
     const upstream = connect(Number(target.port), target.hostname);
+    let held: Promise<void> | null = null;
     const read = statementReader((text) => {
       if (!/^\s*(BEGIN|COMMIT|ROLLBACK|SET)\b/i.test(text)) statements.push(text);
+      held = before(text) ?? held;
     });
     client.on("data", (chunk: Buffer) => {
       read(chunk);
-      upstream.write(chunk);
+      if (held === null) upstream.write(chunk);
+      else held = held.then(() => void upstream.write(chunk));
     });
     upstream.on("data", (chunk: Buffer) => client.write(chunk));
     for (const [one, other] of [

@@ -20,7 +20,8 @@ export interface TestDatabase {
 /** A PostgreSQL server for the tests of one file. */
 export interface TestServer {
   readonly url: string;
-  createDatabase(): Promise<TestDatabase>;
+  /** `like` is copied where it is given; nothing may be connected to it. */
+  createDatabase(like?: Pick<TestDatabase, "url">): Promise<TestDatabase>;
   /** The file of the certificate of a server that was started with TLS. */
   readonly certificate: string;
   /** Ends the server at once; only one that was started as the test's own. */
@@ -93,9 +94,10 @@ function serverAt(url: string, certificate: string, stop: (() => Promise<void>) 
   return {
     url,
     certificate,
-    async createDatabase() {
+    async createDatabase(like) {
       const name = `test_${randomUUID().replaceAll("-", "")}`;
-      await admin.query(`CREATE DATABASE ${name}`);
+      const template = like === undefined ? "" : ` TEMPLATE ${new URL(like.url).pathname.slice(1)}`;
+      await admin.query(`CREATE DATABASE ${name}${template}`);
       const own = new URL(url);
       own.pathname = `/${name}`;
       const pool = createPool(own.href);
