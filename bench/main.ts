@@ -30,8 +30,8 @@ const parts: Readonly<Record<string, () => Promise<readonly Section[]>>> = {
   bases: async () => [await measureBases(effort)],
   probing: async () => [await measureProbing(effort)],
   start: async () => {
-    const start = await measureStart(effort);
-    return [{ ...start, rows: [...start.rows, weigh(packed)] }];
+    const [plain, ...others] = await measureStart(effort);
+    return plain === undefined ? [] : [{ ...plain, rows: [...plain.rows, weigh(packed)] }, ...others];
   },
   postgres: async () => [await measurePostgres(effort)],
   deciding: async () => [await measureDeciding(effort)],

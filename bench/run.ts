@@ -1,5 +1,5 @@
 import { fork, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -35,11 +35,13 @@ export interface Places {
   readonly cli: string;
   /** The same sources without the pace, so that large worlds can be measured in reasonable time. */
   readonly unpaced: string;
+  /** The libraries of a start, without the tool (bench/bare-start.ts). */
+  readonly bare: string;
   readonly rusage: string;
 }
 
 export const PLACES: Places = z
-  .object({ server: z.string(), cli: z.string(), unpaced: z.string(), rusage: z.string() })
+  .object({ server: z.string(), cli: z.string(), unpaced: z.string(), bare: z.string(), rusage: z.string() })
   .parse(JSON.parse(process.env.STUCK_JOBS_BENCH ?? "{}"));
 
 /** Starts the servers of a world. */
@@ -73,11 +75,16 @@ const usageSchema = z.object({ cpu: z.number(), wall: z.number(), memory: z.numb
 export type Usage = z.output<typeof usageSchema> & { readonly stdout: string };
 
 /**
- * Runs a program to its end, in an empty folder and with nothing in its environment but what is given. Node does
- * not report the resource usage of children; wait4 does, which Python has.
+ * Runs a program to its end, in a folder that holds the `files` alone, by name, and with nothing in its environment but
+ * what is given. Node does not report the resource usage of children; wait4 does, which Python has.
  */
-export async function measure(command: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Usage> {
+export async function measure(
+  command: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  files: Readonly<Record<string, string>> = {},
+): Promise<Usage> {
   const folder = mkdtempSync(join(tmpdir(), "stuck-jobs-bench-"));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
   const child = spawn("python3", [PLACES.rusage, ...command], {
     cwd: folder,
     env: { PATH: process.env.PATH ?? "", XDG_RUNTIME_DIR: folder, ...env },

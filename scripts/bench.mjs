@@ -29,7 +29,7 @@ const withoutPace = {
 };
 await build({
   ...shared,
-  entryPoints: ["bench/main.ts", "bench/server.ts"],
+  entryPoints: ["bench/main.ts", "bench/server.ts", "bench/bare-start.ts"],
   outdir: folder,
   outExtension: { ".js": ".mjs" },
 });
@@ -58,6 +58,7 @@ const { status } = spawnSync(process.execPath, [join(folder, "main.mjs"), ...pro
       server: join(folder, "server.mjs"),
       cli: resolve("bin/stuck-jobs.js"),
       unpaced: join(folder, "bin", "unpaced.js"),
+      bare: join(folder, "bare-start.mjs"),
       rusage: resolve("bench/rusage.py"),
     }),
     STUCK_JOBS_BENCH_PACKED: JSON.stringify(packed ?? {}),

@@ -62,7 +62,7 @@ async function runExplain(name: string, invocation: Invocation): Promise<ExitCod
       const explanations = await explain(name, run);
       if (explanations.length === 0) {
         terminal.log(
-          `explain: found no job with the record id or external id ${name} in table "${settings.jobs.table}"`,
+          `found no job with the record id or external id ${name} in table "${settings.jobs.table}"`,
           "error",
         );
         return EXIT.usage;
