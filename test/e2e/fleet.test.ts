@@ -57,6 +57,14 @@ describe("a host of a fleet", () => {
     expect(world.arrivals.length).toBe(before);
   });
 
+  it("counts its metrics without any monitoring of its own", async () => {
+    const { world, host } = await openFleet(server, 2);
+    world.stuck(0, "recoverable");
+    expect((await host(["recover"])).code).toBe(0);
+    const { stdout } = await host(["fleet", "metrics"]);
+    expect(stdout).toMatch(/^stuck_jobs_recovered_total\{.*operation="combine".*\} 1$/m);
+  });
+
   it("may differ in its token, its monitoring and its heartbeat", async () => {
     const { world, host } = await openFleet(server, 2);
     expect((await host(["recover"])).code).toBe(0);

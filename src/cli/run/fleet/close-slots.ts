@@ -4,7 +4,6 @@ import { isObject } from "../../../core/domain/json.ts";
 import { pluralize } from "../../../core/domain/plural.ts";
 import { sweepId } from "../../../fleet/slot-id.ts";
 import { type ClosedSlot, closeSlots, type FleetTables, readState, writeState } from "../../../fleet/tables.ts";
-import { isMonitored } from "../../../monitoring/notify-run.ts";
 import type { BaseResult } from "../../../monitoring/notify-runs.ts";
 import { reportSlot } from "../../../monitoring/notify-slot.ts";
 import { pingTargetOf } from "../../../monitoring/ping.ts";
@@ -33,9 +32,7 @@ export async function closeAndReport(
   stop: Shutdown,
 ): Promise<void> {
   const never = neverAborted();
-  for (const slot of await closeSlots(tables, host, never)) {
-    if (bases.some(({ monitoring }) => isMonitored(monitoring))) await reportOne(slot, tables, bases, invocation, stop);
-  }
+  for (const slot of await closeSlots(tables, host, never)) await reportOne(slot, tables, bases, invocation, stop);
 }
 
 async function reportOne(
