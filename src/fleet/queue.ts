@@ -40,7 +40,10 @@ export interface QueueTimes {
 
 /** The queue of a fleet. Every method rejects with `UpstreamError` where the database could not be asked. */
 export interface Queue {
-  /** Puts sweeps into the queue, within a transaction; those that are there, and bases that have one, are left out. */
+  /**
+   * Puts sweeps into the queue, within a transaction; the first is taken first. Those that are there, and bases that have
+   * one, are left out.
+   */
   plan(sweeps: readonly PlannedSweep[], query: Query): Promise<void>;
   /** Takes at most `count` sweeps; another host has none of them meanwhile. */
   take(count: number): Promise<readonly HeldSweep[]>;
@@ -65,7 +68,7 @@ const KEEP_FINISHED_S = 86_400;
 const ATTEMPTS = 4;
 const RETRY_MS = 500;
 
-/** Priorities of runs that were not planned: each has one of its own, by which it is taken. */
+/** Priorities of runs that were not planned, above those that were: each has one of its own, by which it is taken. */
 const PRIORITIES = { from: 1_000_000, to: 2_000_000_000 };
 
 /** Opens the queue. Its tables have to be there. */
@@ -108,7 +111,8 @@ export async function openQueue(database: Database, schema: string, times: Queue
       const db = {
         executeSql: async (text: string, values: unknown[] = []) => ({ rows: [...(await query(text, values))] }),
       };
-      await boss.insert(QUEUE, sweeps.map(insert), { db });
+      const jobs = sweeps.map((sweep, n) => ({ ...insert(sweep), priority: sweeps.length - n }));
+      await boss.insert(QUEUE, jobs, { db });
     },
     take: (count) => ask(async () => held(await boss.fetch<unknown>(QUEUE, { batchSize: count }))),
     takeNow: (sweep) =>

@@ -138,6 +138,29 @@ WHERE name = $1 AND state < 'active' AND data->>'digest' <> $2`,
   }
 }
 
+/** How many slots back a base counts as swept lately. */
+const LATELY = 3;
+
+/**
+ * Returns the bases in the order in which they are to be swept: first those that the last slot did not come to, so that
+ * none is left out again, then those whose last sweep took longest, so that none of them is begun last, and then as given.
+ */
+export async function sweepingOrder(
+  schema: string,
+  bases: readonly string[],
+  query: Query,
+): Promise<readonly string[]> {
+  const s = quoteIdentifier(schema);
+  const rows = await query(
+    `WITH lately AS (SELECT start FROM ${s}.slots ORDER BY start DESC OFFSET 1 LIMIT ${LATELY})
+SELECT DISTINCT ON (base) base, slot = (SELECT max(start) FROM lately) AS newest, extract(epoch FROM ended_at - started_at) AS took
+FROM ${s}.sweeps WHERE slot IN (SELECT start FROM lately) AND ended_at IS NOT NULL ORDER BY base, id DESC`,
+  );
+  const last = new Map(rows.map(({ base, newest, took }) => [String(base), newest === true ? Number(took) : null]));
+  const weight = (base: string) => last.get(base) ?? Number.POSITIVE_INFINITY;
+  return [...bases].sort((one, other) => (weight(one) === weight(other) ? 0 : weight(other) - weight(one)));
+}
+
 /** A sweep as the history knows it. */
 export interface SweepRow {
   readonly base: string;

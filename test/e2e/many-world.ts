@@ -113,7 +113,7 @@ export async function openManyBases(count: number, options: ManyBasesOptions = {
 }
 
 /** The most that reached the server within any second. */
-export function mostInASecond(arrivals: readonly Arrival[]): number {
+export function mostInASecond(arrivals: readonly Pick<Arrival, "at">[]): number {
   const times = arrivals.map(({ at }) => at).sort((a, b) => a - b);
   return Math.max(
     0,

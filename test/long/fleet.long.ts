@@ -112,9 +112,16 @@ describe("a thousand bases and four hosts", () => {
     const took = (Date.now() - begun) / 1000;
     expect(ran.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
     const { arrivals } = fleet.world;
+    const isLarge = ({ baseId }: { readonly baseId: string }) => baseId === fleet.world.ids[0];
     const most = mostInASecond(arrivals);
     say(
       `${arrivals.length} requests in ${took.toFixed(1)} s: ${((took * 40) / arrivals.length).toFixed(2)} x the time at 40/s; at most ${most} in a second`,
+    );
+    const [first = begun, last = begun] = [arrivals[0]?.at, arrivals.at(-1)?.at];
+    const [ofOne = begun, toOne = begun] = [arrivals.find(isLarge)?.at, arrivals.findLast(isLarge)?.at];
+    const since = (at: number) => ((at - begun) / 1000).toFixed(1);
+    say(
+      `requests from ${since(first)} s to ${since(last)} s; those of the base with 300 jobs from ${since(ofOne)} s to ${since(toOne)} s`,
     );
     const swept = await fleet.database.query(
       "SELECT count(DISTINCT base)::int AS bases, count(*)::int AS sweeps FROM stuck_jobs.sweeps",

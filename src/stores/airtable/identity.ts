@@ -49,13 +49,13 @@ export function createOwnerLimiter(
   limiterOf: (user: string | null) => AcquireSlot,
 ): AcquireSlot {
   let found: Promise<AcquireSlot> | null = null;
-  return async (signal) => {
+  return async (signal, since) => {
     found ??= owner(signal)
       .then(limiterOf)
       .catch((error: unknown) => {
         found = null;
         throw error;
       });
-    return await (await found)(signal);
+    return await (await found)(signal, since);
   };
 }

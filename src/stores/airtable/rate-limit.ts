@@ -1,4 +1,5 @@
 import { setMaxListeners } from "node:events";
+import type { Instant } from "../../core/domain/job.ts";
 import type { Clock } from "../../core/ports/ports.ts";
 import { abortable } from "../../http/timeout.ts";
 
@@ -12,8 +13,11 @@ export interface Slot {
   refused?(why: "rate" | "quota"): void;
 }
 
-/** Waits until the next request may be sent; rejects with the signal's reason when it is aborted first. */
-export type AcquireSlot = (signal: AbortSignal) => Promise<Slot>;
+/**
+ * Waits until the next request may be sent; rejects with the signal's reason when it is aborted first. A limiter that
+ * several bases share may let the one go first whose sweep began first, at `since`.
+ */
+export type AcquireSlot = (signal: AbortSignal, since?: Instant) => Promise<Slot>;
 
 /** Airtable counts in a sliding second of its own clock; the milliseconds make up for rounding at both ends. */
 const WINDOW_MS = 1_010;
@@ -81,6 +85,7 @@ export function createRateLimiter(perSecond: number, clock: Clock, shared: Acqui
   let nextDue = Number.NEGATIVE_INFINITY;
   let lastGranted = Number.NEGATIVE_INFINITY;
   let queue: Promise<unknown> = Promise.resolve();
+  const since = clock.now();
 
   return (signal) => {
     // One signal serves all requests of a sweep; above ten listeners Node prints a warning, which cron mails.
@@ -93,7 +98,7 @@ export function createRateLimiter(perSecond: number, clock: Clock, shared: Acqui
   async function waitForSlot(signal: AbortSignal): Promise<Slot> {
     for (let wait = waitAt(clock.now()); wait > 0; wait = waitAt(clock.now())) await clock.sleep(wait, signal);
     signal.throwIfAborted();
-    const sharedSlot = shared === null ? null : await shared(signal);
+    const sharedSlot = shared === null ? null : await shared(signal, since);
     const now = clock.now();
     nextDue = Math.max(nextDue, now - BURST_ALLOWANCE_MS) + interval;
     lastGranted = now;

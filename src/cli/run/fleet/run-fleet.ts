@@ -1,11 +1,12 @@
 import type { FleetSettings } from "../../../config/resolve/fleet.ts";
 import type { Settings } from "../../../config/settings.ts";
 import { UpstreamError } from "../../../core/ports/errors.ts";
+import type { Query } from "../../../database/connection.ts";
 import { type Claim, keepClaim } from "../../../fleet/claim.ts";
 import { digestOf } from "../../../fleet/digest.ts";
 import type { HeldSweep, Queue } from "../../../fleet/queue.ts";
 import { sweepId } from "../../../fleet/slot-id.ts";
-import { openSlot, recordBegin, recordEnd, type Survey, survey } from "../../../fleet/tables.ts";
+import { openSlot, recordBegin, recordEnd, type Survey, survey, sweepingOrder } from "../../../fleet/tables.ts";
 import { isMonitored } from "../../../monitoring/notify-run.ts";
 import { pingStart, pingTargetOf, type Start } from "../../../monitoring/ping.ts";
 import { systemClock } from "../../../system/clock.ts";
@@ -144,10 +145,17 @@ async function planSlot(
 ): Promise<Start | null> {
   const { tables, settings, host } = fleet;
   const queue = await fleet.queue();
-  const sweeps = bases.map(({ store: { baseId } }) => ({ id: sweepId(baseId, slot), base: baseId, digest, slot }));
+  const ids = bases.map(({ store: { baseId } }) => baseId);
   const { interval } = settings;
   const opened = { start: slot, digest, host, interval, bases: bases.length };
-  const isOurs = await openSlot(tables, opened, (query) => queue.plan(sweeps, query), stop.signal);
+  const plan = async (query: Query) => {
+    const order = await sweepingOrder(tables.schema, ids, query);
+    await queue.plan(
+      order.map((base) => ({ id: sweepId(base, slot), base, digest, slot })),
+      query,
+    );
+  };
+  const isOurs = await openSlot(tables, opened, plan, stop.signal);
   if (!isOurs) {
     checkDigest(await survey(tables, interval, stop.signal), digest);
     return null;
