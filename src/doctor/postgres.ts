@@ -24,7 +24,7 @@ export function checkDatabase(facts: DatabaseFacts, settings: Settings): readonl
     ...(tables ?? []).flatMap((table) => checkTable(table, settings)),
     ...(tables === null || server === null ? [] : checkRights(tables, server)),
     ...(tables ?? []).flatMap(checkTriggers),
-    ...(plan === null ? [] : checkPlan(plan, tables?.[0]?.rows ?? 0)),
+    ...(plan === null ? [] : checkPlan(plan, tables?.[0]?.rows ?? null)),
     ...(journal === null ? [] : checkJournal(journal)),
     ...(error === null ? [] : [failureOf(error)]),
   ];
@@ -78,7 +78,7 @@ function checkTable(table: TableFacts, { jobs }: Settings): readonly CheckResult
     ...columns.flatMap((column) => checkType(column, name, jobs)),
   ];
   const fits = found.every(({ level }) => level === "pass");
-  return fits ? [pass("database.table", key, `${name}, about ${table.rows} rows: all columns are there`)] : found;
+  return fits ? [pass("database.table", key, `${name}, ${formatSize(table.rows)}: all columns are there`)] : found;
 }
 
 const DATES = ["timestamptz", "timestamp", "date"];
@@ -144,10 +144,18 @@ function checkTriggers({ name, triggers }: TableFacts): readonly CheckResult[] {
 /** A table that is smaller than this is read as fast without an index. */
 const SMALL_TABLE = 10_000;
 
-function checkPlan({ cost, scansTable, createIndex }: PlanFacts, rows: number): readonly CheckResult[] {
-  const detail = `cost ${Math.round(cost)}, about ${rows} rows`;
+/** What PostgreSQL has counted: it does so at ANALYZE, VACUUM and CREATE INDEX. */
+function formatSize(rows: number | null): string {
+  return rows === null ? "rows not counted yet" : `about ${rows} rows`;
+}
+
+/** The planner's cost of reading a table of that size. */
+const SMALL_COST = 1_000;
+
+function checkPlan({ cost, scansTable, createIndex }: PlanFacts, rows: number | null): readonly CheckResult[] {
+  const detail = `cost ${Math.round(cost)}, ${formatSize(rows)}`;
   if (!scansTable) return [pass("database.index", "listing", `uses an index: ${detail}`)];
-  if (rows < SMALL_TABLE)
+  if (rows === null ? cost < SMALL_COST : rows < SMALL_TABLE)
     return [pass("database.index", "listing", `reads the whole table, which is small: ${detail}`)];
   return [warn("database.index", "listing", `reads the whole table: ${detail}`, createIndex)];
 }

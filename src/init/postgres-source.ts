@@ -63,7 +63,7 @@ export function createPostgresSource(database: Database): PostgresSource {
   };
 }
 
-/** Ordinary tables and views outside the system's schemas, with the columns that the role may read. */
+/** Ordinary tables and views outside the system's schemas and our own, with the columns that the role may read. */
 const CATALOGUE = `
 SELECT n.nspname AS schema, c.relname AS table, pg_table_is_visible(c.oid) AS visible, greatest(c.reltuples, 0) AS rows,
   a.attname AS name, a.attnotnull AS not_null, a.attgenerated <> '' AS generated,
@@ -75,7 +75,7 @@ SELECT n.nspname AS schema, c.relname AS table, pg_table_is_visible(c.oid) AS vi
     AND i.indkey[0] = a.attnum) AS is_primary,
   f.schema AS to_schema, f.table AS to_table, f.visible AS to_visible, f.column AS to_column
 FROM pg_class c
-JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
+JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'stuck_jobs')
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN pg_type ty ON ty.oid = a.atttypid
 JOIN pg_namespace tn ON tn.oid = ty.typnamespace

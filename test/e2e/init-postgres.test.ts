@@ -82,6 +82,7 @@ describe("init --store postgres", () => {
     for (const { id } of rows) put(`clips/${id}/final.mp4`);
     const init = await run(["init", "--store", "postgres", "--yes", "--failed", "failed"]);
     expect(init, init.stderr).toMatchObject({ code: 0 });
+    expect(init.stdout).toContain("media.renderTasks, rows not counted yet: all columns are there");
     const recover = await run(["recover", "-o", "json"]);
     expect(JSON.parse(recover.stdout).summary).toMatchObject({ stuck: 2, recovered: 1, failed: 1 });
     expect(

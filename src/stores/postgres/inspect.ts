@@ -41,8 +41,8 @@ export interface TableFacts {
   readonly triggers: readonly string[];
   /** Whether row security applies to the role. */
   readonly rowSecurity: boolean;
-  /** Rows, as the planner estimates them. */
-  readonly rows: number;
+  /** Rows, as PostgreSQL last counted them; null where it never has. */
+  readonly rows: number | null;
 }
 
 /** What the planner says of the listing. */
@@ -122,7 +122,7 @@ function wantedTables({ jobs, links, furtherFields, targets }: StoreOptions) {
 
 function missingTable(key: string, table: TableName): TableFacts {
   const name = formatTable(table);
-  const none = { isView: false, keys: [], columns: [], triggers: [], rowSecurity: false, rows: 0 };
+  const none = { isView: false, keys: [], columns: [], triggers: [], rowSecurity: false, rows: null };
   return { key, name, exists: false, ...none };
 }
 
@@ -164,7 +164,7 @@ FROM pg_class c WHERE c.oid = to_regclass($1)`,
     })),
     triggers: Array.isArray(facts.triggers) ? facts.triggers.map(String) : [],
     rowSecurity: facts.row_security === true,
-    rows: Math.max(0, Number(facts.rows ?? 0)),
+    rows: Number(facts.rows ?? -1) < 0 ? null : Number(facts.rows),
   };
 }
 
