@@ -16,6 +16,7 @@ export function createRateLimiter(
     const now = clock.now();
     const start = Math.min(Math.max(next, now), now + interval * waiting);
     next = start + interval;
-    if (start > now) await abortable(clock.sleep(start - now, signal), signal);
+    // No timer is finer than a millisecond.
+    if (start - now >= 1) await abortable(clock.sleep(start - now, signal), signal);
   };
 }

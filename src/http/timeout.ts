@@ -29,17 +29,27 @@ export async function withTimeout<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   outer.throwIfAborted();
-  // Not AbortSignal.any: on Node 20 it keeps every derived signal for as long as the source lives.
-  const inner = new AbortController();
-  const pass = () => inner.abort(outer.reason);
-  outer.addEventListener("abort", pass, { once: true });
-  const timer = setTimeout(() => inner.abort(new TimeoutError(ms)), ms);
-  try {
-    return await abortable(work(inner.signal), inner.signal);
-  } finally {
-    clearTimeout(timer);
-    outer.removeEventListener("abort", pass);
-  }
+  return await new Promise((resolve, reject) => {
+    // Not AbortSignal.any: on Node 20 it keeps every derived signal for as long as the source lives.
+    const inner = new AbortController();
+    const finish = (report: () => void) => {
+      clearTimeout(timer);
+      outer.removeEventListener("abort", pass);
+      report();
+    };
+    const stop = (reason: unknown) => {
+      inner.abort(reason);
+      finish(() => reject(reason));
+    };
+    const pass = () => stop(outer.reason);
+    outer.addEventListener("abort", pass, { once: true });
+    const timer = setTimeout(() => stop(new TimeoutError(ms)), ms);
+    const run = async () => await work(inner.signal);
+    run().then(
+      (value) => finish(() => resolve(value)),
+      (error) => finish(() => reject(error)),
+    );
+  });
 }
 
 /** Resolves or rejects as `work` does, or rejects with the signal's reason as soon as it is aborted. */

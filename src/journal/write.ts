@@ -90,7 +90,7 @@ export function createJournal(options: JournalOptions): JournalWriter {
   }
 
   const lineOf = (by: Omit<LineOf, "at" | "base">): LineOf => ({ ...by, base: baseId, at: new Date(now()) });
-  const text = (line: object) => JSON.stringify(redacted(line, redact));
+  const text = (line: object) => JSON.stringify(hasSecret(line, redact) ? redacted(line, redact) : line);
 
   function numbered(writes: readonly PendingWrite[], by: Omit<LineOf, "at" | "base">): readonly string[] {
     return writes.map((each) => {
@@ -187,6 +187,20 @@ function filesOf(result: WriteResult | undefined): Readonly<Record<string, reado
     return [field, held.map(({ id, filename, size }) => ({ id, filename, size }))] as const;
   });
   return Object.fromEntries(named);
+}
+
+/** Returns whether a text of the value has to be redacted. All are searched at once, which is much faster than each. */
+function hasSecret(value: object, redact: (text: string) => string): boolean {
+  const texts: string[] = [];
+  collectTexts(value, texts);
+  const all = texts.join("\n");
+  return redact(all) !== all;
+}
+
+function collectTexts(value: unknown, into: string[]): void {
+  if (typeof value === "string") into.push(value);
+  else if (typeof value === "object" && value !== null)
+    for (const each of Object.values(value)) collectTexts(each, into);
 }
 
 /** Redacts all texts of a value, before it becomes JSON: that escapes some characters of a secret. */

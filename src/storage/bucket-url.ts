@@ -48,6 +48,7 @@ export function toBucketUrl({ bucket }: BucketLocation, url: URL): URL | null {
   // A gateway may resolve an escaped `..` only after it has checked the signature.
   if (path === null || (safeDecode(path) ?? path).split(/[/\\]/).some((part) => part === "." || part === ".."))
     return null;
+  if (asked.origin === bucket.origin && asked.pathname === bucket.pathname + path && asked.hash === "") return asked;
   const found = new URL(bucket);
   found.pathname = bucket.pathname + path;
   found.search = asked.search;
@@ -87,6 +88,16 @@ export function safeDecode(text: string): string | null {
     return decodeURIComponent(text);
   } catch (error) {
     if (error instanceof URIError) return null;
+    throw error;
+  }
+}
+
+/** Parses a URL; null where the text is none. */
+export function parseUrl(text: string): URL | null {
+  try {
+    return new URL(text);
+  } catch (error) {
+    if (error instanceof TypeError) return null;
     throw error;
   }
 }

@@ -39,10 +39,13 @@ export function parseStorageHost(hostname: string): StorageHost | null {
   return null;
 }
 
+const CDN = /^(.+)\.cdn\.digitaloceanspaces\.com$/;
+
 /** Returns the URL at the bucket's own host where it names the CDN of Spaces, which caches a 404 for minutes. */
 export function withoutCdn(url: URL): URL {
+  const { hostname } = url;
+  if (hostname.length > MAX_HOST_LENGTH || !CDN.test(hostname)) return url;
   const origin = new URL(url);
-  if (url.hostname.length > MAX_HOST_LENGTH) return origin;
-  origin.hostname = url.hostname.replace(/^(.+)\.cdn\.digitaloceanspaces\.com$/, "$1.digitaloceanspaces.com");
+  origin.hostname = hostname.replace(CDN, "$1.digitaloceanspaces.com");
   return origin;
 }

@@ -4,7 +4,7 @@ import type { ProxyEnvironment } from "../http/proxy.ts";
 import { isHttp } from "../http/response.ts";
 import { type Final, type RetryPolicy, retry, type Transient } from "../http/retry.ts";
 import { abortable, DEFAULT_TIMEOUTS, type Timeouts } from "../http/timeout.ts";
-import { type Addressing, isUnderPrefix, parseBucketUrl, safeDecode, toBucketUrl } from "./bucket-url.ts";
+import { type Addressing, isUnderPrefix, parseBucketUrl, parseUrl, safeDecode, toBucketUrl } from "./bucket-url.ts";
 import { checkMp4 } from "./check-mp4.ts";
 import { type ProbeOutcome, toProbeResult, unknown } from "./classify-response.ts";
 import { openConnection, type StorageConnection } from "./connection.ts";
@@ -74,10 +74,12 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
     },
 
     isSameHost(url) {
-      if (!URL.canParse(url)) return false;
-      const [ours, theirs] = [withoutCdn(location.bucket), withoutCdn(new URL(url))];
+      const parsed = parseUrl(url);
+      if (parsed === null) return false;
+      const [ours, theirs] = [withoutCdn(location.bucket), withoutCdn(parsed)];
+      if (ours.host === theirs.host) return true;
       const [own, other] = [parseStorageHost(ours.hostname), parseStorageHost(theirs.hostname)];
-      return ours.host === theirs.host || (own !== null && own.endpoint === other?.endpoint);
+      return own !== null && own.endpoint === other?.endpoint;
     },
 
     async probe(url, signal) {
@@ -144,7 +146,7 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
 /** Returns null for a URL that cannot be asked: not http(s), or with a segment `..` that URLs resolve to another key. */
 function parseKeyUrl(url: string): URL | null {
   const path = url.split("?", 1).join();
-  if (!URL.canParse(url) || /(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\#]|%2f|%5c|$)/i.test(path)) return null;
-  const parsed = new URL(url);
-  return isHttp(parsed) ? parsed : null;
+  if (/(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\#]|%2f|%5c|$)/i.test(path)) return null;
+  const parsed = parseUrl(url);
+  return parsed !== null && isHttp(parsed) ? parsed : null;
 }

@@ -55,7 +55,7 @@ async function sweepAndReport(
   try {
     const listener = {
       async jobDone(entry: Entry) {
-        terminal.log("", "info", decisionFields(entry, typical));
+        if (invocation.flags.verbose) terminal.log("", "info", decisionFields(entry, typical));
         if (format === "ndjson")
           await terminal.outAll([renderNdjsonJob(entry, typical, settings.base, terminal.toJson)]);
       },

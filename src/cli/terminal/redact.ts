@@ -17,10 +17,11 @@ export function createRedactor(): Redactor {
   const secrets = new Set<string>();
   let known: { readonly plain: RegExp; readonly encoded: RegExp } | null = null;
   const findKnown = () => {
+    if (known !== null) return known;
     // The longest first: a secret may begin with another.
     const longestFirst = [...secrets].sort((a, b) => b.length - a.length);
     const expressionOf = (patterns: readonly string[]) => new RegExp(patterns.join("|") || "(?!)", "g");
-    known ??= {
+    known = {
       plain: expressionOf(longestFirst.flatMap(plainPatterns)),
       encoded: expressionOf(longestFirst.filter(isLong).map(encodedPattern)),
     };

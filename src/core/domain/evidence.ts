@@ -168,14 +168,24 @@ export function toProviderEvidence(reply: ProviderReply | null): ProviderEvidenc
 
 /** Whether a URL is that of an object by this name, with its folders, below some prefix. */
 export function isUrlOf(url: string, name: string): boolean {
-  const path = decode(URL.canParse(url) ? new URL(url).pathname : url);
+  const path = decode(pathOf(url));
   return path === name || path.endsWith(`/${name}`);
 }
 
 /** Returns the last part of a URL's path, decoded: the name under which Airtable files what it fetched from there. */
 export function fileNameOf(url: string): string {
-  const path = URL.canParse(url) ? new URL(url).pathname : url;
+  const path = pathOf(url);
   return decode(path.slice(path.lastIndexOf("/") + 1));
+}
+
+/** Returns the path of a URL; a text that is none stays as it is. */
+function pathOf(url: string): string {
+  try {
+    return new URL(url).pathname;
+  } catch (error) {
+    if (error instanceof TypeError) return url;
+    throw error;
+  }
 }
 
 /** Decodes percent-escapes; a text with an invalid one stays as it is. */

@@ -63,7 +63,7 @@ interface JournalTableLayout {
   readonly columns: Readonly<Record<string, string>>;
 }
 
-/** One statement a table: all lines of it are values of one parameter each. */
+/** One statement a table: all lines of it are one parameter. */
 function insertStatements(schema: string, lines: readonly string[]): readonly Statement[] {
   const read = lines.map((line) => ({ line, kind: kindOf(line) }));
   return TABLES.flatMap(({ name, kinds, columns }): readonly Statement[] => {
@@ -71,8 +71,8 @@ function insertStatements(schema: string, lines: readonly string[]): readonly St
     if (own.length === 0) return [];
     const text = `INSERT INTO ${quoteTable([schema, name])} (${["base", "run", ...Object.keys(columns), "line"].join(", ")})
 SELECT ${["line->>'base'", "line->>'run'", ...Object.values(columns), "line"].join(", ")}
-FROM unnest($1::json[]) WITH ORDINALITY AS given(line, n) ORDER BY n`;
-    return [{ text, values: [own] }];
+FROM json_array_elements($1::json) WITH ORDINALITY AS given(line, n) ORDER BY n`;
+    return [{ text, values: [`[${own.join(",")}]`] }];
   });
 }
 

@@ -80,15 +80,11 @@ export interface Layout {
 }
 
 export function createLayout(database: Database, { jobs, links, furtherFields, targets }: StoreOptions): Layout {
-  let reading: Promise<readonly Table[]> | null = null;
   const names = [jobs.table, ...targets.map(({ table }) => table)];
+  const readAll = once((signal) => readTables(database, names, signal));
 
   async function find(table: TableName, signal: AbortSignal): Promise<Table> {
-    reading ??= readTables(database, names, signal).catch((error: unknown) => {
-      reading = null;
-      throw error;
-    });
-    const tables = await reading;
+    const tables = await readAll(signal);
     const found = tables.find(({ name }) => formatTable(name) === formatTable(table));
     if (found !== undefined) return found;
     throw new UpstreamError(
@@ -98,13 +94,11 @@ export function createLayout(database: Database, { jobs, links, furtherFields, t
     );
   }
 
-  let checking: Promise<void> | null = null;
-
-  async function jobsLayout(signal: AbortSignal): Promise<RowLayout> {
+  const jobsLayout = once(async (signal) => {
     const layout = rowLayout(await find(jobs.table, signal), jobs.id, new Map());
     checkJobs(layout, jobs);
     return layout;
-  }
+  });
 
   async function targetLayout({ table, key, fields }: TargetTable, signal: AbortSignal): Promise<RowLayout> {
     return rowLayout(await find(table, signal), key, fields);
@@ -134,13 +128,19 @@ export function createLayout(database: Database, { jobs, links, furtherFields, t
         throw error instanceof UpstreamError && error.code === "config" ? new TableRefused(label, error) : error;
       }
     },
-    async check(signal) {
-      checking ??= check(signal).catch((error: unknown) => {
-        checking = null;
-        throw error;
-      });
-      await checking;
-    },
+    check: once(check),
+  };
+}
+
+/** Returns a function that does its work once; where that fails, the next call tries again. */
+function once<T>(work: (signal: AbortSignal) => Promise<T>): (signal: AbortSignal) => Promise<T> {
+  let done: Promise<T> | null = null;
+  return async (signal) => {
+    done ??= work(signal).catch((error: unknown) => {
+      done = null;
+      throw error;
+    });
+    return await done;
   };
 }
 

@@ -184,8 +184,9 @@ export function createStore(options: PostgresStoreOptions): JobStore & JobHistor
       keepsJournal: journal !== null,
       async write(writes, by, signal) {
         await journal?.prepare(signal);
-        const all = await Promise.all(writes.map((write) => plan(write, by, layout, options, signal)));
-        return await writeAll(database, all, journal?.table ?? null, signal);
+        const tables = await tablesOf(writes, layout, signal);
+        const planned = writes.map((write) => plan(write, by, tables, options));
+        return await writeAll(database, planned, journal?.table ?? null, signal);
       },
     },
   };
@@ -204,18 +205,32 @@ interface PlannedRow {
   readonly values: RowValues;
 }
 
-async function plan(
+/** The tables of some writes; those of the targets by their labels. */
+interface WrittenTables {
+  readonly jobs: RowLayout;
+  readonly targets: ReadonlyMap<string, RowLayout>;
+}
+
+async function tablesOf(writes: readonly AtomicWrite[], layout: Layout, signal: AbortSignal): Promise<WrittenTables> {
+  const jobs = await layout.jobs(signal);
+  const labels = new Set(writes.flatMap(({ target }) => (target === null ? [] : [target.table])));
+  const targets = new Map<string, RowLayout>();
+  for (const label of labels) targets.set(label, await layout.target(label, signal));
+  return { jobs, targets };
+}
+
+function plan(
   { job, target, records }: AtomicWrite,
   by: Signature & { readonly command: string },
-  layout: Layout,
+  { jobs: jobsTable, targets }: WrittenTables,
   options: PostgresStoreOptions,
-  signal: AbortSignal,
-): Promise<PlannedWrite> {
+): PlannedWrite {
   const lines = options.journal?.linesOf(records, by) ?? [];
-  const jobsTable = await layout.jobs(signal);
   const ownRow = job === null ? null : jobRow(jobsTable, options, job.update, job.read);
-  if (target === null) return { id: job?.update.id ?? "", rows: ownRow === null ? [] : [ownRow], lines };
-  const targetTable = await layout.target(target.table, signal);
+  const targetTable = target === null ? undefined : targets.get(target.table);
+  if (target === null || targetTable === undefined) {
+    return { id: job?.update.id ?? "", rows: ownRow === null ? [] : [ownRow], lines };
+  }
   const row = targetRow(targetTable, target.update, target.read);
   if (ownRow === null) return { id: target.update.id, rows: [row], lines };
   const isSame = quoteTable(targetTable.table) === quoteTable(jobsTable.table) && row.values.id === ownRow.values.id;

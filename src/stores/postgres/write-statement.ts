@@ -44,9 +44,6 @@ export function writeStatement(
   journal: TableName | null,
 ): Statement {
   const columns: Column[] = shapes.flatMap((shape, r) => inputColumns(shape, r, writes));
-  if (journal !== null) {
-    columns.push({ name: "lines", sqlType: "json", values: writes.map(({ lines }) => `[${lines.join(",")}]`) });
-  }
   const parameters = new Parameters();
   const given = columns.map(({ values }) => `${parameters.add(values)}::text[]`);
   const last = shapes.length - 1;
@@ -58,7 +55,7 @@ export function writeStatement(
     ...shapes.map((shape, r) => heldPart(shape, r, parameters)),
     ...shapes.map((shape, r) => setPart(shape, r, last, parameters)),
   ];
-  if (journal !== null) parts.push(journalPart(journal));
+  if (journal !== null) parts.push(journalPart(journal, writes, parameters));
   const text = `WITH ${parts.join(",\n")}
 SELECT input.n::int AS n, ${shapes.map((_, r) => `set${r}.landed IS TRUE`).join(" AND ")} AS done,
   ${shapes.map((_, r) => `held${r}.n IS NOT NULL AS is_held${r}`).join(", ")},
@@ -130,11 +127,14 @@ function setPart({ layout, sets }: RowShape, r: number, last: number, parameters
   RETURNING input.n, ${["true", ...landed].join(" AND ")} AS landed)`;
 }
 
-function journalPart(journal: TableName): string {
+/** The lines go as one JSON text: as an array of the server's each of their quotes would have to be escaped. */
+function journalPart(journal: TableName, writes: readonly RowsWrite[], parameters: Parameters): string {
+  const lines = parameters.add(`[${writes.map(({ lines }) => `[${lines.join(",")}]`).join(",")}]`);
   return `log AS (
   INSERT INTO ${quoteTable(journal)} (base, run, kind, job, line, result)
   SELECT line->>'base', line->>'run', line->>'kind', line#>>'{job,id}', line, 'confirmed'
-  FROM input JOIN set0 USING (n) CROSS JOIN LATERAL json_array_elements(input.lines) AS line)`;
+  FROM json_array_elements(${lines}::json) WITH ORDINALITY AS given(lines, n) JOIN set0 USING (n)
+    CROSS JOIN LATERAL json_array_elements(given.lines) AS line)`;
 }
 
 function keyIs({ key }: RowLayout, r: number): string {

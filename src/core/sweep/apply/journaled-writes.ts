@@ -47,11 +47,11 @@ export async function writeTogether(
   { journal, signature, command, limits }: SweepContext,
 ): Promise<readonly WriteResult[]> {
   const planned = writes.map(({ job, target }): AtomicWrite => {
-    const records = [...(target === null ? [] : [pendingTarget(target.table, target)]), pendingJob(job)];
+    const records = () => [...(target === null ? [] : [pendingTarget(target.table, target)]), pendingJob(job)];
     return {
       job: { read: job.job, update: job.update },
       target: target === null ? null : { table: target.table, read: target.record, update: target.update },
-      records: journal === null ? [] : records,
+      records: journal === null ? [] : records(),
     };
   });
   return await writeInTransactions(planned, atomic, { journal, signature, command, limits });

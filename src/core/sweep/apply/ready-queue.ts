@@ -27,8 +27,10 @@ export class ReadyQueue {
   take({ partial }: { readonly partial: boolean }): readonly SweepItem[] | null {
     for (const [table, waiting] of this.#byTable) {
       if (!partial && waiting.size < this.#batchSize) continue;
-      const batch = [...waiting].slice(0, this.#batchSize);
-      for (const item of batch) {
+      const batch: SweepItem[] = [];
+      for (const item of waiting) {
+        if (batch.length === this.#batchSize) break;
+        batch.push(item);
         waiting.delete(item);
         this.#taken.add(item);
       }

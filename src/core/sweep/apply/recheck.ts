@@ -232,8 +232,9 @@ function withoutOlderFiles(delivery: CheckedDelivery, owned: OwnedFiles | undefi
 
 /** Returns the attachments in the target that have the output's names. */
 function heldFiles(record: TargetRecord | null, { candidate, verdict }: Recovery): readonly Attachment[] {
-  const names = outputFiles(verdict).map(({ url }) => fileNameOf(url));
   const files = record?.attachments[candidate.operation.attachment] ?? [];
+  if (files.length === 0) return files;
+  const names = outputFiles(verdict).map(({ url }) => fileNameOf(url));
   return files.filter(({ filename }) => names.includes(filename));
 }
 

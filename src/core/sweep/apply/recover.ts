@@ -339,10 +339,11 @@ async function closeSuperseded(state: RecoveryState, run: SweepContext): Promise
 }
 
 /**
- * As many as can be written, at the rate limit of the base, before what was read of them is stale: else they would be
- * read again, which makes a slow base slower.
+ * As many as the store writes in one transaction; else as many as can be written, at the rate limit of the base, before
+ * what was read of them is stale: they would be read again, which makes a slow base slower.
  */
-function batchSize({ requestsPerSecond }: SweepContext): number {
+function batchSize({ atomic, requestsPerSecond }: SweepContext): number {
+  if (atomic !== null) return atomic.batchSize;
   const requests = Math.floor((MAX_READ_AGE_MS / 1000) * requestsPerSecond);
   // One of them reads the targets, two read for the next batch; ten jobs take two writes.
   const tens = Math.floor((requests - 3) / 2);

@@ -188,13 +188,14 @@ async function writeAtomically(
       const fresh = dropStale(batch, pending.unconfirmed, run);
       const writes = fresh.map((each): CombinedWrite => {
         const { job, target: record, targetUpdate, recovery } = each;
-        const context = writeContext(each);
+        const { item, evidence, verdict, calibration } = writeContext(each);
         const { table } = recovery.candidate.operation.target;
+        const sizes = fileSizes(outputFiles(recovery.verdict));
         const target =
           targetUpdate === null || record === null
             ? null
-            : { ...context, table, record, update: targetUpdate, sizes: fileSizes(outputFiles(recovery.verdict)) };
-        return { job: { ...context, job, update: buildJobUpdate(each, run) }, target };
+            : { item, evidence, verdict, calibration, table, record, update: targetUpdate, sizes };
+        return { job: { item, evidence, verdict, calibration, job, update: buildJobUpdate(each, run) }, target };
       });
       if (writes.length === 0) continue;
       const completed = recordResults(fresh, await writeTogether(writes, atomic, run), outcomes, pending);

@@ -38,7 +38,7 @@ function withoutEarlierOutput({ externalId, names, began, operation }: Candidate
   if (operation.outputs.some(({ mayPredate }) => mayPredate)) return verdict;
   const bound = names.flat().filter((name) => name.includes(externalId));
   const earlier = [verdict.output, ...verdict.others].find(({ url, lastModified }) => {
-    return !bound.some((name) => isUrlOf(url, name)) && Date.parse(lastModified ?? "") < began - PREDATES_BY;
+    return Date.parse(lastModified ?? "") < began - PREDATES_BY && !bound.some((name) => isUrlOf(url, name));
   });
   if (earlier === undefined) return verdict;
   const detail = `${fileNameOf(earlier.url)} was written ${earlier.lastModified}, before the job began`;
