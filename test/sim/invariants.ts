@@ -80,7 +80,7 @@ function brokenByJob(job: JobNow, fields: Written["fields"], read: Read, scene: 
   const { scenario } = scene.world;
   const known = scenario.jobs.find(({ id }) => id === job.id);
   if (known === undefined) return ["touches a job that was never stuck"];
-  const beyond = job.status === "completed" ? [] : brokenByScope(job, scene.known);
+  const beyond = brokenByScope(job, scene.known);
   if (beyond.length > 0) return beyond;
   const foreign = Object.keys(fields).filter((name) => !JOB_FIELDS.includes(name));
   if (foreign.length > 0) return [`touches ${foreign.join(", ")}`];
@@ -230,10 +230,14 @@ function brokenByTarget(table: string, { id, fields }: Written, read: Read, scen
     return each.operation === owner.operation && each.targetId === id && (open || delivered) && files.some(called);
   });
   if (job === undefined) return ["delivers a file that no job it has read calls for"];
-  const beyond = job.status === "completed" ? [] : brokenByScope(job, known);
+  const beyond = brokenByScope(job, known);
   if (beyond.length > 0) return beyond;
   if (alone) return [];
-  if (job.operation === "split" && !isWhole(fields[field], read.fields[field])) return ["delivers a part of an output"];
+  // What Airtable has dropped beside another file of the output is not missed.
+  const isAgain = job.status === "completed" && entriesOf(read.fields[field]).length > 0;
+  if (job.operation === "split" && !isAgain && !isWhole(fields[field], read.fields[field])) {
+    return ["delivers a part of an output"];
+  }
   return [...brokenByReplacing(job, fields[field], read.fields[field], scene), ...brokenByAge(job, scene)];
 }
 

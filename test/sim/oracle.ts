@@ -1,7 +1,8 @@
-import { COMPLETED_PREFIX, FAILED_PREFIX } from "../../src/core/domain/notes.ts";
-import { HOUR, MINUTE } from "../support/builders.ts";
-import { entriesOf, isRival, lastMark } from "./invariants.ts";
+import { COMPLETED_PREFIX } from "../../src/core/domain/notes.ts";
+import { HOUR } from "../support/builders.ts";
+import { entriesOf, isRival } from "./invariants.ts";
 import { OPERATIONS } from "./operations.ts";
+import { predictGroups, predictStatus, standingOf } from "./same-target.ts";
 import { sightOf } from "./suspicion.ts";
 import {
   type Cells,
@@ -21,28 +22,26 @@ import {
  * rules leave it to the brake, or to which of several jobs for one target comes first.
  */
 export function predict(world: World): ReadonlyMap<string, readonly string[]> {
-  const { base, clock, scenario, objects } = world;
+  const { base, scenario, objects } = world;
+  const groups = predictGroups(world);
+  const completed = new Set(groups.flatMap((group) => group.completed));
+  const open = new Set(groups.flatMap((group) => group.open));
   const exists = (names: readonly string[]) => !scenario.wrongBucket && names.some((name) => objects.has(name));
-  const maxAge = scenario.ageless ? Number.POSITIVE_INFINITY : 24 * HOUR;
   return new Map(
-    scenario.jobs.flatMap(({ id, createdAt }): readonly [string, readonly string[]][] => {
-      const job = world.job(id);
-      if (job === undefined) return [];
-      const { status, notes } = job;
-      // A cell that others have filled has no space for the line by which it is found again.
-      const remembers = scenario.notes === "short" || (scenario.notes === "full" && notes.includes(FAILED_PREFIX));
-      const late = remembers && status === "failed" && world.authors.get(id) === "polling";
-      const closedAt = lastMark(notes) ?? 0;
-      const age = clock.now() - (late ? closedAt : Math.max(createdAt, job.startedAt, closedAt));
+    scenario.jobs.flatMap(({ id }): readonly [string, readonly string[]][] => {
+      const standing = standingOf(id, world);
+      if (standing === null) return [];
+      const { job, late, age } = standing;
+      const { status } = job;
       if (id === scenario.locked) return [[id, scenario.via === "webhook" ? ["completed", status] : [status]]];
       if (isRefused(job.operation, scenario)) return [[id, ["completed", "failed", status]]];
       // The application may have died over the only webhook that it gets.
       if (scenario.via === "webhook" && scenario.fallback === "none") {
         return [[id, ["completed", "failed", status]]];
       }
-      const open = late || (status === "processing" && age > 5 * MINUTE);
-      if (!open || (!late && age > maxAge) || /[ /]/.test(job.externalId)) return [[id, [status]]];
-      if (scenario.bucket === "full") return [[id, [status]]];
+      if (!standing.open || scenario.bucket === "full") return [[id, [status]]];
+      if (completed.has(id)) return [[id, ["completed"]]];
+      if (open.has(id)) return [[id, [status]]];
       if (!scenario.wrongBucket && hasOutput(job, world)) {
         const cell = base.record(world.tableOf(job), job.targetId)?.fields;
         if (hasRival(job, world)) return [[id, ["completed", status]]];
@@ -62,6 +61,36 @@ export function predict(world: World): ReadonlyMap<string, readonly string[]> {
       return [[id, failsForCertain(job, world) && !isNamed ? ["failed"] : ["failed", status]]];
     }),
   );
+}
+
+/** Returns the fields of targets as they have to be in the end, by `<table> <record> <field>`. */
+export function predictFields(world: World): ReadonlyMap<string, string> {
+  const groups = predictGroups(world);
+  const files = groups.map(({ operation, targetId, files }): readonly [string, string] => {
+    const { table, field } = OPERATIONS[operation];
+    return [`${table} ${targetId} ${field}`, describeFiles(files)];
+  });
+  const segments = new Set(groups.flatMap(({ targetId }) => (targetId.startsWith("recSeg") ? [targetId] : [])));
+  const statuses = [...segments].flatMap((id): readonly [string, string][] => {
+    const status = predictStatus(id, groups, world);
+    return status === null ? [] : [[`Segments ${id} Status`, status]];
+  });
+  return new Map([...files, ...statuses]);
+}
+
+/** Returns what is not as it was predicted. */
+export function compareFields(predicted: ReadonlyMap<string, string>, world: World): readonly string[] {
+  return [...predicted].flatMap(([key, expected]) => {
+    const [table = "", id = "", ...words] = key.split(" ");
+    const field = words.join(" ");
+    const cell = world.base.record(table, id)?.fields[field];
+    const found = field === "Status" ? String(cell ?? "") : describeFiles(filesIn(cell));
+    return found === expected ? [] : [`${key} holds ${found} in the end, and should hold ${expected}`];
+  });
+}
+
+function describeFiles(names: readonly string[]): string {
+  return `[${[...names].sort().join(", ")}]`;
 }
 
 /** Whether the base refuses to deliver or complete jobs of an operation. */
@@ -123,6 +152,9 @@ export function undelivered(world: World): readonly string[] {
     // A person may have cleared the field for a newer job that is at work.
     if (hasNewerAtWork(job, world)) return [];
     if (files.length === 0) return [`${id} is completed, its target is empty, and nobody says so`];
+    // A run that was killed as it wrote the file does not know its id, by which it would be known from another's.
+    const isAnnounced = world.journal.past().some((write) => write.record === job.targetId && !write.finished);
+    if (isAnnounced) return [];
     return isCut(target.fields[world.fieldOf(job)], job, world) ? [`${id} is completed with a part of a file`] : [];
   });
 }

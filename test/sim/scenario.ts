@@ -127,7 +127,7 @@ export function scenarioOf(random: Random): Scenario {
   if (due !== undefined && random.chance(0.1)) {
     events.push({ kind: "rerun", at: START + random.whole(400, 2_500), job: due, externalId: due.externalId });
   }
-  return {
+  const scenario: Omit<Scenario, "trouble"> & { readonly trouble: Omit<Trouble, "truncating"> } = {
     jobs,
     outputs,
     events: events.sort((a, b) => a.at - b.at),
@@ -152,6 +152,7 @@ export function scenarioOf(random: Random): Scenario {
     fallback: random.chance(0.6) ? "direct" : "none",
     refused: random.chance(0.08) ? random.pick(["completion", "completion", "segments"] as const) : null,
   };
+  return { ...scenario, trouble: { ...scenario.trouble, truncating: random.pick([0, 0, 0.1, 0.4] as const) } };
 }
 
 function jobsOf(
@@ -247,13 +248,12 @@ function skewOf(random: Random): number {
   return random.chance(0.5) ? random.whole(-90, 90) * MINUTE : random.whole(-240, 240) * SECOND;
 }
 
-function troubleOf(random: Random): Omit<Trouble, "refusing"> {
+function troubleOf(random: Random): Omit<Trouble, "refusing" | "truncating"> {
   return {
     airtable: random.pick([0, 0.02, 0.1, 0.25] as const),
     storage: random.pick([0, 0.05, 0.3] as const),
     onlyAnswers: random.chance(0.15),
     fetching: random.pick([0, 0, 0.2] as const),
-    truncating: 0,
     kill: random.pick([0, 0.3, 0.6] as const),
   };
 }

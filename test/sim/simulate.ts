@@ -2,10 +2,11 @@ import type { Command } from "../../src/core/domain/report.ts";
 import { MINUTE, SECOND } from "../support/builders.ts";
 import { Endless } from "./clock.ts";
 import { OPERATION_NAMES } from "./operations.ts";
-import { predict, undelivered } from "./oracle.ts";
+import { compareFields, predict, predictFields, undelivered } from "./oracle.ts";
 import { Random } from "./random.ts";
 import { Recorder } from "./recorder.ts";
 import { type Ending, type RunnerOptions, startSweep } from "./runner.ts";
+import { statusesTakenBack } from "./same-target.ts";
 import { CALM, type Scenario, START, scenarioOf } from "./scenario.ts";
 import { undoOne } from "./undo-runner.ts";
 import { World } from "./world.ts";
@@ -67,6 +68,7 @@ async function historyOf(seed: number, transactional: boolean): Promise<Outcome>
   await world.clock.run(() => world.clock.now() >= SETTLED);
 
   const predicted = predict(world);
+  const fields = predictFields(world);
   const calm = {
     command: "recover",
     dryRun: false,
@@ -80,7 +82,12 @@ async function historyOf(seed: number, transactional: boolean): Promise<Outcome>
   await calmly(world, () => begin("calm-1", calm));
   await calmly(world, () => begin("calm-2", calm));
   const third = await calmly(world, () => begin("calm-3", calm));
-  const inTheEnd = [...compare(world, predicted), ...undelivered(world)];
+  const inTheEnd = [
+    ...compare(world, predicted),
+    ...compareFields(fields, world),
+    ...undelivered(world),
+    ...statusesTakenBack(world),
+  ];
   const undoing = random.fork();
   let undone: readonly string[] = [];
   if (undoing.chance(0.5)) {

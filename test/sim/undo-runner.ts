@@ -38,6 +38,7 @@ export async function undoOne(world: World, random: Random): Promise<readonly st
       const isShared = others.some(({ outcome }) => outcome === "restored");
       return wrong(undone, run, writes, before, after, isShared);
     }),
+    ...torn(writes, run, results, world),
     ...[...before].flatMap(([id, record]) => {
       const restored = results.some((undone) => undone.id === id && undone.outcome === "restored");
       return restored || record === after.get(id) ? [] : [`an undo touched ${id}, and does not say so`];
@@ -136,6 +137,31 @@ function snapshot(world: World): ReadonlyMap<string, string> {
   );
 }
 
+/** Jobs that were put back without their file, and files that were taken from a completed job. */
+function torn(
+  writes: readonly JournaledWrite[],
+  run: string,
+  results: readonly Undone[],
+  world: World,
+): readonly string[] {
+  return results.flatMap((target) => {
+    if (target.role !== "target") return [];
+    const own = writes.filter((write) => {
+      return write.run === run && write.role === "job" && (write.supersededBy ?? write.job.id) === target.job;
+    });
+    const ids = new Set([target.job, ...own.map(({ record }) => record)]);
+    const isBack = results.some(
+      ({ role, id, outcome }) => role === "job" && id === target.job && outcome === "restored",
+    );
+    // Where the base is slow, a target may be left over: then another undo does the rest.
+    const left = (target.outcome === "changed-since" || target.outcome === "cannot") && target.detail !== "not reached";
+    if (left) return isBack ? [`${target.job} is put back, and ${target.id} is not: ${target.detail}`] : [];
+    if (target.outcome !== "restored") return [];
+    const completed = [...ids].filter((id) => world.job(id)?.status === "completed");
+    return completed.map((id) => `${target.id} is put back, and ${id} is completed`);
+  });
+}
+
 function unreported(writes: readonly JournaledWrite[], run: string, results: readonly Undone[]): readonly string[] {
   const own = writes.filter((write) => write.run === run && write.possiblyApplied);
   return [...new Set(own.map(({ record }) => record))].flatMap((id) =>
@@ -158,7 +184,11 @@ function wrong(
   }
   const fields: Readonly<Record<string, unknown>> = JSON.parse(after.get(id) ?? "{}");
   const found: Readonly<Record<string, unknown>> = JSON.parse(before.get(id) ?? "{}");
-  const ofRecord = writes.filter((write) => write.run === run && write.record === id && write.possiblyApplied);
+  // What later runs delivered again is taken away as well.
+  const isOfRun = (write: JournaledWrite) =>
+    write.run === run || (write.role === "target" && write.reason === "delivery-retried");
+  const since = writes.slice(writes.findIndex((write) => write.run === run));
+  const ofRecord = since.filter((write) => isOfRun(write) && write.record === id && write.possiblyApplied);
   // Of a record that several jobs are for, only what was written for this one.
   const own = ofRecord.filter((write) => role === "job" || (write.supersededBy ?? write.job.id) === job);
   const names = new Map([
@@ -168,17 +198,26 @@ function wrong(
   ]);
   return [...new Set(own.flatMap((write) => Object.keys(write.fields)))].flatMap((name) => {
     const cell = fields[names.get(name) ?? name] ?? null;
-    const changes = own.flatMap((write) => write.fields[name] ?? []);
+    const changes = own.flatMap((write): readonly Rewrite[] => {
+      const change = write.fields[name];
+      return change === undefined ? [] : [{ ...change, isAgain: write.run !== run }];
+    });
     const held = heldBefore(changes, found[names.get(name) ?? name] ?? null);
     return shown(held) === shown(cell) ? [] : [`${id} holds ${shown(cell)} in ${name}, and held ${shown(held)}`];
   });
 }
 
+interface Rewrite extends Change {
+  /** Whether a later run delivered again what Airtable had dropped. */
+  readonly isAgain: boolean;
+}
+
 /** What a field held before the run came: before its first write, unless someone else wrote between two of them. */
-function heldBefore(changes: readonly Change[], found: unknown): unknown {
+function heldBefore(changes: readonly Rewrite[], found: unknown): unknown {
   let last = changes.findLastIndex(({ after }) => shown(after) === shown(found));
   if (last < 0) return found;
-  while (last > 0 && shown(changes[last - 1]?.after) === shown(changes[last]?.before)) last -= 1;
+  const follows = (n: number) => changes[n]?.isAgain || shown(changes[n - 1]?.after) === shown(changes[n]?.before);
+  while (last > 0 && follows(last)) last -= 1;
   return changes[last]?.before ?? null;
 }
 

@@ -192,7 +192,7 @@ async function decideAsSweep(
   const context = { now, skewed: false, truncated: false, failedBefore: new Map<string, number>() };
   addOutcomes(outcomes, await failExpiredJobs(results, context, dryRun));
   if (verdict.kind === "recover") {
-    const recovery = { item, candidate, evidence, verdict, leftToNewer: new Set<string>() };
+    const recovery = { item, candidate, evidence, verdict, otherSets: [] };
     addOutcomes(outcomes, await writeRecoveries([recovery], dryRun));
   }
   return outcomes;

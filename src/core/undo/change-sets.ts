@@ -74,7 +74,8 @@ function redeliveries(writes: readonly JournaledWrite[], made: readonly Journale
   const delivered = new Set(
     made.flatMap(({ role, table, record, job }) => (role === "target" ? [`${table} ${record} ${job.id}`] : [])),
   );
-  return writes.filter(({ role, table, record, job, reason, run, possiblyApplied }) => {
+  const since = writes.slice(made[0] === undefined ? writes.length : writes.indexOf(made[0]));
+  return since.filter(({ role, table, record, job, reason, run, possiblyApplied }) => {
     const isAgain = role === "target" && reason === "delivery-retried" && possiblyApplied;
     return isAgain && run !== made[0]?.run && delivered.has(`${table} ${record} ${job.id}`);
   });

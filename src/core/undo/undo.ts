@@ -125,9 +125,14 @@ async function undoPortion(portion: readonly ChangeSet[], progress: UndoProgress
       const all = batches(records, ({ written }) => written.id);
       for (const batch of all.flatMap((each) => (each.length <= batchSize ? [each] : chunk(each, 1)))) {
         if (run.clock.now() - readAt > MAX_READ_AGE_MS) return;
+        const unsent = batch.filter((record) => !progress.sent.has(keyOf(record)));
         for (const record of batch) progress.sent.set(keyOf(record), record.plan);
         const results = await write(batch, writeLimit([readAt], run.limits.writes));
-        for (const [n, record] of batch.entries()) recordWriteResult(progress, record, results[n]);
+        for (const [n, record] of batch.entries()) {
+          recordWriteResult(progress, record, results[n]);
+          // The base was so slow that it was not sent.
+          if (results[n]?.kind === "stale" && unsent.includes(record)) progress.sent.delete(keyOf(record));
+        }
         if (results.some(({ kind }) => kind === "batch-rejected")) batchSize = 1;
       }
     };

@@ -182,9 +182,13 @@ async function recheckTargets(
     .map(({ recovery, job }) => {
       return { recovery, job, targetUpdate: null, target: null, held: new Map(), readAt: jobsReadAt };
     });
-  for (const each of checked) {
+  const decisions = new Map(checked.map((each) => [each, decideTarget(each, owned.get(each.recovery)?.newer ?? null)]));
+  // A newer job whose file turns out not to be written leaves its `set` to the older one.
+  const written = new Set([...decisions].flatMap(([{ job }, decision]) => (isWritten(decision) ? [job.id] : [])));
+  for (const [each, decision] of decisions) {
     const { recovery, job, check, record, readAt } = each;
-    const decision = decideTarget(each, owned.get(recovery)?.newer ?? null);
+    const others = recovery.otherSets.filter(({ jobId, applied }) => applied || written.has(jobId));
+    const context = { standing: standing.get(recovery) ?? new Map(), others, now: serverNow(run) };
     const files = heldFiles(record, recovery);
     const held = new Map(files.flatMap(({ id, filename }) => (id === null ? [] : [[filename, id]])));
     if (decision.kind !== "recover") {
@@ -198,18 +202,22 @@ async function recheckTargets(
         typeof check.value === "string"
           ? check.value
           : await withSignedUrls(check.value, placeOf(recovery.candidate.operation, run));
-      const set = valuesToSet(each, "with-file", standing.get(recovery), serverNow(run));
+      const set = valuesToSet(each, { ...context, how: "with-file", before: new Map() });
       const fields = { [attachment]: value, ...set };
       ready.push({ recovery, job, targetUpdate: { id: each.target.id, fields }, target: record, held, readAt });
     } else {
       const before = await past.before(each.target, job);
-      const fields = valuesToSet(each, "file-there", standing.get(recovery), serverNow(run), before);
+      const fields = valuesToSet(each, { ...context, how: "file-there", before });
       const targetUpdate = Object.keys(fields).length === 0 ? null : { id: each.target.id, fields };
       const ids = await findOwnFiles({ target: each.target, job, held: files }, past);
       ready.push({ recovery, job, targetUpdate, target: targetUpdate === null ? null : record, held, ids, readAt });
     }
   }
   return { outcomes, ready };
+}
+
+function isWritten(decision: Verdict): boolean {
+  return decision.kind === "recover" && decision.reason !== "superseded";
 }
 
 /** A delivery with its target as it was just read, and what that allows. */

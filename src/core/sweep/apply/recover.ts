@@ -15,7 +15,7 @@ import { ReadyQueue } from "./ready-queue.ts";
 import { MAX_READ_AGE_MS, type Recovery } from "./recovery.ts";
 import { resendWebhooks, usesWebhook } from "./resend-webhooks.ts";
 import {
-  fieldsLeftToNewer,
+  findOtherSets,
   ItemsByTarget,
   mayBeHeldBack,
   recordKey,
@@ -228,7 +228,7 @@ function toRecovery(item: SweepItem, { ledger, byRecord }: RecoveryState): reado
   const { evidence, verdict, target } = own;
   if (candidate === null || verdict?.kind !== "recover") return [];
   const sharing = byRecord.sharing(item, target).map((each) => ledger.get(each));
-  return [{ item, candidate, evidence, verdict, leftToNewer: fieldsLeftToNewer(own, sharing) }];
+  return [{ item, candidate, evidence, verdict, otherSets: findOtherSets(own, sharing) }];
 }
 
 function addTarget(item: SweepItem, target: Target | null, { byTarget, byRecord }: RecoveryState): void {

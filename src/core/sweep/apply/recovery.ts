@@ -13,12 +13,21 @@ export function writeLimit(readAt: readonly Instant[], signal: AbortSignal): Wri
   return { signal, notAfter: Math.min(...readAt) + MAX_READ_AGE_MS };
 }
 
+/** A job of another operation for the same record, whose `set` is weighed against that of a job. */
+export interface OtherSet {
+  readonly jobId: string;
+  readonly fields: readonly string[];
+  readonly isNewer: boolean;
+  /** Whether it was delivered in this sweep. */
+  readonly applied: boolean;
+}
+
 /** A job whose output is to be delivered or, where it is superseded, only to be closed. */
 export interface Recovery extends DecidedItem {
   readonly candidate: Candidate;
   readonly verdict: RecoverVerdict;
-  /** Fields of `set` that a newer job of another operation writes in this sweep. */
-  readonly leftToNewer: ReadonlySet<string>;
+  /** Jobs of other operations that this sweep delivers to the same record. */
+  readonly otherSets: readonly OtherSet[];
 }
 
 /** Whether a file is to be written to the target. */

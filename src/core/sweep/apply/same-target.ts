@@ -4,6 +4,7 @@ import type { Reason } from "../../domain/verdict.ts";
 import type { SweepItem } from "../item.ts";
 import type { ItemResult } from "../ledger.ts";
 import type { CompetingJob } from "../list/competing-jobs.ts";
+import type { OtherSet } from "./recovery.ts";
 
 /** The items by the field, or by the record, that receives their output: several may be for one of them. */
 export class ItemsByTarget {
@@ -40,17 +41,19 @@ export function recordKey({ table, id }: Target): string {
 }
 
 /**
- * Returns the fields of `set` that a newer job of another operation writes to the same record in this sweep: the newer
- * job's value is to stand, whichever of the two is written first.
+ * Returns the jobs of other operations that this sweep delivers, or has delivered, to the same record: the newer job's
+ * values of `set` are to stand, whichever of the two is written first.
  *
  * @param sharing all items for the same record
  */
-export function fieldsLeftToNewer(own: ItemResult, sharing: readonly ItemResult[]): ReadonlySet<string> {
-  const newer = sharing.filter((each) => {
-    const delivers = each.verdict?.kind === "recover" && each.verdict.reason !== "superseded" && each.error === null;
-    return each !== own && delivers && each.target?.field !== own.target?.field && isNewer(each, own);
+export function findOtherSets(own: ItemResult, sharing: readonly ItemResult[]): readonly OtherSet[] {
+  return sharing.flatMap((each): readonly OtherSet[] => {
+    const { item, verdict, error, applied, target } = each;
+    const delivers = verdict?.kind === "recover" && verdict.reason !== "superseded" && error === null;
+    if (each === own || !delivers || target?.field === own.target?.field) return [];
+    const fields = Object.keys(item.candidate?.operation.set ?? {});
+    return [{ jobId: item.job.id, fields, isNewer: isNewer(each, own), applied }];
   });
-  return new Set(newer.flatMap(({ item }) => Object.keys(item.candidate?.operation.set ?? {})));
 }
 
 /** What is to be done about the jobs for one field of one record. */

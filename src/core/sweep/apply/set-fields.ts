@@ -8,7 +8,7 @@ import type { JournalCell } from "../../ports/journal.ts";
 import type { TargetRecord } from "../../ports/ports.ts";
 import type { SweepContext } from "../context.ts";
 import { chunk, groupBy, READ_BATCH } from "./batches.ts";
-import type { Recovery } from "./recovery.ts";
+import type { OtherSet, Recovery } from "./recovery.ts";
 
 /** A recovery with its target as it was just read. */
 interface ReadTarget {
@@ -24,27 +24,39 @@ interface ReadTarget {
  */
 export type StandingValues = ReadonlyMap<string, "newer" | "older" | "unknown">;
 
+/** What the values of `set` are weighed against. */
+export interface SetContext {
+  /** Whether a file is delivered with them, or was there already. */
+  readonly how: "with-file" | "file-there";
+  readonly standing: StandingValues;
+  /** What each field held before an earlier run wrote it for the job. */
+  readonly before: ReadonlyMap<string, JournalCell>;
+  /** What this sweep writes to the same record for jobs of other operations, or has written. */
+  readonly others: readonly OtherSet[];
+  readonly now: Instant;
+}
+
 /**
  * Returns the values of `set` that are written to a target, with the placeholders replaced. With a file that is
- * delivered all are written; where the file was there already only those whose field is blank, or holds one of `setFrom` or
- * what an earlier run found there before it wrote: anything else was written since. In both cases the value of a newer job of another operation stands.
+ * delivered all are written; where the file was there already only those whose field is blank, or holds one of `setFrom`,
+ * what an earlier run found there before it wrote, or what this very sweep wrote there for an older job: anything else
+ * was written since. In both cases the value of a newer job of another operation stands.
  */
 export function valuesToSet(
   { recovery, record }: Pick<ReadTarget, "recovery" | "record">,
-  how: "with-file" | "file-there",
-  standing: StandingValues = new Map(),
-  now: Instant,
-  before: ReadonlyMap<string, JournalCell> = new Map(),
+  { how, standing, before, others, now }: SetContext,
 ): Readonly<Record<string, SetValue>> {
   const { set, setFrom } = recovery.candidate.operation;
   const isWritten = (field: string): boolean => {
-    if (recovery.leftToNewer.has(field)) return false;
+    const own = others.filter(({ fields }) => fields.includes(field));
+    if (own.some(({ isNewer }) => isNewer)) return false;
     const cell = record?.cells[field] ?? "";
     if (cell === "") return true;
     if (set[field] === cell) return how === "with-file";
     if (standing.get(field) === "newer") return false;
     if (setFrom[field]?.some((value) => value === cell)) return true;
     if (before.get(field) === cell) return true;
+    if (standing.get(field) === "older" && own.some(({ applied }) => applied)) return true;
     return how === "with-file" && standing.get(field) !== "unknown";
   };
   const values = Object.entries(set).filter(([field]) => isWritten(field));

@@ -5,7 +5,8 @@ import { resolveOperation } from "../../domain/resolve-operation.ts";
 import { NOTHING_REPORTED } from "../../domain/response-payload.ts";
 import { resolveTarget, type Target, targetKey } from "../../domain/target.ts";
 import type { RecoverVerdict, Verdict } from "../../domain/verdict.ts";
-import type { AttachmentValue, JobUpdate, TargetRecord, WriteResult } from "../../ports/ports.ts";
+import { isFiles } from "../../ports/journal.ts";
+import type { Attachment, AttachmentValue, JobUpdate, TargetRecord, WriteResult } from "../../ports/ports.ts";
 import { serverNow } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
 import { type DecidedItem, NO_EVIDENCE } from "../item.ts";
@@ -15,7 +16,9 @@ import { askBeforeWrite } from "./ask-before-write.ts";
 import { batches, chunk, groupBy, READ_BATCH, splitInHalf } from "./batches.ts";
 import type { Competition } from "./competition.ts";
 import { type JobWrite, type TargetWrite, writeJobs, writeTargets } from "./journaled-writes.ts";
+import { PastWrites } from "./owned-files.ts";
 import {
+  type DeliveredFile,
   type Delivery,
   newestPerField,
   readCompletedJobs,
@@ -48,6 +51,8 @@ interface Defect {
 interface Scope {
   /** What the journal recorded in the last hour; empty where the notes say it. */
   readonly writes: WritesByJob;
+  /** What all runs wrote, by the journal. */
+  readonly past: PastWrites;
   /** Returns the jobs at work for a target. */
   later(target: Target): readonly Pick<Job, "since">[];
 }
@@ -81,7 +86,7 @@ export function verifyDeliveries(
       ...competition.for(target),
       ...results.flatMap(({ item, target: of }) => (of && targetKey(of) === targetKey(target) ? [item.job] : [])),
     ];
-    const scope = { writes, later };
+    const scope = { writes, past: new PastWrites(run), later };
     const unfinished = new UnfinishedWrites(run);
     let left = run.limit === null ? Number.POSITIVE_INFINITY : run.limit - results.length;
     const justWritten = new Set(
@@ -225,17 +230,47 @@ async function rewriteFiles(
   for (const [n, { missing }] of toRewrite.entries()) {
     await run.gate.record(redeliveryKind(missing.target), missing.job.id, results[n]);
   }
+  const unanswered = toRewrite.filter((_, n) => results[n]?.kind === "unconfirmed");
+  const found = await readWritten(unanswered, run);
   return toRewrite.flatMap((each, n) => {
     const result = results[n];
-    if (!isConfirmed(each, result, outcomes)) return [];
-    const { target, record } = each.missing;
-    const before = new Set((record.attachments[target.field] ?? []).map(({ id }) => id));
-    const written = (result?.kind === "confirmed" ? result.files?.[target.field] : undefined) ?? [];
-    const given = written.flatMap(({ id, filename }) =>
-      id === null || before.has(id) ? [] : [[filename, id] as const],
-    );
-    return [{ ...each, ids: new Map(given) }];
+    const written = result?.kind === "confirmed" ? result.files?.[each.missing.target.field] : found.get(each);
+    if (!isConfirmed(each, result, outcomes) && written === undefined) return [];
+    return [{ ...each, ids: newIds(each.missing, written ?? []) }];
   });
+}
+
+/** Returns what is in the fields whose write was not confirmed, where it was carried out: they hold a new file of ours. */
+async function readWritten(
+  unanswered: readonly DueRepair[],
+  run: SweepContext,
+): Promise<ReadonlyMap<DueRepair, readonly Attachment[]>> {
+  const [first] = unanswered;
+  if (first === undefined) return new Map();
+  const ids = unanswered.map(({ missing }) => missing.target.id);
+  const attachments = [...new Set(unanswered.map(({ missing }) => missing.target.field))];
+  const { table } = first.missing.target;
+  const records = await run.store.readTargets(table, ids, { attachments, cells: [] }, run.limits.reads);
+  return new Map(
+    unanswered.flatMap((each) => {
+      const { target, record, files } = each.missing;
+      const before = (record.attachments[target.field] ?? []).map(({ id }) => id);
+      const held = records.get(target.id)?.attachments[target.field] ?? [];
+      const isNew = ({ id, filename }: Attachment) => {
+        return id !== null && !before.includes(id) && files.some(({ name }) => name === filename);
+      };
+      return held.some(isNew) ? [[each, held] as const] : [];
+    }),
+  );
+}
+
+/** Returns the ids of our files in what was written, by their names. */
+function newIds({ target, record, files }: MissingFile, written: readonly Attachment[]): AttachmentIds {
+  const others = new Set((record.attachments[target.field] ?? []).map(({ id }) => id));
+  for (const { id } of files) others.delete(id);
+  return new Map(
+    written.flatMap(({ id, filename }) => (id === null || others.has(id) ? [] : [[filename, id] as const])),
+  );
 }
 
 /** Adds a line to the notes of the jobs; they are read once more where the targets took too long. */
@@ -289,7 +324,7 @@ function buildNote(job: Job, { repair: { rewrite }, missing, ids }: DueRepair, r
   return { id: job.id, error: line, notes: appendLine(job.notes, line) };
 }
 
-/** Whether the base confirmed the write. One whose answer was lost is no error either: the next sweep verifies again. */
+/** Whether the base confirmed the write. One whose answer was lost is no error either. */
 function isConfirmed({ repair }: DueRepair, result: WriteResult | undefined, outcomes: ItemOutcome[]): boolean {
   if (result?.kind === "refused") outcomes.push({ item: repair.item, error: result.error });
   return result?.kind === "confirmed";
@@ -320,8 +355,10 @@ async function findMissingFiles(
     const records = await run.store.readTargets(table, targetIds, { attachments, cells: [] }, run.limits.reads);
     for (const delivery of own) {
       const record = records.get(delivery.target.id);
-      const defect = record === undefined ? null : findDefect(delivery, record, scope);
-      if (record !== undefined && defect !== null) missing.push({ ...delivery, record, defect });
+      if (record === undefined) continue;
+      const known = await withJournaledIds(delivery, record, scope.past);
+      const defect = findDefect(known, record, scope);
+      if (defect !== null) missing.push({ ...known, record, defect });
     }
   }
   return missing;
@@ -337,16 +374,42 @@ function findDefect({ job, target, files }: Delivery, record: TargetRecord, { la
     const isCleared = later(target).some(({ since }) => startedAt({ since }) > startedAt(job));
     return isCleared ? null : { detail: `${target.field} is empty`, value: files.map(({ url }) => ({ url })) };
   }
-  for (const { name, url, bytes, id } of files) {
-    const at = held.findIndex((each) => id !== null && each.id === id);
-    const size = held[at]?.size ?? null;
-    if (at === -1 || size === null || bytes === null || size === bytes) continue;
-    // The others are kept in their order, which takes their ids.
-    const value = held.map((each, n) => (n === at ? { url } : { id: each.id }));
-    if (!value.every(isEntry)) return null;
-    return { detail: `${target.field} holds ${size} of ${bytes} bytes of ${name}`, value };
-  }
-  return null;
+  const isCut = (file: DeliveredFile, { id, size }: Attachment) => {
+    return id !== null && id === file.id && size !== null && file.bytes !== null && size !== file.bytes;
+  };
+  // The others are kept in their order, which takes their ids.
+  const value = held.map((each) => {
+    const cut = files.find((file) => isCut(file, each));
+    return cut === undefined ? { id: each.id } : { url: cut.url };
+  });
+  const details = held.flatMap((each) => {
+    const cut = files.find((file) => isCut(file, each));
+    return cut === undefined ? [] : [`${each.size} of ${cut.bytes} bytes of ${cut.name}`];
+  });
+  if (details.length === 0 || !value.every(isEntry)) return null;
+  return { detail: `${target.field} holds ${details.join(", ")}`, value };
+}
+
+/**
+ * Returns the delivery with the ids of files that only the journal knows: a run wrote them again, and was killed before
+ * it noted that. The journal is read only where a file of such a name is there in another size.
+ */
+async function withJournaledIds(delivery: Delivery, record: TargetRecord, past: PastWrites): Promise<Delivery> {
+  const { job, target, files } = delivery;
+  const held = record.attachments[target.field] ?? [];
+  const isUnknown = ({ name, bytes, id }: DeliveredFile) => {
+    const isOther = held.some(({ filename, size }) => filename === name && size !== null && size !== bytes);
+    return isOther && !held.some((each) => id !== null && each.id === id);
+  };
+  if (!files.some(isUnknown)) return delivery;
+  const written = (await past.delivered(target, job)).flatMap((after) => (isFiles(after) ? after : []));
+  const idOf = (file: DeliveredFile): string | null => {
+    const ours = held.find(({ id, filename }) => {
+      return filename === file.name && id !== null && written.some((each) => each.id === id);
+    });
+    return ours?.id ?? file.id;
+  };
+  return { ...delivery, files: files.map((file) => (isUnknown(file) ? { ...file, id: idOf(file) } : file)) };
 }
 
 function isEntry(entry: { readonly url: string } | { readonly id: string | null }): entry is AttachmentValue[number] {

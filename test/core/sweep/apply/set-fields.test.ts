@@ -139,6 +139,14 @@ describe("of two operations on one record", () => {
     expect(statusIn(world.base)).toBe(status);
   });
 
+  it("the older job's set is written where the newer's file has no space", async () => {
+    const world = worldOf([combine(1, { type: "image_zoom", age: 5.5 * MINUTE, links }), combine(2, { links })]);
+    world.bucket.objects.set("x1_output_0.mp4", 1).set("x2_output_0.mp4", 2);
+    world.base.target("Segments", SEGMENT, { Video: file("by hand.mp4"), Status: "Combining Media" });
+    expect(await recoverAll(world)).toEqual(["recover: output-found!", "skip: target-occupied"]);
+    expect(statusIn(world.base)).toBe("combined");
+  });
+
   it.each([
     ["image_zoom is the newer", 5.5 * MINUTE, "Video Ready"],
     ["combine is the newer", 30 * MINUTE, "combined"],

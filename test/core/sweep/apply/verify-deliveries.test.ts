@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { Job } from "../../../../src/core/domain/job.ts";
+import { parseNotedFiles } from "../../../../src/core/domain/notes.ts";
 import type { Attachment } from "../../../../src/core/ports/ports.ts";
 import { sweep } from "../../../../src/core/sweep/sweep.ts";
-import { job, MINUTE, NOW, SEGMENT } from "../../../support/builders.ts";
+import { COMBINE, CONCATENATE, job, MINUTE, NOW, named, POLICY, SEGMENT } from "../../../support/builders.ts";
 import { FakeBase, FakeBucket, runOf, stillClock } from "../../../support/fakes.ts";
 import { MemoryJournal } from "../../../support/journal.ts";
 import { FIELD } from "../../../support/sweep-world.ts";
@@ -133,6 +134,57 @@ describe("delivering again", () => {
     const { report } = await sweep(runOf(base, bucket));
     expect(report.entries).toEqual([]);
     expect(base.log).not.toContain("updateTargets");
+  });
+
+  it("writes all files of an output at once that are there in another size, and notes the id of each", async () => {
+    const { base, bucket } = deliveryWorld();
+    const outputs = [0, 1, 2].map((n) => ({ ...named(`{externalId}_output_${n}.mp4`), all: true }));
+    const names = [0, 1, 2].map((n) => NAME.replace("_0", `_${n}`));
+    for (const name of names) bucket.objects.set(name, 1000);
+    const policy = { ...POLICY, operations: [{ ...COMBINE, outputs }, CONCATENATE] };
+    await sweep(runOf(base, bucket, { policy }));
+    const sizes = [400, 1000, 300];
+    base.files(
+      SEGMENT,
+      names.map((filename, n) => ({ id: `attGiven${n + 1}`, filename, url: "u", size: sizes[n] ?? null })),
+    );
+    const { report } = await sweep(runOf(base, bucket, { policy }));
+    expect(report.entries).toMatchObject([{ id: ID, verdict: { reason: "delivery-retried" }, applied: true }]);
+    const [first, , third] = names.map((name) => ({ url: `https://bucket.example/${name}` }));
+    expect(fileIn(base)).toEqual([first, { id: "attGiven2" }, third]);
+    expect(parseNotedFiles(base.jobs.get(ID)?.notes ?? "").map(({ id }) => id)).toEqual([
+      "attGiven4",
+      "attGiven2",
+      "attGiven5",
+    ]);
+  });
+
+  it("finds out by reading whether it was done, where the answer was lost", async () => {
+    const { base, bucket } = await completed("dropped");
+    base.after = (request) => {
+      if (request !== "updateTargets") return undefined;
+      held(base, { id: "attGiven2", size: null });
+      return "lost";
+    };
+    const { report } = await sweep(runOf(base, bucket));
+    expect(report.entries).toMatchObject([{ id: ID, verdict: { reason: "delivery-retried" }, applied: true }]);
+    expect(base.jobs.get(ID)?.notes).toMatch(/Delivery retried .* attachment attGiven2/);
+  });
+
+  it("knows by the journal a file that a run wrote again before it was killed", async () => {
+    const { base, bucket } = deliveryWorld();
+    const journal = new MemoryJournal();
+    journal.now = () => NOW;
+    bucket.objects.set(NAME, 1000);
+    await sweep(runOf(base, bucket, { journal }));
+    const notes = base.jobs.get(ID)?.notes ?? "";
+    held(base, {});
+    await sweep(runOf(base, bucket, { journal }));
+    base.edit(ID, { notes });
+    held(base, { id: "attGiven2" });
+    const { report } = await sweep(runOf(base, bucket, { journal }));
+    expect(report.entries).toMatchObject([{ id: ID, verdict: { reason: "delivery-retried" }, applied: true }]);
+    expect(fileIn(base)).toEqual([{ url: `https://bucket.example/${NAME}` }]);
   });
 
   it.each([
