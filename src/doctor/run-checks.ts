@@ -5,6 +5,7 @@ import type { Clock, JobStore, OutputPlace, OutputProbe, Provider } from "../cor
 import { randomId } from "../core/sweep/probe/calibrate-missing.ts";
 import type { Metadata } from "../stores/airtable/metadata.ts";
 import type { LockState } from "../system/lock.ts";
+import type { AccountOwners } from "./accounts.ts";
 import { valueOrNull } from "./answer.ts";
 import { checkCalls } from "./api-quota.ts";
 import { type CheckResult, pass } from "./check-result.ts";
@@ -47,6 +48,8 @@ export interface DoctorEnvironment {
   readonly random: () => number;
   /** Absent where one host sweeps alone. */
   readonly fleet?: FleetFacts;
+  /** Whose the accounts of the bases before this one are. */
+  readonly owners: AccountOwners;
 }
 
 /** Runs every check, in the order in which a run would fail. */
@@ -115,13 +118,15 @@ async function examineBase(
   const jobs = answers ? await readJobs(store, settings, now(), signal) : null;
   const seen: Seen | null = jobs instanceof UpstreamError ? null : jobs;
   const traces = seen === null ? [] : findPollerNotes(seen, now());
+  const account = settings.store.kind === "airtable" ? settings.store.account : null;
   const findings = [
     ...checkAccess(
       access,
       settings.store.baseId,
       traces.some(({ runId }) => runId !== null),
-      settings.store.kind === "airtable" ? settings.store.account : null,
+      account,
     ),
+    ...world.owners.check(account, valueOrNull(access.identity)?.userId ?? ""),
     ...schema,
     ...(jobs instanceof UpstreamError ? checkListing(jobs) : []),
     ...(seen === null ? [] : checkOperations(seen, settings)),

@@ -42,6 +42,14 @@ export interface Ticket {
   refused(why: "rate" | "quota"): void;
 }
 
+export interface BudgetOptions {
+  readonly database: Database;
+  readonly schema: string;
+  readonly account: string;
+  /** How often the database is asked before it counts as away. */
+  readonly attempts?: number;
+}
+
 /** Waits for a turn. Of the bases of this host the one whose sweep began first, at `since`, has the next. */
 export type TakeTurn = (signal: AbortSignal, since?: Instant) => Promise<Ticket>;
 
@@ -58,7 +66,7 @@ interface Waiter {
  * only listed.
  */
 export function createBudget(
-  { database, schema, account }: { readonly database: Database; readonly schema: string; readonly account: string },
+  { database, schema, account, attempts = ATTEMPTS }: BudgetOptions,
   clock: Clock,
   elapsed: () => number = () => performance.now(),
 ): TakeTurn {
@@ -148,7 +156,7 @@ RETURNING extract(epoch FROM tat - $2::int * (${step}) - clock_timestamp()) * 10
         return { first: answered + Math.max(0, Number(row?.wait)), lateness, step: Number(row?.step) };
       } catch (error) {
         signal.throwIfAborted();
-        if (attempt === ATTEMPTS) throw asUpstreamError(error, database.name);
+        if (attempt === attempts) throw asUpstreamError(error, database.name);
       }
       await clock.sleep(RETRY_MS * attempt, signal);
     }

@@ -58,6 +58,17 @@ describe("bases of several accounts", () => {
     expect(mostInASecond(world.arrivals)).toBeLessThanOrEqual(50);
   });
 
+  it("are reported by doctor where two are of one user", async () => {
+    const users = { [TOKENS[0] ?? ""]: "usrOne", [TOKENS[1] ?? ""]: "usrOne" };
+    const world = await openManyBases(4, { tokenOf, instead: whoami(users, []) });
+    const { AIRTABLE_API_KEY: _, ...env } = world.env;
+    const { stdout } = await stuckJobs(["doctor"], {
+      env: { ...env, GLOBEX_TOKEN: TOKENS[1] ?? "" },
+      cwd: withAccounts(world),
+    });
+    expect(stdout.match(/account globex and account acme are of one Airtable user, usrOne/g)).toHaveLength(1);
+  });
+
   it("keeps the token of an account out of everything that is printed", async () => {
     const world = await openManyBases(2, { tokenOf });
     const { AIRTABLE_API_KEY: _, ...env } = world.env;

@@ -36,7 +36,7 @@ export async function openFleet(
 const migratedDatabases = new WeakMap<TestServer, Promise<TestDatabase>>();
 
 /** Makes the tables once for all tests of a server: each gets a copy. */
-function migratedDatabase(server: TestServer): Promise<TestDatabase> {
+export function migratedDatabase(server: TestServer): Promise<TestDatabase> {
   const made = migratedDatabases.get(server) ?? createMigrated(server);
   migratedDatabases.set(server, made);
   return made;

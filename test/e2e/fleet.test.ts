@@ -5,7 +5,7 @@ import { listen } from "../../src/sandbox/loopback-server.ts";
 import { startPostgres, type TestServer } from "../support/postgres.ts";
 import { openPostgresProxy } from "../support/postgres-proxy.ts";
 import { folder, stuckJobs } from "./cli.ts";
-import { openFleet } from "./fleet-world.ts";
+import { migratedDatabase, openFleet } from "./fleet-world.ts";
 import { reportsIn } from "./report.ts";
 
 let server: TestServer;
@@ -143,6 +143,49 @@ SELECT gen_random_uuid(), 'sweeps', json_build_object('base', $1::text), 'active
     const alone = await host(["recover", "-o", "json"], { env, cwd });
     expect([alone.code, reportsIn(alone.stdout).summary.recovered]).toEqual([0, 2]);
     expect(alone.stderr).toContain("sweeps alone");
+  });
+});
+
+describe("a command by hand", () => {
+  it("takes its requests from the budget of the fleet, whatever it does", { timeout: 120_000 }, async () => {
+    const { world, host, database } = await openFleet(server, 2);
+    for (const n of world.ids.keys()) world.stuck(n, "recoverable");
+    const budgets = "SELECT account FROM stuck_jobs.budgets";
+    const base = ["--base", "base-0"];
+    const reading = [
+      ["explain", "ext-0-0", ...base],
+      ["scan", ...base],
+      ["recover", "--dry-run"],
+      ["stats", ...base],
+      ["doctor", ...base],
+    ];
+    const ran = await Promise.all(
+      reading.map(async (words) => {
+        const own = await server.createDatabase(await migratedDatabase(server));
+        const { code } = await host(words, { env: { STUCK_JOBS_DATABASE_URL: own.url } });
+        const rows = await own.query(budgets);
+        await own.close();
+        return [words[0], code, rows];
+      }),
+    );
+    expect(ran).toEqual(reading.map(([name]) => [name, 0, [{ account: "default" }]]));
+    for (const words of [
+      ["recover", "--base", "base-0"],
+      ["undo", "--job", "ext-0-0", ...base],
+    ]) {
+      await database.query("DELETE FROM stuck_jobs.budgets");
+      expect((await host(words)).code).toBe(0);
+      expect([words[0], await database.query(budgets)]).toEqual([words[0], [{ account: "default" }]]);
+    }
+    expect(world.status(0, "recoverable")).toBe("processing");
+  });
+
+  it("that only reads goes on without the database", async () => {
+    const { world, host } = await openFleet(server, 1);
+    world.stuck(0, "recoverable");
+    const env = { STUCK_JOBS_DATABASE_URL: "postgres://nobody@127.0.0.1:9/none?sslmode=disable" };
+    const ran = await host(["scan", "--base", "base-0", "-o", "json"], { env });
+    expect([ran.code, JSON.parse(ran.stdout).summary.recovered]).toEqual([0, 1]);
   });
 });
 

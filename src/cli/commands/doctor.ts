@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import type { BaseRef } from "../../config/settings.ts";
+import { AccountOwners } from "../../doctor/accounts.ts";
 import type { CommandContext } from "../context.ts";
 import { type ExitCode, exitCodeOfChecks } from "../exit-codes.ts";
 import { baseOption, type SandboxName, sandboxOption } from "../options.ts";
@@ -58,11 +59,12 @@ export async function runDoctor(flags: DoctorFlags, { env, terminal }: CommandCo
         if (secret !== null) terminal.addSecret(secret);
       }
     }
+    const owners = new AccountOwners();
     const diagnoses: (Diagnosis & { readonly base: BaseRef | null })[] = [];
     for (const each of found) {
       const diagnosis = {
         base: each.settings?.base ?? null,
-        ...(await diagnose(each, flags.base === undefined ? found : null)),
+        ...(await diagnose(each, flags.base === undefined ? found : null, owners)),
       };
       diagnoses.push(diagnosis);
       if (flags.output === "json") continue;

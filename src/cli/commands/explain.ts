@@ -6,6 +6,7 @@ import { EXIT, type ExitCode, exitCodeOfFailure } from "../exit-codes.ts";
 import { baseOption, type Flags, sandboxOption } from "../options.ts";
 import { renderExplanation, renderExplanationJson } from "../render/explain.ts";
 import { startDeadlines } from "../run/deadlines.ts";
+import { openFleetShare } from "../run/fleet-share.ts";
 import { openSweep } from "../run/open-sweep.ts";
 import { handleSignals } from "../run/signals.ts";
 import { openSandbox } from "../sandbox.ts";
@@ -57,7 +58,8 @@ async function runExplain(name: string, invocation: Invocation): Promise<ExitCod
       async jobDone() {},
       warn: (message: string) => terminal.log(message, "warn"),
     };
-    const { run, close } = await openSweep(invocation, settings, limits, observer);
+    const share = await openFleetShare(settings, false);
+    const { run, close } = await openSweep(invocation, settings, limits, observer, share?.shared);
     try {
       const explanations = await explain(name, run);
       if (explanations.length === 0) {
@@ -83,6 +85,7 @@ async function runExplain(name: string, invocation: Invocation): Promise<ExitCod
       limits.dispose();
       stop.dispose();
       await close();
+      await share?.close();
     }
   } finally {
     await sandbox?.close();

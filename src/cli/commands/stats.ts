@@ -26,6 +26,7 @@ import { renderStats } from "../render/stats/table.ts";
 import { chalkFor } from "../render/table.ts";
 import { openBase } from "../run/adapters.ts";
 import { startDeadlines } from "../run/deadlines.ts";
+import { openFleetShare } from "../run/fleet-share.ts";
 import { journalNameOf, readPast } from "../run/open-journal.ts";
 import { handleSignals, type Shutdown } from "../run/signals.ts";
 import { openSandbox } from "../sandbox.ts";
@@ -179,7 +180,8 @@ async function gather(
   stop: Shutdown,
 ): Promise<Omit<StatsReport, "monthly">> {
   const limits = startDeadlines(null, stop);
-  const { store, close } = await openBase(settings, limits.remaining);
+  const share = await openFleetShare(settings, false);
+  const { store, close } = await openBase(settings, limits.remaining, share?.shared);
   try {
     const after = systemClock.now() - since;
     const jobs: FinishedJob[] = [];
@@ -210,6 +212,7 @@ async function gather(
   } finally {
     limits.dispose();
     await close();
+    await share?.close();
   }
 }
 

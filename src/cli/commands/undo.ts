@@ -13,9 +13,10 @@ import { EXIT, type ExitCode, exitCodeOfFailure } from "../exit-codes.ts";
 import { baseOption, duration, type Flags, sandboxOption } from "../options.ts";
 import { runLines } from "../render/runs.ts";
 import { renderUndo, renderUndoJson, type UndoReport } from "../render/undo.ts";
-import { openBase } from "../run/adapters.ts";
+import { openBase, type Shared } from "../run/adapters.ts";
 import { withLock } from "../run/base-lock.ts";
 import { startDeadlines } from "../run/deadlines.ts";
+import { openFleetShare } from "../run/fleet-share.ts";
 import { journalNameOf, journalOf, readPast } from "../run/open-journal.ts";
 import { handleSignals, type Shutdown } from "../run/signals.ts";
 import { openSandbox } from "../sandbox.ts";
@@ -99,9 +100,14 @@ async function runUndo(request: UndoRequest, invocation: UndoInvocation): Promis
       return EXIT.success;
     }
     const { runId, changes } = findChanges({ ...request, runId: chosen }, journal);
-    const restore = () => restoreAll(request, runId, changes, settings, invocation, stop);
-    const code = flags.dryRun ? await restore() : await withLock(settings, terminal, restore);
-    return code === "locked" ? EXIT.locked : code;
+    const share = await openFleetShare(settings, flags.dryRun !== true);
+    const restore = () => restoreAll(request, runId, changes, settings, invocation, stop, share?.shared ?? null);
+    try {
+      const code = flags.dryRun ? await restore() : await withLock(settings, terminal, restore, share?.fleet);
+      return code === "locked" ? EXIT.locked : code;
+    } finally {
+      await share?.close();
+    }
   } catch (error) {
     if (!(error instanceof InterviewEnded)) throw error;
     terminal.log("nothing was written");
@@ -188,12 +194,13 @@ async function restoreAll(
   settings: Settings,
   invocation: UndoInvocation,
   stop: Shutdown,
+  shared: Shared | null,
 ): Promise<ExitCode> {
   const { flags, terminal } = invocation;
   const limits = startDeadlines(flags.deadline ?? null, stop);
   const dryRun = flags.dryRun === true;
   const journal = dryRun ? null : journalOf(invocation, settings);
-  const base = await openBase(settings, () => limits.remaining(), null, journal);
+  const base = await openBase(settings, () => limits.remaining(), shared, journal);
   const signature = { runId: randomUUID(), version: VERSION };
   const startedAt = systemClock.now();
   try {

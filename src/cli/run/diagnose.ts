@@ -2,6 +2,7 @@ import type { FleetSettings } from "../../config/resolve/fleet.ts";
 import { countRequests } from "../../core/domain/report.ts";
 import { UpstreamError } from "../../core/ports/errors.ts";
 import { allProbes } from "../../core/sweep/places.ts";
+import { AccountOwners } from "../../doctor/accounts.ts";
 import type { FleetFacts } from "../../doctor/fleet.ts";
 import { type DoctorEnvironment, runChecks } from "../../doctor/run-checks.ts";
 import { systemClock } from "../../system/clock.ts";
@@ -9,6 +10,7 @@ import { lockKey, readLock } from "../../system/lock.ts";
 import type { Diagnosis } from "../render/doctor.ts";
 import type { FoundConfiguration } from "../settings/find-configuration.ts";
 import { openAirtableBase, openProviders } from "./adapters.ts";
+import { openFleetShare } from "./fleet-share.ts";
 import { inspectDatabase } from "./inspect-database.ts";
 import { openStorages } from "./storages.ts";
 
@@ -16,10 +18,12 @@ import { openStorages } from "./storages.ts";
  * Runs the checks of doctor over the base, the storage and the providers of a configuration.
  *
  * @param all the configurations of all bases, which a fleet compares; null where only some were asked for
+ * @param owners whose the accounts of the bases before this one are
  */
 export async function diagnose(
   found: FoundConfiguration,
   all: readonly FoundConfiguration[] | null = [found],
+  owners: AccountOwners = new AccountOwners(),
 ): Promise<Diagnosis> {
   const input = { nodeVersion: process.versions.node, found };
   // A person may end the process at any time: no write has to be finished.
@@ -29,7 +33,11 @@ export async function diagnose(
     return { findings: await runChecks({ ...input, world: null }, never), requests: NO_REQUESTS };
   }
   const { store } = settings;
-  const base = store.kind === "airtable" && found.hasBase ? openAirtableBase(settings, store, () => null) : null;
+  const share = await openFleetShare(settings, false);
+  const base =
+    store.kind === "airtable" && found.hasBase
+      ? openAirtableBase(settings, store, () => null, share?.shared ?? null)
+      : null;
   const storages = openStorages(settings);
   const providers = openProviders(settings, storages, (text) => text);
   const database = store.kind === "postgres" ? await inspectDatabase(settings, store, never) : null;
@@ -44,6 +52,7 @@ export async function diagnose(
     providers: providers.providers,
     clock: systemClock,
     random: Math.random,
+    owners,
     ...(settings.fleet === null ? {} : { fleet: await inspectFleet(settings.fleet, all, never) }),
   };
   try {
@@ -60,6 +69,7 @@ export async function diagnose(
     };
   } finally {
     await Promise.all([base?.close(), database?.close(), storages.close(), providers.close()]);
+    await share?.close();
   }
 }
 

@@ -10,10 +10,11 @@ import { type Format, printReport } from "../render/print-report.ts";
 import { linesOf } from "../terminal/log.ts";
 import type { HeldBase } from "./adapters.ts";
 import { withLock } from "./base-lock.ts";
+import { openFleetShare } from "./fleet-share.ts";
 import { decisionFields, logFailures, warnUnmatchedJobs } from "./log-outcome.ts";
 import { crashOutcome, startMonitoring } from "./monitoring.ts";
 import type { Shutdown } from "./signals.ts";
-import { type Outcome, openSweepFrame, sweepOnce } from "./sweep-once.ts";
+import { type Outcome, openSweepFrame, type SweepFrame, sweepOnce } from "./sweep-once.ts";
 import { type OnStage, withTelemetry } from "./telemetry.ts";
 
 /** The outcome of a run; "locked" where another run holds the lock. */
@@ -26,17 +27,20 @@ export async function runOnce(
   format: Format,
   stop: Shutdown,
 ): Promise<RunResult> {
-  const run = (held: HeldBase | null) => sweepAndReport(invocation, settings, format, stop, held);
-  if (!mayWrite(invocation)) return await run(null);
+  const share = await openFleetShare(settings, mayWrite(invocation));
+  const run = (held: HeldBase | null) =>
+    sweepAndReport(invocation, settings, format, stop, { held, shared: share?.shared ?? null });
   const startedAt = systemClock.now();
   try {
-    return await withLock(settings, invocation.terminal, run);
+    return mayWrite(invocation) ? await withLock(settings, invocation.terminal, run, share?.fleet) : await run(null);
   } catch (error) {
     // The fleet's database is away, or not as this version needs it.
     if (!(error instanceof UpstreamError)) throw error;
     invocation.terminal.log(linesOf(error), "error");
     const outcome = crashOutcome(startedAt, systemClock.now());
     return { ...outcome, fault: error, code: exitCodeOfFailure(error) };
+  } finally {
+    await share?.close();
   }
 }
 
@@ -45,7 +49,7 @@ async function sweepAndReport(
   settings: Settings,
   format: Format,
   stop: Shutdown,
-  held: HeldBase | null,
+  access: Pick<SweepFrame, "held" | "shared">,
 ): Promise<Outcome> {
   const { terminal } = invocation;
   const typical = await loadTypicalDurations(invocation, settings, format);
@@ -62,9 +66,7 @@ async function sweepAndReport(
       warn: (message: string) => terminal.log(message, "warn"),
     };
     const sweep = (stage: OnStage) =>
-      sweepOnce(invocation, settings, { ...listener, stage }, stop, { ...frame, shared: null, held }).finally(
-        frame.end,
-      );
+      sweepOnce(invocation, settings, { ...listener, stage }, stop, { ...frame, ...access }).finally(frame.end);
     outcome = await withTelemetry(invocation, settings, stop, sweep);
     if (outcome.report !== null) await printReport(outcome.report, format, invocation, settings, typical);
     logFailures(outcome, settings, format, invocation);

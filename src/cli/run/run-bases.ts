@@ -37,8 +37,9 @@ export async function runMany(
 ): Promise<CombinedOutcome> {
   const startedAt = systemClock.now();
   const [first] = bases;
-  const fleet = mayWrite(invocation) ? await openFleetOf(first) : null;
-  const connections = openSharedConnections(bases, fleet?.budgetOf ?? (() => createTokenLimiter(systemClock, hosts)));
+  const fleet = await openFleetOf(first);
+  const budgetOf = mayWrite(invocation) ? fleet?.budgetOf : fleet?.readingBudgetOf;
+  const connections = openSharedConnections(bases, budgetOf ?? (() => createTokenLimiter(systemClock, hosts)));
   const frame = openSweepFrame(invocation, bases[0], stop);
   const part = splitProgress(frame.progress);
   const monitor = startMonitoringAll(invocation, bases, stop);
@@ -66,7 +67,7 @@ export async function runMany(
   return total;
 }
 
-/** Opens the fleet that runs of several bases take the keys of; null where there is none. Its library is loaded only then. */
+/** Opens the fleet whose budget and keys runs of several bases take; null where there is none. Its library is loaded only then. */
 async function openFleetOf({ fleet, deadline }: Settings): Promise<OpenFleet | null> {
   return fleet === null ? null : (await import("./fleet/open-fleet.ts")).openFleet(fleet, deadline);
 }

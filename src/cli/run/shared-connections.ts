@@ -15,7 +15,8 @@ export interface SharedConnections {
 
 /**
  * Opens the rate limiter of each account, and the connection and limits of each bucket. Where there are several tokens,
- * Airtable is asked whose they are: it counts the requests of all tokens of one user together.
+ * Airtable is asked whose they are: it counts the requests of all tokens of one user together. In a fleet they are asked for wherever
+ * there are accounts, so that every command names an account alike, whatever bases it is for.
  *
  * @param budgetOf returns the limiter of an account, which other hosts may share
  */
@@ -34,7 +35,8 @@ export function openSharedConnections(
   const limiterFor = (settings: Settings): AcquireSlot => {
     const { store } = settings;
     const token = tokenOf(settings);
-    if (store.kind !== "airtable" || tokens.size < 2) return limiterOf(`token ${token}`, accountOf(settings));
+    const asksForOwner = tokens.size > 1 || settings.fleet?.hasAccounts === true;
+    if (store.kind !== "airtable" || !asksForOwner) return limiterOf(`token ${token}`, accountOf(settings));
     const { endpointUrl, token: secret } = store;
     const options = { endpointUrl, token: secret, http: airtable, clock: systemClock, random: Math.random };
     return getOrCreate(limiters, `owner of ${token}`, () =>

@@ -15,13 +15,15 @@ export interface FleetSettings {
   readonly hosts: number;
   /** The length of a slot. */
   readonly interval: Duration;
+  /** Whether the bases may be of several users. */
+  readonly hasAccounts: boolean;
   readonly address: DatabaseAddress;
   readonly limits: ConnectionLimits;
 }
 
 /** Resolves the fleet; null where none is configured. */
 export function resolveFleet(
-  { fleet, postgres }: Pick<Config, "fleet" | "postgres">,
+  { fleet, postgres, accounts }: Pick<Config, "fleet" | "postgres" | "accounts">,
   environment: Environment,
   problems: Problem[],
 ): FleetSettings | null {
@@ -29,5 +31,6 @@ export function resolveFleet(
   const address = resolveAddress(environment, problems);
   if (address === null) return null;
   const interval = environment.intervalMinutes * 60_000;
-  return { ...fleet, interval, address, limits: { ...DEFAULT_LIMITS, ...postgres } };
+  const hasAccounts = Object.keys(accounts).length > 0;
+  return { ...fleet, interval, hasAccounts, address, limits: { ...DEFAULT_LIMITS, ...postgres } };
 }

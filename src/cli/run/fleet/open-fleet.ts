@@ -3,12 +3,14 @@ import { hostname } from "node:os";
 import type { FleetSettings } from "../../../config/resolve/fleet.ts";
 import type { Settings } from "../../../config/settings.ts";
 import type { Duration } from "../../../core/domain/job.ts";
+import { UpstreamError } from "../../../core/ports/errors.ts";
 import { openDatabase } from "../../../database/connection.ts";
-import { createBudget } from "../../../fleet/budget.ts";
+import { createBudget, type TakeTurn } from "../../../fleet/budget.ts";
 import { keepClaim } from "../../../fleet/claim.ts";
 import type { HeldSweep, Queue } from "../../../fleet/queue.ts";
 import { type FleetTables, recordBegin, recordEnd, survey } from "../../../fleet/tables.ts";
 import { LONGEST_RUN } from "../../../fleet/versions.ts";
+import { type AcquireSlot, createTokenLimiter } from "../../../stores/airtable/rate-limit.ts";
 import { systemClock } from "../../../system/clock.ts";
 import { neverAborted } from "../../../system/never.ts";
 import type { Terminal } from "../../terminal/terminal.ts";
@@ -21,7 +23,9 @@ export interface OpenFleet {
   /** What this process is called in the fleet. */
   readonly host: string;
   /** Returns the limiter of an account, which all hosts share. */
-  budgetOf(account: string): ReturnType<typeof createBudget>;
+  budgetOf(account: string): TakeTurn;
+  /** The same for a command that only reads: without the database it goes on, at this host's share of the rate. */
+  readingBudgetOf(account: string): AcquireSlot;
   /** Opens the queue, once. Its library is loaded only then. */
   queue(): Promise<Queue>;
   close(): Promise<void>;
@@ -49,6 +53,11 @@ export function openFleet(settings: FleetSettings, deadline: Duration): OpenFlee
     settings,
     host: `${hostname()}/${process.pid}`,
     budgetOf: (account) => createBudget({ database, schema, account }, systemClock),
+    readingBudgetOf: (account) =>
+      withFallback(
+        createBudget({ database, schema, account, attempts: 1 }, systemClock),
+        createTokenLimiter(systemClock, settings.hosts),
+      ),
     async queue() {
       opening ??= import("../../../fleet/queue.ts").then(({ openQueue }) =>
         openQueue(database, schema, { heartbeat, interval, deadline }),
@@ -60,6 +69,21 @@ export function openFleet(settings: FleetSettings, deadline: Duration): OpenFlee
       await queue?.close();
       await database.close();
     },
+  };
+}
+
+/** Takes turns, until the database cannot be asked for them. */
+function withFallback(take: TakeTurn, alone: AcquireSlot): AcquireSlot {
+  let isAway = false;
+  return async (signal, since) => {
+    if (isAway) return await alone(signal);
+    try {
+      return await take(signal, since);
+    } catch (error) {
+      if (!(error instanceof UpstreamError)) throw error;
+      isAway = true;
+      return await alone(signal);
+    }
   };
 }
 
