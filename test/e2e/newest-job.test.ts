@@ -68,4 +68,29 @@ describe("of several jobs for one segment the newest wins", () => {
     expect(reportIn(stdout).jobs.map(({ reason }) => reason)).toContain("target-occupied");
     expect(namesIn(world)).toEqual(["e2_output_0.mp4"]);
   });
+
+  it("and explain gives the reasons of scan, by record id and by external id alike", async () => {
+    const world = await openWorld();
+    for (const [segment, newer] of [
+      [SEGMENT, 10 * MINUTE],
+      ["recSegs0000000002", MINUTE],
+    ] as const) {
+      addSegment(world, segment);
+      for (const [n, age] of [30 * MINUTE, newer].entries()) {
+        const id = `e-${segment}-${n}`;
+        const fields = { Type: "combine", "External Job ID": id, Segments: [segment] };
+        world.job(`recJobs${segment.slice(-9)}${n}`, fields, age);
+        if (age > 5 * MINUTE) world.output(`${id}_output_0.mp4`);
+      }
+    }
+    const scanned = await stuckJobs(["scan", "-o", "json"], { env: world.env });
+    const { jobs } = reportIn(scanned.stdout);
+    expect(jobs.map(({ reason }) => reason).sort()).toEqual(["newer-job-undecided", "output-found", "superseded"]);
+    for (const { id, externalId, reason } of jobs) {
+      const byId = await stuckJobs(["explain", id, "-o", "json"], { env: world.env });
+      const byExternalId = await stuckJobs(["explain", externalId ?? "", "-o", "json"], { env: world.env });
+      expect(JSON.parse(byId.stdout)).toMatchObject({ jobs: [{ id, reason, attachments: [] }] });
+      expect(JSON.parse(byExternalId.stdout)).toMatchObject({ jobs: [{ id, reason, attachments: [] }] });
+    }
+  });
 });

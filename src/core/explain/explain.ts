@@ -25,6 +25,7 @@ import { createKnownOutputs } from "../sweep/probe/known-outputs.ts";
 import { probeOutputs } from "../sweep/probe/probe-outputs.ts";
 import { verifyPlace } from "../sweep/probe/verify-place.ts";
 import { toReportEntry } from "../sweep/report/entries.ts";
+import { sweep } from "../sweep/sweep.ts";
 
 /** All that is known of one job. */
 export interface Explanation {
@@ -52,19 +53,34 @@ export interface Explanation {
  * @throws UpstreamError, StorageConfigError as a sweep does
  */
 export async function explain(name: string, run: SweepContext): Promise<readonly Explanation[]> {
-  const byExternalId = isRecordId(name) ? [] : await run.store.findJobs([name], run.limits.reads);
-  // Any text may be an id in a database.
-  const byId = byExternalId.length > 0 ? [] : (await run.store.readJobs([name], run.limits.reads)).values();
-  const jobs = [...byExternalId, ...byId];
+  const found = isRecordId(name) ? [] : await run.store.findJobs([name], run.limits.reads);
+  // Any text may be an id in a database. A search leaves the links out: what it found is read whole.
+  const ids = found.length > 0 ? found.map(({ id }) => id) : [name];
+  const jobs = [...(await run.store.readJobs(ids, run.limits.reads)).values()];
   const now = serverNow(run);
   const ageOrOldest = (job: Job) => getAge(job, now) ?? Number.POSITIVE_INFINITY;
-  const newestFirst = [...jobs].sort((a, b) => ageOrOldest(a) - ageOrOldest(b));
+  const newestFirst = jobs.toSorted((a, b) => ageOrOldest(a) - ageOrOldest(b));
+  let decided: ReturnType<typeof decideAll> | null = null;
+  const decideOnce = () => (decided ??= decideAll(run));
   const explanations: Explanation[] = [];
-  for (const job of newestFirst) explanations.push(await explainJob(job, run));
+  for (const job of newestFirst) explanations.push(await explainJob(job, decideOnce, run));
   return explanations;
 }
 
-async function explainJob(read: Job, run: SweepContext): Promise<Explanation> {
+/**
+ * Decides about all stuck jobs, as a dry run of recover does: the others matter to a verdict, newer ones for the same
+ * target, and how many would be failed without an output of their operation in sight. Returns the verdicts by job.
+ */
+async function decideAll(run: SweepContext): Promise<ReadonlyMap<string, Verdict>> {
+  const { report } = await sweep({ ...run, command: "recover", dryRun: true, named: null, only: null, limit: null });
+  return new Map(report.entries.map(({ id, verdict }) => [id, verdict]));
+}
+
+async function explainJob(
+  read: Job,
+  decideOnce: () => Promise<ReadonlyMap<string, Verdict>>,
+  run: SweepContext,
+): Promise<Explanation> {
   const now = serverNow(run);
   const reopened = isReopenable(read, run, now);
   const job = withEffectiveStart(read, { reopened });
@@ -80,7 +96,9 @@ async function explainJob(read: Job, run: SweepContext): Promise<Explanation> {
       : await readAttachments(item.target, candidate?.operation.deliver?.as ?? "attachment", run);
   if (triaged.kind === "decided") ledger.merge([{ item, verdict: triaged.verdict }]);
   if (triaged.kind === "candidate" && gathered !== null) {
-    ledger.merge(await decideAsSweep(item, triaged.candidate, gathered, now, run));
+    ledger.merge(await decideAlone(item, triaged.candidate, gathered, now, run));
+    const verdict = (await decideOnce()).get(job.id);
+    if (verdict !== undefined) ledger.merge([{ item, verdict }]);
   }
   const result = ledger.get(item);
   // A sweep recovers a job that stuck-jobs had failed, or leaves it as it is.
@@ -137,7 +155,7 @@ function createItem(
     reopened,
     candidate,
     target: candidate === null ? null : targetOf(candidate),
-    reported: parseReportedResult(job.responsePayload),
+    reported: parseReportedResult(job.responsePayload, job.payload),
     verdict: null,
   };
 }
@@ -177,8 +195,8 @@ async function listAll(prefixes: readonly string[], { probe }: OutputPlace, run:
   return { kind: "listed", names: [...names], complete };
 }
 
-/** Decides as a dry run of a sweep would, with all that it looks at before a job is failed or delivered. */
-async function decideAsSweep(
+/** Decides as a sweep of this job alone would, with all the evidence that is gathered before a job is failed or delivered. */
+async function decideAlone(
   item: SweepItem,
   candidate: Candidate,
   { evidence }: GatheredAll,
