@@ -1,4 +1,5 @@
 import type { BaseRef, Settings } from "../config/settings.ts";
+import type { ProbeResult } from "../core/domain/evidence.ts";
 import type { Instant } from "../core/domain/job.ts";
 import { type Command, type Report, type Summary, summarise } from "../core/domain/report.ts";
 import { type ExitCode, exitCodeOfAll, nothingDecided } from "./exit-codes.ts";
@@ -55,6 +56,11 @@ export function totalOf(
 export function faultOf({ report, fault }: Outcome, settings: Settings): string | null {
   if (fault !== null) return fault.message;
   if (report === null) return "stopped";
+  return describeUndecided(report, settings);
+}
+
+/** Says why nothing could be decided, in one line; null where something was. */
+export function describeUndecided(report: Report, settings: Settings): string | null {
   return nothingDecided(report) ? `nothing could be decided: ${storageUrls(settings)} ${whyUndecided(report)}` : null;
 }
 
@@ -65,12 +71,22 @@ export function storageUrls({ storage, operations, operationStorages }: Settings
   return urls.length === 0 ? storage.baseUrl : [...new Set(urls)].join(" and ");
 }
 
-/** Says what the storage answered instead, by the most frequent answer. */
+/** Says what the storage answered instead, by the most frequent answer: its status, with the region or host that it names. */
 function whyUndecided({ entries }: Report): string {
   const counts = new Map<string, number>();
-  for (const { detail } of entries.flatMap(({ probes }) => probes)) counts.set(detail, (counts.get(detail) ?? 0) + 1);
+  for (const { verdict, probes } of entries) {
+    const everything = verdict.reason === "place-answers-everything";
+    for (const probe of probes) {
+      const why = everything ? `answers everything: ${verdict.detail}` : describeAnswer(probe);
+      counts.set(why, (counts.get(why) ?? 0) + 1);
+    }
+  }
   const [most] = [...counts].toSorted(([, one], [, other]) => other - one);
-  return most === undefined ? "gave no answer for any job" : `answered "${most[0]}"`;
+  return most === undefined ? "gave no answer for any job" : most[0];
+}
+
+function describeAnswer({ detail }: ProbeResult): string {
+  return detail.startsWith("HTTP ") ? `answered HEAD with ${detail}` : `gave no answer to HEAD: ${detail}`;
 }
 
 const NOTHING: Summary = summarise([]);

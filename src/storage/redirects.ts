@@ -52,7 +52,9 @@ export function follow(
   if (from.protocol === "https:" && to.protocol === "http:") {
     return unknown("redirected", `${detail} to ${to.host} without TLS`);
   }
-  return isSameService(from, to) ? { kind: "hop", to } : unknown("redirected", `${detail} to ${to.host}`);
+  return isSameService(from, to)
+    ? { kind: "hop", to }
+    : unknown("redirected", `${detail} to ${to.host}${bucketRegion(answer)}`);
 }
 
 /** Domains of which every host is the provider's own: between them a redirect leads to the right region. */
@@ -69,7 +71,7 @@ function isSameProvider(from: string, to: string): boolean {
   return PROVIDER_DOMAINS.some((domain) => from.endsWith(domain) && to.endsWith(domain));
 }
 
-/** S3 answers a wrong region with a 301 that has no location but names the region. */
+/** S3 answers a wrong region with a redirect that names the region; a 301 of it has no location. */
 function bucketRegion(answer: ResponseHead): string {
   const name = header(answer, "x-amz-bucket-region") ?? "";
   return /^[a-z0-9-]{1,40}$/i.test(name) ? `, x-amz-bucket-region ${name}` : "";

@@ -2,9 +2,8 @@ import type { Settings } from "../../config/settings.ts";
 import { pluralize } from "../../core/domain/plural.ts";
 import type { Entry, Report } from "../../core/domain/report.ts";
 import type { Invocation } from "../context.ts";
-import { nothingDecided } from "../exit-codes.ts";
 import type { TypicalDurations } from "../learned-durations.ts";
-import { storageUrls } from "../outcome.ts";
+import { describeUndecided } from "../outcome.ts";
 import type { Format } from "../render/print-report.ts";
 import { brakeLines } from "../render/summary.ts";
 import { formatDuration } from "../terminal/format.ts";
@@ -26,9 +25,8 @@ export function logFailures(
   }
   // The line says how many; the other formats show each.
   if (format === "line") for (const line of errorLines(report)) terminal.log(line, "error");
-  if (fault === null && nothingDecided(report)) {
-    terminal.log(`nothing could be decided: ${storageUrls(settings)} gave no answer for any job`, "error");
-  }
+  const undecided = fault === null ? describeUndecided(report, settings) : null;
+  if (undecided !== null) terminal.log(undecided, "error");
 }
 
 /** How many different errors are logged. */
