@@ -1,4 +1,4 @@
-import { type Literal, type LiteralObject, parsePayload } from "./payload.ts";
+import { type Literal, type LiteralObject, type Payload, parsePayload } from "./payload.ts";
 
 /** What a job's response payload says of its output. */
 export interface ReportedResult {
@@ -6,9 +6,11 @@ export interface ReportedResult {
   readonly succeeded: boolean;
   /** The URL of the output that it names; null where it names none. */
   readonly url: string | null;
+  /** The URLs and names of media files anywhere in it, but for those that the request named: inputs. */
+  readonly files: readonly string[];
 }
 
-export const NOTHING_REPORTED: ReportedResult = { succeeded: false, url: null };
+export const NOTHING_REPORTED: ReportedResult = { succeeded: false, url: null, files: [] };
 
 const SUCCEEDED = ["success", "succeeded", "successful", "completed", "complete", "done", "finished"];
 const UNFINISHED = [
@@ -29,15 +31,18 @@ const NESTED_KEYS = ["response", "data", "output", "result"];
 /** Bodies of NCA and GoAPI nest their state once or twice. */
 const MAX_DEPTH = 3;
 
-/** Reads a response payload, be it ours, the application's or the provider's own body. */
-export function parseReportedResult(responsePayload: string): ReportedResult {
+/** Reads a response payload, be it ours, the application's or the provider's own body. `request` is what was sent. */
+export function parseReportedResult(responsePayload: string, request: Payload = { kind: "empty" }): ReportedResult {
+  const files = findFiles(responsePayload, request);
   const payload = parsePayload(responsePayload);
-  if (payload.kind !== "read") return NOTHING_REPORTED;
+  if (payload.kind !== "read") return files.length === 0 ? NOTHING_REPORTED : { ...NOTHING_REPORTED, files };
   const words = statusWords(payload.value, MAX_DEPTH);
   const finished = words.some((word) => SUCCEEDED.includes(word)) || String(payload.value.code) === "200";
+  const unfinished = words.some((word) => UNFINISHED.includes(word) || FAILED.includes(word));
   return {
-    succeeded: finished && !words.some((word) => UNFINISHED.includes(word) || FAILED.includes(word)),
+    succeeded: finished && !unfinished && !reportsFailure(payload.value, MAX_DEPTH),
     url: findUrl(payload.value),
+    files,
   };
 }
 
@@ -63,6 +68,36 @@ function statusWords(value: LiteralObject, depth: number): readonly string[] {
   });
   if (depth === 1) return own;
   return [...own, ...NESTED_KEYS.flatMap((key) => (isObject(value[key]) ? statusWords(value[key], depth - 1) : []))];
+}
+
+/** Whether a body, or one that it encloses, has an error: NCA's outer code says 200 when the work ended with 500. */
+function reportsFailure(value: LiteralObject, depth: number): boolean {
+  const { code, error, success } = value;
+  if (Number(code) >= 400 || success === false || (typeof error === "string" && error.trim() !== "")) return true;
+  return depth > 1 && NESTED_KEYS.some((key) => isObject(value[key]) && reportsFailure(value[key], depth - 1));
+}
+
+/** So many files of one payload are probed. */
+const MAX_FILES = 3;
+
+const MEDIA = "mp4|mov|webm|mkv|m4v|m4a|mp3|wav|aac|ogg|flac|srt|vtt|txt|json|jpg|jpeg|png|gif|webp|pdf|zip";
+const FILE_URL = /https?:\/\/[^\s"'<>\\]{1,2000}/g;
+const FILE_NAME = new RegExp(`(?<=["'])[^"'\\\\/:\\n]{1,200}\\.(?:${MEDIA})(?=["'])`, "gi");
+
+/** Returns the URLs and the quoted names of media files in a text, whatever its form. */
+function findFiles(responsePayload: string, request: Payload): readonly string[] {
+  const text = responsePayload.replaceAll("\\/", "/");
+  const urls = [...text.matchAll(FILE_URL)].map(([url]) => trimPunctuation(url));
+  const names = [...text.matchAll(FILE_NAME)].map(([name]) => name);
+  const sent = request.kind === "read" ? JSON.stringify(request.value) : "";
+  return [...new Set([...urls, ...names])].filter((file) => !sent.includes(file)).slice(0, MAX_FILES);
+}
+
+/** Removes what ends a sentence or a bracket around a URL. */
+function trimPunctuation(url: string): string {
+  let end = url.length;
+  while (end > 0 && ").,;:!?]}".includes(url.charAt(end - 1))) end -= 1;
+  return url.slice(0, end);
 }
 
 function findUrl(value: LiteralObject): string | null {

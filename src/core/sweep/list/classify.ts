@@ -58,7 +58,7 @@ function createItem(
       reopened,
       candidate,
       target,
-      reported: parseReportedResult(listed.responsePayload),
+      reported: parseReportedResult(listed.responsePayload, listed.payload),
       verdict,
     },
   ];

@@ -1,8 +1,9 @@
 import { fileNameOf } from "../../domain/evidence.ts";
+import type { ReportedResult } from "../../domain/response-payload.ts";
 import type { Target } from "../../domain/target.ts";
 import type { Verdict } from "../../domain/verdict.ts";
 import { TableRefused } from "../../ports/errors.ts";
-import type { TargetRecord } from "../../ports/ports.ts";
+import type { OutputPlace, TargetRecord } from "../../ports/ports.ts";
 import type { SweepContext } from "../context.ts";
 import type { Candidate } from "../decide/triage.ts";
 import type { SweepItem } from "../item.ts";
@@ -31,11 +32,9 @@ export async function findContradictions(
   const contradict = (item: SweepItem, detail: string) =>
     found.set(item, { kind: "unknown", reason: "evidence-contradicts", detail });
   for (const { item, candidate } of absent) {
-    const { succeeded, url } = item.reported;
-    const probe = url === null ? null : await placeOf(candidate.operation, run).probe.probe(url, run.limits.reads);
-    if (probe?.result === "present")
-      contradict(item, `its response payload names ${fileNameOf(probe.url)}, which is there`);
-    else if (succeeded) contradict(item, "its response payload reports success");
+    const named = await findNamed(item.reported, placeOf(candidate.operation, run), run);
+    if (named !== null) contradict(item, `its response payload names ${fileNameOf(named)}, which is there`);
+    else if (item.reported.succeeded) contradict(item, "its response payload reports success");
   }
   const open = absent.filter(({ item }) => !found.has(item));
   for (const { item, target, record } of await readTargets(open, run)) {
@@ -45,6 +44,20 @@ export async function findContradictions(
     if (attached !== undefined) contradict(item, `${target.table} ${target.id} already holds ${attached.filename}`);
   }
   return found;
+}
+
+/** Returns the URL of the first output that a response payload names and that is there; null where none is. */
+async function findNamed(
+  { url, files }: ReportedResult,
+  { probe: place }: OutputPlace,
+  run: SweepContext,
+): Promise<string | null> {
+  const inPlace = files.map((file) => (/^https?:/.test(file) ? file : place.urlFor(file))).filter(place.isSameHost);
+  for (const each of new Set([...(url === null ? [] : [url]), ...inPlace])) {
+    const probe = await place.probe(each, run.limits.reads);
+    if (probe.result === "present") return probe.url;
+  }
+  return null;
 }
 
 interface ReadTarget {
