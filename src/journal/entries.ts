@@ -1,4 +1,12 @@
-import type { Change, JournalFile, JournalJob, PendingWrite, RunRecord, VerdictRecord } from "../core/ports/journal.ts";
+import type {
+  Change,
+  Journal,
+  JournalFile,
+  JournalJob,
+  PendingWrite,
+  RunRecord,
+  VerdictRecord,
+} from "../core/ports/journal.ts";
 import { redactSecrets, redactText } from "./redact-secrets.ts";
 
 /** The schema of each line (docs/history.md). Later versions of it only add keys. */
@@ -61,11 +69,8 @@ export function resultLine(
 }
 
 /** Returns the line that says that the base refuses a kind of write, or, with the error null, takes it again. */
-export function refusalLine(
-  { kind, error, job }: { readonly kind: string; readonly error: string | null; readonly job: string },
-  by: LineOf,
-): object {
-  return { ...commonFields("refusal", by), of: kind, error, job: { id: job } };
+export function refusalLine({ kind, error, job, scope }: Parameters<Journal["recordRefusal"]>[0], by: LineOf): object {
+  return { ...commonFields("refusal", by), of: kind, error, job: { id: job }, scope };
 }
 
 /** Returns the line with what all verdicts of a run are based on. */

@@ -9,9 +9,9 @@ export async function collectRefusals(
   const refused = new Map<string, RefusedKind>();
   for await (const line of lines) {
     if (line.kind !== "refusal" || line.base !== baseId) continue;
-    const { of: kind, error, at, job } = line;
+    const { of: kind, error, at, job, scope } = line;
     if (error === null) refused.delete(kind);
-    else refused.set(kind, { kind, error, at: Date.parse(at), job: job.id });
+    else refused.set(kind, { kind, error, at: Date.parse(at), job: job.id, scope });
   }
   return [...refused.values()];
 }

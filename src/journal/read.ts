@@ -51,6 +51,7 @@ const refusal = head.extend({
   of: z.string(),
   error: z.string().nullable(),
   job: z.object({ id: z.string() }),
+  scope: z.enum(["field", "permission", "token"]).nullable().default(null),
 });
 const calibration = z
   .object({ kind: z.enum(["missing-is-404", "missing-is-403", "failed"]), detail: z.string() })

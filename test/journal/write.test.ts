@@ -234,11 +234,14 @@ describe("the journal's file", () => {
 describe("what a later run reads in the journal", () => {
   it("is each kind of write that the base refused and has not taken since", async () => {
     const { journal } = journalAt(join(folder(), "journal.ndjson"));
-    await journal.recordRefusal({ kind: 'job, status "completed"', error: "HTTP 422 s3cret", job: "recJ1" }, BY);
-    await journal.recordRefusal({ kind: "other", error: "HTTP 422", job: "recJ2" }, BY);
-    await journal.recordRefusal({ kind: "other", error: null, job: "recJ3" }, BY);
+    await journal.recordRefusal(
+      { kind: 'job, status "completed"', error: "HTTP 422 s3cret", job: "recJ1", scope: "token" },
+      BY,
+    );
+    await journal.recordRefusal({ kind: "other", error: "HTTP 422", job: "recJ2", scope: null }, BY);
+    await journal.recordRefusal({ kind: "other", error: null, job: "recJ3", scope: null }, BY);
     expect(await journal.readRefusals()).toEqual([
-      { kind: 'job, status "completed"', error: "HTTP 422 [redacted]", at: NOW, job: "recJ1" },
+      { kind: 'job, status "completed"', error: "HTTP 422 [redacted]", at: NOW, job: "recJ1", scope: "token" },
     ]);
   });
 
@@ -263,7 +266,7 @@ describe("what a later run reads in the journal", () => {
   it("is nothing of another base", async () => {
     const path = join(folder(), "journal.ndjson");
     const { journal: other } = journalAt(path, { baseId: "appTwo" });
-    await other.recordRefusal({ kind: "job", error: "HTTP 422", job: "recJ1" }, BY);
+    await other.recordRefusal({ kind: "job", error: "HTTP 422", job: "recJ1", scope: null }, BY);
     await other.recordWebhookIntent(announced().job, BY);
     const { journal } = journalAt(path);
     expect(await journal.readRefusals()).toEqual([]);

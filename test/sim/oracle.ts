@@ -152,9 +152,10 @@ export function undelivered(world: World): readonly string[] {
     // A person may have cleared the field for a newer job that is at work.
     if (hasNewerAtWork(job, world)) return [];
     if (files.length === 0) return [`${id} is completed, its target is empty, and nobody says so`];
-    // A run that was killed as it wrote the file does not know its id, by which it would be known from another's.
-    const isAnnounced = world.journal.past().some((write) => write.record === job.targetId && !write.finished);
-    if (isAnnounced) return [];
+    // Where the answer about a file was lost, and what was read of it could not be noted, nobody knows its id, by which it
+    // would be known from another's.
+    const isUnknown = world.journal.past().some((write) => write.record === job.targetId && !write.confirmed);
+    if (isUnknown) return [];
     return isCut(target.fields[world.fieldOf(job)], job, world) ? [`${id} is completed with a part of a file`] : [];
   });
 }

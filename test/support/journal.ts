@@ -74,9 +74,14 @@ export class MemoryJournal implements Journal {
     };
   }
 
-  async recordRefusal({ kind, error, job }: Omit<RefusedKind, "at" | "error"> & { readonly error: string | null }) {
+  async recordRefusal({
+    kind,
+    error,
+    job,
+    scope,
+  }: Omit<RefusedKind, "at" | "error"> & { readonly error: string | null }) {
     if (error === null) this.refusals.delete(kind);
-    else this.refusals.set(kind, { kind, error, job, at: this.now() });
+    else this.refusals.set(kind, { kind, error, job, scope, at: this.now() });
   }
 
   async isWritable() {

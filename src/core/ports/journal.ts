@@ -1,7 +1,7 @@
 import type { Calibration, ProbeResult } from "../domain/evidence.ts";
 import type { Duration, Instant } from "../domain/job.ts";
 import type { Signature } from "../domain/notes.ts";
-import type { ResendResult, WriteResult } from "./ports.ts";
+import type { RefusalScope, ResendResult, WriteResult } from "./ports.ts";
 
 /** A file as the journal names it. Its URL is never recorded: it opens the file to whoever reads the journal. */
 export interface JournalFile {
@@ -145,6 +145,8 @@ export interface RefusedKind {
   readonly at: Instant;
   /** The record id of the job for whose sake it was tried. */
   readonly job: string;
+  /** What the refusal is about; null where that is not on record. */
+  readonly scope: RefusalScope | null;
 }
 
 /** A write-ahead log: what was written, and why, in a form that outlasts the run. */
@@ -171,7 +173,7 @@ export interface Journal {
   ): Promise<(answer: ResendResult) => Promise<void>>;
   /** Records that the base refused a kind of write; with the error null, that it takes it again. */
   recordRefusal(
-    refused: { readonly kind: string; readonly error: string | null; readonly job: string },
+    refused: Omit<RefusedKind, "at" | "error"> & { readonly error: string | null },
     by: Signature & { readonly command: string },
   ): Promise<void>;
   /**

@@ -63,7 +63,13 @@ type KindState =
   | { readonly kind: "taken" }
   | { readonly kind: "trial"; readonly refusedFor: string | null }
   | { readonly kind: "spent"; readonly why: string }
-  | { readonly kind: "refused"; readonly why: string };
+  | { readonly kind: "refused"; readonly why: string; readonly denial?: Denial };
+
+/** The base's words where it refused a write for want of permission. */
+interface Denial {
+  readonly error: string;
+  readonly scope: RefusalScope;
+}
 
 /** Recoveries that may be written now, that have to wait for these, and that are not to be tried, with the reason. */
 export interface Admission {
@@ -83,8 +89,8 @@ export class WriteGate {
   readonly #suspects = new Map<WriteKind, Set<string>>();
   /** Kinds that are remembered as refused, with the time of the refusal. */
   readonly #remembered = new Map<WriteKind, Instant>();
-  /** Kinds that were refused for want of permission in this run. */
-  readonly #denied = new Map<WriteKind, { readonly error: string; readonly scope?: RefusalScope }>();
+  /** Kinds that were refused for want of permission in this run, or were not tried since they had been. */
+  readonly #denied = new Map<WriteKind, Denial>();
   /** Kinds on trial whose write was not answered. */
   readonly #unanswered = new Set<WriteKind>();
   #opening: Promise<boolean> | null = null;
@@ -97,7 +103,7 @@ export class WriteGate {
   /** Takes over what the notes of listed jobs remember. */
   readNotes(jobs: readonly Job[]): void {
     for (const job of jobs) {
-      for (const refusal of parseRefusals(job.notes)) this.#recall({ ...refusal, job: job.id });
+      for (const refusal of parseRefusals(job.notes)) this.#recall({ ...refusal, job: job.id, scope: null });
     }
   }
 
@@ -128,13 +134,19 @@ export class WriteGate {
     if (before !== undefined && before >= at) return;
     this.#remembered.set(kind, at);
     const isDue = force || clock.now() - at >= RETRY_AFTER_MS;
-    this.#states.set(kind, isDue ? { kind: "trial", refusedFor: job } : { kind: "refused", why: describe(refusal) });
+    // A refused table may be one of several: that others are refused too has to be seen in this run.
+    const denial = refusal.scope === "token" ? denialIn(refusal) : {};
+    this.#states.set(
+      kind,
+      isDue ? { kind: "trial", refusedFor: job } : { kind: "refused", why: describe(refusal), ...denial },
+    );
   }
 
   /** Returns why writes of these kinds are not to be sent; null where they may be. */
   refusalOf(kinds: readonly WriteKind[]): string | null {
     for (const kind of kinds) {
       const state = this.#states.get(kind);
+      if (state?.kind === "refused" && state.denial !== undefined) this.#denied.set(kind, state.denial);
       if (state?.kind === "refused" || state?.kind === "spent") return state.why;
     }
     return null;
@@ -175,17 +187,18 @@ export class WriteGate {
         this.#denied.delete(kind);
         this.#unanswered.delete(kind);
         this.#states.set(kind, { kind: "taken" });
-        if (this.#remembered.delete(kind)) await this.#recordInJournal(kind, null, job);
+        if (this.#remembered.delete(kind)) await this.#recordInJournal(kind, { error: null, scope: null }, job);
         return false;
       case "refused": {
-        if (result.scope === "permission" || result.scope === "token") this.#denied.set(kind, result);
+        const { denial } = denialIn({ error: result.error, scope: result.scope ?? null });
+        if (denial !== undefined) this.#denied.set(kind, denial);
         const suspects = this.#suspects.get(kind) ?? new Set();
         this.#suspects.set(kind, suspects.add(job));
         const ofKind = result.scope !== undefined || suspects.size >= ALIKE;
         if (!ofKind || state?.kind === "taken" || state?.kind === "refused") return false;
         this.#states.set(kind, { kind: "refused", why: `not tried: ${result.error}` });
         this.#remembered.set(kind, this.#options.clock.now());
-        await this.#recordInJournal(kind, result.error, job);
+        await this.#recordInJournal(kind, { error: result.error, scope: result.scope ?? null }, job);
         return !this.#keepsJournal && this.#options.hasNotes;
       }
       case "unconfirmed":
@@ -229,12 +242,21 @@ export class WriteGate {
     return state?.kind === "trial" && state.refusedFor === item.job.id;
   }
 
-  async #recordInJournal(kind: WriteKind, error: string | null, job: string): Promise<void> {
+  async #recordInJournal(
+    kind: WriteKind,
+    refusal: { readonly error: string | null; readonly scope: RefusalScope | null },
+    job: string,
+  ): Promise<void> {
     const { journal, signature, command } = this.#options;
     if (!this.#keepsJournal || journal === null) return;
-    await journal.recordRefusal({ kind, error, job }, { ...signature, command });
+    await journal.recordRefusal({ kind, job, ...refusal }, { ...signature, command });
     this.#keepsJournal = await journal.isWritable();
   }
+}
+
+/** Returns the denial that a refusal is; nothing where it is about something else. */
+function denialIn({ error, scope }: Pick<RefusedKind, "error" | "scope">): { readonly denial?: Denial } {
+  return scope === "permission" || scope === "token" ? { denial: { error, scope } } : {};
 }
 
 function describe({ error, at }: RefusedKind): string {

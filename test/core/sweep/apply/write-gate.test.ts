@@ -158,6 +158,21 @@ describe("a target that the base refuses", () => {
   });
 });
 
+describe("a token that may only read", () => {
+  const READ_ONLY = { error: "HTTP 403 INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND", scope: "token" } as const;
+
+  it("is a refused token in the next run as well, which tries nothing", async () => {
+    const journal = new MemoryJournal();
+    const world = worldWith(numbered(1, 3));
+    world.base.refuses = () => READ_ONLY;
+    await swept(world, { journal });
+    world.base.log.length = 0;
+    const { fault } = await swept(world, { journal, at: NOW + 2 * MINUTE });
+    expect(fault).toMatchObject({ code: "auth" });
+    expect(world.base.log.filter((request) => request.startsWith("update"))).toEqual([]);
+  });
+});
+
 describe("a record that the base refuses for a reason of its own", () => {
   it("does not keep the others from being written, in this run and the next", async () => {
     const journal = new MemoryJournal();
