@@ -1,6 +1,6 @@
 import type { REASONS, VerdictKind } from "../../core/domain/verdict.ts";
 
-/** What a reason means, and what to do about it; in Markdown. */
+/** The meaning of a reason, and the action that it asks for; in Markdown. */
 export interface ReasonText {
   readonly means: string;
   readonly action: string;
@@ -22,80 +22,81 @@ export const REASON_TEXTS: {
   recover: {
     "output-found": {
       means:
-        "One of the operation's output names answered 200, with bytes and a plausible type. The target gets the file, then the job becomes `completed`.",
+        "A probe of one of the operation's output names answered 200, with bytes and a plausible type. The target gets the file, then the job becomes `completed`.",
       action: "Nothing.",
     },
     "late-output": {
       means:
-        "Polling had failed this job (this tool within `maxAge`, or the poller before it), and its output has turned up since.",
+        "Polling had failed this job (this tool within `maxAge`, or an earlier poller), and its output has appeared since.",
       action: "Nothing. `lateOutputs: false` turns it off.",
     },
     "delivery-retried": {
       means:
-        "This tool completed the job within the last hour, but Airtable dropped the file: the field is empty, or the size differs. It is written once more.",
+        "This tool completed the job within the last hour, but Airtable dropped the file: the field is empty, or the size differs. The file is written once more.",
       action: "Nothing, unless it comes back as `delivery-failed`.",
     },
     "provider-output": {
       means:
-        "The output is not where the storage has it, but the provider says that it is done and names it, and it answers there.",
-      action: "Nothing; or set `outputs` to what the provider calls them.",
+        "The storage has no output, but the provider reports the job as done and names the output's URL, and a probe found the output there.",
+      action: "Nothing; or set `outputs` to the names that the provider uses.",
     },
     superseded: {
       means:
-        "A newer stuck job has an output for the same target and field. That one was delivered, in this sweep or in one that was cut short; this job is completed, its file is not written.",
+        "A newer stuck job has an output for the same target and field. The newer output was delivered, in this sweep or in one that was cut short. This job is completed without writing its file.",
       action: "Nothing. The file stays in the bucket.",
     },
   },
   fail: {
     "output-absent": {
       means:
-        "Older than `failAfter`, and every name the output may have is answered as this bucket answers what is missing (calibration, docs/evidence.md).",
+        "The job is older than `failAfter`, and for every name that the output may have, the bucket gave the answer that it gives for missing objects (calibration, docs/evidence.md).",
       action: "Run the work again. The error field lists what was probed.",
     },
     "provider-failed": {
       means:
-        "The provider says that the job failed. Its own reason is in the error field. It is failed at once, whatever its age.",
+        "The provider reports the job as failed. The job is failed at once, at any age, with the provider's reason in the error field.",
       action: "Check the reason, then run the work again.",
     },
   },
   wait: {
     "output-pending": {
-      means: "No output, but younger than `failAfter`.",
+      means: "There is no output yet, and the job is younger than `failAfter`.",
       action: "Nothing.",
     },
     "output-not-visible": {
-      means: 'The storage answers 403, which is "missing or private"; younger than `failAfter`.',
+      means: 'The storage answers 403, which means "missing or private", and the job is younger than `failAfter`.',
       action: "Nothing; see `absence-unproven`.",
     },
     "output-incomplete": {
-      means: "Of an output in several files (`all: true`) some are there; younger than `failAfter`.",
-      action: "Nothing: the others are being uploaded.",
+      means:
+        "The output consists of several files (`all: true`), some of which exist, and the job is younger than `failAfter`.",
+      action: "Nothing: the other files may still be uploaded.",
     },
     "provider-running": {
-      means: "The provider says that the job is queued or at work, for no longer than `providerCap`.",
+      means: "The provider reports the job as queued or running, and the job is younger than `providerCap`.",
       action: "Nothing.",
     },
     "fail-disabled": {
-      means: "Would be failed, but `--no-fail` was given.",
+      means: "The job would be failed, but `--no-fail` was given.",
       action: "Nothing.",
     },
     "fail-limit": {
-      means: "Would be failed, but `brake.maxFails` were failed in this run already.",
-      action: "Nothing: the next run goes on.",
+      means: "The job would be failed, but this run has already failed `brake.maxFails` jobs.",
+      action: "Nothing: the next run continues.",
     },
     "newer-job-undecided": {
       means:
-        "Has an output, but a newer job for the same target may yet have one, or that job could not be completed. It waits no longer than until its own `failAfter`.",
-      action: "Nothing. If it stays, see what the newer job's own reason asks for.",
+        "The job has an output, but a newer job for the same target may still get one, or could not be completed. The job waits until its own `failAfter` at most.",
+      action: "Nothing. If it stays, follow the advice for the newer job's reason.",
     },
     "place-unverified": {
       means:
-        "An output was found, but the bucket gave no answer for a key that nobody has, so finding it proves nothing yet.",
+        "An output was found, but the bucket did not answer for a random key that cannot exist, so the find proves nothing yet.",
       action: "Nothing: the next run asks again.",
     },
     "not-reached": {
-      means: "The run ended before this job's turn: the deadline, or a signal.",
-      action: "Nothing: the next run goes on. If it stays, raise `--deadline`.",
+      means: "The run ended before this job's turn, at its deadline or by a signal.",
+      action: "Nothing: the next run continues. If it stays, raise `--deadline`.",
     },
   },
   skip: {
@@ -105,7 +106,7 @@ export const REASON_TEXTS: {
     },
     "external-id-invalid": {
       means:
-        "The external id is not of the form `A-Z a-z 0-9 . _ -`, 1 to 128 characters. It would become part of an URL and of a formula.",
+        "The external id holds characters other than `A-Z a-z 0-9 . _ -`, or more than 128. It would become part of a URL and of a formula.",
       action: "Correct the id.",
     },
     "payload-unreadable": {
@@ -123,19 +124,19 @@ export const REASON_TEXTS: {
       action: "Add the operation to the configuration.",
     },
     "target-missing": {
-      means: "Neither a link field nor the payload names the record that is to get the file, or that record is gone.",
+      means: "Neither a link field nor the payload names the record that should get the file, or that record is gone.",
       action: "Link the record.",
     },
     "target-ambiguous": {
-      means: "Two sources name different records, or a link field holds several.",
-      action: "Leave only the right one.",
+      means: "Two sources name different records, or a link field holds several records.",
+      action: "Keep only the link to the right record.",
     },
     "target-occupied": {
       means: "The target's field holds another file.",
       action: "Empty the field, or set `onExisting` for the operation.",
     },
     "beyond-max-age": {
-      means: "Older than `maxAge`. `recover` leaves it.",
+      means: "The job is older than `maxAge`, so `recover` leaves it alone.",
       action: "`stuck-jobs fail-old --dry-run`, or `recover --max-age none`.",
     },
     "output-exists": {
@@ -143,81 +144,87 @@ export const REASON_TEXTS: {
       action: "`stuck-jobs recover --max-age none --job <id>`",
     },
     "changed-meanwhile": {
-      means: "When it was read again, right before the write, it had changed: a webhook or a person was faster.",
+      means: "The record had changed when it was read again right before the write: a webhook or a person was faster.",
       action: "Nothing.",
     },
     "delivery-failed": {
-      means: "Airtable dropped the file a second time. The job has an error note.",
+      means: "Airtable dropped the file a second time. The job's error field says so.",
       action: "Attach the file by hand; check that Airtable can fetch its URL (public, at most 1 GB).",
     },
     "not-confirmed": {
-      means: "Answered with no at `--confirm`.",
-      action: "Nothing.",
+      means:
+        "You answered no when `--confirm` asked about this job; or the job changed, or became stuck, after the plan that you approved.",
+      action: "Nothing, or run `recover` again for a new plan.",
     },
   },
   unknown: {
     "age-unknown": {
-      means: "The job has no date, one that cannot be read, or one in the future.",
+      means: "The job has no date, an unreadable date, or a date in the future.",
       action: "Check the date field and the machine's clock.",
     },
     "storage-unreachable": {
       means:
-        "Time-outs, resets, 5xx, 429: no answer that says anything. When this is so for every job, the exit code is 5.",
+        "The storage gave no usable answer: a time-out, a reset, 5xx or 429. If this happens for every job, the exit code is 5.",
       action: "Check the storage's status.",
     },
     "suspect-output": {
-      means: "Something is there that cannot be the output: no bytes, HTML, XML.",
+      means: "The object that was found cannot be the output: it is empty, HTML or XML.",
       action: "Check the object; run the work again.",
     },
     "output-incomplete": {
-      means: "Of an output in several files some are there, and the others did not come within `failAfter`.",
-      action: "Check the worker's log; attach by hand what is there, or run the work again.",
+      means: "The output consists of several files, some of which exist; the others did not appear within `failAfter`.",
+      action: "Check the worker's log; attach the existing files by hand, or run the work again.",
     },
     "output-under-another-name": {
       means:
-        "No configured name is there, but something else that begins with the external id, or that NCA would call so: it is named.",
+        "No output exists under a configured name, but a file exists whose name begins with the external id, or that NCA Toolkit would give it. The detail has that name.",
       action: "Add the name to the operation's `outputs`.",
     },
     "configuration-suspect": {
       means:
-        "The newest output on record of the operation is not where the configuration looks, so nothing of the operation is failed. The detail names both addresses.",
+        "The operation's newest recorded output is not where the configuration looks, so no job of the operation is failed. The detail names both addresses.",
       action:
-        "Correct storage.baseUrl or the operation's outputs; `stuck-jobs doctor` shows what a run sees. Exit code 6.",
+        "Correct `storage.baseUrl` or the operation's `outputs`; `stuck-jobs doctor` shows what a run sees. Exit code 6.",
     },
     "place-answers-everything": {
-      means: "The bucket answers as if it had a key that nobody has: an output that is seen there proves nothing.",
-      action: "Correct storage.baseUrl: it leads to a server that has a page or a file for every address.",
+      means:
+        "The bucket answers as if a random key existed that cannot exist, so an output that is seen there proves nothing.",
+      action: "Correct `storage.baseUrl`: it leads to a server that has a page or a file for every address.",
     },
     "output-predates-job": {
       means:
-        "The file was written more than ten minutes before the job began, under a name that does not hold the external id: it is the output of an earlier run.",
+        "The file was written more than ten minutes before the job began, and its name does not contain the external id: it is the output of an earlier run.",
       action:
-        "Name outputs by {externalId}, or set mayPredate on the pattern where an output may be older than its job.",
+        "Name outputs by `{externalId}`, or set `mayPredate` on the pattern if an output may be older than its job.",
     },
     "evidence-contradicts": {
-      means: "The provider says that it is done, and its output cannot be seen.",
-      action: "Check the provider; its results may be deleted by now.",
+      means:
+        "The provider reports the job as done, or the base holds a sign of its output, but the output cannot be seen.",
+      action: "Check the provider and the record that the detail names; the output may have been deleted.",
     },
     "provider-silent": {
-      means: "Only the provider knows where this operation's outputs are, and it forgot the job or does not answer.",
+      means:
+        "Only the provider knows where this operation's outputs are, and it no longer knows the job or does not answer.",
       action: "Check the provider.",
     },
     "absence-unproven": {
-      means: 'The storage answers 403, and calibration could not show that this means "missing".',
-      action: "Check the bucket and `storage.baseUrl`.",
+      means:
+        'It could not be shown that the storage\'s answer means "missing", or that an output of the operation can be seen where the configuration looks.',
+      action: "Check the bucket, `storage.baseUrl` and `outputs`; `stuck-jobs doctor` probes a known output.",
     },
     "answer-ambiguous": {
-      means: "A redirect to elsewhere, a cached 404, an answer that calibration contradicts.",
+      means:
+        "The answer proves nothing: a redirect to another host, a cached 404, or an answer that calibration contradicts.",
       action: "Probe the origin, not a CDN; check the region.",
     },
     "brake-engaged": {
       means:
-        "Too many jobs of the operation would be failed at once and no output of it could be seen anywhere. Exit code 6.",
-      action: "Check output names and bucket; `--force` if they truly died.",
+        "Too many jobs of the operation would be failed at once, and no output of the operation could be seen anywhere. Exit code 6.",
+      action: "Check the output names and the bucket. Use `--force` only if the jobs really failed.",
     },
     "clock-skew": {
       means:
-        "This machine's clock and Airtable's differ by more than 5 minutes: no age is certain enough to fail a job.",
+        "This machine's clock and Airtable's differ by more than 5 minutes, so no age is certain enough to fail a job.",
       action: "Set the clock.",
     },
   },
@@ -243,8 +250,8 @@ export function reasonsPage(): string {
 
 const HEAD = `# Reasons
 
-Every job in a report has a verdict and a reason. The list is closed: a script may rely on it. \`detail\` in the report
-adds the particulars. \`stuck-jobs explain <job>\` says for one job what is in this table, and the evidence with it.
+Every job in a report has a verdict and a reason. The list is closed: scripts may rely on it. \`detail\` in the report
+adds the particulars. \`stuck-jobs explain <job>\` shows these texts for one job, together with its evidence.
 `;
 
 /** Returns what a person does about a reason, as plain text; "" where the reason is not one of the list. */
