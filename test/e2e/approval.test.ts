@@ -138,6 +138,7 @@ describe("recover on a terminal", () => {
     const { code, shown } = await onTerminal(["recover"], { env: world.env, answers: [{ to: "[y/N]", keys }] });
     expect(code).toBe(0);
     expect(shown).toContain("2 recovered, 0 failed, 2 skipped (2 not-confirmed)");
+    expect(shown.replace(/\s+/g, " ")).toContain("2 jobs changed, or became stuck, after the plan that you approved");
     expect(statusesIn(world, [ONE, TWO, LOST, "recJobs0000000004"])).toEqual([
       "completed",
       "completed",

@@ -34,12 +34,20 @@ export async function recoverByPlan(invocation: Invocation, found: Configured, s
     terminal.log("nothing was written");
     return answer === "no" ? EXIT.success : (stop.code() ?? EXIT.interrupted);
   }
+  let unplanned = 0;
   const confirm = async (entry: Entry, settings: Settings): Promise<Confirmation> => {
-    return plan.get(keyOf(entry, settings)) === writeOf(entry) ? "yes" : "no";
+    if (plan.get(keyOf(entry, settings)) === writeOf(entry)) return "yes";
+    unplanned += 1;
+    return "not-planned";
   };
   const { code, reports } = await runConfigured({ ...invocation, confirm }, found, formatOf(invocation), stop);
   if (stop.code() !== null) logWritten(reports, terminal);
+  if (unplanned > 0) terminal.log(unplannedLine(unplanned));
   return code;
+}
+
+function unplannedLine(jobs: number): string {
+  return `not-confirmed: ${pluralize(jobs, "job")} changed, or became stuck, after the plan that you approved; run stuck-jobs recover again for a new plan`;
 }
 
 /** Sweeps with a question for each job that would be written. */

@@ -34,8 +34,8 @@ export interface Observer {
   warn(message: string): void;
 }
 
-/** The answer of a person who is asked about one job. */
-export type Confirmation = "yes" | "no";
+/** The answer of a person who is asked about one job; "not-planned" if they approved a plan without this write. */
+export type Confirmation = "yes" | "no" | "not-planned";
 
 /** Everything that one sweep is given. */
 export interface SweepContext {

@@ -22,8 +22,13 @@ export async function askBeforeWrite<T extends DecidedItem>(
     if (run.limits.start.aborted) break;
     const { item, evidence, verdict } = each;
     const entry = toReportEntry({ item, evidence, verdict, target: item.target, applied: false, error: null });
-    if ((await confirm(entry)) === "yes") agreed.push(each);
-    else outcomes.push({ item, verdict: { kind: "skip", reason: "not-confirmed", detail: "" } });
+    const answer = await confirm(entry);
+    if (answer === "yes") {
+      agreed.push(each);
+      continue;
+    }
+    const detail = answer === "not-planned" ? "changed or found since the approved plan was made" : "";
+    outcomes.push({ item, verdict: { kind: "skip", reason: "not-confirmed", detail } });
   }
   return { agreed, outcomes };
 }
