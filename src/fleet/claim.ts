@@ -1,9 +1,10 @@
 import { setMaxListeners } from "node:events";
 import type { Duration } from "../core/domain/job.ts";
 import { UpstreamError } from "../core/ports/errors.ts";
+import type { Clock } from "../core/ports/ports.ts";
 import { quoteIdentifier } from "../database/identifiers.ts";
 import type { Statement } from "../database/statement.ts";
-import type { HeldSweep, Queue } from "./queue.ts";
+import type { HeldSweep } from "./queue.ts";
 import { QUEUE } from "./versions.ts";
 
 /** Why a base is not this host's any more. */
@@ -36,39 +37,43 @@ const BEATS = 4;
 /** From this share of the heartbeat on nothing is written without a sign of the database: clocks do not run alike. */
 const SAFE_SHARE = 0.9;
 
+export interface ClaimOptions {
+  readonly schema: string;
+  readonly heartbeat: Duration;
+  readonly deadline: Duration;
+  /** When the queue was asked for the sweep, by the elapsed clock. */
+  readonly since: Duration;
+}
+
 /**
- * Keeps a base while it is swept: renews the heartbeat, and says when it is lost. Time is counted from before each
- * renewal is sent, on a clock that goes on while the process is stopped, so that this host gives up before others take
- * over.
+ * Keeps a base while it is swept: renews the heartbeat, and says when it is lost. Time is counted from before the sweep
+ * was taken, and from before each renewal is sent, on a clock that goes on while the process is stopped, so that this
+ * host gives up before others take over.
  */
-export function keepClaim(
-  queue: Pick<Queue, "touch">,
-  held: HeldSweep,
-  {
-    schema,
-    heartbeat,
-    deadline,
-  }: { readonly schema: string; readonly heartbeat: Duration; readonly deadline: Duration },
-  elapsed: () => number = elapsedClock(),
+export function keepClaim<H extends Pick<HeldSweep, "id" | "attempt">>(
+  queue: { touch(held: H): Promise<boolean> },
+  held: H,
+  { schema, heartbeat, deadline, since }: ClaimOptions,
+  clock: Pick<Clock, "sleep">,
+  elapsed: () => Duration,
 ): Claim {
-  const controller = new AbortController();
-  setMaxListeners(0, controller.signal);
-  const began = elapsed();
-  let alive = began;
+  const lost = new AbortController();
+  setMaxListeners(0, lost.signal);
+  const stopped = new AbortController();
+  let alive = since;
   let loss: Loss | null = null;
-  let timer: NodeJS.Timeout | null = null;
   const lose = (why: Loss) => {
     if (loss !== null) return;
     loss = why;
-    controller.abort(lossError(why));
+    lost.abort(lossError(why));
   };
   /** A host that was stopped finds out here, before any timer fires. */
   const judge = () => {
     const now = elapsed();
-    if (now - alive >= heartbeat * SAFE_SHARE || now - began >= deadline) lose("silent");
+    if (now - alive >= heartbeat * SAFE_SHARE || now - since >= deadline) lose("silent");
     return loss;
   };
-  const beat = async () => {
+  const renew = async () => {
     const sent = elapsed();
     try {
       if (await queue.touch(held)) alive = sent;
@@ -76,19 +81,24 @@ export function keepClaim(
     } catch (error) {
       if (!(error instanceof UpstreamError)) throw error;
     }
-    judge();
-    if (loss === null) next();
   };
-  const next = () => {
-    timer = setTimeout(() => void beat(), heartbeat / BEATS);
-    timer.unref();
+  const keep = async () => {
+    while (judge() === null) {
+      try {
+        await clock.sleep(heartbeat / BEATS, stopped.signal);
+      } catch (error) {
+        if (stopped.signal.aborted) return;
+        throw error;
+      }
+      await renew();
+    }
   };
-  next();
+  void keep();
   const values = [QUEUE, held.id, held.attempt];
   const text = `SELECT FROM ${quoteIdentifier(schema)}.job
 WHERE name = $1 AND id = $2::uuid AND state = 'active' AND retry_count = $3 FOR SHARE`;
   return {
-    signal: controller.signal,
+    signal: lost.signal,
     fence: { text, values },
     check() {
       const why = judge();
@@ -96,7 +106,7 @@ WHERE name = $1 AND id = $2::uuid AND state = 'active' AND retry_count = $3 FOR 
     },
     loss: () => loss,
     stop() {
-      if (timer !== null) clearTimeout(timer);
+      stopped.abort();
       loss ??= "taken-over";
     },
   };
@@ -111,7 +121,7 @@ function lossError(loss: Loss): UpstreamError {
 }
 
 /** A clock that no one sets back, and that goes on while the machine sleeps: the later of two. */
-function elapsedClock(): () => number {
+export function elapsedClock(): () => Duration {
   const [wall, monotonic] = [Date.now(), performance.now()];
   return () => Math.max(Date.now() - wall, performance.now() - monotonic);
 }

@@ -1,60 +1,35 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { UpstreamError } from "../../src/core/ports/errors.ts";
 import { keepClaim } from "../../src/fleet/claim.ts";
+import { SimClock } from "../sim/clock.ts";
 
-beforeEach(() => {
-  vi.useFakeTimers();
-});
-afterEach(() => {
-  vi.useRealTimers();
-});
+const HELD = { id: "11111111-1111-5111-8111-111111111111", attempt: 0 };
+const TIMES = { schema: "stuck_jobs", heartbeat: 10_000, deadline: 90_000, since: 0 };
 
-const HELD = {
-  id: "11111111-1111-5111-8111-111111111111",
-  attempt: 0,
-  base: "appA",
-  digest: "d",
-  slot: null,
-  job: {
-    id: "11111111-1111-5111-8111-111111111111",
-    name: "sweeps",
-    data: {},
-    retryCount: 0,
-    expireInSeconds: 90,
-    heartbeatSeconds: 10,
-    signal: new AbortController().signal,
-  },
-};
-const TIMES = { schema: "stuck_jobs", heartbeat: 10_000, deadline: 90_000 };
-
-/** A claim whose heartbeats are answered by `touch`, on a clock that the test moves on. */
-function claimWith(touch: () => Promise<boolean>) {
-  let now = 0;
+/** A claim whose heartbeats are answered by `touch`, of a sweep that the queue was asked for `late` ms before. */
+function claimWith(touch: () => Promise<boolean>, late = 0) {
+  const clock = new SimClock(late);
   let sent = 0;
-  const claim = keepClaim(
-    {
-      touch: async () => {
-        sent += 1;
-        return await touch();
-      },
+  const queue = {
+    touch: async () => {
+      sent += 1;
+      return await touch();
     },
-    HELD,
-    TIMES,
-    () => now,
-  );
+  };
+  let stopped = 0;
+  const claim = keepClaim(queue, HELD, TIMES, clock, () => clock.now() + stopped);
   return {
     claim,
     sent: () => sent,
     /** Moves the clock on while the process runs. */
     async pass(ms: number) {
-      for (let step = 0; step < ms; step += 500) {
-        now += 500;
-        await vi.advanceTimersByTimeAsync(500);
-      }
+      const until = clock.now() + ms;
+      clock.after(ms, () => undefined);
+      await clock.run(() => clock.now() >= until);
     },
     /** Moves the clock on while the process is stopped. */
     stopFor(ms: number) {
-      now += ms;
+      stopped += ms;
     },
   };
 }
@@ -74,6 +49,13 @@ describe("a claim on a base", () => {
     stopFor(9_500);
     expect(() => claim.check()).toThrow("another host may sweep this base now");
     expect([claim.loss(), claim.signal.aborted]).toEqual(["silent", true]);
+  });
+
+  it("counts from before the queue was asked, however late its answer came", async () => {
+    const { claim, pass } = claimWith(async () => true, 8_000);
+    expect(() => claim.check()).not.toThrow();
+    await pass(1_500);
+    expect(() => claim.check()).toThrow(UpstreamError);
   });
 
   it("is lost where the database is silent for the heartbeat, and not by one failure", async () => {

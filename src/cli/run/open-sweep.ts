@@ -1,8 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { setMaxListeners } from "node:events";
 import type { Settings } from "../../config/settings.ts";
 import { WriteGate } from "../../core/sweep/apply/write-gate.ts";
-import type { Deadlines, Observer, SweepContext } from "../../core/sweep/context.ts";
+import type { Observer, SweepContext } from "../../core/sweep/context.ts";
 import type { JournalWriter } from "../../journal/write.ts";
 import { systemClock } from "../../system/clock.ts";
 import type { Invocation } from "../context.ts";
@@ -12,6 +11,7 @@ import type { RunLimits } from "./deadlines.ts";
 import { openJournal } from "./open-journal.ts";
 import { openStorages } from "./storages.ts";
 import { findUnwritable } from "./unwritable.ts";
+import { guardJournal, guardWebhooks, whileHeld } from "./while-held.ts";
 
 /** Opens everything that a sweep needs: base, storage, providers, webhooks, journal. No request is sent yet. */
 export async function openSweep(
@@ -22,13 +22,15 @@ export async function openSweep(
   shared: Shared | null = null,
   held: HeldBase | null = null,
 ): Promise<{ readonly run: SweepContext; close(): Promise<void> }> {
-  const journal = guarded(openJournal(invocation, settings), held);
+  const plain = openJournal(invocation, settings);
+  const journal = plain === null || held === null ? plain : guardJournal(plain, held);
   const base = await openBase(settings, () => limits.remaining(), shared, journal, held);
   const { flags } = invocation;
   const { metadata } = base;
   const storages = openStorages(settings, shared?.connections ?? null);
   const providers = openProviders(settings, storages, invocation.terminal.redact);
-  const webhooks = guardedWebhooks(openWebhooks(settings), held);
+  const sender = openWebhooks(settings);
+  const webhooks = sender === null || held === null ? sender : guardWebhooks(sender, held);
   const options = sweepOptions(invocation, settings);
   const run: SweepContext = {
     ...options,
@@ -56,43 +58,6 @@ export async function openSweep(
       await Promise.all([base.close(), storages.close(), providers.close(), webhooks?.close(), journal?.close()]);
     },
   };
-}
-
-/** Announces no write of a base that is not held any more. */
-function guarded(journal: JournalWriter | null, held: HeldBase | null): JournalWriter | null {
-  if (journal === null || held === null) return journal;
-  return {
-    ...journal,
-    async recordIntent(writes, by) {
-      held.check();
-      return await journal.recordIntent(writes, by);
-    },
-    async recordWebhookIntent(job, by) {
-      held.check();
-      return await journal.recordWebhookIntent(job, by);
-    },
-  };
-}
-
-function guardedWebhooks(webhooks: ReturnType<typeof openWebhooks>, held: HeldBase | null): typeof webhooks {
-  if (webhooks === null || held === null) return webhooks;
-  return {
-    ...webhooks,
-    async post(request, signal) {
-      held.check();
-      return await webhooks.post(request, signal);
-    },
-  };
-}
-
-/** Ends what is under way when the base is lost; a write that was sent is waited for. */
-function whileHeld({ listing, start, reads, writes }: RunLimits, { signal }: HeldBase): Deadlines {
-  const [ofListing, ofStart, ofReads] = [listing, start, reads].map((each) => {
-    const either = AbortSignal.any([each, signal]);
-    setMaxListeners(0, either);
-    return either;
-  });
-  return { listing: ofListing ?? signal, start: ofStart ?? signal, reads: ofReads ?? signal, writes };
 }
 
 /** Whether an earlier run wrote to the base, as far as its journal can be read: then its fields take what is written. */

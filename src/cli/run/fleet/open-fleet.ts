@@ -6,7 +6,7 @@ import type { Duration } from "../../../core/domain/job.ts";
 import { UpstreamError } from "../../../core/ports/errors.ts";
 import { openDatabase } from "../../../database/connection.ts";
 import { createBudget, type TakeTurn } from "../../../fleet/budget.ts";
-import { keepClaim } from "../../../fleet/claim.ts";
+import { elapsedClock, keepClaim } from "../../../fleet/claim.ts";
 import type { HeldSweep, Queue } from "../../../fleet/queue.ts";
 import { type FleetTables, recordBegin, recordEnd, survey } from "../../../fleet/tables.ts";
 import { LONGEST_RUN } from "../../../fleet/versions.ts";
@@ -20,6 +20,8 @@ import type { HeldBase } from "../adapters.ts";
 export interface OpenFleet {
   readonly tables: FleetTables;
   readonly settings: FleetSettings;
+  /** Milliseconds by a clock that no one sets back, and that goes on while the process is stopped. */
+  elapsed(): Duration;
   /** What this process is called in the fleet. */
   readonly host: string;
   /** Returns the limiter of an account, which all hosts share. */
@@ -51,6 +53,7 @@ export function openFleet(settings: FleetSettings, deadline: Duration): OpenFlee
   return {
     tables: { database, schema },
     settings,
+    elapsed: elapsedClock(),
     host: `${hostname()}/${process.pid}`,
     budgetOf: (account) => createBudget({ database, schema, account }, systemClock),
     readingBudgetOf: (account) =>
@@ -107,19 +110,17 @@ export async function withBaseKey<T>(
   const found = await survey(tables, settings.interval, never);
   const queue = await fleet.queue();
   if (found.lapsed > 0) await queue.supervise();
-  const held = await takeBase(queue, baseId);
-  if (held === null) {
+  const taken = await takeBase(fleet, queue, baseId);
+  if (taken === null) {
     terminal.log(`another host sweeps base ${baseId}, or is about to`, "warn");
     return "locked";
   }
+  const { held, since } = taken;
   const row = { base: baseId, name: base?.name ?? baseId, slot: null, job: held.id, attempt: held.attempt, host };
-  await recordBegin(tables, row, never);
-  const claim = keepClaim(queue, held, {
-    schema: settings.schema,
-    heartbeat: settings.heartbeat,
-    deadline: LONGEST_RUN,
-  });
+  const { schema, heartbeat } = settings;
+  const claim = keepClaim(queue, held, { schema, heartbeat, deadline: LONGEST_RUN, since }, systemClock, fleet.elapsed);
   try {
+    await recordBegin(tables, row, never);
     return await work(claim);
   } finally {
     claim.stop();
@@ -128,10 +129,17 @@ export async function withBaseKey<T>(
   }
 }
 
-async function takeBase(queue: Queue, baseId: string): Promise<HeldSweep | null> {
+/** Takes the key of a base, which is its own from when the queue was asked for it. */
+async function takeBase(
+  { elapsed }: OpenFleet,
+  queue: Queue,
+  baseId: string,
+): Promise<{ readonly held: HeldSweep; readonly since: Duration } | null> {
   for (let attempt = 1; ; attempt += 1) {
+    const since = elapsed();
     const held = await queue.takeNow({ id: randomUUID(), base: baseId, digest: "", slot: null });
-    if (held !== null || attempt === WAITS_FOR_BASE) return held;
+    if (held !== null) return { held, since };
+    if (attempt === WAITS_FOR_BASE) return null;
     await systemClock.sleep(WAIT_MS);
   }
 }

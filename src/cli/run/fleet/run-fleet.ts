@@ -1,5 +1,6 @@
 import type { FleetSettings } from "../../../config/resolve/fleet.ts";
 import type { Settings } from "../../../config/settings.ts";
+import type { Duration } from "../../../core/domain/job.ts";
 import { UpstreamError } from "../../../core/ports/errors.ts";
 import type { Query } from "../../../database/connection.ts";
 import { type Claim, keepClaim } from "../../../fleet/claim.ts";
@@ -174,21 +175,22 @@ async function work(pass: Pass, queue: Queue, digest: string): Promise<Part> {
   const part = splitProgress(frame.progress);
   const ended: BaseOutcome[] = [];
   const running = new Set<Promise<void>>();
-  const sweep = async (held: HeldSweep) => {
+  const sweep = async (held: HeldSweep, since: Duration) => {
     const settings = byId.get(held.base);
     // A sweep of another configuration was waiting for a lost host.
     if (settings === undefined || held.digest !== digest) return await queue.cancel(held);
     const own = { limits: frame.limits, progress: part(), shared: connections.of(settings) };
-    const outcome = await sweepHeld(pass, queue, held, settings, own);
+    const outcome = await sweepHeld(pass, queue, { held, since }, settings, own);
     if (outcome !== null) ended.push(outcome);
   };
   let failure: unknown = null;
   try {
     while (failure === null && !frame.limits.start.aborted) {
       const free = fleet.settings.concurrency - running.size;
+      const since = fleet.elapsed();
       const taken = await queue.take(free);
       for (const held of taken) {
-        const task: Promise<void> = sweep(held)
+        const task: Promise<void> = sweep(held, since)
           .catch((error: unknown) => {
             failure ??= error;
           })
@@ -214,7 +216,7 @@ async function work(pass: Pass, queue: Queue, digest: string): Promise<Part> {
 async function sweepHeld(
   pass: Pass,
   queue: Queue,
-  held: HeldSweep,
+  { held, since }: { readonly held: HeldSweep; readonly since: Duration },
   settings: Settings,
   frame: Omit<SweepFrame, "held">,
 ): Promise<BaseOutcome | null> {
@@ -224,7 +226,13 @@ async function sweepHeld(
   const never = neverAborted();
   const { name, id } = baseOf(settings);
   const row = { base: id, name, slot: held.slot, job: held.id, attempt: held.attempt, host };
-  const claim = keepClaim(queue, held, { schema, heartbeat, deadline: settings.deadline });
+  const claim = keepClaim(
+    queue,
+    held,
+    { schema, heartbeat, deadline: settings.deadline, since },
+    systemClock,
+    fleet.elapsed,
+  );
   try {
     await recordBegin(tables, row, never);
     const outcome = await sweepOne(invocation, settings, format, stop, { ...frame, held: claim }, null);
