@@ -2,6 +2,7 @@ import type { Settings } from "../config/settings.ts";
 import { FUTURE_TOLERANCE, type Instant, type Job } from "../core/domain/job.ts";
 import { COMPLETED_PREFIX, FAILED_PREFIX, OLD_POLLER_PREFIX } from "../core/domain/notes.ts";
 import { pluralize } from "../core/domain/plural.ts";
+import type { StoreKind } from "../core/domain/report.ts";
 import { resolveOperation } from "../core/domain/resolve-operation.ts";
 import { makeVisible } from "../core/domain/visible.ts";
 import { UpstreamError } from "../core/ports/errors.ts";
@@ -84,12 +85,12 @@ export function checkOperations({ stuck }: Seen, { operations }: Settings): read
 const MOST_NAMES = 5;
 
 /** Returns the result where the jobs could not be listed. */
-export function checkListing(error: UpstreamError): readonly CheckResult[] {
+export function checkListing(error: UpstreamError, store: StoreKind = "airtable"): readonly CheckResult[] {
   const { code, message, hint } = error;
   const [id, title] = ["jobs", "jobs"] as const;
   switch (code) {
     case "unavailable":
-      return [unreachable(id, title, error)];
+      return [unreachable(id, title, error, store)];
     case "auth":
       return [fail("token", id, title, message, hint ?? "Check the token's scopes and its access list.")];
     case "config":

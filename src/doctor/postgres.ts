@@ -32,7 +32,7 @@ export function checkDatabase(facts: DatabaseFacts, settings: Settings): readonl
 
 function failureOf(error: UpstreamError): CheckResult {
   const { code, message, hint } = error;
-  if (code === "unavailable") return unreachable("database", "database", error);
+  if (code === "unavailable") return unreachable("database", "database", error, "postgres");
   const next = hint ?? "Check STUCK_JOBS_DATABASE_URL.";
   return fail(code === "auth" ? "token" : "configuration", "database", "database", message, next);
 }

@@ -93,7 +93,7 @@ async function examineDatabase(
   if (checks.some(({ level }) => level === "fail")) return { findings: checks, known: [] };
   const now = () => clock.now() + (store.clockSkewMs() ?? 0);
   const jobs = await readJobs(store, settings, now(), signal);
-  if (jobs instanceof UpstreamError) return { findings: [...checks, ...checkListing(jobs)], known: [] };
+  if (jobs instanceof UpstreamError) return { findings: [...checks, ...checkListing(jobs, "postgres")], known: [] };
   const stuck = `${jobs.stuck.length}${jobs.whole ? "" : " or more"} stuck now`;
   const findings = [
     ...checks,

@@ -1,4 +1,5 @@
 import { suggestSpelling } from "../config/suggest.ts";
+import type { StoreKind } from "../core/domain/report.ts";
 import { UpstreamError } from "../core/ports/errors.ts";
 import type { Identity, Metadata, TableSchema, VisibleBase } from "../stores/airtable/metadata.ts";
 import { type Answer, tryAsk, valueOrNull } from "./answer.ts";
@@ -53,11 +54,20 @@ function refusedToken(identity: Answer<Identity>): CheckResult | null {
   return unreachable("token", "Airtable", identity);
 }
 
-/** Returns the result for a base that does not answer. */
-export function unreachable(id: Check, title: string, { message, hint }: UpstreamError): CheckResult {
-  const next = hint ?? "Look at https://status.airtable.com, at airtable.endpointUrl, and at this machine's network.";
-  return fail("upstream", id, title, message, next);
+/** Returns the result for a base, or a database, that does not answer. */
+export function unreachable(
+  id: Check,
+  title: string,
+  { message, hint }: UpstreamError,
+  store: StoreKind = "airtable",
+): CheckResult {
+  return fail("upstream", id, title, message, hint ?? WHERE_TO_LOOK[store]);
 }
+
+const WHERE_TO_LOOK: Readonly<Record<StoreKind, string>> = {
+  airtable: "Look at https://status.airtable.com, at airtable.endpointUrl, and at this machine's network.",
+  postgres: "Look at the server, at host and port in STUCK_JOBS_DATABASE_URL, and at this machine's network.",
+};
 
 function tokenFinding(
   identity: Answer<Identity>,

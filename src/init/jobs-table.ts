@@ -1,4 +1,5 @@
 import type { FieldSchema, TableSchema } from "../stores/airtable/metadata.ts";
+import { JSON_TYPE } from "./json-columns.ts";
 
 /** The fields of a job to find, by their keys in the configuration. */
 export const FIELD_KEYS = [
@@ -59,6 +60,7 @@ const SHORT = [
 const DATES = ["dateTime", "date"];
 const LONG = ["multilineText", "richText"];
 const SELECT = ["singleSelect"];
+const PAYLOADS = [...LONG, JSON_TYPE];
 
 /** How a field is recognised: its types, and its names, most likely first. */
 const FIELD_MATCHERS: Readonly<
@@ -74,8 +76,11 @@ const FIELD_MATCHERS: Readonly<
       /\b(job|asset|transcript)[ _-]?id$/i,
     ],
   },
-  requestPayload: { types: LONG, names: [/request.*payload/i, /\b(request|input|params|parameters)\b/i, /^payload$/i] },
-  responsePayload: { types: LONG, names: [/response.*payload/i, /\bresponse\b/i, /\b(result|output)s?\b/i] },
+  requestPayload: {
+    types: PAYLOADS,
+    names: [/request.*payload/i, /\b(request|input|params|parameters)\b/i, /^payload$/i],
+  },
+  responsePayload: { types: PAYLOADS, names: [/response.*payload/i, /\bresponse\b/i, /\b(result|output)s?\b/i] },
   webhookUrl: { types: ["url", "singleLineText", "multilineText"], names: [/webhook/i, /callback/i] },
   error: { types: LONG, names: [/error.*details?/i, /error/i, /failure|reason/i] },
   notes: { types: LONG, names: [/^notes?$/i, /\b(notes?|log|comments?|history)\b/i] },

@@ -1,6 +1,8 @@
 import type { FieldSchema, TableSchema } from "../stores/airtable/metadata.ts";
+import { isFilledAt } from "./json-columns.ts";
 import { isNamedBy } from "./learn-fields.ts";
 import type { FinishedJob } from "./learn-outputs.ts";
+import type { NamedFile } from "./named-files.ts";
 import type { Route } from "./routes.ts";
 import type { SampleRecord } from "./source.ts";
 
@@ -8,6 +10,8 @@ import type { SampleRecord } from "./source.ts";
 export interface DeliveryOption {
   readonly route: Route | null;
   readonly field: string;
+  /** Where in a JSON column the URL goes; empty for the field itself. */
+  readonly path: readonly string[];
   readonly as: "attachment" | "url";
   /** In how many finished jobs it holds the file. */
   readonly hits: number;
@@ -30,22 +34,34 @@ export function deliveryOptions(
 ): readonly DeliveryOption[] {
   return [null, ...routes].flatMap((route) => {
     const { fields } = route?.table ?? jobs;
-    return fields.flatMap((field): readonly DeliveryOption[] => {
+    const via = route?.name ?? null;
+    const option = (field: string, path: readonly string[], as: DeliveryOption["as"]): DeliveryOption => {
+      const place = { field, via, path };
+      const hits = finished.filter(({ externalId, files }) =>
+        files.some((file) => file.as === as && isSamePlace(file, place) && isNamedBy(file, externalId)),
+      ).length;
+      const before = shareFilled(records.running.get(route) ?? [], field, path);
+      const after = shareFilled(records.finished.get(route) ?? [], field, path);
+      return { route, field, path, as, hits, isOther: (before ?? 0) > 0.5 || (after ?? 1) < 0.5 };
+    };
+    const whole = fields.flatMap((field): readonly DeliveryOption[] => {
       const as = formOf(field);
       if (as === null) return [];
-      const via = route?.name ?? null;
-      const hits = finished.filter(({ externalId, files }) =>
-        files.some((file) => {
-          const isThere = file.field === field.name && file.via === via && file.as === as;
-          return isThere && isNamedBy(file, externalId);
-        }),
-      ).length;
-      if (hits === 0 && field.type !== "multipleAttachments" && field.type !== "url") return [];
-      const before = shareFilled(records.running.get(route) ?? [], field.name);
-      const after = shareFilled(records.finished.get(route) ?? [], field.name);
-      return [{ route, field: field.name, as, hits, isOther: (before ?? 0) > 0.5 || (after ?? 1) < 0.5 }];
+      const found = option(field.name, [], as);
+      return found.hits > 0 || field.type === "multipleAttachments" || field.type === "url" ? [found] : [];
     });
+    const placed = finished.flatMap(({ files }) => files.filter((file) => file.via === via && file.path.length > 0));
+    const places = placed.filter((file, n) => placed.findIndex((each) => isSamePlace(each, file)) === n);
+    // A column of its own is taken before a place within one.
+    return [...whole, ...places.map(({ field, path }) => option(field, path, "url")).filter(({ hits }) => hits > 0)];
   });
+}
+
+type Place = Pick<NamedFile, "field" | "via" | "path">;
+
+/** Whether two files, or a file and an option, are in the same place. */
+export function isSamePlace(one: Place, other: Place): boolean {
+  return one.field === other.field && one.via === other.via && JSON.stringify(one.path) === JSON.stringify(other.path);
 }
 
 function formOf({ type }: FieldSchema): DeliveryOption["as"] | null {
@@ -53,10 +69,10 @@ function formOf({ type }: FieldSchema): DeliveryOption["as"] | null {
   return URL_TYPES.includes(type) ? "url" : null;
 }
 
-/** Returns the share of records whose field is filled; null without records. */
-function shareFilled(records: readonly SampleRecord[], field: string): number | null {
+/** Returns the share of records whose field, or the place in it, is filled; null without records. */
+function shareFilled(records: readonly SampleRecord[], field: string, path: readonly string[]): number | null {
   if (records.length === 0) return null;
-  return records.filter(({ fields }) => fields[field] !== undefined).length / records.length;
+  return records.filter(({ fields }) => isFilledAt(fields[field], path)).length / records.length;
 }
 
 /** A field with nearly as many hits as the best: of two that hold the file the more fitting is taken. */
@@ -89,7 +105,7 @@ function isOfTarget({ route }: DeliveryOption): boolean {
 
 /** Two routes may lead to one field. */
 function distinct(options: readonly DeliveryOption[]): readonly DeliveryOption[] {
-  const placeOf = ({ route, field }: DeliveryOption) => `${route?.table.id ?? ""}\n${field}`;
+  const placeOf = ({ route, field, path }: DeliveryOption) => [route?.table.id ?? "", field, ...path].join("\n");
   return options.filter((option, n) => options.findIndex((each) => placeOf(each) === placeOf(option)) === n);
 }
 
@@ -112,7 +128,7 @@ export function namedOption(
     const field = fields.find((each) => each.name === name || each.id === name);
     const as = field === undefined ? null : formOf(field);
     if (field === undefined || as === null) continue;
-    return { kind: "option", option: { route, field: field.name, as, hits: 0, isOther: false } };
+    return { kind: "option", option: { route, field: field.name, path: [], as, hits: 0, isOther: false } };
   }
   const fitting = places.flatMap(({ fields }) => fields.filter((field) => formOf(field) !== null));
   return { kind: "unknown", fields: [...new Set(fitting.map((field) => field.name))] };
@@ -120,5 +136,6 @@ export function namedOption(
 
 /** Returns a field that no record of the sample has filled, by what its name says that it holds. */
 export function unseenOption(field: string, route: Route | null): DeliveryOption {
-  return { route, field, as: /\b(url|link|href)\b/i.test(field) ? "url" : "attachment", hits: 0, isOther: false };
+  const as = /\b(url|link|href)\b/i.test(field) ? "url" : "attachment";
+  return { route, field, path: [], as, hits: 0, isOther: false };
 }

@@ -2,9 +2,16 @@ import type { Job } from "../core/domain/job.ts";
 import { getString } from "../core/domain/payload.ts";
 import { resolveOperation } from "../core/domain/resolve-operation.ts";
 import type { JobsTable } from "./jobs-table.ts";
-import { chooseDelivery, type DeliveryOption, deliveryOptions, type RecordsByRoute } from "./learn-delivery.ts";
+import {
+  chooseDelivery,
+  type DeliveryOption,
+  deliveryOptions,
+  isSamePlace,
+  type RecordsByRoute,
+} from "./learn-delivery.ts";
 import { isNamedBy } from "./learn-fields.ts";
 import { type FinishedJob, type LearnedOutputs, learnOutputs } from "./learn-outputs.ts";
+import { type LearnedValues, learnValues } from "./learn-values.ts";
 import type { NamedFile } from "./named-files.ts";
 import { type Route, targetsOf } from "./routes.ts";
 import type { SampleRecord } from "./source.ts";
@@ -33,6 +40,8 @@ export interface LearnedOperation {
   readonly options: readonly DeliveryOption[];
   /** Keys of the payload that name the same record as the link of the delivery. */
   readonly payloadKeys: readonly string[];
+  /** What the record of the delivery holds beside the output once its job has ended. */
+  readonly set: LearnedValues;
 }
 
 /** The prefix of the outputs of a kind of work, where it is given. */
@@ -42,6 +51,7 @@ export type GivenPrefix = (kind: string | null) => string | null;
  * Learns an operation for each kind of work; kinds that are alike in everything but their type are one.
  *
  * @param isLone whether all jobs are of one operation
+ * @param isDatabase whether the handler of the webhook alone sets what a job's end sets
  */
 export function learnOperations(
   table: JobsTable,
@@ -49,6 +59,7 @@ export function learnOperations(
   routes: readonly Route[],
   isLone: boolean,
   givenPrefix: GivenPrefix,
+  isDatabase: boolean,
 ): readonly LearnedOperation[] {
   const groups = new Map<string, SampledJob[]>();
   for (const each of sample) {
@@ -59,7 +70,7 @@ export function learnOperations(
   const learned = [...groups.values()].map((jobs) => {
     const [first] = jobs;
     const kind = isLone || first === undefined ? null : kindOf(first.job);
-    return learnOperation(table, jobs, routes, kind, givenPrefix);
+    return learnOperation(table, jobs, routes, kind, givenPrefix, isDatabase);
   });
   return mergeAlike(learned).toSorted((a, b) => b.jobs - a.jobs);
 }
@@ -82,6 +93,7 @@ function learnOperation(
   routes: readonly Route[],
   kind: Kind | null,
   givenPrefix: GivenPrefix,
+  isDatabase: boolean,
 ): LearnedOperation {
   const finished = jobs.filter(({ state }) => state === "finished");
   const files = finished.flatMap(toNamedJob);
@@ -102,13 +114,14 @@ function learnOperation(
     delivery,
     options,
     payloadKeys: delivery === null || delivery === "none" ? [] : agreeingKeys(delivery.route, routes, jobs),
+    set: delivery === null || delivery === "none" || !isDatabase ? {} : learnValues(table, fields, delivery, records),
   };
 }
 
 /** Whether a file is in a field that was seen to be no place for outputs. */
-function isIn({ field, via }: NamedFile, options: readonly DeliveryOption[]): boolean {
-  return options.some(({ isOther, ...option }) => {
-    return isOther && option.field === field && (option.route?.name ?? null) === via;
+function isIn(file: NamedFile, options: readonly DeliveryOption[]): boolean {
+  return options.some(({ isOther, route, field, path }) => {
+    return isOther && isSamePlace(file, { field, path, via: route?.name ?? null });
   });
 }
 
@@ -117,9 +130,9 @@ function isFromRequest({ field, via }: NamedFile, { requestPayload, webhookUrl }
 }
 
 /** Whether a field names files by the ids of jobs that are still running: those went in, and did not come out. */
-function isFilledBefore({ field, via }: NamedFile, running: readonly FinishedJob[]): boolean {
+function isFilledBefore(place: NamedFile, running: readonly FinishedJob[]): boolean {
   const filled = running.filter(({ externalId, files }) =>
-    files.some((file) => file.field === field && file.via === via && isNamedBy(file, externalId)),
+    files.some((file) => isSamePlace(file, place) && isNamedBy(file, externalId)),
   );
   return filled.length * 2 > running.length;
 }
@@ -170,7 +183,8 @@ function mergeAlike(learned: readonly LearnedOperation[]): readonly LearnedOpera
   return [...merged.values()];
 }
 
-function signatureOf({ outputs, delivery }: LearnedOperation): string {
-  const place = delivery === null || delivery === "none" ? delivery : [delivery.route?.name, delivery.field];
-  return JSON.stringify([outputs?.prefix, outputs?.patterns, outputs?.startedAt, place]);
+function signatureOf({ outputs, delivery, set }: LearnedOperation): string {
+  const place =
+    delivery === null || delivery === "none" ? delivery : [delivery.route?.name, delivery.field, delivery.path];
+  return JSON.stringify([outputs?.prefix, outputs?.patterns, outputs?.startedAt, place, set]);
 }

@@ -1,5 +1,6 @@
 import { type JsonObject, objectsIn, textOf } from "../core/domain/json.ts";
 import { withoutCdn } from "../storage/hosts.ts";
+import { placedTexts } from "./json-columns.ts";
 
 /** A file that a record names in one of its cells. */
 export interface NamedFile {
@@ -8,6 +9,8 @@ export interface NamedFile {
   readonly via: string | null;
   /** How the cell names it: as an attachment, as a URL alone, or as a URL within a text. */
   readonly as: "attachment" | "url" | "mention";
+  /** The keys that lead to it in a JSON column; empty for the cell itself. */
+  readonly path: readonly string[];
   /** Null for an attachment: Airtable serves a copy of its own. */
   readonly origin: string | null;
   /** The parts of the path, decoded; for an attachment its file name alone. */
@@ -22,15 +25,35 @@ const URLS = /https?:\/\/[^\s"'<>\\)\]}`]+/g;
 /** A file has an extension: without one, an address that holds a job's id may be a page about the job. */
 const FILE_NAME = /[^.]\.[A-Za-z0-9]{2,5}$/;
 
-/** Returns the files that the cells of a record name. `via`: the route from the job to it. */
-export function filesIn(fields: JsonObject, via: string | null): readonly NamedFile[] {
+/** Returns the files that the cells of a record name. `via`: the route from the job to it. `json`: its JSON columns. */
+export function filesIn(
+  fields: JsonObject,
+  via: string | null,
+  json: ReadonlySet<string> = new Set(),
+): readonly NamedFile[] {
   return Object.entries(fields).flatMap(([field, cell]): readonly NamedFile[] => {
-    if (typeof cell === "string") return urlsIn(cell).flatMap((found) => asFile(found, field, via));
+    if (typeof cell === "string") {
+      const place = { field, via, path: [] };
+      const within = urlsIn(cell).flatMap((found) => asFile(found, place));
+      return json.has(field) ? [...placedFiles(cell, place), ...within] : within;
+    }
     return objectsIn(cell).flatMap(({ filename }) => {
       const name = textOf(filename);
-      return FILE_NAME.test(name) ? [{ field, via, as: "attachment" as const, origin: null, segments: [name] }] : [];
+      if (!FILE_NAME.test(name)) return [];
+      return [{ field, via, as: "attachment" as const, path: [], origin: null, segments: [name] }];
     });
   });
+}
+
+type Place = Pick<NamedFile, "field" | "via" | "path">;
+
+/** Files whose address is a text of its own in a JSON column: there an output can be delivered. */
+function placedFiles(cell: string, place: Place): readonly NamedFile[] {
+  return placedTexts(cell).flatMap(({ path, text }) =>
+    urlsIn(text)
+      .filter(({ isAlone }) => isAlone)
+      .flatMap((found) => asFile(found, { ...place, path })),
+  );
 }
 
 interface FoundUrl {
@@ -43,9 +66,9 @@ function urlsIn(text: string): readonly FoundUrl[] {
   return found.map((url) => ({ url, isAlone: url === text.trim() }));
 }
 
-function asFile({ url, isAlone }: FoundUrl, field: string, via: string | null): readonly NamedFile[] {
-  const place = parseFileUrl(url);
-  return place === null ? [] : [{ field, via, as: isAlone ? "url" : "mention", ...place }];
+function asFile({ url, isAlone }: FoundUrl, place: Place): readonly NamedFile[] {
+  const file = parseFileUrl(url);
+  return file === null ? [] : [{ ...place, as: isAlone ? "url" : "mention", ...file }];
 }
 
 /** Parses the URL of a file; null where it is none, or has an escape that cannot be part of a name. */

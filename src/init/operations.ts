@@ -15,8 +15,8 @@ export interface OperationConfig {
     | "none"
     | { readonly table: string; readonly links?: readonly string[]; readonly payloadKeys?: readonly string[] };
   readonly attachment?: string;
-  readonly deliver?: { readonly field: string; readonly as: "url" };
-  readonly set?: Readonly<Record<string, string>>;
+  readonly deliver?: { readonly field: string; readonly path?: readonly string[]; readonly as: "url" };
+  readonly set?: Readonly<Record<string, string | number | boolean>>;
 }
 
 /** The operations of the preset that a base has a place for, and those that it has none for. */
@@ -90,6 +90,9 @@ export function toConfig(
     ...(patterns.length === 0 ? {} : { outputs: patterns }),
     ...(storageUrl === null ? {} : { storage: { baseUrl: storageUrl } }),
     ...deliveryConfig(delivery, learned.payloadKeys),
+    ...(delivery === "none" || delivery !== learned.delivery || Object.keys(learned.set).length === 0
+      ? {}
+      : { set: learned.set }),
   };
 }
 
@@ -98,8 +101,9 @@ function deliveryConfig(
   payloadKeys: readonly string[],
 ): Pick<OperationConfig, "target" | "attachment" | "deliver"> {
   if (delivery === "none") return { target: "none" };
-  const { route, field, as } = delivery;
-  const place = as === "attachment" ? { attachment: field } : { deliver: { field, as } };
+  const { route, field, path, as } = delivery;
+  const place =
+    as === "attachment" ? { attachment: field } : { deliver: { field, ...(path.length === 0 ? {} : { path }), as } };
   if (route === null) return { target: "self", ...place };
   const links = route.kind === "payload" ? {} : { links: [route.name] };
   const keys = payloadKeys.length === 0 ? {} : { payloadKeys };

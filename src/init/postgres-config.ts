@@ -14,7 +14,7 @@ interface CommonPlan {
 export interface DatabasePlan {
   /** The column that names one job. */
   readonly id: string;
-  /** The column that each foreign key of the jobs' table names in its target, by the foreign key. */
+  /** The column by which targets are named, by the job's column that names them, or by their table where the payload does. */
   readonly keys: ReadonlyMap<string, string>;
 }
 
@@ -48,7 +48,7 @@ function withColumns(operation: OperationConfig, keys: DatabasePlan["keys"]) {
   if (typeof target === "string") return operation;
   const { table, links = [], payloadKeys = [] } = target;
   const [from] = links;
-  const key = from === undefined ? DEFAULT_KEY : (keys.get(from) ?? DEFAULT_KEY);
+  const key = keys.get(from ?? table) ?? DEFAULT_KEY;
   return {
     ...operation,
     target: {

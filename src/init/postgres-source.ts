@@ -3,6 +3,7 @@ import type { Database, Row } from "../database/connection.ts";
 import { quoteIdentifier, quoteTable, type TableName } from "../database/identifiers.ts";
 import type { FieldSchema, TableSchema } from "../stores/airtable/metadata.ts";
 import type { SampleQuery } from "../stores/airtable/sample-records.ts";
+import { JSON_TYPE } from "./json-columns.ts";
 import type { InitSource, SampleRecord } from "./source.ts";
 
 /** A database that is not configured yet. */
@@ -43,6 +44,8 @@ export function createPostgresSource(database: Database): PostgresSource {
   };
 
   return {
+    kind: "database",
+
     async tables(signal) {
       known = groupTables(await database.read(CATALOGUE, [], signal));
       return known.map(toSchema);
@@ -182,6 +185,7 @@ function fieldType({ type, labels, references, name }: SourceColumn): string {
   if (type === "bool") return "checkbox";
   if (type === "numeric" || INTEGERS.includes(type)) return "number";
   if (type === "uuid") return "singleLineText";
+  if (type === "jsonb") return JSON_TYPE;
   if (!TEXTS.includes(type)) return "multilineText";
   if (WORDS.test(name)) return "singleLineText";
   return ADDRESSES.test(name) ? "url" : "multilineText";

@@ -2,6 +2,7 @@ import type { Instant } from "../core/domain/job.ts";
 import type { TableSchema } from "../stores/airtable/metadata.ts";
 import { parseText } from "../stores/airtable/parse-records.ts";
 import type { FieldNames, JobsTable } from "./jobs-table.ts";
+import { jsonColumns } from "./json-columns.ts";
 import { learnExternalId, toJob } from "./learn-fields.ts";
 import type { SampledJob } from "./learn-operations.ts";
 import { filesIn } from "./named-files.ts";
@@ -53,6 +54,7 @@ export interface Sample {
   readonly fields: FieldNames;
   readonly jobs: readonly SampledJob[];
   readonly routes: readonly Route[];
+  readonly source: InitSource["kind"];
 }
 
 /** Follows the jobs of a sample to their targets, and finds the field of the external id by the files' names. */
@@ -65,7 +67,8 @@ export async function followJobs(
   signal: AbortSignal,
 ): Promise<Sample> {
   const plain = records.map((record) => ({ record, job: toJob(record, jobs.fields), state: stateOf(record, jobs) }));
-  const possible = findRoutes(jobs, tables, plain, target).slice(0, MAX_ROUTES);
+  const ids = source.kind === "database" ? "any" : "record";
+  const possible = findRoutes(jobs, tables, plain, target, ids).slice(0, MAX_ROUTES);
   const targets = new Map<Route, ReadonlyMap<string, SampleRecord>>();
   for (const route of possible) {
     const of = (state: SampledJob["state"]) => plain.filter((each) => each.state === state).slice(0, MAX_TARGETS);
@@ -73,21 +76,30 @@ export async function followJobs(
     targets.set(route, await readTargets(route, named, source, signal));
   }
   // A text that names no record is no way to one.
-  const routes = possible.filter((route) => route.kind !== "name" || (targets.get(route)?.size ?? 0) > 0);
+  const isProven = ({ kind }: Route) => kind === "link" || (kind === "payload" && ids === "record");
+  const routes = possible.filter((route) => isProven(route) || (targets.get(route)?.size ?? 0) > 0);
   const followed = plain.map((each): SampledJob => {
     const own = routes.map((route) => {
       const records = targets.get(route);
       return [route, targetsOf(route, each).flatMap((id) => records?.get(id) ?? [])] as const;
     });
-    const files = own.flatMap(([{ name }, records]) => records.flatMap(({ fields }) => filesIn(fields, name)));
-    return { ...each, files: [...filesIn(each.record.fields, null), ...files], targets: new Map(own) };
+    const files = own.flatMap(([{ name, table }, records]) =>
+      records.flatMap(({ fields }) => filesIn(fields, name, jsonColumns(table))),
+    );
+    const ownFiles = filesIn(each.record.fields, null, jsonColumns(jobs.table));
+    return { ...each, files: [...ownFiles, ...files], targets: new Map(own) };
   });
   const learned = learnExternalId(
     jobs,
     followed.filter(({ state }) => state === "finished"),
   );
   const fields = { ...jobs.fields, externalId: learned ?? jobs.fields.externalId };
-  return { fields, routes, jobs: followed.map((each) => ({ ...each, job: toJob(each.record, fields) })) };
+  return {
+    fields,
+    routes,
+    source: source.kind,
+    jobs: followed.map((each) => ({ ...each, job: toJob(each.record, fields) })),
+  };
 }
 
 /** Reads the records that are named on a route, by their ids or names. */

@@ -12,6 +12,8 @@ export interface SampleRecord {
 
 /** A base or database that is not configured yet, described in the words of Airtable's schema. */
 export interface InitSource {
+  /** In a database ids have any form, JSON columns are written by path, and no automation fills what a job's end sets. */
+  readonly kind: "base" | "database";
   /** @throws UpstreamError, of the code `auth` where the token may not read the schema */
   tables(signal: AbortSignal): Promise<readonly TableSchema[]>;
   /** Returns at most 100 records, with all their fields. @throws UpstreamError */

@@ -22,7 +22,7 @@ export function parseGivenStorage(
     return externalId !== null && file.segments.some((segment) => indexOfWord(segment, externalId) !== -1);
   });
   if (job !== undefined) {
-    return { kind: "example", jobId: job.id, file: { field: "--storage", via: null, as: "url", ...file } };
+    return { kind: "example", jobId: job.id, file: { field: "--storage", via: null, path: [], as: "url", ...file } };
   }
   // A bucket may have a dot in its name.
   if (file.segments.length === 1) return { kind: "prefix", prefix };

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { parse } from "yaml";
 import { createBucket } from "../../src/sandbox/fake-bucket.ts";
 import { listen } from "../../src/sandbox/loopback-server.ts";
 import { MINUTE } from "../support/builders.ts";
@@ -44,6 +45,21 @@ INSERT INTO renders (status, external_id, segment_id, created_at)
 SELECT 'processing', 'ext-' || n, md5(n::text)::uuid, now() - interval '2 hours' FROM generate_series(21, 23) AS n;
 ANALYZE`;
 
+/** What a job's end sets: the state and two more columns of the target, which is found by a key of the request alone. */
+const CLIPS = `
+CREATE TABLE clips (clip_no bigint PRIMARY KEY, state text NOT NULL DEFAULT 'waiting', progress int NOT NULL DEFAULT 0,
+  version int NOT NULL DEFAULT 1, published bool NOT NULL DEFAULT false, finished_at timestamptz, updated_at timestamptz DEFAULT now(),
+  result jsonb);
+CREATE TABLE encodings (id uuid PRIMARY KEY, status text NOT NULL, external_id text, request_json jsonb, error text, started_at timestamptz NOT NULL);
+INSERT INTO clips (clip_no, state, progress, published, finished_at, result)
+SELECT n, 'ready', 100, n % 2 = 0, now(), jsonb_build_object('file', jsonb_build_object('url', '{bucket}/clips/enc-' || n || '.mp4'), 'seconds', n)
+FROM generate_series(1, 12) AS n;
+INSERT INTO encodings SELECT md5(n::text)::uuid, 'completed', 'enc-' || n, jsonb_build_object('clip_id', n, 'quality', 'high'), NULL, now() - n * interval '1 day'
+FROM generate_series(1, 12) AS n;
+INSERT INTO clips (clip_no, result) VALUES (21, NULL), (22, '{"seconds": 5}');
+INSERT INTO encodings SELECT md5(n::text)::uuid, 'processing', 'enc-' || n, jsonb_build_object('clip_id', n, 'quality', 'high'), NULL, now() - interval '2 hours'
+FROM generate_series(21, 22) AS n`;
+
 const OWN_URL = `
 CREATE SCHEMA media;
 CREATE TABLE media."renderTasks" (
@@ -61,6 +77,7 @@ describe("init --store postgres", () => {
     expect(init, init.stderr).toMatchObject({ code: 0 });
     expect(file().trim().split("\n").length).toBeLessThanOrEqual(20);
     expect(file()).not.toContain("postgres://");
+    expect(parse(file()).operations.render.set).toEqual({ state: "ready" });
     const recover = await run(["recover", "-o", "json"]);
     expect(recover).toMatchObject({ code: 0, stderr: "" });
     expect(JSON.parse(recover.stdout).summary).toMatchObject({ stuck: 3, recovered: 2, failed: 1 });
@@ -92,6 +109,29 @@ describe("init --store postgres", () => {
     ).toEqual([
       { state: "failed", delivered: false },
       { state: "success", delivered: true },
+    ]);
+  });
+
+  it("learns a place in a jsonb column, a target that the request names, and what a job's end sets beside", async () => {
+    const { database, run, put, file } = await team(CLIPS);
+    for (const n of [...Array(12).keys()].map((each) => each + 1).concat(21, 22)) put(`clips/enc-${n}.mp4`);
+    const init = await run(["init", "--store", "postgres", "--yes", "--failed", "failed"]);
+    expect(init, init.stderr).toMatchObject({ code: 0 });
+    expect(parse(file()).operations.encoding).toMatchObject({
+      target: { table: "clips", key: "clip_no", payloadKeys: ["clip_id"] },
+      deliver: { field: "result", path: ["file", "url"], as: "url" },
+      set: { state: "ready", progress: 100, finished_at: "{now}" },
+    });
+    expect(Object.keys(parse(file()).operations.encoding.set)).toEqual(["state", "progress", "finished_at"]);
+    const recover = await run(["recover", "-o", "json"]);
+    expect(recover).toMatchObject({ code: 0, stderr: "" });
+    expect(
+      await database.query(`SELECT clip_no::int, state, progress, finished_at > now() - interval '1 minute' AS ended,
+        result#>>'{file,url}' LIKE '%/clips/enc-' || clip_no || '.mp4' AS delivered, result->>'seconds' AS seconds
+        FROM clips WHERE clip_no > 12 ORDER BY clip_no`),
+    ).toEqual([
+      { clip_no: 21, state: "ready", progress: 100, ended: true, delivered: true, seconds: null },
+      { clip_no: 22, state: "ready", progress: 100, ended: true, delivered: true, seconds: "5" },
     ]);
   });
 

@@ -16,6 +16,7 @@ import { UpstreamError } from "../../core/ports/errors.ts";
 import type { DatabaseAddress } from "../../database/database-url.ts";
 import { NEW_TOKEN } from "../../doctor/token.ts";
 import { renderFull, renderShort } from "../../init/render-config.ts";
+import type { InitSource } from "../../init/source.ts";
 import { systemClock } from "../../system/clock.ts";
 import type { CommandContext } from "../context.ts";
 import { EXIT, type ExitCode, exitCodeOfFailure } from "../exit-codes.ts";
@@ -239,7 +240,7 @@ async function planBase(
   const baseId = flags.base ?? environment.baseId ?? (await chooseBase(open("none"), interview, say));
   const base = open(baseId);
   try {
-    const source = { tables: base.metadata.tables, sample: base.readSample };
+    const source: InitSource = { kind: "base", tables: base.metadata.tables, sample: base.readSample };
     return await buildPlan({ ...asked, source, baseId });
   } finally {
     await base.close();

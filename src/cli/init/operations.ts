@@ -113,7 +113,14 @@ function learnAll(jobs: KnownJobs, sample: Sample, isNca: boolean, given: GivenS
   const isLone = !isNca && (answers.operation !== null || answers.pattern !== null);
   const all = withExamples(sample.jobs, given);
   const learn = (general: string | null) =>
-    learnOperations(jobs, all, sample.routes, isLone, (kind) => prefixOf(givenFor(kind, given)) ?? general);
+    learnOperations(
+      jobs,
+      all,
+      sample.routes,
+      isLone,
+      (kind) => prefixOf(givenFor(kind, given)) ?? general,
+      sample.source === "database",
+    );
   const named = prefixOf(given.get("") ?? null) ?? answers.runStorage;
   const first = learn(named);
   const prefixes = first.flatMap(({ outputs }) => (outputs?.prefix == null ? [] : [outputs.prefix]));
@@ -263,7 +270,10 @@ async function askPattern(isInteractive: boolean, { interview }: PlanInput): Pro
 }
 
 async function askDelivery({ options }: LearnedOperation, { interview }: PlanInput): Promise<DeliveryOption | "none"> {
-  const label = ({ route, field }: DeliveryOption) => (route === null ? field : `${route.table.name}: ${field}`);
+  const label = ({ route, field, path }: DeliveryOption) => {
+    const place = [field, ...path].join(".");
+    return route === null ? place : `${route.table.name}: ${place}`;
+  };
   const chosen = await interview.choice(
     "Which field receives the file? none: the job's status is all that is written (--target none)",
     [...options.map(label), "none"],

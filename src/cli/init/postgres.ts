@@ -48,12 +48,11 @@ async function withColumns(
     likeliest ??
     (await interview.choice("Which column says when a job began?", dates, null, "--started-at"));
   if (plan.fields.startedAt === null) say(`A job's age counts from ${startedAt} (--started-at names another column).`);
-  const columns = [...plan.operations.values()].flatMap(({ target }) =>
-    typeof target === "string" ? [] : (target.links ?? []),
-  );
-  const keys = columns.flatMap((column) => {
-    const key = source.referencedKey(plan.table, column);
-    return key === null ? [] : [[column, key] as const];
+  const keys = [...plan.operations.values()].flatMap(({ target }) => {
+    if (typeof target === "string") return [];
+    const [from] = target.links ?? [];
+    const key = (from === undefined ? null : source.referencedKey(plan.table, from)) ?? source.keyOf(target.table);
+    return key === null ? [] : [[from ?? target.table, key] as const];
   });
   return { ...plan, fields: { ...plan.fields, startedAt }, database: { id, keys: new Map(keys) } };
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Settings } from "../../config/settings.ts";
 import type { Instant } from "../../core/domain/job.ts";
+import { storeName } from "../../core/domain/report.ts";
 import { JournalError, UpstreamError } from "../../core/ports/errors.ts";
 import { isMonitored, monitorRun } from "../../monitoring/notify-run.ts";
 import { type BaseResult, monitorRuns } from "../../monitoring/notify-runs.ts";
@@ -130,8 +131,7 @@ export function resultOf(outcome: Outcome, settings: Settings, stop: Shutdown): 
 
 function outageOf({ report, fault }: Outcome, settings: Settings): Outage | null {
   if (fault instanceof JournalError) return { need: "journal", detail: fault.message };
-  if (fault instanceof UpstreamError)
-    return { need: settings.store.kind === "airtable" ? "Airtable" : "PostgreSQL", detail: fault.message };
+  if (fault instanceof UpstreamError) return { need: storeName(settings.store.kind), detail: fault.message };
   if (fault !== null) return { need: "storage", detail: fault.message };
   if (report === null || !nothingDecided(report)) return null;
   return { need: "storage", detail: `${storageUrls(settings)} gave no answer for any job` };

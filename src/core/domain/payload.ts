@@ -62,6 +62,13 @@ export function getString(payload: Payload, key: string): string | null {
   return typeof value === "string" && value.trim() !== "" ? value : null;
 }
 
+/** Returns a value of the payload that is an id of any form, a number as text; null where it is none. */
+export function getId(payload: Payload, key: string): string | null {
+  if (payload.kind !== "read" || !Object.hasOwn(payload.value, key)) return null;
+  const value = payload.value[key];
+  return Number.isSafeInteger(value) ? String(value) : getString(payload, key);
+}
+
 function unreadable(reason: string): Payload {
   return { kind: "unreadable", reason };
 }

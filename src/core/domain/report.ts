@@ -78,6 +78,11 @@ export interface Incident {
 /** The kinds of stores, by which their requests are counted. */
 export type StoreKind = "airtable" | "postgres";
 
+/** Returns what a store is called for people. */
+export function storeName(kind: StoreKind): "Airtable" | "PostgreSQL" {
+  return kind === "airtable" ? "Airtable" : "PostgreSQL";
+}
+
 /** Requests by where they were sent, repeated and refused ones included. */
 export interface RequestCounts {
   readonly airtable: number;

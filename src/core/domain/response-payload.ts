@@ -1,4 +1,4 @@
-import { type Literal, type LiteralObject, type Payload, parsePayload } from "./payload.ts";
+import { getString, type Literal, type LiteralObject, type Payload, parsePayload } from "./payload.ts";
 
 /** What a job's response payload says of its output. */
 export interface ReportedResult {
@@ -58,7 +58,8 @@ export function recordedOutputs(responsePayload: string): readonly string[] {
 
 /** Whether a response payload is the one that a recovery writes. */
 export function isWrittenByPolling(responsePayload: string): boolean {
-  return responsePayload.includes('"completed_via":"polling"');
+  // A jsonb column gives it back with other spaces.
+  return getString(parsePayload(responsePayload), "completed_via") === "polling";
 }
 
 function statusWords(value: LiteralObject, depth: number): readonly string[] {

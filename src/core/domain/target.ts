@@ -1,6 +1,6 @@
 import { isRecordId, type Job, webhookParameter } from "./job.ts";
 import type { Operation } from "./operation.ts";
-import { getString } from "./payload.ts";
+import { getId, getString } from "./payload.ts";
 
 /** The record and field that receive an output. */
 export interface Target {
@@ -30,7 +30,8 @@ export function resolveTarget(job: Job, operation: Operation): TargetLookup {
   if (operation.targetKind === "none") return { kind: "none" };
   const isId = operation.target.ids === "any" ? isText : isRecordId;
   const linked = operation.target.links.flatMap((field) => job.links[field] ?? []);
-  const inPayload = operation.target.payloadKeys.map((key) => getString(job.payload, key));
+  const read = operation.target.ids === "any" ? getId : getString;
+  const inPayload = operation.target.payloadKeys.map((key) => read(job.payload, key));
   const ids = [...new Set([...linked, ...inPayload].filter(isId))];
   const [id] = ids;
   if (id === undefined) return { kind: "missing" };

@@ -9,7 +9,7 @@ export const SKEW_WARNED: Duration = 60_000;
 export const SKEW_TOO_FAR: Duration = 300_000;
 
 /**
- * Returns Airtable's time. What is written to the base is dated by it, since runs on other machines read it: by its own
+ * Returns the store's time. What is written to it is dated by it, since runs on other machines read it: by its own
  * date they find the jobs of the last hour.
  */
 export function serverNow({ clock, store }: Pick<SweepContext, "clock" | "store">): Instant {
@@ -18,8 +18,8 @@ export function serverNow({ clock, store }: Pick<SweepContext, "clock" | "store"
 }
 
 /** Returns the warning for clocks that differ. */
-export function skewWarning(skew: Duration): string {
+export function skewWarning(skew: Duration, store: string): string {
   const seconds = Math.round(Math.abs(skew) / 1000);
   const consequence = Math.abs(skew) > SKEW_TOO_FAR ? "; no job is failed" : "";
-  return `this machine's clock is ${seconds} s ${skew > 0 ? "behind" : "ahead of"} Airtable's: ages count by theirs${consequence}`;
+  return `this machine's clock is ${seconds} s ${skew > 0 ? "behind" : "ahead of"} ${store}'s: ages count by theirs${consequence}`;
 }

@@ -48,7 +48,7 @@ async function drawn(world: World, given: Partial<Answers> = {}, interview: Prom
   const said: string[] = [];
   try {
     const { plan, example } = await buildPlan({
-      source: { tables: base.metadata.tables, sample: base.readSample },
+      source: { kind: "base", tables: base.metadata.tables, sample: base.readSample },
       baseId,
       answers: { ...NOTHING_SAID, ...given },
       interview,

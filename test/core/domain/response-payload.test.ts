@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parsePayload } from "../../../src/core/domain/payload.ts";
-import { parseReportedResult } from "../../../src/core/domain/response-payload.ts";
+import { isWrittenByPolling, parseReportedResult } from "../../../src/core/domain/response-payload.ts";
 
 describe("a response payload reports success", () => {
   it.each([
@@ -37,4 +37,23 @@ describe("the files that a response payload names", () => {
     const request = parsePayload(`{"video_url":"${url}"}`);
     expect(parseReportedResult(`{"inputs":["${url}"]}`, request).files).toEqual([]);
   });
+});
+
+describe("a response payload", () => {
+  it.each([
+    ["as it was written", '{"output_url":"https://a.test/1.mp4","completed_via":"polling","run_id":"r"}'],
+    [
+      "as a jsonb column prints it",
+      '{"run_id": "r", "output_url": "https://a.test/1.mp4", "completed_via": "polling"}',
+    ],
+  ])("is known for a recovery's %s", (_, text) => {
+    expect(isWrittenByPolling(text)).toBe(true);
+  });
+
+  it.each(["", "{}", '{"completed_via":"webhook"}', '{"note":"\\"completed_via\\":\\"polling\\""}'])(
+    "is somebody else's: %s",
+    (text) => {
+      expect(isWrittenByPolling(text)).toBe(false);
+    },
+  );
 });

@@ -1,5 +1,6 @@
 import type { Duration, Job } from "../../domain/job.ts";
 import { appendLine, resentLine, wasResent } from "../../domain/notes.ts";
+import { storeName } from "../../domain/report.ts";
 import { JournalError } from "../../ports/errors.ts";
 import { webhookKey } from "../../ports/journal.ts";
 import type { ResendResult } from "../../ports/ports.ts";
@@ -54,7 +55,7 @@ export async function resendWebhooks(recoveries: readonly Recovery[], run: Sweep
         return;
       }
       if (round > MAX_ROUNDS) {
-        const error = "Airtable was too slow: the data read was stale before the webhook could be sent again";
+        const error = `${storeName(run.store.kind)} was too slow: the data read was stale before the webhook could be sent again`;
         outcomes.push(...checked.ready.map(({ recovery: { item } }) => ({ item, error })));
         break;
       }

@@ -1,6 +1,7 @@
 import { type Calibration, fileNameOf } from "../../domain/evidence.ts";
 import type { Duration, Job } from "../../domain/job.ts";
 import { appendLine, failedLine, failureText, refusedLine } from "../../domain/notes.ts";
+import { storeName } from "../../domain/report.ts";
 import type { JobUpdate, WriteLimit, WriteResult } from "../../ports/ports.ts";
 import { serverNow } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
@@ -24,8 +25,8 @@ const MAX_PROBE_AGE_MS: Duration = 10_000;
 /** How often a write is tried when answers are lost; one more read finds out about the last write. */
 const MAX_ATTEMPTS = 4;
 
-const STALE_READ_MESSAGE =
-  "Airtable was too slow: the probe was stale before the job could be written; retried next run";
+const staleReadMessage = ({ kind }: SweepContext["store"]) =>
+  `${storeName(kind)} was too slow: the probe was stale before the job could be written; retried next run`;
 const DEADLINE_MESSAGE = "the deadline cut off the answer to the write";
 
 /**
@@ -53,7 +54,7 @@ export function writeFailures(
           // A write that was not answered comes first: a probe that fails now must not hide that it was carried out.
           const open = unanswered.size > 0 ? (await rereadJobs(pending, outcomes, run)).map(toFailure) : pending;
           if (round > MAX_ATTEMPTS) {
-            const errorOf = (failure: FailureCandidate) => unanswered.get(failure) ?? STALE_READ_MESSAGE;
+            const errorOf = (failure: FailureCandidate) => unanswered.get(failure) ?? staleReadMessage(run.store);
             outcomes.push(...open.map((failure) => ({ item: failure.item, error: errorOf(failure) })));
             return;
           }

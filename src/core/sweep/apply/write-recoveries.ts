@@ -1,5 +1,6 @@
 import { fileNameOf } from "../../domain/evidence.ts";
 import { appendLine, completedLine, isOwnError, refusedLine, supersededLine } from "../../domain/notes.ts";
+import { storeName } from "../../domain/report.ts";
 import type { AtomicWriter } from "../../ports/atomic-writer.ts";
 import type { Attachment, JobUpdate, WriteLimit, WriteResult } from "../../ports/ports.ts";
 import { serverNow } from "../clock-skew.ts";
@@ -25,8 +26,8 @@ const CONCURRENT_WRITES = 3;
 /** How often a batch is read and written when answers are lost; one more read finds out about the last write. */
 const MAX_ATTEMPTS = 4;
 
-const STALE_READ_MESSAGE =
-  "Airtable was too slow: the data read was stale before it could be written; retried next run";
+const staleReadMessage = ({ kind }: SweepContext["store"]) =>
+  `${storeName(kind)} was too slow: the data read was stale before it could be written; retried next run`;
 
 /** Writes at most 50 recoveries: those that the gate admits, of a kind that is on trial one, and then the others. */
 export function writeRecoveries(
@@ -221,7 +222,7 @@ function dropStale(
 ): readonly ReadyWrite[] {
   const oldest = run.clock.now() - MAX_READ_AGE_MS;
   for (const { recovery, readAt } of batch) {
-    if (readAt < oldest) unconfirmed.set(recovery, STALE_READ_MESSAGE);
+    if (readAt < oldest) unconfirmed.set(recovery, staleReadMessage(run.store));
   }
   return batch.filter(({ readAt }) => readAt >= oldest);
 }

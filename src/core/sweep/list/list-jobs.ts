@@ -1,4 +1,5 @@
 import { type Duration, FUTURE_TOLERANCE, type Instant, type Job } from "../../domain/job.ts";
+import { storeName } from "../../domain/report.ts";
 import type { JobQuery } from "../../ports/ports.ts";
 import { SKEW_TOO_FAR, SKEW_WARNED, serverNow, skewWarning } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
@@ -73,7 +74,7 @@ async function* readPages(asked: Instant, run: SweepContext): AsyncIterable<read
   for await (const page of run.store.list(buildQuery(asked, run), run.limits.reads)) {
     const skew = run.store.clockSkewMs() ?? 0;
     if (first && Math.abs(skew) > SKEW_WARNED) {
-      run.observer.warn(skewWarning(skew));
+      run.observer.warn(skewWarning(skew, storeName(run.store.kind)));
       yield* run.store.list(buildQuery(serverNow(run), run), run.limits.reads);
       return;
     }
