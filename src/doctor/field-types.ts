@@ -9,6 +9,8 @@ export type Use =
   | { readonly kind: "long-text" }
   /** Read and written. */
   | { readonly kind: "date" }
+  /** The date from which a job's age counts. */
+  | { readonly kind: "start" }
   | { readonly kind: "attachment" }
   /** Written with a URL. */
   | { readonly kind: "url" }
@@ -43,6 +45,8 @@ export function checkFieldType(
       return { works: TEXTS.includes(type), wanted: "a long text, without rich text formatting" };
     case "date":
       return verdict(DATES.includes(type) || (resultType !== null && DATES.includes(resultType)), "a date");
+    case "start":
+      return checkStart(resultType !== null && DATES.includes(resultType) ? resultType : type);
     case "url":
       return verdict(["url", "singleLineText", ...LONG_TEXTS].includes(type), "a URL or a text field");
     case "attachment":
@@ -55,6 +59,21 @@ export function checkFieldType(
     }
     case "set":
       return settable(use.value, type);
+  }
+}
+
+/** Any edit renews a last-modified time, and a date without a time leaves open when in a day a job began. */
+function checkStart(type: string): Misfit {
+  switch (type) {
+    case "date":
+      return {
+        works: true,
+        wanted: "a date with a time: without one a job is failed only after the end of its day in UTC",
+      };
+    case "lastModifiedTime":
+      return { works: true, wanted: "a date that is set when the job is sent: this one changes with every edit" };
+    default:
+      return verdict(DATES.includes(type), "a date");
   }
 }
 

@@ -38,7 +38,7 @@ const USES: Readonly<Record<keyof Settings["jobs"]["fields"], Use>> = {
   webhookUrl: { kind: "read" },
   error: { kind: "long-text" },
   notes: { kind: "long-text" },
-  startedAt: { kind: "date" },
+  startedAt: { kind: "start" },
   completedAt: { kind: "date" },
 };
 

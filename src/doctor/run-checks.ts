@@ -13,13 +13,15 @@ import { checkClock } from "./clock.ts";
 import { checkConfiguration, type Found } from "./configuration.ts";
 import { checkFleet, type FleetFacts } from "./fleet.ts";
 import { checkListing, checkOperations, readJobs, type Seen } from "./jobs.ts";
+import { checkJournal, type JournalFacts } from "./journal.ts";
 import { checkLock, checkNode } from "./machine.ts";
 import { checkPollers, findPollerNotes } from "./other-pollers.ts";
 import { checkDatabase, type DatabaseFacts } from "./postgres.ts";
 import { checkProviders } from "./providers.ts";
 import { neededFields } from "./required-fields.ts";
 import { checkSchema } from "./schema.ts";
-import { checkStorages, knownOutputs, usedStorages } from "./storage.ts";
+import { checkStart } from "./start.ts";
+import { checkAddresses, checkStorages, knownOutputs, usedStorages } from "./storage.ts";
 import { checkAccess, isVisible, readAccess } from "./token.ts";
 
 /** The input of the checks, which change nothing. */
@@ -36,6 +38,10 @@ export interface DoctorEnvironment {
   /** How often the schedule runs, ms. */
   readonly interval: Duration;
   readonly lock: LockState;
+  /** Null where the journal is in a database. */
+  readonly journal: JournalFacts | null;
+  /** Whether base and bucket are the embedded ones. */
+  readonly isSandbox: boolean;
   /** Null without a token or a base id: then only storage and providers are checked. */
   readonly base: { readonly store: JobStore; readonly metadata: Metadata } | null;
   /** Null where jobs are not in a database. */
@@ -65,7 +71,10 @@ export async function runChecks(
   return [
     ...first,
     ...(world.fleet === undefined ? checkLock(lock, settings.deadline, now) : checkFleet(world.fleet)),
+    ...(world.journal === null ? [] : checkJournal(world.journal, settings)),
     ...findings,
+    ...(settings.store.kind === "airtable" ? checkStart(settings) : []),
+    ...(world.isSandbox ? [] : checkAddresses(usedStorages(settings, world))),
     ...(await checkStorages(usedStorages(settings, world), known, random, signal)),
     ...(await checkProviders(providers, randomId(random), signal)),
   ];
@@ -75,7 +84,7 @@ type KnownOutputs = Awaited<ReturnType<typeof knownOutputs>>;
 
 const NO_BASE: { readonly findings: readonly CheckResult[]; readonly known: KnownOutputs } = {
   findings: [],
-  known: [],
+  known: null,
 };
 
 async function examineStore(world: DoctorEnvironment, signal: AbortSignal): Promise<typeof NO_BASE> {
@@ -90,10 +99,10 @@ async function examineDatabase(
 ): Promise<typeof NO_BASE> {
   const { settings, clock } = world;
   const checks = checkDatabase(facts, settings);
-  if (checks.some(({ level }) => level === "fail")) return { findings: checks, known: [] };
+  if (checks.some(({ level }) => level === "fail")) return { findings: checks, known: null };
   const now = () => clock.now() + (store.clockSkewMs() ?? 0);
   const jobs = await readJobs(store, settings, now(), signal);
-  if (jobs instanceof UpstreamError) return { findings: [...checks, ...checkListing(jobs, "postgres")], known: [] };
+  if (jobs instanceof UpstreamError) return { findings: [...checks, ...checkListing(jobs, "postgres")], known: null };
   const stuck = `${jobs.stuck.length}${jobs.whole ? "" : " or more"} stuck now`;
   const findings = [
     ...checks,
@@ -134,7 +143,7 @@ async function examineBase(
     ...(seen === null ? [] : checkPollers(traces)),
     ...checkCalls(interval, seen, traces, settings, now()),
   ];
-  const known = seen === null ? [] : await knownOutputs(store, world, settings.operations, now(), signal);
+  const known = seen === null ? null : await knownOutputs(store, world, settings.operations, now(), signal);
   return { findings, known };
 }
 

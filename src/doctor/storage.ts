@@ -9,6 +9,7 @@ import { placeOf } from "../core/sweep/places.ts";
 import { calibrate, randomId } from "../core/sweep/probe/calibrate-missing.ts";
 import { completedOutputs } from "../core/sweep/probe/known-outputs.ts";
 import { parseBucketUrl } from "../storage/bucket-url.ts";
+import { isInternalHost, isLoopback } from "../storage/public-addresses.ts";
 import { type CheckResult, fail, pass, warn } from "./check-result.ts";
 
 /** The newest output of an operation that a completed job has on record, else where completed jobs' outputs should be. */
@@ -63,14 +64,14 @@ export function usedStorages(
 /** How many addresses are tried for an operation of which no output is on record. */
 const MAX_TRIED = 6;
 
-/** Returns the newest output of each operation: a recorded one, else by the configured names. Costs one to three requests to the base; none where they fail. */
+/** Returns the newest output of each operation: a recorded one, else by the configured names; null where the completed jobs cannot be read. Costs one to three requests to the base. */
 export async function knownOutputs(
   store: JobStore,
   places: Pick<SweepContext, "probe" | "ownPlaces">,
   operations: readonly Operation[],
   now: Instant,
   signal: AbortSignal,
-): Promise<readonly KnownOutput[]> {
+): Promise<readonly KnownOutput[] | null> {
   try {
     const source = { ...places, otherNames: [], store, operations, signal };
     const { byOperation } = await completedOutputs(operations, now, source);
@@ -88,7 +89,7 @@ export async function knownOutputs(
     });
   } catch (error) {
     // The check of the listing reports why the base does not answer.
-    if (error instanceof UpstreamError) return [];
+    if (error instanceof UpstreamError) return null;
     throw error;
   }
 }
@@ -96,7 +97,7 @@ export async function knownOutputs(
 /** Checks every storage that operations use. */
 export async function checkStorages(
   storages: readonly CheckedStorage[],
-  known: readonly KnownOutput[],
+  known: readonly KnownOutput[] | null,
   random: () => number,
   signal: AbortSignal,
 ): Promise<readonly CheckResult[]> {
@@ -119,18 +120,20 @@ export async function checkStorages(
  */
 async function checkStorage(
   { key, storage, probe, operations }: CheckedStorage,
-  known: readonly KnownOutput[],
+  known: readonly KnownOutput[] | null,
   random: () => number,
   signal: AbortSignal,
 ): Promise<readonly CheckResult[]> {
   try {
     const seen: SeenOutput[] = [];
-    for (const output of known.filter(({ operation }) => operations.some(({ name }) => name === operation))) {
+    for (const output of (known ?? []).filter(({ operation }) => operations.some(({ name }) => name === operation))) {
       seen.push(await seeOutput(output, storage.baseUrl, probe, signal));
     }
     const stranger = await probe.probe(probe.urlFor(`${randomId(random)}.mp4`), signal);
     const unreachable = checkAnswer(key, storage.baseUrl, stranger);
     if (unreachable !== null) return [unreachable];
+    const everything = await checkShapes(key, storage.baseUrl, probe, operations, random, signal);
+    if (everything !== null) return [everything];
     const looked = seen.filter(({ sighting }) => sighting !== null);
     const visible =
       looked.find(({ sighting }) => sighting?.result === "present") ??
@@ -147,7 +150,7 @@ async function checkStorage(
       pass("storage", "storage", `${storage.baseUrl} answers`),
       pass("storage.credentials", "credentials", credentialsInWords(storage)),
       probe.signed ? checkSigned(stranger) : checkMissing(key, meaning, stranger, visible),
-      ...checkOutputs(key, seen, operations),
+      ...(known === null ? [OUTPUTS_UNKNOWN] : checkOutputs(key, seen, operations)),
       await checkListing(key, probe, random, signal),
     ];
   } catch (error) {
@@ -175,13 +178,60 @@ async function seeOutput(
   return { ...output, sighting: first };
 }
 
+const OUTPUTS_UNKNOWN = warn(
+  "storage.outputs",
+  "outputs",
+  "not checked, since the completed jobs could not be read",
+  "Correct what keeps them from being read, then run doctor again.",
+);
+
+/** So many shapes of names are probed in a storage. */
+const MAX_SHAPES = 4;
+
+/** Checks that the storage has no key that nobody has of the shape of outputs: some serve a file for such names alone. */
+async function checkShapes(
+  key: string,
+  baseUrl: string,
+  probe: OutputProbe,
+  operations: readonly Operation[],
+  random: () => number,
+  signal: AbortSignal,
+): Promise<CheckResult | null> {
+  const patterns = operations.flatMap(({ outputs }) => outputs.map(({ pattern }) => pattern));
+  for (const pattern of [...new Set(patterns.filter(isPlain))].slice(0, MAX_SHAPES)) {
+    const found = await probe.probe(probe.urlFor(pattern.replaceAll("{externalId}", randomId(random))), signal);
+    if (found.result === "present") return checkAnswer(key, baseUrl, found);
+  }
+  return null;
+}
+
+/** Whether a pattern needs nothing but the external id. */
+function isPlain(pattern: string): boolean {
+  return /^[^{}]*(?:\{externalId\}[^{}]*)+$/.test(pattern);
+}
+
+/** Warns of storages that only this machine or its network reaches: Airtable fetches files from the public internet. */
+export function checkAddresses(storages: readonly CheckedStorage[]): readonly CheckResult[] {
+  return storages.flatMap(({ key, storage: { baseUrl }, operations }) => {
+    const { hostname } = new URL(baseUrl);
+    if (!isInternalHost(hostname)) return [];
+    const attached = operations.filter(({ deliver }) => deliver?.as === "attachment").map(({ name }) => name);
+    const effect =
+      attached.length === 0
+        ? "others cannot open the URLs that are delivered"
+        : `Airtable cannot fetch the files of ${attached.join(", ")} from there, and leaves the field empty`;
+    const detail = `${hostname} is ${isLoopback(hostname) ? "this machine" : "in a private network"}: ${effect}`;
+    return [warn("storage.address", "address", detail, `Let ${key}.baseUrl name an address of the public internet.`)];
+  });
+}
+
 /** The external id in example names; calibration replaces it by random ones. */
 const EXAMPLE = "00000000-0000-4000-8000-000000000000";
 
 function exampleNames(operations: readonly Operation[]): readonly (readonly string[])[] {
   const patterns = operations.flatMap(({ outputs }) => outputs.map(({ pattern }) => pattern));
-  const plain = patterns.find((pattern) => /^[^{}]*\{externalId\}[^{}]*$/.test(pattern)) ?? "{externalId}.mp4";
-  return [[plain.replace("{externalId}", EXAMPLE)]];
+  const plain = patterns.find(isPlain) ?? "{externalId}.mp4";
+  return [[plain.replaceAll("{externalId}", EXAMPLE)]];
 }
 
 /** Checks the answer for a random key; null where it shows that the bucket can be probed. */

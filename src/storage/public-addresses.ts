@@ -57,3 +57,16 @@ function embeddedIn(address: string): string | null {
   const bits = Number.parseInt(high || "0", 16) * 0x10000 + Number.parseInt(low || "0", 16);
   return [24, 16, 8, 0].map((shift) => (bits >>> shift) & 0xff).join(".");
 }
+
+/** Returns whether a URL's host is, by its name alone, this machine or in a private network. */
+export function isInternalHost(hostname: string): boolean {
+  const address = hostname.replace(/^\[|\]$/g, "");
+  if (isIPv4(address) || isIPv6(address)) return !isPublicAddress(address);
+  // A name without a dot is resolved by a network of one's own, as a container's or a cluster's.
+  return !address.includes(".") || /\.(?:localhost|local|internal|lan|home\.arpa|test)$/.test(address);
+}
+
+/** Returns whether a URL's host is this machine. */
+export function isLoopback(hostname: string): boolean {
+  return /^(?:127\..*|\[::1\]|(?:.*\.)?localhost)$/.test(hostname);
+}

@@ -189,3 +189,34 @@ describe("a key to the storage", () => {
     ]);
   });
 });
+
+describe("a storage that has everything", () => {
+  it("fails, also where it has only what is named as outputs are", async () => {
+    const bucketInstead: WorldOptions["bucketInstead"] = ({ path }) =>
+      path.endsWith("_output_0.mp4")
+        ? { status: 200, headers: { "content-length": "5000", "content-type": "video/mp4" }, body: "" }
+        : undefined;
+    const { code, of } = await examined(await openWorld({ bucketInstead }));
+    expect(code).toBe(2);
+    expect(of("storage")).toMatchObject([
+      { level: "fail", detail: expect.stringMatching(/answers HTTP 200 for a key that nobody has$/) },
+    ]);
+  });
+});
+
+it("warns of a storage that Airtable cannot reach, by its host", async () => {
+  const world = await openWorld();
+  const [local] = (await examined(world)).of("storage.address");
+  expect(local).toMatchObject({ level: "warn", detail: expect.stringContaining("127.0.0.1 is this machine") });
+  const storage = { yaml: "storage: { baseUrl: 'http://minio:9000/outputs' }", env: { STUCK_JOBS_STORAGE_URL: "" } };
+  const [inside] = (await examined(world, storage)).of("storage.address");
+  expect(inside).toMatchObject({ level: "warn", detail: expect.stringContaining("minio is in a private network") });
+});
+
+it("says that outputs were not checked where the completed jobs could not be read", async () => {
+  const instead: WorldOptions["instead"] = ({ path }) =>
+    path.includes("/Jobs") ? { status: 403, headers: {}, body: '{"error":{"type":"INVALID_PERMISSIONS"}}' } : undefined;
+  const { code, of } = await examined(await openWorld({ instead }));
+  expect(code).toBe(4);
+  expect(of("storage.outputs")).toMatchObject([{ level: "warn", detail: expect.stringMatching(/^not checked/) }]);
+});

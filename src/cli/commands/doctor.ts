@@ -64,7 +64,7 @@ export async function runDoctor(flags: DoctorFlags, { env, terminal }: CommandCo
     for (const each of found) {
       const diagnosis = {
         base: each.settings?.base ?? null,
-        ...(await diagnose(each, flags.base === undefined ? found : null, owners)),
+        ...(await diagnose(each, env, flags.base === undefined ? found : null, owners)),
       };
       diagnoses.push(diagnosis);
       if (flags.output === "json") continue;

@@ -1,3 +1,4 @@
+import type { Env } from "../../config/env/variables.ts";
 import type { FleetSettings } from "../../config/resolve/fleet.ts";
 import { countRequests } from "../../core/domain/report.ts";
 import { UpstreamError } from "../../core/ports/errors.ts";
@@ -12,16 +13,19 @@ import type { FoundConfiguration } from "../settings/find-configuration.ts";
 import { openAirtableBase, openProviders } from "./adapters.ts";
 import { openFleetShare } from "./fleet-share.ts";
 import { inspectDatabase } from "./inspect-database.ts";
+import { inspectJournal } from "./inspect-journal.ts";
 import { openStorages } from "./storages.ts";
 
 /**
  * Runs the checks of doctor over the base, the storage and the providers of a configuration.
  *
+ * @param env where the state folder is read from
  * @param all the configurations of all bases, which a fleet compares; null where only some were asked for
  * @param owners whose the accounts of the bases before this one are
  */
 export async function diagnose(
   found: FoundConfiguration,
+  env: Env,
   all: readonly FoundConfiguration[] | null = [found],
   owners: AccountOwners = new AccountOwners(),
 ): Promise<Diagnosis> {
@@ -45,6 +49,8 @@ export async function diagnose(
     settings,
     interval: found.environment.intervalMinutes * 60_000,
     lock: store.kind === "airtable" ? await readLock(lockKey(store)) : NO_LOCK,
+    journal: await inspectJournal(settings, env),
+    isSandbox: found.isSandbox,
     base,
     database,
     probe: storages.probe,

@@ -13,6 +13,8 @@ export interface FoundConfiguration extends Found {
   readonly environment: Environment;
   /** Whether there is a token and a base id; without them the settings hold stand-ins. */
   readonly hasBase: boolean;
+  /** Whether base and bucket are the embedded ones. */
+  readonly isSandbox: boolean;
 }
 
 /** Problems of the base alone: storage and providers can still be checked. */
@@ -42,6 +44,7 @@ export async function findConfiguration(
     problems,
     settings,
     hasBase: !problems.some(({ path }) => BASE_PROBLEM_PATHS.test(path)),
+    isSandbox: sandbox !== null,
     enabled: environment.pollingEnabled,
   }));
 }
