@@ -111,8 +111,10 @@ export class World {
     for (const { attachmentId, url } of this.base.pendingAttachments()) {
       if (this.#fetching.has(attachmentId)) continue;
       this.#fetching.add(attachmentId);
-      const dropped = !this.calm && this.#random.chance(this.scenario.trouble.fetching);
-      const cut = !this.calm && this.#random.chance(this.scenario.trouble.truncating);
+      // Of a database nobody fetches files.
+      const mayFail = !this.calm && !this.transactional;
+      const dropped = mayFail && this.#random.chance(this.scenario.trouble.fetching);
+      const cut = mayFail && this.#random.chance(this.scenario.trouble.truncating);
       const truncated = (bytes: number) => (cut ? Math.floor(bytes / 2) : bytes);
       this.clock.after(this.#random.whole(1_000, 20_000), () => {
         const object = this.objects.get(keyIn(url));
