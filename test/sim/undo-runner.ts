@@ -150,12 +150,10 @@ function torn(
       return write.run === run && write.role === "job" && (write.supersededBy ?? write.job.id) === target.job;
     });
     const ids = new Set([target.job, ...own.map(({ record }) => record)]);
-    const isBack = results.some(
-      ({ role, id, outcome }) => role === "job" && id === target.job && outcome === "restored",
-    );
+    const restored = results.filter(({ role, id, outcome }) => role === "job" && ids.has(id) && outcome === "restored");
     // Where the base is slow, a target may be left over: then another undo does the rest.
     const left = (target.outcome === "changed-since" || target.outcome === "cannot") && target.detail !== "not reached";
-    if (left) return isBack ? [`${target.job} is put back, and ${target.id} is not: ${target.detail}`] : [];
+    if (left) return restored.map(({ id }) => `${id} is put back, and ${target.id} is not: ${target.detail}`);
     if (target.outcome !== "restored") return [];
     const completed = [...ids].filter((id) => world.job(id)?.status === "completed");
     return completed.map((id) => `${target.id} is put back, and ${id} is completed`);

@@ -210,6 +210,9 @@ function decideWithoutWrite(
     if (completed !== undefined && record.role === "target") {
       return `${completed.written.id} is completed, and its file is here`;
     }
+    if (completed !== undefined && restoresTarget) {
+      return `${completed.written.id} is completed, and its file stays`;
+    }
     return null;
   };
   for (const record of [...jobs, ...targets]) {

@@ -291,6 +291,21 @@ describe("undo", () => {
     ]);
   });
 
+  it("undo restores neither job nor file where someone else has completed a job since that was closed after it", async () => {
+    const older = job({ id: "recJob00000000002", externalId: "older", age: 20 * MINUTE });
+    const { base, bucket, recover, undo, segment } = world([job(), older]);
+    bucket.objects.set("older_output_0.mp4", 5);
+    await recover();
+    base.edit("recJob00000000002", { responsePayload: "{'output_url': 'theirs'}" });
+    const { results } = await undo();
+    expect(results).toEqual([
+      [JOB, "cannot", "recJob00000000002 is completed, and its file stays"],
+      ["recJob00000000002", "changed-since", "it is completed, and was written since"],
+      [SEGMENT, "cannot", "recJob00000000002 is completed, and its file is here"],
+    ]);
+    expect([base.jobs.get(JOB)?.status, segment()?.Status]).toEqual(["completed", "combined"]);
+  });
+
   it("undo keeps a file that a job of another run depends on, until that run is undone", async () => {
     const older = job({ id: "recJob00000000002", externalId: "older", age: 20 * MINUTE });
     const { base, bucket, recover, undo, run, journal, segment } = world([job(), older]);
