@@ -39,7 +39,9 @@ export class Competition {
     const after = (run.named === null ? this.#listing.youngerThan : now - longest) - 1;
     const future = now + FUTURE_TOLERANCE;
     const query = { statuses: run.policy.stuckStatuses, before: future, future, after };
-    for await (const page of run.store.list(query, run.limits.reads)) this.#add(findCompetingJobs(page, run, now));
+    // Ages are compared with those of the listing, so they count by its time.
+    const listedAt = this.#listing.now;
+    for await (const page of run.store.list(query, run.limits.reads)) this.#add(findCompetingJobs(page, run, listedAt));
   }
 
   #add(jobs: readonly CompetingJob[]): void {

@@ -72,6 +72,18 @@ describe("an older job's output waits for a newer job for the same target", () =
     expect(await recoverAll(world, { only: ["combine"], policy: { ...policy, operations } })).toEqual([WAITS]);
   });
 
+  it("that was created a second later, where it is listed two seconds later", async () => {
+    const world = twoJobs({ age: 10 * MINUTE }, { age: 10 * MINUTE + 1_000 });
+    const clock = stillClock();
+    const list = world.base.list.bind(world.base);
+    world.base.list = async function* (query) {
+      yield* list(query);
+      clock.at += 2_000;
+    };
+    const over = { clock, named: ["recJobs0000000001"] };
+    expect(await recoverAll({ ...world, base: onlyNamed(world) }, over)).toEqual([WAITS]);
+  });
+
   it("in a scan", async () => {
     expect(await recoverAll(twoJobs({ age: 3 * MINUTE }), { command: "scan" })).toEqual([WAITS]);
   });
