@@ -1,6 +1,6 @@
 import type { Duration } from "../../domain/job.ts";
 import type { Target } from "../../domain/target.ts";
-import { TARGET_MISSING } from "../../domain/verdict.ts";
+import { type RecoverVerdict, TARGET_MISSING } from "../../domain/verdict.ts";
 import { TableRefused } from "../../ports/errors.ts";
 import { createPipeline, type Pipeline } from "../concurrency.ts";
 import type { SweepContext } from "../context.ts";
@@ -310,7 +310,7 @@ function decideSameTarget(state: RecoveryState): readonly Succession[] {
     record(
       superseded.flatMap(({ item, verdict }): readonly ItemOutcome[] => {
         if (verdict?.kind !== "recover") return [];
-        return [{ item, verdict: { ...verdict, reason: "superseded", supersededBy: id, detail: `by ${id}` } }];
+        return [{ item, verdict: supersede(verdict, id) }];
       }),
       state,
     );
@@ -319,18 +319,25 @@ function decideSameTarget(state: RecoveryState): readonly Succession[] {
   return successions;
 }
 
+function supersede(verdict: RecoverVerdict, by: string): RecoverVerdict {
+  return { ...verdict, reason: "superseded", supersededBy: by, detail: `by ${by}` };
+}
+
 /** Closes what is left when all is probed: the older jobs of a target, after the newest was delivered. */
 async function closeSuperseded(state: RecoveryState, run: SweepContext): Promise<void> {
   const ready = new ReadyQueue(batchSize(run));
   for (const { newest, superseded } of decideSameTarget(state)) {
     const { verdict, applied } = state.ledger.get(newest);
-    // One that turned out to be superseded itself was not delivered: the next sweep finds whose file is there.
-    const delivered = verdict?.kind === "recover" && verdict.reason !== "superseded" && (applied || run.dryRun);
+    const isDone = verdict?.kind === "recover" && (applied || run.dryRun);
+    // Where the newest turned out to be superseded itself, the file that is there is that of a still newer job.
+    const owner = isDone && verdict.reason === "superseded" ? verdict.supersededBy : newest.job.id;
     const detail = `${newest.job.id} first`;
     const waiting: ItemOutcome["verdict"] = { kind: "wait", reason: "newer-job-undecided", detail };
     for (const item of superseded) {
-      if (delivered) ready.add(item);
-      else record([{ item, verdict: waiting }], state);
+      const { verdict: own } = state.ledger.get(item);
+      const closed = isDone && own?.kind === "recover" ? supersede(own, owner) : null;
+      record([{ item, verdict: closed ?? waiting }], state);
+      if (closed !== null) ready.add(item);
     }
   }
   await startBatches({ ...state, ready }, run, { partial: true });

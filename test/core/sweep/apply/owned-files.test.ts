@@ -4,6 +4,11 @@ import { COMBINE, HOUR, MINUTE, POLICY } from "../../../support/builders.ts";
 import { runOf } from "../../../support/fakes.ts";
 import { combine, FIELD, verdicts, worldOf } from "../../../support/sweep-world.ts";
 
+/** A job's file as Airtable holds it. */
+function heldFile(n: number) {
+  return { id: `att0000000000000${n}`, url: `https://bucket.example/x${n}_output_0.mp4` };
+}
+
 describe("recover, where the target holds another job's file,", () => {
   it.each([
     ["replaces the file of an older job where the operation says so", 2 * HOUR, "recover: output-found!"],
@@ -24,8 +29,7 @@ describe("recover, where the target holds another job's file,", () => {
       const newer = combine(2, { age: 10 * MINUTE, status: "completed", notes: "Completed via polling at …" });
       const { base, bucket } = worldOf([combine(1, { age: 30 * MINUTE }), newer]);
       bucket.objects.set("x1_output_0.mp4", 1);
-      const held = [{ id: "att00000000000002", url: "https://bucket.example/x2_output_0.mp4" }];
-      base.target("Segments", "recSegs0000000001", { [FIELD]: held });
+      base.target("Segments", "recSegs0000000001", { [FIELD]: [heldFile(2)] });
       const policy = { ...POLICY, operations: [{ ...COMBINE, onExisting }] };
       const { report } = await sweep(runOf(base, bucket, { policy }));
       expect(verdicts(report.entries)).toEqual(["recover: superseded!"]);
@@ -33,4 +37,16 @@ describe("recover, where the target holds another job's file,", () => {
       expect(base.log).not.toContain("updateTargets");
     },
   );
+
+  it("closes all older jobs in one sweep after the job whose file is there", async () => {
+    const links = { Segments: ["recSegs0000000001"] };
+    const older = [1, 2, 3].map((n) => combine(n, { age: (40 - n) * MINUTE, links }));
+    const delivered = combine(4, { status: "completed", notes: "Completed via polling at …", links });
+    const { base, bucket } = worldOf([...older, delivered]);
+    for (const n of [1, 2, 3]) bucket.objects.set(`x${n}_output_0.mp4`, 1);
+    base.target("Segments", "recSegs0000000001", { [FIELD]: [heldFile(4)] });
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["recover: superseded!", "recover: superseded!", "recover: superseded!"]);
+    for (const { id } of older) expect(base.jobs.get(id)?.notes).toContain("superseded by job recJobs0000000004");
+  });
 });
