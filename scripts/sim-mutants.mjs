@@ -38,7 +38,7 @@ try {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const file = join(folder, `${next.n}.mjs`);
       await bundleSimulation(file, next.mutant);
-      found[next.n] = read(await run(file));
+      found[next.n] = read(await run(file, next.mutant?.world ?? null));
       rmSync(file);
     }
   };
@@ -68,9 +68,11 @@ if (values.write) {
 }
 process.exitCode = count === chosen.length && unchanged === null ? 0 : 1;
 
-function run(file) {
+/** `world` names another one than that of single machines: `fleet`. */
+function run(file, world) {
+  const args = ["--seeds", SEEDS, "--first", ...(world === null ? [] : [`--${world}`])];
   return new Promise((done) => {
-    const child = spawn(process.execPath, [file, "--seeds", SEEDS, "--first"], {
+    const child = spawn(process.execPath, [file, ...args], {
       stdio: ["ignore", "pipe", "ignore"],
     });
     let out = "";

@@ -6,20 +6,21 @@ import { parseArgs } from "node:util";
 import { bundleSimulation } from "./sim-bundle.mjs";
 
 // `npm run sim -- --seeds 100000`: histories in the simulated world, on all cores. `--seed 7` replays one; `--transactions`:
-// the same worlds over a store with transactions.
+// the same worlds over a store with transactions; `--fleet`: with hosts that share the base by a queue.
 const { values } = parseArgs({
   options: {
     seeds: { type: "string" },
     from: { type: "string" },
     seed: { type: "string" },
     transactions: { type: "boolean" },
+    fleet: { type: "boolean" },
   },
 });
 const folder = mkdtempSync(join(tmpdir(), "stuck-jobs-sim-"));
 const bundle = join(folder, "sim.mjs");
 await bundleSimulation(bundle);
 
-const store = values.transactions ? ["--transactions"] : [];
+const store = values.fleet ? ["--fleet"] : values.transactions ? ["--transactions"] : [];
 const run = (...args) =>
   new Promise((resolve) => {
     const child = spawn(process.execPath, [bundle, ...args, ...store], { stdio: ["ignore", "pipe", "inherit"] });

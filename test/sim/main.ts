@@ -9,20 +9,23 @@ const { values } = parseArgs({
     seed: { type: "string" },
     first: { type: "boolean" },
     transactions: { type: "boolean" },
+    fleet: { type: "boolean" },
   },
 });
 const from = Number(values.seed ?? values.from ?? "1");
 const count = values.seed === undefined ? Number(values.seeds ?? "2000") : 1;
 
-const totals = { seeds: 0, sweeps: 0, recovered: 0, failed: 0, killed: 0, broken: 0 };
+const kind = values.fleet === true ? "fleet" : values.transactions === true ? "transactions" : "one";
+const totals = { seeds: 0, sweeps: 0, recovered: 0, failed: 0, killed: 0, takenOver: 0, broken: 0 };
 for (let seed = from; seed < from + count; seed += 1) {
-  const outcome = await simulate(seed, values.transactions === true);
+  const outcome = await simulate(seed, kind);
   if (values.seed !== undefined) process.stdout.write(`${outcome.story.join("\n")}\n`);
   totals.seeds += 1;
   totals.sweeps += outcome.sweeps;
   totals.recovered += outcome.recovered;
   totals.failed += outcome.failed;
   totals.killed += outcome.killed;
+  totals.takenOver += outcome.takenOver;
   if (outcome.violations.length === 0) continue;
   totals.broken += 1;
   process.stdout.write(`seed ${seed}: ${outcome.violations.join("\n  ")}\n  replay: npm run sim -- --seed ${seed}\n`);

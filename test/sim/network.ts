@@ -19,6 +19,8 @@ export interface Line {
   readonly troubled: boolean;
   /** Passes wherever the runner could be killed; does not come back once it was. */
   readonly pulse: () => Promise<void>;
+  /** Resolves once its host does not stand still; absent where none does. */
+  readonly awake?: () => Promise<void>;
 }
 
 /** The longest that an exchange may take, as in the product. */
@@ -110,6 +112,11 @@ export function exchangeOf(line: Line) {
       default:
     }
     await clock.sleep(fault === "slow after" ? slow() : random.whole(20, 250), signal);
+    if (line.awake !== undefined) {
+      await line.awake();
+      // Its limit comes before the answer that waited for it.
+      if (clock.now() - sentAt > EXCHANGE_LIMIT) throw lost("timed out", "ETIMEDOUT");
+    }
     const { reply } = heard;
     heard.arrive();
     const body: unknown = JSON.parse(reply.body);

@@ -9,6 +9,8 @@ import { sweep } from "../../src/core/sweep/sweep.ts";
 import { createRequests } from "../../src/stores/airtable/requests.ts";
 import { createStore } from "../../src/stores/airtable/store.ts";
 import { POLICY, SECOND, THRESHOLDS } from "../support/builders.ts";
+import type { FleetHold } from "./fleet.ts";
+import { NO_TIES, tiesOf } from "./fleet-host.ts";
 import { exchangeOf, type Line, probeOf } from "./network.ts";
 import { OPERATIONS } from "./operations.ts";
 import type { Random } from "./random.ts";
@@ -44,6 +46,8 @@ export interface RunnerOptions {
   /** Whether a person is asked about each job. */
   readonly confirm: boolean;
   readonly troubled: boolean;
+  /** What the sweep knows of its fleet; null where it is in none. */
+  readonly hold: FleetHold | null;
 }
 
 const DEADLINE = 90 * SECOND;
@@ -69,13 +73,22 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
     }
     if (killed) await new Promise(() => undefined);
   };
+  const { hold } = options;
+  let stoppedUntil = 0;
+  /** A host that stands still goes on here. */
+  const awake = async (): Promise<void> => {
+    while (clock.now() < stoppedUntil) await clock.sleep(stoppedUntil - clock.now());
+  };
   const living = {
     now: own.now,
     sleep: async (ms: number, signal?: AbortSignal) => {
       await own.sleep(ms, signal);
+      if (hold !== null) await awake();
       await pulse();
     },
   };
+  const broken = (what: string) => void recorder.violations.push(`${options.name} ${what}`);
+  const ties = hold === null ? NO_TIES : tiesOf(hold, living, awake, broken);
 
   const limits = SHARES.map(() => new AbortController());
   setMaxListeners(0, ...limits.map(({ signal }) => signal));
@@ -86,14 +99,31 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
     const stop = () => limits.slice(0, 3).forEach((limit) => void limit.abort(new DOMException("stop", "AbortError")));
     cancels.push(clock.after(options.stopAt, stop));
   }
+  if (hold !== null && hold.pause !== null) {
+    const { at, length } = hold.pause;
+    const standStill = () => {
+      world.log(`${options.name} stands still for ${length} ms`);
+      stoppedUntil = clock.now() + length;
+    };
+    cancels.push(clock.after(at, standStill));
+  }
   const endsAt = clock.now() + DEADLINE;
   const [listing, start, reads, writes] = limits.map(({ signal }) => signal);
   if (!listing || !start || !reads || !writes) throw new Error("unreachable");
 
-  const line = { world, recorder, random, name: options.name, troubled: options.troubled, pulse };
+  const line = {
+    world,
+    recorder,
+    random,
+    name: options.name,
+    troubled: options.troubled,
+    pulse,
+    ...(hold === null ? {} : { awake }),
+  };
   let next = clock.now();
   const requests = createRequests({
-    client: exchangeOf(line),
+    client: ties.client(exchangeOf(line)),
+    beforeWrite: ties.beforeWrite,
     async acquireSlot(signal) {
       const at = Math.max(next, clock.now());
       next = at + 260;
@@ -126,7 +156,7 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
     world.scenario.listingCut,
   );
   const hasNotes = world.scenario.notes !== "none";
-  const journal = journalOf(world, pulse);
+  const journal = ties.journal(journalOf(world, pulse));
   const signature = { runId: options.name, version: "0.0.0" };
   const run: SweepContext = {
     command: options.command,
@@ -146,7 +176,7 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
     store,
     atomic: world.transactional ? transactionsOf(line) : null,
     providers: new Map(provider === null ? [] : [[provider, providerOf(line, probe.probe)]]),
-    webhooks: webhooksOf(line),
+    webhooks: ties.webhooks(webhooksOf(line)),
     via: null,
     probe,
     journal,
@@ -162,7 +192,7 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
     hasNotes,
     clock: living,
     random: random.next,
-    limits: { listing, start, reads, writes },
+    limits: ties.limits({ listing, start, reads, writes }),
     observer: { stage() {}, listed() {}, probed() {}, async jobDone() {}, warn() {} },
     lateOutputs: true,
     otherNames: ["{externalId}_captioned.mp4"],

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 /** Always the same ones, so that a failure here is one everywhere; `npm run sim` takes any number of others. */
 const SEEDS = 2_000;
 const SEEDS_WITH_TRANSACTIONS = 300;
+const SEEDS_OF_A_FLEET = 150;
 
 describe("the simulation", () => {
   // Some 30 s on two idle cores; the limit is for busy ones.
@@ -19,6 +20,15 @@ describe("the simulation", () => {
   }, async () => {
     const { code, lines } = await simulate("--transactions", "--seeds", String(SEEDS_WITH_TRANSACTIONS));
     expect(lines.slice(0, -1), "each broken seed; replay it with --transactions").toEqual([]);
+    expect(code).toBe(0);
+  });
+
+  it(`keeps every promise in ${SEEDS_OF_A_FLEET} histories of a fleet, whose hosts take over from each other`, {
+    timeout: 600_000,
+  }, async () => {
+    const { code, lines } = await simulate("--fleet", "--seeds", String(SEEDS_OF_A_FLEET));
+    expect(lines.slice(0, -1), "each broken seed; replay it with --fleet").toEqual([]);
+    expect(Number(/(\d+) takenOver/.exec(lines.at(-1) ?? "")?.[1])).toBeGreaterThan(SEEDS_OF_A_FLEET / 2);
     expect(code).toBe(0);
   });
 

@@ -1,6 +1,7 @@
 import type { Command } from "../../src/core/domain/report.ts";
 import { MINUTE, SECOND } from "../support/builders.ts";
 import { Endless } from "./clock.ts";
+import { scheduleFleet } from "./fleet.ts";
 import { OPERATION_NAMES } from "./operations.ts";
 import { compareFields, predict, predictFields, undelivered } from "./oracle.ts";
 import { Random } from "./random.ts";
@@ -19,6 +20,8 @@ export interface Outcome {
   readonly recovered: number;
   readonly failed: number;
   readonly killed: number;
+  /** Sweeps that a fleet gave to another host. */
+  readonly takenOver: number;
   /** All that happened, in its order. */
   readonly story: readonly string[];
 }
@@ -26,28 +29,40 @@ export interface Outcome {
 /** When all that the last sweep before the calm has closed, and that was opened again since, counts as stuck. */
 const SETTLED = CALM + 8 * MINUTE;
 
+/** Whether a store has transactions, or several hosts share the base by a queue. */
+export type WorldKind = "one" | "transactions" | "fleet";
+
 /** One history; one that goes round in circles breaks a promise too. */
-export async function simulate(seed: number, transactional = false): Promise<Outcome> {
+export async function simulate(seed: number, kind: WorldKind = "one"): Promise<Outcome> {
   try {
-    return await historyOf(seed, transactional);
+    return await historyOf(seed, kind);
   } catch (error) {
     if (!(error instanceof Endless)) throw error;
-    return { seed, violations: [error.message], sweeps: 0, recovered: 0, failed: 0, killed: 0, story: [] };
+    return {
+      seed,
+      violations: [error.message],
+      sweeps: 0,
+      recovered: 0,
+      failed: 0,
+      killed: 0,
+      takenOver: 0,
+      story: [],
+    };
   }
 }
 
 /** Eight minutes of sweeps under faults, kills, webhooks, people and a second runner, then calm. */
-async function historyOf(seed: number, transactional: boolean): Promise<Outcome> {
+async function historyOf(seed: number, kind: WorldKind): Promise<Outcome> {
   const random = new Random(seed);
   const scenario = scenarioOf(random.fork());
-  const world = new World(scenario, random.fork(), transactional);
+  const world = new World(scenario, random.fork(), kind === "transactions");
   const { events: _, ...state } = scenario;
   world.log(JSON.stringify(state));
   const recorder = new Recorder(world);
   const endings: Ending[] = [];
   const begin = async (name: string, options: Omit<RunnerOptions, "name">): Promise<Ending> => {
     recorder.enter({ name, ...options });
-    world.log(`${name} begins ${JSON.stringify(options)}`);
+    world.log(`${name} begins ${JSON.stringify({ ...options, hold: options.hold?.pause })}`);
     const ending = await startSweep(world, recorder, random.fork(), { name, ...options });
     world.log(`${name} is ${ending.kind}${describe(ending)}`);
     endings.push(ending);
@@ -62,8 +77,15 @@ async function historyOf(seed: number, transactional: boolean): Promise<Outcome>
     limit: random.chance(0.05) ? random.whole(1, 5) : null,
     ...flagsOf(world, random),
     troubled: true,
+    hold: null,
   });
-  schedule(world, scenario.secondRunner, random, (name, machine) => begin(name, troubled(machine)));
+  const fleet =
+    kind === "fleet"
+      ? scheduleFleet(world, random, (name, machine, hold) =>
+          begin(name, { ...troubled(machine), command: "recover", dryRun: false, hold }),
+        )
+      : null;
+  if (fleet === null) schedule(world, scenario.secondRunner, random, (name, machine) => begin(name, troubled(machine)));
   world.clock.after(SETTLED - START, () => undefined);
   await world.clock.run(() => world.clock.now() >= SETTLED);
 
@@ -78,6 +100,7 @@ async function historyOf(seed: number, transactional: boolean): Promise<Outcome>
     limit: null,
     ...NO_FLAGS,
     troubled: false,
+    hold: null,
   } as const;
   await calmly(world, () => begin("calm-1", calm));
   await calmly(world, () => begin("calm-2", calm));
@@ -111,6 +134,7 @@ async function historyOf(seed: number, transactional: boolean): Promise<Outcome>
     recovered: reports.reduce((sum, { summary }) => sum + summary.recovered, 0),
     failed: reports.reduce((sum, { summary }) => sum + summary.failed, 0),
     killed: endings.filter(({ kind }) => kind === "killed").length,
+    takenOver: fleet?.takeovers() ?? 0,
     story: world.story,
   };
 }

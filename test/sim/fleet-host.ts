@@ -1,0 +1,86 @@
+import { guardJournal, guardWebhooks, whileHeld } from "../../src/cli/run/while-held.ts";
+import type { Journal } from "../../src/core/ports/journal.ts";
+import type { Clock, WebhookSender } from "../../src/core/ports/ports.ts";
+import type { Deadlines } from "../../src/core/sweep/context.ts";
+import type { ApiClient } from "../../src/stores/airtable/client.ts";
+import type { FleetHold } from "./fleet.ts";
+
+/** How a sweep is tied to the base that its host holds. */
+export interface HostTies {
+  readonly beforeWrite: () => void;
+  client(exchange: ApiClient): ApiClient;
+  journal(journal: Journal): Journal;
+  webhooks(sender: WebhookSender): WebhookSender;
+  limits(limits: Deadlines): Deadlines;
+}
+
+/** Outside of a fleet nothing stands in between. */
+export const NO_TIES: HostTies = {
+  beforeWrite: () => undefined,
+  client: (exchange) => exchange,
+  journal: (journal) => journal,
+  webhooks: (sender) => sender,
+  limits: (limits) => limits,
+};
+
+/**
+ * Ties a sweep to the base that its host holds, as the product does, and watches what leaves the host. Nothing lets the host
+ * stand still between the question whether it may write and the write: that is what no process can rule out.
+ *
+ * @param awake resolves once the host does not stand still
+ * @param broken called with what is wrong
+ */
+export function tiesOf(
+  hold: FleetHold,
+  living: Pick<Clock, "sleep">,
+  awake: () => Promise<void>,
+  broken: (what: string) => void,
+): HostTies {
+  const held = hold.keep(living);
+  const leave = () => {
+    const wrong = hold.leaving();
+    if (wrong !== null) broken(wrong);
+  };
+  return {
+    beforeWrite: held.check,
+    client: (exchange) => async (request, signal, sent) => {
+      if (request.method === "PATCH") leave();
+      return await exchange(request, signal, sent);
+    },
+    journal(journal) {
+      const reach = async () => {
+        await awake();
+        hold.askDatabase();
+      };
+      const distant: Journal = {
+        ...journal,
+        async recordIntent(writes, by) {
+          await reach();
+          const settle = await journal.recordIntent(writes, by);
+          await awake();
+          return settle;
+        },
+        async recordWebhookIntent(job, by) {
+          await reach();
+          const settle = await journal.recordWebhookIntent(job, by);
+          await awake();
+          return settle;
+        },
+      };
+      return guardJournal(distant, held);
+    },
+    webhooks(sender) {
+      const watched: WebhookSender = {
+        ...sender,
+        async post(request, signal) {
+          leave();
+          const result = await sender.post(request, signal);
+          await awake();
+          return result;
+        },
+      };
+      return guardWebhooks(watched, held);
+    },
+    limits: (limits) => whileHeld(limits, held),
+  };
+}
