@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import * as z from "zod";
 import { measureBases } from "./bases.ts";
 import { measureDeciding } from "./deciding.ts";
+import { measureFleet } from "./fleet.ts";
 import { measureGrowth } from "./growth.ts";
 import { measurePace } from "./pace.ts";
 import { markdown, written } from "./page.ts";
@@ -34,6 +35,7 @@ const parts: Readonly<Record<string, () => Promise<readonly Section[]>>> = {
     return plain === undefined ? [] : [{ ...plain, rows: [...plain.rows, weigh(packed)] }, ...others];
   },
   postgres: async () => [await measurePostgres(effort)],
+  fleet: async () => [await measureFleet(effort)],
   deciding: async () => [await measureDeciding(effort)],
   growth: async () => {
     const { memory, growth, svg: drawn } = await measureGrowth(effort);

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,6 +5,7 @@ import pg from "pg";
 import { Pool } from "undici";
 import { startServer } from "../src/sandbox/postgres/server.ts";
 import { pageStatement } from "../src/stores/postgres/select-jobs.ts";
+import { createDatabase } from "./database.ts";
 import { atMost, type Effort, type Row, ratio, type Section } from "./result.ts";
 import { measure, median, openWorld, PLACES, sweep } from "./run.ts";
 
@@ -30,28 +30,6 @@ export async function measurePostgres({ full }: Effort): Promise<Section> {
 
 interface Server {
   createDatabase(): ReturnType<typeof createDatabase>;
-}
-
-/** Creates a database of its own for one measurement. */
-async function createDatabase(url: string) {
-  const admin = new pg.Client({ connectionString: url });
-  await admin.connect();
-  const name = `bench_${randomUUID().replaceAll("-", "")}`;
-  await admin.query(`CREATE DATABASE ${name}`);
-  const own = new URL(url);
-  own.pathname = `/${name}`;
-  const client = new pg.Client({ connectionString: own.href });
-  await client.connect();
-  return {
-    url: own.href,
-    query: async (text: string, values?: readonly unknown[]): Promise<readonly Record<string, unknown>[]> =>
-      (await client.query(text, values === undefined ? undefined : [...values])).rows ?? [],
-    async close() {
-      await client.end();
-      await admin.query(`DROP DATABASE ${name} WITH (FORCE)`);
-      await admin.end();
-    },
-  };
 }
 
 const CONCURRENCY = 64;
