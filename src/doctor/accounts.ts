@@ -13,7 +13,7 @@ export class AccountOwners {
     if (userId === "" || first === undefined || known.includes(name)) return [];
     const detail = `${name} and ${first} are of one Airtable user, ${userId}, whose requests Airtable counts together`;
     const next =
-      "Nothing is wrong with it: both keep to one limit. For twice the rate give each a token of a user of its own.";
+      "No action is needed: both keep to one limit. For twice the rate, give each account a token of a different user.";
     return [warn("token", "accounts", detail, next)];
   }
 }

@@ -100,10 +100,10 @@ export function checkCalls(
   const bases = 1 + (settings.base?.others.length ?? 0);
   const total = bases * calls.total;
   const ofAll = bases === 1 ? "" : `, ${number(total)} for all ${bases} bases if they are alike`;
-  const detail = `${formatQuota(calls, minutes, seen, traces)}${ofAll}: ${PLANS.map((plan) => shareOf(plan, total)).join(", ")}; the workspace's other clients live on the same`;
+  const detail = `${formatQuota(calls, minutes, seen, traces)}${ofAll}: ${PLANS.map((plan) => shareOf(plan, total)).join(", ")}; the workspace's other clients use the same quota`;
   if (total <= RECOMMENDED_MAX_CALLS) return [pass("calls", "monthly calls", detail)];
   const slower = Math.ceil((minutes * total) / RECOMMENDED_MAX_CALLS);
-  const next = `Run less often: POLLING_INTERVAL_MINUTES=${slower}, and the schedule likewise, comes to about half of Team's.`;
+  const next = `Run less often: POLLING_INTERVAL_MINUTES=${slower}, and the same interval in the schedule, take about half of Team's quota.`;
   return [warn("calls", "monthly calls", detail, next)];
 }
 

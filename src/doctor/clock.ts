@@ -10,8 +10,7 @@ export function checkClock(skew: Duration | null, whose = "Airtable's"): readonl
   if (Math.abs(skew) <= SKEW_WARNED) {
     return [pass("clock", "clock", seconds <= 1 ? `agrees with ${whose}` : apart)];
   }
-  const consequence = Math.abs(skew) > SKEW_TOO_FAR ? ": no job is failed by such a clock" : "";
-  const next =
-    "Set this machine's clock (timedatectl set-ntp true). In a virtual machine look whether its host's is right.";
+  const consequence = Math.abs(skew) > SKEW_TOO_FAR ? ": no job is failed while they differ this much" : "";
+  const next = "Set this machine's clock (timedatectl set-ntp true). In a virtual machine, check the host's clock too.";
   return [warn("clock", "clock", `${apart}${consequence}`, next)];
 }

@@ -7,6 +7,8 @@ import { NEW_TOKEN } from "./token.ts";
 export interface Found {
   /** The file; null where there is none. */
   readonly path: string | null;
+  /** Whether the sandbox's own configuration stands in for a file. */
+  readonly isSandbox: boolean;
   /** All problems of file and environment. */
   readonly problems: readonly Problem[];
   /** Null where the problems leave no usable settings. */
@@ -16,8 +18,8 @@ export interface Found {
 }
 
 /** Reports where the configuration was found, and all its problems. */
-export function checkConfiguration({ path, problems, settings, enabled }: Found): readonly CheckResult[] {
-  const where = path ?? "no file: the preset nca and the environment";
+export function checkConfiguration({ path, isSandbox, problems, settings, enabled }: Found): readonly CheckResult[] {
+  const where = path ?? (isSandbox ? "the sandbox's own" : "no file: the preset nca and the environment");
   const wrong = problems.map((problem) =>
     fail("configuration", "configuration", problem.path || "configuration", problem.message, remedyFor(problem, path)),
   );
@@ -32,7 +34,7 @@ const NO_OPERATION = fail(
   "configuration",
   "configuration",
   "operations",
-  "no operation is configured, so that nothing would be recovered or failed",
+  "no operation is configured, so nothing would be recovered or failed",
   "Run stuck-jobs init, which proposes operations from the base and its jobs.",
 );
 
@@ -40,7 +42,7 @@ const DISABLED = warn(
   "configuration.enabled",
   "POLLING_ENABLED",
   "false: recover and fail-old do nothing",
-  "Take POLLING_ENABLED out of the environment when jobs are to be recovered.",
+  "Remove POLLING_ENABLED from the environment to recover jobs.",
 );
 
 function listed(names: readonly string[]): string {

@@ -17,7 +17,7 @@ export function checkFleet({ name, schema, digest, planned }: FleetFacts): reado
   const where = `schema ${schema} of ${name}`;
   if (planned instanceof UpstreamError) {
     const { code, message, hint } = planned;
-    const next = hint ?? "Look at the database, at STUCK_JOBS_DATABASE_URL, and at this machine's network.";
+    const next = hint ?? "Check the database, STUCK_JOBS_DATABASE_URL, and this machine's network.";
     if (code === "unavailable") return [fail("upstream", "fleet", "fleet", message, next)];
     return [fail(code === "auth" ? "token" : "configuration", "fleet", "fleet", message, next)];
   }

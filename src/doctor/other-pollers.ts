@@ -44,11 +44,12 @@ function dateOf(line: string, job: Job): { readonly at: Instant; readonly doubt:
 export function checkPollers(traces: readonly PollerNote[]): readonly CheckResult[] {
   const foreign = traces.filter(({ runId }) => runId === null);
   const latest = foreign.toSorted((a, b) => b.at - a.at)[0];
-  if (latest === undefined) return [pass("pollers", "other pollers", "none left a trace in the notes of the last day")];
+  if (latest === undefined)
+    return [pass("pollers", "other pollers", "none: the notes of the last day are this tool's own")];
   const jobs = new Set(foreign.map(({ job }) => job.id)).size;
   const detail = `${pluralize(jobs, "job")} of the last day have another poller's note, the latest ${latest.job.id}: "${short(latest.line)}"`;
   const next =
-    "Stop the other poller before this one is scheduled: it fails jobs by their age alone, and both would write.";
+    "Stop the other poller before you schedule this one: it fails jobs by their age alone, and both would write.";
   return [warn("pollers", "other pollers", detail, next)];
 }
 

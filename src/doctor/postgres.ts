@@ -119,7 +119,7 @@ function checkRights(tables: readonly TableFacts[], { role }: ServerFacts): read
       "database.rights",
       "row security",
       `${name} has policies that apply to ${role}`,
-      "See that they show the stuck jobs and allow their update: what they hide counts as not there.",
+      "Make sure that they show the stuck jobs and allow updating them: a row that they hide counts as missing.",
     ),
   );
   if (grants.length === 0) {
@@ -136,7 +136,7 @@ function checkTriggers({ name, triggers }: TableFacts): readonly CheckResult[] {
       "database.triggers",
       "triggers",
       detail,
-      "See that they may fire for a job that is completed or failed by stuck-jobs: they cannot tell it from the application.",
+      "Make sure that they may fire when stuck-jobs completes or fails a job: they cannot distinguish it from the application.",
     ),
   ];
 }

@@ -21,9 +21,9 @@ async function checkProvider(
   const { kind, detail } = await provider.status.ask(nobody, signal);
   if (kind === "forgotten") return pass(id, title, `${provider.url} answers: ${detail}`);
   if (kind === "unknown") {
-    const next = `Look at providers.${name}, at its key, and whether it runs. Without it the storage alone decides.`;
+    const next = `Check providers.${name} and its key, and whether the provider is up. Without it the storage alone decides.`;
     return warn(id, title, `${provider.url}: ${detail}`, next);
   }
-  const next = `Look at providers.${name}: it answers "${kind}" for a job that does not exist.`;
+  const next = `Check providers.${name}: it answers "${kind}" for a job that does not exist.`;
   return warn(id, title, `${provider.url}: ${detail}`, next);
 }

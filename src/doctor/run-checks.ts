@@ -80,14 +80,15 @@ export async function runChecks(
   ];
 }
 
-type KnownOutputs = Awaited<ReturnType<typeof knownOutputs>>;
+interface Examined {
+  readonly findings: readonly CheckResult[];
+  /** The newest output of each operation; null where the jobs were not read. */
+  readonly known: Awaited<ReturnType<typeof knownOutputs>> | null;
+}
 
-const NO_BASE: { readonly findings: readonly CheckResult[]; readonly known: KnownOutputs } = {
-  findings: [],
-  known: null,
-};
+const NO_BASE: Examined = { findings: [], known: null };
 
-async function examineStore(world: DoctorEnvironment, signal: AbortSignal): Promise<typeof NO_BASE> {
+async function examineStore(world: DoctorEnvironment, signal: AbortSignal): Promise<Examined> {
   if (world.base !== null) return await examineBase(world.base, world, signal);
   return world.database === null ? NO_BASE : await examineDatabase(world.database, world, signal);
 }
@@ -96,7 +97,7 @@ async function examineDatabase(
   { store, facts }: NonNullable<DoctorEnvironment["database"]>,
   world: DoctorEnvironment,
   signal: AbortSignal,
-): Promise<typeof NO_BASE> {
+): Promise<Examined> {
   const { settings, clock } = world;
   const checks = checkDatabase(facts, settings);
   if (checks.some(({ level }) => level === "fail")) return { findings: checks, known: null };
@@ -117,7 +118,7 @@ async function examineBase(
   { store, metadata }: NonNullable<DoctorEnvironment["base"]>,
   world: DoctorEnvironment,
   signal: AbortSignal,
-): Promise<typeof NO_BASE> {
+): Promise<Examined> {
   const { settings, interval, clock } = world;
   const access = await readAccess(metadata, signal);
   const now = () => clock.now() + (store.clockSkewMs() ?? 0);

@@ -47,7 +47,7 @@ function checkFields(needs: readonly RequiredField[], tables: readonly TableSche
   }
   const there = [...good].map(([table, fields]) => `${fields.size} of ${table}`);
   if (there.length > 0)
-    findings.unshift(pass("schema.field", "fields", `${there.join(", ")} are there, and of fitting types`));
+    findings.unshift(pass("schema.field", "fields", `found with fitting types: ${there.join(", ")}`));
   return findings;
 }
 
@@ -67,7 +67,7 @@ function unfitField(need: RequiredField, field: FieldSchema, tables: readonly Ta
   if (found === null) return null;
   const linked = tables.find(({ id }) => id === field.linkedTableId);
   const type = linked === undefined ? typeInWords(field.type) : `a link to "${linked.name}"`;
-  const detail = `"${field.name}" is ${type}; wanted is ${found.wanted}`;
+  const detail = `"${field.name}" is ${type}; expected ${found.wanted}`;
   const next = `Change the field's type in Airtable, or name another field in ${need.key}.`;
   if (found.works) return warn("schema.type", need.key, detail, next);
   return fail("configuration", "schema.type", need.key, detail, next);
@@ -83,7 +83,7 @@ function checkOptions(options: readonly Option[], tables: readonly TableSchema[]
     if (field.choices.includes(wanted.option)) there += 1;
     else findings.push(missingOption(wanted, field, field.choices));
   }
-  if (there > 0) findings.unshift(pass("schema.option", "options", `${there} select options are there`));
+  if (there > 0) findings.unshift(pass("schema.option", "options", `all ${there} select options exist`));
   return findings;
 }
 
@@ -91,7 +91,7 @@ function missingOption({ key, option, needed }: Option, field: FieldSchema, choi
   const detail = `"${field.name}" has no option "${option}"`;
   const next = remedy([key], option, choices, "options");
   if (needed) return fail("configuration", "schema.option", key, detail, next);
-  return warn("schema.option", key, `${detail}, so that no job has it`, next);
+  return warn("schema.option", key, `${detail}, so no job has it`, next);
 }
 
 /** Finds a table or field by name or id, as Airtable does. */
@@ -105,8 +105,8 @@ const MOST_NAMES = 12;
 function remedy(keys: readonly string[], name: string, names: readonly string[], kind: string): string {
   const guess = suggestSpelling(name, names);
   const where = keys.join(", ");
-  if (guess !== null) return `Did you mean "${guess}"? Then write that in ${where}.`;
+  if (guess !== null) return `Did you mean "${guess}"? Then set ${where} to it.`;
   const shown = names.slice(0, MOST_NAMES).map((each) => `"${each}"`);
   const rest = names.length > shown.length ? `, and ${names.length - shown.length} more` : "";
-  return `Write one of its ${kind} in ${where}: ${shown.join(", ")}${rest}.`;
+  return `Set ${where} to one of the existing ${kind}: ${shown.join(", ")}${rest}.`;
 }

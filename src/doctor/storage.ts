@@ -94,7 +94,7 @@ export async function knownOutputs(
   }
 }
 
-/** Checks every storage that operations use. */
+/** Checks every storage that operations use. `known` is null where the base was not read. */
 export async function checkStorages(
   storages: readonly CheckedStorage[],
   known: readonly KnownOutput[] | null,
@@ -149,7 +149,11 @@ async function checkStorage(
     return [
       pass("storage", "storage", `${storage.baseUrl} answers`),
       pass("storage.credentials", "credentials", credentialsInWords(storage)),
-      probe.signed ? checkSigned(stranger) : checkMissing(key, meaning, stranger, visible),
+      ...(probe.signed
+        ? [checkSigned(stranger)]
+        : known === null && meaning.kind === "failed"
+          ? []
+          : [checkMissing(key, meaning, stranger, visible)]),
       ...(known === null ? [OUTPUTS_UNKNOWN] : checkOutputs(key, seen, operations)),
       await checkListing(key, probe, random, signal),
     ];
@@ -181,8 +185,8 @@ async function seeOutput(
 const OUTPUTS_UNKNOWN = warn(
   "storage.outputs",
   "outputs",
-  "not checked, since the completed jobs could not be read",
-  "Correct what keeps them from being read, then run doctor again.",
+  "not checked: no completed job could be read, so no output is known to compare with",
+  "Correct what is marked with ✗ above, then run doctor again.",
 );
 
 /** So many shapes of names are probed in a storage. */
@@ -238,7 +242,7 @@ function exampleNames(operations: readonly Operation[]): readonly (readonly stri
 function checkAnswer(key: string, baseUrl: string, stranger: ProbeResult): CheckResult | null {
   const [id, title] = ["storage", "storage"] as const;
   if (stranger.result === "present") {
-    const detail = `${baseUrl} answers ${stranger.detail} for a key that nobody has`;
+    const detail = `${baseUrl} answers ${stranger.detail} for a random key that cannot exist`;
     const next = `Correct ${key}.baseUrl: it leads to a server that has a page for everything, not to a bucket.`;
     return fail("configuration", id, title, detail, next);
   }
@@ -259,7 +263,7 @@ function checkAnswer(key: string, baseUrl: string, stranger: ProbeResult): Check
         id,
         title,
         detail,
-        `Name the bucket's own host in ${key}.baseUrl, not a CDN's: it caches a no.`,
+        `Name the bucket's own host in ${key}.baseUrl, not a CDN's: a CDN caches negative answers.`,
       );
     case "suspect":
     case "unexpected":
@@ -270,7 +274,7 @@ function checkAnswer(key: string, baseUrl: string, stranger: ProbeResult): Check
         id,
         title,
         detail,
-        `Look at the storage's status page, at ${key}.baseUrl, and at this machine's network.`,
+        `Check the storage's status page, ${key}.baseUrl, and this machine's network.`,
       );
   }
 }
@@ -285,12 +289,12 @@ function credentialsInWords({ baseUrl, addressing, credentials }: StorageSetting
 function checkSigned(stranger: ProbeResult): CheckResult {
   const [id, title] = ["storage.missing", "missing outputs"] as const;
   if (stranger.result === "absent") return pass(id, title, `answer ${stranger.detail}, since requests are signed`);
-  const detail = `answer ${stranger.detail}: the key may not list the bucket, so that no job is failed`;
+  const detail = `answer ${stranger.detail}: the key may not list the bucket, so no job is failed`;
   return warn(
     id,
     title,
     detail,
-    "Give the key the right to list the bucket (s3:ListBucket), or the Space read access as a whole.",
+    "Give the key the permission to list the bucket (s3:ListBucket); for a Space, read access to the whole Space.",
   );
 }
 
@@ -303,25 +307,25 @@ function checkMissing(
   const [id, title] = ["storage.missing", "missing outputs"] as const;
   if (meaning.kind === "missing-is-404") return pass(id, title, `answer HTTP 404: ${meaning.detail}`);
   if (meaning.kind === "missing-is-403") {
-    return pass(id, title, `answer HTTP 403, as this place hides what is missing: ${meaning.detail}`);
+    return pass(id, title, `answer HTTP 403, as private ones would: ${meaning.detail}`);
   }
   if (visible === null) {
-    const detail = `${meaning.detail}: it means "missing or private", so that no job can be failed yet`;
+    const detail = `${meaning.detail}: this may mean "missing" or "private", so no job can be failed yet`;
     const next =
-      "Nothing, once one job was completed; or configure a key (STUCK_JOBS_S3_ACCESS_KEY_ID): signed requests get a true 404.";
+      "Wait: this resolves itself once one job was completed. Or configure a key (STUCK_JOBS_S3_ACCESS_KEY_ID): signed requests get a true 404.";
     return warn(id, title, detail, next);
   }
   const { sighting } = visible;
   if (sighting?.result === "unknown" && sighting.cause === "forbidden" && stranger.result === "unknown") {
-    const detail = `answer as outputs that are there do: ${meaning.detail}`;
-    const next = `The bucket is private, the wrong one, or that file was deleted. Open it, or give a key (STUCK_JOBS_S3_ACCESS_KEY_ID), or correct ${key}.baseUrl.`;
+    const detail = `get the same answer as a known output: ${meaning.detail}`;
+    const next = `The bucket is private, the wrong one, or that file was deleted. Make the bucket public, configure a key (STUCK_JOBS_S3_ACCESS_KEY_ID), or correct ${key}.baseUrl.`;
     return fail("configuration", id, title, detail, next);
   }
   return warn(
     id,
     title,
     meaning.detail,
-    `Look at the bucket and at ${key}.baseUrl; until this is clear no job is failed.`,
+    `Check the bucket and ${key}.baseUrl. No job is failed until this is resolved.`,
   );
 }
 
@@ -339,9 +343,9 @@ function checkOutputs(
   const unrecorded = named.filter((name) => !seen.some(({ operation }) => operation === name));
   const details = [
     ...(fine.length > 0
-      ? [`the newest of ${fine.join(", ")} ${fine.length === 1 ? "is" : "are"} there by the configured names`]
+      ? [`the newest of ${fine.join(", ")} ${fine.length === 1 ? "is" : "are"} there under the configured names`]
       : []),
-    ...(unrecorded.length > 0 ? [`${unrecorded.join(", ")}: no completed job has one`] : []),
+    ...(unrecorded.length > 0 ? [`${unrecorded.join(", ")}: no completed job records one`] : []),
   ];
   return [
     ...strange.map((output) => strangeOutput(key, output)),
@@ -350,7 +354,7 @@ function checkOutputs(
         id,
         title,
         `the newest of ${operation}, ${url}, answers ${sighting?.detail}`,
-        "Nothing, if it was deleted. Else look at the bucket: recover would not see such an output.",
+        "Ignore this if the file was deleted. Otherwise check the bucket: recover would not see such an output.",
       ),
     ),
     ...(details.length > 0 ? [pass(id, title, details.join("; "))] : []),
@@ -359,8 +363,8 @@ function checkOutputs(
 
 function strangeOutput(key: string, { operation, url, sighting }: SeenOutput): CheckResult {
   const there =
-    sighting === null ? "lies elsewhere" : sighting.result === "present" ? "is there" : `answers ${sighting.detail}`;
-  const detail = `the newest of ${operation}, ${url}, ${there}, but the configuration would not look for it`;
+    sighting === null ? "is elsewhere" : sighting.result === "present" ? "exists" : `answers ${sighting.detail}`;
+  const detail = `the newest of ${operation}, ${url}, ${there}, but the configuration does not look for it there`;
   const next = `Correct ${key}.baseUrl, or add the name that ends ${fileNameOf(url)} to operations.${operation}.outputs.`;
   return warn("storage.outputs", "outputs", detail, next);
 }
@@ -375,23 +379,23 @@ async function checkListing(
   const listing = await probe.list(randomId(random), signal);
   switch (listing.kind) {
     case "listed":
-      return pass(id, title, "allowed: before a job is failed, all names with its id are looked through");
+      return pass(id, title, "allowed: before a job is failed, all names that begin with its id are listed");
     case "no-bucket": {
-      const next = `Correct ${key}.baseUrl: where there is no bucket, every output is answered as missing.`;
+      const next = `Correct ${key}.baseUrl: without a bucket, every output looks missing.`;
       return fail("configuration", id, title, `there is no such bucket (${listing.detail})`, next);
     }
     case "refused":
       return pass(
         id,
         title,
-        `not allowed (${listing.detail}): before a job is failed, ${key}.otherNames are looked for`,
+        `not allowed (${listing.detail}): before a job is failed, the names in ${key}.otherNames are probed`,
       );
     case "unknown":
       return warn(
         id,
         title,
         `not known: ${listing.detail}`,
-        "Run doctor again; jobs are only failed when this is answered.",
+        "Run doctor again: no job is failed without an answer to this.",
       );
   }
 }

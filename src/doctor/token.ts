@@ -65,8 +65,8 @@ export function unreachable(
 }
 
 const WHERE_TO_LOOK: Readonly<Record<StoreKind, string>> = {
-  airtable: "Look at https://status.airtable.com, at airtable.endpointUrl, and at this machine's network.",
-  postgres: "Look at the server, at host and port in STUCK_JOBS_DATABASE_URL, and at this machine's network.",
+  airtable: "Check https://status.airtable.com, airtable.endpointUrl, and this machine's network.",
+  postgres: "Check the server, host and port in STUCK_JOBS_DATABASE_URL, and this machine's network.",
 };
 
 function tokenFinding(
@@ -117,8 +117,8 @@ function schemaFindings({ bases, tables }: Access, scopes: readonly string[] | n
     warn(
       "schema",
       "schema",
-      "not readable, so that tables, fields, types and options could not be checked",
-      "Add the scope schema.bases:read to the token at https://airtable.com/create/tokens, at least for the next doctor.",
+      "not readable, so tables, fields, types and options could not be checked",
+      "Add the scope schema.bases:read to the token at https://airtable.com/create/tokens, at least while you run doctor.",
     ),
   ];
 }
@@ -143,8 +143,13 @@ function writing(
   if (scopes !== null) return [pass(id, title, "allowed by the token's scopes")];
   if (wroteLately) return [pass(id, title, "stuck-jobs wrote to this base within the last day")];
   const owner = level === null ? "" : "; its owner may edit the base";
-  const detail = `not known: Airtable does not tell the scopes of this token${owner}`;
+  const detail = `not known: Airtable does not list the scopes of this token${owner}`;
   return [
-    warn(id, title, detail, "See that it has data.records:write; stuck-jobs recover --limit 1 tries it on one job."),
+    warn(
+      id,
+      title,
+      detail,
+      "Make sure that the token has data.records:write; stuck-jobs recover --limit 1 tries it on one job.",
+    ),
   ];
 }

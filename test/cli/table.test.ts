@@ -5,11 +5,19 @@ import { describe, expect, it } from "vitest";
 import { recordUrls, takesLinks } from "../../src/cli/render/links.ts";
 import { type JobsCanvas, renderTable } from "../../src/cli/render/table.ts";
 import { cut, wrap } from "../../src/cli/render/text.ts";
+import type { ProbeResult } from "../../src/core/domain/evidence.ts";
 import { REASONS } from "../../src/core/domain/verdict.ts";
 import { HOUR, MINUTE } from "../support/builders.ts";
-import { entry, held, reportOf, verdict } from "../support/reports.ts";
+import { entry, held, outputAt, reportOf, verdict } from "../support/reports.ts";
 
 const PLAIN: JobsCanvas = { columns: 112, chalk: new Chalk({ level: 0 }), all: false, isPlan: false, urlOf: null };
+
+const seen: ProbeResult = {
+  result: "present",
+  url: "https://b.example/x.mp4",
+  detail: "HTTP 200",
+  output: outputAt("x.mp4"),
+};
 
 /** Something of everything: wide and hostile names, errors, the brake, and a long tail. */
 const REPORT = reportOf(
@@ -95,6 +103,26 @@ describe("the table", () => {
   });
 });
 
+describe("an operation without any output", () => {
+  const forbidden = (n: number) =>
+    ({ result: "unknown", cause: "forbidden", url: `https://b.example/${n}.mp4`, detail: "HTTP 403" }) as const;
+  const young = [1, 2, 3].map((n) => entry(n, { probes: [forbidden(n)], verdict: verdict("output-not-visible") }));
+  const HINT =
+    "No output of combine was found for any of 3 probed jobs, for example at https://b.example/1.mp4. If the files are elsewhere, correct storage.baseUrl or operations.combine.outputs; stuck-jobs doctor probes a known output.";
+  const wide = { ...PLAIN, columns: 400 };
+
+  it("is pointed out while its jobs are too young to be failed: the place may be wrong", () => {
+    expect(renderTable(reportOf(young), wide)).toContain(HINT);
+  });
+
+  it("is not pointed out where one output is there, where too few jobs were probed, or where the brake says so", () => {
+    const present = entry(4, { verdict: verdict("output-found"), probes: [seen] });
+    expect(renderTable(reportOf([...young, present]), wide)).not.toContain("No output of");
+    expect(renderTable(reportOf(young.slice(1)), wide)).not.toContain("No output of");
+    expect(renderTable(reportOf(young, { brake: [held("combine")] }), wide)).not.toContain("No output of");
+  });
+});
+
 describe("texts of others", () => {
   it.each([
     ["short", 10, "short"],
@@ -106,7 +134,8 @@ describe("texts of others", () => {
     expect(cut(text, width)).toBe(expected);
   });
   it("are wrapped between words, with an indent", () => {
-    expect(wrap("Next: stuck-jobs recover --dry-run", 20)).toEqual(["Next: stuck-jobs", "  recover --dry-run"]);
+    expect(wrap("Next: stuck-jobs recover --dry-run", 24)).toEqual(["Next: stuck-jobs recover", "  --dry-run"]);
+    expect(wrap("Next: stuck-jobs recover --dry-run", 20)).toEqual(["Next:", "  stuck-jobs recover", "  --dry-run"]);
     expect(wrap("    some more", 9)).toEqual(["    some", "    more"]);
   });
 });

@@ -15,7 +15,7 @@ describe("a field's type", () => {
     const { code, of } = await examinedWorld({ schema: withField(table, name, { type, options: {} }) });
     expect(code).toBe(2);
     const [first] = of("schema.type");
-    expect(first).toMatchObject({ level: "fail", title: key, detail: expect.stringContaining(`wanted is ${wanted}`) });
+    expect(first).toMatchObject({ level: "fail", title: key, detail: expect.stringContaining(`expected ${wanted}`) });
     expect(first?.next).toContain(`name another field in ${key}`);
   });
 
@@ -28,7 +28,7 @@ describe("a field's type", () => {
   it("of a link to another table is reported with that table", async () => {
     const schema = withField("Jobs", "Segments", { options: { linkedTableId: "tblQP6jkQ5od8aeUi" } });
     const [first] = (await examinedWorld({ schema })).of("schema.type");
-    expect(first?.detail).toBe('"Segments" is a link to "Videos"; wanted is a link to "Segments"');
+    expect(first?.detail).toBe('"Segments" is a link to "Videos"; expected a link to "Segments"');
   });
 
   it("of startedAt has to be a date, or a formula that gives one", async () => {

@@ -17,9 +17,9 @@ describe("a base that fits", () => {
   it("passes with the preset, for few requests", async () => {
     const { code, complaints, of, requests } = await examinedWorld();
     expect(of("schema.field")).toMatchObject([
-      { level: "pass", detail: expect.stringMatching(/^10 of Jobs, 3 of Segments, 2 of Videos/) },
+      { level: "pass", detail: expect.stringMatching(/: 10 of Jobs, 3 of Segments, 2 of Videos/) },
     ]);
-    expect(of("schema.option")).toMatchObject([{ level: "pass", detail: "9 select options are there" }]);
+    expect(of("schema.option")).toMatchObject([{ level: "pass", detail: "all 9 select options exist" }]);
     expect(complaints.filter((line) => !line.includes("missing outputs"))).toEqual([]);
     expect(code).toBe(0);
     expect(requests.airtable).toBeLessThanOrEqual(7);
@@ -41,7 +41,7 @@ describe("what the base lacks", () => {
         level: "fail",
         title: "jobs.table",
         detail: 'the base has no table "Job"',
-        next: expect.stringContaining('Did you mean "Jobs"? Then write that in jobs.table'),
+        next: expect.stringContaining('Did you mean "Jobs"? Then set jobs.table to it'),
       },
     ]);
   });
@@ -61,7 +61,7 @@ describe("what the base lacks", () => {
     expect(of("schema.field").filter(({ level }) => failed(level))).toMatchObject([
       {
         title: "jobs.fields.externalId",
-        next: 'Did you mean "External JobID"? Then write that in jobs.fields.externalId. Or run stuck-jobs init, which writes a configuration for this base.',
+        next: 'Did you mean "External JobID"? Then set jobs.fields.externalId to it. Or run stuck-jobs init, which writes a configuration for this base.',
       },
     ]);
     expect(requests.airtable).toBe(3);
@@ -72,7 +72,7 @@ describe("what the base lacks", () => {
     expect(code).toBe(2);
     const [missing] = of("schema.field").filter(({ level }) => failed(level));
     expect(missing?.next).toMatch(
-      /^Write one of its fields in jobs\.fields\.webhookUrl: "Job ID", .* and \d more\..*null/,
+      /^Set jobs\.fields\.webhookUrl to one of the existing fields: "Job ID", .* and \d more\..*null/,
     );
   });
 
@@ -117,7 +117,7 @@ describe("what the base lacks", () => {
   it("is a misspelt option, with the nearest one", async () => {
     const { of } = await examinedWorld({ yaml: "jobs: { stuckStatuses: [procesing] }" });
     expect(of("schema.option").filter(({ level }) => failed(level))).toMatchObject([
-      { next: 'Did you mean "processing"? Then write that in jobs.stuckStatuses.' },
+      { next: 'Did you mean "processing"? Then set jobs.stuckStatuses to it.' },
     ]);
   });
 

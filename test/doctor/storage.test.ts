@@ -78,7 +78,7 @@ describe("what missing looks like", () => {
     expect(of("storage.missing")).toMatchObject([
       {
         level: "fail",
-        detail: expect.stringContaining("answer as outputs that are there do"),
+        detail: expect.stringContaining("get the same answer as a known output"),
         next: expect.stringMatching(/private/),
       },
     ]);
@@ -86,6 +86,16 @@ describe("what missing looks like", () => {
       level: "warn",
       detail: expect.stringContaining("answers HTTP 403"),
     });
+  });
+});
+
+describe("where the jobs cannot be read", () => {
+  it("one line says that outputs were not checked, and none that there are none", async () => {
+    const world = await withCompleted();
+    const { code, of } = await examined(world, { yaml: "jobs: { table: Job }" });
+    expect(code).toBe(2);
+    expect(of("storage.missing")).toEqual([]);
+    expect(of("storage.outputs")).toMatchObject([{ level: "warn", detail: expect.stringMatching(/^not checked: /) }]);
   });
 });
 
@@ -101,7 +111,7 @@ describe("the newest outputs on record", () => {
     expect(code).toBe(0);
     expect(of("storage.outputs")[0]).toMatchObject({
       level: "warn",
-      detail: expect.stringContaining("is there, but the configuration would not look for it"),
+      detail: expect.stringContaining("exists, but the configuration does not look for it there"),
       next: expect.stringContaining("operations.combine.outputs"),
     });
   });
@@ -113,7 +123,7 @@ describe("the newest outputs on record", () => {
     addCompleted(world, `${other.storageUrl}/${EXTERNAL}_output_0.mp4`);
     expect((await examined(world)).of("storage.outputs")[0]).toMatchObject({
       level: "warn",
-      detail: expect.stringContaining("lies elsewhere"),
+      detail: expect.stringContaining("is elsewhere"),
       next: expect.stringContaining("Correct storage.baseUrl"),
     });
     // A record may name any address: it is not asked for.
@@ -135,7 +145,7 @@ describe("a storage that is not one", () => {
     [200, { "content-type": "text/html", "content-length": "9" }, "no bucket answers like that"],
     [301, { "x-amz-bucket-region": "fra1" }, "another region"],
     [404, { age: "30" }, "CDN"],
-  ])("answers HTTP %i with %j for a key that nobody has", async (status, headers, advice) => {
+  ])("answers HTTP %i with %j for a random key", async (status, headers, advice) => {
     const world = await openWorld({ bucketInstead: () => ({ status, headers, body: "" }) });
     const { code, of } = await examined(world);
     expect(code).toBe(2);

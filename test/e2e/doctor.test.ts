@@ -29,7 +29,7 @@ describe("doctor", () => {
     const { code, stdout, stderr } = await stuckJobs(["doctor"], { env });
     expect([code, stderr]).toEqual([4, ""]);
     expect(stdout).toMatch(/^✓ Node +\d/m);
-    expect(stdout).toMatch(/^✗ token +Airtable refused owner of the token: HTTP 401 AUTHENTICATION_REQUIRED/m);
+    expect(stdout).toMatch(/^✗ token +Airtable refused the token: HTTP 401 AUTHENTICATION_REQUIRED/m);
     expect(stdout).toMatch(/^ +→ Create a token at https:\/\/airtable\.com\/create\/tokens/m);
     expect(stdout).toMatch(
       /\n\n\d+ passed, 3 warnings, 1 failed\. Nothing was changed\.\n1 Airtable request, \d probes\.\n$/,

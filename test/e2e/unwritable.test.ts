@@ -121,7 +121,7 @@ describe("recover, before its first write to a base,", () => {
   });
 
   it.each<[string, string, string]>([
-    ["a URL field for an attachment", 'attachment: "Clip URL"', '"Clip URL" is a URL; wanted is an attachment field'],
+    ["a URL field for an attachment", 'attachment: "Clip URL"', '"Clip URL" is a URL; expected an attachment field'],
     ["an attachment field for a URL", "deliver: { field: Clip, as: url }", '"Clip" is an attachment field'],
     ["an option of set that is missing", "attachment: Clip, set: { State: fine }", '"State" has no option "fine"'],
   ])("refuses %s, by name, and no other operation is held up", async (_, delivery, expected) => {

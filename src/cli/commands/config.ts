@@ -76,6 +76,6 @@ async function checkConfiguration({ config }: ConfigFlags, { env, terminal }: Co
   const where = file.path ?? "no configuration file; the preset nca";
   const operations = names.length === 0 ? "no operation" : `operations: ${names.join(", ")}`;
   terminal.out(`valid: ${where} (${operations})\n`);
-  if (missing.length > 0) terminal.log(`a run needs also, and it is not set here: ${missing.join(", ")}`);
+  if (missing.length > 0) terminal.log(`not set here, but needed by a run: ${missing.join(", ")}`);
   return EXIT.success;
 }

@@ -35,7 +35,7 @@ export async function buildPlan(input: PlanInput): Promise<Planned> {
 }
 
 const NEEDS_SCHEMA =
-  "Add the scope schema.bases:read to the token (https://airtable.com/create/tokens), or name the table with --table: the rest is then learned from its records.";
+  "Check that the token is valid and has the scope schema.bases:read (https://airtable.com/create/tokens). Without that scope, name the table with --table: the rest is then learned from its records.";
 
 /** Reads the tables; null where the token may not read the schema and the table is named or can be asked for. */
 async function readTables({

@@ -10,7 +10,7 @@ import { VERSION } from "../version.ts";
 import { ofBase } from "./json.ts";
 import { storeRequests } from "./summary.ts";
 import type { Canvas } from "./table.ts";
-import { trimLineEnds } from "./text.ts";
+import { trimLineEnds, wrap } from "./text.ts";
 
 /** The results of doctor, and the requests they took. */
 export interface Diagnosis {
@@ -86,9 +86,14 @@ function titleOf({ level, title }: CheckResult, width: number, chalk: ChalkInsta
 }
 
 function textOf(finding: CheckResult, width: number, chalk: ChalkInstance): string {
-  const detail = breakable(makeVisible(finding.detail), width);
+  const detail = wrapped(finding.detail, width);
   if (finding.level === "pass") return chalk.dim(detail);
-  return `${detail}\n${chalk.cyan(breakable(`→ ${makeVisible(finding.next)}`, width))}`;
+  return `${detail}\n${chalk.cyan(wrapped(`→ ${finding.next}`, width))}`;
+}
+
+/** Breaks a text into lines that the table takes as they are. */
+function wrapped(text: string, width: number): string {
+  return wrap(breakable(makeVisible(text), width), width, "").join("\n");
 }
 
 /** Makes words longer than a line breakable: the table would cut URLs off. */

@@ -1,5 +1,13 @@
+import type { ProbeResult } from "../../core/domain/evidence.ts";
 import { pluralize } from "../../core/domain/plural.ts";
-import type { BlockedOperation, Incident, Report, RequestCounts } from "../../core/domain/report.ts";
+import {
+  type BlockedOperation,
+  type Entry,
+  type Incident,
+  outputOf,
+  type Report,
+  type RequestCounts,
+} from "../../core/domain/report.ts";
 import { makeVisible } from "../../core/domain/visible.ts";
 import type { TypicalDurations } from "../learned-durations.ts";
 import { formatDuration } from "../terminal/format.ts";
@@ -43,7 +51,7 @@ export function footerLines(
   if (errors.length > lines.length) {
     lines.push(`… and ${errors.length - lines.length} more could not be written: --all`);
   }
-  lines.push(...report.incidents.map(incidentLine), ...brakeLines(report));
+  lines.push(...report.incidents.map(incidentLine), ...brakeLines(report), ...unseenLines(report));
   if (truncated) lines.push("Truncated: the rest is left to the next run.");
   const work = summary.recovered + summary.failed;
   if (command === "scan" && work > 0)
@@ -64,7 +72,7 @@ export function footerLines(
 export function brakeHint(brake: readonly BlockedOperation[]): string {
   const isElsewhere = brake.some(({ reason }) => reason === "configuration-suspect");
   const correct = "If outputs moved: correct storage.baseUrl, or the operation's outputs. ";
-  return `${isElsewhere ? correct : ""}If they truly died: --force, or fail-old --job <id…> for the ones you know.`;
+  return `${isElsewhere ? correct : ""}If the jobs really failed: --force, or fail-old --job <id…> for the ones you know.`;
 }
 
 /** Renders a line for each operation that the brake blocked, and the hint. */
@@ -76,6 +84,41 @@ function heldLine({ operation, wouldFail, stuck, limit, reason, detail }: Blocke
   const held = `Brake: ${wouldFail} of ${stuck} stuck ${operation} jobs would be failed`;
   if (reason === "configuration-suspect") return `${held}, but the configuration is suspect: ${detail}.`;
   return `${held}, at most ${limit} without proof: ${detail}.`;
+}
+
+/** Fewer jobs of an operation than this may all be at work still. */
+const MIN_UNSEEN = 3;
+
+/**
+ * Returns a line for each operation of which no probed job has an output, where nothing else in the report says so: until
+ * jobs are past `failAfter`, a wrong place looks like jobs that are at work.
+ */
+export function unseenLines({ entries, incidents, brake }: Report): readonly string[] {
+  const probed = new Map<string, Entry[]>();
+  for (const entry of entries) {
+    const { operation, probes } = entry;
+    if (operation !== null && probes.length > 0) probed.set(operation, [...(probed.get(operation) ?? []), entry]);
+  }
+  const reported = new Set([
+    ...incidents.flatMap(({ cause, name }) => (cause === "operation-without-output" ? [name] : [])),
+    ...(brake ?? []).map(({ operation }) => operation),
+  ]);
+  return [...probed].flatMap(([operation, jobs]) => {
+    const isUnseen = jobs.length >= MIN_UNSEEN && jobs.every(hasNoOutput);
+    const example = jobs[0]?.probes[0]?.url ?? "";
+    if (!isUnseen || reported.has(operation)) return [];
+    return [
+      makeVisible(
+        `No output of ${operation} was found for any of ${jobs.length} probed jobs, for example at ${example}. If the files are elsewhere, correct storage.baseUrl or operations.${operation}.outputs; stuck-jobs doctor probes a known output.`,
+      ),
+    ];
+  });
+}
+
+function hasNoOutput(entry: Entry): boolean {
+  const isMissing = (probe: ProbeResult) =>
+    probe.result === "absent" || (probe.result === "unknown" && probe.cause === "forbidden");
+  return outputOf(entry) === null && entry.probes.every(isMissing);
 }
 
 /** One line on several jobs that share a cause: "17 jobs since 14:02, same worker: 12 have files, 5 do not". */

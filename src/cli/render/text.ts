@@ -26,16 +26,22 @@ export function trimLineEnds(text: string): string {
     .join("\n");
 }
 
-/** Breaks a line between words; further lines are indented as the first, or by two. A long word stays whole. */
-export function wrap(line: string, width: number): readonly string[] {
-  const indent = line.search(/\S/) || 2;
+/**
+ * Breaks a line between words; further lines are indented as the first, or by two. A long word stays whole, and so does
+ * `stuck-jobs` with its command, which people copy.
+ */
+export function wrap(
+  line: string,
+  width: number,
+  indent: string = " ".repeat(line.search(/\S/) || 2),
+): readonly string[] {
   const lines: string[] = [];
   let open = "";
-  for (const word of line.split(/(?<=\S) /)) {
+  for (const word of line.split(/(?<=\S)(?<!\bstuck-jobs) /)) {
     const longer = open === "" ? word : `${open} ${word}`;
     if (open !== "" && displayWidth(longer) > width) {
       lines.push(open);
-      open = `${" ".repeat(indent)}${word}`;
+      open = `${indent}${word}`;
     } else open = longer;
   }
   return [...lines, open];

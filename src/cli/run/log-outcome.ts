@@ -5,7 +5,7 @@ import type { Invocation } from "../context.ts";
 import type { TypicalDurations } from "../learned-durations.ts";
 import { describeUndecided } from "../outcome.ts";
 import type { Format } from "../render/print-report.ts";
-import { brakeLines } from "../render/summary.ts";
+import { brakeLines, unseenLines } from "../render/summary.ts";
 import { formatDuration } from "../terminal/format.ts";
 import { type Fields, linesOf } from "../terminal/log.ts";
 import type { Outcome } from "./sweep-once.ts";
@@ -22,6 +22,7 @@ export function logFailures(
   // The table shows it below its rows.
   if (format !== "table" && format !== "plan") {
     for (const line of brakeLines(report)) terminal.log(line.trim(), "warn");
+    for (const line of unseenLines(report)) terminal.log(line, "info");
   }
   // The line says how many; the other formats show each.
   if (format === "line") for (const line of errorLines(report)) terminal.log(line, "error");
@@ -58,7 +59,7 @@ export function warnUnmatchedJobs(reports: readonly Report[], { flags, terminal 
     const isFound = reports.some(({ entries }) =>
       entries.some(({ id, externalId }) => id === name || externalId === name),
     );
-    if (!isFound) terminal.log(`${name} is not among the stuck jobs`, "warn");
+    if (!isFound) terminal.log(`${name} is not among the stuck jobs: see stuck-jobs explain ${name}`, "warn");
   }
 }
 

@@ -14,7 +14,7 @@ export interface ConfigFile {
   readonly override?: Readonly<Record<string, unknown>>;
 }
 
-const DEFAULT_HINT = "See the README for a smallest configuration that works.";
+const DEFAULT_HINT = "The README shows a minimal configuration.";
 
 const NO_FILE: ConfigFile = { path: null, content: {} };
 
@@ -127,7 +127,9 @@ function describe(error: unknown): string {
   // What parsers throw where their recursion has used up the stack.
   if (error instanceof RangeError) return `nested deeper than ${MAX_DEPTH} levels`;
   if (!(error instanceof Error)) return String(error);
-  const [message = ""] = error.message.split("\n\n", 1);
+  const [whole = ""] = error.message.split("\n\n", 1);
+  // cosmiconfig names the file, which the problem's path does already.
+  const message = whole.replace(/^(YAML|JSON) Error in [^\n]*: *(?:\n|$)/, "not valid $1: ").replace(/: $/, "");
   return "code" in error && typeof error.code === "string" && error.code.startsWith("E") && "syscall" in error
     ? `cannot be read: ${message}`
     : message;

@@ -22,6 +22,9 @@ const FORMER_KEYS: Readonly<Record<string, string>> = {
     "this key was removed; nothing is failed for a missing output unless an output of its operation was seen, and brake.minimum alone counts",
 };
 
+/** What docs/configuration.md calls zod's types. */
+const TYPES = { array: "a list", object: "an object with keys", string: "a text" } as const;
+
 /** Returns zod's issues as problems: each with the value found and, for an unknown key, the keys that are allowed. */
 export function problemsOf(error: z.ZodError, input: unknown, schema: z.ZodType): readonly Problem[] {
   return error.issues.flatMap(closestVariant).flatMap((issue) => {
@@ -32,7 +35,8 @@ export function problemsOf(error: z.ZodError, input: unknown, schema: z.ZodType)
     const expected = issue.message
       .replace(/^Invalid (?:(?:input|option): |discriminator value\. )/, "")
       .replace(/^Expected/, "expected")
-      .replace(/, received .*$/, "");
+      .replace(/, received .*$/, "")
+      .replace(/^expected (array|object|string)$/, (_, type: keyof typeof TYPES) => `expected ${TYPES[type]}`);
     const shown = found === undefined ? "missing" : `found ${isSecret(issue.path) ? "a value" : show(found)}`;
     return [{ path: issue.path.join("."), message: `${shown}; ${expected}` }];
   });

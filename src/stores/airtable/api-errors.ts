@@ -36,7 +36,7 @@ export function classifyError({ status, body }: ApiAnswer): ApiError {
 }
 
 const HINTS = {
-  token: "Check AIRTABLE_API_KEY: a personal access token begins with pat and shows its whole text only once.",
+  token: "Check AIRTABLE_API_KEY: the token is mistyped, expired or revoked. A personal access token begins with pat.",
   access:
     "The token lacks a scope (data.records:read, and data.records:write to recover), or the base is not in its access list, or its user may not edit this table or field (see the field's and the table's editing permissions), or the base or table does not exist: Airtable answers all of these the same way.",
   missing: "Check airtable.baseId, airtable.endpointUrl and the names of the tables.",

@@ -89,7 +89,11 @@ export function createRequests({
         case "forbidden":
           throw new UpstreamError("auth", `Airtable refused ${describe(request)}: ${refusal.message}`, refusal.hint);
         case "missing":
-          throw new UpstreamError("config", `Airtable has no ${describe(request)}: ${refusal.message}`, refusal.hint);
+          throw new UpstreamError(
+            "config",
+            `Airtable did not find ${describe(request)}: ${refusal.message}`,
+            refusal.hint,
+          );
         case "invalid":
           throw new ReadRefused(refusal);
         case "quota":
@@ -111,7 +115,7 @@ export function createRequests({
             const tried = isPermanent ? "" : ` (tried ${MAX_ATTEMPTS} times)`;
             throw new UpstreamError(
               "unavailable",
-              `Airtable could not be asked for ${describe(request)}: ${what}${tried}`,
+              `Airtable could not be asked about ${describe(request)}: ${what}${tried}`,
             );
           }
           await clock.sleep(FIRST_BACKOFF_MS * 2 ** (attempt - 1) * (0.5 + random()), signal);
@@ -231,13 +235,13 @@ const SHARED_LIMIT =
   "The base's limit of 5 requests a second is shared by all its clients; the next run tries again. Lower airtable.requestsPerSecond if it happens often.";
 
 const META: ReadonlyMap<string, string> = new Map([
-  ["/whoami", "owner of the token"],
-  ["/bases", "list of bases"],
+  ["/whoami", "the token"],
+  ["/bases", "the list of bases"],
 ]);
 
 /** Describes what a request is about: the table, as it stands in the path, or the metadata. */
 function describe({ under, path }: ApiRequest): string {
-  if (under === "meta") return META.get(path) ?? "schema of the base";
+  if (under === "meta") return META.get(path) ?? "the base's schema";
   const [, table = ""] = path.split("/");
   return `table "${decodeURIComponent(table)}"`;
 }

@@ -223,7 +223,7 @@ function asConfigError(error: unknown, table: string): unknown {
   return new UpstreamError(
     "config",
     `${error.message}, for table "${table}"`,
-    "The configuration names a field that the base does not have. Check jobs.fields, the first of each operation's target.links, and {field.…} in outputs, or run stuck-jobs init.",
+    "The configuration names a field that the base does not have. Check jobs.fields, the first of each operation's target.links, the fields that operations deliver to, and {field.…} in outputs, or run stuck-jobs init.",
     { cause: error },
   );
 }

@@ -177,7 +177,7 @@ describe("what is wrong with a list of bases", () => {
           { ...B, ...whole, storage: {} },
         ],
       }),
-    ).toEqual(["bases[1].storage.baseUrl: missing; expected string"]);
+    ).toEqual(["bases[1].storage.baseUrl: missing; expected a text"]);
   });
 
   it("is reported once where it is a variable of the environment", () => {
@@ -190,9 +190,9 @@ describe("what is wrong with a list of bases", () => {
   });
 
   it.each([
-    ["no list", "x", 'bases: found "x"; expected array'],
+    ["no list", "x", 'bases: found "x"; expected a list'],
     ["an empty list", [], "bases: found []; expected at least one base"],
-    ["no object in it", ["appA"], 'bases[0]: found "appA"; expected object'],
+    ["no object in it", ["appA"], 'bases[0]: found "appA"; expected an object with keys'],
     [
       "a base called as another's id",
       [A, { ...B, name: "appA" }],

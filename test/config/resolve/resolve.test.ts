@@ -135,7 +135,7 @@ describe("errors have the path, what was found and what is allowed", () => {
     [
       "a wrong type",
       { jobs: { stuckStatuses: "processing" } },
-      /^jobs.stuckStatuses: found "processing"; expected array/,
+      /^jobs.stuckStatuses: found "processing"; expected a list/,
     ],
     ["more than Airtable's rate", { airtable: { requestsPerSecond: 6 } }, /^airtable.requestsPerSecond: found 6; /],
     [
@@ -166,7 +166,7 @@ describe("errors have the path, what was found and what is allowed", () => {
       /^jobs.completedStatus: .*stuckStatuses/,
     ],
     ["a check that is none", { operations: { combine: { check: "mp5" } } }, /^operations.combine.check: found "mp5"; /],
-    ["no object at all", "text", /^: found "text"; expected object/],
+    ["no object at all", "text", /^: found "text"; expected an object with keys/],
     ["an unknown preset", { preset: "ncaa" }, /^preset: found "ncaa"; expected one of/],
   ])("%s", (_, content, expected) => {
     expect(problems(content).join("\n")).toMatch(expected);

@@ -42,7 +42,7 @@ it("reports an id that the table does not have as a configuration error", async 
 
 it("says which scope is missing when the schema may not be read", async () => {
   const names = createFieldNames([["Jobs", STATUS]], async () => {
-    throw new UpstreamError("auth", "Airtable refused schema of the base: HTTP 403");
+    throw new UpstreamError("auth", "Airtable refused the base's schema: HTTP 403");
   });
   await expect(names.resolve(never)).rejects.toMatchObject({
     code: "auth",
