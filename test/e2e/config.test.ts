@@ -119,7 +119,9 @@ providers:
 `);
     const { code, stdout, stderr } = await stuckJobs(["config", "validate"], { cwd });
     expect([code, stdout]).toEqual([0, expect.not.stringContaining("video")]);
-    expect(stderr).toMatch(/not set here, but needed by a run: AIRTABLE_API_KEY, AIRTABLE_BASE_ID, NCA_API_KEY, OWN_KEY/);
+    expect(stderr).toMatch(
+      /not set here, but needed by a run: AIRTABLE_API_KEY, AIRTABLE_BASE_ID, NCA_API_KEY, OWN_KEY/,
+    );
   });
 
   it("reports everything that is wrong at once, with exit code 2", async () => {
