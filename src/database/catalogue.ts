@@ -25,6 +25,8 @@ export interface Table {
   readonly keys: readonly string[];
   /** Whether it is a view: then nothing is known of its keys. */
   readonly isView: boolean;
+  /** Whether rows can be updated: a view of groups takes no write. */
+  readonly isUpdatable: boolean;
 }
 
 /** Reads what the catalogue says of tables, in one statement; one that is not there is not in the list. */
@@ -45,6 +47,7 @@ export async function readTables(
         columns: new Map(columns.map((column) => [column.name, column])),
         keys: own.flatMap((row) => (row.is_key === true ? [String(row.name)] : [])),
         isView: first.relkind === "v",
+        isUpdatable: first.is_updatable === true,
       },
     ];
   });
@@ -52,7 +55,7 @@ export async function readTables(
 
 /** `to_regclass` takes a quoted name as a value and finds it as a statement would; null where there is none. */
 const TABLES = `
-SELECT wanted.n, c.relkind, a.attname AS name, a.attnotnull, a.attgenerated <> '' AS generated,
+SELECT wanted.n, c.relkind, pg_relation_is_updatable(c.oid, true) & 4 = 4 AS is_updatable, a.attname AS name, a.attnotnull, a.attgenerated <> '' AS generated,
   ns.nspname AS type_schema, ty.typname AS type_name, coalesce(base.typname, ty.typname) AS base_name,
   CASE WHEN coalesce(base.typname, ty.typname) IN ('varchar', 'bpchar') THEN
     nullif(greatest(a.atttypmod, ty.typtypmod), -1) - 4 END AS max_length,
@@ -78,6 +81,35 @@ function parseColumn(row: Row): Column {
     notNull: row.attnotnull === true,
     generated: row.generated === true,
   };
+}
+
+/**
+ * What is written to a column: a text of any form, the text of a JSON document, a value that is checked by itself, or a
+ * place inside of it.
+ */
+export type Content = "text" | "json" | "value" | "place";
+
+/** Built-in types that take no text of any form. */
+const NO_TEXTS = [
+  ...["bool", "int2", "int4", "int8", "numeric", "float4", "float8", "money", "uuid", "bytea", "bit", "varbit"],
+  ...["timestamptz", "timestamp", "date", "time", "timetz", "interval", "inet", "cidr", "macaddr", "xml"],
+];
+
+/** Returns what of a column does not fit what is written to it, with what is expected; null where it fits. */
+export function misfitOf({ type, labels, generated }: Column, content: Content): string | null {
+  if (generated) return "is computed by the server; expected a column that can be written";
+  const isJson = type === "json" || type === "jsonb";
+  const isText = labels === null && !type.startsWith("_") && !NO_TEXTS.includes(type) && !isJson;
+  switch (content) {
+    case "text":
+      return isText ? null : `is ${type}; expected a text${isJson ? ", or a jsonb with deliver.path" : ""}`;
+    case "json":
+      return isText || isJson ? null : `is ${type}; expected jsonb, json or a text`;
+    case "place":
+      return type === "jsonb" ? null : `is ${type}; expected jsonb, since a path into it is configured`;
+    case "value":
+      return null;
+  }
 }
 
 const UUID = /^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$/i;

@@ -1,5 +1,6 @@
 import type { Settings } from "../config/settings.ts";
 import type { UpstreamError } from "../core/ports/errors.ts";
+import { misfitOf } from "../database/catalogue.ts";
 import type { ColumnFacts, PlanFacts, ServerFacts, TableFacts } from "../stores/postgres/inspect.ts";
 import { type CheckResult, fail, pass, warn } from "./check-result.ts";
 import { unreachable } from "./token.ts";
@@ -51,11 +52,15 @@ function checkServer({ version, role, encrypted, local, replica }: ServerFacts, 
 }
 
 function checkTable(table: TableFacts, { jobs }: Settings): readonly CheckResult[] {
-  const { key, name, exists, isView, keys, columns } = table;
+  const { key, name, exists, isView, isUpdatable, keys, columns } = table;
   if (!exists) {
     const next =
       "Check the name, and name the schema: schema.table. A table that the role may not see counts as missing.";
     return [fail("configuration", "database.table", key, `there is no table ${name}`, next)];
+  }
+  if (!isUpdatable) {
+    const next = "Name the table that it shows, or give the view an INSTEAD OF trigger.";
+    return [fail("configuration", "database.table", key, `${name} is a view whose rows cannot be updated`, next)];
   }
   const missing = columns.filter(({ column }) => column === null);
   const keyColumn = columns.find((each) => each.key === "jobs.id" || each.key === "target.key");
@@ -83,9 +88,17 @@ function checkTable(table: TableFacts, { jobs }: Settings): readonly CheckResult
 
 const DATES = ["timestamptz", "timestamp", "date"];
 
-function checkType({ key, name, column }: ColumnFacts, table: string, jobs: Settings["jobs"]): readonly CheckResult[] {
+function checkType(
+  { key, name, column, content }: ColumnFacts,
+  table: string,
+  jobs: Settings["jobs"],
+): readonly CheckResult[] {
   if (column === null) return [];
   const at = `${table}.${name}`;
+  const misfit = content === null ? null : misfitOf(column, content);
+  if (misfit !== null) {
+    return [fail("configuration", "database.column", key, `${at} ${misfit}`, "Name another column.")];
+  }
   if (key === "jobs.fields.startedAt" && !DATES.includes(column.type)) {
     const next = `Name a column of the type ${DATES.join(", ")}.`;
     return [fail("configuration", "database.column", key, `${at} is ${column.type}`, next)];
@@ -107,7 +120,7 @@ function checkRights(tables: readonly TableFacts[], { role }: ServerFacts): read
   const grants = tables.flatMap(({ name, columns }) => {
     const there = columns.filter(({ column }) => column !== null);
     const unreadable = there.filter(({ readable }) => !readable).map((each) => each.name);
-    const unwritable = there.filter(({ written, writable }) => written && !writable).map((each) => each.name);
+    const unwritable = there.filter(({ content, writable }) => content !== null && !writable).map((each) => each.name);
     return [
       ...(unreadable.length === 0 ? [] : [`GRANT SELECT (${unreadable.join(", ")}) ON ${name} TO ${role};`]),
       ...(unwritable.length === 0 ? [] : [`GRANT UPDATE (${unwritable.join(", ")}) ON ${name} TO ${role};`]),

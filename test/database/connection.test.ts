@@ -213,6 +213,28 @@ describe("a PostgreSQL server with TLS", () => {
     ]);
   });
 
+  it("is named as the cause where the server insists on it, and the URL forbids it", async () => {
+    const admin = connectTo(secure.url);
+    const [{ hba_file: file } = { hba_file: "" }] = await admin.execute("SHOW hba_file", [], NEVER);
+    const before = readFileSync(String(file), "utf8");
+    const replace = async (text: string) => {
+      writeFileSync(String(file), text);
+      await admin.execute("SELECT pg_reload_conf()", [], NEVER);
+    };
+    onTestFinished(() => replace(before));
+    await replace("hostssl all all all scram-sha-256\n");
+    const at = (search: string) => connectTo(withParts(secure.url, (url) => {
+      url.search = search;
+    }));
+    const forbidden = () => at("?sslmode=disable").read("SELECT 1 AS one", [], NEVER).catch((error: unknown) => error);
+    // The server reads the file some time after it was asked to.
+    await expect.poll(forbidden, { timeout: 30_000 }).toMatchObject({
+      code: "config",
+      hint: expect.stringContaining("sslmode"),
+    });
+    expect(await at("?sslmode=allow").read("SELECT 1 AS one", [], NEVER)).toEqual([{ one: 1 }]);
+  });
+
   it.each([
     ["an authority that is not known", "localhost", "?sslmode=verify-ca"],
     ["another host name than the certificate's", "127.0.0.1", "?sslmode=verify-full"],

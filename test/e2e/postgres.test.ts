@@ -140,6 +140,9 @@ describe("stuck-jobs over a PostgreSQL database", () => {
     expect(ran).toMatchObject({ code, stdout: "" });
     expect(ran.stderr).toContain(message);
     expect(ran.stderr).not.toContain("not-the-password");
+    const doctor = await run(["doctor"], CONFIGURATION, { STUCK_JOBS_DATABASE_URL: url.href });
+    expect(doctor.code).toBe(code);
+    expect(doctor.stdout + doctor.stderr).not.toMatch(/airtable/i);
     expect(await statuses()).toBe("processing:waiting processing:waiting processing:waiting");
   });
 
@@ -166,10 +169,37 @@ describe("stuck-jobs over a PostgreSQL database", () => {
       "no unique index",
     ],
     ["a date column that is none", "startedAt: started_at", "startedAt: external_id", "external_id"],
-  ])("writes nothing and exits 2 with %s", async (_, good, bad, message) => {
+    ["a number for errors", "error: error", "error: priority", "renders.priority is int4; expected a text"],
+    ["a document for errors", "error: error", "error: details", "renders.details is jsonb; expected a text"],
+    ["a number for notes", "notes: notes", "notes: priority", "renders.priority is int4; expected a text"],
+    [
+      "a number for the response",
+      "responsePayload: response_json",
+      "responsePayload: priority",
+      "renders.priority is int4",
+    ],
+    ["a computed column for errors", "error: error", "error: label", "renders.label is computed by the server"],
+    ["a number for the URL", "field: output_url", "field: frames", "segments.frames is int4; expected a text"],
+    ["an enumeration for the URL", "field: output_url", "field: kind", "segments.kind is kind; expected a text"],
+    ["a document for the URL without a path", "field: output_url", "field: meta", "jsonb with deliver.path"],
+    ["a path in a text", "field: output_url", "field: output_url, path: [url]", "expected jsonb"],
+    [
+      "a value of set with the URL for a number",
+      "set: { state: ready }",
+      'set: { frames: "{url}" }',
+      "segments.frames is int4",
+    ],
+    ["a view of groups as the target", "table: segments", "table: grouped", "grouped is a view"],
+    ["an id that is blank in all jobs", "id: id", "id: details", "renders.details may name several rows"],
+    ["a schema that is not there", "table: public.renders", "table: nope.renders", "no table nope.renders"],
+  ])("writes nothing and exits 2 with %s, as doctor does", async (_, good, bad, message) => {
     const { database, run, statuses } = await renders();
     await database.query(`CREATE TYPE kind AS ENUM ('video', 'audio');
-      ALTER TABLE segments ADD kind kind, ADD frames int; ALTER TABLE renders ADD priority int DEFAULT 1`);
+      ALTER TABLE segments ADD kind kind, ADD frames int, ADD meta jsonb;
+      ALTER TABLE renders ADD priority int DEFAULT 1, ADD details jsonb,
+        ADD label text GENERATED ALWAYS AS (external_id || '!') STORED;
+      CREATE VIEW grouped AS SELECT id, max(state) AS state, max(output_url) AS output_url FROM segments GROUP BY id`);
+    expect((await run(["doctor"], CONFIGURATION.replace(good, bad))).code).toBe(2);
     const ran = await run(["recover"], CONFIGURATION.replace(good, bad));
     expect(ran.stderr).toContain(message);
     expect(ran).toMatchObject({ code: 2, stdout: "" });

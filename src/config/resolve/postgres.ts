@@ -1,3 +1,4 @@
+import type { Content } from "../../database/catalogue.ts";
 import { type DatabaseAddress, parseDatabaseUrl } from "../../database/database-url.ts";
 import { formatTable, parseTableName, type TableName } from "../../database/identifiers.ts";
 import { type ConnectionLimits, DEFAULT_LIMITS } from "../../database/limits.ts";
@@ -26,8 +27,8 @@ export interface PostgresTarget {
   readonly key: string;
   /** Fields that are no column of their name: where they are. */
   readonly fields: ReadonlyMap<string, { readonly column: string; readonly path: readonly string[] }>;
-  /** The fields that are written. */
-  readonly written: readonly string[];
+  /** The fields that are written, and with what. */
+  readonly written: readonly { readonly field: string; readonly content: Content }[];
   /** The values of `set` that are the same for every job. */
   readonly values: readonly { readonly field: string; readonly value: string }[];
 }
@@ -72,7 +73,7 @@ export function resolvePostgres(config: Config, address: DatabaseAddress, name: 
     const label = tableLabel(place.table);
     const known = targets.get(label);
     const field = fieldLabel(deliver, attachment);
-    const written = [...new Set([...(known?.written ?? []), field, ...Object.keys(set)])];
+    const written = [...(known?.written ?? []), { field, content: contentOf(deliver) }, ...setFields(set)];
     const fields = new Map(known?.fields ?? []);
     if (deliver?.path !== undefined) fields.set(field, { column: deliver.field, path: deliver.path });
     const values = [...(known?.values ?? []), ...fixedValues(set)];
@@ -87,6 +88,17 @@ export function resolvePostgres(config: Config, address: DatabaseAddress, name: 
     links: [...new Set(operations.flatMap(({ target }) => (typeof target === "string" ? [] : (target.from ?? []))))],
     targets: [...targets.values()],
   };
+}
+
+function contentOf(deliver: { readonly path?: readonly string[] | undefined } | undefined): Content {
+  return deliver?.path === undefined ? "text" : "place";
+}
+
+/** With the output's URL or the external id in it a value has any form. */
+function setFields(set: Readonly<Record<string, string | number | boolean>>): PostgresTarget["written"] {
+  return Object.entries(set).map(([field, value]) => {
+    return { field, content: /\{(url|externalId)\}/.test(String(value)) ? "text" : "value" };
+  });
 }
 
 function fixedValues(set: Readonly<Record<string, string | number | boolean>>): PostgresTarget["values"] {

@@ -1,7 +1,7 @@
-import { type Column, readTables, type Table } from "../../database/catalogue.ts";
+import { type Column, type Content, readTables, type Table } from "../../database/catalogue.ts";
 import type { Database } from "../../database/connection.ts";
 import { formatTable, quoteIdentifier, quoteTable, type TableName } from "../../database/identifiers.ts";
-import type { StoreOptions } from "./layout.ts";
+import { type StoreOptions, WRITTEN } from "./layout.ts";
 import { pageStatement } from "./select-jobs.ts";
 
 /** The server, and how it is connected to. */
@@ -24,8 +24,8 @@ export interface ColumnFacts {
   /** Whether the role may read it, and update it. */
   readonly readable: boolean;
   readonly writable: boolean;
-  /** Whether a sweep writes it. */
-  readonly written: boolean;
+  /** What a sweep writes to it; null where it only reads it. */
+  readonly content: Content | null;
 }
 
 /** A configured table; `columns` is empty where the table is missing. */
@@ -34,6 +34,7 @@ export interface TableFacts {
   readonly name: string;
   readonly exists: boolean;
   readonly isView: boolean;
+  readonly isUpdatable: boolean;
   /** The columns that name one row at most. */
   readonly keys: readonly string[];
   readonly columns: readonly ColumnFacts[];
@@ -92,29 +93,24 @@ export async function inspectTables(
   );
 }
 
-interface WantedColumn {
-  readonly key: string;
-  readonly name: string;
-  readonly written: boolean;
-}
+type WantedColumn = Pick<ColumnFacts, "key" | "name" | "content">;
 
 function wantedTables({ jobs, links, furtherFields, targets }: StoreOptions) {
   const { fields } = jobs;
-  const written = ["status", "responsePayload", "error", "notes"];
   const ofJobs: readonly WantedColumn[] = [
-    { key: "jobs.id", name: jobs.id, written: false },
+    { key: "jobs.id", name: jobs.id, content: null },
     ...Object.entries(fields).flatMap(([field, name]) =>
-      name === null ? [] : [{ key: `jobs.fields.${field}`, name, written: written.includes(field) }],
+      name === null ? [] : [{ key: `jobs.fields.${field}`, name, content: WRITTEN.get(field) ?? null }],
     ),
-    ...links.map((name) => ({ key: "target.from", name, written: false })),
-    ...furtherFields.map((name) => ({ key: "outputs", name, written: false })),
+    ...links.map((name) => ({ key: "target.from", name, content: null })),
+    ...furtherFields.map((name) => ({ key: "outputs", name, content: null })),
   ];
   const ofTargets = targets.map(({ label, table, key, fields: places, written: own }) => ({
     key: `the target ${label}`,
     table,
     columns: [
-      { key: "target.key", name: key, written: false },
-      ...own.map((field) => ({ key: field, name: places.get(field)?.column ?? field, written: true })),
+      { key: "target.key", name: key, content: null },
+      ...own.map(({ field, content }) => ({ key: field, name: places.get(field)?.column ?? field, content })),
     ],
   }));
   return [{ key: "jobs.table", table: jobs.table, columns: ofJobs }, ...ofTargets];
@@ -122,7 +118,15 @@ function wantedTables({ jobs, links, furtherFields, targets }: StoreOptions) {
 
 function missingTable(key: string, table: TableName): TableFacts {
   const name = formatTable(table);
-  const none = { isView: false, keys: [], columns: [], triggers: [], rowSecurity: false, rows: null };
+  const none = {
+    isView: false,
+    isUpdatable: false,
+    keys: [],
+    columns: [],
+    triggers: [],
+    rowSecurity: false,
+    rows: null,
+  };
   return { key, name, exists: false, ...none };
 }
 
@@ -155,6 +159,7 @@ FROM pg_class c WHERE c.oid = to_regclass($1)`,
     name: formatTable(table.name),
     exists: true,
     isView: table.isView,
+    isUpdatable: table.isUpdatable,
     keys: table.keys,
     columns: columns.map((column) => ({
       ...column,

@@ -1,5 +1,5 @@
 import { TableRefused, UpstreamError } from "../../core/ports/errors.ts";
-import { type Column, canonicalId, readTables, type Table } from "../../database/catalogue.ts";
+import { type Column, type Content, canonicalId, misfitOf, readTables, type Table } from "../../database/catalogue.ts";
 import type { Database } from "../../database/connection.ts";
 import { formatTable, type TableName } from "../../database/identifiers.ts";
 
@@ -19,6 +19,14 @@ export interface StoreOptions {
   readonly furtherFields: readonly string[];
   readonly targets: readonly TargetTable[];
 }
+
+/** What is written to the columns of a job, by their keys in `jobs.fields`. */
+export const WRITTEN: ReadonlyMap<string, Content> = new Map<string, Content>([
+  ["status", "value"],
+  ["responsePayload", "json"],
+  ["error", "text"],
+  ["notes", "text"],
+]);
 
 /** The columns of the jobs' table, by what they hold. */
 export interface JobColumns {
@@ -43,8 +51,8 @@ export interface TargetTable {
   readonly key: string;
   /** Fields that are no column of their name: where they are. */
   readonly fields: ReadonlyMap<string, FieldPlace>;
-  /** The fields that are written. */
-  readonly written: readonly string[];
+  /** The fields that are written, and with what. */
+  readonly written: readonly { readonly field: string; readonly content: Content }[];
   /** The values that are the same for every job. */
   readonly values: readonly { readonly field: string; readonly value: string }[];
 }
@@ -106,11 +114,18 @@ export function createLayout(database: Database, { jobs, links, furtherFields, t
 
   async function check(signal: AbortSignal): Promise<void> {
     const layout = await jobsLayout(signal);
-    for (const name of [...Object.values(jobs.fields), ...links, ...furtherFields])
-      if (name !== null) layout.cell(name);
+    for (const name of [...links, ...furtherFields]) layout.cell(name);
+    requireUpdatable(await find(jobs.table, signal));
+    for (const [key, name] of Object.entries(jobs.fields)) {
+      if (name === null) continue;
+      const cell = layout.cell(name);
+      const content = WRITTEN.get(key);
+      if (content !== undefined) requireFit(cell, content, `jobs.fields.${key}`, jobs.table);
+    }
     for (const target of targets) {
       const own = await targetLayout(target, signal);
-      for (const field of target.written) own.cell(field);
+      requireUpdatable(await find(target.table, signal));
+      for (const { field, content } of target.written) requireFit(own.cell(field), content, field, target.table);
       for (const { field, value } of target.values) {
         requireValue(`set.${field}`, value, own.cell(field), target.table);
       }
@@ -193,6 +208,26 @@ function checkJobs(layout: RowLayout, { table, fields, completedStatus, failedSt
   for (const [key, value] of Object.entries({ completedStatus, failedStatus })) {
     requireValue(`jobs.${key}`, value, layout.cell(fields.status), table);
   }
+}
+
+function requireUpdatable({ name, isUpdatable }: Table): void {
+  if (isUpdatable) return;
+  throw new UpstreamError(
+    "config",
+    `${formatTable(name)} is a view whose rows cannot be updated`,
+    "Name the table that it shows, or give the view an INSTEAD OF trigger.",
+  );
+}
+
+/** Throws where no value of that kind can be written to a column. */
+function requireFit({ column }: Cell, content: Content, key: string, table: TableName): void {
+  const misfit = misfitOf(column, content);
+  if (misfit === null) return;
+  throw new UpstreamError(
+    "config",
+    `${formatTable(table)}.${column.name} ${misfit}`,
+    `Name another column for ${key} in the configuration.`,
+  );
 }
 
 /** Throws where a column cannot hold a value of the configuration. A place inside a jsonb holds any. */

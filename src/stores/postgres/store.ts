@@ -75,6 +75,8 @@ export function createStore(options: PostgresStoreOptions): JobStore & JobHistor
     const at = Number(rows[0]?.clock);
     // The server read its clock between these two: as little difference as that allows is believed.
     skew = Math.max(Math.min(0, at - sentAt), at - clock.now());
+    // A job without an id cannot be named: the column that is configured is none of ids.
+    if (rows.some(({ id, status }) => typeof id !== "string" && typeof status === "string")) await layout.check(signal);
     return rows.filter(({ id }) => typeof id === "string");
   }
 
