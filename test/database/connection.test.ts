@@ -1,14 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readFileSync, writeFileSync } from "node:fs";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { WriteFailure } from "../../src/database/connection.ts";
 import { connectTo, NEVER } from "../stores/postgres/world.ts";
-import { startPostgres, type TestServer } from "../support/postgres.ts";
+import { startPostgres } from "../support/postgres.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
+import { usePostgres } from "../support/use-postgres.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startPostgres();
-});
-afterAll(() => server.stop());
+const server = usePostgres();
 
 function withParts(url: string, change: (url: URL) => void): string {
   const changed = new URL(url);
@@ -187,11 +185,7 @@ describe("a PostgreSQL server that goes away", () => {
 });
 
 describe("a PostgreSQL server with TLS", () => {
-  let secure: TestServer;
-  beforeAll(async () => {
-    secure = await startPostgres({ tls: true });
-  });
-  afterAll(() => secure.stop());
+  const secure = usePostgres({ tls: true });
 
   it.each([
     ["disable", "localhost", false],
@@ -223,10 +217,16 @@ describe("a PostgreSQL server with TLS", () => {
     };
     onTestFinished(() => replace(before));
     await replace("hostssl all all all scram-sha-256\n");
-    const at = (search: string) => connectTo(withParts(secure.url, (url) => {
-      url.search = search;
-    }));
-    const forbidden = () => at("?sslmode=disable").read("SELECT 1 AS one", [], NEVER).catch((error: unknown) => error);
+    const at = (search: string) =>
+      connectTo(
+        withParts(secure.url, (url) => {
+          url.search = search;
+        }),
+      );
+    const forbidden = () =>
+      at("?sslmode=disable")
+        .read("SELECT 1 AS one", [], NEVER)
+        .catch((error: unknown) => error);
     // The server reads the file some time after it was asked to.
     await expect.poll(forbidden, { timeout: 30_000 }).toMatchObject({
       code: "config",

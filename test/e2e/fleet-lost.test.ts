@@ -1,16 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startPostgres, type TestServer } from "../support/postgres.ts";
+import { describe, expect, it } from "vitest";
 import { openPostgresProxy } from "../support/postgres-proxy.ts";
+import { usePostgres } from "../support/use-postgres.ts";
 import { atWrite, openFleet, passMinute, silence } from "./fleet-world.ts";
 import { reportsIn } from "./report.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startPostgres();
-}, 60_000);
-afterAll(async () => {
-  await server.stop();
-});
+const server = usePostgres();
 
 describe("a host that is killed in the middle of a sweep", () => {
   it("is replaced by another one, which ends the sweep as an undisturbed one does", { timeout: 120_000 }, async () => {

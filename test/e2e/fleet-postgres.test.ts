@@ -1,20 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { openDatabase } from "../../src/database/connection.ts";
 import { parseDatabaseUrl } from "../../src/database/database-url.ts";
 import { withFence } from "../../src/database/fence.ts";
 import { DEFAULT_LIMITS } from "../../src/database/limits.ts";
 import { systemClock } from "../../src/system/clock.ts";
 import { neverAborted } from "../../src/system/never.ts";
-import { startPostgres, type TestServer } from "../support/postgres.ts";
+import { usePostgres } from "../support/use-postgres.ts";
 import { CONFIGURATION, createRendersWorld } from "./renders.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startPostgres();
-}, 60_000);
-afterAll(async () => {
-  await server.stop();
-});
+const server = usePostgres();
 
 const FLEET = `${CONFIGURATION}fleet: {}\n`;
 const SLOT = { POLLING_INTERVAL_MINUTES: "60" };

@@ -1,20 +1,14 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { listen } from "../../src/sandbox/loopback-server.ts";
-import { startPostgres, type TestServer } from "../support/postgres.ts";
 import { openPostgresProxy } from "../support/postgres-proxy.ts";
+import { usePostgres } from "../support/use-postgres.ts";
 import { folder, stuckJobs } from "./cli.ts";
 import { migratedDatabase, openFleet } from "./fleet-world.ts";
 import { reportsIn } from "./report.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startPostgres();
-}, 60_000);
-afterAll(async () => {
-  await server.stop();
-});
+const server = usePostgres();
 
 describe("two hosts of a fleet", () => {
   it("share the bases of a slot: each is swept once, whoever comes first", async () => {

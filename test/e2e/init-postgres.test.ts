@@ -1,18 +1,14 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { parse } from "yaml";
 import { createBucket } from "../../src/sandbox/fake-bucket.ts";
 import { listen } from "../../src/sandbox/loopback-server.ts";
 import { MINUTE } from "../support/builders.ts";
-import { startPostgres, type TestServer } from "../support/postgres.ts";
+import { usePostgres } from "../support/use-postgres.ts";
 import { folder, stuckJobs } from "./cli.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startPostgres();
-});
-afterAll(() => server.stop());
+const server = usePostgres();
 
 /** A database with the tables of a team, whose statements may name the bucket's URL as {bucket}; and its bucket. */
 async function team(tables: string) {

@@ -1,17 +1,13 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
-import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { startSandbox } from "../../src/sandbox/server.ts";
-import { startPostgres, type TestServer } from "../support/postgres.ts";
+import { usePostgres } from "../support/use-postgres.ts";
 import { folder, stuckJobs } from "./cli.ts";
 import { CONFIGURATION, createRendersWorld, JOURNAL } from "./renders.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startPostgres();
-});
-afterAll(() => server.stop());
+const server = usePostgres();
 
 it("fail-old fails a job of any age in a database, and leaves alone those with an output", async () => {
   const { database, run, statuses } = await createRendersWorld(server);

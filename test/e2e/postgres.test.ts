@@ -1,14 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startPostgres, type TestServer } from "../support/postgres.ts";
+import { describe, expect, it } from "vitest";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
+import { usePostgres } from "../support/use-postgres.ts";
 import type { Ran } from "./cli.ts";
 import { CONFIGURATION, createRendersWorld, JOURNAL } from "./renders.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startPostgres();
-});
-afterAll(() => server.stop());
+const server = usePostgres();
 
 const renders = () => createRendersWorld(server);
 

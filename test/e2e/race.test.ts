@@ -1,12 +1,8 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { startPostgres, type TestServer } from "../support/postgres.ts";
+import { expect, it } from "vitest";
+import { usePostgres } from "../support/use-postgres.ts";
 import { type RaceResult, race } from "./race.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startPostgres();
-});
-afterAll(() => server.stop());
+const server = usePostgres();
 
 function expectOnce({ byPolling, byWebhook, problems }: RaceResult): void {
   expect(problems.slice(0, 5)).toEqual([]);

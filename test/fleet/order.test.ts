@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { openDatabase } from "../../src/database/connection.ts";
 import { parseDatabaseUrl } from "../../src/database/database-url.ts";
 import { DEFAULT_LIMITS } from "../../src/database/limits.ts";
@@ -6,15 +6,9 @@ import { migrate, readMigrations } from "../../src/database/migrate.ts";
 import { sweepingOrder } from "../../src/fleet/tables.ts";
 import { systemClock } from "../../src/system/clock.ts";
 import { neverAborted } from "../../src/system/never.ts";
-import { startPostgres, type TestServer } from "../support/postgres.ts";
+import { usePostgres } from "../support/use-postgres.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startPostgres();
-}, 60_000);
-afterAll(async () => {
-  await server.stop();
-});
+const server = usePostgres();
 
 it("bases that the last slot left out are swept first, then those that took longest, then as given", async () => {
   const { url, query, close } = await server.createDatabase();

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { PendingWrite } from "../../src/core/ports/journal.ts";
 import { migrate, pendingMigrations, readMigrations } from "../../src/database/migrate.ts";
 import { HISTORY_KINDS, readHistory } from "../../src/journal/history.ts";
@@ -12,13 +12,10 @@ import { recordedRuns } from "../../src/journal/recorded-runs.ts";
 import { createJournal, type JournalWriter } from "../../src/journal/write.ts";
 import { connectTo, NEVER, openStore, RENDERS } from "../stores/postgres/world.ts";
 import { NOW } from "../support/builders.ts";
-import { startPostgres, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import type { TestDatabase } from "../support/postgres.ts";
+import { usePostgres } from "../support/use-postgres.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startPostgres();
-});
-afterAll(() => server.stop());
+const server = usePostgres();
 
 const BY = { runId: "run-1", version: "0.0.0", command: "recover" };
 const SCHEMA = 'odd "schema"';

@@ -1,16 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { atWrite, type Fleet, openFleet, silence } from "../e2e/fleet-world.ts";
 import { mostInASecond } from "../e2e/many-world.ts";
-import { startPostgres, type TestServer } from "../support/postgres.ts";
 import { openPostgresProxy } from "../support/postgres-proxy.ts";
+import { usePostgres } from "../support/use-postgres.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startPostgres();
-});
-afterAll(async () => {
-  await server.stop();
-});
+const server = usePostgres();
 
 /** Prints a measurement, past what the test runner keeps. */
 const say = (line: string) => process.stdout.write(`${line}\n`);

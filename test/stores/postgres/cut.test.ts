@@ -1,18 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { exitCodeOf, exitCodeOfFailure } from "../../../src/cli/exit-codes.ts";
 import { isUpstreamFailure } from "../../../src/core/ports/errors.ts";
 import type { SweepContext } from "../../../src/core/sweep/context.ts";
 import { sweep } from "../../../src/core/sweep/sweep.ts";
 import { FakeBucket } from "../../support/fakes.ts";
-import { startPostgres, type TestDatabase, type TestServer } from "../../support/postgres.ts";
+import type { TestDatabase } from "../../support/postgres.ts";
 import { startTcpProxy } from "../../support/tcp-proxy.ts";
+import { usePostgres } from "../../support/use-postgres.ts";
 import { createRenders, openRun } from "./run.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startPostgres();
-});
-afterAll(() => server.stop());
+const server = usePostgres();
 
 /** Retries at once: a server that is gone stays gone. */
 const HASTY = { now: Date.now, sleep: async () => {} };

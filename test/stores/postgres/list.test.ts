@@ -1,14 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Job } from "../../../src/core/domain/job.ts";
 import type { JobQuery } from "../../../src/core/ports/ports.ts";
-import { startPostgres, type TestDatabase, type TestServer } from "../../support/postgres.ts";
+import type { TestDatabase } from "../../support/postgres.ts";
+import { usePostgres } from "../../support/use-postgres.ts";
 import { NEVER, openStore, RENDERS, RENDERS_JOBS } from "./world.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startPostgres();
-});
-afterAll(() => server.stop());
+const server = usePostgres();
 
 const MINUTE = 60_000;
 

@@ -1,17 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Operation } from "../../../src/core/domain/operation.ts";
 import type { SweepContext } from "../../../src/core/sweep/context.ts";
 import { sweep } from "../../../src/core/sweep/sweep.ts";
 import { FakeBucket } from "../../support/fakes.ts";
-import { startPostgres, type TestServer } from "../../support/postgres.ts";
+import { usePostgres } from "../../support/use-postgres.ts";
 import { createRenders, openRun, RENDER } from "./run.ts";
 import { RENDERS_JOBS } from "./world.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startPostgres();
-});
-afterAll(() => server.stop());
+const server = usePostgres();
 
 const renders = (count: number) => createRenders(server, count);
 

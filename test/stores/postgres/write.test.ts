@@ -1,13 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { AtomicWrite } from "../../../src/core/ports/atomic-writer.ts";
-import { startPostgres, type TestDatabase, type TestServer } from "../../support/postgres.ts";
+import type { TestDatabase } from "../../support/postgres.ts";
+import { usePostgres } from "../../support/use-postgres.ts";
 import { NEVER, openStore, RENDERS, RENDERS_JOBS } from "./world.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startPostgres();
-});
-afterAll(() => server.stop());
+const server = usePostgres();
 
 const BY = { runId: "run-1", version: "0.0.0", command: "recover" };
 
