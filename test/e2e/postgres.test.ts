@@ -188,14 +188,13 @@ describe("stuck-jobs over a PostgreSQL database", () => {
     ["a view of groups as the target", "table: segments", "table: grouped", "grouped is a view"],
     ["an id that is blank in all jobs", "id: id", "id: details", "renders.details may name several rows"],
     ["a schema that is not there", "table: public.renders", "table: nope.renders", "no table nope.renders"],
-  ])("writes nothing and exits 2 with %s, as doctor does", async (_, good, bad, message) => {
+  ])("writes nothing and exits 2 with %s", async (_, good, bad, message) => {
     const { database, run, statuses } = await renders();
     await database.query(`CREATE TYPE kind AS ENUM ('video', 'audio');
       ALTER TABLE segments ADD kind kind, ADD frames int, ADD meta jsonb;
       ALTER TABLE renders ADD priority int DEFAULT 1, ADD details jsonb,
         ADD label text GENERATED ALWAYS AS (external_id || '!') STORED;
       CREATE VIEW grouped AS SELECT id, max(state) AS state, max(output_url) AS output_url FROM segments GROUP BY id`);
-    expect((await run(["doctor"], CONFIGURATION.replace(good, bad))).code).toBe(2);
     const ran = await run(["recover"], CONFIGURATION.replace(good, bad));
     expect(ran.stderr).toContain(message);
     expect(ran).toMatchObject({ code: 2, stdout: "" });
@@ -341,6 +340,21 @@ describe("stuck-jobs over a PostgreSQL database", () => {
     expect(wrong.stdout).toContain("there is no table segmnts");
     expect(wrong.stdout).toContain("cannot be complete");
     expect((await run(["doctor"])).stdout).toContain("the database's");
+  });
+
+  it("is examined by doctor for columns that cannot hold what is written to them", async () => {
+    const { database, run } = await renders();
+    await database.query("ALTER TABLE segments ADD frames int; ALTER TABLE renders ADD details jsonb");
+    const wrong = CONFIGURATION.replace("error: error", "error: details").replace("field: output_url", "field: frames");
+    const doctor = await run(["doctor", "-o", "json"], wrong);
+    expect(doctor.code).toBe(2);
+    expect(doctor.stdout).toContain("public.renders.details is jsonb; expected a text");
+    expect(doctor.stdout).toContain("segments.frames is int4; expected a text");
+    const view =
+      "CREATE VIEW grouped AS SELECT id, max(state) AS state, max(output_url) AS output_url FROM segments GROUP BY id";
+    await database.query(view);
+    const grouped = await run(["doctor"], CONFIGURATION.replace("table: segments", "table: grouped"));
+    expect([grouped.code, grouped.stdout]).toEqual([2, expect.stringContaining("grouped is a view")]);
   });
 
   it("delivers into a place of a jsonb column, and undo takes it out again", async () => {
