@@ -62,7 +62,8 @@ function classifyState(error: DatabaseError): DatabaseFailure {
   const [hint] = HINT_BY_STATE.flatMap(([pattern, text]) => (pattern.test(state) ? [text] : []));
   if (/^(40001|40P01)$/.test(state)) return { kind: "conflict", message };
   if (state === "55P03") return { kind: "locked", message };
-  if (state === "28000" && /no encryption/.test(error.message)) return { kind: "config", message, hint: HINTS.needsTls };
+  if (state === "28000" && /no encryption/.test(error.message))
+    return { kind: "config", message, hint: HINTS.needsTls };
   if (/^(28|42501)/.test(state)) return { kind: "auth", message, hint: hint ?? HINTS.password };
   // Neither a table nor a column, but a value that the configuration names: a label that an enumeration lacks.
   if (state === "22P02" && /enum/.test(error.message)) return { kind: "config", message, hint: HINTS.label };
@@ -79,7 +80,8 @@ const HINTS = {
   database: "Check the database's name in STUCK_JOBS_DATABASE_URL.",
   names: "Check jobs.table, jobs.id, jobs.fields and each operation's target; stuck-jobs doctor lists what is there.",
   label: "Check stuckStatuses, completedStatus and failedStatus: the type of the status column has no such value.",
-  needsTls: "Say sslmode=verify-full in the database URL, or sslmode=require: the server takes encrypted connections alone.",
+  needsTls:
+    "Say sslmode=verify-full in the database URL, or sslmode=require: the server takes encrypted connections alone.",
   noTls: "Turn TLS on at the server, or say sslmode=disable in the database URL where the network is trusted.",
   certificate: "Name the authority's certificate with sslrootcert=, or check the host name in the database URL.",
   file: "Check the files that the database URL names.",
