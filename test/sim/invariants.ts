@@ -4,7 +4,7 @@ import { HOUR, MINUTE, SECOND } from "../support/builders.ts";
 import { OPERATIONS } from "./operations.ts";
 import type { Read, Scene, Written } from "./recorder.ts";
 import { listsShapeOf, sightOf } from "./suspicion.ts";
-import { fileIn, filesIn, type JobNow, jobIn, keysOf, namesOf, strangeNamesOf } from "./world.ts";
+import { fileIn, filesIn, type JobNow, jobIn, keyIn, keysOf, namesOf, strangeNamesOf } from "./world.ts";
 
 /** A write rests on a read of at most 5 s before; on top of that comes the turn that it waits for. */
 const FRESH = 6 * SECOND;
@@ -230,15 +230,23 @@ function brokenByTarget(table: string, { id, fields }: Written, read: Read, scen
     return each.operation === owner.operation && each.targetId === id && (open || delivered) && files.some(called);
   });
   if (job === undefined) return ["delivers a file that no job it has read calls for"];
+  if (scene.sentAt - (known.reads.get(job.id)?.at ?? 0) > FRESH) return ["delivers on an old read of the job"];
   const beyond = brokenByScope(job, known);
   if (beyond.length > 0) return beyond;
   if (alone) return [];
+  if (job.status === "completed" && !areSeen(fields[field], scene)) return ["delivers again what it has not seen"];
   // What Airtable has dropped beside another file of the output is not missed.
   const isAgain = job.status === "completed" && entriesOf(read.fields[field]).length > 0;
   if (job.operation === "split" && !isAgain && !isWhole(fields[field], read.fields[field])) {
     return ["delivers a part of an output"];
   }
   return [...brokenByReplacing(job, fields[field], read.fields[field], scene), ...brokenByAge(job, scene)];
+}
+
+/** Whether the run has seen each file that is written: what was delivered once may be gone from the bucket. */
+function areSeen(written: unknown, { known }: Scene): boolean {
+  const urls = entriesOf(written).flatMap(({ url }) => (typeof url === "string" ? [url] : []));
+  return urls.every((url) => known.probeGroups.get(keyIn(url))?.seen);
 }
 
 /** Whether both files of an output are in what is written, as new files or as entries that are kept. */
@@ -298,7 +306,10 @@ function brokenByAge(job: JobNow, { world, known }: Scene): readonly string[] {
   const newer = world.scenario.jobs.flatMap(({ id, externalId, createdAt, targetId }) => {
     const other = world.job(id);
     if (other === undefined || !isRival(other, job)) return [];
-    if (other.status !== "processing" || createdAt <= dateOf(job, world)) return [];
+    const date = dateOf(job, world);
+    // Of two of the same instant the one with the greater id is the newer.
+    const isNewer = createdAt > date || (createdAt === date && id > job.id);
+    if (other.status !== "processing" || !isNewer) return [];
     // A person was asked about it, and wants the older one.
     if (known.declined.has(id)) return [];
     const unchanged = other.externalId === externalId && !world.reopenings.has(id) && !/[ /]/.test(externalId);

@@ -50,6 +50,10 @@ const FAULTS = [
   ...LOST_ANSWERS,
 ] as const;
 
+const SLOW_ANSWERS = ["slow before", "slow after"] as const;
+
+const FAULTS_BY_KIND = { all: FAULTS, answers: LOST_ANSWERS, slow: SLOW_ANSWERS } as const;
+
 /** The way to the base. */
 export function exchangeOf(line: Line) {
   const { world, recorder, random, name, pulse } = line;
@@ -61,7 +65,7 @@ export function exchangeOf(line: Line) {
     await pulse();
     const fault =
       line.troubled && !world.calm && random.chance(scenario.trouble.airtable)
-        ? random.pick(scenario.trouble.onlyAnswers ? LOST_ANSWERS : FAULTS)
+        ? random.pick<(typeof FAULTS)[number]>(FAULTS_BY_KIND[scenario.trouble.faults])
         : "none";
     if (fault !== "none") {
       world.log(`${name}: ${fault} at ${request.method} ${request.path}`);

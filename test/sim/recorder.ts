@@ -310,7 +310,7 @@ export class Recorder {
 
   #tellStory(runner: string, request: ApiRequest, reply: Reply): void {
     const about =
-      request.method === "PATCH" ? JSON.stringify(request.body) : JSON.stringify(request.query ?? request.body);
+      request.method === "PATCH" ? JSON.stringify(request.body) : JSON.stringify(request.query ?? request.body ?? {});
     this.#world.log(`${runner} ${request.method} ${request.path} -> ${reply.status} ${about.slice(0, 400)}`);
   }
 

@@ -156,7 +156,7 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
     world.scenario.listingCut,
   );
   const hasNotes = world.scenario.notes !== "none";
-  const journal = ties.journal(journalOf(world, pulse));
+  const journal = ties.journal(journalOf(line));
   const signature = { runId: options.name, version: "0.0.0" };
   const run: SweepContext = {
     command: options.command,
@@ -240,10 +240,13 @@ function withCut(store: JobStore, most: number | null): JobStore {
 }
 
 /** The machine's disk: it outlasts a kill, which may come before a line, after it, and after the write. */
-function journalOf(world: World, pulse: () => Promise<void>): Journal {
+function journalOf({ world, random, pulse, troubled }: Line): Journal {
+  const { disk } = world.scenario.trouble;
+  const isSlow = () => troubled && !world.calm && disk > 0 && random.chance(disk);
   return {
     async recordIntent(writes, by) {
       await pulse();
+      if (isSlow()) await world.clock.sleep(random.whole(500, 9_000));
       const settle = await world.journal.recordIntent(writes, by);
       await pulse();
       return async (results) => {

@@ -26,10 +26,16 @@ export interface Trouble {
   readonly storage: number;
   /** Of looks into a closed bucket: 403 for what is there, which a moment later is shown. */
   readonly refusing: number;
-  /** Whether all of it comes after the base has carried out the request: the answer is lost. */
-  readonly onlyAnswers: boolean;
+  /** Of lines of the journal: a disk that takes seconds. */
+  readonly disk: number;
+  /** Of posts to the application's handler. */
+  readonly handler: number;
+  /** Which faults the base has: of any kind, those after it has carried out a request, or answers that are only slow. */
+  readonly faults: "all" | "answers" | "slow";
   /** The chance that Airtable cannot fetch an attachment, and drops it. */
   readonly fetching: number;
+  /** How long it may take over one, in ms. */
+  readonly fetchedWithin: number;
   /** The chance that it fetches only the beginning of one. */
   readonly truncating: number;
   /** The chance that a sweep is killed somewhere. */
@@ -81,6 +87,8 @@ export interface Scenario {
   readonly fallback: Fallback;
   /** Records on a page of a listing: Airtable's are 100, small ones make the same of fewer records. */
   readonly pageSize: number;
+  /** The chance that a run of the history is undone in the end. */
+  readonly undone: number;
 }
 
 /** The world that a seed stands for. */
@@ -150,6 +158,7 @@ export function scenarioOf(random: Random): Scenario {
     via: random.chance(0.1) ? "webhook" : "direct",
     pageSize: random.chance(0.5) ? 100 : random.whole(1, 5),
     fallback: random.chance(0.6) ? "direct" : "none",
+    undone: 0.5,
     refused: random.chance(0.08) ? random.pick(["completion", "completion", "segments"] as const) : null,
   };
   return { ...scenario, trouble: { ...scenario.trouble, truncating: random.pick([0, 0, 0.1, 0.4] as const) } };
@@ -249,16 +258,20 @@ function skewOf(random: Random): number {
 }
 
 function troubleOf(random: Random): Omit<Trouble, "refusing" | "truncating"> {
+  const airtable = random.pick([0, 0.02, 0.1, 0.25] as const);
   return {
-    airtable: random.pick([0, 0.02, 0.1, 0.25] as const),
+    airtable,
+    disk: 0,
+    handler: airtable,
     storage: random.pick([0, 0.05, 0.3] as const),
-    onlyAnswers: random.chance(0.15),
+    faults: random.chance(0.15) ? "answers" : "all",
     fetching: random.pick([0, 0, 0.2] as const),
+    fetchedWithin: 20 * SECOND,
     kill: random.pick([0, 0.3, 0.6] as const),
   };
 }
 
-function recordId(kind: "Job" | "Seg" | "Vid", n: number): string {
+export function recordId(kind: "Job" | "Seg" | "Vid", n: number): string {
   return `rec${kind}${String(n).padStart(11, "0")}`;
 }
 

@@ -61,7 +61,7 @@ export function webhooksOf(line: Line): WebhookSender {
       requests += 1;
       const jobId = new URL(webhookUrl).searchParams.get("job") ?? "";
       const [fileName = ""] = outputs.map(keyIn);
-      const faulty = line.troubled && !world.calm && random.chance(scenario.trouble.airtable);
+      const faulty = line.troubled && !world.calm && random.chance(scenario.trouble.handler);
       const fault = faulty
         ? random.pick(["unconnected", "refused", "error", "dies", "unheard", "late"] as const)
         : "none";

@@ -2,6 +2,7 @@ import type { Command } from "../../src/core/domain/report.ts";
 import { MINUTE, SECOND } from "../support/builders.ts";
 import { Endless } from "./clock.ts";
 import { scheduleFleet } from "./fleet.ts";
+import { focusedScenario } from "./focus.ts";
 import { OPERATION_NAMES } from "./operations.ts";
 import { compareFields, predict, predictFields, undelivered } from "./oracle.ts";
 import { Random } from "./random.ts";
@@ -54,7 +55,8 @@ export async function simulate(seed: number, kind: WorldKind = "one"): Promise<O
 /** Eight minutes of sweeps under faults, kills, webhooks, people and a second runner, then calm. */
 async function historyOf(seed: number, kind: WorldKind): Promise<Outcome> {
   const random = new Random(seed);
-  const scenario = scenarioOf(random.fork());
+  // A fleet has disturbances of its own.
+  const scenario = kind === "fleet" ? scenarioOf(random.fork()) : worldOf(seed, random.fork());
   const world = new World(scenario, random.fork(), kind === "transactions");
   const { events: _, ...state } = scenario;
   world.log(JSON.stringify(state));
@@ -113,7 +115,7 @@ async function historyOf(seed: number, kind: WorldKind): Promise<Outcome> {
   ];
   const undoing = random.fork();
   let undone: readonly string[] = [];
-  if (undoing.chance(0.5)) {
+  if (undoing.chance(scenario.undone)) {
     undone = await inTime(world, undoOne(world, undoing));
     await calmly(world, () => begin("after-undo", calm));
     undone = [...undone, ...undelivered(world)];
@@ -137,6 +139,11 @@ async function historyOf(seed: number, kind: WorldKind): Promise<Outcome> {
     takenOver: fleet?.takeovers() ?? 0,
     story: world.story,
   };
+}
+
+/** Returns the world that a seed stands for. */
+function worldOf(seed: number, random: Random): Scenario {
+  return focusedScenario(seed, random) ?? scenarioOf(random);
 }
 
 const NO_FLAGS = { named: null, only: null, force: false, confirm: false } as const;

@@ -4,7 +4,7 @@ import type { FakeAirtable } from "../../src/sandbox/airtable/fake-airtable.ts";
 import { createBase } from "../../src/sandbox/airtable/fake-airtable.ts";
 import { parseSchema } from "../../src/sandbox/airtable/schema.ts";
 import schemaJson from "../../src/sandbox/seed/base-schema.json" with { type: "json" };
-import { HOUR } from "../support/builders.ts";
+import { HOUR, SECOND } from "../support/builders.ts";
 import { MemoryJournal } from "../support/journal.ts";
 import { BYSTANDERS } from "./bystanders.ts";
 import { SimClock } from "./clock.ts";
@@ -116,7 +116,7 @@ export class World {
       const dropped = mayFail && this.#random.chance(this.scenario.trouble.fetching);
       const cut = mayFail && this.#random.chance(this.scenario.trouble.truncating);
       const truncated = (bytes: number) => (cut ? Math.floor(bytes / 2) : bytes);
-      this.clock.after(this.#random.whole(1_000, 20_000), () => {
+      this.clock.after(this.#random.whole(SECOND, this.scenario.trouble.fetchedWithin), () => {
         const object = this.objects.get(keyIn(url));
         const file =
           dropped || object === undefined ? null : { bytes: truncated(object.bytes), contentType: "video/mp4" };

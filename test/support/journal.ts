@@ -18,7 +18,7 @@ const NOT_DONE: readonly WriteResult["kind"][] = ["refused", "deleted", "batch-r
 export class MemoryJournal implements Journal {
   readonly judgements: { run: RunRecord; jobs: readonly VerdictRecord[] }[] = [];
   readonly webhooks: JournaledWebhook[] = [];
-  readonly announced = new Set<string>();
+  readonly #announced: JournaledWebhook[] = [];
   readonly refusals = new Map<string, RefusedKind>();
   readonly #writes: {
     readonly write: Omit<JournaledWrite, "possiblyApplied" | "confirmed" | "finished" | "fields">;
@@ -67,10 +67,10 @@ export class MemoryJournal implements Journal {
   ) {
     const webhook = { at: this.now(), run: runId, command, job };
     this.webhooks.push(webhook);
-    this.announced.add(webhookKey(job));
+    this.#announced.push(webhook);
     return async ({ kind }: ResendResult) => {
-      if (kind === "not-sent") this.announced.delete(webhookKey(job));
-      if (kind === "refused" || kind === "not-sent") this.webhooks.splice(this.webhooks.indexOf(webhook), 1);
+      if (kind === "not-sent") remove(webhook, this.#announced);
+      if (kind === "refused" || kind === "not-sent") remove(webhook, this.webhooks);
     };
   }
 
@@ -93,7 +93,7 @@ export class MemoryJournal implements Journal {
   }
 
   async readWebhooks() {
-    return new Set(this.announced);
+    return new Set(this.#announced.map(({ job }) => webhookKey(job)));
   }
 
   async recordVerdicts(run: RunRecord, jobs: Iterable<VerdictRecord>) {
@@ -107,6 +107,10 @@ export class MemoryJournal implements Journal {
   past(): readonly JournaledWrite[] {
     return this.#writes.map(({ write, ...came }) => ({ ...write, ...came }));
   }
+}
+
+function remove<T>(one: T, all: T[]): void {
+  all.splice(all.indexOf(one), 1);
 }
 
 function kept<T>(value: T): T {
