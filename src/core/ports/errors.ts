@@ -16,6 +16,14 @@ export class UpstreamError extends Error {
   }
 }
 
+/** The token itself is refused: no request can succeed. */
+export class TokenRefused extends UpstreamError {
+  constructor(message: string, hint: string | null) {
+    super("auth", message, hint);
+    this.name = "TokenRefused";
+  }
+}
+
 /** One table of targets is refused; the jobs and the other tables may be accessible all the same. */
 export class TableRefused extends UpstreamError {
   readonly table: string;

@@ -15,6 +15,7 @@ export interface ApiError {
     | "quota"
     /** 5xx, redirects, and everything else that answers nothing. */
     | "server-error";
+  readonly status: number;
   /** Airtable's code, such as `INVALID_FILTER_BY_FORMULA`; `""` where it sent none. */
   readonly type: string;
   /** The status with Airtable's code and message. */
@@ -26,13 +27,14 @@ export interface ApiError {
 export function classifyError({ status, body }: ApiAnswer): ApiError {
   const { type, text } = parseErrorBody(body);
   const message = cut([`HTTP ${status}`, type, text].filter((part) => part !== "").join(" "));
-  if (type === "PUBLIC_API_BILLING_LIMIT_EXCEEDED") return { kind: "quota", type, message, hint: HINTS.quota };
-  if (status === 401) return { kind: "forbidden", type, message, hint: HINTS.token };
-  if (status === 403) return { kind: "forbidden", type, message, hint: HINTS.access };
-  if (status === 404) return { kind: "missing", type, message, hint: HINTS.missing };
-  if (status === 429) return { kind: "rate-limited", type, message, hint: null };
-  if (status === 408 || status < 400 || status >= 500) return { kind: "server-error", type, message, hint: null };
-  return { kind: "invalid", type, message, hint: null };
+  if (type === "PUBLIC_API_BILLING_LIMIT_EXCEEDED") return { kind: "quota", status, type, message, hint: HINTS.quota };
+  if (status === 401) return { kind: "forbidden", status, type, message, hint: HINTS.token };
+  if (status === 403) return { kind: "forbidden", status, type, message, hint: HINTS.access };
+  if (status === 404) return { kind: "missing", status, type, message, hint: HINTS.missing };
+  if (status === 429) return { kind: "rate-limited", status, type, message, hint: null };
+  if (status === 408 || status < 400 || status >= 500)
+    return { kind: "server-error", status, type, message, hint: null };
+  return { kind: "invalid", status, type, message, hint: null };
 }
 
 const HINTS = {

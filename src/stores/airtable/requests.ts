@@ -1,5 +1,5 @@
 import type { JsonObject } from "../../core/domain/json.ts";
-import { UpstreamError } from "../../core/ports/errors.ts";
+import { TokenRefused, UpstreamError } from "../../core/ports/errors.ts";
 import type { Clock, WriteLimit } from "../../core/ports/ports.ts";
 import { parseRetryAfter } from "../../http/retry.ts";
 import { type ApiError, classifyError } from "./api-errors.ts";
@@ -87,7 +87,7 @@ export function createRequests({
       const refusal = reply.kind === "answer" ? classifyError(reply) : null;
       switch (refusal?.kind) {
         case "forbidden":
-          throw new UpstreamError("auth", `Airtable refused ${describe(request)}: ${refusal.message}`, refusal.hint);
+          throw asRefused(refusal, `Airtable refused ${describe(request)}: ${refusal.message}`);
         case "missing":
           throw new UpstreamError(
             "config",
@@ -156,7 +156,7 @@ export function createRequests({
           return { kind: "refused", type: refusal.type, error, cause };
         }
         const message = `Airtable refused to write ${describe(request)}: ${refusal.message}`;
-        throw new UpstreamError("auth", message, refusal.hint);
+        throw asRefused(refusal, message);
       }
       case "quota":
         throw new UpstreamError("unavailable", `Airtable: ${refusal.message}`, refusal.hint);
@@ -225,6 +225,11 @@ type Reply =
   | ({ readonly kind: "answer" } & ApiAnswer)
   | { readonly kind: "none"; readonly error: NoAnswer }
   | { readonly kind: "too-large"; readonly error: AnswerTooLarge };
+
+/** A 401 is about the token, a 403 about what it may do. */
+function asRefused({ status, hint }: ApiError, message: string): UpstreamError {
+  return status === 401 ? new TokenRefused(message, hint) : new UpstreamError("auth", message, hint);
+}
 
 /** What a write rests on was read too long ago. */
 class StaleRead extends Error {}

@@ -1,7 +1,7 @@
 import { isRecordId } from "../../core/domain/job.ts";
 import type { Operation } from "../../core/domain/operation.ts";
 import { furtherFields } from "../../core/domain/recorded-output.ts";
-import { TableRefused, UpstreamError } from "../../core/ports/errors.ts";
+import { TableRefused, TokenRefused, UpstreamError } from "../../core/ports/errors.ts";
 import type { CellValue, JobHistory, JobQuery, JobStore, JobUpdate } from "../../core/ports/ports.ts";
 import { type ApiRecord, fieldNames, type JobFields } from "./api-records.ts";
 import { createFieldNames } from "./field-names.ts";
@@ -214,7 +214,8 @@ async function readByIds(
 
 /** A table of targets that the base refuses, or does not have, concerns the jobs of that table alone. */
 function asTableRefused(error: unknown, table: string): unknown {
-  return error instanceof UpstreamError && error.code !== "unavailable" ? new TableRefused(table, error) : error;
+  if (!(error instanceof UpstreamError) || error instanceof TokenRefused) return error;
+  return error.code === "unavailable" ? error : new TableRefused(table, error);
 }
 
 /** A request that Airtable understood and refused is an error of the configuration, by which it was built. */

@@ -1,6 +1,7 @@
 import { type Calibration, fileNameOf } from "../../domain/evidence.ts";
 import type { Job } from "../../domain/job.ts";
 import type { AtomicWrite, AtomicWriter } from "../../ports/atomic-writer.ts";
+import { UpstreamError } from "../../ports/errors.ts";
 import type { Change, JournalCell, JournalFile, JournalJob, PendingWrite } from "../../ports/journal.ts";
 import type {
   Attachment,
@@ -114,17 +115,28 @@ export async function writeTargets(
   return await withJournal(pending, () => run.store.updateTargets(table, updates, limit), run);
 }
 
-/** Records in the journal what is to be written, writes, and records the results. */
+/** Records in the journal what is to be written, writes, and records the results: after an upstream error nothing was. */
 export async function withJournal(
   pending: () => readonly PendingWrite[],
   write: () => Promise<readonly WriteResult[]>,
   { journal, signature, command }: Pick<SweepContext, "journal" | "signature"> & { readonly command: string },
 ): Promise<readonly WriteResult[]> {
   if (journal === null) return await write();
-  const complete = await journal.recordIntent(pending(), { ...signature, command });
-  const results = await write();
+  const announced = pending();
+  const complete = await journal.recordIntent(announced, { ...signature, command });
+  let results: readonly WriteResult[];
+  try {
+    results = await write();
+  } catch (error) {
+    if (error instanceof UpstreamError) await complete(announced.map((each) => asRefused(each, error)));
+    throw error;
+  }
   await complete(results);
   return results;
+}
+
+function asRefused({ target, job }: PendingWrite, { message }: UpstreamError): WriteResult {
+  return { kind: "refused", id: target?.id ?? job.id, error: message };
 }
 
 /** Returns an item's job as the journal names it. */

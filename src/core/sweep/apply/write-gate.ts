@@ -142,6 +142,11 @@ export class WriteGate {
     );
   }
 
+  /** Whether the base has taken a write of this kind in this run. */
+  hasTaken(kind: WriteKind): boolean {
+    return this.#states.get(kind)?.kind === "taken";
+  }
+
   /** Returns why writes of these kinds are not to be sent; null where they may be. */
   refusalOf(kinds: readonly WriteKind[]): string | null {
     for (const kind of kinds) {

@@ -18,7 +18,7 @@ import {
 } from "./journaled-writes.ts";
 import { type ReadyWrite, recheck } from "./recheck.ts";
 import { fileSizes, isDelivery, MAX_READ_AGE_MS, outputFiles, type Recovery, writeLimit } from "./recovery.ts";
-import { deliveryKind, jobKinds, type WriteKind } from "./write-gate.ts";
+import { deliveryKind, jobKinds, statusKind, type WriteKind } from "./write-gate.ts";
 
 /** Writes under way at the same time: a base that takes half a second to answer is still written at its rate limit. */
 const CONCURRENT_WRITES = 3;
@@ -152,10 +152,7 @@ async function write(
     const portions = [...groups].flatMap(([table, group]) =>
       batches(group, ({ targetUpdate }) => targetUpdate?.id ?? "").map((batch) => ({ table, batch })),
     );
-    await forEachConcurrent(portions, CONCURRENT_WRITES, async ({ table, batch }, index) => {
-      // What was begun is finished, the jobs of delivered targets included; the rest is for the next run.
-      if (run.limits.start.aborted) return;
-      if (index >= portions.length - 2) startNext();
+    const deliver = async ({ table, batch }: (typeof portions)[number]) => {
       const fresh = dropStale(dropRefused(batch, outcomes, run), pending.unconfirmed, run);
       const writes = fresh.flatMap((each): readonly TargetWrite[] => {
         const { targetUpdate: update, target: record, recovery } = each;
@@ -169,6 +166,18 @@ async function write(
       const kindsOf = ({ recovery }: ReadyWrite) => [deliveryKind(recovery.candidate.operation)];
       const results = await passGate(fresh, kindsOf, await writeTargets(table, writes, limitOf(fresh, run), run), run);
       await completeJobs(recordResults(fresh, results, outcomes, pending));
+    };
+    // What was begun is finished, the jobs of delivered targets included; the rest is for the next run.
+    const mayBegin = () => !run.limits.start.aborted;
+    // Until the base has taken the status of a job, one batch goes ahead: were it refused, each further file would be
+    // delivered for a job that cannot be completed.
+    const ahead = run.gate.hasTaken(statusKind(run.completedStatus)) ? 0 : 1;
+    for (const portion of portions.slice(0, ahead)) if (mayBegin()) await deliver(portion);
+    const others = portions.slice(ahead);
+    await forEachConcurrent(others, CONCURRENT_WRITES, async (portion, index) => {
+      if (!mayBegin()) return;
+      if (index >= others.length - 2) startNext();
+      await deliver(portion);
     });
   });
   return { ...result, ...pending };
