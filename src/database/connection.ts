@@ -68,9 +68,10 @@ export function openDatabase({ address, limits, clock, random }: DatabaseOptions
   let opening: Promise<pg.Pool> | null = null;
   const name = formatAddress(address);
   // A timestamp without a zone is read as UTC, whatever the session's own zone is.
+  // A process that stands still in a transaction must not keep the rows locked that it has: the server ends it.
   const settings =
     `SET LOCAL statement_timeout = ${limits.statementTimeout}; SET LOCAL lock_timeout = ${limits.lockTimeout}; ` +
-    "SET LOCAL TimeZone = 'UTC'";
+    `SET LOCAL idle_in_transaction_session_timeout = ${limits.statementTimeout}; SET LOCAL TimeZone = 'UTC'`;
 
   /** Finds the way of the sslmode that the server takes; the later connections go the same way. */
   async function openPool(): Promise<pg.Pool> {

@@ -68,7 +68,7 @@ function classifyState(error: DatabaseError): DatabaseFailure {
   // Neither a table nor a column, but a value that the configuration names: a label that an enumeration lacks.
   if (state === "22P02" && /enum/.test(error.message)) return { kind: "config", message, hint: HINTS.label };
   if (/^(22|23|P0|44|27|38|39|09)/.test(state)) return { kind: "value", message };
-  if (/^(08|53|57|58|XX|25006)/.test(state)) {
+  if (/^(08|53|57|58|XX|25006|25P03)/.test(state)) {
     return { kind: "unavailable", message, transient: !/^(57014|53100|25006|58)/.test(state), hint: hint ?? null };
   }
   return { kind: "config", message, hint: hint ?? HINTS.names };

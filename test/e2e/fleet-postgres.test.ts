@@ -5,7 +5,9 @@ import { withFence } from "../../src/database/fence.ts";
 import { DEFAULT_LIMITS } from "../../src/database/limits.ts";
 import { systemClock } from "../../src/system/clock.ts";
 import { neverAborted } from "../../src/system/never.ts";
+import { openPostgresProxy } from "../support/postgres-proxy.ts";
 import { usePostgres } from "../support/use-postgres.ts";
+import { passMinute } from "./fleet-world.ts";
 import { CONFIGURATION, createRendersWorld } from "./renders.ts";
 
 const server = usePostgres();
@@ -29,6 +31,39 @@ describe("a fleet over jobs in PostgreSQL", () => {
     const status = await run(["fleet", "status"], FLEET, SLOT);
     expect([status.code, status.stderr]).toEqual([0, ""]);
     expect((await run(["doctor", "-o", "json"], FLEET, SLOT)).stdout).toMatch(/"id": ?"fleet"/);
+  });
+});
+
+describe("a host that is stopped in the middle of a transaction", () => {
+  it("keeps no base from another host, and writes nothing when it comes back", { timeout: 120_000 }, async () => {
+    const { run, statuses, database } = await createRendersWorld(server);
+    const configuration = `${FLEET}postgres: { statementTimeout: 5s }\n`;
+    expect((await run(["db", "migrate"], configuration)).code).toBe(0);
+    let [stop, go] = [() => {}, () => {}];
+    let isStopped = false;
+    const way = await openPostgresProxy(database.url, (text) => {
+      if (!isStopped && text.includes("FOR SHARE")) {
+        isStopped = true;
+        stop();
+      }
+      return null;
+    });
+    const stopped = run(["recover"], configuration, { ...SLOT, STUCK_JOBS_DATABASE_URL: way.url }, (signal) => {
+      stop = () => signal("SIGSTOP");
+      go = () => signal("SIGCONT");
+    });
+    await expect.poll(() => isStopped, { timeout: 60_000 }).toBe(true);
+    // Waits for the row of the base until the server has ended the transaction.
+    await passMinute(database);
+    const next = await run(["recover", "-o", "json"], configuration, SLOT);
+    expect([next.code, next.stderr, JSON.parse(next.stdout).reports.length]).toEqual([0, "", 1]);
+    expect(await statuses()).toBe("done:ready done:ready failed:waiting");
+    const count = "SELECT count(*)::int AS lines FROM stuck_jobs.journal";
+    const before = await database.query(count);
+    go();
+    await stopped;
+    expect(await database.query(count)).toEqual(before);
+    expect(await statuses()).toBe("done:ready done:ready failed:waiting");
   });
 });
 
