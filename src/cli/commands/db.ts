@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { type CommandContext, configureLog } from "../context.ts";
-import { type MigrateFlags, runMigrate } from "../run/fleet/migrate.ts";
+import { type MigrateFlags, runMigrate } from "../run/migrate.ts";
 
 /** Adds `stuck-jobs db`: the tables that stuck-jobs keeps in PostgreSQL. */
 export function addDb(program: Command, context: CommandContext): void {

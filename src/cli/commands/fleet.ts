@@ -6,7 +6,7 @@ import { UpstreamError } from "../../core/ports/errors.ts";
 import { neverAborted } from "../../system/never.ts";
 import { type CommandContext, configureLog } from "../context.ts";
 import { EXIT, type ExitCode, exitCodeOfFailure } from "../exit-codes.ts";
-import { type MigrateFlags, runMigrate } from "../run/fleet/migrate.ts";
+import { type MigrateFlags, runMigrate } from "../run/migrate.ts";
 import type { OpenFleet } from "../run/fleet/open-fleet.ts";
 import { baseOf } from "../run/run-bases.ts";
 import { type Configured, resolveConfigured } from "../settings/select-bases.ts";

@@ -1,18 +1,18 @@
-import { readEnvironment } from "../../../config/env/environment.ts";
-import { readConfigFile } from "../../../config/file/read-config-file.ts";
-import { ConfigError, type Problem } from "../../../config/problems.ts";
-import { resolveAddress } from "../../../config/resolve/postgres.ts";
-import { validateConfig } from "../../../config/resolve/validate.ts";
-import { isUpstreamFailure } from "../../../core/ports/errors.ts";
-import type { Database } from "../../../database/connection.ts";
-import { type DatabaseAddress, secretsOfAddress } from "../../../database/database-url.ts";
-import type { ConnectionLimits } from "../../../database/limits.ts";
-import { QUEUE_VERSION } from "../../../fleet/versions.ts";
-import { systemClock } from "../../../system/clock.ts";
-import { neverAborted } from "../../../system/never.ts";
-import type { CommandContext } from "../../context.ts";
-import { EXIT, type ExitCode, exitCodeOfFailure } from "../../exit-codes.ts";
-import type { Terminal } from "../../terminal/terminal.ts";
+import { readEnvironment } from "../../config/env/environment.ts";
+import { readConfigFile } from "../../config/file/read-config-file.ts";
+import { ConfigError, type Problem } from "../../config/problems.ts";
+import { resolveAddress } from "../../config/resolve/postgres.ts";
+import { validateConfig } from "../../config/resolve/validate.ts";
+import { isUpstreamFailure } from "../../core/ports/errors.ts";
+import type { Database } from "../../database/connection.ts";
+import { type DatabaseAddress, secretsOfAddress } from "../../database/database-url.ts";
+import type { ConnectionLimits } from "../../database/limits.ts";
+import { QUEUE_VERSION } from "../../fleet/versions.ts";
+import { systemClock } from "../../system/clock.ts";
+import { neverAborted } from "../../system/never.ts";
+import type { CommandContext } from "../context.ts";
+import { EXIT, type ExitCode, exitCodeOfFailure } from "../exit-codes.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 
 /** The flags of `db migrate` and `fleet migrate`. */
 export interface MigrateFlags {
@@ -73,8 +73,8 @@ async function migrateOne(
   { terminal }: CommandContext,
 ): Promise<void> {
   const [{ openDatabase }, { migrate, pendingMigrations, readMigrations }] = await Promise.all([
-    import("../../../database/connection.ts"),
-    import("../../../database/migrate.ts"),
+    import("../../database/connection.ts"),
+    import("../../database/migrate.ts"),
   ]);
   const database = openDatabase({ address, limits, clock: systemClock, random: Math.random });
   const never = neverAborted();
@@ -99,7 +99,7 @@ async function migrateQueueOf(
   isDryRun: boolean,
   terminal: Terminal,
 ): Promise<readonly string[]> {
-  const { migrateQueue, pendingQueueSql } = await import("../../../fleet/queue.ts");
+  const { migrateQueue, pendingQueueSql } = await import("../../fleet/queue.ts");
   const sql = await pendingQueueSql(database, schema);
   if (isDryRun && sql !== null) terminal.out(`-- the queue (pg-boss), in the schema ${schema}\n${sql}\n`);
   // Its queues may be missing where its tables are there.
