@@ -94,6 +94,8 @@ function predictGroup(group: readonly Standing[], world: World): GroupOutcome | 
     if (effect === null) return null;
     const closed = left.map(({ job }) => job.id);
     if (effect.kind === "there") return outcome(closed, held, null);
+    // Where the newest has no space, an older one's file may be there already, and is not written.
+    if (effect.kind === "write" && n > 0) continue;
     if (effect.kind === "write") return outcome(closed, effect.files, newest);
     // Each sweep closes one of them after the newer job.
     if (effect.kind === "superseded") return left.length > 2 ? null : outcome(closed, held, null);

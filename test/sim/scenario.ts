@@ -161,7 +161,27 @@ export function scenarioOf(random: Random): Scenario {
     undone: 0.5,
     refused: random.chance(0.08) ? random.pick(["completion", "completion", "segments"] as const) : null,
   };
-  return { ...scenario, trouble: { ...scenario.trouble, truncating: random.pick([0, 0, 0.1, 0.4] as const) } };
+  const trouble = { ...scenario.trouble, truncating: random.pick([0, 0, 0.1, 0.4] as const) };
+  return { ...scenario, trouble, ...(random.chance(0.1) ? delayed(scenario, random) : {}) };
+}
+
+/**
+ * Makes the jobs of a table be for one record, and their outputs appear after the last sweep that meets trouble: which is
+ * delivered is left to the calm ones, and can be predicted.
+ */
+function delayed(
+  { jobs, outputs, events }: Pick<Scenario, "jobs" | "outputs" | "events">,
+  random: Random,
+): Pick<Scenario, "jobs" | "outputs" | "events"> {
+  const late = outputs.map((fileName): Event => {
+    return { kind: "output", at: CALM - random.whole(1, 60 * SECOND), fileName };
+  });
+  const isFew = jobs.length <= 6;
+  const together = jobs.map((job) => {
+    const first = jobs.find(({ operation }) => OPERATIONS[operation].table === OPERATIONS[job.operation].table);
+    return isFew ? { ...job, targetId: first?.targetId ?? job.targetId } : job;
+  });
+  return { jobs: together, outputs: [], events: [...events, ...late].sort((a, b) => a.at - b.at) };
 }
 
 function jobsOf(

@@ -210,7 +210,7 @@ async function decideAlone(
   const context = { now, skewed: false, truncated: false, failedBefore: new Map<string, number>() };
   addOutcomes(outcomes, await failExpiredJobs(results, context, dryRun));
   if (verdict.kind === "recover") {
-    const recovery = { item, candidate, evidence, verdict, otherSets: [] };
+    const recovery = { item, candidate, evidence, verdict, otherSets: [], newerWithoutSpace: null };
     addOutcomes(outcomes, await writeRecoveries([recovery], dryRun));
   }
   return outcomes;

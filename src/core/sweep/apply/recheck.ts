@@ -248,10 +248,10 @@ function heldFiles(record: TargetRecord | null, { candidate, verdict }: Recovery
 
 /** Returns the verdict on a recovery once its target was read; the one it had where nothing speaks against writing. */
 function decideTarget(
-  { recovery, target, check }: { readonly recovery: Recovery; readonly target: Target; readonly check: TargetCheck },
+  { recovery, target, check }: Pick<CheckedDelivery, "recovery" | "target" | "check">,
   newer: NewerFile | null,
 ): Verdict {
-  const { verdict } = recovery;
+  const { verdict, newerWithoutSpace } = recovery;
   const { output, others } = verdict;
   if (newer?.deliveredByUs) {
     const { id } = newer.owner;
@@ -259,6 +259,10 @@ function decideTarget(
   }
   if (newer !== null && check.kind === "replace") {
     const detail = `${newer.file} belongs to the newer job ${newer.owner.id}`;
+    return { kind: "skip", reason: "target-occupied", detail, output };
+  }
+  if (newerWithoutSpace !== null && (check.kind === "write" || check.kind === "replace")) {
+    const detail = `${newerWithoutSpace}, which is newer, has an output, and ${target.field} has no space for it`;
     return { kind: "skip", reason: "target-occupied", detail, output };
   }
   switch (check.kind) {

@@ -15,6 +15,7 @@ import { ReadyQueue } from "./ready-queue.ts";
 import { MAX_READ_AGE_MS, type Recovery } from "./recovery.ts";
 import { resendWebhooks, usesWebhook } from "./resend-webhooks.ts";
 import {
+  findNewerWithoutSpace,
   findOtherSets,
   ItemsByTarget,
   mayBeHeldBack,
@@ -222,13 +223,15 @@ async function startBatch(batch: readonly SweepItem[], state: RecoveryState, run
   await state.pipeline.begin((startNext) => recoverBatch(recoveries, state, run, startNext));
 }
 
-function toRecovery(item: SweepItem, { ledger, byRecord }: RecoveryState): readonly Recovery[] {
+function toRecovery(item: SweepItem, { ledger, byTarget, byRecord }: RecoveryState): readonly Recovery[] {
   const { candidate } = item;
   const own = ledger.get(item);
   const { evidence, verdict, target } = own;
   if (candidate === null || verdict?.kind !== "recover") return [];
   const sharing = byRecord.sharing(item, target).map((each) => ledger.get(each));
-  return [{ item, candidate, evidence, verdict, otherSets: findOtherSets(own, sharing) }];
+  const group = byTarget.sharing(item, target).map((each) => ledger.get(each));
+  const newerWithoutSpace = findNewerWithoutSpace(own, group);
+  return [{ item, candidate, evidence, verdict, otherSets: findOtherSets(own, sharing), newerWithoutSpace }];
 }
 
 function addTarget(item: SweepItem, target: Target | null, { byTarget, byRecord }: RecoveryState): void {

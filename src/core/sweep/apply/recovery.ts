@@ -28,6 +28,11 @@ export interface Recovery extends DecidedItem {
   readonly verdict: RecoverVerdict;
   /** Jobs of other operations that this sweep delivers to the same record. */
   readonly otherSets: readonly OtherSet[];
+  /**
+   * A newer job for the same target whose output has no space beside what is there; null where there is none. Then this
+   * one's file may be there already, but is not written.
+   */
+  readonly newerWithoutSpace: string | null;
 }
 
 /** Whether a file is to be written to the target. */

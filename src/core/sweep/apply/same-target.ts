@@ -56,6 +56,15 @@ export function findOtherSets(own: ItemResult, sharing: readonly ItemResult[]): 
   });
 }
 
+/** Returns the newer of the jobs for one target whose output has no space beside what is there; null where there is none. */
+export function findNewerWithoutSpace(own: ItemResult, group: readonly ItemResult[]): string | null {
+  const newer = group.find((each) => {
+    const isOccupied = each.verdict?.kind === "skip" && each.verdict.reason === "target-occupied";
+    return isOccupied && isNewer(each, own);
+  });
+  return newer?.item.job.id ?? null;
+}
+
 /** What is to be done about the jobs for one field of one record. */
 export interface SameTargetResult {
   /** The newest with an output, whose output is delivered; null where there is none, or it is blocked. */

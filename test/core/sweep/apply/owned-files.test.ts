@@ -49,4 +49,16 @@ describe("recover, where the target holds another job's file,", () => {
     expect(verdicts(report.entries)).toEqual(["recover: superseded!", "recover: superseded!", "recover: superseded!"]);
     for (const { id } of older) expect(base.jobs.get(id)?.notes).toContain("superseded by job recJobs0000000004");
   });
+
+  it("delivers no older job's file where the newer one's has no space", async () => {
+    const { base, bucket } = worldOf([combine(1, { age: 30 * MINUTE }), combine(2)]);
+    base.edit("recJobs0000000002", { links: { Segments: ["recSegs0000000001"] } });
+    bucket.objects.set("x1_output_0.mp4", 1000).set("x2_output_0.mp4", 1000);
+    const held = { id: "attTheirs", filename: "x1_output_0.mp4", url: "https://airtable.example/x", size: 400 };
+    base.target("Segments", "recSegs0000000001", { [FIELD]: [{ id: held.id }] });
+    base.files("recSegs0000000001", [held]);
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["skip: target-occupied", "skip: target-occupied"]);
+    expect(base.log).not.toContain("updateTargets");
+  });
 });
