@@ -136,6 +136,35 @@ describe("the safety brake", () => {
     expect(verdicts(report.entries)).toEqual(["fail: output-absent!"]);
   });
 
+  it("takes the recorded output of a job whose external id was changed since for what it is", async () => {
+    const { base, bucket } = worldOf(expired(2));
+    const responsePayload = '{"output_url": "https://bucket.example/known_output_0.mp4"}';
+    base.known = base.known.map((each) => ({ ...each, externalId: "changed", responsePayload }));
+    const seen = await sweep(runOf(base, bucket));
+    expect(verdicts(seen.report.entries)).toEqual(Array(2).fill("fail: output-absent!"));
+    const lost = worldOf(expired(2));
+    lost.base.known = base.known;
+    lost.bucket.objects.clear();
+    const { report } = await sweep(runOf(lost.base, lost.bucket));
+    expect(verdicts(report.entries)).toEqual(Array(2).fill("unknown: absence-unproven"));
+  });
+
+  it("takes no listed output for one of the operation where another operation's job wrote it", async () => {
+    const { base, bucket } = worldOf(expired(7));
+    const zoom = { ...COMBINE, name: "image_zoom", types: ["zoom"] };
+    base.known = base.known.map((each) => ({ ...each, type: "zoom" }));
+    bucket.listing = "open";
+    const probe = bucket.probe.bind(bucket);
+    bucket.probe = async (...asked) => {
+      const found = await probe(...asked);
+      if (found.result !== "present") return found;
+      return { ...found, output: { ...found.output, lastModified: new Date(NOW - MINUTE).toISOString() } };
+    };
+    const policy = { ...POLICY, operations: [COMBINE, zoom] };
+    const { report } = await sweep(runOf(base, bucket, { policy }));
+    expect([report.summary.failed, report.brake?.length]).toEqual([0, 1]);
+  });
+
   it("fails nobody where the bucket has every key", async () => {
     const { base, bucket } = worldOf(expired(3));
     bucket.probe = async (url) => {
