@@ -1,7 +1,7 @@
-import { MINUTE, SECOND } from "../support/builders.ts";
+import { HOUR, MINUTE, SECOND } from "../support/builders.ts";
 import type { Event } from "./events.ts";
-import { filesWith, OPERATIONS, type OperationName } from "./operations.ts";
-import { fileNameFor, keyFor, pastOf } from "./places.ts";
+import { filesWith, OPERATION_NAMES, OPERATIONS, type OperationName } from "./operations.ts";
+import { fileNameFor, keyFor, type Past, pastOf } from "./places.ts";
 import type { Random } from "./random.ts";
 import { recordId, type Scenario, type SimJob, START, type Trouble } from "./scenario.ts";
 
@@ -72,6 +72,7 @@ const FOCUSES = [
   droppedFiles,
   writtenTwice,
   slowAnswers,
+  busyBase,
 ] as const;
 
 /**
@@ -88,6 +89,26 @@ function withoutControl(random: Random): Scenario {
     return { kind: "occupy-target", at: START, job, fileName: "by hand.mp4", bare: false };
   });
   return { ...QUIET, jobs, outputs, events, bucket: "signed", moved };
+}
+
+/** Outputs that are elsewhere since some hours, in a base with more completed jobs than are read. */
+function busyBase(random: Random): Scenario {
+  const operation = random.pick(["combine", "zoom", "concatenate"] as const);
+  const jobs = jobsOf(random.whole(3, 6), operation, [61, 180], random);
+  const moved = { operation, since: START - 4 * HOUR, to: random.pick(["prefix", "name"] as const) } as const;
+  const outputs = jobs.map((job) => keyFor({ ...job, begun: job.createdAt }, moved, random));
+  const before = OPERATION_NAMES.map(
+    (each): Past => ({ operation: each, createdAt: START - 5 * HOUR, recorded: true }),
+  );
+  const newest: Past = { operation, createdAt: START - 2 * MINUTE, recorded: true };
+  return {
+    ...QUIET,
+    jobs,
+    outputs,
+    moved,
+    history: [...before, newest],
+    listingCut: random.chance(0.5) ? before.length : null,
+  };
 }
 
 /** Webhooks that are sent again, to a handler that often dies over them, by runs that often die themselves. */
