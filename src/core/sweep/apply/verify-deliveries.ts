@@ -11,6 +11,7 @@ import { serverNow } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
 import { type DecidedItem, NO_EVIDENCE } from "../item.ts";
 import { addOutcomes, collectOutcomes, type ItemOutcome, type ItemResult, type StageResult } from "../ledger.ts";
+import { listWaitingJobs, type WaitingJob } from "../list/competing-jobs.ts";
 import { placeOf } from "../places.ts";
 import { askBeforeWrite } from "./ask-before-write.ts";
 import { batches, chunk, groupBy, READ_BATCH, splitInHalf } from "./batches.ts";
@@ -82,8 +83,10 @@ export function verifyDeliveries(
   return collectOutcomes(async (outcomes) => {
     const writes = await readRecentWrites(run);
     const completed = [...listed, ...(await readCompletedJobs(writes, run))].filter((job) => isChosen(job, run));
+    let waiting: readonly WaitingJob[] = [];
     const later = (target: Target) => [
       ...competition.for(target),
+      ...waiting.filter(({ target: of }) => targetKey(of) === targetKey(target)),
       ...results.flatMap(({ item, target: of }) => (of && targetKey(of) === targetKey(target) ? [item.job] : [])),
     ];
     const scope = { writes, past: new PastWrites(run), later };
@@ -100,8 +103,9 @@ export function verifyDeliveries(
       const jobs = await withTargets(portion, run);
       let missing = await findMissingFiles(jobs, scope, run);
       if (missing.length === 0 || left <= 0) continue;
-      // Whether a field was cleared for a newer job is only known when those are listed that are not stuck yet.
+      // Whether a field was cleared for a newer job is only known when those are listed that are not stuck yet, or not sent.
       await competition.list();
+      waiting = await listWaitingJobs(oldestStart(missing) - 1, run);
       missing = (await findMissingFiles(jobs, scope, run)).slice(0, left);
       const planned = (await Promise.all(missing.map((each) => planRepair(each, run)))).filter((each) => each !== null);
       left -= planned.length;
@@ -118,6 +122,11 @@ export function verifyDeliveries(
       }
     }
   });
+}
+
+/** Returns when the first of these jobs began. */
+function oldestStart(missing: readonly MissingFile[]): Instant {
+  return Math.min(...missing.map(({ job }) => startedAt(job)));
 }
 
 /** Whether `--job` and `--operation` let a job through. */

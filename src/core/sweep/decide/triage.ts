@@ -26,7 +26,7 @@ export interface Policy {
 }
 
 /** A status that counts as stuck only once the job was sent to its worker, which its external id shows. */
-const NOT_SENT = "pending";
+export const NOT_SENT = "pending";
 
 /** A job that needs evidence before anything can be decided. */
 export interface Candidate {

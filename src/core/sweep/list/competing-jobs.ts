@@ -1,7 +1,10 @@
 import { type Duration, FUTURE_TOLERANCE, getAge, type Instant, isExternalId, type Job } from "../../domain/job.ts";
+import type { Operation } from "../../domain/operation.ts";
 import { resolveOperation } from "../../domain/resolve-operation.ts";
 import { resolveTarget, type Target } from "../../domain/target.ts";
+import { serverNow } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
+import { NOT_SENT } from "../decide/triage.ts";
 import { withEffectiveStart } from "./finished-jobs.ts";
 
 /** A job of a stuck status that this sweep does not work on, and whose output may yet come. */
@@ -10,6 +13,29 @@ export interface CompetingJob {
   readonly age: Duration;
   readonly since: Job["since"];
   readonly target: Target;
+}
+
+/** A job for a target that waits to be sent to its worker. */
+export type WaitingJob = Pick<CompetingJob, "since" | "target">;
+
+/** Lists the jobs that were created after an instant and wait to be sent. They hold no output back: they have none. */
+export async function listWaitingJobs(after: Instant, run: SweepContext): Promise<readonly WaitingJob[]> {
+  const { operations } = run.policy;
+  const future = serverNow(run) + FUTURE_TOLERANCE;
+  const found: WaitingJob[] = [];
+  for await (const page of run.store.list({ statuses: [NOT_SENT], before: future, future, after }, run.limits.reads)) {
+    for (const job of page) {
+      const lookup = resolveOperation(job, operations);
+      const target = lookup.kind === "known" ? targetIn(job, lookup.operation) : null;
+      if (target !== null) found.push({ since: job.since, target });
+    }
+  }
+  return found;
+}
+
+function targetIn(job: Job, operation: Operation): Target | null {
+  const target = resolveTarget(job, operation);
+  return target.kind === "named" ? { table: operation.target.table, id: target.id, field: operation.attachment } : null;
 }
 
 /**
@@ -25,15 +51,7 @@ export function findCompetingJobs(jobs: readonly Job[], run: SweepContext, now: 
     const { operation } = lookup;
     const age = getAge(withEffectiveStart(job, { reopened: false }), now);
     if (age === null || age < -FUTURE_TOLERANCE || age > operation.thresholds.failAfter) return [];
-    const target = resolveTarget(job, operation);
-    if (target.kind !== "named") return [];
-    return [
-      {
-        id: job.id,
-        age,
-        since: job.since,
-        target: { table: operation.target.table, id: target.id, field: operation.attachment },
-      },
-    ];
+    const target = targetIn(job, operation);
+    return target === null ? [] : [{ id: job.id, age, since: job.since, target }];
   });
 }

@@ -188,11 +188,12 @@ describe("delivering again", () => {
   });
 
   it.each([
-    ["too young to be stuck", 2 * MINUTE],
-    ["pending", 8 * MINUTE],
-  ])("leaves a field empty that was cleared for a newer job, which is %s", async (_, age) => {
+    ["too young to be stuck", { externalId: "newer", age: 2 * MINUTE }],
+    ["without an output yet", { externalId: "newer", age: 8 * MINUTE }],
+    ["not sent to its worker yet", { externalId: null, status: "pending", age: 2 * MINUTE }],
+  ])("leaves a field empty that was cleared for a newer job, which is %s", async (_, over) => {
     const { base, bucket } = await completed("dropped");
-    base.jobs.set(NEWER, job({ id: NEWER, externalId: "newer", age }));
+    base.jobs.set(NEWER, job({ id: NEWER, ...over }));
     await sweep(runOf(base, bucket));
     expect(base.log).not.toContain("updateTargets");
   });
