@@ -1,7 +1,7 @@
 // Made by `npm run schema` from the schema of the configuration.
 
 /**
- * The defaults that the file overrides key by key: those of NCA Toolkit's users, how a provider is asked (docs/providers.md), or none.
+ * The defaults that the file overrides key by key: those for users of NCA Toolkit, the description of a provider (docs/providers.md), or none.
  */
 export type Preset = "nca" | "replicate" | "fal" | "runpod" | "mux" | "assemblyai" | "generic" | "none";
 /**
@@ -22,7 +22,7 @@ export type Json =
       [k: string]: Json;
     };
 /**
- * The account whose token is used: for all bases, or within a base's entry for it alone.
+ * The account whose token is used: at the top for all bases, in a base's entry for that base.
  */
 export type Account = string;
 
@@ -47,7 +47,7 @@ export interface Config {
   operations?: Operations;
   account?: Account;
   /**
-   * Airtable accounts by name, where the bases belong to several (docs/bases.md).
+   * Airtable accounts by name, if the bases belong to several (docs/bases.md).
    */
   accounts?: {
     /**
@@ -55,15 +55,15 @@ export interface Config {
      */
     [k: string]: {
       /**
-       * A file that holds the token; a relative path is below the configuration's.
+       * A file that holds the token; a relative path counts from the configuration's folder.
        */
       tokenFile?: string;
       /**
-       * The environment variable that holds the token; NAME_FILE and the systemd credential NAME count too.
+       * The environment variable that holds the token; it may also be NAME_FILE or a systemd credential.
        */
       tokenVariable?: string;
       /**
-       * The token itself, as a configuration in TypeScript may read it from elsewhere.
+       * The token itself, for a configuration in TypeScript that reads it from elsewhere.
        */
       token?: string;
     };
@@ -73,11 +73,11 @@ export interface Config {
    */
   fleet?: {
     /**
-     * The schema of queue and history; `stuck-jobs db migrate` makes it.
+     * The schema of queue and history; `stuck-jobs db migrate` creates it.
      */
     schema?: string;
     /**
-     * A host that is silent for so long has lost the base that it sweeps: another one takes it over.
+     * A host that is silent for this long loses the base that it sweeps, and another host takes over.
      */
     heartbeat?: string;
     /**
@@ -85,7 +85,7 @@ export interface Config {
      */
     concurrency?: number;
     /**
-     * Without the database: end with exit code 5, or sweep all bases with a part of the budget.
+     * What to do without the database: end with exit code 5, or sweep all bases with a share of the request rate.
      */
     whenDown?: "stop" | "alone";
     /**
@@ -100,11 +100,11 @@ export interface Config {
    */
   bases?: {
     /**
-     * The id of the base: app… Required but for PostgreSQL.
+     * The id of the base: app… Required, except for PostgreSQL.
      */
     baseId?: string;
     /**
-     * Its name in reports and for `--base`. Absent: its id; required for PostgreSQL.
+     * Its name in reports and for `--base`. Default: its id; required for PostgreSQL.
      */
     name?: string;
     preset?: Preset;
@@ -137,7 +137,7 @@ export interface Postgres {
    */
   statementTimeout?: string;
   /**
-   * How long a write waits for a row that another transaction holds; the job is left to the next run then.
+   * How long a write waits for a row that another transaction holds; then the job is left to the next run.
    */
   lockTimeout?: string;
 }
@@ -150,7 +150,7 @@ export interface Airtable {
    */
   baseId?: string;
   /**
-   * At most 5: Airtable's limit for a base, which all its clients share.
+   * Requests per second to the base. At most 5: Airtable's limit for a base, which all its clients share.
    */
   requestsPerSecond?: number;
   /**
@@ -167,15 +167,15 @@ export interface Airtable {
  */
 export interface Jobs {
   /**
-   * The table of the jobs: by name or id in Airtable; table, schema.table or a list of both names in PostgreSQL.
+   * The table of the jobs. Airtable: its name or id. PostgreSQL: table, schema.table or a list of both names.
    */
   table?: string | string[];
   /**
-   * PostgreSQL only: the column that names one job, most often the primary key.
+   * PostgreSQL only: the column that identifies a job, usually the primary key.
    */
   id?: string;
   /**
-   * The fields of that table, by name or id; null where the base has none. Ids need schema.bases:read.
+   * The fields of that table, by name or id; null if the base has no such field. Ids need schema.bases:read.
    */
   fields?: {
     /**
@@ -191,15 +191,15 @@ export interface Jobs {
      */
     ownId?: string | null;
     /**
-     * The kind of work; the operations' `types` are values of it.
+     * The kind of work; its values are listed in the operations' `types`.
      */
     type?: string | null;
     /**
-     * The request to the worker, as JSON or a Python literal: may name operation and target.
+     * The request to the worker, as JSON or a Python literal; it may name the operation and the target.
      */
     requestPayload?: string | null;
     /**
-     * Receives the output's URL when the job is completed; holds those of completed jobs.
+     * Receives the output's URL when a job is completed; for completed jobs it says where their output is.
      */
     responsePayload?: string | null;
     /**
@@ -207,19 +207,19 @@ export interface Jobs {
      */
     webhookUrl?: string | null;
     /**
-     * A long text: says why the job was failed.
+     * A long text that says why the job was failed.
      */
     error?: string | null;
     /**
-     * A long text: receives a line for each change to the job.
+     * A long text that receives a line for each change to the job.
      */
     notes?: string | null;
     /**
-     * A date from which a job's age counts; null: the record's created time.
+     * The date from which a job's age counts; null for the record's created time.
      */
     startedAt?: string | null;
     /**
-     * A date or last-modified field: when a job was completed. `stats` computes durations from it.
+     * A date or last-modified field that says when a job was completed; `stats` computes durations from it.
      */
     completedAt?: string | null;
   };
@@ -239,7 +239,7 @@ export interface Jobs {
   failedStatus?: string | number;
 }
 /**
- * Ages of a job from which on it is stuck, failed or left alone.
+ * The ages from which a job is stuck, failed or left alone.
  */
 export interface Thresholds {
   /**
@@ -251,16 +251,16 @@ export interface Thresholds {
    */
   failAfter?: string;
   /**
-   * Older jobs are left to `fail-old`; "none" for no such limit.
+   * `recover` leaves older jobs to `fail-old`; "none" for no limit.
    */
   maxAge?: "none" | string;
   /**
-   * A provider that reports a job as running is believed up to this age of the job.
+   * Up to this age of a job, a provider is believed that reports the job as running.
    */
   providerCap?: string;
 }
 /**
- * The bucket that outputs are stored in: any that speaks S3, public or private.
+ * The bucket that outputs are stored in: any S3-compatible one, public or private.
  */
 export interface Storage {
   /**
@@ -280,7 +280,7 @@ export interface Storage {
    */
   otherNames?: string[];
   /**
-   * Where baseUrl names the bucket: first in its path, or in its host. Absent: derived from the host.
+   * Where baseUrl names the bucket: first in its path, or in its host. Default: derived from the host.
    */
   addressing?: "path" | "virtual";
   /**
@@ -288,7 +288,7 @@ export interface Storage {
    */
   credentials?: {
     /**
-     * Read the key from <prefix>_ACCESS_KEY_ID, _SECRET_ACCESS_KEY, _SESSION_TOKEN and _REGION alone.
+     * Read the key only from <prefix>_ACCESS_KEY_ID, _SECRET_ACCESS_KEY, _SESSION_TOKEN and _REGION.
      */
     prefix?: string;
     /**
@@ -308,21 +308,21 @@ export interface Storage {
      */
     sessionToken?: string;
     /**
-     * Absent: derived from the host of baseUrl, else us-east-1.
+     * The region. Default: derived from the host of baseUrl, else us-east-1.
      */
     region?: string;
   };
   /**
-   * How long the signed link is valid from which Airtable fetches a file.
+   * How long the signed link that Airtable fetches a file from is valid.
    */
   attachmentUrlTtl?: string;
 }
 /**
- * Stops a run from failing many jobs at once until an output of their operation was seen.
+ * Limits how many jobs are failed (docs/evidence.md).
  */
 export interface Brake {
   /**
-   * How many jobs of an operation a run may fail before an output of it was seen.
+   * How many jobs of an operation that never had an output may be failed because another operation's output is seen.
    */
   minimum?: number;
   /**
@@ -331,11 +331,11 @@ export interface Brake {
   maxFails?: number;
 }
 /**
- * The services that did the work, to be asked for the state of a job.
+ * The services that do the work, which are asked for the state of a job.
  */
 export interface Providers {
   /**
-   * NCA Toolkit, asked by the job's external id.
+   * NCA Toolkit, which is asked by the job's external id.
    */
   nca?: {
     /**
@@ -360,7 +360,7 @@ export interface Providers {
     concurrency?: number;
   } | null;
   /**
-   * GoAPI, PiAPI. With it the preset has the operations video and generate_music_only.
+   * GoAPI or PiAPI. It adds the operations video and generate_music_only to the preset.
    */
   goapi?: {
     /**
@@ -394,13 +394,13 @@ export interface Providers {
          */
         url?: string;
         /**
-         * Headers; a variable of the environment is written ${NAME}, and may be a NAME_FILE or a credential.
+         * Headers; ${NAME} is replaced by an environment variable, which may be a NAME_FILE or a credential.
          */
         headers?: {
           [k: string]: string;
         };
         /**
-         * User and password of HTTP's basic authentication, written as headers are: ${NAME}.
+         * User and password for HTTP basic authentication; ${NAME} is replaced as in headers.
          */
         basicAuth?: {
           /**
@@ -448,7 +448,7 @@ export interface Providers {
          */
         error?: string | string[];
         /**
-         * HTTP statuses that mean: unknown job.
+         * HTTP statuses that mean "no such job".
          */
         forgottenStatus?: number[];
         /**
@@ -460,7 +460,7 @@ export interface Providers {
            */
           url?: string;
           /**
-           * HTTP statuses that mean: the job failed.
+           * HTTP statuses that mean that the job failed.
            */
           failedStatus?: number[];
         };
@@ -563,27 +563,27 @@ export interface Monitoring {
    */
   metricsFile?: string | null;
   /**
-   * Pinged at the start and the end of each run. A secret: better in the environment.
+   * The URL that is pinged at the start and the end of each run. A secret: better in the environment.
    */
   pingUrl?: string | null;
   /**
-   * The form of the pings. Absent: by the address, else healthchecks.
+   * The form of the pings. Default: by the address, else healthchecks.
    */
   pingDialect?: ("healthchecks" | "sentry" | "betterstack" | "cronitor" | "uptime-kuma") | null;
   /**
-   * A webhook that changes are posted to. A secret: better in the environment.
+   * The URL of a webhook that changes are posted to. A secret: better in the environment.
    */
   notifyUrl?: string | null;
   /**
-   * The form of what is posted there. Absent: by the address, else json, whose `text` is the message.
+   * The format of these posts. Default: by the address, else json with the message in `text`.
    */
   notifyFormat?: ("json" | "slack" | "discord" | "teams") | null;
   /**
-   * Addresses that changes are mailed to, with commas between them.
+   * The addresses that changes are mailed to, separated by commas.
    */
   email?: string | null;
   /**
-   * The program that takes these mails.
+   * The program that sends these mails.
    */
   sendmail?: string;
   /**
@@ -596,7 +596,7 @@ export interface Monitoring {
  */
 export interface Journal {
   /**
-   * A file, or "none". Absent: a file in the state folder of the service or the user.
+   * A file, or "none". Default: a file in the state folder of the service or the user.
    */
   path?: string;
   /**
@@ -608,15 +608,15 @@ export interface Journal {
    */
   keep?: number;
   /**
-   * Keeps the journal in PostgreSQL instead of a file: any host can undo, count and replay by it.
+   * Keeps the journal in PostgreSQL instead of a file, so that undo, stats and replay work from any host.
    */
   postgres?: {
     /**
-     * The schema of the tables; `stuck-jobs db migrate` makes it.
+     * The schema of the tables; `stuck-jobs db migrate` creates it.
      */
     schema?: string;
     /**
-     * Rows older than this are removed, where the role may.
+     * Rows older than this are removed, if the role may delete.
      */
     keep?: string;
   };
@@ -630,11 +630,11 @@ export interface Operations {
    */
   [k: string]: {
     /**
-     * Values of the job's type field that stand for this operation; "*" for every job. A lone operation needs none.
+     * Values of the job's type field that stand for this operation; "*" for every job. An only operation needs none.
      */
     types?: "*" | string[];
     /**
-     * File names that an output may have, in the order of probing; empty where only its provider knows it.
+     * File names that an output may have, in the order of probing; empty if only the provider knows where the output is.
      */
     outputs?: (
       | string
@@ -656,7 +656,7 @@ export interface Operations {
            */
           from?: number;
           /**
-           * Whether the file may be older than its job, as one that is named by its content or imported.
+           * Whether the file may be older than its job, for example if it is named by its content or imported.
            */
           mayPredate?: boolean;
         }
@@ -682,7 +682,7 @@ export interface Operations {
        */
       otherNames?: string[];
       /**
-       * Where baseUrl names the bucket: first in its path, or in its host. Absent: derived from the host.
+       * Where baseUrl names the bucket: first in its path, or in its host. Default: derived from the host.
        */
       addressing?: "path" | "virtual";
       /**
@@ -690,7 +690,7 @@ export interface Operations {
        */
       credentials?: {
         /**
-         * Read the key from <prefix>_ACCESS_KEY_ID, _SECRET_ACCESS_KEY, _SESSION_TOKEN and _REGION alone.
+         * Read the key only from <prefix>_ACCESS_KEY_ID, _SECRET_ACCESS_KEY, _SESSION_TOKEN and _REGION.
          */
         prefix?: string;
         /**
@@ -710,12 +710,12 @@ export interface Operations {
          */
         sessionToken?: string;
         /**
-         * Absent: derived from the host of baseUrl, else us-east-1.
+         * The region. Default: derived from the host of baseUrl, else us-east-1.
          */
         region?: string;
       } | null;
       /**
-       * How long the signed link is valid from which Airtable fetches a file.
+       * How long the signed link that Airtable fetches a file from is valid.
        */
       attachmentUrlTtl?: string;
     };
@@ -735,7 +735,7 @@ export interface Operations {
            */
           table?: string | string[];
           /**
-           * The field or column by which jobs name the record. PostgreSQL: unique, id if absent. Airtable: for names in text fields; the primary field if absent.
+           * The field or column by which jobs name the record. PostgreSQL: a unique column, by default id. Airtable: for names in text fields, by default the primary field.
            */
           key?: string;
           /**
@@ -772,17 +772,17 @@ export interface Operations {
       as?: "attachment" | "url";
     };
     /**
-     * The target's attachment field: short for deliver with that field.
+     * The target's attachment field: a short form of deliver.
      */
     attachment?: string;
     /**
-     * Further fields of the target and their values. Options of selects have to exist. {url}, {externalId}, {bytes} and {now} are replaced.
+     * Further fields of the target and their values. Options of selects must exist. {url}, {externalId}, {bytes} and {now} are replaced.
      */
     set?: {
       [k: string]: string | number | boolean;
     };
     /**
-     * Values of those fields that `set` may replace where the file was there already, beside blank.
+     * Values of those fields that `set` may replace, besides blank, if the target already had the file.
      */
     setFrom?: {
       [k: string]: (string | number | boolean)[];
@@ -820,11 +820,11 @@ export interface Operations {
        */
       failAfter?: string;
       /**
-       * Older jobs are left to `fail-old`; "none" for no such limit.
+       * `recover` leaves older jobs to `fail-old`; "none" for no limit.
        */
       maxAge?: "none" | string;
       /**
-       * A provider that reports a job as running is believed up to this age of the job.
+       * Up to this age of a job, a provider is believed that reports the job as running.
        */
       providerCap?: string;
     };

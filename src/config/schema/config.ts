@@ -13,8 +13,8 @@ import { webhooks } from "./webhooks.ts";
 
 /** One of several bases. Its other keys override the file's for this base; they are checked after the merge. */
 const base = z.looseObject({
-  baseId: baseId.optional().describe("The id of the base: app… Required but for PostgreSQL."),
-  name: text.optional().describe("Its name in reports and for `--base`. Absent: its id; required for PostgreSQL."),
+  baseId: baseId.optional().describe("The id of the base: app… Required, except for PostgreSQL."),
+  name: text.optional().describe("Its name in reports and for `--base`. Default: its id; required for PostgreSQL."),
 });
 
 /** The list of bases, which is checked before each base is merged and checked. */
@@ -32,29 +32,29 @@ const fields = z
     status: text.describe("A single select, or a text."),
     externalId: text.describe("The worker's id for the job: {externalId} in outputs."),
     ownId: optionalField.describe("The application's own id for a job: {jobId} in outputs."),
-    type: optionalField.describe("The kind of work; the operations' `types` are values of it."),
+    type: optionalField.describe("The kind of work; its values are listed in the operations' `types`."),
     requestPayload: optionalField.describe(
-      "The request to the worker, as JSON or a Python literal: may name operation and target.",
+      "The request to the worker, as JSON or a Python literal; it may name the operation and the target.",
     ),
     responsePayload: optionalField.describe(
-      "Receives the output's URL when the job is completed; holds those of completed jobs.",
+      "Receives the output's URL when a job is completed; for completed jobs it says where their output is.",
     ),
     webhookUrl: optionalField.describe("May name the operation and the target in its query."),
-    error: optionalField.describe("A long text: says why the job was failed."),
-    notes: optionalField.describe("A long text: receives a line for each change to the job."),
-    startedAt: optionalField.describe("A date from which a job's age counts; null: the record's created time."),
+    error: optionalField.describe("A long text that says why the job was failed."),
+    notes: optionalField.describe("A long text that receives a line for each change to the job."),
+    startedAt: optionalField.describe("The date from which a job's age counts; null for the record's created time."),
     completedAt: optionalField.describe(
-      "A date or last-modified field: when a job was completed. `stats` computes durations from it.",
+      "A date or last-modified field that says when a job was completed; `stats` computes durations from it.",
     ),
   })
-  .describe("The fields of that table, by name or id; null where the base has none. Ids need schema.bases:read.");
+  .describe("The fields of that table, by name or id; null if the base has no such field. Ids need schema.bases:read.");
 
 const jobs = z
   .strictObject({
     table: tableName.describe(
-      "The table of the jobs: by name or id in Airtable; table, schema.table or a list of both names in PostgreSQL.",
+      "The table of the jobs. Airtable: its name or id. PostgreSQL: table, schema.table or a list of both names.",
     ),
-    id: text.optional().describe("PostgreSQL only: the column that names one job, most often the primary key."),
+    id: text.optional().describe("PostgreSQL only: the column that identifies a job, usually the primary key."),
     fields,
     stuckStatuses: z
       .array(status)
@@ -71,24 +71,26 @@ const brake = z.strictObject({
     .int()
     .min(0)
     .default(5)
-    .describe("How many jobs of an operation a run may fail before an output of it was seen."),
+    .describe(
+      "How many jobs of an operation that never had an output may be failed because another operation's output is seen.",
+    ),
   maxFails: z.int().min(1).default(100).describe("No run fails more jobs than this."),
 });
 
 const journal = z.strictObject({
-  path: text.optional().describe('A file, or "none". Absent: a file in the state folder of the service or the user.'),
+  path: text.optional().describe('A file, or "none". Default: a file in the state folder of the service or the user.'),
   maxBytes: z.int().min(10_000).default(10_000_000).describe("A file larger than this is rotated."),
   keep: z.int().min(0).max(100).default(5).describe("How many rotated files are kept."),
   postgres: journalTables
     .optional()
-    .describe("Keeps the journal in PostgreSQL instead of a file: any host can undo, count and replay by it."),
+    .describe("Keeps the journal in PostgreSQL instead of a file, so that undo, stats and replay work from any host."),
 });
 
 const preset = z
   .enum(["nca", ...PROVIDER_PRESETS, "none"])
   .default("nca")
   .describe(
-    "The defaults that the file overrides key by key: those of NCA Toolkit's users, how a provider is asked (docs/providers.md), or none.",
+    "The defaults that the file overrides key by key: those for users of NCA Toolkit, the description of a provider (docs/providers.md), or none.",
   );
 
 /** Returns the names of the presets. */
@@ -116,7 +118,9 @@ export const configSchema = z
           .positive()
           .max(5)
           .default(4)
-          .describe("At most 5: Airtable's limit for a base, which all its clients share."),
+          .describe(
+            "Requests per second to the base. At most 5: Airtable's limit for a base, which all its clients share.",
+          ),
         endpointUrl: httpUrl
           .default("https://api.airtable.com")
           .describe("The address of Airtable's API, without /v0."),
@@ -128,14 +132,9 @@ export const configSchema = z
       .prefault({})
       .describe("The base. The token comes from the environment only: AIRTABLE_API_KEY."),
     jobs,
-    thresholds: thresholds
-      .partial()
-      .prefault({})
-      .describe("Ages of a job from which on it is stuck, failed or left alone."),
+    thresholds: thresholds.partial().prefault({}).describe("The ages from which a job is stuck, failed or left alone."),
     storage,
-    brake: brake
-      .prefault({})
-      .describe("Stops a run from failing many jobs at once until an output of their operation was seen."),
+    brake: brake.prefault({}).describe("Limits how many jobs are failed (docs/evidence.md)."),
     lateOutputs: z
       .boolean()
       .default(true)
@@ -147,10 +146,10 @@ export const configSchema = z
     operations: z.record(text, operation).describe("The kinds of work, by name; null removes one of the preset's."),
     accounts: accounts
       .default({})
-      .describe("Airtable accounts by name, where the bases belong to several (docs/bases.md)."),
+      .describe("Airtable accounts by name, if the bases belong to several (docs/bases.md)."),
     account: text
       .optional()
-      .describe("The account whose token is used: for all bases, or within a base's entry for it alone."),
+      .describe("The account whose token is used: at the top for all bases, in a base's entry for that base."),
     fleet: fleet.optional().describe("Shares the sweeps among several hosts by a queue in PostgreSQL (docs/fleet.md)."),
     bases: basesSchema.shape.bases.optional(),
   })

@@ -24,27 +24,27 @@ export const monitoringSchema = z.strictObject({
   pingUrl: text
     .nullable()
     .default(null)
-    .describe("Pinged at the start and the end of each run. A secret: better in the environment.")
+    .describe("The URL that is pinged at the start and the end of each run. A secret: better in the environment.")
     .meta(SECRET),
   pingDialect: z
     .enum(PING_DIALECTS)
     .nullable()
     .default(null)
-    .describe("The form of the pings. Absent: by the address, else healthchecks."),
+    .describe("The form of the pings. Default: by the address, else healthchecks."),
   notifyUrl: text
     .nullable()
     .default(null)
-    .describe("A webhook that changes are posted to. A secret: better in the environment.")
+    .describe("The URL of a webhook that changes are posted to. A secret: better in the environment.")
     .meta(SECRET),
   notifyFormat: z
     .enum(NOTIFY_FORMATS)
     .nullable()
     .default(null)
-    .describe("The form of what is posted there. Absent: by the address, else json, whose `text` is the message."),
+    .describe("The format of these posts. Default: by the address, else json with the message in `text`."),
   email: emailAddresses
     .nullable()
     .default(null)
-    .describe("Addresses that changes are mailed to, with commas between them."),
-  sendmail: text.default("/usr/sbin/sendmail").describe("The program that takes these mails."),
+    .describe("The addresses that changes are mailed to, separated by commas."),
+  sendmail: text.default("/usr/sbin/sendmail").describe("The program that sends these mails."),
   failuresOver: z.int().min(0).default(5).describe("Notify when more jobs than this are failed in one run."),
 });

@@ -28,7 +28,7 @@ const output = z.union([
       mayPredate: z
         .boolean()
         .default(false)
-        .describe("Whether the file may be older than its job, as one that is named by its content or imported."),
+        .describe("Whether the file may be older than its job, for example if it is named by its content or imported."),
     })
     .refine(({ pattern, count }) => pattern.includes("{n}") === (count !== null), {
       error: "expected a count with {n}, a number or the payload's key that holds it, and none without",
@@ -45,19 +45,19 @@ const types = z
     error: `expected "${ANY_TYPE}" alone: it stands for all types`,
   })
   .describe(
-    'Values of the job\'s type field that stand for this operation; "*" for every job. A lone operation needs none.',
+    'Values of the job\'s type field that stand for this operation; "*" for every job. An only operation needs none.',
   );
 
 const target = z
   .union([
     z.literal("self").describe("The job itself."),
-    z.literal("none").describe("No record: the job's status is all that is written."),
+    z.literal("none").describe("No record: only the job's status is written."),
     z.strictObject({
       table: tableName.describe("Name or id of the table whose record receives the output."),
       key: text
         .optional()
         .describe(
-          "The field or column by which jobs name the record. PostgreSQL: unique, id if absent. Airtable: for names in text fields; the primary field if absent.",
+          "The field or column by which jobs name the record. PostgreSQL: a unique column, by default id. Airtable: for names in text fields, by default the primary field.",
         ),
       from: text.optional().describe("PostgreSQL only: the job's column that holds that key, such as segment_id."),
       links: z
@@ -104,22 +104,24 @@ export const operation = z
     types,
     outputs: z
       .array(output)
-      .describe("File names that an output may have, in the order of probing; empty where only its provider knows it."),
+      .describe(
+        "File names that an output may have, in the order of probing; empty if only the provider knows where the output is.",
+      ),
     storage: operationStorage.optional(),
     provider: text.nullable().default(null).describe("The provider that does the work, by its name under `providers`."),
     target,
     deliver: deliver.optional().describe("Where the output goes, as a file or as its URL."),
-    attachment: text.optional().describe("The target's attachment field: short for deliver with that field."),
+    attachment: text.optional().describe("The target's attachment field: a short form of deliver."),
     set: z
       .record(text, setTemplate)
       .default({})
       .describe(
-        "Further fields of the target and their values. Options of selects have to exist. {url}, {externalId}, {bytes} and {now} are replaced.",
+        "Further fields of the target and their values. Options of selects must exist. {url}, {externalId}, {bytes} and {now} are replaced.",
       ),
     setFrom: z
       .record(text, z.array(setValue))
       .default({})
-      .describe("Values of those fields that `set` may replace where the file was there already, beside blank."),
+      .describe("Values of those fields that `set` may replace, besides blank, if the target already had the file."),
     onExisting: z
       .enum(["skip", "replace", "append"])
       .default("skip")

@@ -15,13 +15,13 @@ export const postgres = z.strictObject({
   statementTimeout: duration.prefault("30s").describe("The time limit of a statement."),
   lockTimeout: duration
     .prefault("5s")
-    .describe("How long a write waits for a row that another transaction holds; the job is left to the next run then."),
+    .describe("How long a write waits for a row that another transaction holds; then the job is left to the next run."),
 });
 
 /** Where the journal's tables are. */
 export const journalTables = z.strictObject({
-  schema: text.default("stuck_jobs").describe("The schema of the tables; `stuck-jobs db migrate` makes it."),
-  keep: duration.prefault("180d").describe("Rows older than this are removed, where the role may."),
+  schema: text.default("stuck_jobs").describe("The schema of the tables; `stuck-jobs db migrate` creates it."),
+  keep: duration.prefault("180d").describe("Rows older than this are removed, if the role may delete."),
 });
 
 /** Says what is wrong with a table's name; null where PostgreSQL could have one of that name. */

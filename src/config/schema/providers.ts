@@ -70,7 +70,7 @@ const http = z
       .record(headerName, text)
       .default({})
       .describe(
-        "Headers; a variable of the environment is written $" + "{NAME}, and may be a NAME_FILE or a credential.",
+        "Headers; $" + "{NAME} is replaced by an environment variable, which may be a NAME_FILE or a credential.",
       )
       .meta(SECRET),
     basicAuth: z
@@ -79,7 +79,7 @@ const http = z
         password: text.describe("The password.").meta(SECRET),
       })
       .optional()
-      .describe("User and password of HTTP's basic authentication, written as headers are: $" + "{NAME}."),
+      .describe("User and password for HTTP basic authentication; $" + "{NAME} is replaced as in headers."),
     body: z.json().optional().describe("Sent as JSON; {externalId} in its texts is replaced."),
     state: pointer.describe("JSON pointer to the state."),
     states: z
@@ -95,11 +95,11 @@ const http = z
         "JSON pointers to the outputs' URLs (a text, a list, or objects with `url`), or a URL with pointers in braces.",
       ),
     error: pointers.optional().describe("JSON pointers to the reason of a failure; the first that exists is used."),
-    forgottenStatus: z.array(status).default([404, 410]).describe("HTTP statuses that mean: unknown job."),
+    forgottenStatus: z.array(status).default([404, 410]).describe('HTTP statuses that mean "no such job".'),
     result: z
       .strictObject({
         url: urlTemplate.describe("Its address, with {externalId} in it."),
-        failedStatus: z.array(status).default([]).describe("HTTP statuses that mean: the job failed."),
+        failedStatus: z.array(status).default([]).describe("HTTP statuses that mean that the job failed."),
       })
       .optional()
       .describe("The request for the output of a completed job, if the state does not include it."),
@@ -128,14 +128,14 @@ const http = z
 /** Providers by name. `nca` and `goapi` are built in; every other name is one described here. */
 export const providers = z
   .object({
-    nca: nca.optional().describe("NCA Toolkit, asked by the job's external id."),
+    nca: nca.optional().describe("NCA Toolkit, which is asked by the job's external id."),
     goapi: goapi
       .optional()
-      .describe("GoAPI, PiAPI. With it the preset has the operations video and generate_music_only."),
+      .describe("GoAPI or PiAPI. It adds the operations video and generate_music_only to the preset."),
   })
   .catchall(http.describe("Any other provider with an HTTP API, under a name of your own."))
   .prefault({})
-  .describe("The services that did the work, to be asked for the state of a job.");
+  .describe("The services that do the work, which are asked for the state of a job.");
 
 /** A provider that the configuration describes, after the check. */
 export type HttpProviderConfig = z.output<typeof http>;

@@ -13,12 +13,12 @@ const credentials = z
       .string()
       .regex(/^[A-Za-z][A-Za-z0-9_]*$/, { error: "expected the beginning of the variables' names: ACME_S3" })
       .optional()
-      .describe("Read the key from <prefix>_ACCESS_KEY_ID, _SECRET_ACCESS_KEY, _SESSION_TOKEN and _REGION alone."),
+      .describe("Read the key only from <prefix>_ACCESS_KEY_ID, _SECRET_ACCESS_KEY, _SESSION_TOKEN and _REGION."),
     from: z.enum(["aws"]).optional().describe("Also read AWS_ACCESS_KEY_ID and AWS's other variables."),
     accessKeyId: text.optional().describe("The id of the key; not a secret."),
     secretAccessKey: text.optional().describe("A secret: better in the environment than in a file.").meta(SECRET),
     sessionToken: text.optional().describe("The session token of temporary credentials.").meta(SECRET),
-    region: text.optional().describe("Absent: derived from the host of baseUrl, else us-east-1."),
+    region: text.optional().describe("The region. Default: derived from the host of baseUrl, else us-east-1."),
   })
   .refine(({ prefix, region, ...others }) => prefix === undefined || Object.keys(others).length === 0, {
     error: "expected no other key beside prefix but region",
@@ -41,11 +41,11 @@ const keys = {
   addressing: z
     .enum(["path", "virtual"])
     .optional()
-    .describe("Where baseUrl names the bucket: first in its path, or in its host. Absent: derived from the host."),
+    .describe("Where baseUrl names the bucket: first in its path, or in its host. Default: derived from the host."),
   credentials: credentials.optional().describe("The key that requests to a private bucket are signed with."),
   attachmentUrlTtl: duration
     .refine((ms) => ms >= MIN_LINK && ms <= MAX_LINK, { error: "expected a duration from 10m to 7d" })
-    .describe("How long the signed link is valid from which Airtable fetches a file."),
+    .describe("How long the signed link that Airtable fetches a file from is valid."),
 };
 
 /** Where outputs are stored. */
@@ -57,7 +57,7 @@ export const storage = z
     otherNames: keys.otherNames.default([]),
     attachmentUrlTtl: keys.attachmentUrlTtl.prefault("1d"),
   })
-  .describe("The bucket that outputs are stored in: any that speaks S3, public or private.");
+  .describe("The bucket that outputs are stored in: any S3-compatible one, public or private.");
 
 /** What an operation says of its own storage. */
 export const operationStorage = z

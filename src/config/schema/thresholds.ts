@@ -19,6 +19,6 @@ const maxAge = z.union([z.literal("none").transform(() => null), duration]);
 export const thresholds = z.strictObject({
   stuckAfter: duration.describe("A job with one of the stuck statuses that is older than this is stuck."),
   failAfter: duration.describe("A stuck job older than this is failed if its output is proven absent."),
-  maxAge: maxAge.describe('Older jobs are left to `fail-old`; "none" for no such limit.'),
-  providerCap: duration.describe("A provider that reports a job as running is believed up to this age of the job."),
+  maxAge: maxAge.describe('`recover` leaves older jobs to `fail-old`; "none" for no limit.'),
+  providerCap: duration.describe("Up to this age of a job, a provider is believed that reports the job as running."),
 });
