@@ -82,9 +82,9 @@ function tableOf(lines) {
   return ["| the guard that is off | seed | the promise that breaks |", "| --- | --- | --- |", ...lines].join("\n");
 }
 
-/** `world` names another one than that of single machines: `fleet`. */
+/** `world` names another one than that of single machines: `fleet`, or `fleet transactions`. */
 function run(file, world) {
-  const args = ["--seeds", SEEDS, "--first", ...(world === null ? [] : [`--${world}`])];
+  const args = ["--seeds", SEEDS, "--first", ...(world?.split(" ").map((each) => `--${each}`) ?? [])];
   return new Promise((done) => {
     const child = spawn(process.execPath, [file, ...args], {
       stdio: ["ignore", "pipe", "ignore"],

@@ -20,7 +20,7 @@ const folder = mkdtempSync(join(tmpdir(), "stuck-jobs-sim-"));
 const bundle = join(folder, "sim.mjs");
 await bundleSimulation(bundle);
 
-const store = values.fleet ? ["--fleet"] : values.transactions ? ["--transactions"] : [];
+const store = [...(values.fleet ? ["--fleet"] : []), ...(values.transactions ? ["--transactions"] : [])];
 const run = (...args) =>
   new Promise((resolve) => {
     const child = spawn(process.execPath, [bundle, ...args, ...store], { stdio: ["ignore", "pipe", "inherit"] });

@@ -25,6 +25,8 @@ interface QueuedSweep {
   state: "waiting" | "active" | "ended" | "dead";
   startedAt: number;
   heartbeatAt: number;
+  /** How many transactions of the host that has it lock its row. */
+  locks: number;
 }
 
 /** The queue of a fleet with one base, as its database has it: one attempt is active at a time. */
@@ -42,7 +44,7 @@ class SimQueue {
     const id = String(Math.floor((this.#clock.now() - START) / SLOT));
     const isOpen = this.#sweeps.some(({ state }) => state === "waiting" || state === "active");
     if (isOpen || this.#sweeps.some((each) => each.id === id)) return;
-    this.#sweeps.push({ id, attempt: 0, state: "waiting", startedAt: 0, heartbeatAt: 0 });
+    this.#sweeps.push({ id, attempt: 0, state: "waiting", startedAt: 0, heartbeatAt: 0, locks: 0 });
   }
 
   /** Gives the sweeps of silent hosts to others, once. */
@@ -50,7 +52,7 @@ class SimQueue {
     const now = this.#clock.now();
     for (const sweep of this.#sweeps) {
       const isLost = now - sweep.heartbeatAt > HEARTBEAT || now - sweep.startedAt > DEADLINE;
-      if (sweep.state !== "active" || !isLost) continue;
+      if (sweep.state !== "active" || !isLost || sweep.locks > 0) continue;
       this.takeovers += 1;
       sweep.state = sweep.attempt === 0 ? "waiting" : "dead";
       sweep.attempt += 1;
@@ -77,6 +79,18 @@ class SimQueue {
     return true;
   }
 
+  lock(held: Held): boolean {
+    const sweep = this.#sweeps.find(({ id }) => id === held.id);
+    if (sweep === undefined || !this.isHeld(held)) return false;
+    sweep.locks += 1;
+    return true;
+  }
+
+  unlock(held: Held): void {
+    const sweep = this.#sweeps.find(({ id }) => id === held.id);
+    if (sweep !== undefined && this.isHeld(held)) sweep.locks = Math.max(0, sweep.locks - 1);
+  }
+
   end(held: Held): void {
     const sweep = this.#sweeps.find(({ id }) => id === held.id);
     if (sweep !== undefined && this.isHeld(held)) sweep.state = "ended";
@@ -89,7 +103,12 @@ export interface FleetHold {
   keep(living: Pick<Clock, "sleep">): HeldBase;
   /** Called when a write or a webhook leaves the host. Returns what is wrong with that; null: nothing. */
   leaving(): string | null;
-  /** Rejects where this host cannot reach the database. */
+  /** Locks the row of the base until `unlock`, if it is this host's; others do not get it meanwhile. */
+  lock(): boolean;
+  unlock(): void;
+  /** For how long the host stands still in the middle of a transaction, ms: not at all, most often. */
+  stall(): number;
+  /** Throws where this host cannot reach the database. */
   askDatabase(): void;
   /** The host stands still for a time, so many ms after it began to sweep; null: it does not. */
   readonly pause: { readonly at: number; readonly length: number } | null;
@@ -158,6 +177,9 @@ export function scheduleFleet(
         stop = claim.stop;
         return claim;
       },
+      lock: () => queue.lock(held),
+      unlock: () => queue.unlock(held),
+      stall: () => (random.chance(0.08) ? random.whole(11 * SECOND, 25 * SECOND) : 0),
       leaving: () => (queue.isHeld(held) ? null : "sends a write to a base that another host may have"),
       askDatabase() {
         if (isCut()) throw new UpstreamError("unavailable", "the database is away");
@@ -165,6 +187,8 @@ export function scheduleFleet(
       pause: random.chance(0.4) ? { at: random.whole(0, 8 * SECOND), length: random.whole(SECOND, 45 * SECOND) } : null,
     };
     const ending = await sweepNow(name, host.machine, hold);
+    // The server ends the transactions of a killed host.
+    queue.unlock(held);
     // A killed host neither renews its heartbeat nor says that the sweep has ended.
     if (ending.kind !== "killed" && !isCut()) queue.end(held);
     if (ending.kind !== "killed") stop();

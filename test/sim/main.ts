@@ -15,7 +15,8 @@ const { values } = parseArgs({
 const from = Number(values.seed ?? values.from ?? "1");
 const count = values.seed === undefined ? Number(values.seeds ?? "2000") : 1;
 
-const kind = values.fleet === true ? "fleet" : values.transactions === true ? "transactions" : "one";
+const store = values.transactions === true ? "transactions" : "one";
+const kind = values.fleet !== true ? store : values.transactions === true ? "fleet-transactions" : "fleet";
 const totals = { seeds: 0, sweeps: 0, recovered: 0, failed: 0, killed: 0, takenOver: 0, broken: 0 };
 for (let seed = from; seed < from + count; seed += 1) {
   const outcome = await simulate(seed, kind);

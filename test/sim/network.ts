@@ -21,6 +21,8 @@ export interface Line {
   readonly pulse: () => Promise<void>;
   /** Resolves once its host does not stand still; absent where none does. */
   readonly awake?: () => Promise<void>;
+  /** Called in a transaction before it is carried out; absent outside of a fleet. */
+  readonly committing?: () => Promise<void>;
 }
 
 /** The longest that an exchange may take, as in the product. */

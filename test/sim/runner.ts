@@ -79,6 +79,10 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
   const awake = async (): Promise<void> => {
     while (clock.now() < stoppedUntil) await clock.sleep(stoppedUntil - clock.now());
   };
+  const standStill = (ms: number) => {
+    if (ms > 0) world.log(`${options.name} stands still for ${ms} ms`);
+    stoppedUntil = Math.max(stoppedUntil, clock.now() + ms);
+  };
   const living = {
     now: own.now,
     sleep: async (ms: number, signal?: AbortSignal) => {
@@ -88,7 +92,7 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
     },
   };
   const broken = (what: string) => void recorder.violations.push(`${options.name} ${what}`);
-  const ties = hold === null ? NO_TIES : tiesOf(hold, living, awake, broken);
+  const ties = hold === null ? NO_TIES : tiesOf(hold, living, { awake, standStill }, broken);
 
   const limits = SHARES.map(() => new AbortController());
   setMaxListeners(0, ...limits.map(({ signal }) => signal));
@@ -101,11 +105,7 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
   }
   if (hold !== null && hold.pause !== null) {
     const { at, length } = hold.pause;
-    const standStill = () => {
-      world.log(`${options.name} stands still for ${length} ms`);
-      stoppedUntil = clock.now() + length;
-    };
-    cancels.push(clock.after(at, standStill));
+    cancels.push(clock.after(at, () => standStill(length)));
   }
   const endsAt = clock.now() + DEADLINE;
   const [listing, start, reads, writes] = limits.map(({ signal }) => signal);
@@ -118,7 +118,7 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
     name: options.name,
     troubled: options.troubled,
     pulse,
-    ...(hold === null ? {} : { awake }),
+    ...ties.line,
   };
   let next = clock.now();
   const requests = createRequests({
@@ -174,7 +174,7 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
     concurrency: 4,
     requestsPerSecond: 4,
     store,
-    atomic: world.transactional ? transactionsOf(line) : null,
+    atomic: world.transactional ? ties.atomic(transactionsOf(line)) : null,
     providers: new Map(provider === null ? [] : [[provider, providerOf(line, probe.probe)]]),
     webhooks: ties.webhooks(webhooksOf(line)),
     via: null,

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 const SEEDS = 2_000;
 const SEEDS_WITH_TRANSACTIONS = 300;
 const SEEDS_OF_A_FLEET = 150;
+const SEEDS_OF_A_FLEET_WITH_TRANSACTIONS = 50;
 
 describe("the simulation", () => {
   // Some 30 s on two idle cores; the limit is for busy ones.
@@ -29,6 +30,15 @@ describe("the simulation", () => {
     const { code, lines } = await simulate("--fleet", "--seeds", String(SEEDS_OF_A_FLEET));
     expect(lines.slice(0, -1), "each broken seed; replay it with --fleet").toEqual([]);
     expect(Number(/(\d+) takenOver/.exec(lines.at(-1) ?? "")?.[1])).toBeGreaterThan(SEEDS_OF_A_FLEET / 2);
+    expect(code).toBe(0);
+  });
+
+  it("keeps every promise where hosts of a fleet stand still in the middle of a transaction", {
+    timeout: 600_000,
+  }, async () => {
+    const seeds = String(SEEDS_OF_A_FLEET_WITH_TRANSACTIONS);
+    const { code, lines } = await simulate("--fleet", "--transactions", "--seeds", seeds);
+    expect(lines.slice(0, -1), "each broken seed; replay it with --fleet --transactions").toEqual([]);
     expect(code).toBe(0);
   });
 

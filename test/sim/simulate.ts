@@ -31,7 +31,7 @@ export interface Outcome {
 const SETTLED = CALM + 8 * MINUTE;
 
 /** Whether a store has transactions, or several hosts share the base by a queue. */
-export type WorldKind = "one" | "transactions" | "fleet";
+export type WorldKind = "one" | "transactions" | "fleet" | "fleet-transactions";
 
 /** One history; one that goes round in circles breaks a promise too. */
 export async function simulate(seed: number, kind: WorldKind = "one"): Promise<Outcome> {
@@ -56,8 +56,9 @@ export async function simulate(seed: number, kind: WorldKind = "one"): Promise<O
 async function historyOf(seed: number, kind: WorldKind): Promise<Outcome> {
   const random = new Random(seed);
   // A fleet has disturbances of its own.
-  const scenario = kind === "fleet" ? scenarioOf(random.fork()) : worldOf(seed, random.fork());
-  const world = new World(scenario, random.fork(), kind === "transactions");
+  const inFleet = kind === "fleet" || kind === "fleet-transactions";
+  const scenario = inFleet ? scenarioOf(random.fork()) : worldOf(seed, random.fork());
+  const world = new World(scenario, random.fork(), kind === "transactions" || kind === "fleet-transactions");
   const { events: _, ...state } = scenario;
   world.log(JSON.stringify(state));
   const recorder = new Recorder(world);
@@ -81,12 +82,11 @@ async function historyOf(seed: number, kind: WorldKind): Promise<Outcome> {
     troubled: true,
     hold: null,
   });
-  const fleet =
-    kind === "fleet"
-      ? scheduleFleet(world, random, (name, machine, hold) =>
-          begin(name, { ...troubled(machine), command: "recover", dryRun: false, hold }),
-        )
-      : null;
+  const fleet = inFleet
+    ? scheduleFleet(world, random, (name, machine, hold) =>
+        begin(name, { ...troubled(machine), command: "recover", dryRun: false, hold }),
+      )
+    : null;
   if (fleet === null) schedule(world, scenario.secondRunner, random, (name, machine) => begin(name, troubled(machine)));
   world.clock.after(SETTLED - START, () => undefined);
   await world.clock.run(() => world.clock.now() >= SETTLED);

@@ -33,6 +33,7 @@ export function transactionsOf(line: Line): AtomicWriter {
         await until(signal, clock.sleep(EXCHANGE_LIMIT, signal));
         return all("timed out");
       }
+      await line.committing?.();
       const arrivals: (() => void)[] = [];
       const results = writes.map((write) => writeBoth(line, write, by, sentAt, arrivals));
       world.fetchAttachments();
