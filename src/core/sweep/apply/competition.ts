@@ -2,8 +2,9 @@ import { FUTURE_TOLERANCE } from "../../domain/job.ts";
 import { type Target, targetKey } from "../../domain/target.ts";
 import { serverNow } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
-import { type CompetingJob, findCompetingJobs } from "../list/competing-jobs.ts";
+import { type CompetingJob, findCompetingJobs, isUnplaced, mayHaveFurtherLink } from "../list/competing-jobs.ts";
 import type { Listing } from "../list/list-jobs.ts";
+import { chunk, READ_BATCH } from "./batches.ts";
 
 /** The competing jobs of a sweep, by target. Those that the listing left out are listed when something is delivered. */
 export class Competition {
@@ -41,15 +42,29 @@ export class Competition {
     const query = { statuses: run.policy.stuckStatuses, before: future, future, after };
     // Ages are compared with those of the listing, so they count by its time.
     const listedAt = this.#listing.now;
-    for await (const page of run.store.list(query, run.limits.reads)) this.#add(findCompetingJobs(page, run, listedAt));
+    const unplaced = this.#listing.items.flatMap(({ job, candidate }) =>
+      candidate !== null && candidate.targetId === null && mayHaveFurtherLink(candidate.operation) ? [job.id] : [],
+    );
+    for await (const page of run.store.list(query, run.limits.reads)) {
+      this.#add(findCompetingJobs(page, run, listedAt));
+      unplaced.push(...page.filter((job) => isUnplaced(job, run)).map(({ id }) => id));
+    }
+    // The listing has the first link of an operation only: where that names nothing, another one may name the target.
+    for (const ids of chunk([...new Set(unplaced)], READ_BATCH)) {
+      const read = await run.store.readJobs(ids, run.limits.reads);
+      this.#place(findCompetingJobs([...read.values()], run, listedAt));
+    }
   }
 
   #add(jobs: readonly CompetingJob[]): void {
+    this.#place(jobs.filter(({ id }) => !this.#worked.has(id)));
+  }
+
+  #place(jobs: readonly CompetingJob[]): void {
     for (const job of jobs) {
       const key = targetKey(job.target);
       const known = this.#byTarget.get(key) ?? [];
-      if (this.#worked.has(job.id) || known.some(({ id }) => id === job.id)) continue;
-      this.#byTarget.set(key, [...known, job]);
+      if (!known.some(({ id }) => id === job.id)) this.#byTarget.set(key, [...known, job]);
     }
   }
 }

@@ -55,3 +55,15 @@ export function findCompetingJobs(jobs: readonly Job[], run: SweepContext, now: 
     return target === null ? [] : [{ id: job.id, age, since: job.since, target }];
   });
 }
+
+/** Whether nothing in a job as it was listed names its target, and a further link field, which is not listed, may. */
+export function isUnplaced(job: Job, { policy }: SweepContext): boolean {
+  const lookup = resolveOperation(job, policy.operations);
+  if (lookup.kind === "unknown" || !mayHaveFurtherLink(lookup.operation)) return false;
+  return job.externalId !== null && resolveTarget(job, lookup.operation).kind === "missing";
+}
+
+/** Whether an operation has link fields that a listing leaves out: it has the first only, since a base may lack the others. */
+export function mayHaveFurtherLink({ targetKind, target }: Operation): boolean {
+  return targetKind === "record" && target.links.length > 1;
+}

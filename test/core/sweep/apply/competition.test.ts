@@ -49,6 +49,21 @@ describe("an older job's output waits for a newer job for the same target", () =
     expect(filesIn(world)).toEqual(["x2_output_0.mp4"]);
   });
 
+  it.each([3, 10])(
+    "of %i minutes whose target only a further link names, which a listing leaves out",
+    async (minutes) => {
+      const world = twoJobs({ age: minutes * MINUTE, links: { Segments: [], "Related Segment Video": [SEGMENT] } });
+      const list = world.base.list.bind(world.base);
+      world.base.list = async function* (query) {
+        for await (const page of list(query)) {
+          yield page.map((each) => ({ ...each, links: { Segments: each.links.Segments ?? [] } }));
+        }
+      };
+      expect((await recoverAll(world)).filter((verdict) => verdict.startsWith("recover"))).toEqual([]);
+      expect(filesIn(world)).toEqual([]);
+    },
+  );
+
   it("whose output is pending", async () => {
     expect(await recoverAll(twoJobs({ age: 10 * MINUTE }))).toEqual([WAITS, "wait: output-pending"]);
   });
