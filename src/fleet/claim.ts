@@ -116,7 +116,7 @@ function lossError(loss: Loss): UpstreamError {
   const why =
     loss === "taken-over"
       ? "another host may sweep this base now"
-      : "the database did not answer within the heartbeat, so that another host may sweep this base now";
+      : "the database did not answer within the heartbeat, so another host may sweep this base now";
   return new UpstreamError("unavailable", `${why}; nothing more is written`);
 }
 

@@ -40,7 +40,7 @@ export async function acquireLock(
   if (process.platform === "win32") return await acquirePipe(key, since);
   const { folder, problems } = await findFolder(folders);
   if (folder === null) {
-    const detail = `no folder can hold the lock, so that no other run is kept out: ${problems.join("; ")}`;
+    const detail = `no folder can hold the lock, so other runs are not excluded: ${problems.join("; ")}`;
     return { kind: "acquired", gap: { kind: "no-folder", detail }, release: async () => undefined };
   }
   const own = await announce(folder, key, since);
@@ -48,7 +48,7 @@ export async function acquireLock(
     const { alive, foreign } = await readEntries(folder, key, own.name);
     if (alive.length === 0) {
       own.hold();
-      const detail = `the lock's folder ${folder} is shared with another machine, whose runs are not kept out`;
+      const detail = `the lock's folder ${folder} is shared with another machine, whose runs are not excluded`;
       return { kind: "acquired", gap: foreign ? { kind: "shared-folder", detail } : null, release: own.withdraw };
     }
     const winner = alive.find(({ reply }) => !reply.isWaiting || reply.id === null || reply.id < own.id);
@@ -75,7 +75,8 @@ export async function readLock(key: string): Promise<LockState> {
     return { holder: (await ask(pipeOf(key)))?.holder ?? null, reach: "runs on this machine" };
   }
   const { folder, problems } = await findFolder(lockFolders());
-  if (folder === null) return { holder: null, reach: `no other run, for want of a folder (${problems.join("; ")})` };
+  if (folder === null)
+    return { holder: null, reach: `no other run, since no folder can hold the lock (${problems.join("; ")})` };
   const { alive } = await readEntries(folder, key, "");
   const reach = CONTAINER_MARKS.some((path) => existsSync(path))
     ? `runs in this container, and in others on this machine that share ${folder}`

@@ -198,7 +198,7 @@ describe("doctor", () => {
     const world = await openManyBases(2);
     const ran = await stuckJobs(["doctor"], { env: world.env, cwd: world.configured("airtable: { baseId: appX }") });
     expect(ran.code).toBe(2);
-    expect(ran.stdout).toMatch(/✗ airtable\.baseId +stands beside bases/);
+    expect(ran.stdout).toMatch(/✗ airtable\.baseId +cannot be combined with bases/);
   });
 });
 

@@ -81,7 +81,7 @@ describe("undo without an id", () => {
   it("offers them on a terminal, and reverts the chosen one", async () => {
     const { world, cwd, recover } = await worldWithTwoJobs();
     const runId = await recover();
-    const answers = [{ to: "Which run is to be undone?", keys: "1\n" }];
+    const answers = [{ to: "Which run should be undone?", keys: "1\n" }];
     const { code, shown } = await onTerminal(["undo"], { env: world.env, cwd, answers });
     expect([code, shown]).toEqual([0, expect.stringContaining(`Undid run ${runId}`)]);
     expect(world.fields("Jobs", "recJobs0000000001").Status).toBe("processing");
@@ -93,7 +93,7 @@ describe("undo without an id", () => {
   ])("writes nothing after %s", async (_, keys, expected) => {
     const { world, cwd, recover } = await worldWithTwoJobs();
     await recover();
-    const answers = [{ to: "Which run is to be undone?", keys }];
+    const answers = [{ to: "Which run should be undone?", keys }];
     const { code, shown } = await onTerminal(["undo"], { env: world.env, cwd, answers });
     expect([code, shown]).toEqual([expected, expect.stringContaining("nothing was written")]);
     expect(world.fields("Jobs", "recJobs0000000001").Status).toBe("completed");

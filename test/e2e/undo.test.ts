@@ -75,7 +75,8 @@ describe("stuck-jobs undo", () => {
     const { cli } = await worldWithOneStuckJob();
     await cli("recover");
     const { stdout } = await cli("undo", "--job", "e1");
-    expect(stdout).toContain("1 job is stuck again and counts from now: after 5m a sweep recovers");
+    expect(stdout).toContain("1 job is stuck again, with an age that counts from now.");
+    expect(stdout).toContain("a sweep completes it after 5m if its output exists");
     expect((await cli("recover", "-o", "json")).stdout).toContain('"stuck": 0');
   });
 

@@ -52,8 +52,8 @@ export function addUndo(program: Command, { env, terminal, exit }: CommandContex
     .addHelpText(
       "after",
       `
-A reverted job is stuck again: its age counts from now, and once it is past stuckAfter the next sweep completes it
-again if its output is still there. Change the configuration or the job before that.
+A reverted job is stuck again, and its age counts from the undo. The first sweep after stuckAfter completes it again if its
+output still exists. To prevent that, change the configuration or the job before.
 
 Exit codes: 0 all was reverted; 3 some record was not, each with the reason; 2 no such run in the journal.
 
@@ -151,7 +151,7 @@ async function chooseRun(journal: NamedJournal, { terminal }: UndoInvocation): P
   const prompter = openInterview((text) => terminal.log(text));
   try {
     const choices = [...runs.map((_, n) => String(n + 1)), "none"];
-    const answer = await prompter.choice("Which run is to be undone?", choices, "none", "undo");
+    const answer = await prompter.choice("Which run should be undone?", choices, "none", "undo");
     return runs[Number(answer) - 1]?.runId ?? "none";
   } finally {
     prompter.close();

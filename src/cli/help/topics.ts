@@ -110,7 +110,7 @@ export const FILE_TOPICS: readonly Topic[] = [
   {
     names: [".stuck-jobsrc.yaml", ".stuck-jobsrc.json", "stuck-jobs.config.mjs", "stuck-jobs.config.ts"],
     meaning:
-      "The configuration, looked for from the working directory upwards, as is the key stuck-jobs of package.json.",
+      "The configuration: searched for in the working directory and above, like the key stuck-jobs in package.json.",
   },
   {
     names: ["$STATE_DIRECTORY/<base>.json", "$XDG_STATE_HOME/stuck-jobs/<base>.json"],

@@ -106,7 +106,8 @@ function summary(findings: readonly CheckResult[], requests: RequestCounts): str
   const of = (level: Level) => findings.filter((finding) => finding.level === level).length;
   const outcome = `${of("pass")} passed, ${pluralize(of("warn"), "warning")}, ${of("fail")} failed.`;
   // Without usable settings it is not even known whom to ask.
-  if (Object.values(requests).every((count) => count === 0)) return `${outcome} Nothing was changed, and nobody asked.`;
+  if (Object.values(requests).every((count) => count === 0))
+    return `${outcome} Nothing was changed, and no request was sent.`;
   const asked = [storeRequests(requests), pluralize(requests.storage, "probe")];
   if (requests.provider > 0) asked.push(pluralize(requests.provider, "provider request"));
   return `${outcome} Nothing was changed.\n${asked.join(", ")}.`;

@@ -115,7 +115,7 @@ function conclusion(
   verdict: Explanation["verdict"],
   notStuck: string | null,
 ): readonly string[] {
-  if (verdict === null) return [`Not stuck: ${notStuck ?? "nothing is to be done"}.`, ...changes(explanation)];
+  if (verdict === null) return [`Not stuck: ${notStuck ?? "there is nothing to do"}.`, ...changes(explanation)];
   const { means, action } = reasonText(verdict.kind, verdict.reason);
   return [
     `Verdict: ${verdict.kind}, ${verdict.reason}${verdict.detail === "" ? "" : ` (${verdict.detail})`}`,

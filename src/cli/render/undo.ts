@@ -57,8 +57,9 @@ export function renderUndo(
     stuckAgain === 0
       ? []
       : [
-          `${pluralize(stuckAgain, "job")} ${dryRun ? "would be" : stuckAgain === 1 ? "is" : "are"} stuck again and count${stuckAgain === 1 && !dryRun ? "s" : ""} from now: after ${formatDuration(thresholds.stuckAfter)} a sweep recovers`,
-          `what has an output, after ${formatDuration(thresholds.failAfter)} it fails what has none, unless the configuration or the job is changed.`,
+          `${pluralize(stuckAgain, "job")} ${dryRun ? "would be" : stuckAgain === 1 ? "is" : "are"} stuck again, with an age that counts from ${dryRun ? "the undo" : "now"}.`,
+          `Unless the configuration or the job is changed, a sweep completes it after ${formatDuration(thresholds.stuckAfter)} if its output exists,`,
+          `or fails it after ${formatDuration(thresholds.failAfter)} if not.`,
         ];
   const head = dryRun ? `Would undo run ${undoes}` : `Undid run ${undoes} (run ${runId})`;
   return [...lines, "", `${head}: ${pluralize(records.length, "record")}: ${summary.join(", ")}`, ...next, ""].join(

@@ -126,7 +126,7 @@ function isPostgres(item: Readonly<Record<string, unknown>>, shared: Readonly<Re
 function misplacedIn(item: Readonly<Record<string, unknown>>, n: number): readonly Problem[] {
   const { airtable, monitoring } = item;
   const wrong: readonly (readonly [boolean, string, string])[] = [
-    [isObject(airtable) && "baseId" in airtable, "airtable.baseId", `belongs beside name: bases[${n}].baseId`],
+    [isObject(airtable) && "baseId" in airtable, "airtable.baseId", `belongs next to name: bases[${n}].baseId`],
     [
       isObject(monitoring) && "pingUrl" in monitoring,
       "monitoring.pingUrl",
@@ -142,7 +142,12 @@ function misplacedIn(item: Readonly<Record<string, unknown>>, n: number): readon
 
 function problemsAtTheTop({ airtable }: Readonly<Record<string, unknown>>): readonly Problem[] {
   if (!isObject(airtable) || !("baseId" in airtable)) return [];
-  return [{ path: "airtable.baseId", message: "stands beside bases, which name theirs: leave it out, or the list" }];
+  return [
+    {
+      path: "airtable.baseId",
+      message: "cannot be combined with bases, each of which has its own; remove one of the two",
+    },
+  ];
 }
 
 interface Attempt {

@@ -25,7 +25,10 @@ export function resolveWebhooks(
   const { allowHosts, signature } = config.webhooks;
   const isInUse = operations.some(({ completeVia }) => completeVia === "webhook");
   if (isInUse && allowHosts.length === 0) {
-    problems.push({ path: "webhooks.allowHosts", message: "missing; a job is to be completed via its webhook" });
+    problems.push({
+      path: "webhooks.allowHosts",
+      message: "missing; required since jobs are completed via their webhook",
+    });
   }
   if (isInUse && journal.place === null && config.jobs.fields.notes === null) {
     const message =

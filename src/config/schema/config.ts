@@ -189,7 +189,7 @@ export const configSchema = z
       report(["account"], `expected ${names === "" ? "a name from accounts, which has none" : `one of ${names}`}`);
     }
     if (config.journal.postgres !== undefined && config.journal.path !== undefined) {
-      report(["journal", "path"], "stands beside journal.postgres; expected one of them");
+      report(["journal", "path"], "cannot be combined with journal.postgres; expected one of them");
     }
     if (config.fleet !== undefined && config.journal.path !== undefined) {
       report(["journal", "path"], "is on one host; in a fleet the journal is in PostgreSQL: leave it out");

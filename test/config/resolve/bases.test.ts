@@ -151,10 +151,10 @@ describe("what is wrong with a list of bases", () => {
       'bases[2].baseId: found "nope"; expected an Airtable base id: app…',
       'bases[3].baseId: found "appA", which is bases[0].baseId already',
       'bases[3].name: found "b", which is bases[1].name already',
-      "bases[3].airtable.baseId: belongs beside name: bases[3].baseId",
+      "bases[3].airtable.baseId: belongs next to name: bases[3].baseId",
       "bases[3].monitoring.pingUrl: is one for the whole run: it belongs at the top",
       "bases[3].bases: a base holds no further ones",
-      "airtable.baseId: stands beside bases, which name theirs: leave it out, or the list",
+      "airtable.baseId: cannot be combined with bases, each of which has its own; remove one of the two",
       'thresholds.failAfter: found 3; expected a number with its unit: "90s", "5m", "1h", "7d"',
       'bases[1].thresholds.stuckAftr: unknown key, did you mean "stuckAfter"? Allowed here: stuckAfter, failAfter, maxAge, providerCap',
     ]);

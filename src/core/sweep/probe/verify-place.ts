@@ -28,11 +28,11 @@ export async function verifyPlace(
   probes.set(shape, probing);
   const probe = await probing;
   if (probe.result === "present") {
-    const detail = `the bucket has a key that nobody has: ${probe.url} answers ${probe.detail}`;
+    const detail = `the bucket claims to have a random key that cannot exist: ${probe.url} answers ${probe.detail}`;
     return { kind: "unknown", reason: "place-answers-everything", detail };
   }
   if (probe.result === "absent" || probe.cause !== "unreachable") return verdict;
-  const detail = `no answer for a key that nobody has: ${probe.detail}`;
+  const detail = `no answer for a random key that cannot exist: ${probe.detail}`;
   return { kind: "wait", reason: "place-unverified", detail };
 }
 
