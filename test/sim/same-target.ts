@@ -215,9 +215,9 @@ export function statusesTakenBack(world: World): readonly string[] {
   const created = new Map(
     world.scenario.jobs.flatMap(({ id, createdAt }) => (world.reopenings.has(id) ? [] : [[id, createdAt] as const])),
   );
-  const writes = world.journal.past().flatMap(({ role, undoes, fields, run, record, job }) => {
+  const writes = world.journal.past().flatMap(({ role, undoes, fields, run, record, job, confirmed }) => {
     const [status, date] = [fields.Status?.after, created.get(job.id)];
-    const isSet = role === "target" && undoes === null && status !== undefined && date !== undefined;
+    const isSet = role === "target" && undoes === null && confirmed && status !== undefined && date !== undefined;
     return isSet ? [{ run, record, id: job.id, status, date }] : [];
   });
   return writes.flatMap((later, n) => {

@@ -356,15 +356,17 @@ async function findMissingFiles(
   run: SweepContext,
 ): Promise<readonly MissingFile[]> {
   const recorded = jobs.flatMap((job) => recordedDelivery(job, scope.writes, run));
-  const deliveries = newestPerField(recorded, targetKey);
+  // In an empty field it is the newest job's file that is missing; beside it an older one's may be there as well.
+  const newest = newestPerField(recorded, targetKey);
   const missing: MissingFile[] = [];
-  for (const [table, own] of groupBy(deliveries, ({ target }) => target.table)) {
+  for (const [table, own] of groupBy(recorded, ({ target }) => target.table)) {
     const attachments = [...new Set(own.map(({ target }) => target.field))];
     const targetIds = [...new Set(own.map(({ target }) => target.id))];
     const records = await run.store.readTargets(table, targetIds, { attachments, cells: [] }, run.limits.reads);
     for (const delivery of own) {
       const record = records.get(delivery.target.id);
-      if (record === undefined) continue;
+      const isEmpty = (record?.attachments[delivery.target.field] ?? []).length === 0;
+      if (record === undefined || (isEmpty && !newest.includes(delivery))) continue;
       const known = await withJournaledIds(delivery, record, scope.past);
       const defect = findDefect(known, record, scope);
       if (defect !== null) missing.push({ ...known, record, defect });

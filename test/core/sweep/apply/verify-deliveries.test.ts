@@ -159,6 +159,19 @@ describe("delivering again", () => {
     ]);
   });
 
+  it("writes an older job's file again that is there in another size beside a newer job's", async () => {
+    const { base, bucket } = await completed("kept");
+    const policy = { ...POLICY, operations: [{ ...COMBINE, onExisting: "append" as const }, CONCATENATE] };
+    base.jobs.set(NEWER, job({ id: NEWER, externalId: "newer", age: 6 * MINUTE }));
+    bucket.objects.set("newer_output_0.mp4", 1000);
+    await sweep(runOf(base, bucket, { policy }));
+    const newer = { id: "attGiven2", filename: "newer_output_0.mp4", url: "https://airtable.example/n", size: 1000 };
+    held(base, {}, newer);
+    const { report } = await sweep(runOf(base, bucket, { policy }));
+    expect(report.entries).toMatchObject([{ id: ID, verdict: { reason: "delivery-retried" }, applied: true }]);
+    expect(fileIn(base)).toEqual([{ url: `https://bucket.example/${NAME}` }, { id: "attGiven2" }]);
+  });
+
   it("finds out by reading whether it was done, where the answer was lost", async () => {
     const { base, bucket } = await completed("dropped");
     base.after = (request) => {
