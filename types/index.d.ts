@@ -322,7 +322,7 @@ export interface Storage {
  */
 export interface Brake {
   /**
-   * How many jobs of an operation that never had an output may be failed because another operation's output is seen.
+   * How many jobs of an operation may be failed without an output of that operation: on another operation's output, or on the provider's report alone.
    */
   minimum?: number;
   /**

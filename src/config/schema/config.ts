@@ -72,7 +72,7 @@ const brake = z.strictObject({
     .min(0)
     .default(5)
     .describe(
-      "How many jobs of an operation that never had an output may be failed because another operation's output is seen.",
+      "How many jobs of an operation may be failed without an output of that operation: on another operation's output, or on the provider's report alone.",
     ),
   maxFails: z.int().min(1).default(100).describe("No run fails more jobs than this."),
 });
