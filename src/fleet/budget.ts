@@ -23,9 +23,14 @@ const QUOTA_MEMORY = "1 hour";
  */
 const MOST_LATE_MS: Duration = 75;
 
-/** Turns that one statement takes, and statements under way at the same time: a distant database slows no host down. */
-const LOT = 4;
-const MOST_LOTS = 2;
+/**
+ * Turns that one statement takes. The turns of a lot come one after the other, and then those of other hosts: of larger
+ * lots a base, which may send five requests a second, could use one in each.
+ */
+const LOT = 2;
+
+/** Statements under way at the same time, so that a distant database slows no host down. */
+const MOST_LOTS = 4;
 
 /** Of so many answers of the database the quickest says how long an answer takes; what another took longer is lateness. */
 const RECENT_ANSWERS = 8;
