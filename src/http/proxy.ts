@@ -18,9 +18,10 @@ export interface ProxyServer {
  */
 export function readProxies(env: ProxyEnvironment): (url: URL) => ProxyServer | null {
   const bypasses = parseNoProxy(readVariable(env, "NO_PROXY") ?? "");
+  const firstSet = (names: readonly string[]) => names.find((each) => readVariable(env, each) !== null);
+  const [forHttps, forHttp] = [firstSet(["HTTPS_PROXY", "HTTP_PROXY"]), firstSet(["HTTP_PROXY"])];
   return (url) => {
-    const names = url.protocol === "https:" ? ["HTTPS_PROXY", "HTTP_PROXY"] : ["HTTP_PROXY"];
-    const name = names.find((each) => readVariable(env, each) !== null);
+    const name = url.protocol === "https:" ? forHttps : forHttp;
     if (name === undefined || bypasses(url)) return null;
     return parseProxy(name, readVariable(env, name) ?? "");
   };

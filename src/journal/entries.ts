@@ -80,7 +80,7 @@ export function runLine({ now, ...rest }: RunRecord, by: LineOf): object {
 
 /** Returns the line with the verdict on one job. */
 export function verdictLine({ job, ...rest }: VerdictRecord, by: LineOf): object {
-  return { ...commonFields("verdict", by), job: redactSecrets(job), ...rest };
+  return Object.assign(commonFields("verdict", by), { job: redactSecrets(job) }, rest);
 }
 
 function commonFields(kind: string, { runId, version, command, base, at }: LineOf) {

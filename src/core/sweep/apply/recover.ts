@@ -213,9 +213,10 @@ async function startBatches(
 
 async function startBatch(batch: readonly SweepItem[], state: RecoveryState, run: SweepContext): Promise<void> {
   if (run.limits.start.aborted) return;
+  const isUnfinished = await state.unfinished.read();
   const now: SweepItem[] = [];
   for (const item of batch) {
-    if (await state.unfinished.has(recordsOf(item, state))) state.waiting.push(item);
+    if (isUnfinished(recordsOf(item, state))) state.waiting.push(item);
     else now.push(item);
   }
   if (now.length === 0) return;

@@ -7,29 +7,24 @@ const IN_FLIGHT: Duration = 30_000;
 /** The records to which another run announced a write without recording its result, by the journal. */
 export class UnfinishedWrites {
   readonly #run: SweepContext;
-  #read: Promise<ReadonlyMap<string, Instant>> | null = null;
+  #ends: Promise<ReadonlyMap<string, Instant>> | null = null;
 
   constructor(run: SweepContext) {
     this.#run = run;
   }
 
-  /** Whether such a write to one of the records may still be carried out. Reads the journal, once a run. */
-  async has(records: readonly string[]): Promise<boolean> {
-    return (await this.#end(records)) !== null;
+  /** Reads the journal, once a run. Returns whether such a write to one of some records may still be carried out. */
+  async read(): Promise<(records: readonly string[]) => boolean> {
+    this.#ends ??= this.#readJournal();
+    const ends = await this.#ends;
+    return (records) => endOf(records, ends, this.#run.clock.now()) !== null;
   }
 
   /** Resolves when no such write to the records can be under way any more. Throws the signal's reason if it aborts. */
   async wait(records: readonly string[]): Promise<void> {
-    const end = await this.#end(records);
+    this.#ends ??= this.#readJournal();
+    const end = endOf(records, await this.#ends, this.#run.clock.now());
     if (end !== null) await this.#run.clock.sleep(end - this.#run.clock.now(), this.#run.limits.start);
-  }
-
-  async #end(records: readonly string[]): Promise<Instant | null> {
-    this.#read ??= this.#readJournal();
-    const ends = await this.#read;
-    const now = this.#run.clock.now();
-    const open = records.flatMap((record) => ends.get(record) ?? []).filter((end) => end > now);
-    return open.length === 0 ? null : Math.max(...open);
   }
 
   async #readJournal(): Promise<ReadonlyMap<string, Instant>> {
@@ -44,4 +39,11 @@ export class UnfinishedWrites {
     }
     return ends;
   }
+}
+
+/** Returns until when a write to one of the records may be under way; null where none is. */
+function endOf(records: readonly string[], ends: ReadonlyMap<string, Instant>, now: Instant): Instant | null {
+  if (ends.size === 0) return null;
+  const open = records.flatMap((record) => ends.get(record) ?? []).filter((end) => end > now);
+  return open.length === 0 ? null : Math.max(...open);
 }
