@@ -187,7 +187,9 @@ function recoveryAges({ report, operations }: RunResult): readonly Sample[] {
   for (const entry of report.entries) {
     if (entry.age === null || !isRecovered(entry)) continue;
     const operation = entry.operation ?? "none";
-    ages.set(operation, [...(ages.get(operation) ?? []), entry.age / 1000]);
+    const own = ages.get(operation);
+    if (own === undefined) ages.set(operation, [entry.age / 1000]);
+    else own.push(entry.age / 1000);
   }
   return [...ages].flatMap(([operation, seconds]): Sample[] => [
     ...AGE_BUCKETS.map((bound): Sample => {

@@ -97,7 +97,10 @@ export function unseenLines({ entries, incidents, brake }: Report): readonly str
   const probed = new Map<string, Entry[]>();
   for (const entry of entries) {
     const { operation, probes } = entry;
-    if (operation !== null && probes.length > 0) probed.set(operation, [...(probed.get(operation) ?? []), entry]);
+    if (operation === null || probes.length === 0) continue;
+    const jobs = probed.get(operation);
+    if (jobs === undefined) probed.set(operation, [entry]);
+    else jobs.push(entry);
   }
   const reported = new Set([
     ...incidents.flatMap(({ cause, name }) => (cause === "operation-without-output" ? [name] : [])),

@@ -160,7 +160,9 @@ function seenOutputs(results: readonly ItemResult[]): ReadonlyMap<string, readon
     const at = item.candidate?.began ?? null;
     if (item.operation === null || present === undefined || at === null) continue;
     const output = { at, seen: present.url, recorded: present.url, expected: [present.url] };
-    seen.set(item.operation, [...(seen.get(item.operation) ?? []), output]);
+    const own = seen.get(item.operation);
+    if (own === undefined) seen.set(item.operation, [output]);
+    else own.push(output);
   }
   return seen;
 }
