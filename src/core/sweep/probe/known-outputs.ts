@@ -1,7 +1,7 @@
 import { combine, fileNameOf, type ProbeResult } from "../../domain/evidence.ts";
 import type { Instant, Job } from "../../domain/job.ts";
 import type { Operation } from "../../domain/operation.ts";
-import { externalIdsIn, isOutputName, outputNames } from "../../domain/output-names.ts";
+import { isOutputName, outputNames } from "../../domain/output-names.ts";
 import { recordedUrl } from "../../domain/recorded-output.ts";
 import { resolveOperation } from "../../domain/resolve-operation.ts";
 import type { ObjectListing, OutputProbe } from "../../ports/ports.ts";
@@ -210,20 +210,10 @@ function groupByOperation(jobs: readonly Job[], source: CompletedSource): Readon
     // What a provider keeps on hosts of its own says nothing about the bucket.
     const recorded = url !== null && operation.provider !== null && !probe.isSameHost(url) ? null : url;
     if (recorded === null && expected.length === 0) continue;
-    const own = { at: job.since.at, seen: null, recorded, expected };
-    const output =
-      recorded !== null && isNamedForOther(recorded, job, operation, probe) ? { ...own, expected: [recorded] } : own;
+    const output = { at: job.since.at, seen: null, recorded, expected };
     found.set(operation.name, [...(found.get(operation.name) ?? []), output]);
   }
   return found;
-}
-
-/** Whether an address is where the configuration looks, for another external id: the job's was changed since. */
-function isNamedForOther(recorded: string, job: Job, operation: Operation, probe: OutputProbe): boolean {
-  return externalIdsIn(operation, fileNameOf(recorded)).some((externalId) => {
-    const names = outputNames(operation, { ...job, externalId });
-    return names.kind === "named" && names.sets.flat().some((name) => probe.isSameObject(probe.urlFor(name), recorded));
-  });
 }
 
 /**
