@@ -71,10 +71,15 @@ function statusWords(value: LiteralObject, depth: number): readonly string[] {
   return [...own, ...NESTED_KEYS.flatMap((key) => (isObject(value[key]) ? statusWords(value[key], depth - 1) : []))];
 }
 
+/** Texts that clients write for the want of an error. */
+const NO_ERROR = ["", "0", "None", "none", "null", "undefined", "no error"];
+
 /** Whether a body, or one that it encloses, has an error: NCA's outer code says 200 when the work ended with 500. */
 function reportsFailure(value: LiteralObject, depth: number): boolean {
   const { code, error, success } = value;
-  if (Number(code) >= 400 || success === false || (typeof error === "string" && error.trim() !== "")) return true;
+  if (Number(code) >= 400 || success === false || (typeof error === "string" && !NO_ERROR.includes(error.trim()))) {
+    return true;
+  }
   return depth > 1 && NESTED_KEYS.some((key) => isObject(value[key]) && reportsFailure(value[key], depth - 1));
 }
 

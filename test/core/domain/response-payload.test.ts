@@ -11,6 +11,7 @@ describe("a response payload reports success", () => {
     ["{'code': 200, 'response': {'job_status': 'done', 'response': {'code': 400, 'message': 'bad'}}}", false],
     ['{"status":"completed","success":false}', false],
     ['{"status":"completed","error":"out of memory"}', false],
+    ['{"status":"completed","error":"None"}', true],
     ['{"code":200,"response":{"job_status":"queued"}}', false],
   ])("in %s: %s", (text, succeeded) => {
     expect(parseReportedResult(text).succeeded).toBe(succeeded);
