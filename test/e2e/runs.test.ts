@@ -40,6 +40,15 @@ async function worldWithTwoJobs() {
 }
 
 describe("runs", () => {
+  it("reads the journal without a token", async () => {
+    const { world, cwd, recover } = await worldWithTwoJobs();
+    const runId = await recover();
+    const { AIRTABLE_API_KEY: _, ...env } = world.env;
+    const { code, stdout, stderr } = await stuckJobs(["runs"], { cwd, env });
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toContain(runId);
+  });
+
   it("lists the runs that wrote, the newest first, with what was undone of each", async () => {
     const { cli, runs, recover } = await worldWithTwoJobs();
     expect(await runs()).toEqual([]);
