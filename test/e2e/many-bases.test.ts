@@ -295,7 +295,9 @@ describe("what is printed of several bases", () => {
     world.stuck(1, "recoverable");
     const run = (job: string) => stuckJobs(["scan", "--job", job], { env: world.env, cwd: world.configured() });
     expect((await run("recHere0000000000")).stderr).toBe("");
-    expect((await run("recNone")).stderr).toBe("stuck-jobs scan: warning: recNone is not among the stuck jobs\n");
+    expect((await run("recNone")).stderr).toBe(
+      "stuck-jobs scan: warning: recNone is not among the stuck jobs: see stuck-jobs explain recNone\n",
+    );
   });
 
   it("does not say so of a job that may be in a base which could not be listed", async () => {

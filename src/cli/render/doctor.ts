@@ -64,7 +64,7 @@ export function renderDiagnosis({ findings, requests }: Diagnosis, quiet: boolea
     style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
     chars: NO_LINES,
   });
-  const maxWidth = columns - width - 2 * GAP;
+  const maxWidth = columns - width - GAP;
   for (const finding of shown) table.push([titleOf(finding, width, chalk), textOf(finding, maxWidth, chalk)]);
   return `${trimLineEnds(table.toString())}\n\n${summary(findings, requests)}\n`;
 }
