@@ -32,7 +32,7 @@ describe("doctor", () => {
     expect(stdout).toMatch(/^✗ token +Airtable refused the token: HTTP 401 AUTHENTICATION_REQUIRED/m);
     expect(stdout).toMatch(/^ +→ Create a token at https:\/\/airtable\.com\/create\/tokens/m);
     expect(stdout).toMatch(
-      /\n\n\d+ passed, 3 warnings, 1 failed\. Nothing was changed\.\n1 Airtable request, \d probes\.\n$/,
+      /\n\n\d+ passed, 2 warnings, 1 failed\. Nothing was changed\.\n1 Airtable request, \d probes\.\n$/,
     );
     expect(stdout).not.toContain("\u001b[");
     expect(stdout).not.toContain("patWrong");
