@@ -34,7 +34,7 @@ describe("init --yes", () => {
     const { code, stdout, stderr } = await stuckJobs(["init", "--yes"], { env, cwd });
     expect(stderr).toContain(`${world.storageUrl}/done-1_output_0.mp4: HTTP 200`);
     expect(stderr).toMatch(/\.stuck-jobsrc\.yaml:\n(?:.*\n)*.*preset: nca\n(?:.*\n)*.*Wrote \.stuck-jobsrc\.yaml\./);
-    expect(stdout).toMatch(/18 passed, 0 warnings, 0 failed/);
+    expect(stdout).toMatch(/\d+ passed, 1 warning, 0 failed/);
     expect(stdout).toMatch(/stuck-jobs scan: 1 stuck job: 1 would be recovered/);
     expect(code).toBe(0);
     expect(world.requests.filter(({ method }) => method !== "GET")).toEqual([]);
