@@ -3,6 +3,9 @@ import type { Duration, Instant } from "../domain/job.ts";
 import type { Signature } from "../domain/notes.ts";
 import type { RefusalScope, ResendResult, WriteResult } from "./ports.ts";
 
+/** The reason of a write by which an undo gives a job back what it held: the base had refused to restore its target. */
+export const UNDO_WITHDRAWN = "undo-withdrawn";
+
 /** A file as the journal names it. Its URL is never recorded: it opens the file to whoever reads the journal. */
 export interface JournalFile {
   /** Null for one that was handed over by its URL: Airtable gives the id afterwards. */

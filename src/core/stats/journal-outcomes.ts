@@ -1,6 +1,6 @@
 import type { Instant } from "../domain/job.ts";
 import { COMPLETED_PREFIX, lastLine } from "../domain/notes.ts";
-import type { JournaledWebhook, JournaledWrite } from "../ports/journal.ts";
+import { type JournaledWebhook, type JournaledWrite, UNDO_WITHDRAWN } from "../ports/journal.ts";
 import type { FinishedJob } from "../ports/ports.ts";
 import type { JobOutcome, Statuses } from "./outcome.ts";
 
@@ -36,7 +36,7 @@ export function readJournaledOutcomes(
   interface Known {
     job: JournaledWrite["job"];
     outcomes: WrittenOutcome[];
-    readonly undone: string[];
+    undone: string[];
   }
   const byJob = new Map<string, Known>();
   const knownOf = (job: JournaledWrite["job"]) => {
@@ -52,13 +52,14 @@ export function readJournaledOutcomes(
   for (const { at, run, role, job, fields, reason, undoes, possiblyApplied, confirmed } of writes) {
     if (role !== "job" || !possiblyApplied) continue;
     const known = knownOf(job);
-    if (undoes !== null) {
+    if (undoes !== null && reason !== UNDO_WITHDRAWN) {
       known.undone.push(undoes);
       known.outcomes = known.outcomes.filter((outcome) => outcome.run !== undoes);
       continue;
     }
+    if (undoes !== null) known.undone = known.undone.filter((each) => each !== undoes);
     const status = fields.status?.after;
-    const written = { at, run, certain: confirmed };
+    const written = { at, run: undoes ?? run, certain: confirmed };
     if (status === statuses.completedStatus) known.outcomes.push({ kind: "completed", via: "direct", ...written });
     if (status === statuses.failedStatus) known.outcomes.push({ kind: "failed", reason, ...written });
   }

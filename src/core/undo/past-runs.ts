@@ -1,6 +1,6 @@
 import type { Instant } from "../domain/job.ts";
 import { REASONS } from "../domain/verdict.ts";
-import type { JournaledWebhook, JournaledWrite } from "../ports/journal.ts";
+import { type JournaledWebhook, type JournaledWrite, UNDO_WITHDRAWN } from "../ports/journal.ts";
 
 /** A run that wrote something, as the journal has it. */
 export interface PastRun {
@@ -34,8 +34,10 @@ export function listPastRuns(
     if (write.role !== "job") continue;
     if (write.undoes === null) (FAILED.includes(write.reason) ? own.failed : own.recovered).add(write.record);
     else {
-      own.undone.add(write.record);
-      runs.get(write.undoes)?.undone.add(write.record);
+      for (const undone of [own.undone, runs.get(write.undoes)?.undone]) {
+        if (write.reason === UNDO_WITHDRAWN) undone?.delete(write.record);
+        else undone?.add(write.record);
+      }
     }
   }
   for (const sent of webhooks) runOf(sent).recovered.add(sent.job.id);

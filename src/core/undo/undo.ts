@@ -1,15 +1,18 @@
 import type { Instant, Job } from "../domain/job.ts";
 import type { AtomicWrite } from "../ports/atomic-writer.ts";
 import { isUpstreamFailure, type UpstreamFailure } from "../ports/errors.ts";
-import type { Change, PendingWrite } from "../ports/journal.ts";
+import { type Change, type PendingWrite, UNDO_WITHDRAWN } from "../ports/journal.ts";
 import type { JobUpdate, TargetRecord, TargetUpdate, WriteLimit, WriteResult } from "../ports/ports.ts";
-import { batches, chunk, groupBy, READ_BATCH } from "../sweep/apply/batches.ts";
+import { batches, chunk, groupBy, READ_BATCH, WRITE_BATCH } from "../sweep/apply/batches.ts";
 import { withJournal, writeInTransactions } from "../sweep/apply/journaled-writes.ts";
 import { MAX_READ_AGE_MS, writeLimit } from "../sweep/apply/recovery.ts";
 import { serverNow } from "../sweep/clock-skew.ts";
 import type { SweepContext } from "../sweep/context.ts";
 import type { ChangeSet, RecordWrites } from "./change-sets.ts";
 import { fieldsToCompare, planJobRestore, planTargetRestore, type RestorePlan } from "./restore.ts";
+
+/** The reason of the writes of an undo in the journal. */
+const UNDONE = "undone";
 
 /** How often a portion is read and written when answers are lost; one more read finds out about the last write. */
 const MAX_ATTEMPTS = 4;
@@ -50,7 +53,7 @@ export async function undo(
   changeSets: readonly ChangeSet[],
   run: UndoContext,
 ): Promise<{ readonly records: readonly Undone[]; readonly fault: UpstreamFailure | null }> {
-  const progress: UndoProgress = { results: new Map(), sent: new Map() };
+  const progress: UndoProgress = { results: new Map(), sent: new Map(), restored: new Map() };
   let fault: UpstreamFailure | null = null;
   try {
     for (const portion of chunk(changeSets, READ_BATCH)) {
@@ -72,6 +75,13 @@ export async function undo(
 interface UndoProgress {
   readonly results: Map<string, Undone>;
   readonly sent: Map<string, RestorePlan<unknown>>;
+  readonly restored: Map<string, RestoredJob>;
+}
+
+/** A job as it was before the undo, and what was sent to restore it. */
+interface RestoredJob {
+  readonly before: Job;
+  readonly plan: RestorePlan<JobUpdate> & { readonly kind: "restore" };
 }
 
 /** A record of a change set. */
@@ -136,15 +146,15 @@ async function undoPortion(portion: readonly ChangeSet[], progress: UndoProgress
         if (results.some(({ kind }) => kind === "batch-rejected")) batchSize = 1;
       }
     };
-    await send(
-      current.flatMap(({ jobs }) => jobs.filter((record) => isOpen(record, progress))),
-      (batch, limit) => writeJobs(batch, limit, run),
-    );
+    const jobs = current.flatMap((each) => each.jobs.filter((record) => isOpen(record, progress)));
+    for (const record of jobs) keepJob(record, progress);
+    await send(jobs, (batch, limit) => writeJobs(batch, limit, run));
     const ready = current.filter((each) => jobsRestored(each, progress));
     const targets = ready.flatMap((each) => each.targets.filter((record) => isOpen(record, progress)));
     for (const [table, group] of groupBy(targets, ({ written }) => written.table)) {
       await send(group, (batch, limit) => writeTargets(table, batch, limit, run));
     }
+    await withdrawJobs(ready, progress, run);
     pending = current
       .filter((each) => [...each.jobs, ...each.targets].some((record) => isOpen(record, progress)))
       .map(({ changeSet }) => changeSet);
@@ -273,6 +283,74 @@ function describeUnfinished(record: RecordRef, { results, sent }: UndoProgress):
   return { outcome: "cannot", detail: job === undefined ? "not reached" : `${job.id} could not be restored` };
 }
 
+/** Keeps a job that is about to be restored as it is: it may have to be withdrawn. */
+function keepJob(record: CurrentJob, { restored }: UndoProgress): void {
+  const { current, plan } = record;
+  if (current !== undefined && plan.kind === "restore") restored.set(keyOf(record), { before: current, plan });
+}
+
+/**
+ * Gives restored jobs back what they held where the base refuses to restore their target: job and file are put back
+ * together, or neither. A job that someone has changed meanwhile stays as it is.
+ */
+async function withdrawJobs(
+  current: readonly CurrentChangeSet[],
+  progress: UndoProgress,
+  run: UndoContext,
+): Promise<void> {
+  for (const batch of chunk(
+    current.flatMap((each) => findWithdrawals(each, progress)),
+    WRITE_BATCH,
+  )) {
+    const readAt = run.clock.now();
+    const ids = batch.map(({ written }) => written.id);
+    const jobs = await run.store.readJobs(ids, run.limits.reads);
+    const unchanged = batch.flatMap((record): readonly CurrentJob[] => {
+      const sent = progress.restored.get(keyOf(record));
+      const read = jobs.get(record.written.id);
+      const isOurs = sent !== undefined && read !== undefined && holds(read, sent.plan.update);
+      return isOurs ? [{ ...record, current: read, plan: reverse(sent) }] : [];
+    });
+    const results = await writeJobs(unchanged, writeLimit([readAt], run.limits.writes), run, UNDO_WITHDRAWN);
+    const withdrawn = unchanged.filter((_, n) => results[n]?.kind === "confirmed").map(keyOf);
+    for (const record of batch) {
+      const rest = withdrawn.includes(keyOf(record)) ? "" : "; the job is restored, beside its file";
+      setResult(progress, record, { outcome: "cannot", detail: `its target could not be restored${rest}` });
+    }
+  }
+}
+
+/** Returns the jobs of a change set that were restored, where a target was not. */
+function findWithdrawals({ jobs, targets }: CurrentChangeSet, { results }: UndoProgress): readonly CurrentJob[] {
+  const isRefused = targets.some((record) => {
+    return record.plan.kind === "restore" && results.get(keyOf(record))?.outcome === "cannot";
+  });
+  return isRefused ? jobs.filter((record) => results.get(keyOf(record))?.outcome === "restored") : [];
+}
+
+/** Whether a job holds what the undo has written to it. */
+function holds(job: Job, { status, notes }: JobUpdate): boolean {
+  return (status === undefined || job.status === status) && (notes === undefined || job.notes === notes);
+}
+
+/** Returns the write that gives a job back what it held before it was restored. */
+function reverse({ before, plan: { update, fields } }: RestoredJob): RestorePlan<JobUpdate> {
+  return {
+    kind: "restore",
+    update: {
+      id: update.id,
+      ...(update.status === undefined ? {} : { status: before.status }),
+      ...(update.responsePayload === undefined ? {} : { responsePayload: before.responsePayload }),
+      ...(update.error === undefined ? {} : { error: before.error }),
+      ...(update.notes === undefined ? {} : { notes: before.notes }),
+    },
+    fields: Object.fromEntries(
+      Object.entries(fields).map(([name, change]) => [name, { before: change.after, after: change.before }]),
+    ),
+    detail: "withdrawn: its target could not be restored",
+  };
+}
+
 /** Whether a record is to be written, and has no result yet. */
 function isOpen(record: CurrentJob | CurrentTarget, { results }: UndoProgress): boolean {
   return record.plan.kind === "restore" && !results.has(keyOf(record));
@@ -289,17 +367,18 @@ async function writeJobs(
   batch: readonly CurrentJob[],
   limit: WriteLimit,
   run: UndoContext,
+  reason: string = UNDONE,
 ): Promise<readonly WriteResult[]> {
   if (run.atomic !== null) {
     const planned = batch.flatMap((record): readonly AtomicWrite[] => {
       const { plan, current: read } = record;
       if (plan.kind !== "restore" || read === undefined) return [];
-      return [{ job: { read, update: plan.update }, target: null, records: [toPendingWrite(record, null)] }];
+      return [{ job: { read, update: plan.update }, target: null, records: [toPendingWrite(record, null, reason)] }];
     });
     return await writeInTransactions(planned, run.atomic, { ...run, command: "undo" });
   }
   const updates = batch.flatMap(({ plan }) => (plan.kind === "restore" ? [plan.update] : []));
-  const pending = () => batch.map((record) => toPendingWrite(record, null));
+  const pending = () => batch.map((record) => toPendingWrite(record, null, reason));
   const write = () => run.store.updateJobs(updates, limit);
   return await withJournal(pending, write, { ...run, command: "undo" });
 }
@@ -328,6 +407,7 @@ async function writeTargets(
 function toPendingWrite(
   { changeSet, written, plan }: CurrentJob | CurrentTarget,
   target: PendingWrite["target"],
+  reason: string = UNDONE,
 ): PendingWrite {
   const job = changeSet.jobs.find(({ id }) => id === written.id) ?? changeSet.jobs[0];
   const update = plan.kind === "restore" ? plan.update : null;
@@ -336,7 +416,7 @@ function toPendingWrite(
     target,
     fields: plan.kind === "restore" ? plan.fields : {},
     note: update !== null && "notes" in update ? (update.notes?.split("\n").at(-1) ?? null) : null,
-    reason: "undone",
+    reason,
     detail: plan.detail,
     supersededBy: null,
     evidence: { probes: [], provider: null, calibration: null },

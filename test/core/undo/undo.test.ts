@@ -216,9 +216,9 @@ describe("undo", () => {
   it("undo restores the target of a run that was killed before it wrote the job", async () => {
     const { base, recover, undo, segment } = world();
     base.before = (request) => {
-      if (request === "updateJobs") throw new UpstreamError("unavailable", "killed");
+      if (request === "updateJobs") throw new Error("killed");
     };
-    await recover();
+    await expect(recover()).rejects.toThrow("killed");
     base.before = () => undefined;
     expect(base.jobs.get(JOB)?.status).toBe("processing");
     const { results } = await undo();
@@ -263,6 +263,39 @@ describe("undo", () => {
       [SEGMENT, "cannot", `${JOB} could not be restored`],
     ]);
     expect(segment()?.[FIELD]).toHaveLength(1);
+  });
+
+  it("undo leaves the job completed where the base refuses to restore its target", async () => {
+    const { base, recover, undo, segment } = world();
+    await recover();
+    const before = base.jobs.get(JOB);
+    base.refused.add(SEGMENT);
+    const { results } = await undo();
+    expect(results).toEqual([
+      [JOB, "cannot", "its target could not be restored"],
+      [SEGMENT, "cannot", "HTTP 422"],
+    ]);
+    expect(segment()?.[FIELD]).toHaveLength(1);
+    expect(base.jobs.get(JOB)).toEqual(before);
+    base.refused.clear();
+    expect((await undo()).records.map(({ outcome }) => outcome)).toEqual(["restored", "restored"]);
+  });
+
+  it("undo leaves a job that a person changed while the base refused its target", async () => {
+    const { base, recover, undo } = world();
+    await recover();
+    base.refused.add(SEGMENT);
+    base.before = (request) => {
+      const job = base.jobs.get(JOB);
+      if (request === "updateTargets" && job !== undefined) base.jobs.set(JOB, { ...job, status: "on hold" });
+    };
+    const { results } = await undo();
+    expect(results[0]).toEqual([
+      JOB,
+      "cannot",
+      "its target could not be restored; the job is restored, beside its file",
+    ]);
+    expect(base.jobs.get(JOB)?.status).toBe("on hold");
   });
 
   it("undo restores the rest when an undo that was killed is run again", async () => {
