@@ -80,7 +80,8 @@ describe("the sandbox's story", () => {
 
   it("counts in the report the requests that it sent", async () => {
     const { requests } = reportIn((await stuckJobs(["scan", "--sandbox", "-o", "json"])).stdout);
-    expect(requests.airtable).toBe(6);
+    // One of them reads a job that names no target, for a link field that a listing leaves out.
+    expect(requests.airtable).toBe(7);
   });
 
   it("refuses a state file that holds something else", async () => {
@@ -153,7 +154,7 @@ describe("the sandbox of a base that is not the preset's", () => {
     const { code, stdout } = await stuckJobs(["init", "--yes", "--sandbox=renders"]);
     expect([code, stdout]).toEqual([
       0,
-      expect.stringMatching(/18 passed(?:.*\n)*stuck-jobs scan: 9 stuck jobs: 4 would be/),
+      expect.stringMatching(/20 passed(?:.*\n)*stuck-jobs scan: 9 stuck jobs: 4 would be/),
     ]);
   });
 

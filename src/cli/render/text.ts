@@ -33,7 +33,7 @@ export function trimLineEnds(text: string): string {
 export function wrap(
   line: string,
   width: number,
-  indent: string = " ".repeat(line.search(/\S/) || 2),
+  indent: string = " ".repeat(line.length - line.trimStart().length || 2),
 ): readonly string[] {
   const lines: string[] = [];
   let open = "";

@@ -58,7 +58,10 @@ describe("a configuration over PostgreSQL", () => {
           label: "my.media.segments",
           table: ["my.media", "segments"],
           key: "uuid",
-          written: ["output_url", "state"],
+          written: [
+            { field: "output_url", content: "text" },
+            { field: "state", content: "value" },
+          ],
           values: [{ field: "state", value: "ready" }],
         },
       ],
