@@ -75,8 +75,8 @@ const usageSchema = z.object({ cpu: z.number(), wall: z.number(), memory: z.numb
 export type Usage = z.output<typeof usageSchema> & { readonly stdout: string };
 
 /**
- * Runs a program to its end, in a folder that holds the `files` alone, by name, and with nothing in its environment but
- * what is given. Node does not report the resource usage of children; wait4 does, which Python has.
+ * Runs a program to its end, in a folder that holds the `files` alone, by name, and is its home, and with nothing in its
+ * environment but what is given. Node does not report the resource usage of children; wait4 does, which Python has.
  */
 export async function measure(
   command: readonly string[],
@@ -87,7 +87,7 @@ export async function measure(
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
   const child = spawn("python3", [PLACES.rusage, ...command], {
     cwd: folder,
-    env: { PATH: process.env.PATH ?? "", XDG_RUNTIME_DIR: folder, ...env },
+    env: { PATH: process.env.PATH ?? "", XDG_RUNTIME_DIR: folder, HOME: folder, ...env },
     stdio: ["ignore", "pipe", "inherit", "pipe"],
   });
   const gathered = (fd: number) => {
