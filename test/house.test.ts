@@ -27,6 +27,12 @@ describe("the layout of src/", () => {
     expect(wrong.map(asLine)).toEqual([]);
   });
 
+  it("no folder has more than twenty files of its own", () => {
+    const folders = [...files.keys()].map((file) => dirname(file));
+    const full = [...new Set(folders)].filter((folder) => folders.filter((each) => each === folder).length > 20);
+    expect(full).toEqual([]);
+  });
+
   it("no files import each other, directly or through others, types included", () => {
     expect(importCircles().map((circle) => circle.join(" <-> "))).toEqual([]);
   });

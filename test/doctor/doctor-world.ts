@@ -4,7 +4,7 @@ import { expect } from "vitest";
 import * as z from "zod";
 import { exitCodeOfChecks } from "../../src/cli/exit-codes.ts";
 import { renderDiagnosesJson } from "../../src/cli/render/doctor.ts";
-import { diagnose } from "../../src/cli/run/diagnose.ts";
+import { diagnose } from "../../src/cli/run/doctor/diagnose.ts";
 import { findConfiguration } from "../../src/cli/settings/find-configuration.ts";
 import type { Settings } from "../../src/config/settings.ts";
 import type { Field } from "../../src/sandbox/airtable/schema.ts";

@@ -1,4 +1,4 @@
-import { guardJournal, guardWebhooks, whileHeld } from "../../src/cli/run/while-held.ts";
+import { guardJournal, guardWebhooks, whileHeld } from "../../src/cli/run/fleet/while-held.ts";
 import type { AtomicWriter } from "../../src/core/ports/atomic-writer.ts";
 import type { Journal } from "../../src/core/ports/journal.ts";
 import type { Clock, WebhookSender } from "../../src/core/ports/ports.ts";

@@ -6,7 +6,7 @@ import { type ExitCode, exitCodeOfChecks } from "../exit-codes.ts";
 import { baseOption, type SandboxName, sandboxOption } from "../options.ts";
 import { type Diagnosis, renderDiagnosesJson, renderDiagnosis } from "../render/doctor.ts";
 import { chalkFor } from "../render/table.ts";
-import { diagnose } from "../run/diagnose.ts";
+import { diagnose } from "../run/doctor/diagnose.ts";
 import { openSandbox } from "../sandbox.ts";
 import { findConfiguration } from "../settings/find-configuration.ts";
 

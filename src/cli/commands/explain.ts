@@ -6,7 +6,7 @@ import { EXIT, type ExitCode, exitCodeOfFailure } from "../exit-codes.ts";
 import { baseOption, type Flags, sandboxOption } from "../options.ts";
 import { renderExplanation, renderExplanationJson } from "../render/explain.ts";
 import { startDeadlines } from "../run/deadlines.ts";
-import { openFleetShare } from "../run/fleet-share.ts";
+import { openFleetShare } from "../run/fleet/fleet-share.ts";
 import { openSweep } from "../run/open-sweep.ts";
 import { handleSignals } from "../run/signals.ts";
 import { openSandbox } from "../sandbox.ts";

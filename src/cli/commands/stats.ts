@@ -26,7 +26,7 @@ import { renderStats } from "../render/stats/table.ts";
 import { chalkFor } from "../render/table.ts";
 import { openBase } from "../run/adapters.ts";
 import { startDeadlines } from "../run/deadlines.ts";
-import { openFleetShare } from "../run/fleet-share.ts";
+import { openFleetShare } from "../run/fleet/fleet-share.ts";
 import { journalNameOf, readPast } from "../run/open-journal.ts";
 import { handleSignals, type Shutdown } from "../run/signals.ts";
 import { openSandbox } from "../sandbox.ts";

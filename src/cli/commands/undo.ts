@@ -16,7 +16,7 @@ import { renderUndo, renderUndoJson, type UndoReport } from "../render/undo.ts";
 import { openBase, type Shared } from "../run/adapters.ts";
 import { withLock } from "../run/base-lock.ts";
 import { startDeadlines } from "../run/deadlines.ts";
-import { openFleetShare } from "../run/fleet-share.ts";
+import { openFleetShare } from "../run/fleet/fleet-share.ts";
 import { journalNameOf, journalOf, readPast } from "../run/open-journal.ts";
 import { handleSignals, type Shutdown } from "../run/signals.ts";
 import { openSandbox } from "../sandbox.ts";

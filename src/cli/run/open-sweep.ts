@@ -8,10 +8,10 @@ import type { Invocation } from "../context.ts";
 import { VERSION } from "../version.ts";
 import { type HeldBase, openBase, openProviders, openWebhooks, type Shared } from "./adapters.ts";
 import type { RunLimits } from "./deadlines.ts";
+import { guardJournal, guardWebhooks, whileHeld } from "./fleet/while-held.ts";
 import { openJournal } from "./open-journal.ts";
 import { openStorages } from "./storages.ts";
 import { findUnwritable } from "./unwritable.ts";
-import { guardJournal, guardWebhooks, whileHeld } from "./while-held.ts";
 
 /** Opens everything that a sweep needs: base, storage, providers, webhooks, journal. No request is sent yet. */
 export async function openSweep(

@@ -10,7 +10,7 @@ import { type Format, printReport } from "../render/print-report.ts";
 import { linesOf } from "../terminal/log.ts";
 import type { HeldBase } from "./adapters.ts";
 import { withLock } from "./base-lock.ts";
-import { openFleetShare } from "./fleet-share.ts";
+import { openFleetShare } from "./fleet/fleet-share.ts";
 import { decisionFields, logFailures, warnUnmatchedJobs } from "./log-outcome.ts";
 import { crashOutcome, startMonitoring } from "./monitoring.ts";
 import type { Shutdown } from "./signals.ts";

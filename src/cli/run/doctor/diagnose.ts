@@ -1,20 +1,20 @@
-import type { Env } from "../../config/env/variables.ts";
-import type { FleetSettings } from "../../config/resolve/fleet.ts";
-import { countRequests } from "../../core/domain/report.ts";
-import { UpstreamError } from "../../core/ports/errors.ts";
-import { allProbes } from "../../core/sweep/places.ts";
-import { AccountOwners } from "../../doctor/accounts.ts";
-import type { FleetFacts } from "../../doctor/fleet.ts";
-import { type DoctorEnvironment, runChecks } from "../../doctor/run-checks.ts";
-import { systemClock } from "../../system/clock.ts";
-import { lockKey, readLock } from "../../system/lock.ts";
-import type { Diagnosis } from "../render/doctor.ts";
-import type { FoundConfiguration } from "../settings/find-configuration.ts";
-import { openAirtableBase, openProviders } from "./adapters.ts";
-import { openFleetShare } from "./fleet-share.ts";
+import type { Env } from "../../../config/env/variables.ts";
+import type { FleetSettings } from "../../../config/resolve/fleet.ts";
+import { countRequests } from "../../../core/domain/report.ts";
+import { UpstreamError } from "../../../core/ports/errors.ts";
+import { allProbes } from "../../../core/sweep/places.ts";
+import { AccountOwners } from "../../../doctor/accounts.ts";
+import type { FleetFacts } from "../../../doctor/fleet.ts";
+import { type DoctorEnvironment, runChecks } from "../../../doctor/run-checks.ts";
+import { systemClock } from "../../../system/clock.ts";
+import { lockKey, readLock } from "../../../system/lock.ts";
+import type { Diagnosis } from "../../render/doctor.ts";
+import type { FoundConfiguration } from "../../settings/find-configuration.ts";
+import { openAirtableBase, openProviders } from "../adapters.ts";
+import { openFleetShare } from "../fleet/fleet-share.ts";
+import { openStorages } from "../storages.ts";
 import { inspectDatabase } from "./inspect-database.ts";
 import { inspectJournal } from "./inspect-journal.ts";
-import { openStorages } from "./storages.ts";
 
 /**
  * Runs the checks of doctor over the base, the storage and the providers of a configuration.
@@ -86,9 +86,9 @@ async function inspectFleet(
   signal: AbortSignal,
 ): Promise<FleetFacts> {
   const [{ openFleet }, { digestOf }, { survey }] = await Promise.all([
-    import("./fleet/open-fleet.ts"),
-    import("../../fleet/digest.ts"),
-    import("../../fleet/tables.ts"),
+    import("../fleet/open-fleet.ts"),
+    import("../../../fleet/digest.ts"),
+    import("../../../fleet/tables.ts"),
   ]);
   const opened = openFleet({ interval, ...fleet }, interval);
   const { tables } = opened;

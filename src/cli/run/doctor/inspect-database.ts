@@ -1,9 +1,9 @@
-import type { PostgresSettings } from "../../config/resolve/postgres.ts";
-import type { Settings } from "../../config/settings.ts";
-import { UpstreamError } from "../../core/ports/errors.ts";
-import type { JobStore } from "../../core/ports/ports.ts";
-import type { DatabaseFacts } from "../../doctor/postgres.ts";
-import { openDatabaseStore } from "./adapters.ts";
+import type { PostgresSettings } from "../../../config/resolve/postgres.ts";
+import type { Settings } from "../../../config/settings.ts";
+import { UpstreamError } from "../../../core/ports/errors.ts";
+import type { JobStore } from "../../../core/ports/ports.ts";
+import type { DatabaseFacts } from "../../../doctor/postgres.ts";
+import { openDatabaseStore } from "../adapters.ts";
 
 /** A database that doctor examines: its jobs, and what was read of it. */
 export interface InspectedDatabase {
@@ -19,7 +19,7 @@ export async function inspectDatabase(
   signal: AbortSignal,
 ): Promise<InspectedDatabase> {
   const { options, store, database, close } = await openDatabaseStore(settings, postgres, null);
-  const { inspectPlan, inspectServer, inspectTables } = await import("../../stores/postgres/inspect.ts");
+  const { inspectPlan, inspectServer, inspectTables } = await import("../../../stores/postgres/inspect.ts");
   const { place } = settings.journal;
   const schema = place?.kind === "postgres" ? place.schema : null;
   let facts: DatabaseFacts = {
@@ -34,7 +34,7 @@ export async function inspectDatabase(
     facts = { ...facts, server: await inspectServer(database, signal) };
     facts = { ...facts, tables: await inspectTables(database, options, signal) };
     if (schema !== null) {
-      const { pendingMigrations, readMigrations } = await import("../../database/migrate.ts");
+      const { pendingMigrations, readMigrations } = await import("../../../database/migrate.ts");
       const pending = await pendingMigrations(database, schema, await readMigrations(), signal);
       facts = { ...facts, journal: { schema, pending: pending.map(({ name }) => name) } };
     }

@@ -1,6 +1,6 @@
-import type { Settings } from "../../config/settings.ts";
-import type { Shared } from "./adapters.ts";
-import type { OpenFleet } from "./fleet/open-fleet.ts";
+import type { Settings } from "../../../config/settings.ts";
+import type { Shared } from "../adapters.ts";
+import type { OpenFleet } from "./open-fleet.ts";
 
 /** What a command by hand shares with the hosts of the fleet: their budget, and the keys of bases. */
 export interface FleetShare {
@@ -17,8 +17,8 @@ export interface FleetShare {
 export async function openFleetShare(settings: Settings, mayWrite: boolean): Promise<FleetShare | null> {
   if (settings.fleet === null) return null;
   const [{ openFleet }, { openSharedConnections }] = await Promise.all([
-    import("./fleet/open-fleet.ts"),
-    import("./shared-connections.ts"),
+    import("./open-fleet.ts"),
+    import("../shared-connections.ts"),
   ]);
   const fleet = openFleet(settings.fleet, settings.deadline);
   const connections = openSharedConnections([settings], mayWrite ? fleet.budgetOf : fleet.readingBudgetOf);

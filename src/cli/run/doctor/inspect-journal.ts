@@ -1,10 +1,10 @@
 import { access, constants, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import type { Env } from "../../config/env/variables.ts";
-import type { Settings } from "../../config/settings.ts";
-import type { JournalFacts } from "../../doctor/journal.ts";
-import { hasCode } from "../../system/files.ts";
-import { journalNameOf } from "./open-journal.ts";
+import type { Env } from "../../../config/env/variables.ts";
+import type { Settings } from "../../../config/settings.ts";
+import type { JournalFacts } from "../../../doctor/journal.ts";
+import { hasCode } from "../../../system/files.ts";
+import { journalNameOf } from "../open-journal.ts";
 
 /** Finds out whether a run could write its journal, without making file or folder; null where it is in a database. */
 export async function inspectJournal(settings: Settings, env: Env): Promise<JournalFacts | null> {

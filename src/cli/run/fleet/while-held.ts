@@ -1,8 +1,8 @@
 import { setMaxListeners } from "node:events";
-import type { Journal } from "../../core/ports/journal.ts";
-import type { WebhookSender } from "../../core/ports/ports.ts";
-import type { Deadlines } from "../../core/sweep/context.ts";
-import type { HeldBase } from "./adapters.ts";
+import type { Journal } from "../../../core/ports/journal.ts";
+import type { WebhookSender } from "../../../core/ports/ports.ts";
+import type { Deadlines } from "../../../core/sweep/context.ts";
+import type { HeldBase } from "../adapters.ts";
 
 /** Returns a journal that announces no write of a base that is not held any more. */
 export function guardJournal<J extends Pick<Journal, "recordIntent" | "recordWebhookIntent">>(
