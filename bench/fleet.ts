@@ -14,11 +14,7 @@ export async function measureFleet({ full }: Effort): Promise<Section> {
   const jobs = full ? 2_500 : 500;
   const started = await startServer();
   const world = await openWorld({
-    finished: 0,
     recoverable: jobs,
-    lost: 0,
-    limited: false,
-    baseLatency: 0,
     bucketLatency: 2,
   });
   const folder = mkdtempSync(join(tmpdir(), "stuck-jobs-bench-"));

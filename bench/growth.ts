@@ -72,10 +72,6 @@ async function measured(stuck: number, finished: number, command: Point["command
   const world = await openWorld({
     finished,
     recoverable: stuck,
-    lost: 0,
-    limited: false,
-    baseLatency: 0,
-    bucketLatency: 0,
   });
   try {
     const { cpu, memory, report } = await sweep([command, "--deadline", "60m"], world.env, PLACES.unpaced);
@@ -102,10 +98,6 @@ async function sideBySide(sizes: readonly number[]): Promise<string> {
     const world = await openWorld({
       finished: 900,
       recoverable: stuck,
-      lost: 0,
-      limited: false,
-      baseLatency: 0,
-      bucketLatency: 0,
       createdTimeField: true,
     });
     try {

@@ -45,7 +45,6 @@ async function paced(recoverable: number, { rate, latency }: { rate: number; lat
   const world = await openWorld({
     finished: 100,
     recoverable,
-    lost: 0,
     limited: true,
     baseLatency: latency,
     bucketLatency: 20,

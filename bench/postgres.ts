@@ -52,11 +52,7 @@ operations: { render: { outputs: ["{externalId}_output_0.mp4"], target: self, de
 
 async function throughput(server: Server, jobs: number): Promise<readonly Row[]> {
   const world = await openWorld({
-    finished: 0,
     recoverable: jobs,
-    lost: 0,
-    limited: false,
-    baseLatency: 0,
     bucketLatency: 2,
   });
   const folder = mkdtempSync(join(tmpdir(), "stuck-jobs-bench-"));

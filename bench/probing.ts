@@ -9,11 +9,7 @@ export async function measureProbing({ full }: Effort): Promise<Section> {
   const looks = full ? 4_000 : 800;
   const rows: Row[] = [];
   const world = await openWorld({
-    finished: 0,
     recoverable: looks,
-    lost: 0,
-    limited: false,
-    baseLatency: 0,
     bucketLatency: 20,
   });
   try {

@@ -19,11 +19,6 @@ export async function measureStart({ full }: Effort): Promise<readonly Section[]
 async function measureStarts(title: string, rounds: number, own: Readonly<Record<string, string>>): Promise<Section> {
   const world = await openWorld({
     finished: 10,
-    recoverable: 0,
-    lost: 0,
-    limited: false,
-    baseLatency: 0,
-    bucketLatency: 0,
   });
   const home = mkdtempSync(join(tmpdir(), "stuck-jobs-bench-home-"));
   // Node 22 and later keep compiled code: the tool in a folder of its own below the home, the bare libraries by this.

@@ -1,8 +1,6 @@
 import { atMost, type Effort, type Row, type Section } from "./result.ts";
 import { openWorld, PLACES, sweep } from "./run.ts";
 
-const CALM = { limited: false, baseLatency: 0, bucketLatency: 0 } as const;
-
 /** How many requests a sweep takes, by the servers' own count. */
 export async function measureThrift({ full }: Effort): Promise<Section> {
   const rows: Row[] = [];
@@ -52,7 +50,7 @@ async function swept(
   jobs: { readonly finished: number; readonly recoverable: number; readonly lost: number },
   command: "scan" | "recover",
 ): Promise<Seen> {
-  const world = await openWorld({ ...CALM, ...jobs });
+  const world = await openWorld(jobs);
   try {
     const { report } = await sweep([command, "--deadline", "30m"], world.env, PLACES.unpaced);
     const what = `${command}, ${JSON.stringify(jobs)}`;

@@ -7,16 +7,16 @@ import schemaJson from "../src/sandbox/seed/base-schema.json" with { type: "json
 /** What is in a world, and how its servers behave. */
 export const worldSchema = z.object({
   /** Jobs that are completed and of no interest. */
-  finished: z.int().min(0),
+  finished: z.int().min(0).default(0),
   /** Stuck jobs whose output is in the bucket; all are for one table. */
-  recoverable: z.int().min(0),
+  recoverable: z.int().min(0).default(0),
   /** Stuck jobs past `failAfter` whose output is not there. */
-  lost: z.int().min(0),
+  lost: z.int().min(0).default(0),
   /** Whether the base has Airtable's limit: 5 requests in any second, then 30 s of 429. */
-  limited: z.boolean(),
+  limited: z.boolean().default(false),
   /** How long the servers take to answer, in ms. */
-  baseLatency: z.number().min(0),
-  bucketLatency: z.number().min(0),
+  baseLatency: z.number().min(0).default(0),
+  bucketLatency: z.number().min(0).default(0),
   /** Whether the listing holds a field "Created Time", without which the original poller finds nothing. */
   createdTimeField: z.boolean().default(false),
   /** Further bases on the same server, by their stuck jobs whose output is in the bucket: at most as many as above. */
