@@ -388,14 +388,11 @@ function findDefect({ job, target, files }: Delivery, record: TargetRecord, { la
   const isCut = (file: DeliveredFile, { id, size }: Attachment) => {
     return id !== null && id === file.id && size !== null && file.bytes !== null && size !== file.bytes;
   };
+  const found = held.map((each) => ({ ...each, cut: files.find((file) => isCut(file, each)) }));
   // The others are kept in their order, which takes their ids.
-  const value = held.map((each) => {
-    const cut = files.find((file) => isCut(file, each));
-    return cut === undefined ? { id: each.id } : { url: cut.url };
-  });
-  const details = held.flatMap((each) => {
-    const cut = files.find((file) => isCut(file, each));
-    return cut === undefined ? [] : [`${each.size} of ${cut.bytes} bytes of ${cut.name}`];
+  const value = found.map(({ id, cut }) => (cut === undefined ? { id } : { url: cut.url }));
+  const details = found.flatMap(({ size, cut }) => {
+    return cut === undefined ? [] : [`${size} of ${cut.bytes} bytes of ${cut.name}`];
   });
   if (details.length === 0 || !value.every(isEntry)) return null;
   return { detail: `${target.field} holds ${details.join(", ")}`, value };
