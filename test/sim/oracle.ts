@@ -54,11 +54,12 @@ export function predict(world: World): ReadonlyMap<string, readonly string[]> {
       if (exists(namesOf(job))) return [[id, [status]]];
       if (scenario.provider) return [[id, byProvider(job, late, world)]];
       if (late || age <= HOUR || exists(strangeNamesOf(job))) return [[id, [status]]];
-      if (isContradicted(job, world) || scenario.wrongBucket) return [[id, [status]]];
+      const contradicted = isContradicted(job, world);
+      if ((contradicted && !mayGiveWay(job, world)) || scenario.wrongBucket) return [[id, [status]]];
       if (sightOf(job.operation, world).suspect) return [[id, [status]]];
       // A response that names a file may contradict, as far as it can be read.
       const isNamed = [...objects.keys()].some((name) => job.response.includes(name));
-      return [[id, failsForCertain(job, world) && !isNamed ? ["failed"] : ["failed", status]]];
+      return [[id, failsForCertain(job, world) && !isNamed && !contradicted ? ["failed"] : ["failed", status]]];
     }),
   );
 }
@@ -117,6 +118,13 @@ function isContradicted(job: JobNow, world: World): boolean {
   return filesIn(fields?.[world.fieldOf(job)]).some((name) => name.includes(job.externalId));
 }
 
+/** What a newer job's output replaces in a field speaks no longer for the job that it was named by. */
+function mayGiveWay(job: JobNow, world: World): boolean {
+  const isRepaired = ({ status }: JobNow) => status === "processing" || status === "failed";
+  const replaces = world.scenario.onExisting === "replace";
+  return replaces && newerRivals(job, world).some((other) => isRepaired(other) && hasOutput(other, world));
+}
+
 /** An output of the operation shows, on record with the newest job that has one: then the brake has to let it pass. */
 function failsForCertain({ operation }: JobNow, world: World): boolean {
   const { base, scenario } = world;
@@ -151,6 +159,8 @@ export function undelivered(world: World): readonly string[] {
     if (!hasOutput(job, world)) return [];
     // A person may have cleared the field for a newer job that is at work.
     if (hasNewerAtWork(job, world)) return [];
+    // In an empty field it is the newest job's file that is missing.
+    if (files.length === 0 && hasNewerCompleted(job, world)) return [];
     if (files.length === 0) return [`${id} is completed, its target is empty, and nobody says so`];
     // Where the answer about a file was lost, and what was read of it could not be noted, nobody knows its id, by which it
     // would be known from another's.
@@ -161,11 +171,20 @@ export function undelivered(world: World): readonly string[] {
 }
 
 function hasNewerAtWork(job: JobNow, world: World): boolean {
+  return newerRivals(job, world).some(({ status }) => status === "processing");
+}
+
+function hasNewerCompleted(job: JobNow, world: World): boolean {
+  return newerRivals(job, world).some(({ status }) => status === "completed");
+}
+
+function newerRivals(job: JobNow, world: World): readonly JobNow[] {
   const dates = new Map(world.scenario.jobs.map(({ id, createdAt }) => [id, createdAt]));
-  return [...dates].some(([id, createdAt]) => {
+  return [...dates].flatMap(([id, createdAt]) => {
     const other = world.job(id);
-    const isOpen = other !== undefined && id !== job.id && other.status === "processing" && isRival(other, job);
-    return isOpen && Math.max(createdAt, other.startedAt) >= Math.max(dates.get(job.id) ?? 0, job.startedAt);
+    if (other === undefined || id === job.id || !isRival(other, job)) return [];
+    const isNewer = Math.max(createdAt, other.startedAt) >= Math.max(dates.get(job.id) ?? 0, job.startedAt);
+    return isNewer ? [other] : [];
   });
 }
 

@@ -156,11 +156,16 @@ function ownerOf(entry: Readonly<Record<string, unknown>>, job: JobNow, date: nu
   const [owner, ...more] = owners.filter(({ id }) => id !== job.id);
   if (owner === undefined) return "nobody";
   if (more.length > 0) return "unknown";
-  if (owner.date >= date) {
-    return owner.status === "completed" && owner.notes.includes(COMPLETED_PREFIX) ? "newer by polling" : "newer";
-  }
+  if (owner.date >= date) return isByPolling(entry, owner) ? "newer by polling" : "newer";
   // Without its id in the notes the journal says whose it is, as far as the base had confirmed it.
   return typeof entry.id === "string" && owner.notes.includes(entry.id) ? "older by polling" : "unknown";
+}
+
+/** One of another id than the job's notes name was put there by someone else. */
+function isByPolling({ id, filename }: Readonly<Record<string, unknown>>, { status, notes }: JobNow): boolean {
+  if (status !== "completed" || !notes.includes(COMPLETED_PREFIX)) return false;
+  const isNoted = new RegExp(`${filename} \\([^)]*, attachment `).test(notes);
+  return !isNoted || notes.includes(String(id));
 }
 
 /** Returns the jobs of an operation by whose external id a file is named. */

@@ -1,11 +1,11 @@
 import type { Job } from "../../domain/job.ts";
-import { type AttachmentIds, COMPLETED_PREFIX, parseNotedFiles } from "../../domain/notes.ts";
+import { type AttachmentIds, COMPLETED_PREFIX, parseNotedFiles, wasResent } from "../../domain/notes.ts";
 import type { Operation } from "../../domain/operation.ts";
 import { externalIdsIn } from "../../domain/output-names.ts";
 import { resolveOperation } from "../../domain/resolve-operation.ts";
 import { isWrittenByPolling, recordedOutputs } from "../../domain/response-payload.ts";
 import type { Target } from "../../domain/target.ts";
-import { isFiles, type JournalCell, type JournaledWrite, type JournalFile } from "../../ports/journal.ts";
+import { isFiles, type JournalCell, type JournaledWrite, type JournalFile, webhookKey } from "../../ports/journal.ts";
 import type { Attachment, TargetRecord } from "../../ports/ports.ts";
 import type { SweepContext } from "../context.ts";
 import { chunk, READ_BATCH } from "./batches.ts";
@@ -26,8 +26,8 @@ export interface NewerFile {
   readonly file: string;
   readonly owner: Job;
   /**
-   * Whether stuck-jobs wrote the file and completed its job. Then the older job was still to be closed: the sweep that
-   * delivered the newer file was cut short.
+   * Whether stuck-jobs wrote the file, or sent its webhook again, and its job is completed. Then the older job was still
+   * to be closed: the sweep that delivered the newer file was cut short, or closing was refused.
    */
   readonly deliveredByUs: boolean;
 }
@@ -75,7 +75,8 @@ export async function findOwnedFiles(
     found.set(recovery, owned);
     const newer = owners.find((owner) => !isOlder(owner, job));
     if (newer !== undefined && !owned.newer?.deliveredByUs) {
-      const deliveredByUs = newer.status === run.completedStatus && newer.notes.includes(COMPLETED_PREFIX);
+      const isClosed = newer.status === run.completedStatus;
+      const deliveredByUs = isClosed && (isNotedDelivery(newer, file, delivery) || (await past.resent(newer)));
       owned.newer = { file, owner: newer, deliveredByUs };
     }
     if (newer !== undefined) continue;
@@ -147,6 +148,17 @@ async function findDelivered(
   );
 }
 
+/**
+ * Whether a job's notes say that stuck-jobs delivered its file to this field. A file of that name with another id than the
+ * noted one came from someone else, as where the job's own target has changed since.
+ */
+function isNotedDelivery({ notes }: Job, file: string, { target, record }: Checked): boolean {
+  if (!notes.includes(COMPLETED_PREFIX)) return false;
+  const ids = parseNotedFiles(notes).flatMap(({ name, id }) => (name === file ? (id ?? []) : []));
+  const held = (record?.attachments[target.field] ?? []).filter(({ filename }) => filename === file);
+  return ids.length === 0 || held.length === 0 || held.some(({ id }) => id !== null && ids.includes(id));
+}
+
 /** By its id; where a run was killed before it heard of that, by name and size. */
 function isWritten(file: JournalFile, { id, filename, size }: Attachment): boolean {
   if (file.id !== null) return file.id === id;
@@ -157,6 +169,7 @@ function isWritten(file: JournalFile, { id, filename, size }: Attachment): boole
 export class PastWrites {
   readonly #run: SweepContext;
   #read: Promise<readonly JournaledWrite[]> | null = null;
+  #webhooks: Promise<ReadonlySet<string>> | null = null;
 
   constructor(run: SweepContext) {
     this.#run = run;
@@ -179,6 +192,15 @@ export class PastWrites {
   async before(target: Target, owner: Job): Promise<ReadonlyMap<string, JournalCell>> {
     const own = (await this.#writesToRecord(target, owner)).filter(({ confirmed }) => confirmed);
     return new Map(own.flatMap(({ fields }) => Object.entries(fields).map(([name, { before }]) => [name, before])));
+  }
+
+  /** Whether the webhook of a job was sent again, by the journal or by the job's notes. */
+  async resent(owner: Job): Promise<boolean> {
+    const { webhooks, journal } = this.#run;
+    if (webhooks === null) return false;
+    if (owner.externalId !== null && wasResent(owner.notes, owner.externalId)) return true;
+    this.#webhooks ??= journal?.readWebhooks() ?? Promise.resolve(new Set());
+    return (await this.#webhooks).has(webhookKey(owner));
   }
 
   async #writesTo(

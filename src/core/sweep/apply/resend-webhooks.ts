@@ -47,8 +47,11 @@ export async function resendWebhooks(recoveries: readonly Recovery[], run: Sweep
     for (let round = 1; pending.length > 0 && !run.limits.start.aborted; round += 1) {
       const checked = await recheck(pending, run);
       addOutcomes(outcomes, checked);
+      // What a newer job's file has taken the place of is closed directly: its webhook would bring the older file back.
+      left.push(...checked.ready.flatMap(({ recovery }) => (isDelivery(recovery) ? [] : [recovery])));
+      const toSend = checked.ready.filter(({ recovery }) => isDelivery(recovery));
       if (run.dryRun) {
-        const planned = checked.ready.map(({ recovery, job }) =>
+        const planned = toSend.map(({ recovery, job }) =>
           isSent(job) ? withDetail(recovery, ONCE_ONLY) : withDetail(recovery, "its webhook would be sent again"),
         );
         outcomes.push(...planned.map(({ item, verdict }) => ({ item, verdict })));
@@ -56,11 +59,11 @@ export async function resendWebhooks(recoveries: readonly Recovery[], run: Sweep
       }
       if (round > MAX_ROUNDS) {
         const error = `${storeName(run.store.kind)} was too slow: the data read was stale before the webhook could be sent again`;
-        outcomes.push(...checked.ready.map(({ recovery: { item } }) => ({ item, error })));
+        outcomes.push(...toSend.map(({ recovery: { item } }) => ({ item, error })));
         break;
       }
       const stale: Recovery[] = [];
-      for (const ready of checked.ready) {
+      for (const ready of toSend) {
         if (run.limits.start.aborted || run.clock.now() - ready.readAt > MAX_READ_AGE_MS) {
           stale.push(ready.recovery);
           continue;

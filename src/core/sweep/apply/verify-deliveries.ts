@@ -11,6 +11,7 @@ import { serverNow } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
 import { type DecidedItem, NO_EVIDENCE } from "../item.ts";
 import { addOutcomes, collectOutcomes, type ItemOutcome, type ItemResult, type StageResult } from "../ledger.ts";
+import { isNamed } from "../list/classify.ts";
 import { listWaitingJobs, type WaitingJob } from "../list/competing-jobs.ts";
 import { placeOf } from "../places.ts";
 import { askBeforeWrite } from "./ask-before-write.ts";
@@ -130,8 +131,9 @@ function oldestStart(missing: readonly MissingFile[]): Instant {
 }
 
 /** Whether `--job` and `--operation` let a job through. */
-function isChosen(job: Job, { named, only, policy }: SweepContext): boolean {
-  if (named !== null && !named.includes(job.id) && !named.includes(job.externalId ?? "")) return false;
+function isChosen(job: Job, run: SweepContext): boolean {
+  const { only, policy } = run;
+  if (!isNamed(job, run)) return false;
   if (only === null) return true;
   const lookup = resolveOperation(job, policy.operations);
   return lookup.kind === "known" && only.includes(lookup.operation.name);

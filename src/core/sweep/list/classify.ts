@@ -33,6 +33,14 @@ export function classifyPage(page: readonly Job[], run: SweepContext, now: Insta
   };
 }
 
+/**
+ * Whether `--job` lets a job through. The base was asked for the named ones alone, but it reads a page only when that is
+ * fetched: by then someone may have corrected the external id by which the job was named.
+ */
+export function isNamed({ id, externalId }: Job, { named }: SweepContext): boolean {
+  return named === null || named.includes(id) || (externalId !== null && named.includes(externalId));
+}
+
 function createItem(
   listed: Job,
   policies: { readonly reopened: Policy; readonly stuck: Policy },
@@ -47,7 +55,7 @@ function createItem(
   const candidate = triaged.kind === "candidate" ? { ...triaged.candidate, began } : null;
   const { operation, age } =
     triaged.kind === "decided" ? triaged : { operation: triaged.candidate.operation.name, age: triaged.candidate.age };
-  if (run.only !== null && (operation === null || !run.only.includes(operation))) return [];
+  if (!isNamed(listed, run) || (run.only !== null && (operation === null || !run.only.includes(operation)))) return [];
   const verdict = triaged.kind === "decided" ? triaged.verdict : null;
   const target = candidate === null ? null : targetOf(candidate);
   return [

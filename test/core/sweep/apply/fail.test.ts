@@ -206,7 +206,7 @@ describe("the safety brake", () => {
   });
 
   it.each([
-    ["is named by --job", { named: ["recJobs0000000000", "recJobs0000000001"] }],
+    ["is named by --job", { named: ["recJobs0000000000", "recJobs0000000001", "recJobsVideo00002"] }],
     ["cannot be remembered", { remembersFailures: false }],
   ] as const)("lets no operation rely on another's output where a job %s", async (_, over) => {
     const { base, bucket } = worldOf(expired(2));

@@ -61,4 +61,17 @@ describe("recover, where the target holds another job's file,", () => {
     expect(verdicts(report.entries)).toEqual(["skip: target-occupied", "skip: target-occupied"]);
     expect(base.log).not.toContain("updateTargets");
   });
+
+  it.each([
+    ["the file that its notes name", "att00000000000002", "recover: superseded!"],
+    ["another file of that name", "attElsewhere00001", "skip: target-occupied"],
+  ])("takes the newer job's delivery for ours only with %s", async (_, noted, expected) => {
+    const notes = `Completed via polling at …: found x2_output_0.mp4 (HTTP 200, 1 bytes, attachment ${noted}); rule …`;
+    const newer = combine(2, { age: 10 * MINUTE, status: "completed", notes });
+    const { base, bucket } = worldOf([combine(1, { age: 30 * MINUTE }), newer]);
+    bucket.objects.set("x1_output_0.mp4", 1);
+    base.target("Segments", "recSegs0000000001", { [FIELD]: [heldFile(2)] });
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual([expected]);
+  });
 });

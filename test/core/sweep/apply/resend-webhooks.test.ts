@@ -6,6 +6,7 @@ import { sweep } from "../../../../src/core/sweep/sweep.ts";
 import { COMBINE, job, MINUTE, POLICY, SEGMENT } from "../../../support/builders.ts";
 import { FakeBase, FakeBucket, runOf, stillClock } from "../../../support/fakes.ts";
 import { MemoryJournal } from "../../../support/journal.ts";
+import { FIELD } from "../../../support/sweep-world.ts";
 
 const JOB = "recJob00000000001";
 const WEBHOOK = "https://app.example/hook?operation=combine";
@@ -28,7 +29,7 @@ function world(handler: (base: FakeBase, resend: WebhookResend) => ResendResult,
     const { report } = await sweep(runOf(base, bucket, { policy, webhooks, ...run }));
     return report.entries[0];
   };
-  return { base, posted, swept };
+  return { base, bucket, posted, swept };
 }
 
 /** The application's handler, as it completes a job. */
@@ -266,4 +267,23 @@ describe("a lost webhook", () => {
     expect(posted).toEqual(["x1", "x2"]);
     expect(base.jobs.get("recJob00000000003")?.status).toBe("failed");
   });
+
+  it.each(["skip", "replace", "append"] as const)(
+    "is not sent for an older job, with onExisting %s, whose newer one's was: the older job is closed directly",
+    async (onExisting) => {
+      const journal = new MemoryJournal();
+      const { base, bucket, posted, swept } = world(completes);
+      await swept({ onExisting }, { journal });
+      base.target("Segments", SEGMENT, {
+        [FIELD]: [{ id: "attByTheHandler01", url: "https://bucket.example/x1_output_0.mp4" }],
+      });
+      const older = job({ id: "recJob00000000000", externalId: "x0", age: 30 * MINUTE, webhookUrl: WEBHOOK });
+      base.jobs.set(older.id, older);
+      bucket.objects.set("x0_output_0.mp4", 10);
+      const entry = await swept({ onExisting }, { journal });
+      expect(entry).toMatchObject({ applied: true, verdict: { reason: "superseded", supersededBy: JOB } });
+      expect(posted.map(({ externalId }) => externalId)).toEqual(["x1"]);
+      expect(base.jobs.get("recJob00000000000")?.notes).toContain(`superseded by job ${JOB}`);
+    },
+  );
 });

@@ -57,4 +57,12 @@ describe("the listing", () => {
     const notSent = oneJobWorld({ status: "pending", externalId: null });
     expect((await sweep(runOf(notSent.base, notSent.bucket, { policy }))).report.summary.stuck).toBe(0);
   });
+
+  it("leaves out a job whose external id was corrected while the pages of --job were listed", async () => {
+    const { base, bucket } = worldOf([combine(1), combine(2, { age: 2 * HOUR })]);
+    const named = ["x1", "x7"];
+    base.edit("recJobs0000000002", { externalId: "x8" });
+    const { report } = await sweep(runOf(base, bucket, { named }));
+    expect(report.entries.map(({ externalId }) => externalId)).toEqual(["x1"]);
+  });
 });
