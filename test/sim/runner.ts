@@ -3,6 +3,7 @@ import type { Command, Report } from "../../src/core/domain/report.ts";
 import { isUpstreamError, isUpstreamFailure } from "../../src/core/ports/errors.ts";
 import type { Journal } from "../../src/core/ports/journal.ts";
 import type { JobStore } from "../../src/core/ports/ports.ts";
+import { PastWrites } from "../../src/core/sweep/apply/past-writes.ts";
 import { WriteGate } from "../../src/core/sweep/apply/write-gate.ts";
 import type { SweepContext } from "../../src/core/sweep/context.ts";
 import { sweep } from "../../src/core/sweep/sweep.ts";
@@ -180,6 +181,7 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
     via: null,
     probe,
     journal,
+    past: new PastWrites(journal),
     gate: new WriteGate({
       journal,
       findUnwritable: null,

@@ -18,6 +18,7 @@ import type {
   WriteLimit,
   WriteResult,
 } from "../../src/core/ports/ports.ts";
+import { PastWrites } from "../../src/core/sweep/apply/past-writes.ts";
 import { WriteGate } from "../../src/core/sweep/apply/write-gate.ts";
 import type { SweepContext } from "../../src/core/sweep/context.ts";
 import { COMBINE, CONCATENATE, NOW, POLICY } from "./builders.ts";
@@ -339,6 +340,7 @@ export function runOf(store: JobStore, probe: OutputProbe, over: Partial<SweepCo
     webhooks: null,
     via: null,
     journal: null,
+    past: new PastWrites(over.journal ?? null),
     gate: new WriteGate({
       journal: OPEN,
       hasNotes: true,

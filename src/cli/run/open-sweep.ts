@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Settings } from "../../config/settings.ts";
+import { PastWrites } from "../../core/sweep/apply/past-writes.ts";
 import { WriteGate } from "../../core/sweep/apply/write-gate.ts";
 import type { Observer, SweepContext } from "../../core/sweep/context.ts";
 import type { JournalWriter } from "../../journal/write.ts";
@@ -49,6 +50,7 @@ export async function openSweep(
     providers: providers.providers,
     webhooks,
     journal,
+    past: new PastWrites(journal),
     limits: held === null ? limits : whileHeld(limits, held),
     observer,
   };
@@ -74,7 +76,17 @@ function sweepOptions(
   settings: Settings,
 ): Omit<
   SweepContext,
-  "store" | "atomic" | "probe" | "ownPlaces" | "providers" | "webhooks" | "journal" | "gate" | "limits" | "observer"
+  | "store"
+  | "atomic"
+  | "probe"
+  | "ownPlaces"
+  | "providers"
+  | "webhooks"
+  | "journal"
+  | "past"
+  | "gate"
+  | "limits"
+  | "observer"
 > {
   const storages = [settings.storage, ...settings.operationStorages.values()];
   return {

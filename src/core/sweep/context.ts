@@ -5,6 +5,7 @@ import type { Command, Entry } from "../domain/report.ts";
 import type { AtomicWriter } from "../ports/atomic-writer.ts";
 import type { Journal } from "../ports/journal.ts";
 import type { Clock, JobStore, OutputPlace, OutputProbe, Provider, WebhookSender } from "../ports/ports.ts";
+import type { PastWrites } from "./apply/past-writes.ts";
 import type { WriteGate } from "./apply/write-gate.ts";
 import type { Policy } from "./decide/triage.ts";
 
@@ -79,6 +80,8 @@ export interface SweepContext {
   readonly via: Via | null;
   /** Write-ahead journal; null when disabled. */
   readonly journal: Journal | null;
+  /** What runs wrote before, by the journal; empty when that is disabled. */
+  readonly past: PastWrites;
   /** Holds writes back that the base refuses. */
   readonly gate: WriteGate;
   /** Whether the jobs have a field for notes. */

@@ -12,7 +12,7 @@ import { type AbsenceProof, calibrate } from "../probe/calibrate-missing.ts";
 import { type Controls, findControls } from "../probe/known-outputs.ts";
 import { askBeforeWrite } from "./ask-before-write.ts";
 import { chunk, groupBy, WRITE_BATCH } from "./batches.ts";
-import { UnfinishedWrites } from "./unfinished-writes.ts";
+import { UnfinishedWrites } from "./past-writes.ts";
 import { checkOtherNames, writeFailures } from "./write-failures.ts";
 
 /** What failing came to, beside the jobs. */
@@ -81,7 +81,9 @@ export async function failExpiredJobs(
     const checked = await checkAllOtherNames(toFail.slice(0, run.brake.maxFails), proofOf, run);
     outcomes.push(...checked.map(toOutcome));
     if (run.command === "scan" || run.dryRun) return;
-    const unfinished = new UnfinishedWrites(run);
+    // This comes minutes after the journal was first read: another host's run may have announced a write since, and what
+    // that is about to complete must not be failed.
+    const unfinished = new UnfinishedWrites(run, () => run.past.readAgain());
     for (const [proof, own] of groupBy(checked.filter(isToFail), proofOf)) {
       for (const batch of chunk(own, WRITE_BATCH)) {
         if (run.limits.start.aborted) return;

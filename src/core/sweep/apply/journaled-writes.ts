@@ -45,8 +45,9 @@ export interface CombinedWrite {
 export async function writeTogether(
   writes: readonly CombinedWrite[],
   atomic: AtomicWriter,
-  { journal, signature, command, limits }: SweepContext,
+  run: SweepContext,
 ): Promise<readonly WriteResult[]> {
+  const { journal } = run;
   const planned = writes.map(({ job, target }): AtomicWrite => {
     const records = () => [...(target === null ? [] : [pendingTarget(target.table, target)]), pendingJob(job)];
     return {
@@ -55,7 +56,11 @@ export async function writeTogether(
       records: journal === null ? [] : records(),
     };
   });
-  return await writeInTransactions(planned, atomic, { journal, signature, command, limits });
+  return await rememberingOwn(
+    writes.map(({ job }) => job),
+    () => writeInTransactions(planned, atomic, run),
+    run,
+  );
 }
 
 /** Writes each in one transaction, after the journal has recorded it or with the journal's rows in it. */
@@ -100,7 +105,8 @@ export async function writeJobs(
   }
   const pending = () => writes.map(pendingJob);
   const updates = writes.map(({ update }) => update);
-  return await withJournal(pending, () => run.store.updateJobs(updates, limit), run);
+  const write = () => run.store.updateJobs(updates, limit);
+  return await rememberingOwn(writes, () => withJournal(pending, write, run), run);
 }
 
 /** Writes at most ten targets in one request, after the journal has recorded it. Returns the results in their order. */
@@ -112,7 +118,21 @@ export async function writeTargets(
 ): Promise<readonly WriteResult[]> {
   const pending = () => writes.map((write) => pendingTarget(table, write));
   const updates = writes.map(({ update }) => update);
-  return await withJournal(pending, () => run.store.updateTargets(table, updates, limit), run);
+  const write = () => run.store.updateTargets(table, updates, limit);
+  return await rememberingOwn(writes, () => withJournal(pending, write, run), run);
+}
+
+/** Writes, and remembers for which jobs: what the sweep read of the journal before does not show it. */
+async function rememberingOwn<T>(
+  contexts: readonly WriteContext[],
+  write: () => Promise<T>,
+  { past }: SweepContext,
+): Promise<T> {
+  try {
+    return await write();
+  } finally {
+    for (const { item } of contexts) past.addOwn(item.job.id);
+  }
 }
 
 /** Records in the journal what is to be written, writes, and records the results: after an upstream error nothing was. */

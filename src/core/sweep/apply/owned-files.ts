@@ -5,10 +5,11 @@ import { externalIdsIn } from "../../domain/output-names.ts";
 import { resolveOperation } from "../../domain/resolve-operation.ts";
 import { isWrittenByPolling, recordedOutputs } from "../../domain/response-payload.ts";
 import type { Target } from "../../domain/target.ts";
-import { isFiles, type JournalCell, type JournaledWrite, type JournalFile, webhookKey } from "../../ports/journal.ts";
+import { isFiles, type JournalFile, webhookKey } from "../../ports/journal.ts";
 import type { Attachment, TargetRecord } from "../../ports/ports.ts";
 import type { SweepContext } from "../context.ts";
 import { chunk, READ_BATCH } from "./batches.ts";
+import type { PastWrites } from "./past-writes.ts";
 import type { TargetCheck } from "./preconditions.ts";
 import type { Recovery } from "./recovery.ts";
 
@@ -51,7 +52,6 @@ interface NamedFile {
 export async function findOwnedFiles(
   checked: readonly Checked[],
   run: SweepContext,
-  past: PastWrites,
 ): Promise<ReadonlyMap<Recovery, OwnedFiles>> {
   const named = checked.flatMap((delivery): readonly NamedFile[] => {
     const files = "files" in delivery.check ? delivery.check.files : [];
@@ -76,11 +76,12 @@ export async function findOwnedFiles(
     const newer = owners.find((owner) => !isOlder(owner, job));
     if (newer !== undefined && !owned.newer?.deliveredByUs) {
       const isClosed = newer.status === run.completedStatus;
-      const deliveredByUs = isClosed && (isNotedDelivery(newer, file, delivery) || (await past.resent(newer)));
+      const deliveredByUs = isClosed && (isNotedDelivery(newer, file, delivery) || (await wasResentFor(newer, run)));
       owned.newer = { file, owner: newer, deliveredByUs };
     }
     if (newer !== undefined) continue;
-    for (const owner of owners) for (const id of await findDelivered(owner, file, delivery, past)) owned.older.add(id);
+    for (const owner of owners)
+      for (const id of await findDelivered(owner, file, delivery, run.past)) owned.older.add(id);
   }
   return found;
 }
@@ -159,66 +160,17 @@ function isNotedDelivery({ notes }: Job, file: string, { target, record }: Check
   return ids.length === 0 || held.length === 0 || held.some(({ id }) => id !== null && ids.includes(id));
 }
 
+/** Whether the webhook of a job was sent again, by its notes or by the journal. */
+async function wasResentFor(owner: Job, { webhooks, past }: SweepContext): Promise<boolean> {
+  if (webhooks === null) return false;
+  if (owner.externalId !== null && wasResent(owner.notes, owner.externalId)) return true;
+  return (await past.webhooks()).has(webhookKey(owner));
+}
+
 /** By its id; where a run was killed before it heard of that, by name and size. */
 function isWritten(file: JournalFile, { id, filename, size }: Attachment): boolean {
   if (file.id !== null) return file.id === id;
   return file.filename === filename && (size === null || file.size === size);
-}
-
-/** What earlier runs wrote, read from the journal once, when it is needed. */
-export class PastWrites {
-  readonly #run: SweepContext;
-  #read: Promise<readonly JournaledWrite[]> | null = null;
-  #webhooks: Promise<ReadonlySet<string>> | null = null;
-
-  constructor(run: SweepContext) {
-    this.#run = run;
-  }
-
-  /** Returns what runs wrote to a field for a job, or announced before they were killed. */
-  async wrote(target: Target, owner: Job): Promise<readonly JournalCell[]> {
-    return (await this.#writesTo(target, owner)).map(({ after }) => after);
-  }
-
-  /**
-   * Returns what the base confirmed of that. What was only announced may be another's file of the same name, such as
-   * that of the webhook which came when the run was killed.
-   */
-  async delivered(target: Target, owner: Job): Promise<readonly JournalCell[]> {
-    return (await this.#writesTo(target, owner)).filter(({ confirmed }) => confirmed).map(({ after }) => after);
-  }
-
-  /** Returns what each field of a target held before a run last wrote it for a job. */
-  async before(target: Target, owner: Job): Promise<ReadonlyMap<string, JournalCell>> {
-    const own = (await this.#writesToRecord(target, owner)).filter(({ confirmed }) => confirmed);
-    return new Map(own.flatMap(({ fields }) => Object.entries(fields).map(([name, { before }]) => [name, before])));
-  }
-
-  /** Whether the webhook of a job was sent again, by the journal or by the job's notes. */
-  async resent(owner: Job): Promise<boolean> {
-    const { webhooks, journal } = this.#run;
-    if (webhooks === null) return false;
-    if (owner.externalId !== null && wasResent(owner.notes, owner.externalId)) return true;
-    this.#webhooks ??= journal?.readWebhooks() ?? Promise.resolve(new Set());
-    return (await this.#webhooks).has(webhookKey(owner));
-  }
-
-  async #writesTo(
-    target: Target,
-    owner: Job,
-  ): Promise<readonly { readonly after: JournalCell; readonly confirmed: boolean }[]> {
-    return (await this.#writesToRecord(target, owner)).flatMap(({ fields, confirmed }) => {
-      const change = fields[target.field];
-      return change === undefined ? [] : [{ after: change.after, confirmed }];
-    });
-  }
-
-  async #writesToRecord({ table, id }: Target, owner: Job): Promise<readonly JournaledWrite[]> {
-    this.#read ??= this.#run.journal?.readWrites() ?? Promise.resolve([]);
-    return (await this.#read).filter(({ role, table: to, record, job, undoes }) => {
-      return role === "target" && to === table && record === id && job.id === owner.id && undoes === null;
-    });
-  }
 }
 
 function isOlder(job: Job, than: Job): boolean {

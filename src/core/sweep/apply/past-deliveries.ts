@@ -54,7 +54,7 @@ export async function readRecentWrites(run: SweepContext): Promise<WritesByJob> 
   const deliversFiles = run.policy.operations.some(({ deliver }) => deliver?.as === "attachment");
   if (run.hasNotes || run.journal === null || !deliversFiles) return new Map();
   const now = serverNow(run);
-  const recent = (await run.journal.readWrites()).filter(({ at }) => now - at <= VERIFY_FOR);
+  const recent = (await run.past.all()).filter(({ at }) => now - at <= VERIFY_FOR);
   return groupBy(recent, ({ job }) => job.id);
 }
 

@@ -18,7 +18,7 @@ import type { ItemOutcome, StageResult } from "../ledger.ts";
 import { effectivePolicy, isReopenable, withEffectiveStart } from "../list/finished-jobs.ts";
 import { placeOf } from "../places.ts";
 import { groupBy } from "./batches.ts";
-import { findOwnedFiles, findOwnFiles, type NewerFile, type OwnedFiles, PastWrites } from "./owned-files.ts";
+import { findOwnedFiles, findOwnFiles, type NewerFile, type OwnedFiles } from "./owned-files.ts";
 import { checkJob, checkTarget, type JobCheck, type TargetCheck } from "./preconditions.ts";
 import { isDelivery, outputFiles, type Recovery } from "./recovery.ts";
 import { findStandingValues, valuesToSet } from "./set-fields.ts";
@@ -172,8 +172,7 @@ async function recheckTargets(
     const check = checkTarget(record, recovery.candidate.operation, outputFiles(recovery.verdict));
     return { recovery, job, target, record: record ?? null, check, readAt: Math.min(jobsReadAt, at) };
   });
-  const past = new PastWrites(run);
-  const owned = await findOwnedFiles(read, run, past);
+  const owned = await findOwnedFiles(read, run);
   const checked = read.map((each) => withoutOlderFiles(each, owned.get(each.recovery)));
   const standing = await findStandingValues(checked, run);
   const outcomes: ItemOutcome[] = [];
@@ -206,10 +205,10 @@ async function recheckTargets(
       const fields = { [attachment]: value, ...set };
       ready.push({ recovery, job, targetUpdate: { id: each.target.id, fields }, target: record, held, readAt });
     } else {
-      const before = await past.before(each.target, job);
+      const before = await run.past.before(each.target, job);
       const fields = valuesToSet(each, { ...context, how: "file-there", before });
       const targetUpdate = Object.keys(fields).length === 0 ? null : { id: each.target.id, fields };
-      const ids = await findOwnFiles({ target: each.target, job, held: files }, past);
+      const ids = await findOwnFiles({ target: each.target, job, held: files }, run.past);
       ready.push({ recovery, job, targetUpdate, target: targetUpdate === null ? null : record, held, ids, readAt });
     }
   }

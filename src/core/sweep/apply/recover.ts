@@ -11,6 +11,7 @@ import type { Probing } from "../probe/probing.ts";
 import { askBeforeWrite } from "./ask-before-write.ts";
 import { READ_BATCH, WRITE_BATCH } from "./batches.ts";
 import type { Competition } from "./competition.ts";
+import { UnfinishedWrites } from "./past-writes.ts";
 import { ReadyQueue } from "./ready-queue.ts";
 import { MAX_READ_AGE_MS, type Recovery } from "./recovery.ts";
 import { resendWebhooks, usesWebhook } from "./resend-webhooks.ts";
@@ -23,7 +24,6 @@ import {
   resolveSameTarget,
   type SameTargetResult,
 } from "./same-target.ts";
-import { UnfinishedWrites } from "./unfinished-writes.ts";
 import { writeRecoveries } from "./write-recoveries.ts";
 
 /**
@@ -57,7 +57,7 @@ export async function recover(
       byTarget: new ItemsByTarget(),
       byRecord: new ItemsByTarget(recordKey),
       competition,
-      unfinished: new UnfinishedWrites(run),
+      unfinished: new UnfinishedWrites(run, () => run.past.all()),
       waiting: [],
       ready: new ReadyQueue(batchSize(run)),
       pipeline: createPipeline(),

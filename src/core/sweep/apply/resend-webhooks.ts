@@ -111,11 +111,14 @@ function repeatsWebhooks({ named, force }: SweepContext): boolean {
   return named !== null && force;
 }
 
-/** Reads which webhooks were sent again before, by the journal. Returns whether a job's was, by that or by its notes. */
+/**
+ * Reads which webhooks were sent again before, by the journal. Returns whether a job's was, by that or by its notes. It is
+ * read for each batch: a run of another host may have sent one since this sweep began, and none is to be sent twice.
+ */
 async function readSent(run: SweepContext): Promise<(job: Job) => boolean> {
   if (repeatsWebhooks(run)) return () => false;
-  const { journal } = run;
-  const sent = journal !== null && (await journal.isWritable()) ? await journal.readWebhooks() : new Set<string>();
+  const { journal, past } = run;
+  const sent = journal !== null && (await journal.isWritable()) ? await past.readWebhooksAgain() : new Set<string>();
   return (job) => sent.has(webhookKey(job)) || (job.externalId !== null && wasResent(job.notes, job.externalId));
 }
 

@@ -18,7 +18,6 @@ import { askBeforeWrite } from "./ask-before-write.ts";
 import { batches, chunk, groupBy, READ_BATCH, splitInHalf } from "./batches.ts";
 import type { Competition } from "./competition.ts";
 import { type JobWrite, type TargetWrite, writeJobs, writeTargets } from "./journaled-writes.ts";
-import { PastWrites } from "./owned-files.ts";
 import {
   type DeliveredFile,
   type Delivery,
@@ -29,9 +28,9 @@ import {
   startedAt,
   type WritesByJob,
 } from "./past-deliveries.ts";
+import { type PastWrites, UnfinishedWrites } from "./past-writes.ts";
 import { withSignedUrls } from "./recheck.ts";
 import { fileSizes, MAX_READ_AGE_MS, outputFiles, writeLimit } from "./recovery.ts";
-import { UnfinishedWrites } from "./unfinished-writes.ts";
 import { redeliveryKind } from "./write-gate.ts";
 
 /** A delivery whose file is not in its target's field, or is there in another size. */
@@ -90,8 +89,8 @@ export function verifyDeliveries(
       ...waiting.filter(({ target: of }) => targetKey(of) === targetKey(target)),
       ...results.flatMap(({ item, target: of }) => (of && targetKey(of) === targetKey(target) ? [item.job] : [])),
     ];
-    const scope = { writes, past: new PastWrites(run), later };
-    const unfinished = new UnfinishedWrites(run);
+    const scope = { writes, past: run.past, later };
+    const unfinished = new UnfinishedWrites(run, () => run.past.all());
     let left = run.limit === null ? Number.POSITIVE_INFINITY : run.limit - results.length;
     const justWritten = new Set(
       results.flatMap(({ target, applied }) => (applied && target ? [targetKey(target)] : [])),
