@@ -107,6 +107,11 @@ export function createJournal(options: JournalOptions): JournalWriter {
     });
   }
 
+  async function isWritable(): Promise<boolean> {
+    await withSink(async () => undefined);
+    return !broken;
+  }
+
   return {
     linesOf(writes, by) {
       announced ||= writes.length > 0;
@@ -135,10 +140,7 @@ export function createJournal(options: JournalOptions): JournalWriter {
     async recordRefusal(refused, by) {
       await announceLines([text(refusalLine(refused, lineOf(by)))]);
     },
-    async isWritable() {
-      await withSink(async () => undefined);
-      return !broken;
-    },
+    isWritable,
     hasWritten: () => read(["result"], (lines) => findConfirmed(lines, baseId)),
     readRefusals: () => read(["refusal"], (lines) => collectRefusals(lines, baseId)),
     async readWrites() {
@@ -150,7 +152,15 @@ export function createJournal(options: JournalOptions): JournalWriter {
         throw error;
       }
     },
-    readWebhooks: () => read(["webhook", "result"], (lines) => collectWebhooks(lines, baseId)),
+    async readWebhooks() {
+      try {
+        return await read(["webhook", "result"], (lines) => collectWebhooks(lines, baseId));
+      } catch (error) {
+        // One that can be written and not read may hold webhooks that must not be sent again.
+        if (hasCode(error, ...NOT_WRITABLE) && !(await isWritable())) return new Set();
+        throw error;
+      }
+    },
     async recordVerdicts(run, jobs, by) {
       if (!announced) return;
       await withSink(async (sink) => {

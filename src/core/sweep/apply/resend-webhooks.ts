@@ -117,8 +117,8 @@ function repeatsWebhooks({ named, force }: SweepContext): boolean {
  */
 async function readSent(run: SweepContext): Promise<(job: Job) => boolean> {
   if (repeatsWebhooks(run)) return () => false;
-  const { journal, past } = run;
-  const sent = journal !== null && (await journal.isWritable()) ? await past.readWebhooksAgain() : new Set<string>();
+  // One that cannot be written, as on a full disk, is read all the same.
+  const sent = await run.past.readWebhooksAgain();
   return (job) => sent.has(webhookKey(job)) || (job.externalId !== null && wasResent(job.notes, job.externalId));
 }
 

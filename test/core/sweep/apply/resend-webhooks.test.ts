@@ -191,6 +191,15 @@ describe("a lost webhook", () => {
     expect(posted).toHaveLength(1);
   });
 
+  it("is not sent again where the journal that announced it can only be read by now", async () => {
+    const { posted, swept } = world(() => ({ kind: "failed", detail: "HTTP 500" }));
+    const journal = new MemoryJournal();
+    await swept({ fallback: "none" }, { journal });
+    journal.isWritable = async () => false;
+    await swept({ fallback: "none" }, { journal });
+    expect(posted).toHaveLength(1);
+  });
+
   it("is an error before anything is written where neither journal nor notes can remember it", async () => {
     const { base, posted, swept } = world(completes);
     await expect(swept({}, { journal: null, hasNotes: false })).rejects.toBeInstanceOf(JournalError);
