@@ -211,6 +211,7 @@ const OPTIONS: Parameters<typeof pageStatement>[0] = {
       notes: null,
       completedAt: null,
     },
+    stuckStatuses: ["processing"],
     completedStatus: "done",
     failedStatus: "failed",
   },

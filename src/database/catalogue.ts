@@ -84,32 +84,74 @@ function parseColumn(row: Row): Column {
 }
 
 /**
- * What is written to a column: a text of any form, the text of a JSON document, a value that is checked by itself, or a
- * place inside of it.
+ * What is written to a column: a text of any form, the text of a JSON document, a number, a moment, a value that is
+ * checked by itself, or a place inside of it.
  */
-export type Content = "text" | "json" | "value" | "place";
+export type Content = "text" | "json" | "number" | "moment" | "value" | "place";
+
+const INTEGER_TYPES = ["int2", "int4", "int8"];
+const NUMBER_TYPES = [...INTEGER_TYPES, "numeric", "float4", "float8", "money"];
+const DATE_TYPES = ["timestamptz", "timestamp", "date"];
+const JSON_TYPES = ["json", "jsonb"];
 
 /** Built-in types that take no text of any form. */
 const NO_TEXTS = [
-  ...["bool", "int2", "int4", "int8", "numeric", "float4", "float8", "money", "uuid", "bytea", "bit", "varbit"],
-  ...["timestamptz", "timestamp", "date", "time", "timetz", "interval", "inet", "cidr", "macaddr", "xml"],
+  ...["bool", ...NUMBER_TYPES, "uuid", "bytea", "bit", "varbit", ...JSON_TYPES],
+  ...[...DATE_TYPES, "time", "timetz", "interval", "inet", "cidr", "macaddr", "xml"],
 ];
 
+function isText({ type, labels }: Column): boolean {
+  return labels === null && !type.startsWith("_") && !NO_TEXTS.includes(type);
+}
+
 /** Returns what of a column does not fit what is written to it, with what is expected; null where it fits. */
-export function misfitOf({ type, labels, generated }: Column, content: Content): string | null {
+export function misfitOf(column: Column, content: Content): string | null {
+  const { type, generated } = column;
   if (generated) return "is computed by the server; expected a column that can be written";
-  const isJson = type === "json" || type === "jsonb";
-  const isText = labels === null && !type.startsWith("_") && !NO_TEXTS.includes(type) && !isJson;
+  const isJson = JSON_TYPES.includes(type);
   switch (content) {
     case "text":
-      return isText ? null : `is ${type}; expected a text${isJson ? ", or a jsonb with deliver.path" : ""}`;
+      return isText(column) ? null : `is ${type}; expected a text${isJson ? ", or a jsonb with deliver.path" : ""}`;
     case "json":
-      return isText || isJson ? null : `is ${type}; expected jsonb, json or a text`;
+      return readMisfitOf(column, "json");
+    case "number":
+      return isText(column) || isJson || NUMBER_TYPES.includes(type) ? null : `is ${type}; expected a number or a text`;
+    case "moment":
+      return isText(column) || DATE_TYPES.includes(type) ? null : `is ${type}; expected a timestamptz or a text`;
     case "place":
       return type === "jsonb" ? null : `is ${type}; expected jsonb, since a path into it is configured`;
     case "value":
       return null;
   }
+}
+
+/** Returns what of a column does not fit what is read from it: a JSON document, or a part of a file's name. */
+export function readMisfitOf(column: Column, content: "json" | "name"): string | null {
+  const { type, labels } = column;
+  if (isText(column)) return null;
+  switch (content) {
+    case "json":
+      return JSON_TYPES.includes(type) ? null : `is ${type}; expected jsonb, json or a text`;
+    case "name": {
+      const isName = labels !== null || type === "uuid" || NUMBER_TYPES.includes(type);
+      return isName ? null : `is ${type}; expected a text, a uuid or a number, as names of outputs contain it`;
+    }
+  }
+}
+
+/** Types whose values all have one form, which those of no other such type have. */
+const FORMS: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(INTEGER_TYPES.map((type) => [type, "integer"])),
+  ...Object.fromEntries(DATE_TYPES.map((type) => [type, "date"])),
+  uuid: "uuid",
+  bool: "bool",
+  bytea: "bytea",
+};
+
+/** Whether a value of one column can be a value of another: never an integer's a uuid's. A text can be any. */
+export function canMeet(one: Column, other: Column): boolean {
+  const [form, otherForm] = [one, other].map(({ type }) => (type.startsWith("_") ? "array" : FORMS[type]));
+  return form === undefined || otherForm === undefined || form === otherForm;
 }
 
 const UUID = /^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$/i;

@@ -1,7 +1,6 @@
-import type { Settings } from "../config/settings.ts";
 import type { UpstreamError } from "../core/ports/errors.ts";
-import { misfitOf } from "../database/catalogue.ts";
 import type { ColumnFacts, PlanFacts, ServerFacts, TableFacts } from "../stores/postgres/inspect.ts";
+import type { Misfit } from "../stores/postgres/misfits.ts";
 import { type CheckResult, fail, pass, warn } from "./check-result.ts";
 import { unreachable } from "./token.ts";
 
@@ -11,6 +10,8 @@ export interface DatabaseFacts {
   readonly name: string;
   readonly server: ServerFacts | null;
   readonly tables: readonly TableFacts[] | null;
+  /** Columns that cannot be used as the configuration says. */
+  readonly misfits: readonly Misfit[];
   readonly plan: PlanFacts | null;
   /** Null where no journal is kept in it. */
   readonly journal: { readonly schema: string; readonly pending: readonly string[] } | null;
@@ -18,11 +19,12 @@ export interface DatabaseFacts {
 }
 
 /** Checks the connection, the tables and columns, the rights, the index of the listing, triggers and the journal. */
-export function checkDatabase(facts: DatabaseFacts, settings: Settings): readonly CheckResult[] {
-  const { name, server, tables, plan, journal, error } = facts;
+export function checkDatabase(facts: DatabaseFacts): readonly CheckResult[] {
+  const { name, server, tables, misfits, plan, journal, error } = facts;
   return [
     ...(server === null ? [] : checkServer(server, name)),
-    ...(tables ?? []).flatMap((table) => checkTable(table, settings)),
+    ...(tables ?? []).flatMap(checkTable),
+    ...misfits.map(({ key, detail, next }) => fail("configuration", "database.column", key, detail, next)),
     ...(tables === null || server === null ? [] : checkRights(tables, server)),
     ...(tables ?? []).flatMap(checkTriggers),
     ...(plan === null ? [] : checkPlan(plan, tables?.[0]?.rows ?? null)),
@@ -51,7 +53,7 @@ function checkServer({ version, role, encrypted, local, replica }: ServerFacts, 
   return [warn("database", "database", connected, next)];
 }
 
-function checkTable(table: TableFacts, { jobs }: Settings): readonly CheckResult[] {
+function checkTable(table: TableFacts): readonly CheckResult[] {
   const { key, name, exists, isView, isUpdatable, keys, columns } = table;
   if (!exists) {
     const next =
@@ -80,40 +82,27 @@ function checkTable(table: TableFacts, { jobs }: Settings): readonly CheckResult
           ),
         ]
       : []),
-    ...columns.flatMap((column) => checkType(column, name, jobs)),
+    ...columns.flatMap((column) => checkTimeZone(column, name)),
   ];
   const fits = found.every(({ level }) => level === "pass");
   return fits ? [pass("database.table", key, `${name}, ${formatSize(table.rows)}: all columns are there`)] : found;
 }
 
-const DATES = ["timestamptz", "timestamp", "date"];
-
-function checkType(
-  { key, name, column, content }: ColumnFacts,
-  table: string,
-  jobs: Settings["jobs"],
-): readonly CheckResult[] {
-  if (column === null) return [];
+function checkTimeZone({ key, name, column }: ColumnFacts, table: string): readonly CheckResult[] {
+  if (key !== "jobs.fields.startedAt" || column === null) return [];
   const at = `${table}.${name}`;
-  const misfit = content === null ? null : misfitOf(column, content);
-  if (misfit !== null) {
-    return [fail("configuration", "database.column", key, `${at} ${misfit}`, "Name another column.")];
+  switch (column.type) {
+    case "timestamp": {
+      const next = "Nothing, if the application writes UTC. Else make it a timestamptz: ages would be off by the zone.";
+      return [warn("database.column", key, `${at} has no time zone; it is read as UTC`, next)];
+    }
+    case "date": {
+      const next = "Name a timestamptz, if there is one: by a date alone a job is failed up to a day and a half later.";
+      return [warn("database.column", key, `${at} has no time`, next)];
+    }
+    default:
+      return [];
   }
-  if (key === "jobs.fields.startedAt" && !DATES.includes(column.type)) {
-    const next = `Name a column of the type ${DATES.join(", ")}.`;
-    return [fail("configuration", "database.column", key, `${at} is ${column.type}`, next)];
-  }
-  if (key === "jobs.fields.startedAt" && column.type === "timestamp") {
-    const next = "Nothing, if the application writes UTC. Else make it a timestamptz: ages would be off by the zone.";
-    return [warn("database.column", key, `${at} has no time zone; it is read as UTC`, next)];
-  }
-  if (key !== "jobs.fields.status" || column.labels === null) return [];
-  const { labels } = column;
-  const wanted = [...jobs.stuckStatuses, jobs.completedStatus, jobs.failedStatus];
-  const unknown = wanted.filter((status) => !labels.includes(status));
-  if (unknown.length === 0) return [];
-  const next = `Its values are ${labels.join(", ")}: correct stuckStatuses, completedStatus or failedStatus.`;
-  return [fail("configuration", "database.column", key, `${at} cannot be ${unknown.join(", ")}`, next)];
 }
 
 function checkRights(tables: readonly TableFacts[], { role }: ServerFacts): readonly CheckResult[] {

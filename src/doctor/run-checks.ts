@@ -99,7 +99,7 @@ async function examineDatabase(
   signal: AbortSignal,
 ): Promise<Examined> {
   const { settings, clock } = world;
-  const checks = checkDatabase(facts, settings);
+  const checks = checkDatabase(facts);
   if (checks.some(({ level }) => level === "fail")) return { findings: checks, known: null };
   const now = () => clock.now() + (store.clockSkewMs() ?? 0);
   const jobs = await readJobs(store, settings, now(), signal);

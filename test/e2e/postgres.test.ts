@@ -187,12 +187,36 @@ describe("stuck-jobs over a PostgreSQL database", () => {
     ],
     ["a view of groups as the target", "table: segments", "table: grouped", "grouped is a view"],
     ["an id that is blank in all jobs", "id: id", "id: details", "renders.details may name several rows"],
+    [
+      "a link to a key of another type",
+      "from: segment_id",
+      "from: priority",
+      "public.renders.priority is int4, and segments.id is uuid; expected two columns with the same values",
+    ],
+    [
+      "an external id that no name contains",
+      "externalId: external_id",
+      "externalId: details",
+      "renders.details is jsonb",
+    ],
+    ["a date of completion that is none", "error: error", "error: error, completedAt: label", "renders.label is text"],
+    ["a request that is none", "requestPayload: request_json", "requestPayload: raw", "renders.raw is bytea"],
+    ["a value of set that is no date", "set: { state: ready }", "set: { made: soon }", 'found "soon"'],
+    ["a value of set that is no JSON", "set: { state: ready }", "set: { meta: ready }", 'found "ready"'],
+    ["the size for an enumeration", "set: { state: ready }", 'set: { kind: "{bytes}" }', "segments.kind is kind"],
+    ["the time for a number", "set: { state: ready }", 'set: { frames: "{now}" }', "segments.frames is int4"],
+    [
+      "a failed status that the type lacks",
+      "completedStatus: done",
+      "completedStatus: done\n  failedStatus: broken",
+      'found "broken"',
+    ],
     ["a schema that is not there", "table: public.renders", "table: nope.renders", "no table nope.renders"],
   ])("writes nothing and exits 2 with %s", async (_, good, bad, message) => {
     const { database, run, statuses } = await renders();
     await database.query(`CREATE TYPE kind AS ENUM ('video', 'audio');
-      ALTER TABLE segments ADD kind kind, ADD frames int, ADD meta jsonb;
-      ALTER TABLE renders ADD priority int DEFAULT 1, ADD details jsonb,
+      ALTER TABLE segments ADD kind kind, ADD frames int, ADD meta jsonb, ADD made timestamptz;
+      ALTER TABLE renders ADD priority int DEFAULT 1, ADD details jsonb, ADD raw bytea,
         ADD label text GENERATED ALWAYS AS (external_id || '!') STORED;
       CREATE VIEW grouped AS SELECT id, max(state) AS state, max(output_url) AS output_url FROM segments GROUP BY id`);
     const ran = await run(["recover"], CONFIGURATION.replace(good, bad));
@@ -230,6 +254,21 @@ describe("stuck-jobs over a PostgreSQL database", () => {
     expect(ran.stderr).toContain("docs/postgresql.md");
     expect(ran.code).toBe(4);
     expect(await statuses()).toBe("processing:waiting processing:waiting processing:waiting");
+  });
+
+  it("does not fail a job of today by a date that has no time", async () => {
+    const { database, run, statuses } = await renders();
+    await database.query("ALTER TABLE renders ALTER started_at DROP DEFAULT, ALTER started_at TYPE date");
+    await database.query("UPDATE renders SET started_at = now() AT TIME ZONE 'UTC' WHERE id = 3");
+    const day = await run(
+      ["recover", "-o", "json"],
+      CONFIGURATION.replace("completedStatus: done", "completedStatus: done\n  failedStatus: failed"),
+    );
+    expect(JSON.parse(day.stdout).summary).toMatchObject({ recovered: 2, failed: 0, waiting: 1 });
+    expect(await statuses()).toBe("done:ready done:ready processing:waiting");
+    await database.query("UPDATE renders SET started_at = started_at - 3");
+    const later = await run(["recover", "-o", "json"], `${CONFIGURATION}thresholds: { maxAge: none }\n`);
+    expect(JSON.parse(later.stdout).summary).toMatchObject({ failed: 1 });
   });
 
   it("reports a job whose column is too narrow for the URL, and completes the others", async () => {
@@ -338,18 +377,23 @@ describe("stuck-jobs over a PostgreSQL database", () => {
     );
     expect(wrong.code).toBe(2);
     expect(wrong.stdout).toContain("there is no table segmnts");
-    expect(wrong.stdout).toContain("cannot be complete");
+    expect(wrong.stdout).toContain('found \\"complete\\"');
     expect((await run(["doctor"])).stdout).toContain("the database's");
   });
 
   it("is examined by doctor for columns that cannot hold what is written to them", async () => {
     const { database, run } = await renders();
-    await database.query("ALTER TABLE segments ADD frames int; ALTER TABLE renders ADD details jsonb");
+    await database.query(
+      "ALTER TABLE segments ADD frames int; ALTER TABLE renders ADD details jsonb, ADD priority int",
+    );
     const wrong = CONFIGURATION.replace("error: error", "error: details").replace("field: output_url", "field: frames");
     const doctor = await run(["doctor", "-o", "json"], wrong);
     expect(doctor.code).toBe(2);
     expect(doctor.stdout).toContain("public.renders.details is jsonb; expected a text");
     expect(doctor.stdout).toContain("segments.frames is int4; expected a text");
+    const unlike = await run(["doctor", "-o", "json"], CONFIGURATION.replace("from: segment_id", "from: priority"));
+    expect(unlike.code).toBe(2);
+    expect(unlike.stdout).toContain("public.renders.priority is int4, and segments.id is uuid");
     const view =
       "CREATE VIEW grouped AS SELECT id, max(state) AS state, max(output_url) AS output_url FROM segments GROUP BY id";
     await database.query(view);

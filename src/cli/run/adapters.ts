@@ -119,13 +119,13 @@ export function openAirtableBase(
 
 /** Where the settings say that jobs and targets are in a database. */
 function postgresOptions({ jobs, operations }: Settings, { jobs: { table, id }, links, targets }: PostgresSettings) {
-  const { fields, completedStatus, failedStatus } = jobs;
+  const { fields, stuckStatuses, completedStatus, failedStatus } = jobs;
   // The schema of the configuration has checked that there is such a column.
   const startedAt = fields.startedAt ?? "";
   // What is delivered into jsonb is no column that could be read by its name.
   const inJsonb = new Set(targets.flatMap(({ fields: places }) => [...places.keys()]));
   return {
-    jobs: { table, id, fields: { ...fields, startedAt }, completedStatus, failedStatus },
+    jobs: { table, id, fields: { ...fields, startedAt }, stuckStatuses, completedStatus, failedStatus },
     links,
     furtherFields: furtherFields(operations).filter((name) => !inJsonb.has(name)),
     targets,

@@ -25,6 +25,8 @@ export interface PostgresTarget {
   readonly label: string;
   readonly table: TableName;
   readonly key: string;
+  /** The columns of a job that hold the key. */
+  readonly from: readonly string[];
   /** Fields that are no column of their name: where they are. */
   readonly fields: ReadonlyMap<string, { readonly column: string; readonly path: readonly string[] }>;
   /** The fields that are written, and with what. */
@@ -69,7 +71,7 @@ export function resolvePostgres(config: Config, address: DatabaseAddress, name: 
   const id = config.jobs.id ?? "id";
   for (const { target, deliver, attachment, set } of operations) {
     if (target === "none") continue;
-    const place = target === "self" ? { table: config.jobs.table, key: id } : target;
+    const place = target === "self" ? { table: config.jobs.table, key: id, from: undefined } : target;
     const label = tableLabel(place.table);
     const known = targets.get(label);
     const field = fieldLabel(deliver, attachment);
@@ -77,7 +79,9 @@ export function resolvePostgres(config: Config, address: DatabaseAddress, name: 
     const fields = new Map(known?.fields ?? []);
     if (deliver?.path !== undefined) fields.set(field, { column: deliver.field, path: deliver.path });
     const values = [...(known?.values ?? []), ...fixedValues(set)];
-    targets.set(label, { label, table: parseTableName(place.table), key: place.key ?? "id", fields, written, values });
+    const from = [...new Set([...(known?.from ?? []), ...(place.from === undefined ? [] : [place.from])])];
+    const named = { label, table: parseTableName(place.table), key: place.key ?? "id", from };
+    targets.set(label, { ...named, fields, written, values });
   }
   return {
     kind: "postgres",
@@ -85,7 +89,7 @@ export function resolvePostgres(config: Config, address: DatabaseAddress, name: 
     address,
     limits: { ...DEFAULT_LIMITS, ...config.postgres },
     jobs: { table, id },
-    links: [...new Set(operations.flatMap(({ target }) => (typeof target === "string" ? [] : (target.from ?? []))))],
+    links: [...new Set([...targets.values()].flatMap(({ from }) => from))],
     targets: [...targets.values()],
   };
 }
@@ -94,11 +98,15 @@ function contentOf(deliver: { readonly path?: readonly string[] | undefined } | 
   return deliver?.path === undefined ? "text" : "place";
 }
 
-/** With the output's URL or the external id in it a value has any form. */
 function setFields(set: Readonly<Record<string, string | number | boolean>>): PostgresTarget["written"] {
-  return Object.entries(set).map(([field, value]) => {
-    return { field, content: /\{(url|externalId)\}/.test(String(value)) ? "text" : "value" };
-  });
+  return Object.entries(set).map(([field, value]) => ({ field, content: contentOfValue(String(value)) }));
+}
+
+/** With the output's URL or the external id in it a value has any form. */
+function contentOfValue(value: string): Content {
+  if (value === "{bytes}") return "number";
+  if (value === "{now}") return "moment";
+  return /\{(url|externalId)\}/.test(value) ? "text" : "value";
 }
 
 function fixedValues(set: Readonly<Record<string, string | number | boolean>>): PostgresTarget["values"] {

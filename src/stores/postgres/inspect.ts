@@ -1,7 +1,8 @@
 import { type Column, type Content, readTables, type Table } from "../../database/catalogue.ts";
 import type { Database } from "../../database/connection.ts";
 import { formatTable, quoteIdentifier, quoteTable, type TableName } from "../../database/identifiers.ts";
-import { type StoreOptions, WRITTEN } from "./layout.ts";
+import { findMisfits, type Misfit } from "./misfits.ts";
+import { type StoreOptions, WRITTEN } from "./options.ts";
 import { pageStatement } from "./select-jobs.ts";
 
 /** The server, and how it is connected to. */
@@ -91,6 +92,16 @@ export async function inspectTables(
       return found === undefined ? missingTable(key, table) : await inspectTable(database, found, key, columns, signal);
     }),
   );
+}
+
+/** Finds the columns that cannot be used as the configuration says. */
+export async function inspectMisfits(
+  database: Database,
+  options: StoreOptions,
+  signal: AbortSignal,
+): Promise<readonly Misfit[]> {
+  const names = [options.jobs.table, ...options.targets.map(({ table }) => table)];
+  return await findMisfits(database, options, await readTables(database, names, signal), signal);
 }
 
 type WantedColumn = Pick<ColumnFacts, "key" | "name" | "content">;

@@ -1,68 +1,9 @@
 import { TableRefused, UpstreamError } from "../../core/ports/errors.ts";
-import { type Column, type Content, canonicalId, misfitOf, readTables, type Table } from "../../database/catalogue.ts";
+import { type Column, readTables, type Table } from "../../database/catalogue.ts";
 import type { Database } from "../../database/connection.ts";
 import { formatTable, type TableName } from "../../database/identifiers.ts";
-
-/** Where the configuration says that jobs and their targets are; columns that it leaves out are null. */
-export interface StoreOptions {
-  readonly jobs: {
-    readonly table: TableName;
-    /** The column that names one job. */
-    readonly id: string;
-    readonly fields: JobColumns;
-    readonly completedStatus: string;
-    readonly failedStatus: string;
-  };
-  /** Columns of a job that name its target. */
-  readonly links: readonly string[];
-  /** Further columns of a job: those that names of outputs contain, and the one with its output's URL. */
-  readonly furtherFields: readonly string[];
-  readonly targets: readonly TargetTable[];
-}
-
-/** What is written to the columns of a job, by their keys in `jobs.fields`. */
-export const WRITTEN: ReadonlyMap<string, Content> = new Map<string, Content>([
-  ["status", "value"],
-  ["responsePayload", "json"],
-  ["error", "text"],
-  ["notes", "text"],
-]);
-
-/** The columns of the jobs' table, by what they hold. */
-export interface JobColumns {
-  readonly status: string;
-  readonly externalId: string;
-  readonly startedAt: string;
-  readonly ownId: string | null;
-  readonly type: string | null;
-  readonly requestPayload: string | null;
-  readonly responsePayload: string | null;
-  readonly webhookUrl: string | null;
-  readonly error: string | null;
-  readonly notes: string | null;
-  /** Only the jobs' history asks for it. */
-  readonly completedAt: string | null;
-}
-
-/** A table whose rows receive outputs, by the name that operations call it. */
-export interface TargetTable {
-  readonly label: string;
-  readonly table: TableName;
-  readonly key: string;
-  /** Fields that are no column of their name: where they are. */
-  readonly fields: ReadonlyMap<string, FieldPlace>;
-  /** The fields that are written, and with what. */
-  readonly written: readonly { readonly field: string; readonly content: Content }[];
-  /** The values that are the same for every job. */
-  readonly values: readonly { readonly field: string; readonly value: string }[];
-}
-
-/** A column, or a place inside its jsonb. */
-export interface FieldPlace {
-  readonly column: string;
-  /** Empty for the whole column. */
-  readonly path: readonly string[];
-}
+import { findMisfits } from "./misfits.ts";
+import type { FieldPlace, StoreOptions, TargetTable } from "./options.ts";
 
 /** A column of the catalogue, or a place inside its jsonb. */
 export interface Cell {
@@ -87,7 +28,8 @@ export interface Layout {
   check(signal: AbortSignal): Promise<void>;
 }
 
-export function createLayout(database: Database, { jobs, links, furtherFields, targets }: StoreOptions): Layout {
+export function createLayout(database: Database, options: StoreOptions): Layout {
+  const { jobs, links, furtherFields, targets } = options;
   const names = [jobs.table, ...targets.map(({ table }) => table)];
   const readAll = once((signal) => readTables(database, names, signal));
 
@@ -102,11 +44,7 @@ export function createLayout(database: Database, { jobs, links, furtherFields, t
     );
   }
 
-  const jobsLayout = once(async (signal) => {
-    const layout = rowLayout(await find(jobs.table, signal), jobs.id, new Map());
-    checkJobs(layout, jobs);
-    return layout;
-  });
+  const jobsLayout = once(async (signal) => rowLayout(await find(jobs.table, signal), jobs.id, new Map()));
 
   async function targetLayout({ table, key, fields }: TargetTable, signal: AbortSignal): Promise<RowLayout> {
     return rowLayout(await find(table, signal), key, fields);
@@ -114,22 +52,18 @@ export function createLayout(database: Database, { jobs, links, furtherFields, t
 
   async function check(signal: AbortSignal): Promise<void> {
     const layout = await jobsLayout(signal);
-    for (const name of [...links, ...furtherFields]) layout.cell(name);
+    const named = Object.values(jobs.fields).filter((name) => name !== null);
+    for (const name of [...named, ...links, ...furtherFields]) layout.cell(name);
     requireUpdatable(await find(jobs.table, signal));
-    for (const [key, name] of Object.entries(jobs.fields)) {
-      if (name === null) continue;
-      const cell = layout.cell(name);
-      const content = WRITTEN.get(key);
-      if (content !== undefined) requireFit(cell, content, `jobs.fields.${key}`, jobs.table);
-    }
     for (const target of targets) {
       const own = await targetLayout(target, signal);
       requireUpdatable(await find(target.table, signal));
-      for (const { field, content } of target.written) requireFit(own.cell(field), content, field, target.table);
-      for (const { field, value } of target.values) {
-        requireValue(`set.${field}`, value, own.cell(field), target.table);
-      }
+      for (const { field } of target.written) own.cell(field);
     }
+    const misfits = await findMisfits(database, options, await readAll(signal), signal);
+    if (misfits.length === 0) return;
+    const all = (text: "detail" | "next") => [...new Set(misfits.map((misfit) => misfit[text]))];
+    throw new UpstreamError("config", all("detail").join("; "), all("next").join(" "));
   }
 
   return {
@@ -193,23 +127,6 @@ function rowLayout(table: Table, keyName: string, fields: ReadonlyMap<string, Fi
   };
 }
 
-const DATES = ["timestamptz", "timestamp", "date"];
-
-/** What can be known to go wrong before anything is written. */
-function checkJobs(layout: RowLayout, { table, fields, completedStatus, failedStatus }: StoreOptions["jobs"]): void {
-  const { column: startedAt } = layout.cell(fields.startedAt);
-  if (!DATES.includes(startedAt.type)) {
-    throw new UpstreamError(
-      "config",
-      `${formatTable(table)}.${startedAt.name} is ${startedAt.type}; expected ${DATES.join(", ")}`,
-      "Name in jobs.fields.startedAt the column that says when a job began.",
-    );
-  }
-  for (const [key, value] of Object.entries({ completedStatus, failedStatus })) {
-    requireValue(`jobs.${key}`, value, layout.cell(fields.status), table);
-  }
-}
-
 function requireUpdatable({ name, isUpdatable }: Table): void {
   if (isUpdatable) return;
   throw new UpstreamError(
@@ -217,31 +134,4 @@ function requireUpdatable({ name, isUpdatable }: Table): void {
     `${formatTable(name)} is a view whose rows cannot be updated`,
     "Name the table that it shows, or give the view an INSTEAD OF trigger.",
   );
-}
-
-/** Throws where no value of that kind can be written to a column. */
-function requireFit({ column }: Cell, content: Content, key: string, table: TableName): void {
-  const misfit = misfitOf(column, content);
-  if (misfit === null) return;
-  throw new UpstreamError(
-    "config",
-    `${formatTable(table)}.${column.name} ${misfit}`,
-    `Name another column for ${key} in the configuration.`,
-  );
-}
-
-/** Throws where a column cannot hold a value of the configuration. A place inside a jsonb holds any. */
-function requireValue(key: string, value: string, { column, path }: Cell, table: TableName): void {
-  if (path.length > 0 || holds(column, value)) return;
-  throw new UpstreamError(
-    "config",
-    `${key}: found "${value}", which ${formatTable(table)}.${column.name} cannot hold`,
-    column.labels === null ? `It is ${column.type}.` : `It has: ${column.labels.join(", ")}.`,
-  );
-}
-
-function holds(column: Column, value: string): boolean {
-  if (column.labels !== null) return column.labels.includes(value);
-  if (column.type === "bool") return value === "true" || value === "false";
-  return canonicalId(value, column) !== null && (column.maxLength === null || value.length <= column.maxLength);
 }

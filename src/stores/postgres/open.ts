@@ -5,7 +5,7 @@ import type { DatabaseAddress } from "../../database/database-url.ts";
 import { type Fence, withFence } from "../../database/fence.ts";
 import type { ConnectionLimits } from "../../database/limits.ts";
 import { requireMigrated } from "../../database/migrate.ts";
-import type { StoreOptions } from "./layout.ts";
+import type { StoreOptions } from "./options.ts";
 import { createStore, type JournalTable } from "./store.ts";
 
 export interface OpenOptions extends StoreOptions {

@@ -1,11 +1,16 @@
 import type { Job, StartTime } from "../../core/domain/job.ts";
 import { parsePayload } from "../../core/domain/payload.ts";
 import type { Row } from "../../database/connection.ts";
-import type { Cell, StoreOptions } from "./layout.ts";
+import type { Cell } from "./layout.ts";
+import type { StoreOptions } from "./options.ts";
 
-/** A job out of a row as `select-jobs` asks for it. */
-export function parseJob(row: Row, { jobs: { fields }, links, furtherFields }: StoreOptions): Job {
-  const since = parseSince(row.since);
+/** Returns the job in a row as `select-jobs` asks for it. `hasTime`: its date is more than a day. */
+export function parseJob(
+  row: Row,
+  { jobs: { fields }, links, furtherFields }: StoreOptions,
+  { hasTime }: { readonly hasTime: boolean },
+): Job {
+  const since = parseSince(row.since, hasTime);
   return {
     id: textOf(row.id),
     status: textOf(row.status),
@@ -34,9 +39,13 @@ export function parseInstant(value: unknown): number | null {
   return typeof value === "string" ? Number(value) : null;
 }
 
-function parseSince(value: unknown): StartTime {
+/** The end of a day where it ends last, 12 hours behind UTC: in which zone a date was written is not known. */
+const LONGEST_DAY_MS = 36 * 3_600_000;
+
+function parseSince(value: unknown, hasTime: boolean): StartTime {
   const at = parseInstant(value);
-  return at === null ? { kind: "missing" } : { kind: "at", at };
+  if (at === null) return { kind: "missing" };
+  return hasTime ? { kind: "at", at } : { kind: "at", at, latest: at + LONGEST_DAY_MS };
 }
 
 /** The value of a target's cell out of the text of it; undefined where it is blank. */

@@ -1,6 +1,6 @@
 import { quoteIdentifier, quoteTable } from "../../database/identifiers.ts";
 import { Parameters, type Statement } from "../../database/statement.ts";
-import type { StoreOptions } from "./layout.ts";
+import type { StoreOptions } from "./options.ts";
 
 /** How many rows one statement of a listing answers. */
 export const PAGE_ROWS = 1000;

@@ -17,7 +17,8 @@ import { type Column, canonicalId } from "../../database/catalogue.ts";
 import type { Database, Row } from "../../database/connection.ts";
 import { quoteIdentifier, quoteTable, type TableName } from "../../database/identifiers.ts";
 import { Parameters } from "../../database/statement.ts";
-import { type Cell, createLayout, type Layout, type RowLayout, type StoreOptions } from "./layout.ts";
+import { type Cell, createLayout, type Layout, type RowLayout } from "./layout.ts";
+import type { StoreOptions } from "./options.ts";
 import { parseCell, parseInstant, parseJob } from "./parse-rows.ts";
 import {
   type Cursor,
@@ -104,7 +105,13 @@ export function createStore(options: PostgresStoreOptions): JobStore & JobHistor
   ) {
     if (wanted.length === 0) return [];
     const { text, values } = jobsByStatement(options, { name, sqlType }, wanted);
-    return (await database.read(text, values, signal)).map((row) => parseJob(row, options));
+    return await parseJobs(await database.read(text, values, signal), signal);
+  }
+
+  async function parseJobs(rows: readonly Row[], signal: AbortSignal): Promise<readonly Job[]> {
+    if (rows.length === 0) return [];
+    const { column } = (await layout.jobs(signal)).cell(jobs.fields.startedAt);
+    return rows.map((row) => parseJob(row, options, { hasTime: column.type !== "date" }));
   }
 
   return {
@@ -121,7 +128,7 @@ export function createStore(options: PostgresStoreOptions): JobStore & JobHistor
       for await (const rows of readAll(stuck, signal)) {
         // What the configuration names wrongly is said before anything is probed; an idle sweep need not ask.
         await layout.check(signal);
-        yield rows.map((row) => parseJob(row, options));
+        yield await parseJobs(rows, signal);
       }
       // What was delivered stays where it was written, so that completed jobs need no second look.
       const failed = revisit?.failed ?? null;
@@ -132,7 +139,7 @@ export function createStore(options: PostgresStoreOptions): JobStore & JobHistor
         notes: [...failed.notes, ...failed.undated.notes],
         within: now - failed.undated.after,
       };
-      for await (const rows of readAll(noted, signal)) yield rows.map((row) => parseJob(row, options));
+      for await (const rows of readAll(noted, signal)) yield await parseJobs(rows, signal);
     },
 
     async readJobs(ids, signal) {
@@ -167,13 +174,14 @@ export function createStore(options: PostgresStoreOptions): JobStore & JobHistor
     async listCompleted(after, signal) {
       const { text, values } = completedStatement(options, after, COMPLETED_ROWS);
       const rows = await database.read(text, values, signal);
-      return { jobs: rows.map((row) => parseJob(row, options)), complete: rows.length < COMPLETED_ROWS };
+      return { jobs: await parseJobs(rows, signal), complete: rows.length < COMPLETED_ROWS };
     },
 
     async *listSince(after, signal) {
-      const finished = (row: Row) => ({ job: parseJob(row, options), completedAt: parseInstant(row.completed) });
-      for await (const rows of readAll({ kind: "since", after }, signal))
-        yield { jobs: rows.map(finished), last: false };
+      for await (const rows of readAll({ kind: "since", after }, signal)) {
+        const found = await parseJobs(rows, signal);
+        yield { jobs: found.map((job, n) => ({ job, completedAt: parseInstant(rows[n]?.completed) })), last: false };
+      }
       yield { jobs: [], last: true };
     },
 
@@ -185,6 +193,7 @@ export function createStore(options: PostgresStoreOptions): JobStore & JobHistor
       batchSize: WRITE_ROWS,
       keepsJournal: journal !== null,
       async write(writes, by, signal) {
+        await layout.check(signal);
         await journal?.prepare(signal);
         const tables = await tablesOf(writes, layout, signal);
         const planned = writes.map((write) => plan(write, by, tables, options));

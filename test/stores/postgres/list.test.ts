@@ -107,6 +107,7 @@ describe("listing jobs of a PostgreSQL table", () => {
         table: ["odd.schema", 'My "Jobs"'],
         id: "the id",
         fields: { ...fields, ...none },
+        stuckStatuses: ["2"],
         completedStatus: "3",
         failedStatus: "4",
       },

@@ -109,7 +109,15 @@ describe("a sweep over PostgreSQL", () => {
       set: { bytes: "{bytes}", summary: "{externalId} at {url}" },
     };
     const targets = [
-      { label: "renders", table: ["public", "renders"], key: "id", fields: new Map(), written: [], values: [] },
+      {
+        label: "renders",
+        table: ["public", "renders"],
+        key: "id",
+        from: [],
+        fields: new Map(),
+        written: [],
+        values: [],
+      },
     ];
     const { run } = await openRun(database, probe, {}, { targets });
     const { report } = await sweep({ ...run, policy: { ...run.policy, operations: [self] } });

@@ -61,6 +61,7 @@ export const RENDERS_JOBS: PostgresStoreOptions["jobs"] = {
     notes: "notes",
     completedAt: null,
   },
+  stuckStatuses: ["processing"],
   completedStatus: "done",
   failedStatus: "failed",
 };
@@ -76,7 +77,9 @@ export function openStore(
     jobs: RENDERS_JOBS,
     links: ["segment_id"],
     furtherFields: [],
-    targets: [{ label: "segments", table: ["segments"], key: "id", fields: new Map(), written: [], values: [] }],
+    targets: [
+      { label: "segments", table: ["segments"], key: "id", from: [], fields: new Map(), written: [], values: [] },
+    ],
     journal: null,
     clock: systemClock,
     ...over,

@@ -172,7 +172,9 @@ describe("writing a job and its target to PostgreSQL", () => {
   it("writes target and job as one row where the job receives its output itself", async () => {
     const database = await renders(1, "ALTER TABLE renders ADD meta jsonb, ADD url text");
     const fields = new Map([["meta.video.url", { column: "meta", path: ["video", "url"] }]]);
-    const targets = [{ label: "renders", table: RENDERS_JOBS.table, key: "id", fields, written: [], values: [] }];
+    const targets = [
+      { label: "renders", table: RENDERS_JOBS.table, key: "id", from: [], fields, written: [], values: [] },
+    ];
     const store = openStore(database, { targets });
     const read = (await store.readJobs(["1"], NEVER)).get("1");
     const wanted = { attachments: [], cells: ["meta.video.url", "url"] };
@@ -211,7 +213,7 @@ describe("writing a job and its target to PostgreSQL", () => {
     );
     const fields = new Map([["url", { column: "meta", path: ["a", "url"] }]]);
     const store = openStore(database, {
-      targets: [{ label: "segments", table: ["segments"], key: "id", fields, written: [], values: [] }],
+      targets: [{ label: "segments", table: ["segments"], key: "id", from: [], fields, written: [], values: [] }],
     });
     const [{ one, two } = {}] = await database.query("SELECT md5('1')::uuid AS one, md5('2')::uuid AS two");
     const updates = [one, two].map((id) => ({ id: String(id), fields: { url: "u" } }));
@@ -291,7 +293,8 @@ describe("writing a job and its target to PostgreSQL", () => {
       INSERT INTO tasks VALUES ('it''s', 1, 'x', now() - interval '1 hour')`);
     const none = { requestPayload: null, responsePayload: null, error: null, notes: null };
     const fields = { ...RENDERS_JOBS.fields, ...none, status: "state", externalId: "ext", startedAt: "began" };
-    const jobs = { ...RENDERS_JOBS, table: ["tasks"], id: "key", fields, completedStatus: "2", failedStatus: "3" };
+    const statuses = { stuckStatuses: ["1"], completedStatus: "2", failedStatus: "3" };
+    const jobs = { ...RENDERS_JOBS, table: ["tasks"], id: "key", fields, ...statuses };
     const store = openStore(database, { jobs, links: [], targets: [] });
     const read = (await store.readJobs(["it's"], NEVER)).get("it's");
     if (read === undefined) throw new Error("not read");

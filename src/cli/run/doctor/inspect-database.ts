@@ -19,13 +19,16 @@ export async function inspectDatabase(
   signal: AbortSignal,
 ): Promise<InspectedDatabase> {
   const { options, store, database, close } = await openDatabaseStore(settings, postgres, null);
-  const { inspectPlan, inspectServer, inspectTables } = await import("../../../stores/postgres/inspect.ts");
+  const { inspectMisfits, inspectPlan, inspectServer, inspectTables } = await import(
+    "../../../stores/postgres/inspect.ts"
+  );
   const { place } = settings.journal;
   const schema = place?.kind === "postgres" ? place.schema : null;
   let facts: DatabaseFacts = {
     name: database.name,
     server: null,
     tables: null,
+    misfits: [],
     plan: null,
     journal: null,
     error: null,
@@ -33,6 +36,7 @@ export async function inspectDatabase(
   try {
     facts = { ...facts, server: await inspectServer(database, signal) };
     facts = { ...facts, tables: await inspectTables(database, options, signal) };
+    facts = { ...facts, misfits: await inspectMisfits(database, options, signal) };
     if (schema !== null) {
       const { pendingMigrations, readMigrations } = await import("../../../database/migrate.ts");
       const pending = await pendingMigrations(database, schema, await readMigrations(), signal);
