@@ -1,4 +1,4 @@
-import type { Duration } from "../../domain/job.ts";
+import type { Instant } from "../../domain/job.ts";
 import { type Target, targetKey } from "../../domain/target.ts";
 import type { Reason } from "../../domain/verdict.ts";
 import type { SweepItem } from "../item.ts";
@@ -121,14 +121,20 @@ function isDue({ item: { age, candidate } }: ItemResult): boolean {
   return age === null || candidate === null || age > candidate.operation.thresholds.failAfter;
 }
 
-/** Whether a job is the newer by date; of two of the same instant, the one with the greater id: so every run picks the same. */
+/**
+ * Whether a job is the newer by the date on which it began; of two of the same instant, the one with the greater id: so
+ * every run picks the same. Its age does not decide: an undo makes all jobs that it restores equally young.
+ */
 function isNewer(one: ItemResult | CompetingJob, other: ItemResult | CompetingJob): boolean {
   const [first, second] = [contender(one), contender(other)];
-  return first.age === second.age ? first.id > second.id : first.age < second.age;
+  return first.began === second.began ? first.id > second.id : first.began > second.began;
 }
 
 /** Without a date a job counts as older than all others. */
-function contender(each: ItemResult | CompetingJob): { readonly id: string; readonly age: Duration } {
-  if (!("item" in each)) return each;
-  return { id: each.item.job.id, age: each.item.age ?? Number.POSITIVE_INFINITY };
+function contender(each: ItemResult | CompetingJob): { readonly id: string; readonly began: Instant } {
+  const { id, began } =
+    "item" in each
+      ? { id: each.item.job.id, began: each.item.candidate?.began ?? null }
+      : { id: each.id, began: each.since.kind === "at" ? each.since.at : null };
+  return { id, began: began ?? Number.NEGATIVE_INFINITY };
 }

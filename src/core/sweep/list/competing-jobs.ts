@@ -1,4 +1,4 @@
-import { type Duration, FUTURE_TOLERANCE, getAge, type Instant, isExternalId, type Job } from "../../domain/job.ts";
+import { FUTURE_TOLERANCE, getAge, type Instant, isExternalId, type Job } from "../../domain/job.ts";
 import type { Operation } from "../../domain/operation.ts";
 import { resolveOperation } from "../../domain/resolve-operation.ts";
 import { resolveTarget, type Target } from "../../domain/target.ts";
@@ -10,7 +10,6 @@ import { withEffectiveStart } from "./finished-jobs.ts";
 /** A job of a stuck status that this sweep does not work on, and whose output may yet come. */
 export interface CompetingJob {
   readonly id: string;
-  readonly age: Duration;
   readonly since: Job["since"];
   readonly target: Target;
 }
@@ -52,7 +51,7 @@ export function findCompetingJobs(jobs: readonly Job[], run: SweepContext, now: 
     const age = getAge(withEffectiveStart(job, { reopened: false }), now);
     if (age === null || age < -FUTURE_TOLERANCE || age > operation.thresholds.failAfter) return [];
     const target = targetIn(job, operation);
-    return target === null ? [] : [{ id: job.id, age, since: job.since, target }];
+    return target === null ? [] : [{ id: job.id, since: job.since, target }];
   });
 }
 

@@ -121,6 +121,17 @@ function onlyNamed({ base }: World): World["base"] {
   return base;
 }
 
+it("the newest by its own date is delivered after an undo, which makes both jobs equally young", async () => {
+  const notes = `Undone by stuck-jobs at ${new Date(NOW - 6 * MINUTE).toISOString()}: run r reverted`;
+  const world = worldOf([
+    combine(1, { age: 10 * MINUTE, links, notes }),
+    combine(2, { age: 30 * MINUTE, links, notes }),
+  ]);
+  for (const n of [1, 2]) world.bucket.objects.set(`x${n}_output_0.mp4`, n);
+  expect(await recoverAll(world)).toEqual(["recover: output-found!", "recover: superseded!"]);
+  expect(filesIn(world)).toEqual(["x1_output_0.mp4"]);
+});
+
 describe("an older job's output does not wait for a newer job", () => {
   it.each([
     ["without an external id", { age: 3 * MINUTE, externalId: null }],

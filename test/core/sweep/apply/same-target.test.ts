@@ -6,7 +6,7 @@ import type { Verdict } from "../../../../src/core/domain/verdict.ts";
 import { resolveSameTarget } from "../../../../src/core/sweep/apply/same-target.ts";
 import { NO_EVIDENCE } from "../../../../src/core/sweep/item.ts";
 import type { ItemResult } from "../../../../src/core/sweep/ledger.ts";
-import { COMBINE, job, MINUTE, SEGMENT } from "../../../support/builders.ts";
+import { COMBINE, job, MINUTE, NOW, SEGMENT } from "../../../support/builders.ts";
 import { verdict } from "../../../support/reports.ts";
 
 const REASONS = ["output-found", "output-pending", "absence-unproven", "storage-unreachable", "output-absent"] as const;
@@ -30,7 +30,7 @@ function result(n: number, age: number, decided: Verdict | null): ItemResult {
     age,
     reopened: false,
     reported: NOTHING_REPORTED,
-    candidate: CANDIDATE,
+    candidate: { ...CANDIDATE, began: NOW - age },
     target: null,
     verdict: null,
   };
@@ -45,13 +45,18 @@ const group = fc
   .array(fc.tuple(ages, fc.option(fc.constantFrom(...REASONS))), { minLength: 1, maxLength: 6 })
   .map((jobs) => jobs.map(([age, reason], n) => result(n, age, reason === null ? null : verdict(reason))));
 
-const competing = fc
-  .option(ages)
-  .map((age) =>
-    age === null
-      ? []
-      : [{ id: "recYoung", age, since: { kind: "missing" } as const, target: { table: "", id: "", field: "" } }],
-  );
+const competing = fc.option(ages).map((age) =>
+  age === null
+    ? []
+    : [
+        {
+          id: "recYoung",
+          age,
+          since: { kind: "at", at: NOW - age } as const,
+          target: { table: "", id: "", field: "" },
+        },
+      ],
+);
 
 const ageOf = ({ item }: ItemResult) => item.age ?? 0;
 
@@ -64,7 +69,7 @@ it("of the jobs for one target the newest with an output is delivered, and an ol
       const notProbed = results.filter((each) => each.verdict === null && ageOf(each) < youngest);
       const open = [
         ...results.filter((each) => OPEN.includes(each.verdict?.reason) && ageOf(each) <= failAfter).map(ageOf),
-        ...others.map(({ age }) => age),
+        ...others.map(({ since }) => NOW - since.at),
       ].filter((age) => age < youngest);
       const overdue = found.some((each) => ageOf(each) > failAfter);
       if (blocked !== null) {
