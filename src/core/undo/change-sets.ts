@@ -5,6 +5,7 @@ import {
   type JournaledJob,
   type JournaledWrite,
   type JournalFile,
+  UNDO_WITHDRAWN,
 } from "../ports/journal.ts";
 
 /** What one run wrote to one record, in its order. */
@@ -50,9 +51,10 @@ export function buildChangeSets(
         const [first] = ofRecord;
         const last = ofRecord.at(-1);
         if (first === undefined || last === undefined) return [];
-        const writtenSince = writes.slice(writes.indexOf(last) + 1).some((write) => {
+        const since = writes.slice(writes.indexOf(last) + 1).filter((write) => {
           return write.role === role && write.record === id && write.run !== run && write.possiblyApplied;
         });
+        const writtenSince = since.some((write) => !(write.undoes === run && isTakenBack(write, since)));
         return [{ table: first.table, id, writes: ofRecord, externalId: first.job.externalId, writtenSince }];
       });
     };
@@ -67,6 +69,14 @@ export function buildChangeSets(
     const closed = [...(dependents.get(owner) ?? [])].map(([id, by]) => ({ id, run: by }));
     return [{ run, jobs, targets, dependents: closed }];
   });
+}
+
+/**
+ * Whether an undo's write to a job leaves it as it was: the undo withdrew it, or the base never confirmed it. What an
+ * unconfirmed one did shows in the record.
+ */
+function isTakenBack({ run, confirmed }: JournaledWrite, since: readonly JournaledWrite[]): boolean {
+  return !confirmed || since.some((write) => write.run === run && write.reason === UNDO_WITHDRAWN);
 }
 
 /** Returns what later runs wrote again of the files that a run had delivered: undoing it takes these away as well. */

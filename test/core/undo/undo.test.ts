@@ -146,6 +146,41 @@ describe("undo", () => {
     expect(base.jobs.get(JOB)?.status).toBe("completed");
   });
 
+  it("undo restores a job that nothing can name the run in after an undo that had to be withdrawn", async () => {
+    const { base, recover, undo } = world();
+    await recover();
+    const absent = new Set(["notes", "responsePayload", "error"] as const);
+    base.edit(JOB, { notes: "", responsePayload: "", error: null });
+    base.refused.add(SEGMENT);
+    await undo({ absent });
+    expect(base.jobs.get(JOB)?.status).toBe("completed");
+    base.refused.clear();
+    const { results } = await undo({ absent, signature: { runId: "undo-2", version: "0.0.0" } });
+    expect(results.map(([, outcome]) => outcome)).toEqual(["restored", "restored"]);
+    expect(base.jobs.get(JOB)?.status).toBe("processing");
+  });
+
+  it("undo restores a job that nothing can name the run in after an undo that was killed before it wrote", async () => {
+    const { base, recover, undo, journal } = world();
+    await recover();
+    const absent = new Set(["notes", "responsePayload", "error"] as const);
+    base.edit(JOB, { notes: "", responsePayload: "", error: null });
+    const announced = {
+      job: { id: JOB, externalId: EXTERNAL, operation: null, since: null, age: null },
+      target: null,
+      fields: { status: { before: "completed", after: "processing" } },
+      note: null,
+      reason: "undone",
+      detail: "",
+      supersededBy: null,
+      evidence: { probes: [], provider: null, calibration: null },
+      undoes: "run-1",
+    } as const;
+    await journal.recordIntent([announced], { runId: "undo-killed", command: "undo" });
+    expect((await undo({ absent })).records.map(({ outcome }) => outcome)).toEqual(["restored", "restored"]);
+    expect(base.jobs.get(JOB)?.status).toBe("processing");
+  });
+
   it("undo takes a file away that a later run has delivered again", async () => {
     const { base, run, recover, undo, segment } = world();
     await recover();
