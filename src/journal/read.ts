@@ -138,7 +138,8 @@ async function openAll(paths: readonly string[]): Promise<readonly FileHandle[]>
       if (files.has(key)) await file.close();
       else files.set(key, file);
     } catch (error) {
-      if (!hasCode(error, "ENOENT")) throw error;
+      // A folder of the path may be a file.
+      if (!hasCode(error, "ENOENT") && !hasCode(error, "ENOTDIR")) throw error;
     }
   }
   return [...files.values()].reverse();

@@ -59,6 +59,16 @@ describe("stuck-jobs undo", () => {
     expect([again.code, again.stdout.match(/20 as-it-was/g)?.length]).toEqual([0, 1]);
   });
 
+  it("is exit 2 where the state folder is a file, so that no journal could be written", async () => {
+    const { world, cwd } = await worldWithOneStuckJob();
+    const file = join(cwd, "state");
+    writeFileSync(file, "");
+    const env = { ...world.env, XDG_STATE_HOME: file };
+    expect((await stuckJobs(["recover"], { cwd, env })).code).toBe(0);
+    const { code, stderr } = await stuckJobs(["undo", "--job", "e1"], { cwd, env });
+    expect([code, stderr]).toEqual([2, expect.stringContaining("found no journal at")]);
+  });
+
   it("shows in a dry run what it then does", async () => {
     const { world, cli } = await worldWithOneStuckJob();
     await cli("recover");
