@@ -1,4 +1,4 @@
-import { header, type ResponseHead } from "../http/response.ts";
+import type { ResponseHead } from "../http/response.ts";
 
 /**
  * Returns whether a cache on the way kept the answer from earlier, by Age or by a header in which caches say what they
@@ -6,8 +6,9 @@ import { header, type ResponseHead } from "../http/response.ts";
  * minutes: it then says nothing of now. A miss is a plain answer.
  */
 export function isFromCache(answer: ResponseHead): boolean {
-  const age = header(answer, "age");
-  if (age !== null && Number(age) !== 0) return true;
+  // Each cache on the way may have added its own.
+  const ages = [answer.headers.age ?? []].flat().flatMap((value) => value.split(","));
+  if (ages.some((age) => Number(age) !== 0)) return true;
   return Object.entries(answer.headers).some(([name, value]) =>
     [value ?? []].flat().some((each) => reportsHit(name, each.toLowerCase())),
   );

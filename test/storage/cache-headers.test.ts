@@ -8,6 +8,8 @@ function fromCache(headers: Record<string, string | readonly string[]>): boolean
 it.each<Record<string, string | readonly string[]>>([
   { age: "1" },
   { age: "soon" },
+  { age: "0, 30" },
+  { age: ["0", "30"] },
   { "x-cache": "HIT" },
   { "x-cache": "Hit from cloudfront" },
   { "x-cache": "MISS, HIT" },
