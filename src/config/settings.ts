@@ -14,8 +14,8 @@ import type { Config } from "./schema/config.ts";
 export interface BaseRef {
   readonly name: string;
   readonly id: string;
-  /** The ids of the others. */
-  readonly others: readonly string[];
+  /** The ids of all bases of the list, which share this array. */
+  readonly all: readonly string[];
 }
 
 /** An Airtable base. */

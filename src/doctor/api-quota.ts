@@ -97,7 +97,7 @@ export function checkCalls(
 ): readonly CheckResult[] {
   const calls = monthlyCalls(interval, seen, traces, settings, now);
   const minutes = interval / 60_000;
-  const bases = 1 + (settings.base?.others.length ?? 0);
+  const bases = settings.base?.all.length ?? 1;
   const total = bases * calls.total;
   const ofAll = bases === 1 ? "" : `, ${number(total)} for all ${bases} bases if they are alike`;
   const detail = `${formatQuota(calls, minutes, seen, traces)}${ofAll}: ${PLANS.map((plan) => shareOf(plan, total)).join(", ")}; the workspace's other clients use the same quota`;

@@ -12,7 +12,8 @@ const SHOWN = 12;
  * not sweep in turns. Tokens, keys, monitoring, paths of files and the heartbeat are left out: hosts may differ in them.
  */
 export function digestOf(bases: readonly Settings[], interval: Duration): string {
-  const text = JSON.stringify({ interval, bases: bases.map(decisiveOf) }, sortKeys);
+  const known = new Map<object, unknown>();
+  const text = JSON.stringify(sortKeys({ interval, bases: bases.map(decisiveOf) }, known));
   return createHash("sha256").update(text).digest("hex").slice(0, SHOWN);
 }
 
@@ -60,8 +61,22 @@ function providerOf(provider: ProviderSettings) {
   }
 }
 
-/** Keys of objects stand in one order, whatever order the file has them in. */
-function sortKeys(_: string, value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
+/**
+ * Returns a value with the keys of its objects in one order, whatever order the file has them in.
+ *
+ * @param known what was sorted before: bases share most of their settings
+ */
+function sortKeys(value: unknown, known: Map<object, unknown>): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  const found = known.get(value);
+  if (found !== undefined) return found;
+  const sorted = Array.isArray(value)
+    ? value.map((each) => sortKeys(each, known))
+    : Object.fromEntries(
+        Object.entries(value)
+          .sort(([one], [other]) => (one < other ? -1 : 1))
+          .map(([key, each]) => [key, sortKeys(each, known)]),
+      );
+  known.set(value, sorted);
+  return sorted;
 }

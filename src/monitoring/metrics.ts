@@ -104,16 +104,15 @@ export function renderMetrics(result: RunResult, before: string): string {
 export function renderAllMetrics(results: readonly RunResult[], before: string): string {
   const old = samplesIn(before);
   const swept = new Set(results.map(({ baseId }) => baseId));
-  const beside = new Set(results.flatMap((result) => result.otherBases).filter((id) => !swept.has(id)));
+  const lists = new Set(results.map(({ allBases }) => allBases));
+  const beside = new Set([...lists].flat().filter((id) => !swept.has(id)));
   return METRICS.map((metric) => {
     const { name, type, help } = metric;
     const values = new Map<string, number>();
     const goesOn = [...(type !== "gauge" || name === KEPT ? swept : []), ...beside];
     const names = type === "histogram" ? HISTOGRAM_SUFFIXES.map((suffix) => `${name}${suffix}`) : [name];
-    const starts = names.flatMap((each) => goesOn.map((id) => `${each}{base=${quoted(id)}`));
-    for (const [series, value] of old) {
-      if (starts.some((start) => series.startsWith(start))) values.set(series, value);
-    }
+    const starts = new Set(names.flatMap((each) => goesOn.map((id) => `${each}{base=${quoted(id)}`)));
+    for (const [series, { start, value }] of old) if (starts.has(start)) values.set(series, value);
     for (const result of results) {
       for (const { labels, value, suffix = "" } of metric.samples(result)) {
         const series = seriesOf(`${name}${suffix}`, { base: result.baseId, ...labels });
@@ -129,9 +128,9 @@ export function renderAllMetrics(results: readonly RunResult[], before: string):
 /** Returns what the runs of a base have cost in Airtable requests, by a file that they wrote; null where it has nothing. */
 export function requestCounters(text: string, baseId: string): RequestCounters | null {
   let [requests, runs] = [0, 0];
-  for (const [series, value] of samplesIn(text)) {
+  for (const [series, { start, value }] of samplesIn(text)) {
     if (series === seriesOf("stuck_jobs_requests_total", { base: baseId, upstream: "airtable" })) requests += value;
-    if (series.startsWith(`stuck_jobs_runs_total{base=${quoted(baseId)},`)) runs += value;
+    if (start === `stuck_jobs_runs_total{base=${quoted(baseId)}`) runs += value;
   }
   return runs === 0 ? null : { requests, runs };
 }
@@ -216,12 +215,20 @@ function quoted(value: string): string {
   return `"${value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
 }
 
+/** The value of a series, and how the series starts: with the metric and the base, `stuck_jobs_found{base="app…"`. */
+interface OldSample {
+  readonly start: string;
+  readonly value: number;
+}
+
 /** Parses the series of a file that we wrote; skips other lines. */
-function samplesIn(text: string): ReadonlyMap<string, number> {
-  const samples = new Map<string, number>();
+function samplesIn(text: string): ReadonlyMap<string, OldSample> {
+  const samples = new Map<string, OldSample>();
   for (const line of text.split("\n")) {
     const [, series, value] = /^([a-z_]+\{.*\}) (\d+(?:\.\d+)?(?:e\+\d+)?)$/.exec(line) ?? [];
-    if (series !== undefined && Number.isFinite(Number(value))) samples.set(series, Number(value));
+    const [start] = /^[a-z_]+\{base="(?:[^"\\]|\\.)*"/.exec(series ?? "") ?? [];
+    if (series === undefined || start === undefined || !Number.isFinite(Number(value))) continue;
+    samples.set(series, { start, value: Number(value) });
   }
   return samples;
 }

@@ -27,8 +27,8 @@ export interface Surroundings {
 export interface RunResult {
   readonly runId: string;
   readonly baseId: string;
-  /** The ids of bases that are configured beside it. */
-  readonly otherBases: readonly string[];
+  /** The ids of all bases of the configuration's list; empty where it has none. */
+  readonly allBases: readonly string[];
   readonly version: string;
   /** Names of the operations that are configured. */
   readonly operations: readonly string[];

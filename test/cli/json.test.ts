@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { renderJson, renderJsonOfSeveral } from "../../src/cli/render/json.ts";
 import { entry, reportOf, verdict } from "../support/reports.ts";
 
-const BASE = { name: "shop", id: "appTest0000000001", others: [] };
+const BASE = { name: "shop", id: "appTest0000000001", all: ["appTest0000000001"] };
 const REPORTS = [
   reportOf([]),
   reportOf([entry(1, { verdict: verdict("output-found") })]),

@@ -59,6 +59,25 @@ describe("a host of a fleet", () => {
     expect(stdout).toMatch(/^stuck_jobs_recovered_total\{.*operation="combine".*\} 1$/m);
   });
 
+  it("keeps the metrics of a base that the slot left out", async () => {
+    const { world, host, database } = await openFleet(server, 2);
+    world.stuck(1, "recoverable");
+    expect((await host(["recover"])).code).toBe(0);
+    // The next slot begins, while a host still holds the second base.
+    await database.query("DELETE FROM stuck_jobs.slots; DELETE FROM stuck_jobs.job");
+    await database.query(
+      `INSERT INTO stuck_jobs.job (id, name, data, state, policy, singleton_key, started_on, heartbeat_on)
+SELECT gen_random_uuid(), 'sweeps', json_build_object('base', $1::text), 'active', 'exclusive', $1, now(), now() + interval '1 hour'`,
+      [world.ids[1]],
+    );
+    expect((await host(["recover"])).code).toBe(0);
+    const { stdout } = await host(["fleet", "metrics"]);
+    const of = (base: number, rest: string) => new RegExp(`\\{base="${world.ids[base]}",${rest}$`, "m");
+    expect(stdout).toMatch(of(0, 'exit_code="0"\\} 2'));
+    expect(stdout).toMatch(of(1, 'exit_code="0"\\} 1'));
+    expect(stdout).toMatch(of(1, 'operation="combine"\\} 1'));
+  });
+
   it("may differ in its token, its monitoring and its heartbeat", async () => {
     const { world, host } = await openFleet(server, 2);
     expect((await host(["recover"])).code).toBe(0);

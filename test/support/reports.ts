@@ -97,7 +97,7 @@ export function resultOf(entries: readonly Entry[] = [], changes: Partial<RunRes
   return {
     runId: "00000000-0000-4000-8000-000000000001",
     baseId: "appTest0000000001",
-    otherBases: [],
+    allBases: [],
     version: "1.2.3",
     operations: ["combine", "concatenate"],
     startedAt: NOW,

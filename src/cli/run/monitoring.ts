@@ -116,7 +116,7 @@ export function resultOf(outcome: Outcome, settings: Settings, stop: Shutdown): 
   return {
     runId,
     baseId: settings.store.baseId,
-    otherBases: settings.base?.others ?? [],
+    allBases: settings.base?.all ?? [],
     version: VERSION,
     operations: settings.operations.map(({ name }) => name),
     startedAt,

@@ -139,5 +139,5 @@ async function sweepNamed(
 
 /** Returns the base of the settings, which have a name in a list. */
 export function baseOf({ base, store: { baseId } }: Settings): BaseRef {
-  return base ?? { name: baseId, id: baseId, others: [] };
+  return base ?? { name: baseId, id: baseId, all: [baseId] };
 }

@@ -21,11 +21,18 @@ export interface StorageConnections {
  * one bucket, the lowest applies.
  */
 export function openStorageConnections(bases: readonly Settings[]): StorageConnections {
-  const storages = bases.flatMap(({ storage, operationStorages }) => [storage, ...operationStorages.values()]);
+  const storages = new Set(bases.flatMap((each) => [each.storage, ...each.operationStorages.values()]));
+  const usersOf = new Map<string, StorageSettings[]>();
+  for (const storage of storages) {
+    const bucket = bucketOf(storage);
+    const users = usersOf.get(bucket);
+    if (users === undefined) usersOf.set(bucket, [storage]);
+    else users.push(storage);
+  }
   const connections = new Map<string, StorageConnection>();
 
   const connectTo = (bucket: string): StorageConnection => {
-    const users = storages.filter((storage) => bucketOf(storage) === bucket);
+    const users = usersOf.get(bucket) ?? [];
     return openConnection({
       concurrency: Math.min(...users.map(({ concurrency }) => concurrency)),
       requestsPerSecond: Math.min(...users.map(({ requestsPerSecond }) => requestsPerSecond)),

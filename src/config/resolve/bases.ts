@@ -1,9 +1,9 @@
+import { isDeepStrictEqual } from "node:util";
 import { isObject } from "../../core/domain/json.ts";
 import type { Environment } from "../env/environment.ts";
 import type { ConfigFile } from "../file/read-config-file.ts";
 import { ConfigError, type Problem } from "../problems.ts";
 import { basesSchema } from "../schema/config.ts";
-import { BASE_ID } from "../schema/fields.ts";
 import { problemsOf } from "../schema/issues.ts";
 import type { Overrides, Settings } from "../settings.ts";
 import { suggestSpelling } from "../suggest.ts";
@@ -19,14 +19,11 @@ export function resolveBases(file: ConfigFile, environment: Environment, overrid
   const problems: Problem[] = [...problemsOfList(list, rest), ...problemsAtTheTop(rest)];
   const items = Array.isArray(list) ? list.filter(isObject) : [];
   const shared: ConfigFile = { path: file.path, content: rest };
+  const resolve = shareResults((override) => tryResolve({ ...shared, override }, environment, overrides));
   const resolved = items.map((item) => {
     const { baseId, name, ...override } = item;
     const id = typeof baseId === "string" ? baseId : isPostgres(item, rest) ? String(name ?? "") : "";
-    return {
-      id,
-      name: typeof name === "string" ? name : id,
-      ...tryResolve({ ...shared, override }, id, environment, overrides),
-    };
+    return { id, name: typeof name === "string" ? name : id, ...resolve(override) };
   });
   problems.push(
     ...attributeProblems(
@@ -37,9 +34,9 @@ export function resolveBases(file: ConfigFile, environment: Environment, overrid
     ),
   );
   if (problems.length > 0) throw new ConfigError(problems, hint(file));
-  const ids = resolved.map(({ id }) => id);
+  const all = resolved.map(({ id }) => id);
   return resolved.flatMap(({ id, name, settings }) =>
-    settings === null ? [] : [{ ...settings, base: { id, name, others: ids.filter((other) => other !== id) } }],
+    settings === null ? [] : [{ ...settings, store: { ...settings.store, baseId: id }, base: { id, name, all } }],
   );
 }
 
@@ -155,17 +152,29 @@ interface Attempt {
   readonly problems: readonly Problem[];
 }
 
-/** Errors of the id are reported with the list; here a stand-in is used. */
-function tryResolve(file: ConfigFile, id: string, environment: Environment, overrides: Overrides): Attempt {
-  const baseId = BASE_ID.test(id) ? id : "appNone";
-  const name = id === "" ? null : id;
+type Override = Readonly<Record<string, unknown>>;
+
+/** Resolves each override once: a list may have a thousand bases, most of which override the same or nothing. */
+function shareResults(resolve: (override: Override) => Attempt): (override: Override) => Attempt {
+  const known = new Map<string, { readonly override: Override; readonly attempt: Attempt }>();
+  return (override) => {
+    const key = JSON.stringify(override, (_, value: unknown) => (typeof value === "bigint" ? `${value}n` : value));
+    const found = known.get(key);
+    // JSON has one text for null and Infinity, say, of which one is valid.
+    if (found !== undefined && isDeepStrictEqual(found.override, override)) return found.attempt;
+    const attempt = resolve(override);
+    known.set(key, { override, attempt });
+    return attempt;
+  };
+}
+
+/** Resolves what a base has apart from its id, for which a stand-in is used: its errors are reported with the list. */
+function tryResolve(file: ConfigFile, environment: Environment, overrides: Overrides): Attempt {
   const { override = {}, ...rest } = file;
   const { bases: _, $schema: __, ...ownKeys } = override;
   try {
-    return {
-      settings: resolveSettings({ ...rest, override: ownKeys }, { ...environment, baseId }, overrides, name),
-      problems: [],
-    };
+    const settings = resolveSettings({ ...rest, override: ownKeys }, { ...environment, baseId: "appNone" }, overrides);
+    return { settings, problems: [] };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return { settings: null, problems: error.problems };
@@ -183,7 +192,7 @@ function attributeProblems(
   overrides: Overrides,
 ): readonly Problem[] {
   if (perBase.every((problems) => problems.length === 0)) return [];
-  const sharedProblems = tryResolve(shared, "", environment, overrides).problems;
+  const sharedProblems = tryResolve(shared, environment, overrides).problems;
   const isShared = (problem: Problem) =>
     sharedProblems.some((each) => isSame(each, problem)) &&
     (isAt(shared.content, problem.path) || perBase.every((problems) => problems.some((each) => isSame(each, problem))));

@@ -13,14 +13,16 @@ export function resolveOperations(
 ): readonly Operation[] {
   const isLone = Object.keys(operations).length === 1;
   return Object.entries(operations).map(([name, operation]) => {
-    const { storage: _, types, target, deliver: __, via: ownVia, fallback, thresholds, ...rest } = operation;
+    const { types, target, via: ownVia, fallback, thresholds, webhookEndpoint } = operation;
+    const { outputs, provider, set, setFrom, onExisting, check } = operation;
     const deliver = resolveDelivery(operation, store);
     const isForAll = types.includes(ANY_TYPE);
     return {
-      ...rest,
       name,
       types: isForAll ? [] : types,
       isDefault: isLone || isForAll,
+      outputs,
+      provider,
       targetKind: typeof target === "string" ? target : "record",
       target:
         typeof target === "string"
@@ -34,9 +36,14 @@ export function resolveOperations(
             },
       attachment: deliver?.field ?? "",
       deliver,
+      set,
+      setFrom,
+      onExisting,
+      check,
       // The general setting applies to operations whose webhook can be sent again.
-      completeVia: via ?? ownVia ?? (operation.webhookEndpoint === null ? "direct" : webhooks.via),
+      completeVia: via ?? ownVia ?? (webhookEndpoint === null ? "direct" : webhooks.via),
       fallback: fallback ?? webhooks.fallback,
+      webhookEndpoint,
       thresholds: thresholdsOf(thresholds),
     };
   });

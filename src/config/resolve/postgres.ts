@@ -63,8 +63,8 @@ export function resolveAddress({ databaseUrl }: Environment, problems: Problem[]
   return null;
 }
 
-/** Resolves a configuration over PostgreSQL. `name` is its name in a list of bases; null for the only one. */
-export function resolvePostgres(config: Config, address: DatabaseAddress, name: string | null): PostgresSettings {
+/** Resolves a configuration over PostgreSQL. */
+export function resolvePostgres(config: Config, address: DatabaseAddress): PostgresSettings {
   const table = parseTableName(config.jobs.table);
   const operations = Object.values(config.operations);
   const targets = new Map<string, PostgresTarget>();
@@ -85,7 +85,7 @@ export function resolvePostgres(config: Config, address: DatabaseAddress, name: 
   }
   return {
     kind: "postgres",
-    baseId: name ?? fileSafe(`${address.database}.${formatTable(table)}`),
+    baseId: fileSafe(`${address.database}.${formatTable(table)}`),
     address,
     limits: { ...DEFAULT_LIMITS, ...config.postgres },
     jobs: { table, id },

@@ -39,22 +39,11 @@ const HOUR = 3_600_000;
  *
  * @throws ConfigError with all problems at once
  */
-export function resolveSettings(
-  file: ConfigFile,
-  environment: Environment,
-  overrides: Overrides,
-  name: string | null = null,
-): Settings {
-  return buildSettings(checkConfig(mergeSources(file, environment)), file, environment, overrides, name);
+export function resolveSettings(file: ConfigFile, environment: Environment, overrides: Overrides): Settings {
+  return buildSettings(checkConfig(mergeSources(file, environment)), file, environment, overrides);
 }
 
-function buildSettings(
-  checked: Checked,
-  file: ConfigFile,
-  environment: Environment,
-  overrides: Overrides,
-  name: string | null,
-): Settings {
+function buildSettings(checked: Checked, file: ConfigFile, environment: Environment, overrides: Overrides): Settings {
   const problems: Problem[] = [];
   const keys = readProviderKeys(environment, problems);
   if (checked.kind === "invalid")
@@ -66,7 +55,7 @@ function buildSettings(
       ? null
       : isAirtable
         ? resolveAirtable(config, environment, file, problems)
-        : resolveDatabase(config, environment, name, problems);
+        : resolveDatabase(config, environment, problems);
   if (config === null && isAirtable && accountOf(file) === null) checkToken(environment, problems);
   // Those of a valid configuration are found with its storage.
   if (config === null) problems.push(...resolveCredentials(undefined, environment.storageKeys).problems);
@@ -154,14 +143,9 @@ function checkToken({ token }: Environment, problems: Problem[]): void {
   });
 }
 
-function resolveDatabase(
-  config: Config,
-  environment: Environment,
-  name: string | null,
-  problems: Problem[],
-): PostgresSettings | null {
+function resolveDatabase(config: Config, environment: Environment, problems: Problem[]): PostgresSettings | null {
   const address = resolveAddress(environment, problems);
-  return address === null ? null : resolvePostgres(config, address, name);
+  return address === null ? null : resolvePostgres(config, address);
 }
 
 /** Returns the kind of the store that a file is for, before it is checked. */

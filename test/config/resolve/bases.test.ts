@@ -25,6 +25,39 @@ function problems(content: Readonly<Record<string, unknown>>, env: Env = {}): re
 
 const [A, B] = [{ baseId: "appA" }, { baseId: "appB", name: "b" }];
 
+describe("bases that override the same", () => {
+  const thresholds = { failAfter: "3h" };
+
+  it("are resolved once, and differ in their id and name alone", () => {
+    const [a, b, c] = bases({
+      bases: [{ ...A, thresholds }, { ...B, thresholds: { ...thresholds } }, { baseId: "appC" }],
+    });
+    expect(b?.operations).toBe(a?.operations);
+    expect(b).toEqual({ ...a, store: { ...a?.store, baseId: "appB" }, base: { ...a?.base, id: "appB", name: "b" } });
+    expect(c?.thresholds.failAfter).toBe(3_600_000);
+  });
+
+  it("are not those whose values are alike in JSON alone", () => {
+    const list = [null, Number.POSITIVE_INFINITY].map((notes, n) => ({
+      baseId: `app${n}`,
+      jobs: { fields: { notes } },
+    }));
+    expect(problems({ bases: list })).toEqual([expect.stringMatching(/^bases\[1\]\.jobs\.fields\.notes: /)]);
+  });
+
+  it("have names of their own in PostgreSQL as well", () => {
+    const jobs = { table: "jobs", id: "id", fields: { status: "s", externalId: "e", startedAt: "at" } };
+    const content = { store: "postgres", preset: "none", jobs, storage: { baseUrl: "https://b.example/x" } };
+    const operations = { o: { outputs: ["{externalId}"], target: "self", deliver: { field: "url" } } };
+    const env = { STUCK_JOBS_DATABASE_URL: "postgres://one@db/app" };
+    const found = bases({ ...content, operations, bases: [{ name: "one" }, { name: "two" }] }, env);
+    expect(found.map(({ store, base }) => [store.baseId, base?.name])).toEqual([
+      ["one", "one"],
+      ["two", "two"],
+    ]);
+  });
+});
+
 describe("a list of bases", () => {
   it("has each with what it says laid over the rest of the file, over the preset", () => {
     const [a, b] = bases({
@@ -45,8 +78,8 @@ describe("a list of bases", () => {
 
   it("calls each by its name or else its id, and distinguishes it from the others", () => {
     expect(bases({ bases: [A, B] }).map(({ base }) => base)).toEqual([
-      { id: "appA", name: "appA", others: ["appB"] },
-      { id: "appB", name: "b", others: ["appA"] },
+      { id: "appA", name: "appA", all: ["appA", "appB"] },
+      { id: "appB", name: "b", all: ["appA", "appB"] },
     ]);
   });
 

@@ -47,7 +47,8 @@ async function reportOne(
   const known = results.flatMap(({ base, fault, result }) => {
     const settings = byId.get(base);
     const parsed = runResult.safeParse(result === null ? null : JSON.parse(result));
-    return settings === undefined || !parsed.success ? [] : [{ settings, fault, result: parsed.data }];
+    if (settings === undefined || !parsed.success) return [];
+    return [{ settings, fault, result: { ...parsed.data, allBases: settings.base?.all ?? [] } }];
   });
   const ended = known.map(({ settings, fault, result }): BaseOutcome => {
     const { runId, startedAt, finishedAt, requests, report } = result;
