@@ -1,4 +1,4 @@
-import type { Output } from "../../domain/evidence.ts";
+import type { Output, ProbeResult } from "../../domain/evidence.ts";
 import { type Instant, type Job, toSummary } from "../../domain/job.ts";
 import { type AttachmentIds, appendLine, redeliveredLine, undeliveredLine } from "../../domain/notes.ts";
 import { resolveOperation } from "../../domain/resolve-operation.ts";
@@ -111,7 +111,10 @@ export function verifyDeliveries(
       left -= planned.length;
       outcomes.push(...planned.map(({ item, verdict }) => ({ item, verdict })));
       if (run.dryRun) continue;
-      const asked = await askBeforeWrite(planned, run);
+      const asked = await askBeforeWrite(
+        planned.filter(({ verdict }) => verdict.kind !== "unknown"),
+        run,
+      );
       outcomes.push(...asked.outcomes);
       const repairs = asked.agreed;
       for (const [, own] of groupBy(repairs, ({ target }) => target.table)) {
@@ -138,7 +141,10 @@ function isChosen(job: Job, run: SweepContext): boolean {
   return lookup.kind === "known" && only.includes(lookup.operation.name);
 }
 
-/** Returns null where the file cannot be seen now: Airtable could not fetch it either. */
+/**
+ * Plans what is done about a file. Where the output is gone, Airtable could not fetch it either: that is only reported.
+ * Returns null where the storage says nothing of it now.
+ */
 async function planRepair(missing: MissingFile, run: SweepContext): Promise<Repair | null> {
   const { detail } = missing.defect;
   if (missing.retried) {
@@ -148,6 +154,10 @@ async function planRepair(missing: MissingFile, run: SweepContext): Promise<Repa
   const outputs: Output[] = [];
   for (const { url } of missing.files) {
     const probe = await placeOf(missing.operation, run).probe.probe(url, run.limits.reads);
+    if (isGone(probe)) {
+      const gone = `${detail}, and its output answers ${probe.detail}`;
+      return createRepair(missing, { kind: "unknown", reason: "evidence-contradicts", detail: gone }, null);
+    }
     if (probe.result !== "present") return null;
     outputs.push(probe.output);
   }
@@ -155,6 +165,11 @@ async function planRepair(missing: MissingFile, run: SweepContext): Promise<Repa
   if (output === undefined) return null;
   const verdict = { kind: "recover", reason: "delivery-retried", output, others, detail } as const;
   return createRepair(missing, verdict, verdict);
+}
+
+/** Whether an output that was delivered is missing now, or private. */
+function isGone(probe: ProbeResult): boolean {
+  return probe.result === "absent" || (probe.result === "unknown" && probe.cause === "forbidden");
 }
 
 function createRepair(

@@ -70,6 +70,19 @@ describe("a delivery of the last hour", () => {
     expect(base.jobs.get(ID)?.notes).toBe(notes);
   });
 
+  it("is reported, and not written, where Airtable dropped it and its output is gone from the bucket", async () => {
+    const { base, bucket } = await completed("dropped");
+    bucket.objects.clear();
+    const before = base.jobs.get(ID);
+    const { report } = await sweep(runOf(base, bucket));
+    const verdict = { kind: "unknown", reason: "evidence-contradicts", detail: expect.stringContaining("HTTP 404") };
+    expect(report.entries).toMatchObject([{ id: ID, verdict, applied: false }]);
+    expect(base.jobs.get(ID)).toEqual(before);
+    bucket.objects.set(NAME, 1000);
+    const { report: later } = await sweep(runOf(base, bucket));
+    expect(later.entries).toMatchObject([{ id: ID, verdict: { reason: "delivery-retried" }, applied: true }]);
+  });
+
   it("is not verified after an hour", async () => {
     const { base, bucket } = await completed("dropped");
     const { report } = await sweep(runOf(base, bucket, { clock: stillClock(NOW + 61 * MINUTE) }));
