@@ -24,7 +24,10 @@ export async function main(): Promise<void> {
     terminal.out(`${versionLine(process)}\n`);
     process.exitCode = EXIT.success;
   } else process.exitCode = await run(words.length === 0 ? ["--help"] : words, terminal);
-  await terminal.flushed();
+  const outputError = await terminal.flushed();
+  if (outputError === null) return;
+  terminal.log(`the output could not be written: ${outputError.message}`, "error");
+  if (process.exitCode === EXIT.success) process.exitCode = EXIT.internalError;
 }
 
 async function run(words: readonly string[], terminal: Terminal): Promise<ExitCode> {

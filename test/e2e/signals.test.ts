@@ -1,5 +1,6 @@
+import { existsSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { stuckJobs } from "./cli.ts";
+import { run, stuckJobs } from "./cli.ts";
 import { reportIn } from "./report.ts";
 import { addSegment, openWorld, type World, type WorldOptions } from "./world.ts";
 
@@ -56,11 +57,25 @@ describe("a signal", () => {
 describe("a reader that goes away", () => {
   it("does not cut the writes short", async () => {
     const world = await eightyJobs({});
-    const { run } = await import("./cli.ts");
     const bin = `${process.cwd()}/bin/stuck-jobs.js`;
     const command = `${process.execPath} ${bin} recover -o ndjson | head -n 1 >/dev/null; exit \${PIPESTATUS[0]}`;
     const { code } = await run("bash", ["-c", command], { env: world.env });
     expect(code).toBe(0);
+    const statuses = world.base.records("Jobs").map(({ fields }) => fields.Status);
+    expect(new Set(statuses)).toEqual(new Set(["completed"]));
+  });
+});
+
+describe.runIf(existsSync("/dev/full"))("a full disk under the output", () => {
+  it.each([
+    ["stdout", ">/dev/full", /^stuck-jobs recover: the output could not be written: ENOSPC.*\n$/],
+    ["stderr", "-v 2>/dev/full", /^$/],
+  ])("does not cut the writes short (%s), and is exit 1 without a stack", async (_, redirect, expected) => {
+    const world = await eightyJobs({});
+    const bin = `${process.cwd()}/bin/stuck-jobs.js`;
+    const command = `${process.execPath} ${bin} recover -o ndjson ${redirect}`;
+    const { code, stderr } = await run("sh", ["-c", command], { env: world.env });
+    expect([code, stderr]).toEqual([1, expect.stringMatching(expected)]);
     const statuses = world.base.records("Jobs").map(({ fields }) => fields.Status);
     expect(new Set(statuses)).toEqual(new Set(["completed"]));
   });

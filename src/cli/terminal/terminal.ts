@@ -41,18 +41,19 @@ export interface Terminal {
   readonly toJson: ToJson;
   /** Returns foreign text as a line that may be shown beside `log` and `out`: in a question. */
   toLine(text: string): string;
-  /** Resolves when all output has left the process. */
-  flushed(): Promise<void>;
+  /** Resolves when all output has left the process: with the first error of a stream that could not be written, or null. */
+  flushed(): Promise<Error | null>;
 }
 
 /** Returns the terminal over the process's own streams. */
 export function processTerminal(process: NodeJS.Process): Terminal {
   const { add: addSecret, redact } = createRedactor();
   const { stdout, stderr } = process;
+  let outputError: Error | null = null;
   for (const stream of [stdout, stderr]) {
-    // A reader that went away (`| head`) must not cut short the writes to the base.
+    // Neither a reader that went away (`| head`) nor a full disk under the log may cut short the writes to the base.
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error;
+      if (error.code !== "EPIPE") outputError ??= error;
     });
   }
   const stdoutIsTerminal = stdout.isTTY === true;
@@ -145,6 +146,7 @@ export function processTerminal(process: NodeJS.Process): Terminal {
       for (const stream of [stdout, stderr]) {
         await new Promise<void>((resolve) => stream.write("", () => resolve()));
       }
+      return outputError;
     },
   };
 }
