@@ -1,6 +1,6 @@
 import type { Database } from "../database/connection.ts";
 import { quoteIdentifier } from "../database/identifiers.ts";
-import { DEAD_LETTERS, QUEUE } from "./versions.ts";
+import { DEAD_LETTERS, IS_OPEN, QUEUE } from "./versions.ts";
 
 /** Where a base stands in the fleet. */
 export interface BaseStatus {
@@ -47,8 +47,13 @@ export interface FleetStatus {
   readonly budgets: readonly BudgetStatus[];
 }
 
-/** Reads the state of a fleet: four statements. */
-export async function readFleetStatus(database: Database, schema: string, signal: AbortSignal): Promise<FleetStatus> {
+/** Reads the state of a fleet, for bases by their ids: four statements. */
+export async function readFleetStatus(
+  database: Database,
+  schema: string,
+  ids: readonly string[],
+  signal: AbortSignal,
+): Promise<FleetStatus> {
   const s = quoteIdentifier(schema);
   const iso = (column: string) => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
   const slots = await database.read(
@@ -60,13 +65,14 @@ export async function readFleetStatus(database: Database, schema: string, signal
     `WITH open AS (SELECT job.state::text AS state, data->>'base' AS base, sweeps.host, ${iso("job.started_on")} AS since,
   extract(epoch FROM clock_timestamp() - coalesce(heartbeat_on, started_on)) AS age
   FROM ${s}.job LEFT JOIN ${s}.sweeps ON sweeps.job = job.id AND sweeps.attempt = job.retry_count
-  WHERE job.name = $1 AND job.state < 'completed'),
-last AS (SELECT DISTINCT ON (base) base, host, exit_code, fault, ${iso("ended_at")} AS at FROM ${s}.sweeps
-  WHERE ended_at IS NOT NULL ORDER BY base, id DESC)
-SELECT coalesce(last.base, open.base) AS base, last.at, last.host, last.exit_code, last.fault,
+  WHERE job.name = $1 AND job.${IS_OPEN})
+SELECT listed.base, last.at, last.host, last.exit_code, last.fault,
   open.state, open.host AS holder, open.since, open.age
-FROM last FULL JOIN open ON open.base = last.base ORDER BY 1`,
-    [QUEUE],
+FROM unnest($2::text[]) AS listed (base)
+LEFT JOIN LATERAL (SELECT host, exit_code, fault, ${iso("ended_at")} AS at FROM ${s}.sweeps
+  WHERE base = listed.base AND ended_at IS NOT NULL ORDER BY id DESC LIMIT 1) last ON true
+LEFT JOIN open ON open.base = listed.base`,
+    [QUEUE, ids],
     signal,
   );
   const dead = await database.read(

@@ -4,7 +4,7 @@ import { asUpstreamError, type Database, type Query, type Row } from "../databas
 import { quoteIdentifier } from "../database/identifiers.ts";
 import { readMigrations } from "../database/migrate.ts";
 import { systemClock } from "../system/clock.ts";
-import { QUEUE, QUEUE_VERSION } from "./versions.ts";
+import { IS_OPEN, QUEUE, QUEUE_VERSION } from "./versions.ts";
 
 /** The tables of a fleet. */
 export interface FleetTables {
@@ -51,7 +51,7 @@ export async function survey(
 ): Promise<Survey> {
   const s = quoteIdentifier(schema);
   const text = `WITH slot AS (SELECT to_timestamp(floor(extract(epoch FROM clock_timestamp()) * 1000 / $1) * $1 / 1000) AS start),
-queue AS (SELECT state, ${LAPSED} AS lapsed, data->>'slot' AS slot FROM ${s}.job WHERE name = $2 AND state < 'completed')
+queue AS (SELECT state, ${LAPSED} AS lapsed, data->>'slot' AS slot FROM ${s}.job WHERE name = $2 AND ${IS_OPEN})
 SELECT (SELECT max(version) FROM ${s}.migrations) AS tables, (SELECT max(version) FROM ${s}.version) AS queue,
   ${isoOf("slot.start")} AS slot, planned.digest, planned.host, ${isoOf("planned.start")} AS planned,
   (SELECT count(*) FROM queue WHERE state < 'active') AS ready,
@@ -127,7 +127,7 @@ ON CONFLICT (start) DO NOTHING RETURNING start`,
       if (opened.length === 0) return false;
       await query(
         `UPDATE ${s}.job SET state = 'cancelled', completed_on = now()
-WHERE name = $1 AND state < 'active' AND data->>'digest' <> $2`,
+WHERE name = $1 AND ${IS_OPEN} AND state < 'active' AND data->>'digest' <> $2`,
         [QUEUE, digest],
       );
       await plan(query);
@@ -226,7 +226,7 @@ export async function closeSlots(
     return await database.write(async (query) => {
       const closed = await query(
         `UPDATE ${s}.slots SET closed_at = clock_timestamp(), closed_by = $1 WHERE closed_at IS NULL
-AND NOT EXISTS (SELECT FROM ${s}.job WHERE name = $2 AND state < 'completed' AND data->>'slot' = ${isoOf("slots.start")})
+AND NOT EXISTS (SELECT FROM ${s}.job WHERE name = $2 AND ${IS_OPEN} AND data->>'slot' = ${isoOf("slots.start")})
 RETURNING ${isoOf("start")} AS start, bases`,
         [host, QUEUE],
       );

@@ -66,8 +66,9 @@ Examples:
       // Says first what is wrong with the schema.
       const { digest } = await readPlan(found);
       const { database, schema } = found.fleet.tables;
-      const status = await readFleetStatus(database, schema, NEVER);
       const bases = found.bases.map(baseOf);
+      const ids = bases.map(({ id }) => id);
+      const status = await readFleetStatus(database, schema, ids, NEVER);
       return flags.output === "json"
         ? renderStatusJson(status, bases, digest)
         : renderStatusTable(status, bases, digest);
