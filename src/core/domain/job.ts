@@ -59,6 +59,29 @@ export function getCertainAge({ since }: Pick<Job, "since">, now: Instant): Dura
   return since.kind === "at" ? now - (since.latest ?? since.at) : null;
 }
 
+/** What says which of two jobs is the newer. */
+export type DatedJob = Pick<Job, "id" | "since">;
+
+/**
+ * Whether a job is newer than another: it began later or, at the same instant, has the greater id, so that every run
+ * picks the same of the two. A job without a date is older than all that have one; where that would let a file or a
+ * value of unknown age be replaced, `mayBeNewer` is asked.
+ */
+export function isNewer(job: DatedJob, than: DatedJob): boolean {
+  const [one, other] = [beganAt(job), beganAt(than)];
+  return one === other ? job.id > than.id : one > other;
+}
+
+/** Whether a job is newer than another, or the date of one of them is not known. */
+export function mayBeNewer(job: DatedJob, than: DatedJob): boolean {
+  return job.since.kind !== "at" || than.since.kind !== "at" || isNewer(job, than);
+}
+
+/** Returns when a job began; one without a date began before all others. */
+function beganAt({ since }: DatedJob): Instant {
+  return since.kind === "at" ? since.at : Number.NEGATIVE_INFINITY;
+}
+
 /** The accepted external ids: an id becomes part of a URL and of a formula. */
 const EXTERNAL_ID = /^[A-Za-z0-9._-]{1,128}$/;
 

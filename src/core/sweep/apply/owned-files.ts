@@ -1,4 +1,4 @@
-import type { Job } from "../../domain/job.ts";
+import { type Job, mayBeNewer } from "../../domain/job.ts";
 import { type AttachmentIds, COMPLETED_PREFIX, parseNotedFiles, wasResent } from "../../domain/notes.ts";
 import type { Operation } from "../../domain/operation.ts";
 import { externalIdsIn } from "../../domain/output-names.ts";
@@ -73,7 +73,7 @@ export async function findOwnedFiles(
     );
     const owned = found.get(recovery) ?? { newer: null, older: new Set<string>() };
     found.set(recovery, owned);
-    const newer = owners.find((owner) => !isOlder(owner, job));
+    const newer = owners.find((owner) => mayBeNewer(owner, job));
     if (newer !== undefined && !owned.newer?.deliveredByUs) {
       const isClosed = newer.status === run.completedStatus;
       const deliveredByUs = isClosed && (isNotedDelivery(newer, file, delivery) || (await wasResentFor(newer, run)));
@@ -171,8 +171,4 @@ async function wasResentFor(owner: Job, { webhooks, past }: SweepContext): Promi
 function isWritten(file: JournalFile, { id, filename, size }: Attachment): boolean {
   if (file.id !== null) return file.id === id;
   return file.filename === filename && (size === null || file.size === size);
-}
-
-function isOlder(job: Job, than: Job): boolean {
-  return job.since.kind === "at" && than.since.kind === "at" && job.since.at < than.since.at;
 }

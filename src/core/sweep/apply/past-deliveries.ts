@@ -1,5 +1,5 @@
 import { fileNameOf } from "../../domain/evidence.ts";
-import type { Duration, Instant, Job } from "../../domain/job.ts";
+import { type Duration, isNewer, type Job } from "../../domain/job.ts";
 import {
   COMPLETED_PREFIX,
   FAILED_PREFIX,
@@ -148,12 +148,7 @@ export function newestPerField(
   for (const delivery of deliveries) {
     const key = keyOf(delivery.target);
     const other = newest.get(key);
-    if (other === undefined || startedAt(other.job) < startedAt(delivery.job)) newest.set(key, delivery);
+    if (other === undefined || isNewer(delivery.job, other.job)) newest.set(key, delivery);
   }
   return [...newest.values()];
-}
-
-/** Returns when a job began; that of one without a date is before all others. */
-export function startedAt({ since }: Pick<Job, "since">): Instant {
-  return since.kind === "at" ? since.at : Number.NEGATIVE_INFINITY;
 }

@@ -125,7 +125,9 @@ function recheckJob({ item, candidate }: Recovery, fresh: Job | undefined, run: 
   }
   const written = { status: run.completedStatus, runId: run.signature.runId };
   const job = fresh && withEffectiveStart(fresh, item);
-  return checkJob(job, { job: item.job, candidate }, written, effectivePolicy(item, run));
+  const check = checkJob(job, { job: item.job, candidate }, written, effectivePolicy(item, run));
+  // Which of two jobs is the newer is decided by their own dates.
+  return check.kind === "unchanged" && fresh !== undefined ? { ...check, job: fresh } : check;
 }
 
 interface TargetRead {

@@ -1,4 +1,4 @@
-import type { Instant } from "../../domain/job.ts";
+import { type DatedJob, isNewer } from "../../domain/job.ts";
 import { type Target, targetKey } from "../../domain/target.ts";
 import type { Reason } from "../../domain/verdict.ts";
 import type { SweepItem } from "../item.ts";
@@ -52,7 +52,7 @@ export function findOtherSets(own: ItemResult, sharing: readonly ItemResult[]): 
     const delivers = verdict?.kind === "recover" && verdict.reason !== "superseded" && error === null;
     if (each === own || !delivers || target?.field === own.target?.field) return [];
     const fields = Object.keys(item.candidate?.operation.set ?? {});
-    return [{ jobId: item.job.id, fields, isNewer: isNewer(each, own), applied }];
+    return [{ jobId: item.job.id, fields, isNewer: isNewer(datedJob(each), datedJob(own)), applied }];
   });
 }
 
@@ -60,7 +60,7 @@ export function findOtherSets(own: ItemResult, sharing: readonly ItemResult[]): 
 export function findNewerWithoutSpace(own: ItemResult, group: readonly ItemResult[]): string | null {
   const newer = group.find((each) => {
     const isOccupied = each.verdict?.kind === "skip" && each.verdict.reason === "target-occupied";
-    return isOccupied && isNewer(each, own);
+    return isOccupied && isNewer(datedJob(each), datedJob(own));
   });
   return newer?.item.job.id ?? null;
 }
@@ -90,17 +90,24 @@ const IN_THIS_SWEEP: readonly Reason[] = ["changed-meanwhile", "place-unverified
  */
 export function resolveSameTarget(group: readonly ItemResult[], competing: readonly CompetingJob[]): SameTargetResult {
   const found = group.filter(({ verdict }) => verdict?.kind === "recover");
-  const newest = found.reduce<ItemResult | null>((one, other) => (one && isNewer(one, other) ? one : other), null);
+  const newest = found.reduce<ItemResult | null>(
+    (one, other) => (one && isNewer(datedJob(one), datedJob(other)) ? one : other),
+    null,
+  );
   if (newest === null) return { newest: null, superseded: [], blocked: null };
-  const holding = [
-    ...group.filter(({ verdict }) => verdict === null || IN_THIS_SWEEP.includes(verdict.reason)),
-    ...(found.some(isDue) ? [] : [...group.filter(mayHaveOutput), ...competing]),
-  ];
-  const by = holding.find((each) => isNewer(each, newest));
+  const inThisSweep = group.filter(({ verdict }) => verdict === null || IN_THIS_SWEEP.includes(verdict.reason));
+  const open = found.some(isDue) ? [] : [...group.filter(mayHaveOutput).map(datedJob), ...competing];
+  const by = [...inThisSweep.map(datedJob), ...open].find((job) => isNewer(job, datedJob(newest)));
   if (by !== undefined) {
-    return { newest: null, superseded: [], blocked: { items: found.map(({ item }) => item), by: contender(by).id } };
+    return { newest: null, superseded: [], blocked: { items: found.map(({ item }) => item), by: by.id } };
   }
   return { newest: newest.item, superseded: found.filter((each) => each !== newest), blocked: null };
+}
+
+/** Returns an item's job with its own date: an undo makes all jobs that it restores equally young. */
+function datedJob({ item: { job, candidate } }: ItemResult): DatedJob {
+  const began = candidate?.began ?? null;
+  return { id: job.id, since: began === null ? { kind: "missing" } : { kind: "at", at: began } };
 }
 
 /** Whether a job has an output that waits for a newer job's. */
@@ -119,22 +126,4 @@ function mayHaveOutput(result: ItemResult): boolean {
 /** Whether a job is past its own `failAfter`. */
 function isDue({ item: { age, candidate } }: ItemResult): boolean {
   return age === null || candidate === null || age > candidate.operation.thresholds.failAfter;
-}
-
-/**
- * Whether a job is the newer by the date on which it began; of two of the same instant, the one with the greater id: so
- * every run picks the same. Its age does not decide: an undo makes all jobs that it restores equally young.
- */
-function isNewer(one: ItemResult | CompetingJob, other: ItemResult | CompetingJob): boolean {
-  const [first, second] = [contender(one), contender(other)];
-  return first.began === second.began ? first.id > second.id : first.began > second.began;
-}
-
-/** Without a date a job counts as older than all others. */
-function contender(each: ItemResult | CompetingJob): { readonly id: string; readonly began: Instant } {
-  const { id, began } =
-    "item" in each
-      ? { id: each.item.job.id, began: each.item.candidate?.began ?? null }
-      : { id: each.id, began: each.since.kind === "at" ? each.since.at : null };
-  return { id, began: began ?? Number.NEGATIVE_INFINITY };
 }

@@ -1,5 +1,5 @@
 import { fileNameOf } from "../../domain/evidence.ts";
-import type { Instant, Job } from "../../domain/job.ts";
+import { type Instant, type Job, mayBeNewer } from "../../domain/job.ts";
 import type { Operation, SetValue } from "../../domain/operation.ts";
 import { externalIdsIn } from "../../domain/output-names.ts";
 import type { Target } from "../../domain/target.ts";
@@ -20,7 +20,7 @@ interface ReadTarget {
 
 /**
  * The fields of a target that hold what another operation's `set` writes: `newer` where that operation's file in the
- * record is a newer job's, `older` where it is an older one's, `unknown` where its job cannot be found.
+ * record is a newer job's or one's of unknown age, `older` where it is an older one's, `unknown` where its job cannot be found.
  */
 export type StandingValues = ReadonlyMap<string, "newer" | "older" | "unknown">;
 
@@ -99,7 +99,7 @@ export async function findStandingValues(
     const fields = found.get(recovery) ?? new Map<string, "newer" | "older" | "unknown">();
     found.set(recovery, fields);
     const others = (owners.get(each) ?? []).filter(({ id }) => id !== job.id);
-    if (others.some((owner) => isNewer(owner, job))) fields.set(each.field, "newer");
+    if (others.some((owner) => mayBeNewer(owner, job))) fields.set(each.field, "newer");
     else if (fields.get(each.field) !== "newer") fields.set(each.field, others.length === 0 ? "unknown" : "older");
   }
   return found;
@@ -163,9 +163,4 @@ async function readFiles(
     }
   }
   return found;
-}
-
-function isNewer(owner: Job, than: Job): boolean {
-  if (owner.since.kind !== "at" || than.since.kind !== "at") return owner.since.kind !== "at";
-  return owner.since.at > than.since.at || (owner.since.at === than.since.at && owner.id > than.id);
 }

@@ -1,5 +1,5 @@
 import type { Output, ProbeResult } from "../../domain/evidence.ts";
-import { type Instant, type Job, toSummary } from "../../domain/job.ts";
+import { type DatedJob, type Instant, type Job, mayBeNewer, toSummary } from "../../domain/job.ts";
 import { type AttachmentIds, appendLine, redeliveredLine, undeliveredLine } from "../../domain/notes.ts";
 import { resolveOperation } from "../../domain/resolve-operation.ts";
 import { NOTHING_REPORTED } from "../../domain/response-payload.ts";
@@ -12,7 +12,7 @@ import type { SweepContext } from "../context.ts";
 import { type DecidedItem, NO_EVIDENCE } from "../item.ts";
 import { addOutcomes, collectOutcomes, type ItemOutcome, type ItemResult, type StageResult } from "../ledger.ts";
 import { isNamed } from "../list/classify.ts";
-import { listWaitingJobs, type WaitingJob } from "../list/competing-jobs.ts";
+import { type CompetingJob, listWaitingJobs } from "../list/competing-jobs.ts";
 import { placeOf } from "../places.ts";
 import { askBeforeWrite } from "./ask-before-write.ts";
 import { batches, chunk, groupBy, READ_BATCH, splitInHalf } from "./batches.ts";
@@ -25,7 +25,6 @@ import {
   readCompletedJobs,
   readRecentWrites,
   recordedDelivery,
-  startedAt,
   type WritesByJob,
 } from "./past-deliveries.ts";
 import { type PastWrites, UnfinishedWrites } from "./past-writes.ts";
@@ -55,7 +54,7 @@ interface Scope {
   /** What all runs wrote, by the journal. */
   readonly past: PastWrites;
   /** Returns the jobs at work for a target. */
-  later(target: Target): readonly Pick<Job, "since">[];
+  later(target: Target): readonly DatedJob[];
 }
 
 /** What is to be done about a missing file: it is written again or, with `rewrite: null`, reported as lost. */
@@ -83,7 +82,7 @@ export function verifyDeliveries(
   return collectOutcomes(async (outcomes) => {
     const writes = await readRecentWrites(run);
     const completed = [...listed, ...(await readCompletedJobs(writes, run))].filter((job) => isChosen(job, run));
-    let waiting: readonly WaitingJob[] = [];
+    let waiting: readonly CompetingJob[] = [];
     const later = (target: Target) => [
       ...competition.for(target),
       ...waiting.filter(({ target: of }) => targetKey(of) === targetKey(target)),
@@ -105,7 +104,8 @@ export function verifyDeliveries(
       if (missing.length === 0 || left <= 0) continue;
       // Whether a field was cleared for a newer job is only known when those are listed that are not stuck yet, or not sent.
       await competition.list();
-      waiting = await listWaitingJobs(oldestStart(missing) - 1, run);
+      const started = missing.flatMap(({ job: { since } }) => (since.kind === "at" ? [since.at] : []));
+      waiting = started.length === 0 ? [] : await listWaitingJobs(Math.min(...started) - 1, run);
       missing = (await findMissingFiles(jobs, scope, run)).slice(0, left);
       const planned = (await Promise.all(missing.map((each) => planRepair(each, run)))).filter((each) => each !== null);
       left -= planned.length;
@@ -125,11 +125,6 @@ export function verifyDeliveries(
       }
     }
   });
-}
-
-/** Returns when the first of these jobs began. */
-function oldestStart(missing: readonly MissingFile[]): Instant {
-  return Math.min(...missing.map(({ job }) => startedAt(job)));
 }
 
 /** Whether `--job` and `--operation` let a job through. */
@@ -398,7 +393,8 @@ async function findMissingFiles(
 function findDefect({ job, target, files }: Delivery, record: TargetRecord, { later }: Scope): Defect | null {
   const held = record.attachments[target.field] ?? [];
   if (held.length === 0) {
-    const isCleared = later(target).some(({ since }) => startedAt({ since }) > startedAt(job));
+    // Without a date, it cannot be known which of the jobs at work are newer.
+    const isCleared = job.since.kind !== "at" || later(target).some((other) => mayBeNewer(other, job));
     return isCleared ? null : { detail: `${target.field} is empty`, value: files.map(({ url }) => ({ url })) };
   }
   const isCut = (file: DeliveredFile, { id, size }: Attachment) => {

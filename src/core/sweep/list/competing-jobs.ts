@@ -7,26 +7,24 @@ import type { SweepContext } from "../context.ts";
 import { NOT_SENT } from "../decide/triage.ts";
 import { withEffectiveStart } from "./finished-jobs.ts";
 
-/** A job of a stuck status that this sweep does not work on, and whose output may yet come. */
+/** A job that this sweep does not work on, and whose output for a target may yet come. */
 export interface CompetingJob {
   readonly id: string;
+  /** When it began, by its own date. */
   readonly since: Job["since"];
   readonly target: Target;
 }
 
-/** A job for a target that waits to be sent to its worker. */
-export type WaitingJob = Pick<CompetingJob, "since" | "target">;
-
 /** Lists the jobs that were created after an instant and wait to be sent. They hold no output back: they have none. */
-export async function listWaitingJobs(after: Instant, run: SweepContext): Promise<readonly WaitingJob[]> {
+export async function listWaitingJobs(after: Instant, run: SweepContext): Promise<readonly CompetingJob[]> {
   const { operations } = run.policy;
   const future = serverNow(run) + FUTURE_TOLERANCE;
-  const found: WaitingJob[] = [];
+  const found: CompetingJob[] = [];
   for await (const page of run.store.list({ statuses: [NOT_SENT], before: future, future, after }, run.limits.reads)) {
     for (const job of page) {
       const lookup = resolveOperation(job, operations);
       const target = lookup.kind === "known" ? targetIn(job, lookup.operation) : null;
-      if (target !== null) found.push({ since: job.since, target });
+      if (target !== null) found.push({ id: job.id, since: job.since, target });
     }
   }
   return found;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { sweep } from "../../../../src/core/sweep/sweep.ts";
-import { COMBINE, HOUR, MINUTE, POLICY } from "../../../support/builders.ts";
+import { COMBINE, HOUR, MINUTE, NOW, POLICY } from "../../../support/builders.ts";
 import { runOf } from "../../../support/fakes.ts";
 import { combine, FIELD, verdicts, worldOf } from "../../../support/sweep-world.ts";
 
@@ -37,6 +37,32 @@ describe("recover, where the target holds another job's file,", () => {
       expect(base.log).not.toContain("updateTargets");
     },
   );
+
+  it.each([
+    ["replaces that of a job of the same instant with a smaller id", 1, 2, "recover: output-found!"],
+    ["closes a job after one of the same instant with a greater id", 2, 1, "recover: superseded!"],
+  ])("%s", async (_, delivered, open, expected) => {
+    const links = { Segments: ["recSegs0000000001"] };
+    const notes = `Completed via polling at …: found x${delivered}_output_0.mp4 (HTTP 200, 1 bytes, attachment ${heldFile(delivered).id}); rule …`;
+    const done = combine(delivered, { status: "completed", notes, links });
+    const { base, bucket } = worldOf([combine(open, { links }), done]);
+    bucket.objects.set(`x${open}_output_0.mp4`, 1);
+    base.target("Segments", "recSegs0000000001", { [FIELD]: [heldFile(delivered)] });
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual([expected]);
+  });
+
+  it("never replaces the file of a newer job after an undo, from which the older one's age counts", async () => {
+    const links = { Segments: ["recSegs0000000001"] };
+    const undone = `Undone by stuck-jobs at ${new Date(NOW - 10 * MINUTE).toISOString()}: …`;
+    const notes = `Completed via polling at …: found x2_output_0.mp4 (HTTP 200, 1 bytes, attachment ${heldFile(2).id}); rule …`;
+    const newer = combine(2, { age: 30 * MINUTE, status: "completed", notes, links });
+    const { base, bucket } = worldOf([combine(1, { age: 50 * MINUTE, notes: undone, links }), newer]);
+    bucket.objects.set("x1_output_0.mp4", 1);
+    base.target("Segments", "recSegs0000000001", { [FIELD]: [heldFile(2)] });
+    const { report } = await sweep(runOf(base, bucket));
+    expect(verdicts(report.entries)).toEqual(["recover: superseded!"]);
+  });
 
   it("closes all older jobs in one sweep after the job whose file is there", async () => {
     const links = { Segments: ["recSegs0000000001"] };

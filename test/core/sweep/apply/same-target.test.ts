@@ -34,7 +34,7 @@ function result(n: number, age: number, decided: Verdict | null): ItemResult {
     target: null,
     verdict: null,
   };
-  const item = { job: toSummary(job({ id: `rec${n}` })), ...about };
+  const item = { job: toSummary(job({ id: `rec${n}`, age })), ...about };
   return { item, evidence: NO_EVIDENCE, verdict: decided, target: null, applied: false, error: null };
 }
 
@@ -45,18 +45,13 @@ const group = fc
   .array(fc.tuple(ages, fc.option(fc.constantFrom(...REASONS))), { minLength: 1, maxLength: 6 })
   .map((jobs) => jobs.map(([age, reason], n) => result(n, age, reason === null ? null : verdict(reason))));
 
-const competing = fc.option(ages).map((age) =>
-  age === null
-    ? []
-    : [
-        {
-          id: "recYoung",
-          age,
-          since: { kind: "at", at: NOW - age } as const,
-          target: { table: "", id: "", field: "" },
-        },
-      ],
-);
+const competing = fc
+  .option(ages)
+  .map((age) =>
+    age === null
+      ? []
+      : [{ id: "recYoung", since: { kind: "at", at: NOW - age } as const, target: { table: "", id: "", field: "" } }],
+  );
 
 const ageOf = ({ item }: ItemResult) => item.age ?? 0;
 

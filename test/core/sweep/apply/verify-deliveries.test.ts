@@ -185,6 +185,28 @@ describe("delivering again", () => {
     expect(fileIn(base)).toEqual([{ url: `https://bucket.example/${NAME}` }, { id: "attGiven2" }]);
   });
 
+  it.each([
+    ["is left alone where the field is empty, which may have been cleared for a newer job", "dropped", false],
+    ["is written once more where Airtable has cut the file short", "cut short", true],
+  ] as const)("of a job that has no date any more %s", async (_, kept, isWritten) => {
+    const { base, bucket } = await completed(kept);
+    base.edit(ID, { since: { kind: "missing" } });
+    await sweep(runOf(base, bucket));
+    expect(base.asked.flatMap(({ after }) => after ?? []).every(Number.isFinite)).toBe(true);
+    expect(base.log.includes("updateTargets")).toBe(isWritten);
+  });
+
+  it("of two jobs of the same instant is that of the greater id, where the field is empty", async () => {
+    const { base, bucket } = await completed("dropped");
+    const written = base.jobs.get(ID);
+    if (written === undefined) throw new Error("not completed");
+    const responsePayload = written.responsePayload.replaceAll(NAME, "newer_output_0.mp4");
+    base.jobs.set(NEWER, { ...written, id: NEWER, externalId: "newer", responsePayload });
+    bucket.objects.set("newer_output_0.mp4", 1000);
+    await sweep(runOf(base, bucket));
+    expect(fileIn(base)).toEqual([{ url: "https://bucket.example/newer_output_0.mp4" }]);
+  });
+
   it("finds out by reading whether it was done, where the answer was lost", async () => {
     const { base, bucket } = await completed("dropped");
     base.after = (request) => {
