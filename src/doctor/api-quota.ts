@@ -1,8 +1,9 @@
 import type { Settings } from "../config/settings.ts";
 import type { Duration, Instant } from "../core/domain/job.ts";
+import { groupBy } from "../core/domain/lists.ts";
 import { pluralize } from "../core/domain/plural.ts";
 import { resolveOperation } from "../core/domain/resolve-operation.ts";
-import { groupBy, READ_BATCH, WRITE_BATCH } from "../core/sweep/apply/batches.ts";
+import { READ_BATCH, WRITE_BATCH } from "../core/sweep/apply/batches.ts";
 import { type CheckResult, pass, warn } from "./check-result.ts";
 import { DAY, type Seen } from "./jobs.ts";
 import type { PollerNote } from "./other-pollers.ts";

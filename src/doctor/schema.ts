@@ -1,5 +1,6 @@
 import type { Settings } from "../config/settings.ts";
 import { suggestSpelling } from "../config/suggest.ts";
+import { groupBy } from "../core/domain/lists.ts";
 import type { FieldSchema, TableSchema } from "../stores/airtable/metadata.ts";
 import { type CheckResult, fail, pass, warn } from "./check-result.ts";
 import { checkFieldType, typeInWords } from "./field-types.ts";
@@ -29,9 +30,8 @@ const OR_INIT = " Or run stuck-jobs init, which writes a configuration for this 
 
 /** Groups tables by name: a missing one is reported once for all its keys. */
 function byKey(pairs: readonly (readonly [key: string, name: string])[]) {
-  const keys = new Map<string, string[]>();
-  for (const [key, name] of pairs) keys.set(name, [...(keys.get(name) ?? []), key]);
-  return [...keys].map(([name, own]) => ({ name, keys: own }));
+  const groups = groupBy(pairs, ([, name]) => name);
+  return [...groups].map(([name, own]) => ({ name, keys: own.map(([key]) => key) }));
 }
 
 function checkFields(needs: readonly RequiredField[], tables: readonly TableSchema[]): readonly CheckResult[] {

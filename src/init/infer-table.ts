@@ -1,5 +1,6 @@
 import { isRecordId } from "../core/domain/job.ts";
 import { isObject, type JsonObject } from "../core/domain/json.ts";
+import { groupBy } from "../core/domain/lists.ts";
 import type { FieldSchema, TableSchema } from "../stores/airtable/metadata.ts";
 
 /** A select has few options, and each of them in several records. */
@@ -10,11 +11,17 @@ const MOST_OPTIONS = 12;
  * them is not seen.
  */
 export function inferTable(name: string, records: readonly { readonly fields: JsonObject }[]): TableSchema {
-  const cells = new Map<string, unknown[]>();
-  for (const { fields } of records) {
-    for (const [field, cell] of Object.entries(fields)) cells.set(field, [...(cells.get(field) ?? []), cell]);
-  }
-  return { id: name, name, fields: [...cells].map(([field, values]) => inferField(field, values)) };
+  const cells = groupBy(
+    records.flatMap(({ fields }) => Object.entries(fields)),
+    ([field]) => field,
+  );
+  const inferred = [...cells].map(([field, own]) => {
+    return inferField(
+      field,
+      own.map(([, cell]) => cell),
+    );
+  });
+  return { id: name, name, fields: inferred };
 }
 
 function inferField(name: string, cells: readonly unknown[]): FieldSchema {

@@ -1,4 +1,5 @@
 import type { Job } from "../core/domain/job.ts";
+import { groupBy } from "../core/domain/lists.ts";
 import { getString } from "../core/domain/payload.ts";
 import { resolveOperation } from "../core/domain/resolve-operation.ts";
 import type { JobsTable } from "./jobs-table.ts";
@@ -61,12 +62,10 @@ export function learnOperations(
   givenPrefix: GivenPrefix,
   isDatabase: boolean,
 ): readonly LearnedOperation[] {
-  const groups = new Map<string, SampledJob[]>();
-  for (const each of sample) {
-    const kind = isLone ? null : kindOf(each.job);
-    const key = kind === null ? "" : `${kind.isType ? "type" : "named"}:${kind.name}`;
-    groups.set(key, [...(groups.get(key) ?? []), each]);
-  }
+  const groups = groupBy(sample, ({ job }) => {
+    const kind = isLone ? null : kindOf(job);
+    return kind === null ? "" : `${kind.isType ? "type" : "named"}:${kind.name}`;
+  });
   const learned = [...groups.values()].map((jobs) => {
     const [first] = jobs;
     const kind = isLone || first === undefined ? null : kindOf(first.job);
@@ -143,11 +142,12 @@ function toNamedJob({ record, job, files }: SampledJob): readonly FinishedJob[] 
 }
 
 function byRoute(jobs: readonly SampledJob[]): RecordsByRoute {
-  const found = new Map<Route | null, readonly SampleRecord[]>([[null, jobs.map(({ record }) => record)]]);
-  for (const { targets } of jobs) {
-    for (const [route, records] of targets) found.set(route, [...(found.get(route) ?? []), ...records]);
-  }
-  return found;
+  const groups = groupBy(
+    jobs.flatMap(({ targets }) => [...targets]),
+    ([route]) => route,
+  );
+  const targets = [...groups].map(([route, own]) => [route, own.flatMap(([, records]) => records)] as const);
+  return new Map<Route | null, readonly SampleRecord[]>([[null, jobs.map(({ record }) => record)], ...targets]);
 }
 
 /** Returns the keys of payloads that name the record of a link wherever a job has both. */

@@ -1,4 +1,5 @@
 import type { MonitoringSettings } from "../config/resolve/monitoring.ts";
+import { groupBy } from "../core/domain/lists.ts";
 import { pingBodyOfAll } from "./messages.ts";
 import { channelsOf, notify, writeMetrics } from "./notify-run.ts";
 import { type PingTarget, pingEnd, pingStart, type Start } from "./ping.ts";
@@ -46,12 +47,16 @@ export function monitorRuns(target: PingTarget | null, surroundings: Surrounding
 }
 
 async function keepAllMetrics(results: readonly BaseResult[], surroundings: Surroundings): Promise<void> {
-  const files = new Map<string, RunResult[]>();
-  for (const { monitoring, result } of results) {
-    if (monitoring.metricsFile === null) continue;
-    files.set(monitoring.metricsFile, [...(files.get(monitoring.metricsFile) ?? []), result]);
-  }
-  await Promise.all([...files].map(([file, its]) => writeMetrics(file, its, surroundings)));
+  const files = groupBy(results, ({ monitoring }) => monitoring.metricsFile);
+  const written = [...files].map(async ([file, its]) => {
+    if (file === null) return;
+    await writeMetrics(
+      file,
+      its.map(({ result }) => result),
+      surroundings,
+    );
+  });
+  await Promise.all(written);
 }
 
 /** Notifies one after the other, as chats have rate limits. An address that failed is not tried for further bases. */

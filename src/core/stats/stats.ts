@@ -1,7 +1,7 @@
 import { type Duration, getAge, type Instant, type Job } from "../domain/job.ts";
+import { groupBy } from "../domain/lists.ts";
 import { resolveOperation } from "../domain/resolve-operation.ts";
 import type { FinishedJob } from "../ports/ports.ts";
-import { groupBy } from "../sweep/apply/batches.ts";
 import { type Policy, triage } from "../sweep/decide/triage.ts";
 import { withEffectiveStart } from "../sweep/list/finished-jobs.ts";
 import { type DurationStats, durationStats, percentile } from "./durations.ts";

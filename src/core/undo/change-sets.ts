@@ -1,4 +1,5 @@
 import { isSameJson } from "../domain/json.ts";
+import { groupBy } from "../domain/lists.ts";
 import {
   isFiles,
   type JournalCell,
@@ -35,11 +36,8 @@ export function buildChangeSets(
 ): readonly ChangeSet[] {
   const made = writes.filter((write) => write.run === run && write.undoes === null && write.possiblyApplied);
   const own = [...made, ...redeliveries(writes, made)];
-  const byOwner = new Map<string, JournaledWrite[]>();
-  for (const write of own) {
-    const owner = owningJob(write);
-    byOwner.set(owner, [...(byOwner.get(owner) ?? []), write]);
-  }
+  const byOwner = groupBy(own, owningJob);
+  const byRecord = groupBy(writes, ({ role, record }) => `${role} ${record}`);
   const dependents = findDependents(writes, run);
   const isWanted = ({ id, externalId }: JournaledJob) => job === null || id === job || externalId === job;
   return [...byOwner].flatMap(([owner, all]): readonly ChangeSet[] => {
@@ -51,9 +49,10 @@ export function buildChangeSets(
         const [first] = ofRecord;
         const last = ofRecord.at(-1);
         if (first === undefined || last === undefined) return [];
-        const since = writes.slice(writes.indexOf(last) + 1).filter((write) => {
-          return write.role === role && write.record === id && write.run !== run && write.possiblyApplied;
-        });
+        const history = byRecord.get(`${role} ${id}`) ?? [];
+        const since = history
+          .slice(history.indexOf(last) + 1)
+          .filter((write) => write.run !== run && write.possiblyApplied);
         const writtenSince = since.some((write) => !(write.undoes === run && isTakenBack(write, since)));
         return [{ table: first.table, id, writes: ofRecord, externalId: first.job.externalId, writtenSince }];
       });

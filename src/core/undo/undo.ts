@@ -1,9 +1,10 @@
 import type { Instant, Job } from "../domain/job.ts";
+import { chunk, groupBy } from "../domain/lists.ts";
 import type { AtomicWrite } from "../ports/atomic-writer.ts";
 import { isUpstreamFailure, type UpstreamFailure } from "../ports/errors.ts";
 import { type Change, type PendingWrite, UNDO_WITHDRAWN } from "../ports/journal.ts";
 import type { JobUpdate, TargetRecord, TargetUpdate, WriteLimit, WriteResult } from "../ports/ports.ts";
-import { batches, chunk, groupBy, READ_BATCH, WRITE_BATCH } from "../sweep/apply/batches.ts";
+import { batches, READ_BATCH, WRITE_BATCH } from "../sweep/apply/batches.ts";
 import { withJournal, writeInTransactions } from "../sweep/apply/journaled-writes.ts";
 import { MAX_READ_AGE_MS, writeLimit } from "../sweep/apply/recovery.ts";
 import { serverNow } from "../sweep/clock-skew.ts";

@@ -1,4 +1,5 @@
 import { isRecordId, type Job } from "../../core/domain/job.ts";
+import { groupBy } from "../../core/domain/lists.ts";
 import type { Operation } from "../../core/domain/operation.ts";
 import { resolveOperation } from "../../core/domain/resolve-operation.ts";
 import { UpstreamError } from "../../core/ports/errors.ts";
@@ -49,16 +50,13 @@ export function createLinkNames(
 
   /** Returns the ids of the records of a table by their names. */
   async function findIds(table: string, key: string, names: readonly string[], signal: AbortSignal) {
-    const ids = new Map<string, string[]>();
+    const found: { readonly id: string; readonly name: string }[] = [];
     for (let start = 0; start < names.length; start += MAX_NAMES) {
       const filterByFormula = or(...names.slice(start, start + MAX_NAMES).map((name) => hasText(key, name)));
       const { records } = await firstRecords(list({ table, fields: [key], filterByFormula }, signal), MAX_FOUND);
-      for (const { id, fields } of records) {
-        const name = String(fields[key] ?? "").trim();
-        ids.set(name, [...(ids.get(name) ?? []), id]);
-      }
+      found.push(...records.map(({ id, fields }) => ({ id, name: String(fields[key] ?? "").trim() })));
     }
-    return ids;
+    return groupBy(found, ({ name }) => name);
   }
 
   return {
@@ -71,7 +69,7 @@ export function createLinkNames(
         const key = await keyOf(target, link, signal);
         const ids = await findIds(target.table, key, [...new Set(own.flatMap(({ names }) => names))], signal);
         for (const each of own) {
-          const theirs = each.names.flatMap((name) => ids.get(name) ?? []);
+          const theirs = each.names.flatMap((name) => (ids.get(name) ?? []).map(({ id }) => id));
           found.set(each, theirs);
         }
       }

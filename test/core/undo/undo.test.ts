@@ -142,7 +142,7 @@ describe("undo", () => {
     await sweep(run({ journal, signature: { runId: "run-2", version: "0.0.0" } }));
     base.edit(JOB, { notes: "", responsePayload: "", error: null });
     const { results } = await undo({ absent });
-    expect(results[0]?.slice(0, 2)).toEqual([JOB, "changed-since"]);
+    expect(results[0]).toEqual([JOB, "changed-since", "it is completed, and was written since"]);
     expect(base.jobs.get(JOB)?.status).toBe("completed");
   });
 

@@ -1,10 +1,11 @@
 import { FUTURE_TOLERANCE } from "../../domain/job.ts";
+import { chunk } from "../../domain/lists.ts";
 import { type Target, targetKey } from "../../domain/target.ts";
 import { serverNow } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
 import { type CompetingJob, findCompetingJobs, isUnplaced, mayHaveFurtherLink } from "../list/competing-jobs.ts";
 import type { Listing } from "../list/list-jobs.ts";
-import { chunk, READ_BATCH } from "./batches.ts";
+import { READ_BATCH } from "./batches.ts";
 
 /** The competing jobs of a sweep, by target. Those that the listing left out are listed when something is delivered. */
 export class Competition {

@@ -1,4 +1,5 @@
 import type { Calibration } from "../../domain/evidence.ts";
+import { chunk, groupBy } from "../../domain/lists.ts";
 import type { BlockedOperation } from "../../domain/report.ts";
 import type { Reason } from "../../domain/verdict.ts";
 import type { OutputProbe } from "../../ports/ports.ts";
@@ -11,7 +12,7 @@ import { findContradictions } from "../probe/base-evidence.ts";
 import { type AbsenceProof, calibrate } from "../probe/calibrate-missing.ts";
 import { type Controls, findControls } from "../probe/known-outputs.ts";
 import { askBeforeWrite } from "./ask-before-write.ts";
-import { chunk, groupBy, WRITE_BATCH } from "./batches.ts";
+import { WRITE_BATCH } from "./batches.ts";
 import { UnfinishedWrites } from "./past-writes.ts";
 import { checkOtherNames, writeFailures } from "./write-failures.ts";
 

@@ -1,4 +1,5 @@
 import { type Job, mayBeNewer } from "../../domain/job.ts";
+import { chunk } from "../../domain/lists.ts";
 import { type AttachmentIds, COMPLETED_PREFIX, parseNotedFiles, wasResent } from "../../domain/notes.ts";
 import type { Operation } from "../../domain/operation.ts";
 import { externalIdsIn } from "../../domain/output-names.ts";
@@ -8,7 +9,7 @@ import type { Target } from "../../domain/target.ts";
 import { isFiles, type JournalFile, webhookKey } from "../../ports/journal.ts";
 import type { Attachment, TargetRecord } from "../../ports/ports.ts";
 import type { SweepContext } from "../context.ts";
-import { chunk, READ_BATCH } from "./batches.ts";
+import { READ_BATCH } from "./batches.ts";
 import type { PastWrites } from "./past-writes.ts";
 import type { TargetCheck } from "./preconditions.ts";
 import type { Recovery } from "./recovery.ts";

@@ -1,5 +1,6 @@
 import { fileNameOf } from "../../domain/evidence.ts";
 import { type Duration, isNewer, type Job } from "../../domain/job.ts";
+import { chunk, groupBy } from "../../domain/lists.ts";
 import {
   COMPLETED_PREFIX,
   FAILED_PREFIX,
@@ -19,7 +20,7 @@ import { isFiles, type JournaledWrite } from "../../ports/journal.ts";
 import { serverNow } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
 import { placeOf } from "../places.ts";
-import { chunk, groupBy, READ_BATCH } from "./batches.ts";
+import { READ_BATCH } from "./batches.ts";
 
 /** A file that stuck-jobs attached. What is not on record is null. */
 export interface DeliveredFile {

@@ -1,5 +1,6 @@
 import { fileNameOf } from "../../domain/evidence.ts";
 import type { Instant, Job } from "../../domain/job.ts";
+import { groupBy } from "../../domain/lists.ts";
 import type { AttachmentIds } from "../../domain/notes.ts";
 import type { DeliveryField, Operation } from "../../domain/operation.ts";
 import type { Target } from "../../domain/target.ts";
@@ -17,7 +18,6 @@ import type { SweepContext } from "../context.ts";
 import type { ItemOutcome, StageResult } from "../ledger.ts";
 import { effectivePolicy, isReopenable, withEffectiveStart } from "../list/finished-jobs.ts";
 import { placeOf } from "../places.ts";
-import { groupBy } from "./batches.ts";
 import { findOwnedFiles, findOwnFiles, type NewerFile, type OwnedFiles } from "./owned-files.ts";
 import { checkJob, checkTarget, type JobCheck, type TargetCheck } from "./preconditions.ts";
 import { isDelivery, outputFiles, type Recovery } from "./recovery.ts";

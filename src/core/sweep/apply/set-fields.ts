@@ -1,5 +1,6 @@
 import { fileNameOf } from "../../domain/evidence.ts";
 import { type Instant, type Job, mayBeNewer } from "../../domain/job.ts";
+import { chunk, groupBy } from "../../domain/lists.ts";
 import type { Operation, SetValue } from "../../domain/operation.ts";
 import { externalIdsIn } from "../../domain/output-names.ts";
 import type { Target } from "../../domain/target.ts";
@@ -7,7 +8,7 @@ import { TableRefused } from "../../ports/errors.ts";
 import type { JournalCell } from "../../ports/journal.ts";
 import type { TargetRecord } from "../../ports/ports.ts";
 import type { SweepContext } from "../context.ts";
-import { chunk, groupBy, READ_BATCH } from "./batches.ts";
+import { READ_BATCH } from "./batches.ts";
 import type { OtherSet, Recovery } from "./recovery.ts";
 
 /** A recovery with its target as it was just read. */

@@ -1,5 +1,6 @@
 import type { Output, ProbeResult } from "../../domain/evidence.ts";
 import { type DatedJob, type Instant, type Job, mayBeNewer, toSummary } from "../../domain/job.ts";
+import { chunk, groupBy } from "../../domain/lists.ts";
 import { type AttachmentIds, appendLine, redeliveredLine, undeliveredLine } from "../../domain/notes.ts";
 import { resolveOperation } from "../../domain/resolve-operation.ts";
 import { NOTHING_REPORTED } from "../../domain/response-payload.ts";
@@ -15,7 +16,7 @@ import { isNamed } from "../list/classify.ts";
 import { type CompetingJob, listWaitingJobs } from "../list/competing-jobs.ts";
 import { placeOf } from "../places.ts";
 import { askBeforeWrite } from "./ask-before-write.ts";
-import { batches, chunk, groupBy, READ_BATCH, splitInHalf } from "./batches.ts";
+import { batches, READ_BATCH, splitInHalf } from "./batches.ts";
 import type { Competition } from "./competition.ts";
 import { type JobWrite, type TargetWrite, writeJobs, writeTargets } from "./journaled-writes.ts";
 import {

@@ -1,4 +1,5 @@
 import { fileNameOf } from "../../domain/evidence.ts";
+import { chunk, groupBy } from "../../domain/lists.ts";
 import { appendLine, completedLine, isOwnError, refusedLine, supersededLine } from "../../domain/notes.ts";
 import { storeName } from "../../domain/report.ts";
 import type { AtomicWriter } from "../../ports/atomic-writer.ts";
@@ -7,7 +8,7 @@ import { serverNow } from "../clock-skew.ts";
 import { forEachConcurrent } from "../concurrency.ts";
 import type { SweepContext } from "../context.ts";
 import { addOutcomes, collectOutcomes, type ItemOutcome, type StageResult } from "../ledger.ts";
-import { batches, chunk, groupBy, splitInHalf, WRITE_BATCH } from "./batches.ts";
+import { batches, splitInHalf, WRITE_BATCH } from "./batches.ts";
 import {
   type CombinedWrite,
   type TargetWrite,

@@ -211,7 +211,9 @@ function groupByOperation(jobs: readonly Job[], source: CompletedSource): Readon
     const recorded = url !== null && operation.provider !== null && !probe.isSameHost(url) ? null : url;
     if (recorded === null && expected.length === 0) continue;
     const output = { at: job.since.at, seen: null, recorded, expected };
-    found.set(operation.name, [...(found.get(operation.name) ?? []), output]);
+    const known = found.get(operation.name);
+    if (known === undefined) found.set(operation.name, [output]);
+    else known.push(output);
   }
   return found;
 }
