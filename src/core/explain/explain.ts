@@ -69,25 +69,28 @@ export async function explain(name: string, run: SweepContext): Promise<readonly
 
 /**
  * Decides about all stuck jobs, as a dry run of recover does: the others matter to a verdict, newer ones for the same
- * target, and how many would be failed without an output of their operation in sight. Returns the verdicts by job.
+ * target, and how many would be failed without an output of their operation in sight. Returns what the sweep reports of
+ * the jobs that it reached.
  */
-async function decideAll(run: SweepContext): Promise<ReadonlyMap<string, Verdict>> {
+async function decideAll(run: SweepContext): Promise<ReadonlyMap<string, Entry>> {
   const { report } = await sweep({ ...run, command: "recover", dryRun: true, named: null, only: null, limit: null });
-  return new Map(report.entries.map(({ id, verdict }) => [id, verdict]));
+  const reached = report.entries.filter(({ verdict }) => verdict.reason !== "not-reached");
+  return new Map(reached.map((entry) => [entry.id, entry]));
 }
 
 async function explainJob(
   read: Job,
-  decideOnce: () => Promise<ReadonlyMap<string, Verdict>>,
+  decideOnce: () => Promise<ReadonlyMap<string, Entry>>,
   run: SweepContext,
 ): Promise<Explanation> {
   const now = serverNow(run);
   const reopened = isReopenable(read, run, now);
   const job = withEffectiveStart(read, { reopened });
   const triaged = triage(job, effectivePolicy({ reopened }, run), now);
-  const candidate = triaged.kind === "candidate" ? triaged.candidate : toCandidate(job, run, now);
+  const candidate = withOwnDate(triaged.kind === "candidate" ? triaged.candidate : toCandidate(job, run, now), read);
   const item = createItem(job, candidate, reopened, run, now);
-  const gathered = candidate === null ? null : await gatherAll(job, candidate, now, run);
+  const swept = triaged.kind === "candidate" ? ((await decideOnce()).get(job.id) ?? null) : null;
+  const gathered = candidate === null ? null : await gatherAll(job, candidate, swept, now, run);
   const ledger = new Ledger([item]);
   if (gathered !== null) ledger.merge([{ item, evidence: gathered.evidence }]);
   const attachments =
@@ -95,10 +98,9 @@ async function explainJob(
       ? null
       : await readAttachments(item.target, candidate?.operation.deliver?.as ?? "attachment", run);
   if (triaged.kind === "decided") ledger.merge([{ item, verdict: triaged.verdict }]);
-  if (triaged.kind === "candidate" && gathered !== null) {
-    ledger.merge(await decideAlone(item, triaged.candidate, gathered, now, run));
-    const verdict = (await decideOnce()).get(job.id);
-    if (verdict !== undefined) ledger.merge([{ item, verdict }]);
+  if (swept !== null) ledger.merge([{ item, verdict: swept.verdict }]);
+  else if (triaged.kind === "candidate" && candidate !== null && gathered !== null) {
+    ledger.merge(await decideAlone(item, candidate, gathered, now, run));
   }
   const result = ledger.get(item);
   // A sweep recovers a job that stuck-jobs had failed, or leaves it as it is.
@@ -118,6 +120,11 @@ async function explainJob(
     attachments,
     now,
   };
+}
+
+/** An undo or a reopening does not change when a job began. */
+function withOwnDate(candidate: Candidate | null, { since }: Job): Candidate | null {
+  return candidate === null ? null : { ...candidate, began: since.kind === "at" ? since.at : null };
 }
 
 /** A job that is not stuck has evidence too. Returns null where there is no name to probe. */
@@ -166,12 +173,25 @@ interface GatheredAll {
   readonly listing: ObjectListing;
 }
 
-/** Gathers what a sweep would, and what it only needs to fail a job: calibration and a listing. */
-async function gatherAll(job: Job, candidate: Candidate, now: Instant, run: SweepContext): Promise<GatheredAll> {
+/**
+ * Gathers what a sweep would, and what it only needs to fail a job: calibration and a listing. What the sweep has probed
+ * and asked already is not probed and asked again.
+ */
+async function gatherAll(
+  job: Job,
+  candidate: Candidate,
+  swept: Entry | null,
+  now: Instant,
+  run: SweepContext,
+): Promise<GatheredAll> {
   const { reads } = run.limits;
   const probedAt = run.clock.now();
-  const probeGroups = await probeOutputs(candidate, run, "each");
-  const providerReply = await askProvider(candidate, combine(probeGroups, null), run);
+  const named = await probeOutputs(candidate, run, { how: "each", known: swept?.probes ?? [] });
+  const urls = named.flat().map(({ url }) => url);
+  const otherNames = (swept?.probes ?? []).filter(({ url }) => !urls.includes(url));
+  const probeGroups = otherNames.length === 0 ? named : [...named, otherNames];
+  const providerReply =
+    swept === null ? await askProvider(candidate, combine(probeGroups, null), run) : swept.providerReply;
   const { operation } = candidate;
   const place = placeOf(operation, run);
   const seen = probeGroups.flat().find(({ result }) => result === "present")?.url ?? null;

@@ -19,17 +19,24 @@ export async function gatherEvidence(candidate: Candidate, run: SweepContext): P
   }
 }
 
-/** Probes an output's possible names in their order: until one is there, or each of them. */
+const UNTIL_FOUND = { how: "until-found", known: [] } as const;
+
+/**
+ * Probes an output's possible names in their order: until one is there, or each of them. One of which the result is
+ * `known` is not probed again.
+ */
 export async function probeOutputs(
   candidate: Candidate,
   run: SweepContext,
-  how: "until-found" | "each" = "until-found",
+  { how, known }: { readonly how: "until-found" | "each"; readonly known: readonly ProbeResult[] } = UNTIL_FOUND,
 ): Promise<readonly ProbeGroup[]> {
   const { probe } = placeOf(candidate.operation, run);
   const groups: ProbeGroup[] = [];
   for (const names of candidate.names) {
     const group: ProbeResult[] = [];
-    for (const name of names) group.push(await probeAndCheckMedia(probe.urlFor(name), candidate, run));
+    for (const url of names.map((name) => probe.urlFor(name))) {
+      group.push(known.find((each) => each.url === url) ?? (await probeAndCheckMedia(url, candidate, run)));
+    }
     groups.push(group.slice());
     if (how === "until-found" && group.every(({ result }) => result === "present")) break;
   }
