@@ -256,13 +256,21 @@ WHERE slot = $1::timestamptz AND ended_at IS NOT NULL ORDER BY base, id DESC`,
   }
 }
 
-/** What is older than a month says nothing any more of where the fleet stands. */
+/**
+ * Rows that one slot removes at most: several times what it adds. After a change of what is kept, or of the bases, a
+ * delete of all that is old would take longer than a statement may.
+ */
+const PRUNED = 10_000;
+
+/**
+ * Removes slots of a month ago, and sweeps of three days ago but for the last of each base: the fleet itself looks at the
+ * last sweeps alone. now() is constant within the transaction, which the index needs.
+ */
 async function prune(query: Query, s: string): Promise<void> {
-  const old = "clock_timestamp() - interval '30 days'";
-  await query(`DELETE FROM ${s}.slots WHERE start < ${old}`);
+  await query(`DELETE FROM ${s}.slots WHERE start < now() - interval '30 days'`);
   await query(
-    `DELETE FROM ${s}.sweeps old WHERE started_at < ${old}
-AND EXISTS (SELECT FROM ${s}.sweeps newer WHERE newer.base = old.base AND newer.id > old.id)`,
+    `DELETE FROM ${s}.sweeps WHERE id IN (SELECT id FROM ${s}.sweeps old WHERE started_at < now() - interval '3 days'
+AND EXISTS (SELECT FROM ${s}.sweeps newer WHERE newer.base = old.base AND newer.id > old.id) ORDER BY started_at LIMIT ${PRUNED})`,
   );
 }
 

@@ -34,6 +34,23 @@ FROM generate_series(0, 2) AS sweep, generate_series(0, 1) AS base`);
   return { database, query, close: () => Promise.all([database.close(), close()]) };
 }
 
+it("a slot that is closed removes sweeps of three days ago, but for the last of each base", async () => {
+  const { database, query, close } = await openFleetDatabase();
+  await query(`UPDATE stuck_jobs.sweeps SET started_at = now() - interval '3 days 1 hour' WHERE base = 'base-0';
+UPDATE stuck_jobs.sweeps SET started_at = now() - interval '2 days 23 hours' WHERE base = 'base-1';
+INSERT INTO stuck_jobs.slots VALUES (now(), now(), '', '', 1), (now() - interval '31 days', now(), '', '', 1)`);
+  await closeSlots({ database, schema: "stuck_jobs" }, "host", NEVER);
+  const left = await query(
+    "SELECT base, count(*)::int AS sweeps, max(exit_code) AS last FROM stuck_jobs.sweeps GROUP BY base ORDER BY base",
+  );
+  expect(left).toEqual([
+    { base: "base-0", sweeps: 1, last: 0 },
+    { base: "base-1", sweeps: 3, last: 70 },
+  ]);
+  expect(await query("SELECT count(*)::int AS slots FROM stuck_jobs.slots")).toEqual([{ slots: 1 }]);
+  await close();
+});
+
 describe("the state of a fleet", () => {
   it("has the last sweep of each base that is asked for, with who holds it", async () => {
     const { database, query, close } = await openFleetDatabase();
@@ -68,10 +85,11 @@ SELECT job, 'sweeps', '{"base":"base-1"}', 'active', 'exclusive', 'base-1', now(
           });
         }, signal),
     };
+    await query(`INSERT INTO stuck_jobs.slots VALUES (now(), now(), '', '', 1)`);
     await readFleetStatus(recording, "stuck_jobs", ["base-0"], NEVER);
     await survey({ database: recording, schema: "stuck_jobs" }, 120_000, NEVER);
     await closeSlots({ database: recording, schema: "stuck_jobs" }, "host", NEVER);
-    expect(statements.length).toBe(6);
+    expect(statements.length).toBe(10);
     await query(`INSERT INTO stuck_jobs.sweeps (base, name, job, attempt, host, ended_at, exit_code)
 SELECT 'base-0', '', gen_random_uuid(), 0, 'host', now(), 0 FROM generate_series(1, 5000);
 INSERT INTO stuck_jobs.job (id, name, data, state, policy, singleton_key, started_on, completed_on)
