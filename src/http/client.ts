@@ -86,6 +86,7 @@ export function createHttpClient({ connections, timeouts, env = {}, lookup }: Ht
     async send(request, signal) {
       signal.throwIfAborted();
       if (closed) return describeNetworkError(new TransportError(CLOSED, { code: "UND_ERR_CLOSED", permanent: true }));
+      const { maxBytes } = request;
       const onSent = () => {
         sent += 1;
         request.onSent?.();
@@ -94,7 +95,7 @@ export function createHttpClient({ connections, timeouts, env = {}, lookup }: Ht
         // A proxy that forwards would look the name up itself, past `lookup`.
         const proxy = request.url.protocol === "http:" && lookup === undefined ? findProxy(request.url) : null;
         const agent = proxy === null ? direct : forwarding;
-        return await exchange(agent, toDispatch(request, proxy), { ...request, onSent }, timeouts.answer, signal);
+        return await exchange(agent, toDispatch(request, proxy), { maxBytes, onSent }, timeouts.answer, signal);
       } catch (error) {
         if (error instanceof TransportError) return describeNetworkError(error);
         throw error;
@@ -115,7 +116,7 @@ function toDispatch(
 ): Dispatcher.DispatchOptions {
   const common = {
     method,
-    ...(body === undefined ? {} : { body }),
+    body: body ?? null,
     // Without this undici ends the connection after a HEAD.
     reset: false,
     // Our own limit covers both; undici's timers tick in seconds.

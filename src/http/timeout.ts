@@ -58,7 +58,17 @@ export function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> 
     const stop = () => reject(signal.reason);
     if (signal.aborted) stop();
     signal.addEventListener("abort", stop, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+    const finish = () => signal.removeEventListener("abort", stop);
+    work.then(
+      (value) => {
+        finish();
+        resolve(value);
+      },
+      (error) => {
+        finish();
+        reject(error);
+      },
+    );
   });
 }
 

@@ -2,14 +2,13 @@ import pLimit, { type LimitFunction } from "p-limit";
 import type { Clock } from "../core/ports/ports.ts";
 import { createHttpClient, type HttpClient } from "../http/client.ts";
 import type { ProxyEnvironment } from "../http/proxy.ts";
-import { createRateLimiter } from "../http/rate-limit.ts";
+import { createRateLimiter, type WaitForSlot } from "../http/rate-limit.ts";
 import type { Timeouts } from "../http/timeout.ts";
 
 /** The way to one storage: how many probes at the same time, how many requests a second, over which connections. */
 export interface StorageConnection {
   readonly limiter: LimitFunction;
-  /** Waits until a request may go. */
-  readonly waitForSlot: (signal: AbortSignal) => Promise<void>;
+  readonly waitForSlot: WaitForSlot;
   readonly client: HttpClient;
 }
 

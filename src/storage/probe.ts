@@ -55,6 +55,7 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
   const credentials = options.credentials ?? null;
   const signer = credentials === null ? null : createSigner(credentials, location, clock);
   const requests = createBucketRequests(client, waitForSlot, location, signer);
+  const ownOrigin = `${location.bucket.origin}/`;
   /** Any address of the bucket stands for the configured one; other URLs are asked as they are, at their origin. */
   const atOrigin = (url: URL) => toBucketUrl(location, url) ?? withoutCdn(url);
 
@@ -74,6 +75,7 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
     },
 
     isSameHost(url) {
+      if (url.startsWith(ownOrigin)) return true;
       const parsed = parseUrl(url);
       if (parsed === null) return false;
       const [ours, theirs] = [withoutCdn(location.bucket), withoutCdn(parsed)];

@@ -1,5 +1,6 @@
 import type { HttpClient } from "../http/client.ts";
 import type { Failure } from "../http/errors.ts";
+import type { WaitForSlot } from "../http/rate-limit.ts";
 import { type HttpResponse, header, isRedirect, type ResponseHead } from "../http/response.ts";
 import type { Final } from "../http/retry.ts";
 import type { BucketLocation } from "./bucket-url.ts";
@@ -33,12 +34,13 @@ export interface BucketRequests {
   text(url: URL, maxBytes: number, signal: AbortSignal): Promise<HttpResponse | Failure>;
 }
 
+const NO_HEADERS = {};
 const FIRST_BYTE: Range = { first: 0, last: 0 };
 
 /** `waitForSlot` waits until a request may go. `signer` is null where nothing is signed. */
 export function createBucketRequests(
   client: HttpClient,
-  waitForSlot: (signal: AbortSignal) => Promise<void>,
+  waitForSlot: WaitForSlot,
   location: BucketLocation,
   signer: Signer | null,
 ): BucketRequests {
@@ -47,8 +49,9 @@ export function createBucketRequests(
 
   return {
     async object(method, url, signal) {
-      const reply = await send(method, url, method === "GET" ? FIRST_BYTE : null, MAX_ERROR_BYTES, signal);
-      if (reply.kind === "failure" || signerFor(url) === null) return reply;
+      const range = method === "GET" ? FIRST_BYTE : null;
+      const reply = await send(method, url, range, MAX_ERROR_BYTES, signal);
+      if (signer === null || reply.kind === "failure" || signerFor(url) === null) return reply;
       if (reply.status === 200 || reply.status === 206) bucketExists = true;
       return method === "HEAD" && needsErrorCode(reply) ? await fetchErrorCode(url, reply, signal) : reply;
     },
@@ -68,8 +71,9 @@ export function createBucketRequests(
     maxBytes: number,
     signal: AbortSignal,
   ): Promise<HttpResponse | Failure> {
-    await waitForSlot(signal);
-    const headers = range === null ? {} : { range: `bytes=${range.first}-${range.last}` };
+    const waiting = waitForSlot(signal);
+    if (waiting !== null) await waiting;
+    const headers = range === null ? NO_HEADERS : { range: `bytes=${range.first}-${range.last}` };
     const urlSigner = signerFor(url);
     if (urlSigner === null) return await client.send({ method, url, headers, maxBytes }, signal);
     const signed = await urlSigner.request(method, url);
@@ -80,7 +84,7 @@ export function createBucketRequests(
   }
 
   function signerFor(url: URL): Signer | null {
-    return isSignable(location, url) ? signer : null;
+    return signer !== null && isSignable(location, url) ? signer : null;
   }
 
   /** The refusal of a HEAD has no body (measured on Ceph's gateway): only a GET says whether it is about us or the object. */
@@ -114,7 +118,9 @@ export function isSignable({ bucket }: BucketLocation, url: URL): boolean {
 
 /** Returns whether a URL is signed itself, as links of S3, of Google's storage, and S3's older ones are. */
 export function isPresigned(url: URL): boolean {
-  return ["X-Amz-Signature", "X-Goog-Signature", "Signature"].some((name) => url.searchParams.has(name));
+  return (
+    url.search !== "" && ["X-Amz-Signature", "X-Goog-Signature", "Signature"].some((name) => url.searchParams.has(name))
+  );
 }
 
 /** Returns whether an outcome needs no error code to be understood. */

@@ -46,13 +46,13 @@ export function completedLine(
 }
 
 function attachmentClause({ url }: Output, ids: AttachmentIds): readonly string[] {
-  const id = ids.get(fileNameOf(url));
+  const id = ids.size === 0 ? undefined : ids.get(fileNameOf(url));
   return id === undefined ? [] : [`attachment ${id}`];
 }
 
 function findProbe({ probeGroups, providerReply }: GatheredEvidence, { url }: Output): ProbeResult | undefined {
   const probes = [...probeGroups.flat(), ...(providerReply?.probes ?? [])];
-  return probes.find((probe) => fileNameOf(probe.url) === fileNameOf(url));
+  return probes.find((probe) => probe.url === url || fileNameOf(probe.url) === fileNameOf(url));
 }
 
 function providerClause({ providerReply }: GatheredEvidence): string {

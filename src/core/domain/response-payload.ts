@@ -33,6 +33,7 @@ const MAX_DEPTH = 3;
 
 /** Reads a response payload, be it ours, the application's or the provider's own body. `request` is what was sent. */
 export function parseReportedResult(responsePayload: string, request: Payload = { kind: "empty" }): ReportedResult {
+  if (responsePayload.trim() === "") return NOTHING_REPORTED;
   const files = findFiles(responsePayload, request);
   const payload = parsePayload(responsePayload);
   if (payload.kind !== "read") return files.length === 0 ? NOTHING_REPORTED : { ...NOTHING_REPORTED, files };

@@ -11,7 +11,7 @@ export interface Target {
 
 /** Returns a text that is the same for the same field of the same record. */
 export function targetKey({ table, id, field }: Target): string {
-  return JSON.stringify([table, id, field]);
+  return `${table.length} ${id.length} ${table}${id}${field}`;
 }
 
 export type TargetLookup =

@@ -7,7 +7,13 @@ import type { SweepItem } from "./item.ts";
  */
 export class ProbeQueue {
   readonly #random: () => number;
-  readonly #items: SweepItem[] = [];
+  /** Oldest first; null where one was taken, since taking it out would move all that follow. */
+  #items: (SweepItem | null)[] = [];
+  /** The place of the oldest. */
+  #first = 0;
+  #left = 0;
+  /** The least age that was added. */
+  #youngest = Number.POSITIVE_INFINITY;
   readonly #changed = new Signal();
   #closed = false;
   #takeOldestNext = true;
@@ -17,9 +23,15 @@ export class ProbeQueue {
   }
 
   add(items: readonly SweepItem[]): void {
-    // Youngest first, so that the oldest is taken off the end.
-    this.#items.push(...items);
-    this.#items.sort((a, b) => (a.age ?? 0) - (b.age ?? 0));
+    const added = items.toSorted(byAge);
+    const [oldest] = added;
+    // As a rule a listing goes on where its last page ended: then there is nothing to sort again.
+    if (oldest !== undefined && ageOf(oldest) > this.#youngest) {
+      this.#items = [...this.#waiting(), ...added].sort(byAge);
+      this.#first = 0;
+    } else this.#items.push(...added);
+    this.#left += added.length;
+    this.#youngest = added.reduce((least, item) => Math.min(least, ageOf(item)), this.#youngest);
     this.#changed.notify();
   }
 
@@ -31,14 +43,44 @@ export class ProbeQueue {
 
   /** Returns the next item, once there is one; null when the queue is closed and empty. */
   async next(): Promise<SweepItem | null> {
-    while (this.#items.length === 0) {
+    while (this.#left === 0) {
       if (this.#closed) return null;
       await this.#changed.wait();
     }
-    const oldest = this.#takeOldestNext;
-    this.#takeOldestNext = !oldest;
-    if (oldest) return this.#items.pop() ?? null;
-    const [drawn] = this.#items.splice(Math.floor(this.#random() * this.#items.length), 1);
-    return drawn ?? null;
+    const item = this.#takeFrom(this.#takeOldestNext ? this.#first : this.#drawPlace());
+    this.#takeOldestNext = !this.#takeOldestNext;
+    return item;
   }
+
+  #waiting(): readonly SweepItem[] {
+    return this.#items.filter((item) => item !== null);
+  }
+
+  #drawPlace(): number {
+    if (this.#items.length - this.#first > 2 * this.#left) {
+      this.#items = [...this.#waiting()];
+      this.#first = 0;
+    }
+    return this.#first + Math.floor(this.#random() * (this.#items.length - this.#first));
+  }
+
+  /** Takes the first item from a place on; behind the last the oldest follows. */
+  #takeFrom(place: number): SweepItem | null {
+    let at = place;
+    while (this.#items[at] === null) at += 1;
+    if (at >= this.#items.length) at = this.#first;
+    const item = this.#items[at] ?? null;
+    this.#items[at] = null;
+    this.#left -= 1;
+    while (this.#items[this.#first] === null) this.#first += 1;
+    return item;
+  }
+}
+
+function byAge(one: SweepItem, other: SweepItem): number {
+  return ageOf(other) - ageOf(one);
+}
+
+function ageOf({ age }: SweepItem): number {
+  return age ?? 0;
 }

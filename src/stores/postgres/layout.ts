@@ -1,12 +1,14 @@
 import { TableRefused, UpstreamError } from "../../core/ports/errors.ts";
 import { type Column, readTables, type Table } from "../../database/catalogue.ts";
 import type { Database } from "../../database/connection.ts";
-import { formatTable, type TableName } from "../../database/identifiers.ts";
+import { formatTable, quoteTable, type TableName } from "../../database/identifiers.ts";
 import { findMisfits } from "./misfits.ts";
 import type { FieldPlace, StoreOptions, TargetTable } from "./options.ts";
 
 /** A column of the catalogue, or a place inside its jsonb. */
 export interface Cell {
+  /** Quoted, so that no two cells of a table have the same. */
+  readonly name: string;
   readonly column: Column;
   readonly path: readonly string[];
 }
@@ -14,6 +16,8 @@ export interface Cell {
 /** A table as it is written and read again. */
 export interface RowLayout {
   readonly table: TableName;
+  /** Quoted as in statements. */
+  readonly name: string;
   readonly key: Column;
   /** Finds a configured field. Throws `UpstreamError` where the table has no such column. */
   cell(field: string): Cell;
@@ -46,8 +50,13 @@ export function createLayout(database: Database, options: StoreOptions): Layout 
 
   const jobsLayout = once(async (signal) => rowLayout(await find(jobs.table, signal), jobs.id, new Map()));
 
-  async function targetLayout({ table, key, fields }: TargetTable, signal: AbortSignal): Promise<RowLayout> {
-    return rowLayout(await find(table, signal), key, fields);
+  const targetLayouts = new Map<TargetTable, RowLayout>();
+
+  async function targetLayout(target: TargetTable, signal: AbortSignal): Promise<RowLayout> {
+    const { table, key, fields } = target;
+    const layout = targetLayouts.get(target) ?? rowLayout(await find(table, signal), key, fields);
+    targetLayouts.set(target, layout);
+    return layout;
   }
 
   async function check(signal: AbortSignal): Promise<void> {
@@ -109,20 +118,27 @@ function rowLayout(table: Table, keyName: string, fields: ReadonlyMap<string, Fi
       `Name the primary key${table.keys.length === 0 ? "" : ` (${table.keys.join(" or ")})`} instead.`,
     );
   }
+  const findCell = (field: string): Cell => {
+    const { column: columnName, path } = fields.get(field) ?? { column: field, path: [] };
+    const column = find(columnName);
+    if (path.length > 0 && column.type !== "jsonb") {
+      throw new UpstreamError(
+        "config",
+        `${name}.${columnName} is ${column.type}; expected jsonb, since a path into it is configured`,
+        "Name a jsonb column, or a text column without a path.",
+      );
+    }
+    return { name: JSON.stringify([columnName, ...path]), column, path };
+  };
+  const cells = new Map<string, Cell>();
   return {
     table: table.name,
+    name: quoteTable(table.name),
     key,
     cell(field) {
-      const { column: columnName, path } = fields.get(field) ?? { column: field, path: [] };
-      const column = find(columnName);
-      if (path.length > 0 && column.type !== "jsonb") {
-        throw new UpstreamError(
-          "config",
-          `${name}.${columnName} is ${column.type}; expected jsonb, since a path into it is configured`,
-          "Name a jsonb column, or a text column without a path.",
-        );
-      }
-      return { column, path };
+      const cell = cells.get(field) ?? findCell(field);
+      cells.set(field, cell);
+      return cell;
     },
   };
 }

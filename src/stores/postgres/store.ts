@@ -47,14 +47,11 @@ export interface PostgresStoreOptions extends StoreOptions {
   readonly journal: JournalTable | null;
 }
 
-/** Jobs that the core takes at a time. */
-const PAGE = 100;
-
 /** How many completed jobs are read in search of the newest of each operation. */
 const COMPLETED_ROWS = 500;
 
 /** How many jobs are written in one statement. */
-const WRITE_ROWS = 100;
+const WRITE_ROWS = 200;
 
 /** The jobs and targets of one database. */
 export function createStore(options: PostgresStoreOptions): JobStore & JobHistory & { readonly atomic: AtomicWriter } {
@@ -86,7 +83,7 @@ export function createStore(options: PostgresStoreOptions): JobStore & JobHistor
     let after: Cursor | null = null;
     for (;;) {
       const rows: readonly Row[] = await readPage(filter, after, signal);
-      for (let start = 0; start < rows.length; start += PAGE) yield rows.slice(start, start + PAGE);
+      if (rows.length > 0) yield rows;
       const last = rows.at(-1);
       const inDates = after === null || after.at !== null;
       if (last !== undefined && rows.length === PAGE_ROWS) {
@@ -244,7 +241,7 @@ function plan(
   }
   const row = targetRow(targetTable, target.update, target.read);
   if (ownRow === null) return { id: target.update.id, rows: [row], lines };
-  const isSame = quoteTable(targetTable.table) === quoteTable(jobsTable.table) && row.values.id === ownRow.values.id;
+  const isSame = targetTable.name === jobsTable.name && row.values.id === ownRow.values.id;
   return { id: ownRow.values.id, rows: isSame ? [merged(ownRow, row)] : [ownRow, row], lines };
 }
 
@@ -369,7 +366,7 @@ async function writeAll(
 ): Promise<readonly WriteResult[]> {
   const groups = new Map<string, PlannedWrite[]>();
   for (const write of writes) {
-    const key = JSON.stringify(write.rows.map(({ shape }) => shapeKey(shape)));
+    const key = write.rows.map(({ shape }) => shapeKey(shape)).join("\n");
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [write]);
     else group.push(write);
@@ -391,9 +388,10 @@ async function writeAll(
   });
 }
 
-function shapeKey({ layout, sets, guards }: RowShape): readonly unknown[] {
-  const name = ({ column, path }: Cell) => [column.name, ...path];
-  return [layout.table, sets.map(name), guards.map(name)];
+/** The same for rows of one table in which the same cells are set and guarded. */
+function shapeKey({ layout, sets, guards }: RowShape): string {
+  const names = (cells: readonly Cell[]) => cells.map(({ name }) => name).join();
+  return `${layout.name} ${names(sets)} ${names(guards)}`;
 }
 
 function canonicalIds(ids: readonly string[], column: Column): readonly string[] {

@@ -21,7 +21,7 @@ import { placeOf } from "../places.ts";
 import { findOwnedFiles, findOwnFiles, type NewerFile, type OwnedFiles } from "./owned-files.ts";
 import { checkJob, checkTarget, type JobCheck, type TargetCheck } from "./preconditions.ts";
 import { isDelivery, outputFiles, type Recovery } from "./recovery.ts";
-import { findStandingValues, valuesToSet } from "./set-fields.ts";
+import { findStandingValues, type SetContext, type StandingValues, valuesToSet } from "./set-fields.ts";
 
 /** A recovery that the guard read allows, with what it takes. */
 export interface ReadyWrite {
@@ -143,7 +143,7 @@ async function readTargets(
   const read = new Map<Recovery, TargetRead>();
   for (const [table, group] of groupBy(wanted, ({ recovery }) => recovery.candidate.operation.target.table)) {
     const ids = [...new Set(group.map(({ id }) => id))];
-    const fields = fieldsToRead(group.map(({ recovery }) => recovery.candidate.operation));
+    const fields = fieldsToRead(new Set(group.map(({ recovery }) => recovery.candidate.operation)));
     const targets = await run.store.readTargets(table, ids, fields, run.limits.reads);
     const at = run.clock.now();
     for (const { recovery, id } of group) read.set(recovery, { record: targets.get(id), at });
@@ -181,7 +181,7 @@ async function recheckTargets(
   const ready: ReadyWrite[] = unchanged
     .filter(({ recovery, target }) => target === null || !isDelivery(recovery))
     .map(({ recovery, job }) => {
-      return { recovery, job, targetUpdate: null, target: null, held: new Map(), readAt: jobsReadAt };
+      return { recovery, job, targetUpdate: null, target: null, held: NONE_HELD, readAt: jobsReadAt };
     });
   const decisions = new Map(checked.map((each) => [each, decideTarget(each, owned.get(each.recovery)?.newer ?? null)]));
   // A newer job whose file turns out not to be written leaves its `set` to the older one.
@@ -189,9 +189,9 @@ async function recheckTargets(
   for (const [each, decision] of decisions) {
     const { recovery, job, check, record, readAt } = each;
     const others = recovery.otherSets.filter(({ jobId, applied }) => applied || written.has(jobId));
-    const context = { standing: standing.get(recovery) ?? new Map(), others, now: serverNow(run) };
+    const context = { standing: standing.get(recovery) ?? NO_STANDING, others, now: serverNow(run) };
     const files = heldFiles(record, recovery);
-    const held = new Map(files.flatMap(({ id, filename }) => (id === null ? [] : [[filename, id]])));
+    const held = files.length === 0 ? NONE_HELD : idsOf(files);
     if (decision.kind !== "recover") {
       outcomes.push({ item: recovery.item, verdict: decision });
     } else if (decision.reason === "superseded") {
@@ -203,7 +203,7 @@ async function recheckTargets(
         typeof check.value === "string"
           ? check.value
           : await withSignedUrls(check.value, placeOf(recovery.candidate.operation, run));
-      const set = valuesToSet(each, { ...context, how: "with-file", before: new Map() });
+      const set = valuesToSet(each, { ...context, how: "with-file", before: NOTHING_BEFORE });
       const fields = { [attachment]: value, ...set };
       ready.push({ recovery, job, targetUpdate: { id: each.target.id, fields }, target: record, held, readAt });
     } else {
@@ -215,6 +215,14 @@ async function recheckTargets(
     }
   }
   return { outcomes, ready };
+}
+
+const NONE_HELD: AttachmentIds = new Map();
+const NO_STANDING: StandingValues = new Map();
+const NOTHING_BEFORE: SetContext["before"] = new Map();
+
+function idsOf(files: readonly Attachment[]): AttachmentIds {
+  return new Map(files.flatMap(({ id, filename }) => (id === null ? [] : [[filename, id]])));
 }
 
 function isWritten(decision: Verdict): boolean {
@@ -279,7 +287,8 @@ function decideTarget(
 }
 
 /** Returns the fields of a target that are read before it is written. */
-function fieldsToRead(operations: readonly Pick<Operation, "attachment" | "deliver" | "set">[]): TargetFields {
+function fieldsToRead(used: ReadonlySet<Pick<Operation, "attachment" | "deliver" | "set">>): TargetFields {
+  const operations = [...used];
   const fieldsAs = (as: DeliveryField["as"]) =>
     operations.filter(({ deliver }) => deliver?.as === as).map(({ attachment }) => attachment);
   return {

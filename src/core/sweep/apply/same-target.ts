@@ -37,7 +37,7 @@ export class ItemsByTarget {
 
 /** Returns a text that is the same for the same record. */
 export function recordKey({ table, id }: Target): string {
-  return JSON.stringify([table, id]);
+  return `${table.length} ${table}${id}`;
 }
 
 /**

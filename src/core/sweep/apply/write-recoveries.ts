@@ -158,7 +158,7 @@ async function write(
       const writes = fresh.flatMap((each): readonly TargetWrite[] => {
         const { targetUpdate: update, target: record, recovery } = each;
         if (update === null || record === null) return [];
-        return [{ ...writeContext(each), record, update, sizes: fileSizes(outputFiles(recovery.verdict)) }];
+        return [{ ...writeContext(each), record, update, sizes: sizesFor(recovery) }];
       });
       if (writes.length === 0) return;
       for (const { recovery, targetUpdate } of fresh) {
@@ -201,7 +201,7 @@ async function writeAtomically(
         const { job, target: record, targetUpdate, recovery } = each;
         const { item, evidence, verdict, calibration } = writeContext(each);
         const { table } = recovery.candidate.operation.target;
-        const sizes = fileSizes(outputFiles(recovery.verdict));
+        const sizes = sizesFor(recovery);
         const target =
           targetUpdate === null || record === null
             ? null
@@ -337,6 +337,7 @@ function recordResults(
 function withIds(ready: ReadyWrite, files: Readonly<Record<string, readonly Attachment[]>> = {}): ReadyWrite {
   const { candidate, verdict } = ready.recovery;
   const written = files[candidate.operation.attachment] ?? [];
+  if (written.length === 0) return ready;
   const isHeld = (name: string, id: string) => ready.held.get(name) === id;
   const names = outputFiles(verdict).map(({ url }) => fileNameOf(url));
   const ids = written.flatMap(({ id, filename }) => {
@@ -349,11 +350,6 @@ function buildJobUpdate({ recovery, job, ids }: ReadyWrite, run: SweepContext): 
   const { item, evidence, verdict } = recovery;
   const { output, others } = verdict;
   const files = outputFiles(verdict);
-  const at = serverNow(run);
-  const line =
-    verdict.reason === "superseded"
-      ? supersededLine(verdict.supersededBy, at, run.signature)
-      : completedLine(files, { ...evidence, rule: verdict.reason }, at, run.signature, ids);
   const response = {
     output_url: output.url,
     ...(others.length === 0 ? {} : { output_urls: files.map(({ url }) => url) }),
@@ -367,8 +363,22 @@ function buildJobUpdate({ recovery, job, ids }: ReadyWrite, run: SweepContext): 
     responsePayload: JSON.stringify(response),
     // The error that stuck-jobs wrote when it failed the job does not hold any more; someone else's stays.
     ...(item.reopened && isOwnError(job.error ?? "") ? { error: null } : {}),
-    notes: appendLine(job.notes, line),
+    ...(run.hasNotes ? { notes: appendLine(job.notes, noteLine()) } : {}),
   };
+
+  function noteLine(): string {
+    const at = serverNow(run);
+    return verdict.reason === "superseded"
+      ? supersededLine(verdict.supersededBy, at, run.signature)
+      : completedLine(files, { ...evidence, rule: verdict.reason }, at, run.signature, ids);
+  }
+}
+
+const NO_SIZES: ReadonlyMap<string, number> = new Map();
+
+/** Returns the sizes of the files that are attached, by their names; of what goes as a URL none are recorded. */
+function sizesFor({ candidate, verdict }: Recovery): ReadonlyMap<string, number> {
+  return candidate.operation.deliver?.as === "attachment" ? fileSizes(outputFiles(verdict)) : NO_SIZES;
 }
 
 function writeContext({ recovery: { item, evidence, verdict } }: ReadyWrite): WriteContext {

@@ -1,4 +1,5 @@
 import { combine, type ProbeGroup, type ProbeResult } from "../../domain/evidence.ts";
+import type { OutputProbe } from "../../ports/ports.ts";
 import type { SweepContext } from "../context.ts";
 import type { Candidate } from "../decide/triage.ts";
 import type { ItemEvidence } from "../item.ts";
@@ -45,14 +46,20 @@ export async function probeOutputs(
 }
 
 /** Probes one URL and, where the operation asks for it, reads the file: a broken one is there, and is no output. */
-export async function probeAndCheckMedia(
+export function probeAndCheckMedia(url: string, { operation }: Candidate, run: SweepContext): Promise<ProbeResult> {
+  const { probe } = placeOf(operation, run);
+  const probing = probe.probe(url, run.limits.reads);
+  return operation.check === null ? probing : checkMedia(url, probing, probe, run);
+}
+
+async function checkMedia(
   url: string,
-  { operation }: Candidate,
+  probing: Promise<ProbeResult>,
+  probe: OutputProbe,
   run: SweepContext,
 ): Promise<ProbeResult> {
-  const { probe } = placeOf(operation, run);
-  const result = await probe.probe(url, run.limits.reads);
-  if (operation.check === null || result.result !== "present") return result;
+  const result = await probing;
+  if (result.result !== "present") return result;
   const media = await probe.checkMedia(result.output, run.limits.reads);
   if (media.kind === "sound") return result;
   const detail = `${result.detail}, ${media.detail}`;
