@@ -55,7 +55,7 @@ export interface JournalOptions {
 const NOT_WRITABLE = ["EROFS", "EACCES", "EPERM", "ENOTDIR", "ENOENT", "EEXIST"];
 
 /** The number of verdicts that are written between two turns of the event loop. */
-const PORTION = 200;
+const PORTION = 500;
 
 /** Opens a journal. Its file is opened for the first write that is announced: a run without one does not touch it. */
 export function createJournal(options: JournalOptions): JournalWriter {
@@ -165,12 +165,17 @@ export function createJournal(options: JournalOptions): JournalWriter {
       if (!announced) return;
       await withSink(async (sink) => {
         let lines = [text(runLine(run, lineOf(by)))];
+        let appending: Promise<void> = Promise.resolve();
         for (const job of jobs) {
           lines.push(text(verdictLine(job, lineOf(by))));
           if (lines.length < PORTION) continue;
-          await sink.append(lines);
+          // The next portion is made while this one is being written.
+          await appending;
+          appending = sink.append(lines);
+          appending.catch(() => undefined);
           lines = [];
         }
+        await appending;
         await sink.append(lines);
         await sink.sync();
       });
