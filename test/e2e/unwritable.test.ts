@@ -58,6 +58,8 @@ interface Given {
   /** Of the operation `render`; the operation `preview` always fits. */
   readonly delivery?: string;
   readonly access?: Access;
+  /** Further settings of the jobs. */
+  readonly jobs?: string;
 }
 
 /** A base with one stuck job of each of two operations, both of whose outputs exist. */
@@ -66,6 +68,7 @@ async function clipsWorld({
   statuses = ["processing", "completed", "failed"],
   delivery = "attachment: Clip",
   access = FULL_ACCESS,
+  jobs = "",
 }: Given = {}) {
   const world = await openWorld({ schema: schemaWith(type, statuses), access });
   const cwd = folder();
@@ -74,7 +77,7 @@ async function clipsWorld({
     join(cwd, ".stuck-jobsrc.yaml"),
     `
 preset: none
-jobs: { table: Jobs, fields: { status: Status, externalId: Ext, type: Type, notes: Log } }
+jobs: { table: Jobs, fields: { status: Status, externalId: Ext, type: Type, notes: Log }${jobs} }
 operations:
   render: { types: [render], ${target}, ${delivery} }
   preview: { types: [preview], ${target}, attachment: Clip }
@@ -130,6 +133,15 @@ describe("recover, before its first write to a base,", () => {
     expect([code, errors.render, errors.preview]).toEqual([3, expect.stringContaining(expected), null]);
     expect(world.fields("Clips", "recClip0000000000")).toEqual({});
     expect(world.fields("Jobs", "recJob00000000001").Status).toBe("completed");
+  });
+
+  it("warns of a stuck status that is no option of the field, and recovers the jobs of the other", async () => {
+    const { plain, writes } = await clipsWorld({ jobs: ", stuckStatuses: [processing, procesing]" });
+    const { code, stderr } = await plain();
+    expect([code, writes().length]).toEqual([0, 2]);
+    expect(stderr).toContain(
+      'jobs.stuckStatuses: "Status" has no option "procesing", so no job has it. Did you mean "processing"?',
+    );
   });
 
   it("says why in a cron mail, once for all jobs", async () => {

@@ -41,7 +41,8 @@ export async function openSweep(
       findUnwritable:
         metadata === null || flags.sandbox !== undefined || flags.force === true
           ? null
-          : async () => ((await hasWritten(journal)) ? new Map() : findUnwritable(metadata, settings, limits.reads)),
+          : async () =>
+              (await hasWritten(journal)) ? new Map() : findUnwritable(metadata, settings, observer.warn, limits.reads),
     }),
     store: base.store,
     atomic: base.atomic,

@@ -6,16 +6,22 @@ import type { Metadata } from "../../stores/airtable/metadata.ts";
 
 /**
  * Returns the kinds of writes that the base would refuse, by its schema: a field that is missing, computed or of another
- * type, an option that does not exist. Empty where the schema cannot be read: then the base's own refusal says it.
+ * type, an option that does not exist. Empty where the schema cannot be read: then the base's own refusal says it. Warns of
+ * a stuck status that is no option, since no job can be found by it.
  */
 export async function findUnwritable(
   metadata: Metadata,
   settings: Settings,
+  warn: (message: string) => void,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<WriteKind, string>> {
   const { checkSchema } = await import("../../doctor/schema.ts");
   try {
-    const problems = checkSchema(settings, await metadata.tables(signal)).filter(({ level }) => level === "fail");
+    const problems = checkSchema(settings, await metadata.tables(signal)).flatMap((each) =>
+      each.level === "fail" ? [each] : [],
+    );
+    const unknown = problems.filter(({ title }) => title === "jobs.stuckStatuses");
+    for (const { title, detail, next } of unknown) warn(`${title}: ${detail}, so no job has it. ${next}`);
     return new Map(problems.flatMap((problem) => kindsOf(problem, settings).map((kind) => [kind, describe(problem)])));
   } catch (error) {
     if (error instanceof UpstreamError) return new Map();
