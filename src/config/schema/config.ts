@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { PROVIDER_PRESETS } from "../presets/providers.ts";
 import { accounts } from "./accounts.ts";
+import { checkFieldRoles, type Report } from "./field-roles.ts";
 import { baseId, httpUrl, text } from "./fields.ts";
 import { fleet } from "./fleet.ts";
 import { monitoringSchema } from "./monitoring.ts";
@@ -194,6 +195,7 @@ export const configSchema = z
     if (config.fleet !== undefined && config.journal.path !== undefined) {
       report(["journal", "path"], "is on one host; in a fleet the journal is in PostgreSQL: leave it out");
     }
+    checkFieldRoles(config, report);
     const { stuckStatuses, completedStatus, failedStatus } = config.jobs;
     if (completedStatus === failedStatus) {
       const message = `"${failedStatus}" is completedStatus as well: a failed job would count as completed`;
@@ -206,8 +208,6 @@ export const configSchema = z
   });
 
 export type Config = z.output<typeof configSchema>;
-
-type Report = (path: readonly (string | number)[], message: string) => void;
 
 interface Checked {
   readonly preset: string;

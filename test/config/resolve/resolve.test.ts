@@ -54,6 +54,55 @@ describe("the preset nca", () => {
   });
 });
 
+describe("a field with two purposes is refused", () => {
+  const self = { target: "self", deliver: { field: "Link", as: "url" } };
+  const only = (render: object) => ({
+    operations: {
+      combine: null,
+      concatenate: null,
+      add_music: null,
+      image_zoom: null,
+      render: { outputs: ["{externalId}.mp4"], ...render },
+    },
+  });
+
+  it.each([
+    [
+      "a text that a run writes is another such text",
+      { jobs: { fields: { error: "Notes" } } },
+      `jobs.fields.notes: found "Notes"; "Notes" is the field of error as well: writing one would replace the other`,
+    ],
+    [
+      "notes are the external id",
+      { jobs: { fields: { notes: "External Job ID" } } },
+      `jobs.fields.notes: found "External Job ID"; "External Job ID" is the field of externalId as well: writing one would replace the other`,
+    ],
+    [
+      "the output goes to the job's own notes",
+      only({ ...self, deliver: { field: "Notes", as: "url" } }),
+      'operations.render.deliver.field: found "Notes"; "Notes" is jobs.fields.notes as well: the output would replace it',
+    ],
+    [
+      "`set` writes the job's own status",
+      only({ ...self, set: { Status: "queued" } }),
+      'operations.render.set.Status: found "queued"; "Status" is jobs.fields.status, which a run writes itself',
+    ],
+    [
+      "`set` writes the field that receives the output",
+      only({ ...self, set: { Link: "x" } }),
+      'operations.render.set.Link: found "x"; "Link" receives the output',
+    ],
+  ])("%s", (_, content, expected) => {
+    expect(problems(content)).toEqual([expected]);
+  });
+
+  it("but a date of the job may be one that `set` writes", () => {
+    expect(
+      problems({ jobs: { fields: { completedAt: "Done At" } }, ...only({ ...self, set: { "Done At": "{now}" } }) }),
+    ).toEqual([]);
+  });
+});
+
 describe("an endpoint without TLS", () => {
   const at = (endpointUrl: string, more: object = {}) => ({ airtable: { endpointUrl, ...more } });
 
