@@ -82,7 +82,7 @@ const FIELD_MATCHERS: Readonly<
   },
   responsePayload: { types: PAYLOADS, names: [/response.*payload/i, /\bresponse\b/i, /\b(result|output)s?\b/i] },
   webhookUrl: { types: ["url", "singleLineText", "multilineText"], names: [/webhook/i, /callback/i] },
-  error: { types: LONG, names: [/error.*details?/i, /error/i, /failure|reason/i] },
+  error: { types: LONG, names: [/error.*details?/i, /error/i, /^err([_ -]?(msg|message|text))?$/i, /failure|reason/i] },
   notes: { types: LONG, names: [/^notes?$/i, /\b(notes?|log|comments?|history)\b/i] },
   startedAt: { types: DATES, names: [/^(started|submitted|dispatched|sent|render(ing)? started)\b/i] },
 };

@@ -329,6 +329,16 @@ describe("stuck-jobs over a PostgreSQL database", () => {
     expect(JSON.parse(replay.stdout)).toMatchObject({ runs: 1, jobs: 3, differences: [] });
   });
 
+  it("replays the journal of the configuration where none is named", async () => {
+    const { run } = await renders();
+    await run(["recover"], CONFIGURATION);
+    const replay = await run(["replay", "-o", "json"], CONFIGURATION);
+    expect(replay).toMatchObject({ code: 0, stderr: "" });
+    expect(JSON.parse(replay.stdout)).toMatchObject({ runs: 1, jobs: 3, differences: [] });
+    const off = await run(["replay"], `${CONFIGURATION}journal: { path: none }\n`);
+    expect([off.code, off.stderr]).toEqual([2, expect.stringContaining("the journal is disabled")]);
+  });
+
   it("is examined by doctor without a write: connection, columns, rights, index, triggers and journal", async () => {
     const { database, run } = await renders();
     await run(["db", "migrate"]);
@@ -394,6 +404,9 @@ describe("stuck-jobs over a PostgreSQL database", () => {
     const unlike = await run(["doctor", "-o", "json"], CONFIGURATION.replace("from: segment_id", "from: priority"));
     expect(unlike.code).toBe(2);
     expect(unlike.stdout).toContain("public.renders.priority is int4, and segments.id is uuid");
+    const undated = await run(["doctor"], CONFIGURATION.replace("startedAt: started_at", "startedAt: external_id"));
+    expect([undated.code, undated.stdout]).toEqual([2, expect.stringContaining("is text; expected timestamptz")]);
+    expect(undated.stdout).not.toContain("SQLSTATE");
     const view =
       "CREATE VIEW grouped AS SELECT id, max(state) AS state, max(output_url) AS output_url FROM segments GROUP BY id";
     await database.query(view);

@@ -13,7 +13,7 @@ import { recordedRuns } from "../../journal/recorded-runs.ts";
 import type { CommandContext } from "../context.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { baseOption, duration, durationOrNone } from "../options.ts";
-import { withDatabaseLines } from "../run/open-journal.ts";
+import { journalNameOf, withDatabaseLines } from "../run/open-journal.ts";
 import { listsBases, requireSingleBase, resolveConfigured } from "../settings/select-bases.ts";
 import { formatDuration } from "../terminal/format.ts";
 
@@ -36,7 +36,7 @@ export function addReplay(program: Command, context: CommandContext): void {
     .description(
       "Re-evaluates the jobs recorded in a journal, using the recorded evidence and the given configuration, and shows the verdicts that differ. Writes nothing, sends no request, needs no token.",
     )
-    .option("--journal <path>", "the journal to read, with its rotated files (default: the tables of journal.postgres)")
+    .option("--journal <path>", "the journal to read, with its rotated files (default: that of the configuration)")
     .option("--config <file>", "the configuration to evaluate with (default: the one found from here)")
     .addOption(baseOption())
     .option("--run <id>", "only this run")
@@ -48,7 +48,7 @@ export function addReplay(program: Command, context: CommandContext): void {
       "after",
       `
 Examples:
-  stuck-jobs replay --journal journal.ndjson --config new.yaml
+  stuck-jobs replay --config new.yaml
   stuck-jobs replay --journal journal.ndjson --fail-after 3h
   stuck-jobs replay --journal journal.ndjson --config new.yaml -o json | jq '.differences | length'`,
     )
@@ -63,10 +63,13 @@ const MOST_FILES = 100;
 /** Runs replay and returns its exit code. */
 async function runReplay(flags: ReplayFlags, { env, terminal }: CommandContext): Promise<ExitCode> {
   const settings = await settingsOf(flags, env);
-  const runs = (await runsIn(flags, settings)).filter(({ run }) => flags.run === undefined || run === flags.run);
+  const journal = flags.journal ?? journalNameOf(settings, env);
+  const runs = (await runsIn(journal, flags, settings)).filter(
+    ({ run }) => flags.run === undefined || run === flags.run,
+  );
   if (runs.length === 0) {
     const what = flags.run === undefined ? "run with writes" : `run ${flags.run}`;
-    throw new ConfigError([{ path: "--journal", message: `found no ${what} in ${flags.journal ?? "the database"}` }]);
+    throw new ConfigError([{ path: "--journal", message: `found no ${what} in ${journal}` }]);
   }
   const differences = runs.flatMap(({ run, command, at, contextFields, jobs }) => {
     const policy = {
@@ -110,13 +113,13 @@ async function settingsOf(flags: ReplayFlags, env: CommandContext["env"]): Promi
 /** Stands in where a file is read: no database is asked. */
 const NO_DATABASE = "postgres://nobody@localhost/nothing";
 
-async function runsIn({ journal }: ReplayFlags, settings: Settings) {
+async function runsIn(journal: string | null, flags: ReplayFlags, settings: Settings) {
   const { place } = settings.journal;
-  if (journal === undefined && place?.kind === "postgres") {
+  if (flags.journal === undefined && place?.kind === "postgres") {
     return await withDatabaseLines(place, settings.store.baseId, ["run", "verdict"], recordedRuns);
   }
-  if (journal === undefined) {
-    throw new ConfigError([{ path: "--journal", message: "missing; expected a file, or journal.postgres configured" }]);
+  if (journal === null) {
+    throw new ConfigError([{ path: "--journal", message: "the journal is disabled; replay needs one" }]);
   }
   try {
     return await recordedRuns(readLines(filesOf(journal, MOST_FILES)));

@@ -43,7 +43,8 @@ export async function inspectDatabase(
       facts = { ...facts, journal: { schema, pending: pending.map(({ name }) => name) } };
     }
     const isComplete = facts.tables?.every(({ columns, exists }) => exists && columns.every(({ column }) => column));
-    if (isComplete)
+    // The planner would say of a column that does not fit what nobody understands.
+    if (isComplete && facts.misfits.length === 0)
       facts = { ...facts, plan: await inspectPlan(database, options, settings.jobs.stuckStatuses, signal) };
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error;
