@@ -240,7 +240,9 @@ function brokenByTarget(table: string, { id, fields }: Written, read: Read, scen
   if (job.operation === "split" && !isAgain && !isWhole(fields[field], read.fields[field])) {
     return ["delivers a part of an output"];
   }
-  return [...brokenByReplacing(job, fields[field], read.fields[field], scene), ...brokenByAge(job, scene)];
+  const replacing = brokenByReplacing(job, fields[field], read.fields[field], scene);
+  // Where the file is there, and cut, it was its turn before.
+  return isAgain ? replacing : [...replacing, ...brokenByAge(job, scene)];
 }
 
 /** Whether the run has seen each file that is written: what was delivered once may be gone from the bucket. */
@@ -279,7 +281,7 @@ function brokenByReplacing(
   const isOlders = (filename: unknown) =>
     world.scenario.jobs.some(({ id, createdAt }) => {
       const other = world.job(id);
-      return other !== undefined && createdAt < dateOf(job, world) && namesOf(other).includes(String(filename));
+      return other !== undefined && createdAt < beganAt(job, world) && namesOf(other).includes(String(filename));
     });
   // A run that was killed as it announced its write does not know whether the file is its own or the webhook's.
   const isAnnounced = (filename: unknown) =>
@@ -292,7 +294,7 @@ function brokenByReplacing(
   const newer = world.scenario.jobs.find(({ id, createdAt }) => {
     const other = world.job(id);
     if (other === undefined || other.id === job.id || other.operation !== job.operation) return false;
-    const date = dateOf(job, world);
+    const date = beganAt(job, world);
     if (createdAt < date || (createdAt === date && other.id < job.id)) return false;
     // A file is known by the external id in its name, and this one is none.
     if (/[ /]/.test(other.externalId)) return false;
@@ -306,7 +308,7 @@ function brokenByAge(job: JobNow, { world, known }: Scene): readonly string[] {
   const newer = world.scenario.jobs.flatMap(({ id, externalId, createdAt, targetId }) => {
     const other = world.job(id);
     if (other === undefined || !isRival(other, job)) return [];
-    const date = dateOf(job, world);
+    const date = beganAt(job, world);
     // Of two of the same instant the one with the greater id is the newer.
     const isNewer = createdAt > date || (createdAt === date && id > job.id);
     if (other.status !== "processing" || !isNewer) return [];
@@ -349,10 +351,14 @@ export function isRival(one: JobNow, other: JobNow): boolean {
   return one.targetId === other.targetId && one.operation === other.operation;
 }
 
-/** One that polling had closed before and that is open again counts from then on. */
-function dateOf(job: JobNow, { scenario }: Scene["world"]): number {
-  const createdAt = scenario.jobs.find(({ id }) => id === job.id)?.createdAt ?? 0;
-  return Math.max(createdAt, job.startedAt, lastMark(job.notes) ?? 0);
+/** When a job began, by which it is compared with others. */
+function beganAt({ id, startedAt }: JobNow, { scenario }: Scene["world"]): number {
+  return Math.max(scenario.jobs.find((each) => each.id === id)?.createdAt ?? 0, startedAt);
+}
+
+/** The age of one that polling had closed before and that is open again counts from then on. */
+function dateOf(job: JobNow, world: Scene["world"]): number {
+  return Math.max(beganAt(job, world), lastMark(job.notes) ?? 0);
 }
 
 /** The entries of an attachment cell. */

@@ -11,7 +11,7 @@ export interface Standing {
   readonly late: boolean;
   /** Whether a sweep works on it. */
   readonly open: boolean;
-  /** From when it counts: as it is compared with others. */
+  /** When it began: as it is compared with others. */
   readonly date: number;
   /** How long it is stuck, or closed by polling. */
   readonly age: number;
@@ -28,9 +28,8 @@ export function standingOf(id: string, world: World): Standing | null {
   const remembers = scenario.notes === "short" || (scenario.notes === "full" && notes.includes(FAILED_PREFIX));
   const late = remembers && status === "failed" && world.authors.get(id) === "polling";
   const closedAt = lastMark(notes) ?? 0;
-  const begun = Math.max(createdAt, job.startedAt);
-  const date = late ? begun : Math.max(begun, closedAt);
-  const age = clock.now() - (late ? closedAt : date);
+  const date = Math.max(createdAt, job.startedAt);
+  const age = clock.now() - (late ? closedAt : Math.max(date, closedAt));
   const maxAge = scenario.ageless ? Number.POSITIVE_INFINITY : 24 * HOUR;
   const isStuck = late || (status === "processing" && age > 5 * MINUTE && age <= maxAge);
   return { job, late, open: isStuck && !/[ /]/.test(job.externalId), date, age };
@@ -88,7 +87,7 @@ function predictGroup(group: readonly Standing[], world: World): GroupOutcome | 
   const held = filesIn(cell);
   for (const [n, newest] of found.entries()) {
     const left = found.slice(n);
-    const isOverdue = left.some(({ date }) => clock.now() - date > HOUR);
+    const isOverdue = left.some(({ late, date, age }) => (late ? clock.now() - date : age) > HOUR);
     if (!isOverdue && coming.some((each) => isNewer(each, newest))) break;
     const effect = effectOf(newest, cell, world);
     if (effect === null) return null;
