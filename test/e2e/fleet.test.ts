@@ -59,6 +59,26 @@ describe("a host of a fleet", () => {
     expect(stdout).toMatch(/^stuck_jobs_recovered_total\{.*operation="combine".*\} 1$/m);
   });
 
+  it("whose environment selects one base plans nothing, and names the variable", async () => {
+    const { world, host, database } = await openFleet(server, 2);
+    const env = { AIRTABLE_BASE_ID: world.ids[1] ?? "" };
+    for (const command of ["recover", "watch"]) {
+      const refused = await host([command], { env });
+      expect([refused.code, refused.stderr]).toEqual([
+        2,
+        expect.stringContaining("AIRTABLE_BASE_ID: selects one base"),
+      ]);
+    }
+    expect(await database.query("SELECT FROM stuck_jobs.slots")).toEqual([]);
+    expect((await host(["recover", "--dry-run"], { env })).code).toBe(0);
+  });
+
+  it("without a database in its environment says so once", async () => {
+    const { host } = await openFleet(server, 1);
+    const { code, stderr } = await host(["recover"], { env: { STUCK_JOBS_DATABASE_URL: "" } });
+    expect([code, stderr.match(/no database; set it/g)?.length]).toEqual([2, 1]);
+  });
+
   it("keeps the metrics of a base that the slot left out", async () => {
     const { world, host, database } = await openFleet(server, 2);
     world.stuck(1, "recoverable");

@@ -6,7 +6,7 @@ import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Flags } from "../options.ts";
 import { formatOf } from "../render/print-report.ts";
 import { asksFirst, recoverByPlan, sweepByQuestions } from "../run/approval.ts";
-import { runConfigured } from "../run/run-configured.ts";
+import { requireWholeFleet, runConfigured } from "../run/run-configured.ts";
 import { handleSignals } from "../run/signals.ts";
 import { openSandbox } from "../sandbox.ts";
 import { readBases } from "../settings/read-settings.ts";
@@ -37,6 +37,7 @@ export async function runSweep(invocation: Invocation): Promise<ExitCode> {
       return EXIT.success;
     }
     requireOperations(found);
+    requireWholeFleet(invocation, found);
     if (asksFirst(invocation)) return await recoverByPlan(invocation, found, stop);
     if (flags.confirm) return await sweepByQuestions(invocation, found, stop);
     return (await runConfigured(invocation, found, formatOf(invocation), stop)).code;

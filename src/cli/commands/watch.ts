@@ -10,7 +10,7 @@ import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Flags } from "../options.ts";
 import { addMonitoringOptions, addRecoverOptions, addSharedOptions, duration } from "../options.ts";
 import { type Interval, runAtInterval } from "../run/interval-loop.ts";
-import { isPlanned, runConfigured } from "../run/run-configured.ts";
+import { isPlanned, requireWholeFleet, runConfigured } from "../run/run-configured.ts";
 import { handleSignals, type Shutdown } from "../run/signals.ts";
 import { openSandbox } from "../sandbox.ts";
 import { readBases } from "../settings/read-settings.ts";
@@ -93,6 +93,7 @@ async function watch(
     return EXIT.success;
   }
   requireOperations(given);
+  requireWholeFleet(invocation, given);
   const every = given.bases[0].fleet?.interval ?? interval.every;
   const pace = paceOf(invocation, given, interval);
   const what = given.isList ? `${given.bases.length} bases` : `base ${given.bases[0].store.baseId}`;

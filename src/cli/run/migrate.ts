@@ -57,7 +57,8 @@ async function findSchemas({ config }: MigrateFlags, { env, terminal }: CommandC
     if (fleet !== null) schemas.set(fleet.schema, { ...fleet, hasQueue: true });
   }
   if (schemas.size === 0) {
-    const message = "missing; expected the schema of the tables, such as journal: { postgres: { schema: stuck_jobs } }";
+    const message =
+      "missing, as is fleet; expected one of them with the schema of the tables, such as fleet: { schema: stuck_jobs }";
     throw new ConfigError([{ path: "journal.postgres", message }]);
   }
   const problems: Problem[] = [];

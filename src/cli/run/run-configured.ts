@@ -52,6 +52,19 @@ export async function runConfigured(
   return toRun(await runMany(invocation, bases, format, stop));
 }
 
+/**
+ * Checks that a sweep of a fleet's schedule is for all bases: a host that plans a slot plans it for every host.
+ *
+ * @throws ConfigError where the environment of this host selects one base
+ */
+export function requireWholeFleet(invocation: Invocation, { bases }: Configured): void {
+  const [{ fleet, base }] = bases;
+  if (fleet === null || base === null || bases.length === base.all.length || !isPlanned(invocation)) return;
+  const message =
+    "selects one base, but the hosts of a fleet sweep all; unset it, or use --base for a run of this host alone";
+  throw new ConfigError([{ path: "AIRTABLE_BASE_ID", message }]);
+}
+
 function toRun({ code, ended }: CombinedOutcome): ConfiguredRun {
   const statuses = ended.map(({ outcome }) => statusOf(outcome ?? "locked"));
   // One failing base is no reason to sweep the others less often.

@@ -48,9 +48,10 @@ export function tableLabel(table: string | readonly string[]): string {
   return formatTable(parseTableName(table));
 }
 
-/** Reads the address of the database from the environment; null, with a problem, where there is none. */
+/** Reads the address of the database from the environment; null, with one problem for all that need it, where there is none. */
 export function resolveAddress({ databaseUrl }: Environment, problems: Problem[]): DatabaseAddress | null {
   const path = "STUCK_JOBS_DATABASE_URL";
+  if (problems.some((problem) => problem.path === path)) return null;
   if (databaseUrl === null) {
     const message =
       "no database; set it, DATABASE_URL or STUCK_JOBS_DATABASE_URL_FILE to the postgres:// URL of the database";
