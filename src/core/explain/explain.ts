@@ -16,7 +16,7 @@ import { decideItem } from "../sweep/decide/decide.ts";
 import { type Candidate, triage } from "../sweep/decide/triage.ts";
 import type { ItemEvidence, SweepItem } from "../sweep/item.ts";
 import { addOutcomes, type ItemOutcome, Ledger } from "../sweep/ledger.ts";
-import { targetOf } from "../sweep/list/classify.ts";
+import { targetOf, withOwnDate } from "../sweep/list/classify.ts";
 import { effectivePolicy, isReopenable, withEffectiveStart } from "../sweep/list/finished-jobs.ts";
 import { placeOf } from "../sweep/places.ts";
 import { askProvider } from "../sweep/probe/ask-provider.ts";
@@ -87,7 +87,8 @@ async function explainJob(
   const reopened = isReopenable(read, run, now);
   const job = withEffectiveStart(read, { reopened });
   const triaged = triage(job, effectivePolicy({ reopened }, run), now);
-  const candidate = withOwnDate(triaged.kind === "candidate" ? triaged.candidate : toCandidate(job, run, now), read);
+  const named = triaged.kind === "candidate" ? triaged.candidate : toCandidate(job, run, now);
+  const candidate = named === null ? null : withOwnDate(named, read);
   const item = createItem(job, candidate, reopened, run, now);
   const swept = triaged.kind === "candidate" ? ((await decideOnce()).get(job.id) ?? null) : null;
   const gathered = candidate === null ? null : await gatherAll(job, candidate, swept, now, run);
@@ -120,11 +121,6 @@ async function explainJob(
     attachments,
     now,
   };
-}
-
-/** An undo or a reopening does not change when a job began. */
-function withOwnDate(candidate: Candidate | null, { since }: Job): Candidate | null {
-  return candidate === null ? null : { ...candidate, began: since.kind === "at" ? since.at : null };
 }
 
 /** A job that is not stuck has evidence too. Returns null where there is no name to probe. */

@@ -64,8 +64,9 @@ export class Competition {
   #place(jobs: readonly CompetingJob[]): void {
     for (const job of jobs) {
       const key = targetKey(job.target);
-      const known = this.#byTarget.get(key) ?? [];
-      if (!known.some(({ id }) => id === job.id)) this.#byTarget.set(key, [...known, job]);
+      const known = this.#byTarget.get(key);
+      if (known === undefined) this.#byTarget.set(key, [job]);
+      else if (!known.some(({ id }) => id === job.id)) known.push(job);
     }
   }
 }

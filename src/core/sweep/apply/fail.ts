@@ -52,22 +52,8 @@ export async function failExpiredJobs(
       return;
     }
 
-    const contradictions = await findContradictions(expired.slice(0, run.brake.maxFails), run);
-    outcomes.push(...[...contradictions].map(([item, verdict]) => ({ item, verdict })));
-    const unproven = expired.filter(({ item }) => !contradictions.has(item));
-
-    const controls = await findControls(
-      results,
-      [...new Set(unproven.map(({ candidate }) => candidate.operation))],
-      context.now,
-      run,
-    );
-    const proofs = await proveAbsence(unproven, controls, run);
-    const proofOf = ({ candidate }: FailureCandidate) =>
-      proofs.get(placeOf(candidate.operation, run).probe) ?? NO_PROOF;
-    summary.calibrations = calibrationsByOperation(proofs, run);
-    const proven = unproven.map((each) => decideAgain(each, proofOf(each), run));
-    outcomes.push(...proven.map(toOutcome));
+    const { proven, controls, proofOf, calibrations } = await proveExpired(expired, results, context, outcomes, run);
+    summary.calibrations = calibrations;
 
     const braked = await applyBrake({ proven, failedByProvider }, results, { proofOf, controls, context }, run);
     summary.brake = braked.blocked;
@@ -81,21 +67,59 @@ export async function failExpiredJobs(
 
     const checked = await checkAllOtherNames(toFail.slice(0, run.brake.maxFails), proofOf, run);
     outcomes.push(...checked.map(toOutcome));
-    if (run.command === "scan" || run.dryRun) return;
-    // This comes minutes after the journal was first read: another host's run may have announced a write since, and what
-    // that is about to complete must not be failed.
-    const unfinished = new UnfinishedWrites(run, () => run.past.readAgain());
-    for (const [proof, own] of groupBy(checked.filter(isToFail), proofOf)) {
-      for (const batch of chunk(own, WRITE_BATCH)) {
-        if (run.limits.start.aborted) return;
-        const asked = await askBeforeWrite(batch, run);
-        outcomes.push(...asked.outcomes);
-        await unfinished.wait(asked.agreed.map(({ item }) => item.job.id));
-        addOutcomes(outcomes, await writeFailures(asked.agreed, proof, run));
-      }
-    }
+    if (run.command !== "scan" && !run.dryRun) await failInBatches(checked.filter(isToFail), proofOf, outcomes, run);
   });
   return { ...stage, ...summary };
+}
+
+/** The expired jobs, decided again now that it is known what can be seen and what "missing" looks like. */
+interface ProvenFailures {
+  readonly proven: readonly FailureCandidate[];
+  readonly controls: Controls;
+  /** Returns what "missing" looks like where a job's output would be. */
+  readonly proofOf: (failure: FailureCandidate) => AbsenceProof;
+  readonly calibrations: ReadonlyMap<string, Calibration>;
+}
+
+/** Finds out whether the outputs of expired jobs are proven absent. Those that the base itself contradicts drop out. */
+async function proveExpired(
+  expired: readonly FailureCandidate[],
+  results: readonly ItemResult[],
+  { now }: FailContext,
+  outcomes: ItemOutcome[],
+  run: SweepContext,
+): Promise<ProvenFailures> {
+  const contradictions = await findContradictions(expired.slice(0, run.brake.maxFails), run);
+  outcomes.push(...[...contradictions].map(([item, verdict]) => ({ item, verdict })));
+  const unproven = expired.filter(({ item }) => !contradictions.has(item));
+  const operations = [...new Set(unproven.map(({ candidate }) => candidate.operation))];
+  const controls = await findControls(results, operations, now, run);
+  const proofs = await proveAbsence(unproven, controls, run);
+  const proofOf = ({ candidate }: FailureCandidate) => proofs.get(placeOf(candidate.operation, run).probe) ?? NO_PROOF;
+  const proven = unproven.map((each) => decideAgain(each, proofOf(each), run));
+  outcomes.push(...proven.map(toOutcome));
+  return { proven, controls, proofOf, calibrations: calibrationsByOperation(proofs, run) };
+}
+
+/** Fails at most ten jobs at a time, whose outputs would be in one storage. */
+async function failInBatches(
+  failures: readonly FailureCandidate[],
+  proofOf: (failure: FailureCandidate) => AbsenceProof,
+  outcomes: ItemOutcome[],
+  run: SweepContext,
+): Promise<void> {
+  // This comes minutes after the journal was first read: another host's run may have announced a write since, and what
+  // that is about to complete must not be failed.
+  const unfinished = new UnfinishedWrites(run, () => run.past.readAgain());
+  for (const [proof, own] of groupBy(failures, proofOf)) {
+    for (const batch of chunk(own, WRITE_BATCH)) {
+      if (run.limits.start.aborted) return;
+      const asked = await askBeforeWrite(batch, run);
+      outcomes.push(...asked.outcomes);
+      await unfinished.wait(asked.agreed.map(({ item }) => item.job.id));
+      addOutcomes(outcomes, await writeFailures(asked.agreed, proof, run));
+    }
+  }
 }
 
 function toCandidate({ item, evidence, verdict }: ItemResult): readonly FailureCandidate[] {

@@ -1,5 +1,5 @@
 import { fileNameOf } from "../../domain/evidence.ts";
-import { type Duration, isNewer, type Job } from "../../domain/job.ts";
+import { isNewer, type Job } from "../../domain/job.ts";
 import { chunk, groupBy } from "../../domain/lists.ts";
 import {
   COMPLETED_PREFIX,
@@ -19,6 +19,7 @@ import { resolveTarget, type Target } from "../../domain/target.ts";
 import { isFiles, type JournaledWrite } from "../../ports/journal.ts";
 import { serverNow } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
+import { VERIFY_FOR } from "../list/finished-jobs.ts";
 import { placeOf } from "../places.ts";
 import { READ_BATCH } from "./batches.ts";
 
@@ -41,9 +42,6 @@ export interface Delivery {
   readonly retried: boolean;
 }
 
-/** How long after its completion a job's delivery is verified: Airtable fetches attachments later. */
-const VERIFY_FOR: Duration = 3_600_000;
-
 /** The writes of the journal, by their job. */
 export type WritesByJob = ReadonlyMap<string, readonly JournaledWrite[]>;
 
@@ -53,7 +51,7 @@ export type WritesByJob = ReadonlyMap<string, readonly JournaledWrite[]>;
  */
 export async function readRecentWrites(run: SweepContext): Promise<WritesByJob> {
   const deliversFiles = run.policy.operations.some(({ deliver }) => deliver?.as === "attachment");
-  if (run.hasNotes || run.journal === null || !deliversFiles) return new Map();
+  if (run.hasNotes || !deliversFiles) return new Map();
   const now = serverNow(run);
   const recent = (await run.past.all()).filter(({ at }) => now - at <= VERIFY_FOR);
   return groupBy(recent, ({ job }) => job.id);

@@ -114,19 +114,22 @@ export class UnfinishedWrites {
 
   /** Returns whether such a write to one of some records may still be carried out. */
   async read(): Promise<(records: readonly string[]) => boolean> {
-    this.#ends ??= this.#findEnds();
-    const ends = await this.#ends;
+    const ends = await this.#findEnds();
     return (records) => endOf(records, ends, this.#run.clock.now()) !== null;
   }
 
   /** Resolves when no such write to the records can be under way any more. Throws the signal's reason if it aborts. */
   async wait(records: readonly string[]): Promise<void> {
-    this.#ends ??= this.#findEnds();
-    const end = endOf(records, await this.#ends, this.#run.clock.now());
+    const end = endOf(records, await this.#findEnds(), this.#run.clock.now());
     if (end !== null) await this.#run.clock.sleep(end - this.#run.clock.now(), this.#run.limits.start);
   }
 
   async #findEnds(): Promise<ReadonlyMap<string, Instant>> {
+    this.#ends ??= this.#readEnds();
+    return await this.#ends;
+  }
+
+  async #readEnds(): Promise<ReadonlyMap<string, Instant>> {
     const { dryRun, signature, clock, atomic } = this.#run;
     // What a transaction of a killed run has not committed is rolled back.
     if (dryRun || atomic !== null) return new Map();

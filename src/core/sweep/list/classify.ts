@@ -51,8 +51,7 @@ function createItem(
   const job = withEffectiveStart(listed, { reopened });
   const triaged = triage(job, reopened ? policies.reopened : policies.stuck, now);
   if (triaged.kind === "not-stuck" || (reopened && triaged.kind === "decided")) return [];
-  const began = listed.since.kind === "at" ? listed.since.at : null;
-  const candidate = triaged.kind === "candidate" ? { ...triaged.candidate, began } : null;
+  const candidate = triaged.kind === "candidate" ? withOwnDate(triaged.candidate, listed) : null;
   const { operation, age } =
     triaged.kind === "decided" ? triaged : { operation: triaged.candidate.operation.name, age: triaged.candidate.age };
   if (!isNamed(listed, run) || (run.only !== null && (operation === null || !run.only.includes(operation)))) return [];
@@ -70,6 +69,11 @@ function createItem(
       verdict,
     },
   ];
+}
+
+/** Returns a candidate that began when its record says: an undo or a reopening does not change that. */
+export function withOwnDate(candidate: Candidate, { since }: Job): Candidate {
+  return { ...candidate, began: since.kind === "at" ? since.at : null };
 }
 
 /** Returns the record and field that receive a candidate's output; null where the listing does not name it. */

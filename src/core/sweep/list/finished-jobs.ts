@@ -13,7 +13,7 @@ import type { SweepContext } from "../context.ts";
 import type { Policy } from "../decide/triage.ts";
 
 /** How long after its completion a job's delivery is verified: Airtable fetches attachments later. */
-const VERIFY_FOR: Duration = 3_600_000;
+export const VERIFY_FOR: Duration = 3_600_000;
 
 const DAY: Duration = 86_400_000;
 
