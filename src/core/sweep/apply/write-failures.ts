@@ -43,32 +43,11 @@ export function writeFailures(
     // Where a 403 is to mean "missing", what was probed before that was known proves nothing: the bucket may have been
     // closed to us then.
     let pending = await reprobeStale(failures, proof, outcomes, run, proof.control !== null);
-    /** The last error of each write that was not answered. */
-    let unanswered: ReadonlyMap<FailureCandidate, string> = new Map();
+    let unanswered: PendingFailures["unanswered"] = new Map();
     await run.gate.open();
     for (let round = 1; pending.length > 0; round += 1) {
-      let ready: readonly ReadyFailure[];
-      try {
-        if (round > 1) {
-          await run.clock.sleep(250 * 2 ** round * (0.5 + run.random()), run.limits.writes);
-          // A write that was not answered comes first: a probe that fails now must not hide that it was carried out.
-          const open = unanswered.size > 0 ? (await rereadJobs(pending, outcomes, run)).map(toFailure) : pending;
-          if (round > MAX_ATTEMPTS) {
-            const errorOf = (failure: FailureCandidate) => unanswered.get(failure) ?? staleReadMessage(run.store);
-            outcomes.push(...open.map((failure) => ({ item: failure.item, error: errorOf(failure) })));
-            return;
-          }
-          pending = await reprobeStale(open, proof, outcomes, run);
-        }
-        ready = await rereadJobs(pending, outcomes, run);
-      } catch (error) {
-        // What was sent and not answered may have been carried out: that has to be reported.
-        const applied = new Set(outcomes.flatMap((each) => (each.applied ? [each.item] : [])));
-        for (const { item } of unanswered.keys()) {
-          if (!applied.has(item)) outcomes.push({ item, error: DEADLINE_MESSAGE });
-        }
-        throw error;
-      }
+      const ready = await prepareRound(round, { pending, unanswered }, proof, outcomes, run);
+      if (ready.length === 0) return;
       const limit = limitOf(ready, run);
       // Reading may have taken long, retries and all: what was probed before it is then too old to be written on.
       if (ready.some(({ failure }) => !isFresh(failure, run))) {
@@ -76,23 +55,12 @@ export function writeFailures(
         unanswered = new Map();
         continue;
       }
-      if (ready.length === 0) return;
-      const kind = statusKind(run.failedStatus);
-      const refusal = run.atomic === null ? run.gate.refusalOf([kind]) : null;
+      const refusal = run.atomic === null ? run.gate.refusalOf([statusKind(run.failedStatus)]) : null;
       if (refusal !== null) {
         outcomes.push(...ready.map(({ failure: { item } }) => ({ item, error: refusal })));
         return;
       }
-      const results = await writeJobs(
-        ready.map(({ failure, job }) => {
-          const { item, evidence, verdict } = failure;
-          const update = buildFailureUpdate({ failure, job }, proof.calibration, run);
-          return { item, evidence, verdict, calibration: proof.calibration, job, update };
-        }),
-        limit,
-        run,
-      );
-      await recordRefusals(ready, results, kind, limit, run);
+      const results = await writeReady(ready, proof, limit, run);
       const rejected = ready.flatMap(({ failure }, n) => (results[n]?.kind === "batch-rejected" ? [failure] : []));
       if (rejected.length > 0) {
         for (const half of splitInHalf(rejected)) addOutcomes(outcomes, await writeFailures(half, proof, run));
@@ -102,6 +70,62 @@ export function writeFailures(
       pending = [...unanswered.keys()];
     }
   });
+}
+
+/** What is still to be failed. */
+interface PendingFailures {
+  readonly pending: readonly FailureCandidate[];
+  /** The last error of each write that was not answered. */
+  readonly unanswered: ReadonlyMap<FailureCandidate, string>;
+}
+
+/**
+ * Reads the jobs again; from the second round on after a pause, and with new probes where the last are old. Returns those
+ * that may be failed: none after the last round, which finds out about the last write.
+ */
+async function prepareRound(
+  round: number,
+  { pending, unanswered }: PendingFailures,
+  proof: AbsenceProof,
+  outcomes: ItemOutcome[],
+  run: SweepContext,
+): Promise<readonly ReadyFailure[]> {
+  try {
+    if (round === 1) return await rereadJobs(pending, outcomes, run);
+    await run.clock.sleep(250 * 2 ** round * (0.5 + run.random()), run.limits.writes);
+    // A write that was not answered comes first: a probe that fails now must not hide that it was carried out.
+    const open = unanswered.size > 0 ? (await rereadJobs(pending, outcomes, run)).map(toFailure) : pending;
+    if (round > MAX_ATTEMPTS) {
+      const errorOf = (failure: FailureCandidate) => unanswered.get(failure) ?? staleReadMessage(run.store);
+      outcomes.push(...open.map((failure) => ({ item: failure.item, error: errorOf(failure) })));
+      return [];
+    }
+    return await rereadJobs(await reprobeStale(open, proof, outcomes, run), outcomes, run);
+  } catch (error) {
+    // What was sent and not answered may have been carried out: that has to be reported.
+    const applied = new Set(outcomes.flatMap((each) => (each.applied ? [each.item] : [])));
+    for (const { item } of unanswered.keys()) {
+      if (!applied.has(item)) outcomes.push({ item, error: DEADLINE_MESSAGE });
+    }
+    throw error;
+  }
+}
+
+/** Writes jobs that were just read, in one request, and remembers a refusal. Returns the results in their order. */
+async function writeReady(
+  ready: readonly ReadyFailure[],
+  { calibration }: AbsenceProof,
+  limit: WriteLimit,
+  run: SweepContext,
+): Promise<readonly WriteResult[]> {
+  const writes = ready.map(({ failure, job }) => {
+    const { item, evidence, verdict } = failure;
+    const update = buildFailureUpdate({ failure, job }, calibration, run);
+    return { item, evidence, verdict, calibration, job, update };
+  });
+  const results = await writeJobs(writes, limit, run);
+  await recordRefusals(ready, results, statusKind(run.failedStatus), limit, run);
+  return results;
 }
 
 /** Probes again where the last probe is old, with `always` everywhere. Returns those that are still to be failed. */
