@@ -12,7 +12,7 @@ const output = z.object({
 });
 const probeFields = { url: z.string(), detail: z.string() };
 const causes = ["forbidden", "unreachable", "suspect", "cached", "redirected", "unexpected"] as const;
-const sighting = z.discriminatedUnion("result", [
+const probeResult = z.discriminatedUnion("result", [
   z.object({ result: z.literal("present"), output, ...probeFields }),
   z.object({ result: z.literal("absent"), ...probeFields }),
   z.object({ result: z.literal("unknown"), cause: z.enum(causes), ...probeFields }),
@@ -53,8 +53,8 @@ const recorded = z.object({
     })
     .transform(({ startedAt, ...job }) => ({ ...job, startedAt: startedAt ?? job.since })),
   reopened: z.boolean(),
-  probeGroups: z.array(z.array(sighting)),
-  providerReply: z.object({ provider: z.string(), url: z.string(), answer, probes: z.array(sighting) }).nullable(),
+  probeGroups: z.array(z.array(probeResult)),
+  providerReply: z.object({ provider: z.string(), url: z.string(), answer, probes: z.array(probeResult) }).nullable(),
 });
 
 /** A run of the journal, with all its verdicts. */
