@@ -155,7 +155,8 @@ function ownerOf(entry: Readonly<Record<string, unknown>>, job: JobNow, date: nu
   const [owner, ...more] = owners.filter(({ id }) => id !== job.id);
   if (owner === undefined) return "nobody";
   if (more.length > 0) return "unknown";
-  if (owner.date >= date) return isByPolling(entry, owner) ? "newer by polling" : "newer";
+  if (owner.date > date || (owner.date === date && owner.id > job.id))
+    return isByPolling(entry, owner) ? "newer by polling" : "newer";
   // Without its id in the notes the journal says whose it is, as far as the base had confirmed it.
   return typeof entry.id === "string" && owner.notes.includes(entry.id) ? "older by polling" : "unknown";
 }
