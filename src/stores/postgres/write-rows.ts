@@ -54,13 +54,8 @@ async function writePart(
       if (found.some(({ done, held }) => !done && held.every(Boolean))) throw new SuppressedWrite();
       return found;
     }, signal);
-    return writes.map((write, index) => [
-      write,
-      resultOf(
-        answers.find(({ n }) => n === index + 1),
-        shapes,
-      ),
-    ]);
+    const byNumber = new Map(answers.map((answer) => [answer.n, answer]));
+    return writes.map((write, index) => [write, resultOf(byNumber.get(index + 1), shapes)]);
   } catch (error) {
     if (error instanceof SuppressedWrite) {
       return writes.length === 1 ? all({ kind: "refused", error: error.message }) : await inHalves();
@@ -109,8 +104,13 @@ function resultOf(answer: WriteAnswer | undefined, shapes: readonly RowShape[]):
 }
 
 function parseAnswer(row: Row, rows: number): WriteAnswer {
-  const flags = (name: string) => Array.from({ length: rows }, (_, r) => row[`${name}${r}`] === true);
-  return { n: Number(row.n), done: row.done === true, there: flags("is_there"), held: flags("is_held") };
+  const there: boolean[] = [];
+  const held: boolean[] = [];
+  for (let r = 0; r < rows; r += 1) {
+    there.push(row[`is_there${r}`] === true);
+    held.push(row[`is_held${r}`] === true);
+  }
+  return { n: Number(row.n), done: row.done === true, there, held };
 }
 
 /** Parts in which no row stands twice: of two writes of one row in a statement, one would be lost. */

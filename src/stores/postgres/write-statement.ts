@@ -45,13 +45,19 @@ export function writeStatement(
 ): Statement {
   const columns: Column[] = shapes.flatMap((shape, r) => inputColumns(shape, r, writes));
   const parameters = new Parameters();
-  const given = columns.map(({ values }) => `${parameters.add(values)}::text[]`);
+  // What is the same in all rows, such as the status, goes once.
+  const [constant, varying] = [columns.filter(isConstant), columns.filter((column) => !isConstant(column))];
+  const given = varying.map(({ values }) => `${parameters.add(values)}::text[]`);
+  const inputs = [
+    ...varying.map(({ name, sqlType }) => `${name}::${sqlType} AS ${name}`),
+    ...constant.map(({ name, sqlType, values: [value] }) => `${parameters.add(value)}::text::${sqlType} AS ${name}`),
+  ];
   const last = shapes.length - 1;
   const parts = [
     `input AS MATERIALIZED (
-  SELECT n, ${columns.map(({ name, sqlType }) => `${name}::${sqlType} AS ${name}`).join(", ")}
+  SELECT n, ${inputs.join(", ")}
   FROM unnest(${given.join(", ")})
-    WITH ORDINALITY AS given(${columns.map(({ name }) => name).join(", ")}, n))`,
+    WITH ORDINALITY AS given(${varying.map(({ name }) => name).join(", ")}, n))`,
     ...shapes.map((shape, r) => heldPart(shape, r, parameters)),
     ...shapes.map((shape, r) => setPart(shape, r, last, parameters)),
   ];
@@ -64,7 +70,10 @@ FROM input ${shapes.map((_, r) => `LEFT JOIN held${r} USING (n) LEFT JOIN set${r
   return { text, values: parameters.values };
 }
 
+/** A column of the statement's input, with the value of each write. */
 interface Column {
+  /** Whether it names rows: then it says how many writes there are. */
+  readonly isKey: boolean;
   readonly name: string;
   readonly sqlType: string;
   readonly values: readonly (string | null)[];
@@ -73,18 +82,24 @@ interface Column {
 function inputColumns({ layout, sets, guards }: RowShape, r: number, writes: readonly RowsWrite[]): Column[] {
   const valuesOf = (read: (row: RowValues) => string | null) => writes.map(({ rows }) => read(rows[r] ?? NO_ROW));
   return [
-    { name: `key${r}`, sqlType: layout.key.sqlType, values: valuesOf(({ id }) => id) },
+    { isKey: true, name: `key${r}`, sqlType: layout.key.sqlType, values: valuesOf(({ id }) => id) },
     ...sets.map(({ column, path }, c) => ({
+      isKey: false,
       name: `set${r}_${c}`,
       sqlType: path.length === 0 ? column.sqlType : "jsonb",
       values: valuesOf((row) => row.sets[c] ?? null),
     })),
     ...guards.map((_, c) => ({
+      isKey: false,
       name: `was${r}_${c}`,
       sqlType: "text",
       values: valuesOf((row) => row.guards[c] ?? null),
     })),
   ];
+}
+
+function isConstant({ isKey, values }: Column): boolean {
+  return !isKey && values.every((value) => value === values[0]);
 }
 
 const NO_ROW: RowValues = { id: "", sets: [], guards: [] };

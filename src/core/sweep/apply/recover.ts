@@ -128,7 +128,7 @@ async function writeWhileProbing(probing: Probing, state: RecoveryState, run: Sw
     await state.pipeline.done();
     await writeWaiting(state, run);
     // Where the newest could not be delivered, for a file that is there, it may be that of the next.
-    for (const group of state.byTarget.groups()) enqueueNewest(group, state);
+    for (const group of openGroups(state)) enqueueNewest(group, state);
   } while (!state.ready.isEmpty() && !run.limits.start.aborted);
   await closeSuperseded(state, run);
 }
@@ -157,6 +157,11 @@ async function enqueueReady(probed: readonly ItemOutcome[], state: RecoveryState
   const { ledger, byTarget } = state;
   const groups = new Set(probed.map(({ item }) => byTarget.sharing(item, ledger.get(item).target)));
   for (const group of groups) enqueueNewest(group, state);
+}
+
+/** Returns the groups of items for one target of which some are not written. */
+function openGroups({ byTarget, ledger }: RecoveryState): readonly (readonly SweepItem[])[] {
+  return byTarget.groups().filter((group) => !group.every((item) => ledger.get(item).applied));
 }
 
 function enqueueNewest(group: readonly SweepItem[], state: RecoveryState): void {
@@ -299,7 +304,7 @@ interface Succession {
 /** Gives the older jobs of each target their verdicts, now that all is probed. */
 function decideSameTarget(state: RecoveryState): readonly Succession[] {
   const successions: Succession[] = [];
-  for (const group of state.byTarget.groups()) {
+  for (const group of openGroups(state)) {
     const { newest, superseded, blocked } = resolveGroup(group, state);
     if (blocked !== null) {
       const detail = `${blocked.by}, which is newer, may still have an output`;
