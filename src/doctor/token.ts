@@ -149,7 +149,7 @@ function writing(
       id,
       title,
       detail,
-      "Make sure that the token has data.records:write; stuck-jobs recover --limit 1 tries it on one job.",
+      "Make sure that the token has data.records:write; stuck-jobs recover --job <id> tries it on one job.",
     ),
   ];
 }

@@ -168,7 +168,8 @@ export const REASON_TEXTS: {
       action: "Check the storage's status.",
     },
     "suspect-output": {
-      means: "The object that was found cannot be the output: it is empty, HTML or XML.",
+      means:
+        "The object that was found cannot be the output: it is empty, or of a type (HTML, XML, JSON) that does not fit its name.",
       action: "Check the object; run the work again.",
     },
     "output-incomplete": {
