@@ -6,11 +6,20 @@ import type { Statement } from "./statement.ts";
 export interface Fence {
   /** Answers no row where nothing may be written any more; locks the row that it answers until the transaction ends. */
   readonly fence: Statement;
-  /** Called before a transaction is begun; throws `UpstreamError` where nothing may be written any more. */
+  /** Called before a transaction and within it; throws `UpstreamError` where nothing may be written any more. */
   check(): void;
 }
 
-class FenceLost extends Error {}
+/** Ends a transaction. It has no code, by which it would count as an answer of the database. */
+class FenceLost extends Error {
+  readonly reason: unknown;
+  constructor(reason: unknown) {
+    super("the fence is lost");
+    this.reason = reason;
+  }
+}
+
+const TAKEN_OVER = "another host may sweep this base now; nothing more is written";
 
 /** Returns a database each of whose writes first asks the fence, in its own transaction. */
 export function withFence(database: Database, { fence, check }: Fence): Database {
@@ -20,13 +29,18 @@ export function withFence(database: Database, { fence, check }: Fence): Database
       check();
       try {
         return await database.write(async (query) => {
-          if ((await query(fence.text, fence.values)).length === 0) throw new FenceLost();
+          const held = await query(fence.text, fence.values);
+          if (held.length === 0) throw new FenceLost(new UpstreamError("unavailable", TAKEN_OVER));
+          // Until here the process may have stood still so long that what it writes rests on an old state.
+          try {
+            check();
+          } catch (error) {
+            throw new FenceLost(error);
+          }
           return await work(query);
         }, signal);
       } catch (error) {
-        if (!(error instanceof FenceLost)) throw error;
-        const message = "another host may sweep this base now; nothing more is written";
-        throw new UpstreamError("unavailable", message, null, { cause: error });
+        throw error instanceof FenceLost ? error.reason : error;
       }
     },
   };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { UpstreamError } from "../../src/core/ports/errors.ts";
 import { openDatabase } from "../../src/database/connection.ts";
 import { parseDatabaseUrl } from "../../src/database/database-url.ts";
 import { withFence } from "../../src/database/fence.ts";
@@ -92,5 +93,24 @@ describe("a fence in the transaction of a write", () => {
     expect(await world.query("SELECT n FROM done")).toEqual([{ n: 1 }]);
     await plain.close();
     await world.close();
+  });
+
+  it("lets nothing be written by a host that stood still between the start of the transaction and the write", async () => {
+    const world = await server.createDatabase();
+    const parsed = parseDatabaseUrl(world.url);
+    if (parsed.kind !== "address") throw new Error(parsed.message);
+    const options = { address: parsed.address, limits: DEFAULT_LIMITS, clock: systemClock, random: Math.random };
+    const plain = openDatabase(options);
+    await world.query("CREATE TABLE done (n int)");
+    let checks = 0;
+    const check = () => {
+      checks += 1;
+      if (checks > 1) throw new UpstreamError("unavailable", "silent for too long");
+    };
+    const database = withFence(plain, { fence: { text: "SELECT 1", values: [] }, check });
+    const late = database.write((query) => query("INSERT INTO done VALUES (1)"), neverAborted());
+    await expect(late).rejects.toThrow("silent for too long");
+    expect(await world.query("SELECT n FROM done")).toEqual([]);
+    await Promise.all([plain.close(), world.close()]);
   });
 });
