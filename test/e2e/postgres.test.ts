@@ -258,7 +258,8 @@ describe("stuck-jobs over a PostgreSQL database", () => {
 
   it("does not fail a job of today by a date that has no time", async () => {
     const { database, run, statuses } = await renders();
-    await database.query("ALTER TABLE renders ALTER started_at DROP DEFAULT, ALTER started_at TYPE date");
+    await database.query(`CREATE DOMAIN day AS date;
+      ALTER TABLE renders ALTER started_at DROP DEFAULT, ALTER started_at TYPE day`);
     await database.query("UPDATE renders SET started_at = now() AT TIME ZONE 'UTC' WHERE id = 3");
     const day = await run(
       ["recover", "-o", "json"],

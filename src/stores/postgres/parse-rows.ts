@@ -4,13 +4,9 @@ import type { Row } from "../../database/connection.ts";
 import type { Cell } from "./layout.ts";
 import type { StoreOptions } from "./options.ts";
 
-/** Returns the job in a row as `select-jobs` asks for it. `hasTime`: its date is more than a day. */
-export function parseJob(
-  row: Row,
-  { jobs: { fields }, links, furtherFields }: StoreOptions,
-  { hasTime }: { readonly hasTime: boolean },
-): Job {
-  const since = parseSince(row.since, hasTime);
+/** Returns the job in a row as `select-jobs` asks for it. */
+export function parseJob(row: Row, { jobs: { fields }, links, furtherFields }: StoreOptions): Job {
+  const since = parseSince(row.since, row.has_time === true);
   return {
     id: textOf(row.id),
     status: textOf(row.status),

@@ -139,6 +139,8 @@ function jobColumns({ jobs: { id, fields }, links, furtherFields }: StoreOptions
     ...text(fields.status, "status"),
     ...text(fields.externalId, "external_id"),
     instant(started, "since"),
+    // The type of a difference, which is not computed: of two dates it is an integer, also where they are of a domain.
+    `pg_typeof(CASE WHEN false THEN ${started} - ${started} END) <> 'integer'::regtype AS has_time`,
     ...text(fields.ownId, "own_id"),
     ...text(fields.type, "type"),
     ...text(fields.requestPayload, "request_payload"),

@@ -102,13 +102,7 @@ export function createStore(options: PostgresStoreOptions): JobStore & JobHistor
   ) {
     if (wanted.length === 0) return [];
     const { text, values } = jobsByStatement(options, { name, sqlType }, wanted);
-    return await parseJobs(await database.read(text, values, signal), signal);
-  }
-
-  async function parseJobs(rows: readonly Row[], signal: AbortSignal): Promise<readonly Job[]> {
-    if (rows.length === 0) return [];
-    const { column } = (await layout.jobs(signal)).cell(jobs.fields.startedAt);
-    return rows.map((row) => parseJob(row, options, { hasTime: column.type !== "date" }));
+    return (await database.read(text, values, signal)).map((row) => parseJob(row, options));
   }
 
   return {
@@ -125,7 +119,7 @@ export function createStore(options: PostgresStoreOptions): JobStore & JobHistor
       for await (const rows of readAll(stuck, signal)) {
         // What the configuration names wrongly is said before anything is probed; an idle sweep need not ask.
         await layout.check(signal);
-        yield await parseJobs(rows, signal);
+        yield rows.map((row) => parseJob(row, options));
       }
       // What was delivered stays where it was written, so that completed jobs need no second look.
       const failed = revisit?.failed ?? null;
@@ -136,7 +130,7 @@ export function createStore(options: PostgresStoreOptions): JobStore & JobHistor
         notes: [...failed.notes, ...failed.undated.notes],
         within: now - failed.undated.after,
       };
-      for await (const rows of readAll(noted, signal)) yield await parseJobs(rows, signal);
+      for await (const rows of readAll(noted, signal)) yield rows.map((row) => parseJob(row, options));
     },
 
     async readJobs(ids, signal) {
@@ -171,14 +165,13 @@ export function createStore(options: PostgresStoreOptions): JobStore & JobHistor
     async listCompleted(after, signal) {
       const { text, values } = completedStatement(options, after, COMPLETED_ROWS);
       const rows = await database.read(text, values, signal);
-      return { jobs: await parseJobs(rows, signal), complete: rows.length < COMPLETED_ROWS };
+      return { jobs: rows.map((row) => parseJob(row, options)), complete: rows.length < COMPLETED_ROWS };
     },
 
     async *listSince(after, signal) {
-      for await (const rows of readAll({ kind: "since", after }, signal)) {
-        const found = await parseJobs(rows, signal);
-        yield { jobs: found.map((job, n) => ({ job, completedAt: parseInstant(rows[n]?.completed) })), last: false };
-      }
+      const finished = (row: Row) => ({ job: parseJob(row, options), completedAt: parseInstant(row.completed) });
+      for await (const rows of readAll({ kind: "since", after }, signal))
+        yield { jobs: rows.map(finished), last: false };
       yield { jobs: [], last: true };
     },
 
