@@ -76,9 +76,10 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
   };
   const { hold } = options;
   let stoppedUntil = 0;
-  /** A host that stands still goes on here. */
+  /** A host that stands still goes on here, unless it was killed meanwhile. */
   const awake = async (): Promise<void> => {
     while (clock.now() < stoppedUntil) await clock.sleep(stoppedUntil - clock.now());
+    if (killed) await new Promise(() => undefined);
   };
   const standStill = (ms: number) => {
     if (ms > 0) world.log(`${options.name} stands still for ${ms} ms`);
