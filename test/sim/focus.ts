@@ -58,6 +58,7 @@ const QUIET: Scenario = {
   fallback: "direct",
   pageSize: 100,
   undone: 0.5,
+  maxFails: 100,
 };
 
 /** In turn; where what is tested depends on a moment, such as a kill between a post and its record, a world comes twice. */
@@ -73,6 +74,7 @@ const FOCUSES = [
   writtenTwice,
   slowAnswers,
   busyBase,
+  heldByTargets,
 ] as const;
 
 /**
@@ -243,6 +245,19 @@ function slowAnswers(random: Random): Scenario {
     history: pastOf(null, random),
     trouble: { ...NO_TROUBLE, airtable: 0.3, storage: 0.3, disk: random.pick([0, 0.3] as const), faults: "slow" },
   };
+}
+
+/** More jobs to fail than a run may; the targets of some hold their file, which is in the bucket no more. */
+function heldByTargets(random: Random): Scenario {
+  const operation = random.pick(["combine", "concatenate"] as const);
+  const jobs = jobsOf(4, operation, [61, 180], random);
+  const held = jobs.filter(() => random.chance(0.5));
+  const events = held.map((job): Event => {
+    const fileName = fileNameFor(operation, job.externalId, random);
+    return { kind: "occupy-target", at: START, job, fileName, bare: false };
+  });
+  const history = [{ operation, createdAt: START - 5 * HOUR, recorded: true }];
+  return { ...QUIET, jobs, events, history, maxFails: 2, trouble: { ...NO_TROUBLE, kill: 0.2 } };
 }
 
 /** Returns jobs of these ages in minutes, each with a target of its own. */

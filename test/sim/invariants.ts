@@ -168,6 +168,7 @@ function brokenByFail(job: JobNow, broken: readonly string[], scene: Scene) {
   const [captioned = ""] = strangeNamesOf(job);
   const wide = saidFailed || known.listings.has(job.externalId) || known.probeGroups.has(captioned);
   if (!wide) more.push("does not probe other names");
+  if (!saidFailed) more.push(...brokenByHeldFile(job, scene));
   // Who is shut out for less than the moment between two sights of another output cannot know it.
   const between = (at: number) => known.sights.some((each) => each < at) && known.sights.some((each) => each > at);
   const own = [...names, ...strangeNamesOf(job)];
@@ -182,6 +183,16 @@ function brokenByFail(job: JobNow, broken: readonly string[], scene: Scene) {
     broken: borne ? [...broken, ...more] : [...broken, ...more, "fails a job whose output exists"],
     wronglyFails: true,
   };
+}
+
+/** The base itself is evidence: before a job is failed its target is read, and holds no file with the job's id in its name. */
+function brokenByHeldFile(job: JobNow, { known, world }: Scene): readonly string[] {
+  const target = known.reads.get(job.targetId);
+  const held = target?.fields[world.fieldOf(job)];
+  if (filesIn(held).some((name) => name.includes(job.externalId))) return ["fails a job whose target holds its file"];
+  // A table that is refused says nothing of its jobs.
+  const mayBeUnread = !world.calm || world.base.record(world.tableOf(job), job.targetId) === undefined;
+  return target !== undefined || mayBeUnread ? [] : ["fails a job without a look at its target"];
 }
 
 /**
@@ -277,11 +288,13 @@ function brokenByReplacing(
   const isKept = (id: unknown) => typeof id === "string" && kept.includes(id);
   const lost = entriesOf(held).filter(({ id, filename }) => !names.includes(String(filename)) && !isKept(id));
   if (lost.length === 0) return [];
+  const date = beganAt(job, world);
   // An older job's file that a sweep delivered gives way; that of a newer one never does.
   const isOlders = (filename: unknown) =>
     world.scenario.jobs.some(({ id, createdAt }) => {
       const other = world.job(id);
-      return other !== undefined && createdAt < beganAt(job, world) && namesOf(other).includes(String(filename));
+      const isOlder = createdAt < date || (createdAt === date && id < job.id);
+      return other !== undefined && isOlder && namesOf(other).includes(String(filename));
     });
   // A run that was killed as it announced its write does not know whether the file is its own or the webhook's.
   const isAnnounced = (filename: unknown) =>
@@ -294,7 +307,6 @@ function brokenByReplacing(
   const newer = world.scenario.jobs.find(({ id, createdAt }) => {
     const other = world.job(id);
     if (other === undefined || other.id === job.id || other.operation !== job.operation) return false;
-    const date = beganAt(job, world);
     if (createdAt < date || (createdAt === date && other.id < job.id)) return false;
     // A file is known by the external id in its name, and this one is none.
     if (/[ /]/.test(other.externalId)) return false;

@@ -169,7 +169,7 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
     named: options.named,
     only: options.only,
     policy: { ...POLICY, operations, thresholds, mode: options.command === "fail-old" ? "fail" : "recover" },
-    brake: { minimum: 5, maxFails: 100 },
+    brake: { minimum: 5, maxFails: world.scenario.maxFails },
     completedStatus: "completed",
     failedStatus: "failed",
     signature,

@@ -89,6 +89,8 @@ export interface Scenario {
   readonly pageSize: number;
   /** The chance that a run of the history is undone in the end. */
   readonly undone: number;
+  /** How many jobs a run may fail. */
+  readonly maxFails: number;
 }
 
 /** The world that a seed stands for. */
@@ -159,6 +161,7 @@ export function scenarioOf(random: Random): Scenario {
     pageSize: random.chance(0.5) ? 100 : random.whole(1, 5),
     fallback: random.chance(0.6) ? "direct" : "none",
     undone: 0.5,
+    maxFails: 100,
     refused: random.chance(0.08) ? random.pick(["completion", "completion", "segments"] as const) : null,
   };
   const trouble = { ...scenario.trouble, truncating: random.pick([0, 0, 0.1, 0.4] as const) };

@@ -1,18 +1,19 @@
 import type { Calibration } from "../../domain/evidence.ts";
 import { chunk, groupBy } from "../../domain/lists.ts";
 import type { BlockedOperation } from "../../domain/report.ts";
-import type { Reason } from "../../domain/verdict.ts";
+import type { Reason, Verdict } from "../../domain/verdict.ts";
 import type { OutputProbe } from "../../ports/ports.ts";
 import type { SweepContext } from "../context.ts";
 import { applyBrake, type FailContext, type FailureCandidate, isToFail } from "../decide/brake.ts";
 import { decideItem } from "../decide/decide.ts";
+import type { SweepItem } from "../item.ts";
 import { addOutcomes, collectOutcomes, type ItemOutcome, type ItemResult, type StageResult } from "../ledger.ts";
 import { placeOf } from "../places.ts";
 import { findContradictions } from "../probe/base-evidence.ts";
 import { type AbsenceProof, calibrate } from "../probe/calibrate-missing.ts";
 import { type Controls, findControls } from "../probe/known-outputs.ts";
 import { askBeforeWrite } from "./ask-before-write.ts";
-import { WRITE_BATCH } from "./batches.ts";
+import { READ_BATCH, WRITE_BATCH } from "./batches.ts";
 import { UnfinishedWrites } from "./past-writes.ts";
 import { checkOtherNames, writeFailures } from "./write-failures.ts";
 
@@ -52,7 +53,8 @@ export async function failExpiredJobs(
       return;
     }
 
-    const { proven, controls, proofOf, calibrations } = await proveExpired(expired, results, context, outcomes, run);
+    const proved = await proveExpired(expired, results, context, outcomes, run);
+    const { proven, asked, controls, proofOf, calibrations } = proved;
     summary.calibrations = calibrations;
 
     const braked = await applyBrake({ proven, failedByProvider }, results, { proofOf, controls, context }, run);
@@ -61,11 +63,13 @@ export async function failExpiredJobs(
 
     const heldBack = new Set(braked.outcomes.map(({ item }) => item));
     const toFail = [...failedByProvider, ...proven].filter((each) => isToFail(each) && !heldBack.has(each.item));
-    const overLimit = toFail.slice(run.brake.maxFails);
+    const mayFail = toFail.filter((each) => isFailedByProvider(each) || asked.has(each.item));
+    const withinLimit = new Set(mayFail.slice(0, run.brake.maxFails));
+    const overLimit = toFail.filter((each) => !withinLimit.has(each));
     summary.truncated = overLimit.length > 0;
     outcomes.push(...overLimit.map(({ item }) => ({ item, verdict: failLimitVerdict(run) })));
 
-    const checked = await checkAllOtherNames(toFail.slice(0, run.brake.maxFails), proofOf, run);
+    const checked = await checkAllOtherNames([...withinLimit], proofOf, run);
     outcomes.push(...checked.map(toOutcome));
     if (run.command !== "scan" && !run.dryRun) await failInBatches(checked.filter(isToFail), proofOf, outcomes, run);
   });
@@ -75,6 +79,8 @@ export async function failExpiredJobs(
 /** The expired jobs, decided again now that it is known what can be seen and what "missing" looks like. */
 interface ProvenFailures {
   readonly proven: readonly FailureCandidate[];
+  /** Those of which the base was asked what speaks against failing: no other may be failed. */
+  readonly asked: ReadonlySet<SweepItem>;
   readonly controls: Controls;
   /** Returns what "missing" looks like where a job's output would be. */
   readonly proofOf: (failure: FailureCandidate) => AbsenceProof;
@@ -89,7 +95,7 @@ async function proveExpired(
   outcomes: ItemOutcome[],
   run: SweepContext,
 ): Promise<ProvenFailures> {
-  const contradictions = await findContradictions(expired.slice(0, run.brake.maxFails), run);
+  const { contradictions, asked } = await askBase(expired, run);
   outcomes.push(...[...contradictions].map(([item, verdict]) => ({ item, verdict })));
   const unproven = expired.filter(({ item }) => !contradictions.has(item));
   const operations = [...new Set(unproven.map(({ candidate }) => candidate.operation))];
@@ -98,7 +104,22 @@ async function proveExpired(
   const proofOf = ({ candidate }: FailureCandidate) => proofs.get(placeOf(candidate.operation, run).probe) ?? NO_PROOF;
   const proven = unproven.map((each) => decideAgain(each, proofOf(each), run));
   outcomes.push(...proven.map(toOutcome));
-  return { proven, controls, proofOf, calibrations: calibrationsByOperation(proofs, run) };
+  return { proven, asked, controls, proofOf, calibrations: calibrationsByOperation(proofs, run) };
+}
+
+/** Asks the base what speaks against failing, until it contradicts all but as many jobs as this run may fail. */
+async function askBase(
+  expired: readonly FailureCandidate[],
+  run: SweepContext,
+): Promise<{ readonly contradictions: ReadonlyMap<SweepItem, Verdict>; readonly asked: ReadonlySet<SweepItem> }> {
+  const contradictions = new Map<SweepItem, Verdict>();
+  const asked = new Set<SweepItem>();
+  for (const portion of chunk(expired, READ_BATCH)) {
+    if (asked.size - contradictions.size >= run.brake.maxFails || run.limits.start.aborted) break;
+    for (const [item, verdict] of await findContradictions(portion, run)) contradictions.set(item, verdict);
+    for (const { item } of portion) asked.add(item);
+  }
+  return { contradictions, asked };
 }
 
 /** Fails at most ten jobs at a time, whose outputs would be in one storage. */

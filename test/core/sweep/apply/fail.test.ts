@@ -5,7 +5,7 @@ import { sweep } from "../../../../src/core/sweep/sweep.ts";
 import { COMBINE, HOUR, job, MINUTE, NOW, POLICY } from "../../../support/builders.ts";
 import { runOf } from "../../../support/fakes.ts";
 import { ANSWER } from "../../../support/one-job-world.ts";
-import { combine, verdicts, worldOf } from "../../../support/sweep-world.ts";
+import { combine, FIELD, verdicts, worldOf } from "../../../support/sweep-world.ts";
 
 /** Expired jobs without an output. */
 const expired = (count: number) => Array.from({ length: count }, (_, n) => combine(n, { age: 2 * HOUR }));
@@ -36,6 +36,20 @@ describe("failing", () => {
     const { report } = await sweep(runOf(base, bucket, { brake: { minimum: 5, maxFails: 7 } }));
     expect(report.summary).toMatchObject({ failed: 7, waiting: 1 });
     expect(report.truncated).toBe(true);
+  });
+
+  it("fails none beyond the first maxFails whose target holds its file, where the base contradicts those before it", async () => {
+    const { base, bucket } = worldOf([...expired(120), combine(200)]);
+    bucket.objects.set("x200_output_0.mp4", 1);
+    const contradicted = [0, 1, 2, 55, 110];
+    for (const n of contradicted) {
+      const file = { url: `https://bucket.example/x${n}_output_0.mp4` };
+      base.target("Segments", `recSegs000${String(n).padStart(7, "0")}`, { [FIELD]: [file] });
+    }
+    const { report } = await sweep(runOf(base, bucket, { brake: { minimum: 5, maxFails: 109 } }));
+    const failed = report.entries.filter(({ verdict }) => verdict.kind === "fail").map(({ externalId }) => externalId);
+    expect(failed).toHaveLength(109);
+    for (const n of contradicted) expect(failed).not.toContain(`x${n}`);
   });
 });
 
