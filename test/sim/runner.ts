@@ -164,7 +164,6 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
     command: options.command,
     dryRun: options.dryRun,
     force: options.force,
-    remembersFailures: hasNotes,
     limit: options.limit,
     named: options.named,
     only: options.only,

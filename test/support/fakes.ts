@@ -328,7 +328,6 @@ export function runOf(store: JobStore, probe: OutputProbe, over: Partial<SweepCo
     only: null,
     policy: { ...POLICY, operations: [COMBINE, CONCATENATE] },
     brake: { minimum: 5, maxFails: 100 },
-    remembersFailures: true,
     completedStatus: "completed",
     failedStatus: "failed",
     signature: { runId: "run-1", version: "0.0.0" },

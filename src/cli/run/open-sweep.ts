@@ -10,7 +10,7 @@ import { VERSION } from "../version.ts";
 import { type HeldBase, openBase, openProviders, openWebhooks, type Shared } from "./adapters.ts";
 import type { RunLimits } from "./deadlines.ts";
 import { guardJournal, guardWebhooks, whileHeld } from "./fleet/while-held.ts";
-import { openJournal } from "./open-journal.ts";
+import { journalOf, openJournal } from "./open-journal.ts";
 import { openStorages } from "./storages.ts";
 import { findUnwritable } from "./unwritable.ts";
 
@@ -25,6 +25,8 @@ export async function openSweep(
 ): Promise<{ readonly run: SweepContext; close(): Promise<void> }> {
   const plain = openJournal(invocation, settings);
   const journal = plain === null || held === null ? plain : guardJournal(plain, held);
+  // A run that may not write reads what others have recorded.
+  const recorded = journal ?? journalOf(invocation, settings);
   const base = await openBase(settings, () => limits.remaining(), shared, journal, held);
   const { flags } = invocation;
   const { metadata } = base;
@@ -51,14 +53,14 @@ export async function openSweep(
     providers: providers.providers,
     webhooks,
     journal,
-    past: new PastWrites(journal),
+    past: new PastWrites(recorded),
     limits: held === null ? limits : whileHeld(limits, held),
     observer,
   };
   return {
     run,
     async close() {
-      await Promise.all([base.close(), storages.close(), providers.close(), webhooks?.close(), journal?.close()]);
+      await Promise.all([base.close(), storages.close(), providers.close(), webhooks?.close(), recorded?.close()]);
     },
   };
 }
@@ -105,7 +107,6 @@ function sweepOptions(
       failEnabled: flags.fail !== false,
     },
     brake: settings.brake,
-    remembersFailures: settings.jobs.fields.notes !== null,
     hasNotes: settings.jobs.fields.notes !== null,
     lateOutputs: settings.lateOutputs,
     otherNames: settings.storage.otherNames,

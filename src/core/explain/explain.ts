@@ -223,7 +223,7 @@ async function decideAlone(
   const verdict = await verifyPlace(candidate, decideItem(item, candidate, evidence, null, run.policy), run);
   const outcomes: ItemOutcome[] = [{ item, verdict }];
   const results = [{ item, evidence, verdict, target: item.target, applied: false, error: null }];
-  const context = { now, skewed: false, truncated: false, failedBefore: new Map<string, number>() };
+  const context = { now, skewed: false, truncated: false, failedBefore: new Map<string, string>() };
   addOutcomes(outcomes, await failExpiredJobs(results, context, dryRun));
   if (verdict.kind === "recover") {
     const recovery = { item, candidate, evidence, verdict, otherSets: [], newerWithoutSpace: null };

@@ -55,8 +55,6 @@ export interface SweepContext {
   readonly otherNames: readonly string[];
   /** The storages of operations that have one of their own, by the operation's name; see `placeOf`. */
   readonly ownPlaces: ReadonlyMap<string, OutputPlace>;
-  /** Whether later listings show what this run fails: by the notes that it writes. */
-  readonly remembersFailures: boolean;
   /** Whether jobs that stuck-jobs failed are recovered when their output appears. */
   readonly lateOutputs: boolean;
   readonly signature: Signature;

@@ -53,7 +53,7 @@ export async function sweep(run: SweepContext): Promise<SweepResult> {
 
   const ledger = new Ledger(listing.items);
   observer.stage("apply", "begun");
-  const { brake, calibrations, fault, complete } = await applyVerdicts(listing, probing, ledger, run);
+  const { brake, calibrations, failedBefore, fault, complete } = await applyVerdicts(listing, probing, ledger, run);
   observer.stage("apply", "ended");
   const refused = fault instanceof StorageConfigError || fault instanceof JournalError;
   if (refused && !ledger.results().some(({ applied }) => applied)) throw fault;
@@ -65,7 +65,7 @@ export async function sweep(run: SweepContext): Promise<SweepResult> {
   const results = ledger.results();
   const entries = results.map(toReportEntry);
   for (const entry of entries) await observer.jobDone(entry);
-  if (writes(run)) await journalVerdicts(results, { ...listing, calibrations, brake }, run);
+  if (writes(run)) await journalVerdicts(results, { now: listing.now, calibrations, failedBefore, brake }, run);
   return { report: buildReport(results, entries, { startedAt, truncated, brake }, run), fault };
 }
 
@@ -81,6 +81,7 @@ async function probeAndDecide(item: SweepItem, places: PlaceProbes, run: SweepCo
 interface ApplyResult {
   readonly brake: readonly BlockedOperation[];
   readonly calibrations: ReadonlyMap<string, Calibration>;
+  readonly failedBefore: ReadonlyMap<string, number>;
   readonly fault: UpstreamFailure | null;
   readonly complete: boolean;
 }
@@ -114,13 +115,13 @@ async function applyVerdicts(
     const failed = await failExpiredJobs(ledger.results(), listing, run);
     ledger.merge(failed.outcomes);
     throwFailure(failed);
-    const { brake, calibrations, truncated } = failed;
+    const { brake, calibrations, failedBefore, truncated } = failed;
     fault ??= deniedEverywhere(run);
-    return { brake, calibrations, fault, complete: !truncated };
+    return { brake, calibrations, failedBefore, fault, complete: !truncated };
   } catch (error) {
     if (isUpstreamFailure(error)) fault = error;
     else if (!run.limits.start.aborted && !run.limits.writes.aborted) throw error;
-    return { brake: [], calibrations: new Map(), fault, complete: false };
+    return { brake: [], calibrations: new Map(), failedBefore: new Map(), fault, complete: false };
   }
 }
 

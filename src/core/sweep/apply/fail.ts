@@ -1,11 +1,13 @@
 import type { Calibration } from "../../domain/evidence.ts";
+import type { Instant } from "../../domain/job.ts";
 import { chunk, groupBy } from "../../domain/lists.ts";
 import type { BlockedOperation } from "../../domain/report.ts";
 import type { Reason, Verdict } from "../../domain/verdict.ts";
 import type { OutputProbe } from "../../ports/ports.ts";
 import type { SweepContext } from "../context.ts";
-import { applyBrake, type FailContext, type FailureCandidate, isToFail } from "../decide/brake.ts";
+import { applyBrake, type FailureCandidate, isToFail } from "../decide/brake.ts";
 import { decideItem } from "../decide/decide.ts";
+import { recallFailures } from "../decide/failure-memory.ts";
 import type { SweepItem } from "../item.ts";
 import { addOutcomes, collectOutcomes, type ItemOutcome, type ItemResult, type StageResult } from "../ledger.ts";
 import { placeOf } from "../places.ts";
@@ -24,6 +26,19 @@ interface FailSummary {
   truncated: boolean;
   /** What "missing" looks like, by the operation; absent where that did not have to be found out. */
   calibrations: ReadonlyMap<string, Calibration>;
+  /** How many jobs of each operation earlier runs failed. */
+  failedBefore: ReadonlyMap<string, number>;
+}
+
+/** What the listing contributes to the decision to fail. */
+export interface FailContext {
+  readonly now: Instant;
+  /** Whether the clocks are too far apart to fail a job by its age. */
+  readonly skewed: boolean;
+  /** Whether the listing was cut short: then it does not show all that earlier runs failed. */
+  readonly truncated: boolean;
+  /** The operation of each job that earlier runs failed, by the job's id, as far as the listing shows it. */
+  readonly failedBefore: ReadonlyMap<string, string>;
 }
 
 export type FailResult = StageResult & Readonly<FailSummary>;
@@ -40,7 +55,7 @@ export async function failExpiredJobs(
 ): Promise<FailResult> {
   const failedByProvider = results.flatMap(toCandidate).filter(isFailedByProvider);
   const expired = results.flatMap(toCandidate).filter(needsProof);
-  const summary: FailSummary = { brake: [], truncated: false, calibrations: new Map() };
+  const summary: FailSummary = { brake: [], truncated: false, calibrations: new Map(), failedBefore: new Map() };
   const stage = await collectOutcomes(async (outcomes) => {
     if (failedByProvider.length + expired.length === 0) return;
     if (run.limits.start.aborted) {
@@ -57,7 +72,9 @@ export async function failExpiredJobs(
     const { proven, asked, controls, proofOf, calibrations } = proved;
     summary.calibrations = calibrations;
 
-    const braked = await applyBrake({ proven, failedByProvider }, results, { proofOf, controls, context }, run);
+    const memory = await recallFailures(context, run);
+    summary.failedBefore = memory.byOperation;
+    const braked = await applyBrake({ proven, failedByProvider }, results, { proofOf, controls, memory }, run);
     summary.brake = braked.blocked;
     outcomes.push(...braked.outcomes);
 

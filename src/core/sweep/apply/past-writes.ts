@@ -21,6 +21,11 @@ export class PastWrites {
     this.#journal = journal;
   }
 
+  /** Whether there is a journal to read. */
+  hasJournal(): boolean {
+    return this.#journal !== null;
+  }
+
   /** Returns all writes, as the journal had them when this sweep read it. */
   async all(): Promise<readonly JournaledWrite[]> {
     return await (this.#writes ?? this.readAgain());
@@ -55,6 +60,18 @@ export class PastWrites {
   async before(target: Target, owner: Job): Promise<ReadonlyMap<string, JournalCell>> {
     const own = (await this.#writesTo(target, owner)).filter(isConfirmed);
     return new Map(own.flatMap(({ fields }) => Object.entries(fields).map(([name, { before }]) => [name, before])));
+  }
+
+  /** Returns the operation of each job that runs set to the failed status since an instant, and that is not undone. */
+  async failed(failedStatus: string, since: Instant): Promise<ReadonlyMap<string, string>> {
+    const failed = new Map<string, string>();
+    for (const { role, at, record, job, fields, possiblyApplied } of await this.all()) {
+      if (role !== "job" || fields.status === undefined || !possiblyApplied) continue;
+      failed.delete(record);
+      if (fields.status.after === failedStatus && at >= since && job.operation !== null)
+        failed.set(record, job.operation);
+    }
+    return failed;
   }
 
   /** Returns the webhooks that were announced, as `webhookKey` names them, as the journal had them when it was read. */

@@ -1,4 +1,3 @@
-import type { Instant } from "../../domain/job.ts";
 import type { BlockedOperation } from "../../domain/report.ts";
 import type { SweepContext } from "../context.ts";
 import type { DecidedItem, SweepItem } from "../item.ts";
@@ -6,22 +5,12 @@ import type { ItemOutcome, ItemResult } from "../ledger.ts";
 import { placeOf } from "../places.ts";
 import type { AbsenceProof } from "../probe/calibrate-missing.ts";
 import type { Controls } from "../probe/known-outputs.ts";
+import type { FailureMemory } from "./failure-memory.ts";
 import type { Candidate } from "./triage.ts";
 
 /** A job that is to be failed. */
 export interface FailureCandidate extends DecidedItem {
   readonly candidate: Candidate;
-}
-
-/** What the listing contributes to the decision to fail. */
-export interface FailContext {
-  readonly now: Instant;
-  /** Whether the clocks are too far apart to fail a job by its age. */
-  readonly skewed: boolean;
-  /** Whether the listing was cut short: then it does not show all that earlier runs failed. */
-  readonly truncated: boolean;
-  /** How many jobs of each operation earlier runs failed: so many small batches still trip the brake. */
-  readonly failedBefore: ReadonlyMap<string, number>;
 }
 
 /** Whether the job is to be failed, as far as decided. */
@@ -39,7 +28,8 @@ interface Braked {
 interface Facts {
   readonly proofOf: (failure: FailureCandidate) => AbsenceProof;
   readonly controls: Controls;
-  readonly context: FailContext;
+  /** What earlier runs failed: so many small batches still trip the brake. */
+  readonly memory: FailureMemory;
 }
 
 /** Holds back what may not be failed: jobs without sight of an output, and too many that only their provider failed. */
@@ -56,12 +46,12 @@ export async function applyBrake(
     const counts = {
       operation,
       stuck: results.filter(isOwn).length,
-      failedBefore: facts.context.failedBefore.get(operation) ?? 0,
+      failedBefore: facts.memory.byOperation.get(operation) ?? 0,
       limit: run.brake.minimum,
     };
     for (const each of [
       await requireSight(failures.proven.filter(isOwn), counts, facts, run),
-      limitProvider(failures.failedByProvider.filter(isOwn), results, counts, run),
+      limitProvider(failures.failedByProvider.filter(isOwn), results, counts, facts.memory, run),
     ]) {
       blocked.push(...each.blocked);
       outcomes.push(...each.outcomes);
@@ -79,7 +69,7 @@ type Counts = Pick<BlockedOperation, "operation" | "stuck" | "failedBefore" | "l
 async function requireSight(
   own: readonly FailureCandidate[],
   counts: Counts,
-  { proofOf, controls, context }: Facts,
+  { proofOf, controls, memory }: Facts,
   run: SweepContext,
 ): Promise<Braked> {
   const absent = own.filter(isToFail);
@@ -109,11 +99,9 @@ async function requireSight(
     run.observer.warn(`${counts.operation}: ${absent.length} failed on your word, although ${control.detail}`);
     return NOT_BRAKED;
   }
-  // With --job the listing does not show what earlier runs failed of the others.
-  const isMemoryWhole = run.remembersFailures && !context.truncated && run.named === null;
   const canBorrow =
     control.kind === "none" &&
-    isMemoryWhole &&
+    memory.isWhole &&
     (await controls.mayBorrow(placeOf({ name: counts.operation }, run).probe));
   const quota = canBorrow ? Math.max(0, counts.limit - counts.failedBefore) : 0;
   const borrowing = new Set(absent.filter((each) => isWithinMaxAge(each)).slice(0, quota));
@@ -143,9 +131,12 @@ function limitProvider(
   own: readonly FailureCandidate[],
   results: readonly ItemResult[],
   counts: Counts,
+  memory: FailureMemory,
   run: SweepContext,
 ): Braked {
-  if (own.length === 0 || own.length + counts.failedBefore <= counts.limit) return NOT_BRAKED;
+  // Where nobody knows what earlier runs failed, it may have been as many as is allowed.
+  const failedBefore = isPersonsWord(run) ? 0 : memory.isKnown ? counts.failedBefore : counts.limit;
+  if (own.length === 0 || own.length + failedBefore <= counts.limit) return NOT_BRAKED;
   if (run.force || providerDiscriminates(results, counts.operation) || sawOutput(results, counts.operation))
     return NOT_BRAKED;
   const detail = `${own.length} of ${counts.stuck}: the provider calls all of them failed, and no output was seen`;

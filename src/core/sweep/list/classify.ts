@@ -15,8 +15,8 @@ export interface ClassifiedPage {
   readonly deliveries: readonly Job[];
   /** Jobs whose output for a target may yet come, be they among the items or not. */
   readonly competing: readonly CompetingJob[];
-  /** The operation of each job that stuck-jobs failed within `maxAge`. */
-  readonly failedBefore: readonly string[];
+  /** The operation of each job that stuck-jobs failed within `maxAge`, by the job's id. */
+  readonly failedBefore: ReadonlyMap<string, string>;
 }
 
 /** Sorts the jobs of a page by what the sweep has to do about them. */
@@ -26,10 +26,12 @@ export function classifyPage(page: readonly Job[], run: SweepContext, now: Insta
     items: page.flatMap((job) => createItem(job, policies, run, now)),
     deliveries: page.filter((job) => wasJustCompleted(job, run, now)),
     competing: findCompetingJobs(page, run, now),
-    failedBefore: page.flatMap((job) => {
-      const lookup = wasFailedByUs(job, run, now) ? resolveOperation(job, run.policy.operations) : null;
-      return lookup?.kind === "known" ? [lookup.operation.name] : [];
-    }),
+    failedBefore: new Map(
+      page.flatMap((job) => {
+        const lookup = wasFailedByUs(job, run, now) ? resolveOperation(job, run.policy.operations) : null;
+        return lookup?.kind === "known" ? [[job.id, lookup.operation.name] as const] : [];
+      }),
+    ),
   };
 }
 

@@ -77,7 +77,7 @@ export function wasJustCompleted(job: Job, run: SweepContext, now: Instant): boo
 }
 
 /** `maxAge`: so long failed jobs are probed for late outputs and counted by the brake. Without a maximum it is a day. */
-function lookback(run: SweepContext): Duration {
+export function lookback(run: SweepContext): Duration {
   return run.policy.thresholds.maxAge ?? DAY;
 }
 

@@ -24,8 +24,8 @@ export interface Listing {
   readonly competing: readonly CompetingJob[];
   /** Jobs that were created after this were not listed. */
   readonly youngerThan: Instant;
-  /** How many jobs of each operation stuck-jobs failed within `maxAge`. */
-  readonly failedBefore: ReadonlyMap<string, number>;
+  /** The operation of each job that stuck-jobs failed within `maxAge`, by the job's id, as far as its notes say so. */
+  readonly failedBefore: ReadonlyMap<string, string>;
 }
 
 /** Lists the stuck jobs and queues those that need evidence, page by page as they come. */
@@ -35,14 +35,14 @@ export async function listJobs(queue: ProbeQueue, run: SweepContext): Promise<Li
   let truncated = false;
   const deliveries: Job[] = [];
   const competing: CompetingJob[] = [];
-  const failedBefore = new Map<string, number>();
+  const failedBefore = new Map<string, string>();
   const listed: SweepItem[] = [];
   let toProbe = 0;
   for await (const page of readPages(asked, run)) {
     now ??= serverNow(run);
     const found = classifyPage(page, run, now);
     run.gate.readNotes(page.filter(({ status }) => run.policy.stuckStatuses.includes(status)));
-    for (const name of found.failedBefore) failedBefore.set(name, (failedBefore.get(name) ?? 0) + 1);
+    for (const [id, operation] of found.failedBefore) failedBefore.set(id, operation);
     deliveries.push(...found.deliveries);
     competing.push(...found.competing);
     listed.push(...found.items);

@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { ProbeResult, ProviderAnswer } from "../../../../src/core/domain/evidence.ts";
 import type { Provider } from "../../../../src/core/ports/ports.ts";
+import type { SweepContext } from "../../../../src/core/sweep/context.ts";
 import { sweep } from "../../../../src/core/sweep/sweep.ts";
 import { COMBINE, HOUR, job, MINUTE, NOW, POLICY } from "../../../support/builders.ts";
 import { runOf } from "../../../support/fakes.ts";
+import { MemoryJournal } from "../../../support/journal.ts";
 import { ANSWER } from "../../../support/one-job-world.ts";
 import { combine, FIELD, verdicts, worldOf } from "../../../support/sweep-world.ts";
 
@@ -15,11 +17,29 @@ const FAILED: ProviderAnswer = { ...ANSWER, kind: "failed", error: "boom" };
 /** A sweep of eight jobs, of which the provider says what `answers` gives for their number. */
 function sweepWithProvider(answers: (n: number) => ProviderAnswer) {
   const { base, bucket } = worldOf(Array.from({ length: 8 }, (_, n) => combine(n)));
+  return sweep(runOf(base, bucket, providerOf(answers)));
+}
+
+function providerOf(answers: (n: number) => ProviderAnswer): Partial<SweepContext> {
   const status = { ask: async (id: string) => answers(Number(id.slice(1))), requests: () => 0 };
   const probe = async (url: string): Promise<ProbeResult> => ({ result: "absent", url, detail: "HTTP 404" });
   const nca: Provider = { url: "https://nca.example", status, probe, requests: () => 0 };
   const policy = { ...POLICY, operations: [{ ...COMBINE, provider: "nca" }] };
-  return sweep(runOf(base, bucket, { policy, providers: new Map([["nca", nca]]) }));
+  return { policy, providers: new Map([["nca", nca]]) };
+}
+
+/** Jobs of `combine`, which never had an output here and may rely on that of a combined video; one of that is due, too. */
+function borrowingWorld(count: number) {
+  const { base, bucket } = worldOf(expired(count));
+  bucket.listing = "open";
+  bucket.objects.clear();
+  bucket.objects.set("v.mp4", 1);
+  base.target("Videos", "recVideo000000001");
+  const links = { "Related Video": ["recVideo000000001"] };
+  base.known = [job({ id: "recJobsVideo00001", externalId: "v", type: "concatenate", status: "completed", links })];
+  const dead = job({ id: "recJobsVideo00002", externalId: "w", type: "concatenate", age: 2 * HOUR, links });
+  base.jobs.set(dead.id, dead);
+  return { base, bucket, dead };
 }
 
 describe("failing", () => {
@@ -200,18 +220,7 @@ describe("the safety brake", () => {
     ["recover without late outputs", { lateOutputs: false }],
     ["fail-old", { command: "fail-old", policy: { ...POLICY, mode: "fail" } }],
   ] as const)("counts failures of earlier runs, so that many jobs are not failed in fives, by %s", async (_, over) => {
-    const { base, bucket } = worldOf(expired(4));
-    // Combine never had an output here, and may rely on that of a combined video for five jobs.
-    base.known = [];
-    bucket.listing = "open";
-    bucket.objects.clear();
-    bucket.objects.set("v.mp4", 1);
-    base.target("Videos", "recVideo000000001");
-    const links = { "Related Video": ["recVideo000000001"] };
-    const video = job({ id: "recJobsVideo00001", externalId: "v", type: "concatenate", status: "completed", links });
-    base.known = [video];
-    const dead = job({ id: "recJobsVideo00002", externalId: "w", type: "concatenate", age: 2 * HOUR, links });
-    base.jobs.set(dead.id, dead);
+    const { base, bucket, dead } = borrowingWorld(4);
     await sweep(runOf(base, bucket, over));
     for (const each of [4, 5, 6, 7].map((n) => combine(n, { age: 2 * HOUR }))) base.jobs.set(each.id, each);
     base.jobs.set(dead.id, dead);
@@ -219,19 +228,47 @@ describe("the safety brake", () => {
     expect(report.summary).toMatchObject({ failed: 2, unknown: 3 });
   });
 
+  it("counts failures of earlier runs by the journal where the base has no notes", async () => {
+    const journal = new MemoryJournal();
+    journal.now = () => NOW;
+    const { base, bucket, dead } = borrowingWorld(4);
+    const over = { journal, hasNotes: false };
+    const first = await sweep(runOf(base, bucket, over));
+    // With the combined video's own, which has a control.
+    expect(first.report.summary.failed).toBe(5);
+    for (const { id } of [...expired(4), dead]) base.edit(id, { notes: "" });
+    for (const each of [4, 5, 6, 7].map((n) => combine(n, { age: 2 * HOUR }))) base.jobs.set(each.id, each);
+    base.jobs.set(dead.id, dead);
+    const again = { ...over, signature: { runId: "run-2", version: "0.0.0" } };
+    const second = await sweep(runOf(base, bucket, again));
+    expect(second.report.summary).toMatchObject({ failed: 2, unknown: 3 });
+    base.jobs.set(dead.id, dead);
+    const third = await sweep(runOf(base, bucket, { ...again, journal: null }));
+    expect(third.report.summary).toMatchObject({ failed: 1, unknown: 3 });
+  });
+
+  it.each([
+    ["counts what earlier groups failed", new MemoryJournal(), [3, 2, 0]],
+    ["fails none where nothing remembers them", null, [0, 0, 0]],
+  ])("of jobs that only their provider calls failed, named by --job in groups, %s", async (_, journal, expected) => {
+    if (journal !== null) journal.now = () => NOW;
+    const { base, bucket } = worldOf(Array.from({ length: 8 }, (_, n) => combine(n)));
+    bucket.objects.clear();
+    const failed: number[] = [];
+    for (const group of [["x0", "x1", "x2"], ["x3", "x4"], ["x5"]]) {
+      const runId = `run-${group.join("-")}`;
+      const over = { named: group, journal, signature: { runId, version: "0.0.0" } };
+      const { report } = await sweep(runOf(base, bucket, { ...providerOf(() => FAILED), ...over }));
+      failed.push(report.summary.failed);
+    }
+    expect(failed).toEqual(expected);
+  });
+
   it.each([
     ["is named by --job", { named: ["recJobs0000000000", "recJobs0000000001", "recJobsVideo00002"] }],
-    ["cannot be remembered", { remembersFailures: false }],
+    ["cannot be remembered", { hasNotes: false, journal: null }],
   ] as const)("lets no operation rely on another's output where a job %s", async (_, over) => {
-    const { base, bucket } = worldOf(expired(2));
-    bucket.listing = "open";
-    bucket.objects.clear();
-    bucket.objects.set("v.mp4", 1);
-    base.target("Videos", "recVideo000000001");
-    const links = { "Related Video": ["recVideo000000001"] };
-    base.known = [job({ id: "recJobsVideo00001", externalId: "v", type: "concatenate", status: "completed", links })];
-    const dead = job({ id: "recJobsVideo00002", externalId: "w", type: "concatenate", age: 2 * HOUR, links });
-    base.jobs.set(dead.id, dead);
+    const { base, bucket } = borrowingWorld(2);
     const borrowed = await sweep(runOf(base, bucket, { dryRun: true }));
     expect(borrowed.report.summary).toMatchObject({ failed: 3 });
     const { report } = await sweep(runOf(base, bucket, { dryRun: true, ...over }));
