@@ -1,7 +1,7 @@
 import type { HeldBase } from "../../src/cli/run/adapters.ts";
 import { UpstreamError } from "../../src/core/ports/errors.ts";
 import type { Clock } from "../../src/core/ports/ports.ts";
-import { keepClaim } from "../../src/fleet/claim.ts";
+import { keepClaim } from "../../src/fleet/keep-claim.ts";
 import { MINUTE, SECOND } from "../support/builders.ts";
 import type { SimClock } from "./clock.ts";
 import type { Random } from "./random.ts";

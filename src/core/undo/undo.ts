@@ -10,7 +10,7 @@ import { MAX_READ_AGE_MS, writeLimit } from "../sweep/apply/recovery.ts";
 import { serverNow } from "../sweep/clock-skew.ts";
 import type { SweepContext } from "../sweep/context.ts";
 import type { ChangeSet, RecordWrites } from "./change-sets.ts";
-import { fieldsToCompare, planJobRestore, planTargetRestore, type RestorePlan } from "./restore.ts";
+import { fieldsToCompare, planJobRestore, planTargetRestore, type RestorePlan } from "./plan-restore.ts";
 
 /** The reason of the writes of an undo in the journal. */
 const UNDONE = "undone";

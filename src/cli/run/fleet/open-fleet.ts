@@ -6,7 +6,7 @@ import type { Duration } from "../../../core/domain/job.ts";
 import { UpstreamError } from "../../../core/ports/errors.ts";
 import { openDatabase } from "../../../database/connection.ts";
 import { createBudget, type TakeTurn } from "../../../fleet/budget.ts";
-import { elapsedClock, keepClaim } from "../../../fleet/claim.ts";
+import { elapsedClock, keepClaim } from "../../../fleet/keep-claim.ts";
 import type { HeldSweep, Queue } from "../../../fleet/queue.ts";
 import { type FleetTables, recordBegin, recordEnd, survey } from "../../../fleet/tables.ts";
 import { LONGEST_RUN } from "../../../fleet/versions.ts";

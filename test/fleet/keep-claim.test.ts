@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { UpstreamError } from "../../src/core/ports/errors.ts";
-import { keepClaim } from "../../src/fleet/claim.ts";
+import { keepClaim } from "../../src/fleet/keep-claim.ts";
 import { SimClock } from "../sim/clock.ts";
 
 const HELD = { id: "11111111-1111-5111-8111-111111111111", attempt: 0 };
