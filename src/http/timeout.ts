@@ -19,9 +19,6 @@ export class TimeoutError extends Error {
   }
 }
 
-/** Controllers whose work has ended in time: to make one takes longer than all the rest of a limit that is not reached. */
-const unused: AbortController[] = [];
-
 /**
  * Runs `work` under a signal that is aborted with `outer`, or with a `TimeoutError` once `ms` have passed; rejects with
  * the signal's reason at once, whether or not the work listens to it. Real time: it limits a real network.
@@ -34,14 +31,10 @@ export async function withTimeout<T>(
   outer.throwIfAborted();
   return await new Promise((resolve, reject) => {
     // Not AbortSignal.any: on Node 20 it keeps every derived signal for as long as the source lives.
-    const inner = unused.pop() ?? new AbortController();
-    let done = false;
+    const inner = new AbortController();
     const finish = (report: () => void) => {
-      if (done) return;
-      done = true;
       clearTimeout(timer);
       outer.removeEventListener("abort", pass);
-      if (!inner.signal.aborted) unused.push(inner);
       report();
     };
     const stop = (reason: unknown) => {
