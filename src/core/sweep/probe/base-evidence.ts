@@ -1,4 +1,5 @@
 import { fileNameOf } from "../../domain/evidence.ts";
+import { groupBy } from "../../domain/lists.ts";
 import type { ReportedResult } from "../../domain/response-payload.ts";
 import type { Target } from "../../domain/target.ts";
 import type { Verdict } from "../../domain/verdict.ts";
@@ -15,14 +16,12 @@ interface Absent {
   readonly candidate: Candidate;
 }
 
-/** As many records as one request reads by id. */
-const READ_BATCH = 50;
-
 /**
  * Looks for evidence of an output in the base itself: a target that holds a file named by the job's external id, or a
  * response payload that reports success or names an output that exists. Returns the verdicts on jobs whose absence this
- * contradicts; the others have none. One read of targets per table and 50 jobs; a table that the base refuses contradicts
- * nothing.
+ * contradicts; the others have none. One read of targets per table; a table that the base refuses contradicts nothing.
+ *
+ * @param absent no more jobs than one request reads by id
  */
 export async function findContradictions(
   absent: readonly Absent[],
@@ -69,17 +68,13 @@ interface ReadTarget {
 async function readTargets(absent: readonly Absent[], run: SweepContext): Promise<readonly ReadTarget[]> {
   const wanted = absent.flatMap(({ item }) => (item.target === null ? [] : [{ item, target: item.target }]));
   const read: ReadTarget[] = [];
-  for (const table of new Set(wanted.map(({ target }) => target.table))) {
-    const own = wanted.filter(({ target }) => target.table === table);
-    for (let start = 0; start < own.length; start += READ_BATCH) {
-      const batch = own.slice(start, start + READ_BATCH);
-      const ids = [...new Set(batch.map(({ target }) => target.id))];
-      const attachments = [...new Set(batch.map(({ target }) => target.field))];
-      const records = await readTable(table, ids, attachments, run);
-      for (const { item, target } of batch) {
-        const record = records?.get(target.id);
-        if (record !== undefined) read.push({ item, target, record });
-      }
+  for (const [table, own] of groupBy(wanted, ({ target }) => target.table)) {
+    const ids = [...new Set(own.map(({ target }) => target.id))];
+    const attachments = [...new Set(own.map(({ target }) => target.field))];
+    const records = await readTable(table, ids, attachments, run);
+    for (const { item, target } of own) {
+      const record = records?.get(target.id);
+      if (record !== undefined) read.push({ item, target, record });
     }
   }
   return read;
