@@ -34,15 +34,14 @@ export async function withTimeout<T>(
     const inner = new AbortController();
     const finish = (report: () => void) => {
       clearTimeout(timer);
-      outer.removeEventListener("abort", pass);
+      forget();
       report();
     };
     const stop = (reason: unknown) => {
       inner.abort(reason);
       finish(() => reject(reason));
     };
-    const pass = () => stop(outer.reason);
-    outer.addEventListener("abort", pass, { once: true });
+    const forget = whenAborted(outer, () => stop(outer.reason));
     const timer = setTimeout(() => stop(new TimeoutError(ms)), ms);
     const run = async () => await work(inner.signal);
     run().then(
@@ -57,19 +56,38 @@ export function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> 
   return new Promise((resolve, reject) => {
     const stop = () => reject(signal.reason);
     if (signal.aborted) stop();
-    signal.addEventListener("abort", stop, { once: true });
-    const finish = () => signal.removeEventListener("abort", stop);
+    const forget = whenAborted(signal, stop);
     work.then(
       (value) => {
-        finish();
+        forget();
         resolve(value);
       },
       (error) => {
-        finish();
+        forget();
         reject(error);
       },
     );
   });
+}
+
+/** What is to be called when a signal is aborted. */
+const callbacksOf = new WeakMap<AbortSignal, Set<() => void>>();
+
+/**
+ * Calls `callback` when the signal is aborted, unless the function that is returned was called before. One listener of
+ * the signal serves all: it looks through those that it has for each that is added, and warns of more than ten.
+ */
+function whenAborted(signal: AbortSignal, callback: () => void): () => void {
+  const callbacks = callbacksOf.get(signal) ?? new Set();
+  if (!callbacksOf.has(signal)) {
+    callbacksOf.set(signal, callbacks);
+    const callAll = () => {
+      for (const each of callbacks) each();
+    };
+    signal.addEventListener("abort", callAll, { once: true });
+  }
+  callbacks.add(callback);
+  return () => callbacks.delete(callback);
 }
 
 /** Formats milliseconds for people: "10 s", "1.5 s", "50 ms". */

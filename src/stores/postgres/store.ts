@@ -51,7 +51,7 @@ export interface PostgresStoreOptions extends StoreOptions {
 const COMPLETED_ROWS = 500;
 
 /** How many jobs are written in one statement. */
-const WRITE_ROWS = 200;
+const WRITE_ROWS = 500;
 
 /** The jobs and targets of one database. */
 export function createStore(options: PostgresStoreOptions): JobStore & JobHistory & { readonly atomic: AtomicWriter } {

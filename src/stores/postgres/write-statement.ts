@@ -65,7 +65,7 @@ export function writeStatement(
   const text = `WITH ${parts.join(",\n")}
 SELECT input.n::int AS n, ${shapes.map((_, r) => `set${r}.landed IS TRUE`).join(" AND ")} AS done,
   ${shapes.map((_, r) => `held${r}.n IS NOT NULL AS is_held${r}`).join(", ")},
-  ${shapes.map(({ layout }, r) => `EXISTS (SELECT FROM ${quoteTable(layout.table)} AS t WHERE ${keyIs(layout, r)}) AS is_there${r}`).join(", ")}
+  ${shapes.map((shape, r) => `${isThere(shape, r)} AS is_there${r}`).join(", ")}
 FROM input ${shapes.map((_, r) => `LEFT JOIN held${r} USING (n) LEFT JOIN set${r} USING (n)`).join(" ")}`;
   return { text, values: parameters.values };
 }
@@ -114,6 +114,11 @@ function heldPart({ layout, guards }: RowShape, r: number, parameters: Parameter
   SELECT input.n FROM input${before} JOIN ${quoteTable(layout.table)} AS t ON ${keyIs(layout, r)}
   ${conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`}
   ORDER BY t.${quoteIdentifier(layout.key.name)} FOR NO KEY UPDATE OF t)`;
+}
+
+/** Looked up only for a row that was not as it was: asked of each, the server may read the whole table for it. */
+function isThere({ layout }: RowShape, r: number): string {
+  return `(held${r}.n IS NOT NULL OR EXISTS (SELECT FROM ${quoteTable(layout.table)} AS t WHERE ${keyIs(layout, r)}))`;
 }
 
 function setPart({ layout, sets }: RowShape, r: number, last: number, parameters: Parameters): string {
