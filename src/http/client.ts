@@ -114,17 +114,9 @@ function toDispatch(
   { method, url, headers, body }: HttpRequest,
   proxy: ProxyServer | null,
 ): Dispatcher.DispatchOptions {
-  const common = {
-    method,
-    body: body ?? null,
-    // Without this undici ends the connection after a HEAD.
-    reset: false,
-    // Our own limit covers both; undici's timers tick in seconds.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  };
   const path = url.pathname + url.search;
   const sentHeaders = { "user-agent": "stuck-jobs", ...headers };
+  const common = { ...COMMON_OPTIONS, method, body: body ?? null };
   if (proxy === null) return { ...common, origin: url.origin, path, headers: sentHeaders };
   const forProxy = proxy.authorization === null ? {} : { "proxy-authorization": proxy.authorization };
   return {
@@ -134,6 +126,14 @@ function toDispatch(
     headers: { host: url.host, ...sentHeaders, ...forProxy },
   };
 }
+
+const COMMON_OPTIONS = {
+  // Without this undici ends the connection after a HEAD.
+  reset: false,
+  // Our own limit covers both; undici's timers tick in seconds.
+  headersTimeout: 0,
+  bodyTimeout: 0,
+};
 
 /** Goes by `dispatch` and not `request`: only `onRequestStart` says that a request was sent. */
 function exchange(

@@ -19,7 +19,9 @@ export function header({ headers }: ResponseHead, name: string): string | null {
 
 /** Returns the media type of the body in lower case, without its parameters; `""` where the answer names none. */
 export function mediaType(response: ResponseHead): string {
-  return (header(response, "content-type") ?? "").split(";", 1).join().trim().toLowerCase();
+  const type = header(response, "content-type") ?? "";
+  const end = type.indexOf(";");
+  return (end < 0 ? type : type.slice(0, end)).trim().toLowerCase();
 }
 
 /** Returns whether the answer points to another URL. 300 and 304 to 306 do not. */

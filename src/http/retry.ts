@@ -1,5 +1,5 @@
 import type { Clock } from "../core/ports/ports.ts";
-import { TimeoutError, withTimeout } from "./timeout.ts";
+import { type TimeLimit, TimeoutError } from "./timeout.ts";
 
 /** The outcome of an attempt that another attempt would not change. */
 export interface Final<T> {
@@ -21,8 +21,8 @@ export interface RetryPolicy {
   readonly random: () => number;
   /** How many attempts there are at most. */
   readonly attempts: number;
-  /** Milliseconds for all attempts and the waits between them. */
-  readonly total: number;
+  /** For all attempts and the waits between them. */
+  readonly total: TimeLimit;
 }
 
 /**
@@ -36,8 +36,8 @@ export async function retry<T>(
   signal: AbortSignal,
 ): Promise<T> {
   try {
-    return await withTimeout(total, signal, async (inTime) => {
-      const deadline = clock.now() + total;
+    return await total.run(signal, async (inTime) => {
+      const deadline = clock.now() + total.ms;
       for (let count = 1; ; count += 1) {
         const outcome = await attempt(inTime);
         if (outcome.kind === "final" || count >= attempts) return outcome.value;

@@ -19,36 +19,62 @@ export class TimeoutError extends Error {
   }
 }
 
-/**
- * Runs `work` under a signal that is aborted with `outer`, or with a `TimeoutError` once `ms` have passed; rejects with
- * the signal's reason at once, whether or not the work listens to it. Real time: it limits a real network.
- */
-export async function withTimeout<T>(
-  ms: number,
-  outer: AbortSignal,
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  outer.throwIfAborted();
-  return await new Promise((resolve, reject) => {
-    // Not AbortSignal.any: on Node 20 it keeps every derived signal for as long as the source lives.
-    const inner = new AbortController();
-    const finish = (report: () => void) => {
-      clearTimeout(timer);
-      forget();
-      report();
-    };
-    const stop = (reason: unknown) => {
-      inner.abort(reason);
-      finish(() => reject(reason));
-    };
-    const forget = whenAborted(outer, () => stop(outer.reason));
-    const timer = setTimeout(() => stop(new TimeoutError(ms)), ms);
-    const run = async () => await work(inner.signal);
-    run().then(
-      (value) => finish(() => resolve(value)),
-      (error) => finish(() => reject(error)),
-    );
-  });
+/** A limit to the time that work may take. */
+export interface TimeLimit {
+  readonly ms: number;
+  /**
+   * Runs `work` under a signal that is aborted with `outer`, or with a `TimeoutError` once the time is up; rejects with
+   * the signal's reason at once, whether or not the work listens to it. Real time: it limits a real network.
+   */
+  run<T>(outer: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T>;
+}
+
+/** Creates a limit of `ms` for each work that runs under it. */
+export function createTimeLimit(ms: number): TimeLimit {
+  /** Those of works that ended in time: a sweep probes 50,000 outputs, and a new signal for each costs a fifth of that. */
+  const unused: AbortController[] = [];
+
+  return {
+    ms,
+    run(outer, work) {
+      if (outer.aborted) return Promise.reject(outer.reason);
+      return new Promise((resolve, reject) => {
+        // Not AbortSignal.any: on Node 20 it keeps every derived signal for as long as the source lives.
+        const inner = unused.pop() ?? new AbortController();
+        const stop = (reason: unknown) => {
+          inner.abort(reason);
+          finish();
+          reject(reason);
+        };
+        const forget = whenAborted(outer, () => stop(outer.reason));
+        const timer = setTimeout(() => stop(new TimeoutError(ms)), ms);
+        const finish = () => {
+          clearTimeout(timer);
+          forget();
+        };
+        const finishInTime = () => {
+          if (inner.signal.aborted) return;
+          finish();
+          unused.push(inner);
+        };
+        work(inner.signal).then(
+          (value) => {
+            finishInTime();
+            resolve(value);
+          },
+          (error) => {
+            finishInTime();
+            reject(error);
+          },
+        );
+      });
+    },
+  };
+}
+
+/** Runs `work` under a limit of its own. */
+export function withTimeout<T>(ms: number, outer: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  return createTimeLimit(ms).run(outer, work);
 }
 
 /** Resolves or rejects as `work` does, or rejects with the signal's reason as soon as it is aborted. */

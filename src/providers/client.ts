@@ -1,4 +1,3 @@
-import { setMaxListeners } from "node:events";
 import pLimit from "p-limit";
 import type { Clock } from "../core/ports/ports.ts";
 import { createHttpClient, type HttpRequest } from "../http/client.ts";
@@ -6,7 +5,7 @@ import { parseJson } from "../http/json.ts";
 import type { ProxyEnvironment } from "../http/proxy.ts";
 import { type HttpResponse, header, isRedirect, mediaType, redirectTarget } from "../http/response.ts";
 import { type Final, retry, type Transient } from "../http/retry.ts";
-import { abortable, DEFAULT_TIMEOUTS, type Timeouts } from "../http/timeout.ts";
+import { abortable, createTimeLimit, DEFAULT_TIMEOUTS, type Timeouts } from "../http/timeout.ts";
 
 /** A question to a provider. `body` is sent as JSON. */
 export interface ProviderRequest {
@@ -53,13 +52,12 @@ const TRANSIENT = [408, 425, 429, 500, 502, 503, 504];
 export function createProviderClient(options: ProviderClientOptions): ProviderClient {
   const { concurrency, clock, random, timeouts = DEFAULT_TIMEOUTS, env = {} } = options;
   const limiter = pLimit(concurrency);
+  const total = createTimeLimit(timeouts.total);
   const client = createHttpClient({ connections: concurrency, timeouts, env });
   return {
     async ask(request, signal) {
       signal.throwIfAborted();
-      // One signal serves all questions of a sweep; above ten listeners Node 20 prints a warning, which cron mails.
-      setMaxListeners(0, signal);
-      const policy = { clock, random, attempts: request.attempts ?? DEFAULT_ATTEMPTS, total: timeouts.total };
+      const policy = { clock, random, attempts: request.attempts ?? DEFAULT_ATTEMPTS, total };
       const work = () => retry<ProviderResponse>(policy, (inTime) => askOnce(request, inTime), noAnswer, signal);
       return await abortable(limiter(work), signal);
     },

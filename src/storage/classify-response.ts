@@ -91,7 +91,7 @@ export function toProbeResult(url: string, outcome: ProbeOutcome, detail = outco
 
 function classifyObject(answer: ResponseHead, url: URL): Classification {
   const bytes = answer.status === 206 ? rangeTotal(answer) : contentLength(answer);
-  if (isSuspectType(mediaType(answer), url) || bytes !== null) return describeObject(answer, bytes ?? 0, url);
+  if (bytes !== null || isSuspectType(mediaType(answer), url)) return describeObject(answer, bytes ?? 0, url);
   return { kind: "size-unknown", head: answer };
 }
 

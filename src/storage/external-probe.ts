@@ -1,4 +1,3 @@
-import { setMaxListeners } from "node:events";
 import pLimit from "p-limit";
 import type { ProbeResult } from "../core/domain/evidence.ts";
 import type { Clock } from "../core/ports/ports.ts";
@@ -7,7 +6,7 @@ import { describeNetworkError, type Failure } from "../http/errors.ts";
 import type { ProxyEnvironment } from "../http/proxy.ts";
 import type { ResponseHead } from "../http/response.ts";
 import { type Final, type RetryPolicy, retry } from "../http/retry.ts";
-import { abortable, DEFAULT_TIMEOUTS, type Timeouts } from "../http/timeout.ts";
+import { abortable, createTimeLimit, DEFAULT_TIMEOUTS, type Timeouts } from "../http/timeout.ts";
 import { type AllowListOptions, createHostAllowList } from "./allowed-hosts.ts";
 import { type ProbeOutcome, toProbeResult, unknown } from "./classify-response.ts";
 import { probeOnce } from "./head.ts";
@@ -40,7 +39,7 @@ const HEAD_REFUSED = [400, 401, 403, 405, 501];
 
 export function createExternalProbe(options: ExternalProbeOptions): ExternalProbe {
   const { clock, random, concurrency, timeouts = DEFAULT_TIMEOUTS, env = {} } = options;
-  const policy: RetryPolicy = { clock, random, attempts: ATTEMPTS, total: timeouts.total };
+  const policy: RetryPolicy = { clock, random, attempts: ATTEMPTS, total: createTimeLimit(timeouts.total) };
   const limiter = pLimit(concurrency);
   const allowList = createHostAllowList(options);
   const client = createHttpClient({ connections: concurrency, timeouts, env, lookup: allowList.lookup });
@@ -49,8 +48,6 @@ export function createExternalProbe(options: ExternalProbeOptions): ExternalProb
     async probe(url, signal) {
       signal.throwIfAborted();
       if (!URL.canParse(url)) return toProbeResult(url, unknown("unexpected", "not a URL").value);
-      // One signal serves all probes of a sweep; above ten listeners Node 20 prints a warning, which cron mails.
-      setMaxListeners(0, signal);
       const work = () =>
         retry<ProbeOutcome>(
           policy,

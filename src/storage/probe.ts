@@ -1,9 +1,8 @@
-import { setMaxListeners } from "node:events";
 import type { Clock, MediaCheck, ObjectListing, OutputProbe } from "../core/ports/ports.ts";
 import type { ProxyEnvironment } from "../http/proxy.ts";
 import { isHttp } from "../http/response.ts";
 import { type Final, type RetryPolicy, retry, type Transient } from "../http/retry.ts";
-import { abortable, DEFAULT_TIMEOUTS, type Timeouts } from "../http/timeout.ts";
+import { abortable, createTimeLimit, DEFAULT_TIMEOUTS, type Timeouts } from "../http/timeout.ts";
 import { type Addressing, isUnderPrefix, parseBucketUrl, parseUrl, safeDecode, toBucketUrl } from "./bucket-url.ts";
 import { checkMp4 } from "./check-mp4.ts";
 import { type ProbeOutcome, toProbeResult, unknown } from "./classify-response.ts";
@@ -48,7 +47,7 @@ const DEFAULT_REQUESTS_PER_SECOND = 200;
 export function createProbe(options: ProbeOptions): OutputProbe & { close(): Promise<void> } {
   const { clock, random, concurrency, timeouts = DEFAULT_TIMEOUTS, env = {} } = options;
   const { attempts = DEFAULT_ATTEMPTS, requestsPerSecond = DEFAULT_REQUESTS_PER_SECOND } = options;
-  const policy: RetryPolicy = { clock, random, attempts, total: timeouts.total };
+  const policy: RetryPolicy = { clock, random, attempts, total: createTimeLimit(timeouts.total) };
   const { limiter, waitForSlot, client } =
     options.connection ?? openConnection({ concurrency, requestsPerSecond, clock, timeouts, env });
   const location = parseBucketUrl(options.baseUrl, options.addressing ?? null);
@@ -136,8 +135,6 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
     timedOut: (detail: string) => T,
     signal: AbortSignal,
   ): Promise<T> {
-    // One signal serves all probes of a sweep; above ten listeners Node 20 prints a warning, which cron mails.
-    setMaxListeners(0, signal);
     return abortable(
       limiter(() => retry(policy, attempt, timedOut, signal)),
       signal,

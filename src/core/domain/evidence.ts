@@ -117,10 +117,12 @@ const CAUSE_PRIORITY: readonly UnknownCause[] = [
 export function combine(groups: readonly ProbeGroup[], calibration: Calibration | null): StorageEvidence {
   let partial: StorageEvidence | null = null;
   for (const group of groups) {
-    const [output, ...others] = group.flatMap((probe) => (probe.result === "present" ? [probe.output] : []));
+    const there: Output[] = [];
+    for (const probe of group) if (probe.result === "present") there.push(probe.output);
+    const [output] = there;
     if (output === undefined) continue;
-    if (others.length === group.length - 1) return { kind: "present", output, others };
-    partial = { kind: "partial", there: others.length + 1, of: group.length };
+    if (there.length === group.length) return { kind: "present", output, others: there.slice(1) };
+    partial = { kind: "partial", there: there.length, of: group.length };
   }
   if (partial !== null) return partial;
   const probes = groups.flat();

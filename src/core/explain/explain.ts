@@ -1,4 +1,4 @@
-import { type Calibration, combine, fileNameOf } from "../domain/evidence.ts";
+import { type Calibration, fileNameOf } from "../domain/evidence.ts";
 import { getAge, getCertainAge, type Instant, isExternalId, isRecordId, type Job, toSummary } from "../domain/job.ts";
 import type { DeliveryField, Thresholds } from "../domain/operation.ts";
 import { namePrefixes, outputNames } from "../domain/output-names.ts";
@@ -186,8 +186,7 @@ async function gatherAll(
   const urls = named.flat().map(({ url }) => url);
   const otherNames = (swept?.probes ?? []).filter(({ url }) => !urls.includes(url));
   const probeGroups = otherNames.length === 0 ? named : [...named, otherNames];
-  const providerReply =
-    swept === null ? await askProvider(candidate, combine(probeGroups, null), run) : swept.providerReply;
+  const providerReply = swept === null ? await askProvider(candidate, probeGroups, run) : swept.providerReply;
   const { operation } = candidate;
   const place = placeOf(operation, run);
   const seen = probeGroups.flat().find(({ result }) => result === "present")?.url ?? null;

@@ -261,46 +261,54 @@ function jobRow(
   update: JobUpdate,
   read: Job | null,
 ): PlannedRow {
-  const sets: [Cell, string | null][] = [];
-  const put = (name: string | null, value: string | null | undefined) => {
-    if (name === null || value === undefined) return;
-    const cell = layout.cell(name);
-    sets.push([cell, encode(value, cell)]);
-  };
-  put(fields.status, update.status);
-  put(fields.responsePayload, update.responsePayload);
-  put(fields.error, update.error);
-  put(fields.notes, update.notes);
-  const guards: [Cell, string | null][] = [];
+  const row = emptyRow(layout, update.id);
+  put(row, fields.status, update.status);
+  put(row, fields.responsePayload, update.responsePayload);
+  put(row, fields.error, update.error);
+  put(row, fields.notes, update.notes);
   if (read !== null) {
-    guards.push([layout.cell(fields.status), read.status], [layout.cell(fields.externalId), read.externalId]);
-    if (fields.notes !== null && update.notes !== undefined) guards.push([layout.cell(fields.notes), read.notes]);
+    guard(row, fields.status, read.status);
+    guard(row, fields.externalId, read.externalId);
+    if (fields.notes !== null && update.notes !== undefined) guard(row, fields.notes, read.notes);
   }
-  return rowOf(layout, update.id, sets, guards);
+  return row;
 }
 
 /** A target's row: guarded by what each field that is written held when it was read. */
 function targetRow(layout: RowLayout, { id, fields }: TargetUpdate, read: TargetRecord | null): PlannedRow {
-  const sets: [Cell, string | null][] = [];
-  const guards: [Cell, string | null][] = [];
+  const row = emptyRow(layout, canonicalId(id, layout.key) ?? id);
   for (const [name, value] of Object.entries(fields)) {
-    const cell = layout.cell(name);
-    sets.push([cell, encode(toScalar(value), cell)]);
-    if (read !== null) guards.push([cell, toGuard(read.cells[name])]);
+    put(row, name, toScalar(value));
+    if (read !== null) guard(row, name, toGuard(read.cells[name]));
   }
-  return rowOf(layout, canonicalId(id, layout.key) ?? id, sets, guards);
+  return row;
 }
 
-function rowOf(
-  layout: RowLayout,
-  id: string,
-  sets: readonly (readonly [Cell, string | null])[],
-  guards: readonly (readonly [Cell, string | null])[],
-): PlannedRow {
-  return {
-    shape: { layout, sets: sets.map(([cell]) => cell), guards: guards.map(([cell]) => cell) },
-    values: { id, sets: sets.map(([, value]) => value), guards: guards.map(([, value]) => value) },
-  };
+/** A row whose cells are still added. */
+interface GrowingRow {
+  readonly shape: { readonly layout: RowLayout; readonly sets: Cell[]; readonly guards: Cell[] };
+  readonly values: { readonly id: string; readonly sets: (string | null)[]; readonly guards: (string | null)[] };
+}
+
+function emptyRow(layout: RowLayout, id: string): GrowingRow {
+  return { shape: { layout, sets: [], guards: [] }, values: { id, sets: [], guards: [] } };
+}
+
+/** Adds a cell that is written. One that is not configured, or that has no value, is left as it is. */
+function put(
+  { shape, values }: GrowingRow,
+  name: string | null,
+  value: string | number | boolean | null | undefined,
+): void {
+  if (name === null || value === undefined) return;
+  const cell = shape.layout.cell(name);
+  shape.sets.push(cell);
+  values.sets.push(encode(value, cell));
+}
+
+function guard({ shape, values }: GrowingRow, name: string, value: string | null): void {
+  shape.guards.push(shape.layout.cell(name));
+  values.guards.push(value);
 }
 
 /** A value as text for its cell's type. A blank text is missing where the column may be. */

@@ -157,8 +157,8 @@ async function recheckTargets(
   readingTargets: Promise<ReadonlyMap<Recovery, TargetRead>>,
   run: SweepContext,
 ): Promise<Pick<RecheckResult, "outcomes" | "ready">> {
-  const deliveries = unchanged.flatMap(({ target, ...each }) =>
-    target !== null && isDelivery(each.recovery) ? [{ ...each, target }] : [],
+  const deliveries = unchanged.flatMap(({ recovery, job, target }) =>
+    target !== null && isDelivery(recovery) ? [{ recovery, job, target }] : [],
   );
   const early = await readingTargets.catch((error: unknown) => {
     if (deliveries.length > 0) throw error;
@@ -186,10 +186,11 @@ async function recheckTargets(
   const decisions = new Map(checked.map((each) => [each, decideTarget(each, owned.get(each.recovery)?.newer ?? null)]));
   // A newer job whose file turns out not to be written leaves its `set` to the older one.
   const written = new Set([...decisions].flatMap(([{ job }, decision]) => (isWritten(decision) ? [job.id] : [])));
+  const now = serverNow(run);
   for (const [each, decision] of decisions) {
     const { recovery, job, check, record, readAt } = each;
     const others = recovery.otherSets.filter(({ jobId, applied }) => applied || written.has(jobId));
-    const context = { standing: standing.get(recovery) ?? NO_STANDING, others, now: serverNow(run) };
+    const context = { standing: standing.get(recovery) ?? NO_STANDING, others, now };
     const files = heldFiles(record, recovery);
     const held = files.length === 0 ? NONE_HELD : idsOf(files);
     if (decision.kind !== "recover") {

@@ -5,7 +5,14 @@ import { TableRefused } from "../../ports/errors.ts";
 import { createPipeline, type Pipeline } from "../concurrency.ts";
 import type { SweepContext } from "../context.ts";
 import type { SweepItem } from "../item.ts";
-import { addOutcomes, collectOutcomes, type ItemOutcome, Ledger, type StageResult } from "../ledger.ts";
+import {
+  addOutcomes,
+  collectOutcomes,
+  type ItemOutcome,
+  type ItemResult,
+  Ledger,
+  type StageResult,
+} from "../ledger.ts";
 import type { Listing } from "../list/list-jobs.ts";
 import type { Probing } from "../probe/probing.ts";
 import { askBeforeWrite } from "./ask-before-write.ts";
@@ -177,7 +184,7 @@ async function mergeProbed(probed: readonly ItemOutcome[], { ledger, competition
 
 /** Decides about the items that share a target. */
 function resolveGroup(group: readonly SweepItem[], { ledger, competition }: RecoveryState): SameTargetResult {
-  const results = group.map((item) => ledger.get(item));
+  const results = resultsOf(group, ledger);
   return resolveSameTarget(results, competition.for(results[0]?.target ?? null));
 }
 
@@ -234,10 +241,14 @@ function toRecovery(item: SweepItem, { ledger, byTarget, byRecord }: RecoverySta
   const own = ledger.get(item);
   const { evidence, verdict, target } = own;
   if (candidate === null || verdict?.kind !== "recover") return [];
-  const sharing = byRecord.sharing(item, target).map((each) => ledger.get(each));
-  const group = byTarget.sharing(item, target).map((each) => ledger.get(each));
-  const newerWithoutSpace = findNewerWithoutSpace(own, group);
-  return [{ item, candidate, evidence, verdict, otherSets: findOtherSets(own, sharing), newerWithoutSpace }];
+  const isSetting = Object.keys(candidate.operation.set).length > 0;
+  const otherSets = isSetting ? findOtherSets(own, resultsOf(byRecord.sharing(item, target), ledger)) : [];
+  const newerWithoutSpace = findNewerWithoutSpace(own, resultsOf(byTarget.sharing(item, target), ledger));
+  return [{ item, candidate, evidence, verdict, otherSets, newerWithoutSpace }];
+}
+
+function resultsOf(items: readonly SweepItem[], ledger: Ledger): readonly ItemResult[] {
+  return items.map((item) => ledger.get(item));
 }
 
 function addTarget(item: SweepItem, target: Target | null, { byTarget, byRecord }: RecoveryState): void {

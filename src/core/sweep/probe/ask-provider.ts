@@ -1,4 +1,10 @@
-import type { ProbeResult, ProviderReply, StorageEvidence } from "../../domain/evidence.ts";
+import {
+  combine,
+  type ProbeGroup,
+  type ProbeResult,
+  type ProviderReply,
+  type StorageEvidence,
+} from "../../domain/evidence.ts";
 import type { SweepContext } from "../context.ts";
 import type { Candidate } from "../decide/triage.ts";
 
@@ -11,11 +17,12 @@ const MAX_OUTPUTS = 20;
  */
 export async function askProvider(
   { operation, externalId }: Candidate,
-  storage: StorageEvidence,
+  probeGroups: readonly ProbeGroup[],
   run: SweepContext,
 ): Promise<ProviderReply | null> {
   const provider = operation.provider === null ? undefined : run.providers.get(operation.provider);
-  if (provider === undefined || operation.provider === null || !mayBeMissing(storage)) return null;
+  if (provider === undefined || operation.provider === null) return null;
+  if (!mayBeMissing(combine(probeGroups, null))) return null;
   const answer = await provider.status.ask(externalId, run.limits.reads);
   const urls = answer.kind === "succeeded" ? answer.urls.slice(0, MAX_OUTPUTS) : [];
   const probes: ProbeResult[] = [];

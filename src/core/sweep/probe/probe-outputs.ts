@@ -1,4 +1,4 @@
-import { combine, type ProbeGroup, type ProbeResult } from "../../domain/evidence.ts";
+import type { ProbeGroup, ProbeResult } from "../../domain/evidence.ts";
 import type { OutputProbe } from "../../ports/ports.ts";
 import type { SweepContext } from "../context.ts";
 import type { Candidate } from "../decide/triage.ts";
@@ -12,7 +12,7 @@ export async function gatherEvidence(candidate: Candidate, run: SweepContext): P
   let probeGroups: readonly ProbeGroup[] = [];
   try {
     probeGroups = await probeOutputs(candidate, run);
-    const providerReply = await askProvider(candidate, combine(probeGroups, null), run);
+    const providerReply = await askProvider(candidate, probeGroups, run);
     return { probeGroups, providerReply, probedAt };
   } catch (error) {
     if (!run.limits.reads.aborted) throw error;
