@@ -29,27 +29,26 @@ export interface RetryPolicy {
  * Repeats `attempt` while its outcome is transient and attempts and time are left. `timedOut` makes a value of the
  * words for having run out of time. Throws what `attempt` throws, and the signal's reason.
  */
-export async function retry<T>(
+export function retry<T>(
   { clock, random, attempts, total }: RetryPolicy,
   attempt: (signal: AbortSignal) => Promise<Final<T> | Transient<T>>,
   timedOut: (detail: string) => T,
   signal: AbortSignal,
 ): Promise<T> {
-  try {
-    return await total.run(signal, async (inTime) => {
-      const deadline = clock.now() + total.ms;
-      for (let count = 1; ; count += 1) {
-        const outcome = await attempt(inTime);
-        if (outcome.kind === "final" || count >= attempts) return outcome.value;
-        const wait = backoff(count, outcome.retryAfter, clock.now(), random);
-        if (clock.now() + wait > deadline) return outcome.value;
-        await clock.sleep(wait, inTime);
-      }
-    });
-  } catch (error) {
+  const repeat = async (inTime: AbortSignal): Promise<T> => {
+    const deadline = clock.now() + total.ms;
+    for (let count = 1; ; count += 1) {
+      const outcome = await attempt(inTime);
+      if (outcome.kind === "final" || count >= attempts) return outcome.value;
+      const wait = backoff(count, outcome.retryAfter, clock.now(), random);
+      if (clock.now() + wait > deadline) return outcome.value;
+      await clock.sleep(wait, inTime);
+    }
+  };
+  return total.run(signal, repeat).catch((error: unknown) => {
     if (error instanceof TimeoutError) return timedOut(error.message);
     throw error;
-  }
+  });
 }
 
 /** The wait before the second attempt; it doubles with each further one. */

@@ -44,21 +44,18 @@ export function parseBucketUrl(baseUrl: string, addressing: Addressing | null): 
 export function toBucketUrl({ bucket }: BucketLocation, url: URL): URL | null {
   if (url.username !== "" || url.password !== "") return null;
   const asked = withoutCdn(url);
-  const path = pathBelow(bucket, asked) ?? pathByForm(bucket, asked);
+  const isBelow = asked.origin === bucket.origin && asked.pathname.startsWith(bucket.pathname);
+  const path = isBelow ? asked.pathname.slice(bucket.pathname.length) : pathByForm(bucket, asked);
   // A gateway may resolve an escaped `..` only after it has checked the signature.
-  if (path === null || (safeDecode(path) ?? path).split(/[/\\]/).some((part) => part === "." || part === ".."))
-    return null;
-  if (asked.origin === bucket.origin && asked.pathname === bucket.pathname + path && asked.hash === "") return asked;
+  if (path === null || DOT_SEGMENT.test(safeDecode(path) ?? path)) return null;
+  if (isBelow && asked.hash === "") return asked;
   const found = new URL(bucket);
   found.pathname = bucket.pathname + path;
   found.search = asked.search;
   return found;
 }
 
-function pathBelow(bucket: URL, { origin, pathname }: URL): string | null {
-  const isBelow = origin === bucket.origin && pathname.startsWith(bucket.pathname);
-  return isBelow ? pathname.slice(bucket.pathname.length) : null;
-}
+const DOT_SEGMENT = /(?:^|[/\\])\.\.?(?:[/\\]|$)/;
 
 function pathByForm(bucket: URL, url: URL): string | null {
   if (url.protocol !== bucket.protocol || url.port !== bucket.port) return null;
@@ -84,6 +81,7 @@ export function isUnderPrefix({ bucket, keyPrefix }: BucketLocation, { pathname 
 
 /** Decodes percent-escapes; null where one is invalid. */
 export function safeDecode(text: string): string | null {
+  if (!text.includes("%")) return text;
   try {
     return decodeURIComponent(text);
   } catch (error) {

@@ -55,14 +55,15 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
   const signer = credentials === null ? null : createSigner(credentials, location, clock);
   const requests = createBucketRequests(client, waitForSlot, location, signer);
   const ownOrigin = `${location.bucket.origin}/`;
+  /** One trailing slash joins; a further one is part of the key, as `//x` and `/x` are two keys. */
+  const base = options.baseUrl.replace(/\/?$/, "/");
   /** Any address of the bucket stands for the configured one; other URLs are asked as they are, at their origin. */
   const atOrigin = (url: URL) => toBucketUrl(location, url) ?? withoutCdn(url);
 
   return {
     signed: signer !== null,
 
-    /** One trailing slash joins; a further one is part of the key, as `//x` and `/x` are two keys. */
-    urlFor: (name) => [options.baseUrl.replace(/\/$/, ""), ...name.split("/").map(encodeURIComponent)].join("/"),
+    urlFor: (name) => base + name.split("/").map(encodeURIComponent).join("/"),
 
     isSameObject(one, other) {
       const [a, b] = [one, other].map((url) => {
@@ -135,16 +136,16 @@ export function createProbe(options: ProbeOptions): OutputProbe & { close(): Pro
     timedOut: (detail: string) => T,
     signal: AbortSignal,
   ): Promise<T> {
-    return abortable(
-      limiter(() => retry(policy, attempt, timedOut, signal)),
-      signal,
-    );
+    const result = limiter(() => retry(policy, attempt, timedOut, signal));
+    // One that has a slot ends with the signal by itself.
+    return limiter.pendingCount === 0 ? result : abortable(result, signal);
   }
 }
 
 /** Returns null for a URL that cannot be asked: not http(s), or with a segment `..` that URLs resolve to another key. */
 function parseKeyUrl(url: string): URL | null {
-  const path = url.split("?", 1).join();
+  const query = url.indexOf("?");
+  const path = query < 0 ? url : url.slice(0, query);
   if (/(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\#]|%2f|%5c|$)/i.test(path)) return null;
   const parsed = parseUrl(url);
   return parsed !== null && isHttp(parsed) ? parsed : null;

@@ -1,4 +1,4 @@
-import type { HttpClient } from "../http/client.ts";
+import type { HttpClient, HttpRequest } from "../http/client.ts";
 import type { Failure } from "../http/errors.ts";
 import type { WaitForSlot } from "../http/rate-limit.ts";
 import { type HttpResponse, header, isRedirect, type ResponseHead } from "../http/response.ts";
@@ -48,12 +48,9 @@ export function createBucketRequests(
   let bucketExists = false;
 
   return {
-    async object(method, url, signal) {
-      const range = method === "GET" ? FIRST_BYTE : null;
-      const reply = await send(method, url, range, MAX_ERROR_BYTES, signal);
-      if (signer === null || reply.kind === "failure" || signerFor(url) === null) return reply;
-      if (reply.status === 200 || reply.status === 206) bucketExists = true;
-      return method === "HEAD" && needsErrorCode(reply) ? await fetchErrorCode(url, reply, signal) : reply;
+    object(method, url, signal) {
+      const sending = send(method, url, method === "GET" ? FIRST_BYTE : null, MAX_ERROR_BYTES, signal);
+      return signerFor(url) === null ? sending : sending.then((reply) => explain(reply, method, url, signal));
     },
     async link(url, signal) {
       const reply = await send("GET", url, FIRST_BYTE, MAX_ERROR_BYTES, signal);
@@ -64,23 +61,48 @@ export function createBucketRequests(
     text: (url, maxBytes, signal) => send("GET", url, null, maxBytes, signal),
   };
 
-  async function send(
+  function send(
     method: "HEAD" | "GET",
     url: URL,
     range: Range | null,
     maxBytes: number,
     signal: AbortSignal,
   ): Promise<HttpResponse | Failure> {
-    const waiting = waitForSlot(signal);
-    if (waiting !== null) await waiting;
     const headers = range === null ? NO_HEADERS : { range: `bytes=${range.first}-${range.last}` };
     const urlSigner = signerFor(url);
-    if (urlSigner === null) return await client.send({ method, url, headers, maxBytes }, signal);
+    const sendNow = () =>
+      urlSigner === null
+        ? client.send({ method, url, headers, maxBytes }, signal)
+        : sendSigned(urlSigner, { method, url, headers, maxBytes }, signal);
+    const waiting = waitForSlot(signal);
+    return waiting === null ? sendNow() : waiting.then(sendNow);
+  }
+
+  async function sendSigned(
+    urlSigner: Signer,
+    request: HttpRequest & { readonly method: "HEAD" | "GET" },
+    signal: AbortSignal,
+  ): Promise<HttpResponse | Failure> {
+    const { method, url, headers } = request;
     const signed = await urlSigner.request(method, url);
-    const request = { method, url: signed.url, headers: { ...signed.headers, ...headers }, maxBytes };
-    const reply = await client.send(request, signal);
+    const reply = await client.send(
+      { ...request, url: signed.url, headers: { ...signed.headers, ...headers } },
+      signal,
+    );
     if (reply.kind === "answer" && reply.status >= 300) readErrorCode(reply, url);
     return reply;
+  }
+
+  /** Learns from the answer to a signed request, and finds out what a refusal is about. */
+  async function explain(
+    reply: HttpResponse | Failure,
+    method: "HEAD" | "GET",
+    url: URL,
+    signal: AbortSignal,
+  ): Promise<ObjectReply> {
+    if (reply.kind === "failure") return reply;
+    if (reply.status === 200 || reply.status === 206) bucketExists = true;
+    return method === "HEAD" && needsErrorCode(reply) ? await fetchErrorCode(url, reply, signal) : reply;
   }
 
   function signerFor(url: URL): Signer | null {

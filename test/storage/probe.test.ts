@@ -243,19 +243,18 @@ describe("an aborted probe", () => {
     expect(probe.requests()).toBe(0);
   });
 
-  test("leaves no listener and no warning behind when one signal serves many", async () => {
+  test("adds one listener, and leaves no warning behind, when one signal serves many", async () => {
     const warnings = vi.fn();
     process.on("warning", warnings);
     const place = await serve((_request, response) => present(response));
     const probe = probeOf(place.url);
     const signal = never();
     const added = vi.spyOn(signal, "addEventListener");
-    const removed = vi.spyOn(signal, "removeEventListener");
     await Promise.all(Array.from({ length: 50 }, (_, n) => probe.probe(probe.urlFor(`${n}`), signal)));
     await tick();
     process.off("warning", warnings);
     expect(warnings).not.toHaveBeenCalled();
-    expect(removed.mock.calls.length).toBe(added.mock.calls.length);
+    expect(added).toHaveBeenCalledTimes(1);
   });
 });
 

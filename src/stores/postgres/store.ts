@@ -232,59 +232,16 @@ function plan(
   if (target === null || targetTable === undefined) {
     return { id: job?.update.id ?? "", rows: ownRow === null ? [] : [ownRow], lines };
   }
-  const row = targetRow(targetTable, target.update, target.read);
-  if (ownRow === null) return { id: target.update.id, rows: [row], lines };
-  const isSame = targetTable.name === jobsTable.name && row.values.id === ownRow.values.id;
-  return { id: ownRow.values.id, rows: isSame ? [merged(ownRow, row)] : [ownRow, row], lines };
+  if (ownRow === null)
+    return { id: target.update.id, rows: [targetRow(targetTable, target.update, target.read)], lines };
+  const { id } = ownRow.values;
+  // A job that receives its output itself is one row, with what is written and guarded of both.
+  const isSame = targetTable.name === jobsTable.name && rowId(target.update, targetTable) === id;
+  if (isSame) addTarget(ownRow, targetTable, target.update, target.read);
+  return { id, rows: isSame ? [ownRow] : [ownRow, targetRow(targetTable, target.update, target.read)], lines };
 }
 
-/** A job that receives its output itself: one row, with what is written and guarded of both. */
-function merged(one: PlannedRow, other: PlannedRow): PlannedRow {
-  return {
-    shape: {
-      layout: one.shape.layout,
-      sets: [...one.shape.sets, ...other.shape.sets],
-      guards: [...one.shape.guards, ...other.shape.guards],
-    },
-    values: {
-      id: one.values.id,
-      sets: [...one.values.sets, ...other.values.sets],
-      guards: [...one.values.guards, ...other.values.guards],
-    },
-  };
-}
-
-/** A job's row: guarded by its status, its external id and, where a line is added to them, its notes as read. */
-function jobRow(
-  layout: RowLayout,
-  { jobs: { fields } }: StoreOptions,
-  update: JobUpdate,
-  read: Job | null,
-): PlannedRow {
-  const row = emptyRow(layout, update.id);
-  put(row, fields.status, update.status);
-  put(row, fields.responsePayload, update.responsePayload);
-  put(row, fields.error, update.error);
-  put(row, fields.notes, update.notes);
-  if (read !== null) {
-    guard(row, fields.status, read.status);
-    guard(row, fields.externalId, read.externalId);
-    if (fields.notes !== null && update.notes !== undefined) guard(row, fields.notes, read.notes);
-  }
-  return row;
-}
-
-/** A target's row: guarded by what each field that is written held when it was read. */
-function targetRow(layout: RowLayout, { id, fields }: TargetUpdate, read: TargetRecord | null): PlannedRow {
-  const row = emptyRow(layout, canonicalId(id, layout.key) ?? id);
-  for (const [name, value] of Object.entries(fields)) {
-    put(row, name, toScalar(value));
-    if (read !== null) guard(row, name, toGuard(read.cells[name]));
-  }
-  return row;
-}
-
-/** A row whose cells are still added. */
+/** A row to which cells are added. */
 interface GrowingRow {
   readonly shape: { readonly layout: RowLayout; readonly sets: Cell[]; readonly guards: Cell[] };
   readonly values: { readonly id: string; readonly sets: (string | null)[]; readonly guards: (string | null)[] };
@@ -297,18 +254,59 @@ function emptyRow(layout: RowLayout, id: string): GrowingRow {
 /** Adds a cell that is written. One that is not configured, or that has no value, is left as it is. */
 function put(
   { shape, values }: GrowingRow,
-  name: string | null,
+  cell: Cell | null,
   value: string | number | boolean | null | undefined,
 ): void {
-  if (name === null || value === undefined) return;
-  const cell = shape.layout.cell(name);
+  if (cell === null || value === undefined) return;
   shape.sets.push(cell);
   values.sets.push(encode(value, cell));
 }
 
-function guard({ shape, values }: GrowingRow, name: string, value: string | null): void {
-  shape.guards.push(shape.layout.cell(name));
+function guard({ shape, values }: GrowingRow, cell: Cell, value: string | null): void {
+  shape.guards.push(cell);
   values.guards.push(value);
+}
+
+/** A job's row: guarded by its status, its external id and, where a line is added to them, its notes as read. */
+function jobRow(
+  layout: RowLayout,
+  { jobs: { fields } }: StoreOptions,
+  update: JobUpdate,
+  read: Job | null,
+): GrowingRow {
+  const row = emptyRow(layout, update.id);
+  const cell = (name: string | null) => (name === null ? null : layout.cell(name));
+  put(row, cell(fields.status), update.status);
+  put(row, cell(fields.responsePayload), update.responsePayload);
+  put(row, cell(fields.error), update.error);
+  put(row, cell(fields.notes), update.notes);
+  if (read === null) return row;
+  guard(row, layout.cell(fields.status), read.status);
+  guard(row, layout.cell(fields.externalId), read.externalId);
+  if (fields.notes !== null && update.notes !== undefined) guard(row, layout.cell(fields.notes), read.notes);
+  return row;
+}
+
+function targetRow(layout: RowLayout, update: TargetUpdate, read: TargetRecord | null): GrowingRow {
+  const row = emptyRow(layout, rowId(update, layout));
+  addTarget(row, layout, update, read);
+  return row;
+}
+
+/** Returns the id of a target as its key's type has it. */
+function rowId({ id }: TargetUpdate, { key }: RowLayout): string {
+  return canonicalId(id, key) ?? id;
+}
+
+/** Adds to a row what is written to a target: guarded by what each field that is written held when it was read. */
+function addTarget(row: GrowingRow, layout: RowLayout, { fields }: TargetUpdate, read: TargetRecord | null): void {
+  for (const name of Object.keys(fields)) {
+    const value = fields[name];
+    if (value === undefined) continue;
+    const cell = layout.cell(name);
+    put(row, cell, toScalar(value));
+    if (read !== null) guard(row, cell, toGuard(read.cells[name]));
+  }
 }
 
 /** A value as text for its cell's type. A blank text is missing where the column may be. */
@@ -365,19 +363,20 @@ async function writeAll(
   journal: TableName | null,
   signal: AbortSignal,
 ): Promise<readonly WriteResult[]> {
-  const groups = new Map<string, PlannedWrite[]>();
+  const groups: { readonly shapes: readonly RowShape[]; readonly writes: PlannedWrite[] }[] = [];
   for (const write of writes) {
-    const key = write.rows.map(({ shape }) => shapeKey(shape)).join("\n");
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [write]);
-    else group.push(write);
+    const group = groups.find(({ shapes }) => haveShapes(write.rows, shapes));
+    if (group === undefined) groups.push({ shapes: write.rows.map(({ shape }) => shape), writes: [write] });
+    else group.writes.push(write);
   }
   const results = new Map<PlannedWrite, RowsResult>();
-  for (const group of groups.values()) {
-    const shapes = group[0]?.rows.map(({ shape }) => shape) ?? [];
-    const planned = group.map(({ rows, lines = [] }): RowsWrite => ({ rows: rows.map(({ values }) => values), lines }));
+  for (const group of groups) {
+    const { shapes } = group;
+    const planned = group.writes.map(({ rows, lines = [] }): RowsWrite => {
+      return { rows: rows.map(({ values }) => values), lines };
+    });
     const answered = await writeRows(database, { shapes, writes: planned }, journal, signal);
-    for (const [n, write] of group.entries()) {
+    for (const [n, write] of group.writes.entries()) {
       const result = answered[n];
       if (result !== undefined) results.set(write, result);
     }
@@ -389,10 +388,17 @@ async function writeAll(
   });
 }
 
-/** The same for rows of one table in which the same cells are set and guarded. */
-function shapeKey({ layout, sets, guards }: RowShape): string {
-  const names = (cells: readonly Cell[]) => cells.map(({ name }) => name).join();
-  return `${layout.name} ${names(sets)} ${names(guards)}`;
+/** Whether rows are of these tables, with the same cells set and guarded. */
+function haveShapes(rows: readonly PlannedRow[], shapes: readonly RowShape[]): boolean {
+  const isSame = (one: readonly Cell[], other: readonly Cell[] = []) =>
+    one.length === other.length && one.every(({ name }, n) => name === other[n]?.name);
+  return (
+    rows.length === shapes.length &&
+    rows.every(({ shape: { layout, sets, guards } }, r) => {
+      const other = shapes[r];
+      return layout.name === other?.layout.name && isSame(sets, other.sets) && isSame(guards, other.guards);
+    })
+  );
 }
 
 function canonicalIds(ids: readonly string[], column: Column): readonly string[] {

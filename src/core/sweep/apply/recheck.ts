@@ -190,7 +190,7 @@ async function recheckTargets(
   for (const [each, decision] of decisions) {
     const { recovery, job, check, record, readAt } = each;
     const others = recovery.otherSets.filter(({ jobId, applied }) => applied || written.has(jobId));
-    const context = { standing: standing.get(recovery) ?? NO_STANDING, others, now };
+    const stands = standing.get(recovery) ?? NO_STANDING;
     const files = heldFiles(record, recovery);
     const held = files.length === 0 ? NONE_HELD : idsOf(files);
     if (decision.kind !== "recover") {
@@ -204,12 +204,12 @@ async function recheckTargets(
         typeof check.value === "string"
           ? check.value
           : await withSignedUrls(check.value, placeOf(recovery.candidate.operation, run));
-      const set = valuesToSet(each, { ...context, how: "with-file", before: NOTHING_BEFORE });
-      const fields = { [attachment]: value, ...set };
+      const context: SetContext = { how: "with-file", standing: stands, before: NOTHING_BEFORE, others, now };
+      const fields = { [attachment]: value, ...valuesToSet(each, context) };
       ready.push({ recovery, job, targetUpdate: { id: each.target.id, fields }, target: record, held, readAt });
     } else {
       const before = await run.past.before(each.target, job);
-      const fields = valuesToSet(each, { ...context, how: "file-there", before });
+      const fields = valuesToSet(each, { how: "file-there", standing: stands, before, others, now });
       const targetUpdate = Object.keys(fields).length === 0 ? null : { id: each.target.id, fields };
       const ids = await findOwnFiles({ target: each.target, job, held: files }, run.past);
       ready.push({ recovery, job, targetUpdate, target: targetUpdate === null ? null : record, held, ids, readAt });
