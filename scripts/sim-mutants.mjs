@@ -82,7 +82,7 @@ function tableOf(lines) {
   return ["| the guard that is off | seed | the promise that breaks |", "| --- | --- | --- |", ...lines].join("\n");
 }
 
-/** `world` names another one than that of single machines: `fleet`, or `fleet transactions`. */
+/** `world` names another one than that of single machines: `transactions`, `fleet`, or `fleet transactions`. */
 function run(file, world) {
   const args = ["--seeds", SEEDS, "--first", ...(world?.split(" ").map((each) => `--${each}`) ?? [])];
   return new Promise((done) => {

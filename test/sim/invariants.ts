@@ -43,6 +43,17 @@ export function checkWriteInvariants(
     : only(...broken, "fails a job on a read that is not adjacent");
 }
 
+/** The fields of a job on which a verdict rests, beside its date. */
+const DECISIVE = ["Status", "Type", "External Job ID", "Request Payload", "Webhook URL"];
+
+/** Whether a job is as a listing showed it, without a text that was left out there. */
+export function isAsListed(now: Read["fields"], listed: Read["fields"], { scenario }: Scene["world"]): boolean {
+  const texts = ["Response Payload", "Error Details", ...(scenario.notes === "none" ? [] : ["Notes"])];
+  const isSame = (name: string) => JSON.stringify(shown(listed[name])) === JSON.stringify(shown(now[name]));
+  const decisive = [...DECISIVE, ...(scenario.startedAt === null ? [] : ["Started At"])];
+  return decisive.every(isSame) && texts.every((name) => (now[name] ?? "") === "");
+}
+
 /** With transactions there is no moment between read and write: what is written over is what was read. */
 function hasChanged(table: string, { id, fields }: Written, read: Read, { world }: Scene): boolean {
   const now = world.base.record(table, id)?.fields ?? {};

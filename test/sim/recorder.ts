@@ -5,7 +5,7 @@ import type { Reply } from "../../src/sandbox/http.ts";
 import type { ApiRequest } from "../../src/stores/airtable/client.ts";
 import { MINUTE } from "../support/builders.ts";
 import { BYSTANDERS } from "./bystanders.ts";
-import { brokenByPost, checkWriteInvariants } from "./invariants.ts";
+import { brokenByPost, checkWriteInvariants, isAsListed } from "./invariants.ts";
 import { OPERATION_NAMES, OPERATIONS, type OperationName } from "./operations.ts";
 import type { RunnerOptions } from "./runner.ts";
 import { type Sight, sightOf } from "./suspicion.ts";
@@ -31,6 +31,8 @@ export interface Knowledge {
   readonly reads: Map<string, Read>;
   /** Records that were in its listings, as they were in the first. */
   readonly listed: Map<string, Fields>;
+  /** Records as each answer showed them: a listing of jobs that a person named asks for them by their ids. */
+  readonly shown: Map<string, Fields[]>;
   /** By file name, the last probe that was answered. */
   readonly probeGroups: Map<string, { readonly at: number; readonly seen: boolean; readonly blind: boolean }>;
   /** When it saw an output: it was not shut out then. */
@@ -119,6 +121,7 @@ export class Recorder {
       sight: new Map(OPERATION_NAMES.map((each) => [each, sightOf(each, this.#world)])),
       reads: new Map(),
       listed: new Map(),
+      shown: new Map(),
       probeGroups: new Map(),
       sights: [],
       listings: new Map(),
@@ -187,6 +190,19 @@ export class Recorder {
     }
   }
 
+  /** A transaction finds a job as it was listed, and that counts as reading it. Checks that it is so. */
+  foundAsListed(runner: string, jobId: string): void {
+    const known = this.#known(runner);
+    const now = this.#world.base.record("Jobs", jobId)?.fields ?? {};
+    const fields = known.shown.get(jobId)?.find((listed) => isAsListed(now, listed, this.#world));
+    if (fields === undefined) {
+      this.violations.push(`${runner} takes a job as it was listed, and it has changed: ${jobId}`);
+      return;
+    }
+    const author = this.#world.authors.get(jobId);
+    known.reads.set(jobId, { at: this.#world.clock.now(), request: known.requests, fields, author });
+  }
+
   /** Checks a request right before it is carried out, and carries it out. `arrive` is called when the answer arrives. */
   carriedOut(
     runner: string,
@@ -249,11 +265,16 @@ export class Recorder {
     const guarded = JSON.stringify(request.query ?? request.body ?? "").includes("RECORD_ID()");
     if (request.method === "PATCH") return () => undefined;
     const records = recordsOf(JSON.parse(reply.body));
-    if (!guarded)
-      return () => records.forEach(({ id, fields }) => void known.listed.set(id, known.listed.get(id) ?? fields));
+    if (!guarded) {
+      return () => {
+        for (const { id, fields } of records) known.listed.set(id, known.listed.get(id) ?? fields);
+        noteShown(known, records);
+      };
+    }
     const authors = records.map(({ id }) => this.#world.authors.get(id));
     const { requests } = known;
     return () => {
+      noteShown(known, records);
       const at = this.#world.clock.now();
       for (const [n, { id, fields }] of records.entries()) {
         known.reads.set(id, { at, request: requests, fields, author: authors[n] });
@@ -319,6 +340,10 @@ export class Recorder {
     if (known === undefined) throw new Error(`${runner} never entered`);
     return known;
   }
+}
+
+function noteShown({ shown }: Knowledge, records: readonly Written[]): void {
+  for (const { id, fields } of records) shown.set(id, [...(shown.get(id) ?? []), fields]);
 }
 
 function recordsOf(body: unknown): readonly Written[] {

@@ -17,7 +17,7 @@ import { OPERATIONS } from "./operations.ts";
 import type { Random } from "./random.ts";
 import type { Recorder } from "./recorder.ts";
 import { providerOf, webhooksOf } from "./services.ts";
-import { transactionsOf } from "./transactions.ts";
+import { transactionsOf, withVersions } from "./transactions.ts";
 import { BASE_ID, type World } from "./world.ts";
 
 /** How a sweep ended, as its caller would see it. */
@@ -149,14 +149,12 @@ export function startSweep(world: World, recorder: Recorder, random: Random, opt
     provider,
   }));
   const probe = probeOf(line);
-  const store = withCut(
-    createStore(requests, {
-      baseId: BASE_ID,
-      jobs: { table: "Jobs", fields: fieldsOf(world), completedStatus: "completed" },
-      operations,
-    }),
-    world.scenario.listingCut,
-  );
+  const listed = createStore(requests, {
+    baseId: BASE_ID,
+    jobs: { table: "Jobs", fields: fieldsOf(world), completedStatus: "completed" },
+    operations,
+  });
+  const store = withCut(world.transactional ? withVersions(listed) : listed, world.scenario.listingCut);
   const hasNotes = world.scenario.notes !== "none";
   const journal = ties.journal(journalOf(line));
   const signature = { runId: options.name, version: "0.0.0" };

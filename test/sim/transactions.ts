@@ -1,7 +1,8 @@
+import type { Job } from "../../src/core/domain/job.ts";
 import { isObject } from "../../src/core/domain/json.ts";
 import type { AtomicWrite, AtomicWriter } from "../../src/core/ports/atomic-writer.ts";
-import type { JobUpdate, WriteResult } from "../../src/core/ports/ports.ts";
-import { parseAttachment } from "../../src/stores/airtable/parse-records.ts";
+import type { JobStore, JobUpdate, WriteResult } from "../../src/core/ports/ports.ts";
+import { parseAttachment, parseJob } from "../../src/stores/airtable/parse-records.ts";
 import { EXCHANGE_LIMIT, isLocked, type Line, refusalOf, wire } from "./network.ts";
 import { fieldsOf } from "./runner.ts";
 
@@ -53,6 +54,29 @@ export function transactionsOf(line: Line): AtomicWriter {
   };
 }
 
+/** The store of such a world: it lists jobs with their versions. */
+export function withVersions(store: JobStore): JobStore {
+  return {
+    ...store,
+    async *list(query, signal) {
+      for await (const page of store.list(query, signal)) {
+        yield page.map((job) => {
+          const version = versionOf(job);
+          return version === null ? job : { ...job, version };
+        });
+      }
+    },
+  };
+}
+
+/** All that verdicts rest on, as PostgreSQL's statement takes it; null where one of the long texts is not blank. */
+function versionOf({ notes, responsePayload, error, links, ...job }: Job): string | null {
+  if ([notes, responsePayload, error ?? ""].some((text) => text !== "")) return null;
+  const { status, externalId, startedAt, applicationId, type, payload, webhookUrl, fields } = job;
+  const targets = Object.values(links).flat();
+  return JSON.stringify([status, externalId, startedAt, applicationId, type, payload, webhookUrl, targets, fields]);
+}
+
 /** Waits; returns whether the signal ended the wait. */
 async function until(signal: AbortSignal, wait: Promise<void>): Promise<boolean> {
   try {
@@ -79,6 +103,7 @@ function writeBoth(
   const { job, target, records } = write;
   const hindrance = jobHindrance(world, job) ?? targetHindrance(world, target);
   if (hindrance !== null) return { id, ...hindrance };
+  if (job?.read.version !== undefined) recorder.foundAsListed(name, id);
   const requests = [
     ...(target === null ? [] : [patch(target.table, target.update.id, target.update.fields)]),
     ...(job === null ? [] : [patch("Jobs", job.update.id, cellsOf(job.update, fieldsOf(world)))]),
@@ -135,7 +160,7 @@ type Hindrance = { readonly kind: "deleted" | "changed"; readonly error: string 
 const GONE: Hindrance = { kind: "deleted", error: "no such row any more" };
 const CHANGED: Hindrance = { kind: "changed", error: "the row is not as it was read any more" };
 
-/** As PostgreSQL's statement: status, external id, and the notes where a line is added to them. */
+/** As PostgreSQL's statement: the version, or else status, external id, and the notes where a line is added to them. */
 function jobHindrance(world: Line["world"], job: AtomicWrite["job"]): Hindrance | null {
   if (job === null) return null;
   const record = world.base.record("Jobs", job.update.id);
@@ -143,6 +168,11 @@ function jobHindrance(world: Line["world"], job: AtomicWrite["job"]): Hindrance 
   const cell = (name: string | null) => (name === null ? "" : String(record.fields[name] ?? ""));
   const { read, update } = job;
   const fields = fieldsOf(world);
+  if (read.version !== undefined) {
+    // No job of these worlds has links, or is named by further fields.
+    const now = parseJob(record, { ...fields, links: new Map(), furtherFields: new Map() });
+    return versionOf(now) === read.version ? null : CHANGED;
+  }
   const isSame =
     cell(fields.status) === read.status &&
     cell(fields.externalId).trim() === (read.externalId ?? "").trim() &&

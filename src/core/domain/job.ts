@@ -38,6 +38,11 @@ export interface Job {
   readonly responsePayload: string;
   /** Why it failed; null where the configuration names no field for it. */
   readonly error: string | null;
+  /**
+   * A text that stays the same as long as nothing changes on which a verdict rests, and notes, response payload and error
+   * stay blank. Only stores with transactions give one, and only with the listing; absent where one of these is not blank.
+   */
+  readonly version?: string;
 }
 
 /** A job without its long texts, on which no verdict rests. */
@@ -47,6 +52,11 @@ export type JobSummary = Omit<Job, "notes" | "responsePayload" | "error">;
 export function toSummary(job: Job): JobSummary {
   const { notes: _, responsePayload: __, error: ___, ...summary } = job;
   return summary;
+}
+
+/** Returns the whole job of a summary that has a version: its long texts were blank. */
+export function toListedJob(summary: JobSummary): Job {
+  return { ...summary, notes: "", responsePayload: "", error: "" };
 }
 
 /** Returns a job's age at `now`; null where its date is not known. */

@@ -1,14 +1,21 @@
 import { TableRefused, UpstreamError } from "../../core/ports/errors.ts";
 import { type Column, readTables, type Table } from "../../database/catalogue.ts";
 import type { Database } from "../../database/connection.ts";
-import { formatTable, quoteTable, type TableName } from "../../database/identifiers.ts";
+import { formatTable, quoteIdentifier, quoteTable, type TableName } from "../../database/identifiers.ts";
+import type { Parameters } from "../../database/statement.ts";
 import { findMisfits } from "./misfits.ts";
 import type { FieldPlace, StoreOptions, TargetTable } from "./options.ts";
 
-/** A column of the catalogue, or a place inside its jsonb. */
-export interface Cell {
-  /** Quoted, so that no two cells of a table have the same. */
+/** What can be read of a row as a text, and may have to be as it was where the row is written. */
+export interface Term {
+  /** No two terms of a table have the same. */
   readonly name: string;
+  /** Returns the expression of it, for a row that is called `t`. */
+  text(parameters: Parameters): string;
+}
+
+/** A column of the catalogue, or a place inside its jsonb. Its name is quoted. */
+export interface Cell extends Term {
   readonly column: Column;
   readonly path: readonly string[];
 }
@@ -128,7 +135,13 @@ function rowLayout(table: Table, keyName: string, fields: ReadonlyMap<string, Fi
         "Name a jsonb column, or a text column without a path.",
       );
     }
-    return { name: JSON.stringify([columnName, ...path]), column, path };
+    const whole = `t.${quoteIdentifier(columnName)}`;
+    return {
+      name: JSON.stringify([columnName, ...path]),
+      column,
+      path,
+      text: (parameters) => (path.length === 0 ? `${whole}::text` : `${whole} #>> ${parameters.add(path)}::text[]`),
+    };
   };
   const cells = new Map<string, Cell>();
   return {

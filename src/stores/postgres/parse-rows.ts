@@ -7,7 +7,7 @@ import type { StoreOptions } from "./options.ts";
 /** Returns the job in a row as `select-jobs` asks for it. */
 export function parseJob(row: Row, { jobs: { fields }, links, furtherFields }: StoreOptions): Job {
   const since = parseSince(row.since, row.has_time === true);
-  return {
+  const job: Job = {
     id: textOf(row.id),
     status: textOf(row.status),
     type: orNull(textOf(row.type)),
@@ -28,6 +28,7 @@ export function parseJob(row: Row, { jobs: { fields }, links, furtherFields }: S
     responsePayload: textOf(row.response_payload),
     error: fields.error === null ? null : textOf(row.error),
   };
+  return typeof row.version === "string" ? { ...job, version: row.version } : job;
 }
 
 /** A moment that the server gave in milliseconds; null where there is none. */

@@ -1,5 +1,6 @@
 import { quoteIdentifier, quoteTable } from "../../database/identifiers.ts";
 import { Parameters, type Statement } from "../../database/statement.ts";
+import { jobVersion } from "./job-version.ts";
 import type { StoreOptions } from "./options.ts";
 
 /** How many rows one statement of a listing answers. */
@@ -127,9 +128,11 @@ WHERE ${conditions.join(" AND ")} ORDER BY ${started} DESC NULLS LAST, ${column(
 
 /**
  * Every value as the server writes it as text: so none loses digits, and jobs are compared as what they are. A date
- * that is infinite is none. `listed` leaves out what no verdict rests on.
+ * that is infinite is none. `listed` leaves out what no verdict rests on, and adds the version.
  */
-function jobColumns({ jobs: { id, fields }, links, furtherFields }: StoreOptions, extent: "listed" | "all"): string {
+function jobColumns(options: StoreOptions, extent: "listed" | "all"): string {
+  const { jobs, links, furtherFields } = options;
+  const { id, fields } = jobs;
   const started = column(fields.startedAt);
   const text = (name: string | null, as: string) => (name === null ? [] : [`${column(name)}::text AS ${as}`]);
   const instant = (name: string, as: string) =>
@@ -149,7 +152,9 @@ function jobColumns({ jobs: { id, fields }, links, furtherFields }: StoreOptions
     ...text(fields.notes, "notes"),
     ...links.map((name, n) => `${column(name)}::text AS link_${n}`),
     ...furtherFields.map((name, n) => `${column(name)}::text AS further_${n}`),
-    ...(extent === "listed" ? [] : text(fields.responsePayload, "response_payload")),
+    ...(extent === "listed"
+      ? [`${jobVersion(options, "j")} AS version`]
+      : text(fields.responsePayload, "response_payload")),
     ...(extent === "listed" || fields.completedAt === null ? [] : [instant(column(fields.completedAt), "completed")]),
   ].join(", ");
 }

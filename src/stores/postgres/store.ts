@@ -17,7 +17,8 @@ import { type Column, canonicalId } from "../../database/catalogue.ts";
 import type { Database, Row } from "../../database/connection.ts";
 import { quoteIdentifier, quoteTable, type TableName } from "../../database/identifiers.ts";
 import { Parameters } from "../../database/statement.ts";
-import { type Cell, createLayout, type Layout, type RowLayout } from "./layout.ts";
+import { versionTerm } from "./job-version.ts";
+import { type Cell, createLayout, type Layout, type RowLayout, type Term } from "./layout.ts";
 import type { StoreOptions } from "./options.ts";
 import { parseCell, parseInstant, parseJob } from "./parse-rows.ts";
 import {
@@ -29,7 +30,7 @@ import {
   pageStatement,
 } from "./select-jobs.ts";
 import { type RowsResult, writeRows } from "./write-rows.ts";
-import { cellText, type RowShape, type RowsWrite, type RowValues } from "./write-statement.ts";
+import type { RowShape, RowsWrite, RowValues } from "./write-statement.ts";
 
 /** A journal in the same database. */
 export interface JournalTable {
@@ -243,7 +244,7 @@ function plan(
 
 /** A row to which cells are added. */
 interface GrowingRow {
-  readonly shape: { readonly layout: RowLayout; readonly sets: Cell[]; readonly guards: Cell[] };
+  readonly shape: { readonly layout: RowLayout; readonly sets: Cell[]; readonly guards: Term[] };
   readonly values: { readonly id: string; readonly sets: (string | null)[]; readonly guards: (string | null)[] };
 }
 
@@ -262,18 +263,17 @@ function put(
   values.sets.push(encode(value, cell));
 }
 
-function guard({ shape, values }: GrowingRow, cell: Cell, value: string | null): void {
-  shape.guards.push(cell);
+function guard({ shape, values }: GrowingRow, term: Term, value: string | null): void {
+  shape.guards.push(term);
   values.guards.push(value);
 }
 
-/** A job's row: guarded by its status, its external id and, where a line is added to them, its notes as read. */
-function jobRow(
-  layout: RowLayout,
-  { jobs: { fields } }: StoreOptions,
-  update: JobUpdate,
-  read: Job | null,
-): GrowingRow {
+/**
+ * A job's row: guarded by its version, where it was listed with one; else by its status, its external id and, where a
+ * line is added to them, its notes as read.
+ */
+function jobRow(layout: RowLayout, options: StoreOptions, update: JobUpdate, read: Job | null): GrowingRow {
+  const { fields } = options.jobs;
   const row = emptyRow(layout, update.id);
   const cell = (name: string | null) => (name === null ? null : layout.cell(name));
   put(row, cell(fields.status), update.status);
@@ -281,6 +281,10 @@ function jobRow(
   put(row, cell(fields.error), update.error);
   put(row, cell(fields.notes), update.notes);
   if (read === null) return row;
+  if (read.version !== undefined) {
+    guard(row, versionTerm(options), read.version);
+    return row;
+  }
   guard(row, layout.cell(fields.status), read.status);
   guard(row, layout.cell(fields.externalId), read.externalId);
   if (fields.notes !== null && update.notes !== undefined) guard(row, layout.cell(fields.notes), read.notes);
@@ -340,7 +344,7 @@ async function readTargets(
   const cells = fields.map((field) => [field, layout.cell(field)] as const);
   const parameters = new Parameters();
   const key = `t.${quoteIdentifier(layout.key.name)}`;
-  const columns = cells.map(([, cell], n) => `, ${cellText(cell, parameters)} AS cell_${n}`);
+  const columns = cells.map(([, cell], n) => `, ${cell.text(parameters)} AS cell_${n}`);
   const text = `SELECT ${key}::text AS id${columns.join("")} FROM ${quoteTable(layout.table)} AS t
 WHERE ${key} = ANY(${parameters.add([...wanted.keys()])}::${layout.key.sqlType}[])`;
   const rows = await database.read(text, parameters.values, signal);
@@ -388,9 +392,9 @@ async function writeAll(
   });
 }
 
-/** Whether rows are of these tables, with the same cells set and guarded. */
+/** Whether rows are of these tables, with the same cells set, and the same guarded. */
 function haveShapes(rows: readonly PlannedRow[], shapes: readonly RowShape[]): boolean {
-  const isSame = (one: readonly Cell[], other: readonly Cell[] = []) =>
+  const isSame = (one: readonly Term[], other: readonly Term[] = []) =>
     one.length === other.length && one.every(({ name }, n) => name === other[n]?.name);
   return (
     rows.length === shapes.length &&

@@ -1,12 +1,12 @@
 import { quoteIdentifier, quoteTable, type TableName } from "../../database/identifiers.ts";
 import { Parameters, type Statement } from "../../database/statement.ts";
-import type { Cell, RowLayout } from "./layout.ts";
+import type { Cell, RowLayout, Term } from "./layout.ts";
 
-/** One row that is written, for all writes of a statement: which cells are set, and which have to be as they were. */
+/** One row that is written, for all writes of a statement: which cells are set, and what has to be as it was. */
 export interface RowShape {
   readonly layout: RowLayout;
   readonly sets: readonly Cell[];
-  readonly guards: readonly Cell[];
+  readonly guards: readonly Term[];
 }
 
 /** What one write puts into a row; null blanks a cell. `guards` are texts as the server writes them. */
@@ -107,7 +107,7 @@ const NO_ROW: RowValues = { id: "", sets: [], guards: [] };
 /** Locks the rows that are as they were. Blank and missing are the same, as in what was read. */
 function heldPart({ layout, guards }: RowShape, r: number, parameters: Parameters): string {
   const conditions = guards.map(
-    (cell, c) => `coalesce(${cellText(cell, parameters)}, '') = coalesce(input.was${r}_${c}, '')`,
+    (term, c) => `coalesce(${term.text(parameters)}, '') = coalesce(input.was${r}_${c}, '')`,
   );
   const before = r === 0 ? "" : ` JOIN held${r - 1} USING (n)`;
   return `held${r} AS MATERIALIZED (
@@ -159,12 +159,6 @@ function journalPart(journal: TableName, writes: readonly RowsWrite[], parameter
 
 function keyIs({ key }: RowLayout, r: number): string {
   return `t.${quoteIdentifier(key.name)} = input.key${r}`;
-}
-
-/** A cell as text, as guards and reads compare it. */
-export function cellText({ column, path }: Cell, parameters: Parameters): string {
-  const name = `t.${quoteIdentifier(column.name)}`;
-  return path.length === 0 ? `${name}::text` : `${name} #>> ${parameters.add(path)}::text[]`;
 }
 
 /** Sets a place inside a jsonb, with the objects above it made where they are missing; null takes it out. */

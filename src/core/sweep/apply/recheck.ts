@@ -1,5 +1,5 @@
 import { fileNameOf } from "../../domain/evidence.ts";
-import type { Instant, Job } from "../../domain/job.ts";
+import { type Instant, type Job, toListedJob } from "../../domain/job.ts";
 import { groupBy } from "../../domain/lists.ts";
 import type { AttachmentIds } from "../../domain/notes.ts";
 import type { DeliveryField, Operation } from "../../domain/operation.ts";
@@ -15,6 +15,7 @@ import type {
 } from "../../ports/ports.ts";
 import { serverNow } from "../clock-skew.ts";
 import type { SweepContext } from "../context.ts";
+import type { SweepItem } from "../item.ts";
 import type { ItemOutcome, StageResult } from "../ledger.ts";
 import { effectivePolicy, isReopenable, withEffectiveStart } from "../list/finished-jobs.ts";
 import { placeOf } from "../places.ts";
@@ -44,16 +45,26 @@ export interface RecheckResult extends StageResult {
 }
 
 /**
- * The guard read: reads jobs and targets again right before they are written. With `atOnce` the targets that the
- * listing named are read at the same time as the jobs, which saves the time of an answer; for a job that turns out to
- * be changed its target is then read in vain.
+ * The guard read: reads jobs and targets again right before they are written.
+ *
+ * With `isFirst` the targets that the listing named are read at the same time as the jobs, which saves the time of an
+ * answer; for a job that turns out to be changed its target is then read in vain. And jobs that were listed with a
+ * version are not read: they are taken as they were listed, since the transaction compares that with what is there.
  *
  * @throws UpstreamError when the jobs could not be read
  */
-export async function recheck(pending: readonly Recovery[], run: SweepContext, atOnce = false): Promise<RecheckResult> {
-  const ids = pending.map(({ item }) => item.job.id);
-  const readingJobs = run.store.readJobs(ids, run.limits.reads);
-  const named = atOnce ? pending.filter(isDelivery) : [];
+export async function recheck(
+  pending: readonly Recovery[],
+  run: SweepContext,
+  isFirst = false,
+): Promise<RecheckResult> {
+  const takesListed = isFirst && run.atomic !== null && !run.dryRun;
+  const isListed = ({ job }: SweepItem) => takesListed && job.version !== undefined;
+  const readingJobs = readJobs(
+    pending.flatMap(({ item }) => (isListed(item) ? [] : [item.job.id])),
+    run,
+  );
+  const named = isFirst ? pending.filter(isDelivery) : [];
   const readingTargets = readTargets(
     named.flatMap((recovery) => (recovery.item.target === null ? [] : [{ recovery, id: recovery.item.target.id }])),
     run,
@@ -65,13 +76,18 @@ export async function recheck(pending: readonly Recovery[], run: SweepContext, a
     throw error;
   });
   const jobsReadAt = run.clock.now();
-  const { outcomes, unchanged } = recheckJobs(pending, jobs, run);
+  const find = (item: SweepItem) => (isListed(item) ? toListedJob(item.job) : jobs.get(item.job.id));
+  const { outcomes, unchanged } = recheckJobs(pending, find, run);
   try {
     const targets = await recheckTargets(unchanged, jobsReadAt, readingTargets, run);
     return { outcomes: [...outcomes, ...targets.outcomes], ready: targets.ready, failure: null };
   } catch (error) {
     return { outcomes, ready: [], failure: { error } };
   }
+}
+
+async function readJobs(ids: readonly string[], run: SweepContext): Promise<ReadonlyMap<string, Job>> {
+  return ids.length === 0 ? new Map() : await run.store.readJobs(ids, run.limits.reads);
 }
 
 /** A recovery whose job is as it was decided, with its target; null where the operation has none. */
@@ -83,7 +99,7 @@ interface UnchangedJob {
 
 function recheckJobs(
   pending: readonly Recovery[],
-  jobs: ReadonlyMap<string, Job>,
+  find: (item: SweepItem) => Job | undefined,
   run: SweepContext,
 ): { readonly outcomes: readonly ItemOutcome[]; readonly unchanged: readonly UnchangedJob[] } {
   const outcomes: ItemOutcome[] = [];
@@ -91,7 +107,7 @@ function recheckJobs(
   for (const recovery of pending) {
     const { item, candidate, verdict } = recovery;
     const { output } = verdict;
-    const check = recheckJob(recovery, jobs.get(item.job.id), run);
+    const check = recheckJob(recovery, find(item), run);
     switch (check.kind) {
       case "already-written":
         outcomes.push({ item, applied: true });
@@ -157,6 +173,8 @@ async function recheckTargets(
   readingTargets: Promise<ReadonlyMap<Recovery, TargetRead>>,
   run: SweepContext,
 ): Promise<Pick<RecheckResult, "outcomes" | "ready">> {
+  // What the transaction compares does not get old.
+  const readAtOf = (job: Job, at: Instant) => (job.version === undefined ? Math.min(jobsReadAt, at) : at);
   const deliveries = unchanged.flatMap(({ recovery, job, target }) =>
     target !== null && isDelivery(recovery) ? [{ recovery, job, target }] : [],
   );
@@ -172,16 +190,17 @@ async function recheckTargets(
   const read = deliveries.map(({ recovery, job, target }): CheckedDelivery => {
     const { record, at } = early.get(recovery) ?? late.get(recovery) ?? { record: undefined, at: jobsReadAt };
     const check = checkTarget(record, recovery.candidate.operation, outputFiles(recovery.verdict));
-    return { recovery, job, target, record: record ?? null, check, readAt: Math.min(jobsReadAt, at) };
+    return { recovery, job, target, record: record ?? null, check, readAt: readAtOf(job, at) };
   });
   const owned = await findOwnedFiles(read, run);
   const checked = read.map((each) => withoutOlderFiles(each, owned.get(each.recovery)));
   const standing = await findStandingValues(checked, run);
   const outcomes: ItemOutcome[] = [];
+  const checkedAt = run.clock.now();
   const ready: ReadyWrite[] = unchanged
     .filter(({ recovery, target }) => target === null || !isDelivery(recovery))
     .map(({ recovery, job }) => {
-      return { recovery, job, targetUpdate: null, target: null, held: NONE_HELD, readAt: jobsReadAt };
+      return { recovery, job, targetUpdate: null, target: null, held: NONE_HELD, readAt: readAtOf(job, checkedAt) };
     });
   const decisions = new Map(checked.map((each) => [each, decideTarget(each, owned.get(each.recovery)?.newer ?? null)]));
   // A newer job whose file turns out not to be written leaves its `set` to the older one.

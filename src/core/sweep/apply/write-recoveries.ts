@@ -64,7 +64,8 @@ function writeKinds(recovery: Recovery, run: SweepContext): readonly WriteKind[]
 /**
  * Writes at most 50 recoveries. Each round reads the jobs and their targets, drops what changed meanwhile, writes the
  * targets that lack their file, and then the jobs whose target is confirmed. What was left without a trustworthy
- * answer goes into the next round, where reading finds out about it. A batch that was refused for one of its records is
+ * answer goes into the next round, where reading finds out about it; so does a job that was taken as it was listed, and
+ * is not so any more. A batch that was refused for one of its records is
  * read again and written in halves, so that one bad record does not block the others. `startNext` is called when the
  * last writes are being sent: what is read from then on does not get stale behind them.
  */
@@ -74,13 +75,14 @@ function writeAdmitted(
   startNext: () => void,
 ): Promise<StageResult> {
   return collectOutcomes(async (outcomes) => {
-    /** What is to be written, with the last error of a write that was not answered; "" where none was sent. */
+    /** What is to be written, with the last error of a write that was not answered; "" where none is open. */
     let pending: ReadonlyMap<Recovery, string> = new Map(recoveries.map((each) => [each, ""]));
     /** Those whose file was sent to the base. */
     const sent = new Set<Recovery>();
     for (let round = 1; pending.size > 0; round += 1) {
       try {
-        if (round > 1) await run.clock.sleep(250 * 2 ** round * (0.5 + run.random()), run.limits.writes);
+        const isUnanswered = [...pending.values()].some((error) => error !== "");
+        if (isUnanswered) await run.clock.sleep(250 * 2 ** round * (0.5 + run.random()), run.limits.writes);
         const checked = await recheck([...pending.keys()], run, round === 1);
         addOutcomes(outcomes, checked);
         if (run.dryRun) return;
@@ -313,6 +315,11 @@ function recordResults(
         break;
       }
       case "changed": {
+        // It is not as it was listed: the next round reads how it is.
+        if (ready.job.version !== undefined) {
+          unconfirmed.set(recovery, "");
+          break;
+        }
         const { output } = verdict;
         outcomes.push({ item, verdict: { kind: "skip", reason: "changed-meanwhile", detail: result.error, output } });
         break;
