@@ -13,8 +13,8 @@ export interface Column {
   /** How many characters fit; null for as many as are wanted. */
   readonly maxLength: number | null;
   readonly notNull: boolean;
-  /** Whether the server computes it. */
-  readonly generated: boolean;
+  /** Whether the server computes it: a generated column, or an expression of a view. */
+  readonly computed: boolean;
 }
 
 /** A table as the catalogue describes it. */
@@ -25,6 +25,8 @@ export interface Table {
   readonly keys: readonly string[];
   /** Whether it is a view: then nothing is known of its keys. */
   readonly isView: boolean;
+  /** Whether a key may name several rows all the same: in a view, or a table that others inherit from. */
+  readonly mayRepeat: boolean;
   /** Whether rows can be updated: a view of groups takes no write. */
   readonly isUpdatable: boolean;
 }
@@ -47,6 +49,7 @@ export async function readTables(
         columns: new Map(columns.map((column) => [column.name, column])),
         keys: own.flatMap((row) => (row.is_key === true ? [String(row.name)] : [])),
         isView: first.relkind === "v",
+        mayRepeat: first.relkind === "v" || first.is_inherited === true,
         isUpdatable: first.is_updatable === true,
       },
     ];
@@ -55,12 +58,13 @@ export async function readTables(
 
 /** `to_regclass` takes a quoted name as a value and finds it as a statement would; null where there is none. */
 const TABLES = `
-SELECT wanted.n, c.relkind, pg_relation_is_updatable(c.oid, true) & 4 = 4 AS is_updatable, a.attname AS name, a.attnotnull, a.attgenerated <> '' AS generated,
-  ns.nspname AS type_schema, ty.typname AS type_name, coalesce(base.typname, ty.typname) AS base_name,
-  CASE WHEN coalesce(base.typname, ty.typname) IN ('varchar', 'bpchar') THEN
-    nullif(greatest(a.atttypmod, ty.typtypmod), -1) - 4 END AS max_length,
-  (SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e
-    WHERE e.enumtypid = coalesce(base.oid, ty.oid)) AS labels,
+SELECT wanted.n, c.relkind, pg_relation_is_updatable(c.oid, true) & 4 = 4 AS is_updatable, a.attname AS name, a.attnotnull,
+  c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid) AS is_inherited,
+  a.attgenerated <> '' OR c.relkind = 'v' AND NOT pg_column_is_updatable(c.oid, a.attnum, true) AS computed,
+  ns.nspname AS type_schema, ty.typname AS type_name, base.typname AS base_name,
+  CASE base.typname WHEN 'varchar' THEN length - 4 WHEN 'bpchar' THEN length - 4 WHEN 'char' THEN 1 WHEN 'name' THEN 63
+    END AS max_length,
+  (SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = base.oid) AS labels,
   EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
     AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum) AS is_key
 FROM unnest($1::text[]) WITH ORDINALITY AS wanted(name, n)
@@ -68,7 +72,14 @@ JOIN pg_class c ON c.oid = to_regclass(wanted.name)
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN pg_type ty ON ty.oid = a.atttypid
 JOIN pg_namespace ns ON ns.oid = ty.typnamespace
-LEFT JOIN pg_type base ON base.oid = ty.typbasetype AND ty.typtype = 'd'
+CROSS JOIN LATERAL (
+  WITH RECURSIVE under(oid, name, kind, base, length) AS (
+    SELECT ty.oid, ty.typname, ty.typtype, ty.typbasetype, greatest(a.atttypmod, ty.typtypmod)
+    UNION ALL
+    SELECT t.oid, t.typname, t.typtype, t.typbasetype, greatest(under.length, t.typtypmod)
+    FROM under JOIN pg_type t ON t.oid = under.base WHERE under.kind = 'd'
+  ) SELECT oid, name AS typname, nullif(length, -1) AS length FROM under WHERE kind <> 'd'
+) AS base
 ORDER BY wanted.n, a.attnum`;
 
 function parseColumn(row: Row): Column {
@@ -79,7 +90,7 @@ function parseColumn(row: Row): Column {
     labels: Array.isArray(row.labels) ? row.labels.map(String) : null,
     maxLength: row.max_length === null ? null : Number(row.max_length),
     notNull: row.attnotnull === true,
-    generated: row.generated === true,
+    computed: row.computed === true,
   };
 }
 
@@ -106,8 +117,8 @@ function isText({ type, labels }: Column): boolean {
 
 /** Returns what of a column does not fit what is written to it, with what is expected; null where it fits. */
 export function misfitOf(column: Column, content: Content): string | null {
-  const { type, generated } = column;
-  if (generated) return "is computed by the server; expected a column that can be written";
+  const { type, computed } = column;
+  if (computed) return "is computed by the server; expected a column that can be written";
   const isJson = JSON_TYPES.includes(type);
   switch (content) {
     case "text":

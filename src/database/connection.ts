@@ -1,9 +1,10 @@
+import { Socket } from "node:net";
 import pg from "pg";
 import { UpstreamError } from "../core/ports/errors.ts";
 import type { Clock } from "../core/ports/ports.ts";
 import { abortable, withTimeout } from "../http/timeout.ts";
 import { type DatabaseAddress, formatAddress } from "./database-url.ts";
-import { classifyDatabaseError, type DatabaseFailure, upstreamCode } from "./errors.ts";
+import { classifyDatabaseError, type DatabaseFailure, isRaisedByFunction, upstreamCode } from "./errors.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import { type Encryption, encryptionsOf } from "./tls.ts";
 
@@ -77,12 +78,15 @@ export function openDatabase({ address, limits, clock, random }: DatabaseOptions
   async function openPool(): Promise<pg.Pool> {
     let last: unknown = null;
     for (const encryption of await encryptionsOf(address)) {
-      const pool = createPool(address, encryption, limits);
+      const sockets: Socket[] = [];
+      const pool = createPool(address, encryption, limits, sockets);
       try {
         (await pool.connect()).release();
         return pool;
       } catch (error) {
         await pool.end();
+        // Where the driver has no answer for the server, such as a password, it leaves the connection open.
+        for (const socket of sockets) socket.destroy();
         last = error;
         if (!mayGoOtherWay(error)) break;
       }
@@ -171,7 +175,8 @@ export function openDatabase({ address, limits, clock, random }: DatabaseOptions
           // The server's own answer to a commit says that it did not happen; only a lost one leaves it open.
           const unknown = committing && failure.kind === "unavailable";
           if (unknown) throw new WriteFailure(failure, null, { cause: error });
-          if (signal.aborted || attempt === MAX_ATTEMPTS || !isTransient(failure)) {
+          const mayPass = isTransient(failure) && !isRaisedByFunction(error);
+          if (signal.aborted || attempt === MAX_ATTEMPTS || !mayPass) {
             throw new WriteFailure(failure, false, { cause: error });
           }
         }
@@ -234,6 +239,7 @@ function createPool(
   { host, port, database, user, password }: DatabaseAddress,
   encryption: Encryption,
   limits: ConnectionLimits,
+  sockets: Socket[],
 ): pg.Pool {
   const pool = new pg.Pool({
     host,
@@ -243,6 +249,11 @@ function createPool(
     // Without one the driver would look for others in the environment and in files.
     password: password ?? (() => ""),
     ssl: encryption,
+    stream() {
+      const socket = new Socket();
+      sockets.push(socket);
+      return socket;
+    },
     application_name: "stuck-jobs",
     max: limits.connections,
     connectionTimeoutMillis: limits.connectTimeout,

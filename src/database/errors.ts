@@ -9,6 +9,8 @@ export type DatabaseFailure = { readonly message: string } & (
   | { readonly kind: "config"; readonly hint: string }
   /** The server is away, is full or takes too long. `transient`: it may answer soon. */
   | { readonly kind: "unavailable"; readonly transient: boolean; readonly hint: string | null }
+  /** The statement took longer than it may. */
+  | { readonly kind: "slow"; readonly hint: string }
   /** Another transaction came in between: the same one, begun again, may go through. */
   | { readonly kind: "conflict" }
   /** Another transaction holds the row. */
@@ -27,12 +29,22 @@ export function classifyDatabaseError(error: unknown): DatabaseFailure | null {
   }
   if (DRIVER.test(error.message))
     return { kind: "unavailable", message: WORDS[error.message] ?? error.message, ...SOON };
+  if (/password must be a/.test(error.message)) return { kind: "auth", message: NO_PASSWORD, hint: HINTS.password };
   if (AUTHENTICATION.test(error.message)) return { kind: "auth", message: error.message, hint: HINTS.password };
   if (code === "") return null;
   const { detail, permanent } = describeNetworkError(error);
   if (permanent) return { kind: "config", message: detail, hint: HINTS.certificate };
   if (code === "ENOENT") return { kind: "config", message: error.message, hint: HINTS.file };
   return { kind: "unavailable", message: detail, ...SOON };
+}
+
+/**
+ * Whether a function of the database raised an error, such as a trigger's: then it is about the rows that are written,
+ * whatever its code says. What a function meets that passes, or that is the server's, is not.
+ */
+export function isRaisedByFunction(error: unknown): boolean {
+  if (!(error instanceof DatabaseError) || error.severity !== "ERROR") return false;
+  return /PL\/\w|SQL function/.test(error.where ?? "") && !/^(40|53|55P03|57|58)/.test(error.code ?? "");
 }
 
 /** The exit code's part of a failure that ends a run. A read has no values but those of the configuration. */
@@ -48,7 +60,9 @@ const DRIVER =
   /^(Connection terminated|timeout exceeded|timeout expired|Client has encountered|There was an error est)/;
 
 /** The driver's own words where it cannot prove who it is, or who the server is. */
-const AUTHENTICATION = /^SASL: |password must be a string/;
+const AUTHENTICATION = /^SASL: /;
+
+const NO_PASSWORD = "the server wants a password, and the database URL holds none";
 
 const WORDS: Readonly<Record<string, string>> = {
   "Connection terminated unexpectedly": "connection closed before the answer was whole",
@@ -62,6 +76,7 @@ function classifyState(error: DatabaseError): DatabaseFailure {
   const [hint] = HINT_BY_STATE.flatMap(([pattern, text]) => (pattern.test(state) ? [text] : []));
   if (/^(40001|40P01)$/.test(state)) return { kind: "conflict", message };
   if (state === "55P03") return { kind: "locked", message };
+  if (state === "57014") return { kind: "slow", message, hint: HINTS.slow };
   if (state === "28000" && /no encryption/.test(error.message))
     return { kind: "config", message, hint: HINTS.needsTls };
   if (/^(28|42501)/.test(state)) return { kind: "auth", message, hint: hint ?? HINTS.password };
@@ -69,7 +84,7 @@ function classifyState(error: DatabaseError): DatabaseFailure {
   if (state === "22P02" && /enum/.test(error.message)) return { kind: "config", message, hint: HINTS.label };
   if (/^(22|23|P0|44|27|38|39|09)/.test(state)) return { kind: "value", message };
   if (/^(08|53|57|58|XX|25006|25P03)/.test(state)) {
-    return { kind: "unavailable", message, transient: !/^(57014|53100|25006|58)/.test(state), hint: hint ?? null };
+    return { kind: "unavailable", message, transient: !/^(53100|25006|58)/.test(state), hint: hint ?? null };
   }
   return { kind: "config", message, hint: hint ?? HINTS.names };
 }
@@ -95,7 +110,6 @@ const HINT_BY_STATE: readonly (readonly [RegExp, string])[] = [
   [/^28P01$/, HINTS.password],
   [/^3D000$/, HINTS.database],
   [/^(42|3F)/, HINTS.names],
-  [/^57014$/, HINTS.slow],
   [/^25006$/, HINTS.replica],
   [/^53300$/, HINTS.connections],
 ];

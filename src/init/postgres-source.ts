@@ -119,7 +119,7 @@ function parseColumn(row: Row): SourceColumn {
     labels: Array.isArray(row.labels) ? row.labels.map(String) : null,
     maxLength: null,
     notNull: row.not_null === true,
-    generated: row.generated === true,
+    computed: row.generated === true,
     isKey: row.is_key === true,
     references:
       row.to_table === null

@@ -15,6 +15,17 @@ function withParts(url: string, change: (url: URL) => void): string {
 }
 
 describe("a connection to PostgreSQL", () => {
+  it("is closed at once where the server wants a password and the URL holds none", async () => {
+    const database = await server.createDatabase();
+    const proxy = await startTcpProxy(database.url);
+    const url = withParts(proxy.url, (each) => {
+      each.password = "";
+    });
+    const message = expect.stringContaining("the database URL holds none");
+    await expect(connectTo(url).read("SELECT 1", [], NEVER)).rejects.toMatchObject({ code: "auth", message });
+    await expect.poll(() => proxy.connections()).toBe(0);
+  });
+
   it.each([
     [
       "a wrong password",

@@ -413,6 +413,10 @@ describe("stuck-jobs over a PostgreSQL database", () => {
     await database.query(view);
     const grouped = await run(["doctor"], CONFIGURATION.replace("table: segments", "table: grouped"));
     expect([grouped.code, grouped.stdout]).toEqual([2, expect.stringContaining("grouped is a view")]);
+    await database.query(`CREATE TABLE log (id uuid);
+      CREATE RULE logged AS ON UPDATE TO segments DO ALSO INSERT INTO log VALUES (OLD.id)`);
+    const ruled = await run(["doctor", "-o", "json"]);
+    expect([ruled.code, ruled.stdout]).toEqual([2, expect.stringContaining("DO ALSO rules are not supported")]);
   });
 
   it("delivers into a place of a jsonb column, and undo takes it out again", async () => {

@@ -17,6 +17,8 @@ export interface TcpProxy {
   back(): void;
   /** Messages of the client since `goAway` or `back`. */
   messages(): number;
+  /** How many ends of connections are open. */
+  connections(): number;
 }
 
 /** Starts a proxy, which ends with the test. */
@@ -82,5 +84,6 @@ export async function startTcpProxy(url: string): Promise<TcpProxy> {
       [count, leaveAt, isAway] = [0, Number.POSITIVE_INFINITY, false];
     },
     messages: () => count,
+    connections: () => sockets.size,
   };
 }

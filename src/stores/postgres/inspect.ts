@@ -1,8 +1,11 @@
+import { UpstreamError } from "../../core/ports/errors.ts";
 import { type Column, type Content, readTables, type Table } from "../../database/catalogue.ts";
 import type { Database } from "../../database/connection.ts";
 import { formatTable, quoteIdentifier, quoteTable, type TableName } from "../../database/identifiers.ts";
+import { createLayout } from "./layout.ts";
 import { findMisfits, type Misfit } from "./misfits.ts";
 import { type StoreOptions, WRITTEN } from "./options.ts";
+import { rehearseWrites } from "./rehearse.ts";
 import { pageStatement } from "./select-jobs.ts";
 
 /** The server, and how it is connected to. */
@@ -101,7 +104,27 @@ export async function inspectMisfits(
   signal: AbortSignal,
 ): Promise<readonly Misfit[]> {
   const names = [options.jobs.table, ...options.targets.map(({ table }) => table)];
-  return await findMisfits(database, options, await readTables(database, names, signal), signal);
+  const tables = await readTables(database, names, signal);
+  const found = await findMisfits(database, options, tables, signal);
+  return found.length > 0 ? found : await rehearse(database, options, signal);
+}
+
+/** Finds a table that takes no such write as a sweep sends. What is missing, or not allowed, is found by itself. */
+async function rehearse(database: Database, options: StoreOptions, signal: AbortSignal): Promise<readonly Misfit[]> {
+  const layout = createLayout(database, options);
+  let isThere = false;
+  try {
+    await layout.check(signal);
+    isThere = true;
+    await rehearseWrites(database, layout, options, null, signal);
+    return [];
+  } catch (error) {
+    if (!(error instanceof UpstreamError) || error.code === "unavailable") throw error;
+    const { code, message, hint } = error;
+    return isThere && code === "config"
+      ? [{ key: "writes", detail: message, next: hint ?? "Name another table." }]
+      : [];
+  }
 }
 
 type WantedColumn = Pick<ColumnFacts, "key" | "name" | "content">;

@@ -26,6 +26,8 @@ export interface RowLayout {
   /** Quoted as in statements. */
   readonly name: string;
   readonly key: Column;
+  /** Whether the key may name several rows. */
+  readonly mayRepeat: boolean;
   /** Finds a configured field. Throws `UpstreamError` where the table has no such column. */
   cell(field: string): Cell;
 }
@@ -67,18 +69,32 @@ export function createLayout(database: Database, options: StoreOptions): Layout 
   }
 
   async function check(signal: AbortSignal): Promise<void> {
-    const layout = await jobsLayout(signal);
+    const problems: { readonly detail: string; readonly next: string }[] = [];
+    /** Goes on after what the configuration names wrongly, so that all of it is said at once. */
+    const attempt = async (step: () => Promise<void> | void) => {
+      try {
+        await step();
+      } catch (error) {
+        if (!(error instanceof UpstreamError) || error.code !== "config") throw error;
+        problems.push({ detail: error.message, next: error.hint ?? "" });
+      }
+    };
+    const attemptRow = async (table: TableName, row: () => Promise<RowLayout>, fields: readonly string[]) => {
+      await attempt(async () => {
+        requireUpdatable(await find(table, signal));
+        const layout = await row();
+        for (const field of fields) await attempt(() => void layout.cell(field));
+      });
+    };
     const named = Object.values(jobs.fields).filter((name) => name !== null);
-    for (const name of [...named, ...links, ...furtherFields]) layout.cell(name);
-    requireUpdatable(await find(jobs.table, signal));
+    await attemptRow(jobs.table, () => jobsLayout(signal), [...named, ...links, ...furtherFields]);
     for (const target of targets) {
-      const own = await targetLayout(target, signal);
-      requireUpdatable(await find(target.table, signal));
-      for (const { field } of target.written) own.cell(field);
+      const fields = target.written.map(({ field }) => field);
+      await attemptRow(target.table, () => targetLayout(target, signal), fields);
     }
-    const misfits = await findMisfits(database, options, await readAll(signal), signal);
-    if (misfits.length === 0) return;
-    const all = (text: "detail" | "next") => [...new Set(misfits.map((misfit) => misfit[text]))];
+    problems.push(...(await findMisfits(database, options, await readAll(signal), signal)));
+    if (problems.length === 0) return;
+    const all = (text: "detail" | "next") => [...new Set(problems.map((problem) => problem[text]))];
     throw new UpstreamError("config", all("detail").join("; "), all("next").join(" "));
   }
 
@@ -98,7 +114,7 @@ export function createLayout(database: Database, options: StoreOptions): Layout 
 }
 
 /** Returns a function that does its work once; where that fails, the next call tries again. */
-function once<T>(work: (signal: AbortSignal) => Promise<T>): (signal: AbortSignal) => Promise<T> {
+export function once<T>(work: (signal: AbortSignal) => Promise<T>): (signal: AbortSignal) => Promise<T> {
   let done: Promise<T> | null = null;
   return async (signal) => {
     done ??= work(signal).catch((error: unknown) => {
@@ -148,6 +164,7 @@ function rowLayout(table: Table, keyName: string, fields: ReadonlyMap<string, Fi
     table: table.name,
     name: quoteTable(table.name),
     key,
+    mayRepeat: table.mayRepeat,
     cell(field) {
       const cell = cells.get(field) ?? findCell(field);
       cells.set(field, cell);

@@ -15,12 +15,13 @@ import type {
 } from "../../core/ports/ports.ts";
 import { type Column, canonicalId } from "../../database/catalogue.ts";
 import type { Database, Row } from "../../database/connection.ts";
-import { quoteIdentifier, quoteTable, type TableName } from "../../database/identifiers.ts";
+import { formatTable, quoteIdentifier, quoteTable, type TableName } from "../../database/identifiers.ts";
 import { Parameters } from "../../database/statement.ts";
 import { versionTerm } from "./job-version.ts";
-import { type Cell, createLayout, type Layout, type RowLayout, type Term } from "./layout.ts";
+import { type Cell, createLayout, type Layout, once, type RowLayout, type Term } from "./layout.ts";
 import type { StoreOptions } from "./options.ts";
 import { parseCell, parseInstant, parseJob } from "./parse-rows.ts";
+import { rehearseWrites } from "./rehearse.ts";
 import {
   type Cursor,
   completedStatement,
@@ -58,6 +59,7 @@ const WRITE_ROWS = 500;
 export function createStore(options: PostgresStoreOptions): JobStore & JobHistory & { readonly atomic: AtomicWriter } {
   const { database, clock, jobs, journal } = options;
   const layout = createLayout(database, options);
+  const rehearse = once((signal) => rehearseWrites(database, layout, options, journal?.table ?? null, signal));
   let skew: number | null = null;
 
   const serverNow = () => clock.now() + (skew ?? 0);
@@ -120,7 +122,9 @@ export function createStore(options: PostgresStoreOptions): JobStore & JobHistor
       for await (const rows of readAll(stuck, signal)) {
         // What the configuration names wrongly is said before anything is probed; an idle sweep need not ask.
         await layout.check(signal);
-        yield rows.map((row) => parseJob(row, options));
+        const jobsOfPage = rows.map((row) => parseJob(row, options));
+        requireNamed(jobsOfPage, statuses, options);
+        yield jobsOfPage;
       }
       // What was delivered stays where it was written, so that completed jobs need no second look.
       const failed = revisit?.failed ?? null;
@@ -186,12 +190,30 @@ export function createStore(options: PostgresStoreOptions): JobStore & JobHistor
       async write(writes, by, signal) {
         await layout.check(signal);
         await journal?.prepare(signal);
+        await rehearse(signal);
         const tables = await tablesOf(writes, layout, signal);
         const planned = writes.map((write) => plan(write, by, tables, options));
         return await writeAll(database, planned, journal?.table ?? null, signal);
       },
     },
   };
+}
+
+/**
+ * A status may be equal to another without having the same text: in a column that ignores case, or of numbers with
+ * decimals. A job must not be passed over for that.
+ *
+ * @throws UpstreamError where the server listed a status that is not named
+ */
+function requireNamed(listed: readonly Job[], statuses: readonly string[], { jobs }: StoreOptions): void {
+  const other = listed.find(({ status }) => !statuses.includes(status));
+  if (other === undefined) return;
+  const at = `${formatTable(jobs.table)}.${jobs.fields.status}`;
+  throw new UpstreamError(
+    "config",
+    `jobs.stuckStatuses: ${at} of ${other.id} is "${other.status}", which the server compares as equal; found ${statuses.map((each) => `"${each}"`).join(", ")}`,
+    `Add "${other.status}" to jobs.stuckStatuses, and name completedStatus and failedStatus in the same form.`,
+  );
 }
 
 /** One write of a job, with what its rows are to be. */
@@ -244,7 +266,12 @@ function plan(
 
 /** A row to which cells are added. */
 interface GrowingRow {
-  readonly shape: { readonly layout: RowLayout; readonly sets: Cell[]; readonly guards: Term[] };
+  readonly shape: {
+    readonly layout: RowLayout;
+    readonly sets: Cell[];
+    readonly guards: Term[];
+    stuck?: readonly string[];
+  };
   readonly values: { readonly id: string; readonly sets: (string | null)[]; readonly guards: (string | null)[] };
 }
 
@@ -273,10 +300,11 @@ function guard({ shape, values }: GrowingRow, term: Term, value: string | null):
  * line is added to them, its notes as read.
  */
 function jobRow(layout: RowLayout, options: StoreOptions, update: JobUpdate, read: Job | null): GrowingRow {
-  const { fields } = options.jobs;
+  const { fields, stuckStatuses } = options.jobs;
   const row = emptyRow(layout, update.id);
   const cell = (name: string | null) => (name === null ? null : layout.cell(name));
   put(row, cell(fields.status), update.status);
+  if (update.status !== undefined && !stuckStatuses.includes(update.status)) row.shape.stuck = stuckStatuses;
   put(row, cell(fields.responsePayload), update.responsePayload);
   put(row, cell(fields.error), update.error);
   put(row, cell(fields.notes), update.notes);
@@ -398,9 +426,10 @@ function haveShapes(rows: readonly PlannedRow[], shapes: readonly RowShape[]): b
     one.length === other.length && one.every(({ name }, n) => name === other[n]?.name);
   return (
     rows.length === shapes.length &&
-    rows.every(({ shape: { layout, sets, guards } }, r) => {
+    rows.every(({ shape: { layout, sets, guards, stuck } }, r) => {
       const other = shapes[r];
-      return layout.name === other?.layout.name && isSame(sets, other.sets) && isSame(guards, other.guards);
+      if (layout.name !== other?.layout.name || stuck !== other.stuck) return false;
+      return isSame(sets, other.sets) && isSame(guards, other.guards);
     })
   );
 }

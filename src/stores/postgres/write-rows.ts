@@ -1,4 +1,5 @@
 import { type Database, type Row, upstreamError, WriteFailure } from "../../database/connection.ts";
+import { isRaisedByFunction } from "../../database/errors.ts";
 import { formatTable, type TableName } from "../../database/identifiers.ts";
 import { type RowShape, type RowsWrite, type WriteAnswer, writeStatement } from "./write-statement.ts";
 
@@ -63,7 +64,8 @@ async function writePart(
     if (!(error instanceof WriteFailure)) throw error;
     const { failure, committed } = error;
     if (committed === null) return all({ kind: "unconfirmed", error: failure.message });
-    switch (failure.kind) {
+    // What a trigger says is about its row, also where it says it with the code of a right or a table.
+    switch (isRaisedByFunction(error.cause) ? "value" : failure.kind) {
       case "auth":
       case "config":
         throw upstreamError(failure, database.name, 1, error);
@@ -71,10 +73,12 @@ async function writePart(
         return all({ kind: "unconfirmed", error: failure.message });
       case "conflict":
       case "locked":
+        if (writes.length > 1) return await inHalves();
+        return all({ kind: "changed", error: "another transaction is writing it" });
+      case "slow":
       case "value":
         if (writes.length > 1) return await inHalves();
-        if (failure.kind === "value") return all({ kind: "refused", error: failure.message });
-        return all({ kind: "changed", error: "another transaction is writing it" });
+        return all({ kind: "refused", error: failure.message });
     }
   }
 

@@ -1,3 +1,4 @@
+import { misfitOf } from "../../database/catalogue.ts";
 import { quoteIdentifier, quoteTable, type TableName } from "../../database/identifiers.ts";
 import { Parameters, type Statement } from "../../database/statement.ts";
 import type { Cell, RowLayout, Term } from "./layout.ts";
@@ -7,11 +8,14 @@ export interface RowShape {
   readonly layout: RowLayout;
   readonly sets: readonly Cell[];
   readonly guards: readonly Term[];
+  /** Statuses of which the first cell is to hold none any more; left out where it is no job's, or is set to one. */
+  readonly stuck?: readonly string[];
 }
 
 /** What one write puts into a row; null blanks a cell. `guards` are texts as the server writes them. */
 export interface RowValues {
-  readonly id: string;
+  /** Null names no row. */
+  readonly id: string | null;
   readonly sets: readonly (string | null)[];
   readonly guards: readonly (string | null)[];
 }
@@ -105,10 +109,9 @@ function isConstant({ isKey, values }: Column): boolean {
 const NO_ROW: RowValues = { id: "", sets: [], guards: [] };
 
 /** Locks the rows that are as they were. Blank and missing are the same, as in what was read. */
-function heldPart({ layout, guards }: RowShape, r: number, parameters: Parameters): string {
-  const conditions = guards.map(
-    (term, c) => `coalesce(${term.text(parameters)}, '') = coalesce(input.was${r}_${c}, '')`,
-  );
+function heldPart(shape: RowShape, r: number, parameters: Parameters): string {
+  const { layout } = shape;
+  const conditions = guardConditions(shape, r, parameters);
   const before = r === 0 ? "" : ` JOIN held${r - 1} USING (n)`;
   return `held${r} AS MATERIALIZED (
   SELECT input.n FROM input${before} JOIN ${quoteTable(layout.table)} AS t ON ${keyIs(layout, r)}
@@ -116,12 +119,17 @@ function heldPart({ layout, guards }: RowShape, r: number, parameters: Parameter
   ORDER BY t.${quoteIdentifier(layout.key.name)} FOR NO KEY UPDATE OF t)`;
 }
 
+function guardConditions({ guards }: RowShape, r: number, parameters: Parameters): readonly string[] {
+  return guards.map((term, c) => `coalesce(${term.text(parameters)}, '') = coalesce(input.was${r}_${c}, '')`);
+}
+
 /** Looked up only for a row that was not as it was: asked of each, the server may read the whole table for it. */
 function isThere({ layout }: RowShape, r: number): string {
   return `(held${r}.n IS NOT NULL OR EXISTS (SELECT FROM ${quoteTable(layout.table)} AS t WHERE ${keyIs(layout, r)}))`;
 }
 
-function setPart({ layout, sets }: RowShape, r: number, last: number, parameters: Parameters): string {
+function setPart(shape: RowShape, r: number, last: number, parameters: Parameters): string {
+  const { layout, sets } = shape;
   const byColumn = new Map<string, string>();
   for (const [c, { column, path }] of sets.entries()) {
     const name = quoteIdentifier(column.name);
@@ -132,19 +140,34 @@ function setPart({ layout, sets }: RowShape, r: number, last: number, parameters
       path.length === 0 ? value : withPath(byColumn.get(name) ?? `t.${name}`, path, value, parameters),
     );
   }
-  // jsonb_set leaves a document as it is where the path leads through a text or a number.
-  const landed = sets.flatMap(({ column, path }, c) =>
-    path.length === 0
-      ? []
-      : [
-          `t.${quoteIdentifier(column.name)} #> ${parameters.add(path)}::text[] IS NOT DISTINCT FROM input.set${r}_${c}`,
-        ],
-  );
+  const landed = sets.flatMap((cell, c) => landedCondition(shape, r, cell, c, parameters));
+  // The key of a view, or of a table with heirs, may name a row besides the one that is held.
+  const own = layout.mayRepeat ? guardConditions(shape, r, parameters) : [];
   const assignments = [...byColumn].map(([name, value]) => `${name} = ${value}`);
   return `set${r} AS (
   UPDATE ${quoteTable(layout.table)} AS t SET ${assignments.join(", ")}
-  FROM input JOIN held${last} USING (n) WHERE ${keyIs(layout, r)}
+  FROM input JOIN held${last} USING (n) WHERE ${[keyIs(layout, r), ...own].join(" AND ")}
   RETURNING input.n, ${["true", ...landed].join(" AND ")} AS landed)`;
+}
+
+/** Says of a cell that is set whether the row has taken it, as far as that can fail without an error. */
+function landedCondition(
+  { guards, stuck }: RowShape,
+  r: number,
+  { name, column, path }: Cell,
+  c: number,
+  parameters: Parameters,
+): readonly string[] {
+  const held = `t.${quoteIdentifier(column.name)}`;
+  const value = `input.set${r}_${c}`;
+  // jsonb_set leaves a document as it is where the path leads through a text or a number.
+  if (path.length > 0) return [`${held} #> ${parameters.add(path)}::text[] IS NOT DISTINCT FROM ${value}`];
+  // A trigger may write something else, such as a further status, but not keep what was there.
+  if (stuck !== undefined && c === 0) return [`${held}::text <> ALL(${parameters.add(stuck)}::text[])`];
+  const g = guards.findIndex((term) => term.name === name);
+  if (g === -1 || misfitOf(column, "text") !== null) return [];
+  const was = `coalesce(input.was${r}_${g}, '')`;
+  return [`(coalesce(${held}::text, '') <> ${was} OR coalesce(${value}::text, '') = ${was})`];
 }
 
 /** The lines go as one JSON text: as an array of the server's each of their quotes would have to be escaped. */

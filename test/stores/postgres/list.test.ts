@@ -120,6 +120,33 @@ describe("listing jobs of a PostgreSQL table", () => {
     expect(await store.findJobs(["6F9619FF8B86D011B42D00C04FC964FF", "not a uuid"], NEVER)).toHaveLength(1);
   });
 
+  it("refuses to pass over a status that the server compares as equal to a stuck one", async () => {
+    const database = await server.createDatabase();
+    await database.query(`CREATE TABLE tasks (id int PRIMARY KEY, state numeric(5, 2), ext text, began timestamptz);
+      INSERT INTO tasks VALUES (1, 1, 'x', now() - interval '1 hour')`);
+    const none = { requestPayload: null, responsePayload: null, error: null, notes: null };
+    const fields = { ...RENDERS_JOBS.fields, ...none, status: "state", externalId: "ext", startedAt: "began" };
+    const statuses = { stuckStatuses: ["1"], completedStatus: "2", failedStatus: "3" };
+    const jobs = { ...RENDERS_JOBS, table: ["tasks"], fields, ...statuses };
+    const store = openStore(database, { jobs, links: [], targets: [] });
+    await expect(collect(store.list(stuckQuery({ statuses: ["1"] }), NEVER))).rejects.toMatchObject({
+      code: "config",
+      message: expect.stringContaining('tasks.state of 1 is "1.00"'),
+      hint: expect.stringContaining('Add "1.00" to jobs.stuckStatuses'),
+    });
+    const named = openStore(database, { jobs: { ...jobs, stuckStatuses: ["1.00"] }, links: [], targets: [] });
+    expect(await collect(named.list(stuckQuery({ statuses: ["1.00"] }), NEVER))).toHaveLength(1);
+  });
+
+  it("sees through domains that stand on domains", async () => {
+    const database = await renders(`
+      CREATE DOMAIN moment AS timestamptz; CREATE DOMAIN began AS moment;
+      CREATE DOMAIN label AS varchar(40); CREATE DOMAIN name_of_job AS label;
+      ALTER TABLE renders ALTER started_at TYPE began, ALTER external_id TYPE name_of_job, ALTER notes TYPE name_of_job;
+      INSERT INTO renders (external_id, started_at) VALUES ('old', now() - interval '10 minutes')`);
+    expect(await collect(openStore(database).list(stuckQuery(), NEVER))).toHaveLength(1);
+  });
+
   it("uses the index on status and date among 50,000 rows", async () => {
     const database = await renders(`
       INSERT INTO renders (external_id, status, started_at)

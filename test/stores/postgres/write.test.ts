@@ -240,6 +240,105 @@ describe("writing a job and its target to PostgreSQL", () => {
     expect(await stateOf(database)).toEqual(["1 processing waiting -", "2 done ready https://x.test/a.mp4"]);
   });
 
+  it("writes nothing where a trigger keeps the status or the URL that was there, and lets it write another", async () => {
+    const database = await renders(
+      3,
+      `
+      ALTER TYPE job_status ADD VALUE 'archived';
+      CREATE FUNCTION keep_status() RETURNS trigger LANGUAGE plpgsql AS
+        $$BEGIN NEW.status := CASE OLD.id WHEN 1 THEN OLD.status ELSE 'archived' END; RETURN NEW; END$$;
+      CREATE TRIGGER keep BEFORE UPDATE ON renders FOR EACH ROW WHEN (OLD.id < 3) EXECUTE FUNCTION keep_status();
+      CREATE FUNCTION keep_url() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.output_url := OLD.output_url; RETURN NEW; END';
+      CREATE TRIGGER keep BEFORE UPDATE ON segments FOR EACH ROW WHEN (OLD.id = md5('3')::uuid) EXECUTE FUNCTION keep_url()`,
+    );
+    const store = openStore(database);
+    const results = await store.atomic.write(await recoveries(store, ["1", "2", "3"]), BY, NEVER);
+    expect(results.map(({ kind }) => kind)).toEqual(["refused", "confirmed", "refused"]);
+    expect(await stateOf(database)).toEqual([
+      "1 processing waiting -",
+      "2 archived ready https://x.test/a.mp4",
+      "3 processing waiting -",
+    ]);
+  });
+
+  it.each(["42501", "42P01", "28000", "08006", "XX000", "P0001"])(
+    "fails only the job whose trigger raises %s",
+    async (state) => {
+      const database = await renders(
+        3,
+        `
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+          $$BEGIN RAISE EXCEPTION 'not this one' USING ERRCODE = '${state}'; END$$;
+        CREATE TRIGGER refuse BEFORE UPDATE ON renders FOR EACH ROW WHEN (OLD.id = 2) EXECUTE FUNCTION refuse()`,
+      );
+      const store = openStore(database);
+      const results = await store.atomic.write(await recoveries(store, ["1", "2", "3"]), BY, NEVER);
+      expect(results.map(({ kind }) => kind)).toEqual(["confirmed", "refused", "confirmed"]);
+      expect(results[1]).toMatchObject({ error: `not this one (SQLSTATE ${state})` });
+    },
+  );
+
+  it("fails only the job whose trigger outlasts the statement's time limit", async () => {
+    const database = await renders(
+      4,
+      `
+      CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(3600); RETURN NEW; END';
+      CREATE TRIGGER linger BEFORE UPDATE ON renders FOR EACH ROW WHEN (OLD.id = 2) EXECUTE FUNCTION linger()`,
+    );
+    const writes = await recoveries(openStore(database), ["1", "2", "3", "4"]);
+    const store = openStore(database, {}, { statementTimeout: 1_500 });
+    const results = await store.atomic.write(writes, BY, NEVER);
+    expect(results.map(({ kind }) => kind)).toEqual(["confirmed", "refused", "confirmed", "confirmed"]);
+    expect(results[1]).toMatchObject({ error: expect.stringContaining("statement timeout") });
+  });
+
+  it("leaves the row of an inheriting table alone that has the same id as the job", async () => {
+    const database = await renders(1, "CREATE TABLE old_renders () INHERITS (renders)");
+    const store = openStore(database);
+    const writes = await recoveries(store, ["1"]);
+    await database.query("INSERT INTO old_renders (id, external_id) VALUES (1, 'another')");
+    expect(await store.atomic.write(writes, BY, NEVER)).toMatchObject([{ kind: "confirmed" }]);
+    expect(await database.query("SELECT status, external_id FROM renders ORDER BY external_id")).toEqual([
+      { status: "processing", external_id: "another" },
+      { status: "done", external_id: "ext-1" },
+    ]);
+  });
+
+  it.each([
+    [
+      "a right to update one of the columns is missing",
+      `GRANT SELECT ON renders, segments TO narrow_columns; GRANT UPDATE ON segments TO narrow_columns;
+      GRANT UPDATE (status, response_json, notes) ON renders TO narrow_columns`,
+      "narrow_columns",
+      ["public", "renders"],
+      "auth",
+    ],
+    [
+      "a rule stands on the table",
+      "CREATE TABLE log (id bigint); CREATE RULE r AS ON UPDATE TO renders DO ALSO INSERT INTO log VALUES (OLD.id); GRANT ALL ON ALL TABLES IN SCHEMA public TO under_rule",
+      "under_rule",
+      ["public", "renders"],
+      "config",
+    ],
+    [
+      "a view does not allow them",
+      "CREATE VIEW shown AS SELECT id, lower(status::text) AS status, external_id, request_json, response_json, error, notes, segment_id, started_at FROM renders; GRANT ALL ON ALL TABLES IN SCHEMA public TO over_view",
+      "over_view",
+      ["shown"],
+      "config",
+    ],
+  ])("refuses all writes before the first where %s", async (_, statements, role, table, code) => {
+    const database = await renders(1, `CREATE ROLE ${role} LOGIN PASSWORD 'pw'; ${statements}`);
+    const writes = await recoveries(openStore(database), ["1"]);
+    const jobs = { ...RENDERS_JOBS, table };
+    const store = openStore({ url: database.urlFor(role, "pw") }, { jobs });
+    const [write] = writes;
+    if (write?.job === null || write === undefined) throw new Error("not read");
+    const alone = { ...write, target: null, job: { ...write.job, update: { id: "1", status: "done" } } };
+    await expect(store.atomic.write([alone], BY, NEVER)).rejects.toMatchObject({ name: "UpstreamError", code });
+    expect(await stateOf(database)).toEqual(["1 processing waiting -"]);
+  });
+
   it("stores values that look like SQL as they are", async () => {
     const database = await renders(1);
     const store = openStore(database);
@@ -312,6 +411,11 @@ describe("writing a job and its target to PostgreSQL", () => {
     ["a table that is not there", { table: ["nowhere"] }, /has no table nowhere/],
     ["a key that is not unique", { id: "external_id" }, /external_id may name several rows/],
     ["a column that is not there", { id: "nr" }, /has no column "nr"/],
+    [
+      "several of these at once",
+      { completedStatus: "completed", fields: { ...RENDERS_JOBS.fields, notes: "remarks", error: "reason" } },
+      /no column "reason".*no column "remarks".*jobs.completedStatus: found "completed"/,
+    ],
   ])("refuses %s as configuration, before anything is written", async (_, over, message) => {
     const database = await renders(1);
     const writes = await recoveries(openStore(database), ["1"]);
