@@ -42,21 +42,51 @@ export interface Job {
    * A text that stays the same as long as nothing changes on which a verdict rests, and notes, response payload and error
    * stay blank. Only stores with transactions give one, and only with the listing; absent where one of these is not blank.
    */
-  readonly version?: string;
+  readonly version?: string | undefined;
 }
 
 /** A job without its long texts, on which no verdict rests. */
-export type JobSummary = Omit<Job, "notes" | "responsePayload" | "error">;
+export type JobSummary = Omit<Job, "notes" | "responsePayload" | "error" | "version">;
 
-/** Returns the job without `notes`, `responsePayload` and `error`. */
+/**
+ * Returns the job without `notes`, `responsePayload`, `error` and `version`. Field by field, here and below: for tens of thousands of
+ * jobs, rest and spread take many times as long.
+ */
 export function toSummary(job: Job): JobSummary {
-  const { notes: _, responsePayload: __, error: ___, ...summary } = job;
-  return summary;
+  return {
+    id: job.id,
+    status: job.status,
+    type: job.type,
+    externalId: job.externalId,
+    applicationId: job.applicationId,
+    since: job.since,
+    startedAt: job.startedAt,
+    payload: job.payload,
+    webhookUrl: job.webhookUrl,
+    links: job.links,
+    fields: job.fields,
+  };
 }
 
-/** Returns the whole job of a summary that has a version: its long texts were blank. */
-export function toListedJob(summary: JobSummary): Job {
-  return { ...summary, notes: "", responsePayload: "", error: "" };
+/** Returns a job as it was listed with a version: its long texts were blank. */
+export function toListedJob(job: JobSummary, version: string): Job {
+  return {
+    id: job.id,
+    status: job.status,
+    type: job.type,
+    externalId: job.externalId,
+    applicationId: job.applicationId,
+    since: job.since,
+    startedAt: job.startedAt,
+    payload: job.payload,
+    webhookUrl: job.webhookUrl,
+    links: job.links,
+    fields: job.fields,
+    notes: "",
+    responsePayload: "",
+    error: "",
+    version,
+  };
 }
 
 /** Returns a job's age at `now`; null where its date is not known. */

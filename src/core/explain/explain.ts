@@ -153,6 +153,7 @@ function createItem(
   const lookup = resolveOperation(job, run.policy.operations);
   return {
     job: toSummary(job),
+    version: null,
     operation: lookup.kind === "known" ? lookup.operation.name : null,
     age: getAge(job, now),
     reopened,

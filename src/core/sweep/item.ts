@@ -8,6 +8,8 @@ import type { Candidate } from "./decide/triage.ts";
 /** A stuck job as it was listed. It never changes: what the stages make of it is in the ledger. */
 export interface SweepItem {
   readonly job: JobSummary;
+  /** That of the job as it was listed; null where it had none. */
+  readonly version: string | null;
   readonly operation: string | null;
   readonly age: Duration | null;
   /** Whether stuck-jobs had failed it: it is reported only if its output has appeared since. */

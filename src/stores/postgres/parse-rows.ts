@@ -7,7 +7,7 @@ import type { StoreOptions } from "./options.ts";
 /** Returns the job in a row as `select-jobs` asks for it. */
 export function parseJob(row: Row, { jobs: { fields }, links, furtherFields }: StoreOptions): Job {
   const since = parseSince(row.since, row.has_time === true);
-  const job: Job = {
+  return {
     id: textOf(row.id),
     status: textOf(row.status),
     type: orNull(textOf(row.type)),
@@ -27,8 +27,8 @@ export function parseJob(row: Row, { jobs: { fields }, links, furtherFields }: S
     notes: textOf(row.notes),
     responsePayload: textOf(row.response_payload),
     error: fields.error === null ? null : textOf(row.error),
+    version: typeof row.version === "string" ? row.version : undefined,
   };
-  return typeof row.version === "string" ? { ...job, version: row.version } : job;
 }
 
 /** A moment that the server gave in milliseconds; null where there is none. */

@@ -10,6 +10,7 @@ function item(id: string): SweepItem {
   const about = {
     operation: "combine",
     age: 1,
+    version: null,
     reopened: false,
     reported: NOTHING_REPORTED,
     candidate: null,

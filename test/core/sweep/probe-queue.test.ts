@@ -10,6 +10,7 @@ function itemOf(n: number): SweepItem {
   const about = {
     operation: "combine",
     age: n,
+    version: null,
     reopened: false,
     reported: NOTHING_REPORTED,
     candidate: null,

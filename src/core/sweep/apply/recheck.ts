@@ -59,9 +59,11 @@ export async function recheck(
   isFirst = false,
 ): Promise<RecheckResult> {
   const takesListed = isFirst && run.atomic !== null && !run.dryRun;
-  const isListed = ({ job }: SweepItem) => takesListed && job.version !== undefined;
+  const listedJob = ({ job, version }: SweepItem) =>
+    takesListed && version !== null ? toListedJob(job, version) : undefined;
+  const toRead = takesListed ? pending.filter(({ item }) => item.version === null) : pending;
   const readingJobs = readJobs(
-    pending.flatMap(({ item }) => (isListed(item) ? [] : [item.job.id])),
+    toRead.map(({ item }) => item.job.id),
     run,
   );
   const named = isFirst ? pending.filter(isDelivery) : [];
@@ -76,7 +78,7 @@ export async function recheck(
     throw error;
   });
   const jobsReadAt = run.clock.now();
-  const find = (item: SweepItem) => (isListed(item) ? toListedJob(item.job) : jobs.get(item.job.id));
+  const find = (item: SweepItem) => listedJob(item) ?? jobs.get(item.job.id);
   const { outcomes, unchanged } = recheckJobs(pending, find, run);
   try {
     const targets = await recheckTargets(unchanged, jobsReadAt, readingTargets, run);

@@ -175,6 +175,7 @@ function createRepair(
 ): Repair {
   const item = {
     job: toSummary(job),
+    version: null,
     operation: operation.name,
     age: null,
     reopened: false,

@@ -62,6 +62,7 @@ function createItem(
   return [
     {
       job: toSummary(job),
+      version: listed.version ?? null,
       operation,
       age,
       reopened,

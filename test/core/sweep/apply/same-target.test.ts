@@ -28,6 +28,7 @@ function result(n: number, age: number, decided: Verdict | null): ItemResult {
   const about = {
     operation: "combine",
     age,
+    version: null,
     reopened: false,
     reported: NOTHING_REPORTED,
     candidate: { ...CANDIDATE, began: NOW - age },

@@ -39,6 +39,7 @@ function stuck(
     job: facts,
     operation: "combine",
     age: HOUR,
+    version: null,
     reopened: false,
     reported: NOTHING_REPORTED,
     candidate,
