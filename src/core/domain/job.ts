@@ -45,12 +45,12 @@ export interface Job {
   readonly version?: string | undefined;
 }
 
-/** A job without its long texts, on which no verdict rests. */
+/** A job without its long texts, on which no verdict rests, and without its version. */
 export type JobSummary = Omit<Job, "notes" | "responsePayload" | "error" | "version">;
 
 /**
- * Returns the job without `notes`, `responsePayload`, `error` and `version`. Field by field, here and below: for tens of thousands of
- * jobs, rest and spread take many times as long.
+ * Returns the job without `notes`, `responsePayload`, `error` and `version`. Field by field, here and below: rest and
+ * spread take many times as long, which counts with tens of thousands of jobs.
  */
 export function toSummary(job: Job): JobSummary {
   return {
