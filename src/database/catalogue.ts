@@ -6,6 +6,8 @@ export interface Column {
   readonly name: string;
   /** The type to cast to, quoted for SQL. */
   readonly sqlType: string;
+  /** The type with what limits it, such as the digits of a number, as SQL. */
+  readonly declaredType: string;
   /** The built-in type's name (`text`, `uuid`, `int8`, `jsonb`, …), of a domain that of what it stands on. */
   readonly type: string;
   /** The values of an enumeration; null for other types. */
@@ -61,7 +63,7 @@ const TABLES = `
 SELECT wanted.n, c.relkind, pg_relation_is_updatable(c.oid, true) & 4 = 4 AS is_updatable, a.attname AS name, a.attnotnull,
   c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid) AS is_inherited,
   a.attgenerated <> '' OR c.relkind = 'v' AND NOT pg_column_is_updatable(c.oid, a.attnum, true) AS computed,
-  ns.nspname AS type_schema, ty.typname AS type_name, base.typname AS base_name,
+  format_type(a.atttypid, a.atttypmod) AS declared_type, ns.nspname AS type_schema, ty.typname AS type_name, base.typname AS base_name,
   CASE base.typname WHEN 'varchar' THEN length - 4 WHEN 'bpchar' THEN length - 4 WHEN 'char' THEN 1 WHEN 'name' THEN 63
     END AS max_length,
   (SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = base.oid) AS labels,
@@ -86,6 +88,7 @@ function parseColumn(row: Row): Column {
   return {
     name: String(row.name),
     sqlType: `${quoteIdentifier(String(row.type_schema))}.${quoteIdentifier(String(row.type_name))}`,
+    declaredType: String(row.declared_type),
     type: String(row.base_name),
     labels: Array.isArray(row.labels) ? row.labels.map(String) : null,
     maxLength: row.max_length === null ? null : Number(row.max_length),
@@ -111,7 +114,8 @@ const NO_TEXTS = [
   ...[...DATE_TYPES, "time", "timetz", "interval", "inet", "cidr", "macaddr", "xml"],
 ];
 
-function isText({ type, labels }: Column): boolean {
+/** Whether a column holds texts as they are written. */
+export function isText({ type, labels }: Column): boolean {
   return labels === null && !type.startsWith("_") && !NO_TEXTS.includes(type);
 }
 

@@ -112,9 +112,11 @@ function labelOf(schema: unknown, table: unknown, isVisible: unknown): string {
 }
 
 function parseColumn(row: Row): SourceColumn {
+  const sqlType = `${quoteIdentifier(String(row.type_schema))}.${quoteIdentifier(String(row.type_name))}`;
   return {
     name: String(row.name),
-    sqlType: `${quoteIdentifier(String(row.type_schema))}.${quoteIdentifier(String(row.type_name))}`,
+    sqlType,
+    declaredType: sqlType,
     type: String(row.base_name),
     labels: Array.isArray(row.labels) ? row.labels.map(String) : null,
     maxLength: null,

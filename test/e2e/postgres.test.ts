@@ -419,6 +419,30 @@ describe("stuck-jobs over a PostgreSQL database", () => {
     expect([ruled.code, ruled.stdout]).toEqual([2, expect.stringContaining("DO ALSO rules are not supported")]);
   });
 
+  it("undoes values that their columns keep in another form than they were written", async () => {
+    const { database, run, statuses } = await renders();
+    await database.query(`CREATE DOMAIN day AS date;
+      ALTER TABLE segments ADD made timestamptz, ADD noted timestamp(0), ADD on_day day, ADD size bigint,
+        ADD price numeric(8, 2) DEFAULT 7.5, ADD label text, ADD seen bool, ADD host inet`);
+    await run(["db", "migrate"]);
+    const set =
+      'set: { state: ready, made: "{now}", noted: "{now}", on_day: "{now}", size: "{bytes}", price: 5, label: "{bytes}", seen: true, host: 10.0.0.1 }';
+    const configuration = (CONFIGURATION + JOURNAL).replace("set: { state: ready }", set);
+    const columns = () => database.query("SELECT * FROM segments ORDER BY id");
+    const before = await columns();
+    const recover = await run(["recover", "-o", "json"], configuration);
+    expect(recover).toMatchObject({ code: 0, stderr: "" });
+    expect(await statuses()).toBe("done:ready done:ready failed:waiting");
+    expect(await database.query("SELECT price, host::text FROM segments WHERE state = 'ready'")).toEqual([
+      { price: "5.00", host: "10.0.0.1/32" },
+      { price: "5.00", host: "10.0.0.1/32" },
+    ]);
+    const undo = await run(["undo", JSON.parse(recover.stdout).runId, "-o", "json"], configuration);
+    expect(undo.code).toBe(0);
+    expect(await columns()).toEqual(before);
+    expect(await statuses()).toBe("processing:waiting processing:waiting processing:waiting");
+  });
+
   it("delivers into a place of a jsonb column, and undo takes it out again", async () => {
     const { database, run } = await renders();
     await database.query(`ALTER TABLE segments ADD meta jsonb; UPDATE segments SET meta = '{"kept": 1}'`);

@@ -65,6 +65,12 @@ export type AttachmentValue = readonly ({ readonly url: string } | { readonly id
 /** `null` blanks a cell. */
 export type CellValue = string | number | boolean | null | AttachmentValue;
 
+/** A value that was written to a field of a target. */
+export interface WrittenCell {
+  readonly field: string;
+  readonly value: string | number | boolean | null;
+}
+
 /** What is to be written to a target record; field names are the base's. */
 export interface TargetUpdate {
   readonly id: string;
@@ -137,6 +143,15 @@ export interface JobStore {
     fields: TargetFields,
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, TargetRecord>>;
+  /**
+   * Returns values that were written to fields of a table as `readTargets` returns them, in the same order: a store may
+   * keep a moment or a number in another form. Left out where it returns them as they were written.
+   */
+  readonly storedForms?: (
+    table: string,
+    cells: readonly WrittenCell[],
+    signal: AbortSignal,
+  ) => Promise<readonly (string | number | boolean | null)[]>;
   /** Writes at most ten targets in one request. */
   updateTargets(table: string, updates: readonly TargetUpdate[], limit: WriteLimit): Promise<readonly WriteResult[]>;
   /** Writes at most ten jobs in one request. */

@@ -3,7 +3,7 @@ import { chunk, groupBy } from "../domain/lists.ts";
 import type { AtomicWrite } from "../ports/atomic-writer.ts";
 import { isUpstreamFailure, type UpstreamFailure } from "../ports/errors.ts";
 import { type Change, type PendingWrite, UNDO_WITHDRAWN } from "../ports/journal.ts";
-import type { JobUpdate, TargetRecord, TargetUpdate, WriteLimit, WriteResult } from "../ports/ports.ts";
+import type { JobUpdate, TargetRecord, TargetUpdate, WriteLimit, WriteResult, WrittenCell } from "../ports/ports.ts";
 import { batches, READ_BATCH, WRITE_BATCH } from "../sweep/apply/batches.ts";
 import { withJournal, writeInTransactions } from "../sweep/apply/journaled-writes.ts";
 import { MAX_READ_AGE_MS, writeLimit } from "../sweep/apply/recovery.ts";
@@ -173,11 +173,16 @@ async function readChangeSets(
     for (const [id, job] of await run.store.readJobs(ids, run.limits.reads)) jobs.set(id, job);
   }
   const targets = new Map<string, TargetRecord>();
+  const asStored = new Map<RecordWrites, RecordWrites>();
   const wanted = changeSets.flatMap((changeSet) => changeSet.targets);
   for (const [table, group] of groupBy(wanted, (target) => target.table)) {
     for (const ids of chunk([...new Set(group.map(({ id }) => id))], READ_BATCH)) {
       const records = await run.store.readTargets(table, ids, fieldsToCompare(group), run.limits.reads);
       for (const [id, record] of records) targets.set(`${table} ${id}`, record);
+    }
+    for (const [n, written] of (await inStoredForm(table, group, run)).entries()) {
+      const original = group[n];
+      if (original !== undefined) asStored.set(original, written);
     }
   }
   const by = { at: serverNow(run), by: run.signature, redact: run.redact, absent: run.absent };
@@ -191,12 +196,43 @@ async function readChangeSets(
       }),
       targets: changeSet.targets.map((written): CurrentTarget => {
         const current = targets.get(`${written.table} ${written.id}`);
-        return { role: "target", changeSet, written, current, plan: planTargetRestore(written, current, run.redact) };
+        const plan = planTargetRestore(asStored.get(written) ?? written, current, run.redact);
+        return { role: "target", changeSet, written, current, plan };
       }),
       dependent: changeSet.dependents.find(({ id }) => jobs.get(id)?.status === run.completedStatus) ?? null,
     };
   });
   return { current, readAt };
+}
+
+/** Returns what was written to targets of a table, each value as the store returns it when it is read. */
+async function inStoredForm(
+  table: string,
+  written: readonly RecordWrites[],
+  { store, limits }: UndoContext,
+): Promise<readonly RecordWrites[]> {
+  if (store.storedForms === undefined) return written;
+  const cells = written.flatMap(({ writes }) => writes.flatMap(({ fields }) => writtenCells(fields)));
+  const keyed = new Map(cells.map((cell) => [JSON.stringify([cell.field, cell.value]), cell]));
+  const forms = await store.storedForms(table, [...keyed.values()], limits.reads);
+  const formOf = new Map([...keyed.keys()].map((key, n) => [key, forms[n]]));
+  const inForm = (field: string, change: Change): Change => {
+    const form = formOf.get(JSON.stringify([field, change.after]));
+    return form === undefined ? change : { ...change, after: form };
+  };
+  return written.map((record) => ({
+    ...record,
+    writes: record.writes.map((write) => ({
+      ...write,
+      fields: Object.fromEntries(Object.entries(write.fields).map(([name, change]) => [name, inForm(name, change)])),
+    })),
+  }));
+}
+
+function writtenCells(fields: Readonly<Record<string, Change>>): readonly WrittenCell[] {
+  return Object.entries(fields).flatMap(([field, { after: value }]) =>
+    typeof value === "object" ? [] : [{ field, value }],
+  );
 }
 
 /** Records the results that follow from reading alone. What is to be restored stays open, except in a dry run. */

@@ -1,5 +1,13 @@
 import { UpstreamError } from "../../core/ports/errors.ts";
-import { type Column, canMeet, canonicalId, misfitOf, readMisfitOf, type Table } from "../../database/catalogue.ts";
+import {
+  type Column,
+  canMeet,
+  canonicalId,
+  isText,
+  misfitOf,
+  readMisfitOf,
+  type Table,
+} from "../../database/catalogue.ts";
 import type { Database } from "../../database/connection.ts";
 import { formatTable } from "../../database/identifiers.ts";
 import { Parameters } from "../../database/statement.ts";
@@ -151,29 +159,46 @@ async function askForValues(
   values: readonly FixedValue[],
   signal: AbortSignal,
 ): Promise<readonly Misfit[]> {
-  if (values.length === 0 || (await refusalOf(database, values, signal)) === null) return [];
+  if (values.length === 0) return [];
+  const answer = await holdingOf(database, values, signal);
+  if (answer.kind === "held") return values.flatMap((value, n) => misfitOfForm(value, answer.texts[n]));
   const misfits: Misfit[] = [];
   for (const each of values) {
-    const next = await refusalOf(database, [each], signal);
-    if (next === null) continue;
-    misfits.push({ key: each.key, detail: `${each.key}: found "${each.value}", which ${each.at} cannot hold`, next });
+    const alone = await holdingOf(database, [each], signal);
+    if (alone.kind === "held") {
+      misfits.push(...misfitOfForm(each, alone.texts[0]));
+      continue;
+    }
+    const detail = `${each.key}: found "${each.value}", which ${each.at} cannot hold`;
+    misfits.push({ key: each.key, detail, next: alone.words });
   }
   return misfits;
 }
 
-/** Returns the server's own words where it refuses one of the values; null where it takes them all. */
-async function refusalOf(
-  database: Database,
-  values: readonly FixedValue[],
-  signal: AbortSignal,
-): Promise<string | null> {
+/** A status is compared as a text, so that it has to be named as the column holds it. */
+function misfitOfForm({ key, value, at }: FixedValue, text: string | undefined): readonly Misfit[] {
+  if (!key.startsWith("jobs.") || text === undefined || text === value) return [];
+  return [{ key, detail: `${key}: found "${value}", which ${at} holds as "${text}"`, next: `Write "${text}".` }];
+}
+
+/** How a column holds values, or the server's own words where it refuses one of them. */
+type Holding =
+  | { readonly kind: "held"; readonly texts: readonly string[] }
+  | { readonly kind: "refused"; readonly words: string };
+
+async function holdingOf(database: Database, values: readonly FixedValue[], signal: AbortSignal): Promise<Holding> {
   const parameters = new Parameters();
-  const casts = values.map(({ value, column }) => `${parameters.add(value)}::${column.sqlType}`);
+  // A cast to a limited text would cut it off; how many characters fit was checked before.
+  const casts = values.map(({ value, column }) => {
+    return `${parameters.add(value)}::text::${isText(column) ? column.sqlType : column.declaredType}::text`;
+  });
   try {
-    await database.read(`SELECT ${casts.map((cast, n) => `${cast} AS v${n}`).join(", ")}`, parameters.values, signal);
-    return null;
+    const text = `SELECT ${casts.map((cast, n) => `${cast} AS v${n}`).join(", ")}`;
+    const [row = {}] = await database.read(text, parameters.values, signal);
+    return { kind: "held", texts: values.map((_, n) => String(row[`v${n}`])) };
   } catch (error) {
-    if (error instanceof UpstreamError && error.code === "config") return `${error.message}.`;
+    if (error instanceof UpstreamError && error.code === "config")
+      return { kind: "refused", words: `${error.message}.` };
     throw error;
   }
 }

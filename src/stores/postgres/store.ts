@@ -30,6 +30,7 @@ import {
   PAGE_ROWS,
   pageStatement,
 } from "./select-jobs.ts";
+import { readStoredForms } from "./stored-forms.ts";
 import { type RowsResult, writeRows } from "./write-rows.ts";
 import type { RowShape, RowsWrite, RowValues } from "./write-statement.ts";
 
@@ -153,6 +154,11 @@ export function createStore(options: PostgresStoreOptions): JobStore & JobHistor
       const target = await layout.target(table, signal);
       const fields = [...new Set([...attachments, ...cells])];
       return await readTargets(database, target, ids, fields, signal);
+    },
+
+    async storedForms(table, cells, signal) {
+      const target = await layout.target(table, signal);
+      return await readStoredForms(database, target, cells, signal);
     },
 
     async updateTargets(table, updates, { signal }) {

@@ -120,23 +120,35 @@ describe("listing jobs of a PostgreSQL table", () => {
     expect(await store.findJobs(["6F9619FF8B86D011B42D00C04FC964FF", "not a uuid"], NEVER)).toHaveLength(1);
   });
 
-  it("refuses to pass over a status that the server compares as equal to a stuck one", async () => {
-    const database = await server.createDatabase();
-    await database.query(`CREATE TABLE tasks (id int PRIMARY KEY, state numeric(5, 2), ext text, began timestamptz);
-      INSERT INTO tasks VALUES (1, 1, 'x', now() - interval '1 hour')`);
-    const none = { requestPayload: null, responsePayload: null, error: null, notes: null };
-    const fields = { ...RENDERS_JOBS.fields, ...none, status: "state", externalId: "ext", startedAt: "began" };
-    const statuses = { stuckStatuses: ["1"], completedStatus: "2", failedStatus: "3" };
-    const jobs = { ...RENDERS_JOBS, table: ["tasks"], fields, ...statuses };
-    const store = openStore(database, { jobs, links: [], targets: [] });
-    await expect(collect(store.list(stuckQuery({ statuses: ["1"] }), NEVER))).rejects.toMatchObject({
-      code: "config",
-      message: expect.stringContaining('tasks.state of 1 is "1.00"'),
-      hint: expect.stringContaining('Add "1.00" to jobs.stuckStatuses'),
-    });
-    const named = openStore(database, { jobs: { ...jobs, stuckStatuses: ["1.00"] }, links: [], targets: [] });
-    expect(await collect(named.list(stuckQuery({ statuses: ["1.00"] }), NEVER))).toHaveLength(1);
-  });
+  it.each([
+    ["numeric(5, 2)", "1", "2", "3", 'found "1", which tasks.state holds as "1.00"', 'Write "1.00".'],
+    [
+      "text COLLATE anycase",
+      "Busy",
+      "done",
+      "failed",
+      'tasks.state of 1 is "BUSY"',
+      'Add "BUSY" to jobs.stuckStatuses',
+    ],
+  ])(
+    "refuses to pass over a status of %s that the server compares as equal to a stuck one",
+    async (type, stuck, completedStatus, failedStatus, found, next) => {
+      const database = await server.createDatabase();
+      await database.query(`
+        CREATE COLLATION anycase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+        CREATE TABLE tasks (id int PRIMARY KEY, state ${type}, ext text, began timestamptz);
+        INSERT INTO tasks VALUES (1, upper('${stuck}')${type.startsWith("text") ? "" : "::numeric"}, 'x', now() - interval '1 hour')`);
+      const none = { requestPayload: null, responsePayload: null, error: null, notes: null };
+      const fields = { ...RENDERS_JOBS.fields, ...none, status: "state", externalId: "ext", startedAt: "began" };
+      const jobs = { ...RENDERS_JOBS, table: ["tasks"], fields, stuckStatuses: [stuck], completedStatus, failedStatus };
+      const store = openStore(database, { jobs, links: [], targets: [] });
+      await expect(collect(store.list(stuckQuery({ statuses: [stuck] }), NEVER))).rejects.toMatchObject({
+        code: "config",
+        message: expect.stringContaining(found),
+        hint: expect.stringContaining(next),
+      });
+    },
+  );
 
   it("sees through domains that stand on domains", async () => {
     const database = await renders(`
