@@ -31,7 +31,7 @@ export interface TimeLimit {
 
 /** Creates a limit of `ms` for each work that runs under it. */
 export function createTimeLimit(ms: number): TimeLimit {
-  /** Those of works that ended in time: a sweep probes 50,000 outputs, and a new signal for each costs a fifth of that. */
+  /** Those of works that ended in time, for the next: a sweep may probe 50,000 outputs. */
   const unused: AbortController[] = [];
 
   return {
