@@ -48,45 +48,16 @@ export interface Job {
 /** A job without its long texts, on which no verdict rests, and without its version. */
 export type JobSummary = Omit<Job, "notes" | "responsePayload" | "error" | "version">;
 
-/**
- * Returns the job without `notes`, `responsePayload`, `error` and `version`. Field by field, here and below: rest and
- * spread take many times as long, which counts with tens of thousands of jobs.
- */
+/** Returns the job without `notes`, `responsePayload`, `error` and `version`. */
 export function toSummary(job: Job): JobSummary {
-  return {
-    id: job.id,
-    status: job.status,
-    type: job.type,
-    externalId: job.externalId,
-    applicationId: job.applicationId,
-    since: job.since,
-    startedAt: job.startedAt,
-    payload: job.payload,
-    webhookUrl: job.webhookUrl,
-    links: job.links,
-    fields: job.fields,
-  };
+  const { notes: _, responsePayload: __, error: ___, version: ____, ...summary } = job;
+  return summary;
 }
 
 /** Returns a job as it was listed with a version: its long texts were blank. */
 export function toListedJob(job: JobSummary, version: string): Job {
-  return {
-    id: job.id,
-    status: job.status,
-    type: job.type,
-    externalId: job.externalId,
-    applicationId: job.applicationId,
-    since: job.since,
-    startedAt: job.startedAt,
-    payload: job.payload,
-    webhookUrl: job.webhookUrl,
-    links: job.links,
-    fields: job.fields,
-    notes: "",
-    responsePayload: "",
-    error: "",
-    version,
-  };
+  // The spread last: fields added to one take ten times as long, which counts with tens of thousands of jobs.
+  return { notes: "", responsePayload: "", error: "", version, ...job };
 }
 
 /** Returns a job's age at `now`; null where its date is not known. */

@@ -32,7 +32,7 @@ export function redecide(
   now: Instant,
   calibration: Calibration | null,
 ): ReplayedVerdict {
-  const triaged = triage({ ...job, notes: "", responsePayload: "", error: null }, policy, now);
+  const triaged = triage({ notes: "", responsePayload: "", error: null, ...job }, policy, now);
   if (triaged.kind === "not-stuck") return { kind: "not-stuck", reason: "not-stuck", detail: "" };
   if (triaged.kind === "decided") return triaged.verdict;
   const { candidate } = triaged;
@@ -99,15 +99,17 @@ function* toVerdictRecords(
     const { probeGroups, providerReply } = evidence;
     // A verified delivery is no verdict on a stuck job.
     if (verdict === null || verdict.reason === "delivery-retried" || verdict.reason === "delivery-failed") continue;
-    const recorded = { job, reopened, probeGroups, providerReply };
     const decision = redecide(
-      recorded,
+      { job, reopened, probeGroups, providerReply },
       effectivePolicy({ reopened }, run),
       now,
       calibrationOf(operation, calibrations),
     );
     yield {
-      ...recorded,
+      job,
+      reopened,
+      probeGroups,
+      providerReply,
       operation,
       decision: { kind: decision.kind, reason: decision.reason },
       verdict: { kind: verdict.kind, reason: verdict.reason, detail: verdict.detail },
