@@ -6,6 +6,7 @@ import {
   TableRefused,
   UpstreamError,
   type UpstreamFailure,
+  WritesRefused,
 } from "../core/ports/errors.ts";
 import type { CheckResult, Subject } from "../doctor/check-result.ts";
 
@@ -45,6 +46,7 @@ export function exitCodeOf(report: Report, failure: UpstreamFailure | null): Exi
   // With nothing written there is no report.
   if (failure instanceof StorageConfigError) return EXIT.partial;
   if (failure instanceof TableRefused) return EXIT.partial;
+  if (failure instanceof WritesRefused) return exitCodeOfFailure(failure);
   if (failure instanceof UpstreamError && failure.code === "config") return EXIT.partial;
   if (failure !== null) return exitCodeOfFailure(failure);
   if (report.brake !== null) return EXIT.brake;

@@ -62,7 +62,9 @@ export async function readTables(
 const TABLES = `
 SELECT wanted.n, c.relkind, pg_relation_is_updatable(c.oid, true) & 4 = 4 AS is_updatable, a.attname AS name, a.attnotnull,
   c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid) AS is_inherited,
-  a.attgenerated <> '' OR c.relkind = 'v' AND NOT pg_column_is_updatable(c.oid, a.attnum, true) AS computed,
+  a.attgenerated <> '' OR c.relkind = 'v' AND NOT pg_column_is_updatable(c.oid, a.attnum, true)
+    AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND tgtype & 80 = 80)
+    AND NOT EXISTS (SELECT FROM pg_rewrite WHERE ev_class = c.oid AND ev_type = '2') AS computed,
   format_type(a.atttypid, a.atttypmod) AS declared_type, ns.nspname AS type_schema, ty.typname AS type_name, base.typname AS base_name,
   CASE base.typname WHEN 'varchar' THEN length - 4 WHEN 'bpchar' THEN length - 4 WHEN 'char' THEN 1 WHEN 'name' THEN 63
     END AS max_length,
@@ -156,17 +158,19 @@ export function readMisfitOf(column: Column, content: "json" | "name"): string |
 
 /** Types whose values all have one form, which those of no other such type have. */
 const FORMS: Readonly<Record<string, string>> = {
-  ...Object.fromEntries(INTEGER_TYPES.map((type) => [type, "integer"])),
+  ...Object.fromEntries(NUMBER_TYPES.map((type) => [type, "number"])),
   ...Object.fromEntries(DATE_TYPES.map((type) => [type, "date"])),
-  uuid: "uuid",
-  bool: "bool",
-  bytea: "bytea",
+  ...Object.fromEntries(JSON_TYPES.map((type) => [type, "json"])),
+  ...Object.fromEntries(["inet", "cidr"].map((type) => [type, "network"])),
+  ...Object.fromEntries(["uuid", "bool", "bytea", "time", "timetz", "interval", "xml"].map((type) => [type, type])),
 };
 
 /** Whether a value of one column can be a value of another: never an integer's a uuid's. A text can be any. */
 export function canMeet(one: Column, other: Column): boolean {
   const [form, otherForm] = [one, other].map(({ type }) => (type.startsWith("_") ? "array" : FORMS[type]));
-  return form === undefined || otherForm === undefined || form === otherForm;
+  if (form === undefined || otherForm === undefined || form === otherForm) return true;
+  // A JSON document may be a number; a text in it has quotes.
+  return [form, otherForm].sort().join() === "json,number";
 }
 
 const UUID = /^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$/i;
@@ -182,10 +186,13 @@ export function canonicalId(text: string, { type }: Column): string | null {
   if (text.includes("\0")) return null;
   const largest = INTEGERS[type];
   if (largest !== undefined) {
-    if (!/^-?\d{1,19}$/.test(text)) return null;
-    const value = BigInt(text);
+    // The same number as a column with decimals has it.
+    const [, digits] = /^(-?\d{1,19})(?:\.0+)?$/.exec(text) ?? [];
+    if (digits === undefined) return null;
+    const value = BigInt(digits);
     return value <= largest && value >= -largest - 1n ? String(value) : null;
   }
+  if (type === "numeric" && /^-?\d+\.\d+$/.test(text)) return text.replace(/\.?0+$/, "");
   if (type === "uuid") {
     if (!UUID.test(text)) return null;
     return text

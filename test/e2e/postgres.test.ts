@@ -393,7 +393,7 @@ describe("stuck-jobs over a PostgreSQL database", () => {
   });
 
   it("is examined by doctor for columns that cannot hold what is written to them", async () => {
-    const { database, run } = await renders();
+    const { database, run, statuses } = await renders();
     await database.query(
       "ALTER TABLE segments ADD frames int; ALTER TABLE renders ADD details jsonb, ADD priority int",
     );
@@ -417,6 +417,11 @@ describe("stuck-jobs over a PostgreSQL database", () => {
       CREATE RULE logged AS ON UPDATE TO segments DO ALSO INSERT INTO log VALUES (OLD.id)`);
     const ruled = await run(["doctor", "-o", "json"]);
     expect([ruled.code, ruled.stdout]).toEqual([2, expect.stringContaining("DO ALSO rules are not supported")]);
+    await run(["db", "migrate"]);
+    const before = await statuses();
+    const refused = await run(["recover"]);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining("DO ALSO rules are not supported")]);
+    expect(await statuses()).toBe(before);
   });
 
   it("undoes values that their columns keep in another form than they were written", async () => {

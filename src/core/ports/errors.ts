@@ -34,6 +34,14 @@ export class TableRefused extends UpstreamError {
   }
 }
 
+/** The store takes no write of a sweep: found before the first one, so that nothing was written. */
+export class WritesRefused extends UpstreamError {
+  constructor({ code, message, hint }: UpstreamError, options?: ErrorOptions) {
+    super(code, message, hint, options);
+    this.name = "WritesRefused";
+  }
+}
+
 /** Whether an error means that the base could not be asked, as opposed to an internal error. */
 export function isUpstreamError(error: unknown): error is UpstreamError {
   return error instanceof UpstreamError;

@@ -1,3 +1,4 @@
+import { UpstreamError, WritesRefused } from "../../core/ports/errors.ts";
 import type { Database } from "../../database/connection.ts";
 import type { TableName } from "../../database/identifiers.ts";
 import { versionTerm } from "./job-version.ts";
@@ -9,7 +10,7 @@ import { type RowShape, writeStatement } from "./write-statement.ts";
  * Has the server plan the writes of a sweep without carrying them out: a right that is missing, a view or a rule that
  * does not allow them is found before the first job is written.
  *
- * @throws UpstreamError where one of them cannot go through
+ * @throws WritesRefused where one of them cannot go through
  */
 export async function rehearseWrites(
   database: Database,
@@ -31,7 +32,11 @@ export async function rehearseWrites(
   async function explain(shape: RowShape, into: TableName | null): Promise<void> {
     const blank = { id: null, sets: shape.sets.map(() => null), guards: shape.guards.map(() => null) };
     const { text, values } = writeStatement([shape], [{ rows: [blank], lines: [] }], into);
-    await database.read(`EXPLAIN ${text}`, values, signal);
+    try {
+      await database.read(`EXPLAIN ${text}`, values, signal);
+    } catch (error) {
+      throw error instanceof UpstreamError ? new WritesRefused(error, { cause: error }) : error;
+    }
   }
 }
 

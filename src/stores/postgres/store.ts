@@ -385,7 +385,7 @@ WHERE ${key} = ANY(${parameters.add([...wanted.keys()])}::${layout.key.sqlType}[
   return new Map(
     rows.map((row) => {
       const values = cells.map(([field, cell], n) => [field, parseCell(row[`cell_${n}`], cell)] as const);
-      const id = wanted.get(String(row.id)) ?? String(row.id);
+      const id = wanted.get(canonicalId(String(row.id), layout.key)) ?? String(row.id);
       return [
         id,
         { id, attachments: {}, cells: Object.fromEntries(values.filter(([, value]) => value !== undefined)) },
