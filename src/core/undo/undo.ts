@@ -243,9 +243,7 @@ function decideWithoutWrite(
 ): void {
   const lost = targets.find(({ plan }) => plan.kind === "cannot");
   const changed = targets.find(({ plan }) => plan.kind === "changed-since");
-  const completed = jobs.find(({ current, plan }) => {
-    return current?.status === run.completedStatus && plan.kind !== "restore";
-  });
+  const movedOn = jobs.find((job) => hasMovedOn(job, run.completedStatus))?.current;
   const restoresTarget = targets.some(({ plan }) => plan.kind === "restore");
   const obstacle = (record: CurrentJob | CurrentTarget): string | null => {
     if (lost === undefined && dependent !== null && restoresTarget) {
@@ -254,12 +252,10 @@ function decideWithoutWrite(
     // Half of it would leave a job that is stuck again beside a target that is not free.
     if (lost !== undefined && record.role === "job") return `its target ${lost.written.id} cannot be restored`;
     if (lost !== undefined) return `${lost.written.id} cannot be restored`;
-    if (completed !== undefined && record.role === "target") {
-      return `${completed.written.id} is completed, and its file is here`;
+    if (movedOn !== undefined && record.role === "target") {
+      return `${movedOn.id} is ${movedOn.status}, and its file is here`;
     }
-    if (completed !== undefined && restoresTarget) {
-      return `${completed.written.id} is completed, and its file stays`;
-    }
+    if (movedOn !== undefined && restoresTarget) return `${movedOn.id} is ${movedOn.status}, and its file stays`;
     return null;
   };
   for (const record of [...jobs, ...targets]) {
@@ -271,6 +267,17 @@ function decideWithoutWrite(
     } else if (detail === null) recordReadResult(progress, record, run);
     else setResult(progress, record, { outcome: "cannot", detail });
   }
+}
+
+/**
+ * Whether a job that is not restored may need its file: it is completed, or someone has moved it on to a status that is
+ * not the one from which the run took it.
+ */
+function hasMovedOn({ current, plan, written }: CurrentJob, completedStatus: string): boolean {
+  if (current === undefined || plan.kind === "restore") return false;
+  if (current.status === completedStatus) return true;
+  const before = written.writes.flatMap(({ fields: { status } }) => (status === undefined ? [] : [status.before]));
+  return plan.kind === "changed-since" && before.length > 0 && !before.includes(current.status);
 }
 
 function recordReadResult(progress: UndoProgress, record: CurrentJob | CurrentTarget, run: UndoContext): void {

@@ -10,7 +10,7 @@ import { type RowShape, writeStatement } from "./write-statement.ts";
  * Has the server plan the writes of a sweep without carrying them out: a right that is missing, a view or a rule that
  * does not allow them is found before the first job is written.
  *
- * @throws WritesRefused where one of them cannot go through
+ * @throws UpstreamError where one of them cannot go through
  */
 export async function rehearseWrites(
   database: Database,
@@ -32,11 +32,18 @@ export async function rehearseWrites(
   async function explain(shape: RowShape, into: TableName | null): Promise<void> {
     const blank = { id: null, sets: shape.sets.map(() => null), guards: shape.guards.map(() => null) };
     const { text, values } = writeStatement([shape], [{ rows: [blank], lines: [] }], into);
-    try {
-      await database.read(`EXPLAIN ${text}`, values, signal);
-    } catch (error) {
-      throw error instanceof UpstreamError ? new WritesRefused(error, { cause: error }) : error;
-    }
+    await database.read(`EXPLAIN ${text}`, values, signal);
+  }
+}
+
+/** Does what has to succeed before the first write. Throws `WritesRefused` where the configuration or a right forbids it. */
+export async function refusingWrites(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (error instanceof UpstreamError && error.code !== "unavailable")
+      throw new WritesRefused(error, { cause: error });
+    throw error;
   }
 }
 

@@ -21,7 +21,7 @@ import { versionTerm } from "./job-version.ts";
 import { type Cell, createLayout, type Layout, once, type RowLayout, type Term } from "./layout.ts";
 import type { StoreOptions } from "./options.ts";
 import { parseCell, parseInstant, parseJob } from "./parse-rows.ts";
-import { rehearseWrites } from "./rehearse.ts";
+import { refusingWrites, rehearseWrites } from "./rehearse.ts";
 import {
   type Cursor,
   completedStatement,
@@ -60,7 +60,14 @@ const WRITE_ROWS = 500;
 export function createStore(options: PostgresStoreOptions): JobStore & JobHistory & { readonly atomic: AtomicWriter } {
   const { database, clock, jobs, journal } = options;
   const layout = createLayout(database, options);
-  const rehearse = once((signal) => rehearseWrites(database, layout, options, journal?.table ?? null, signal));
+  /** Checks once, before the first write, that writes can go through. */
+  const prepare = once((signal) =>
+    refusingWrites(async () => {
+      await layout.check(signal);
+      await journal?.prepare(signal);
+      await rehearseWrites(database, layout, options, journal?.table ?? null, signal);
+    }),
+  );
   let skew: number | null = null;
 
   const serverNow = () => clock.now() + (skew ?? 0);
@@ -194,9 +201,7 @@ export function createStore(options: PostgresStoreOptions): JobStore & JobHistor
       batchSize: WRITE_ROWS,
       keepsJournal: journal !== null,
       async write(writes, by, signal) {
-        await layout.check(signal);
-        await journal?.prepare(signal);
-        await rehearse(signal);
+        await prepare(signal);
         const tables = await tablesOf(writes, layout, signal);
         const planned = writes.map((write) => plan(write, by, tables, options));
         return await writeAll(database, planned, journal?.table ?? null, signal);

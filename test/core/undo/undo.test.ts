@@ -122,6 +122,20 @@ describe("undo", () => {
     expect(segment()?.[FIELD]).toHaveLength(1);
   });
 
+  it("undo keeps the file of a job that someone has moved on since, and takes it from one that was started again", async () => {
+    for (const [status, kept] of [
+      ["archived", 1],
+      ["processing", 0],
+    ] as const) {
+      const { base, recover, undo, segment } = world();
+      await recover();
+      base.edit(JOB, { status, responsePayload: "{'output_url': 'theirs'}" });
+      const { results } = await undo();
+      expect(results[0]).toEqual([JOB, "changed-since", `it is ${status}, and was written since`]);
+      expect(segment()?.[FIELD] ?? []).toHaveLength(kept);
+    }
+  });
+
   it("undo works by the journal where neither notes nor response payload can name the run", async () => {
     const { base, recover, undo, segment } = world();
     await recover();

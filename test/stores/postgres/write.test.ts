@@ -436,7 +436,7 @@ describe("writing a job and its target to PostgreSQL", () => {
     const writes = await recoveries(openStore(database), ["1"]);
     const store = openStore(database, { jobs: { ...RENDERS_JOBS, ...over } });
     await expect(store.atomic.write(writes, BY, NEVER)).rejects.toMatchObject({
-      name: "UpstreamError",
+      name: "WritesRefused",
       code: "config",
       message: expect.stringMatching(message),
     });
