@@ -129,7 +129,7 @@ export interface Config {
  */
 export interface Postgres {
   /**
-   * Maximum number of connections of one run.
+   * Maximum number of connections of one run; a journal in PostgreSQL takes up to two more.
    */
   connections?: number;
   /**

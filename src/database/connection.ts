@@ -165,7 +165,7 @@ export function openDatabase({ address, limits, clock, random }: DatabaseOptions
       for (let attempt = 1; ; attempt += 1) {
         let committing = false;
         try {
-          const { value, commit } = await transact("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", work, signal);
+          const { value, commit } = await transact("BEGIN ISOLATION LEVEL READ COMMITTED", work, signal);
           committing = true;
           await commit();
           return value;

@@ -44,8 +44,8 @@ function checkServer({ version, role, encrypted, local, replica }: ServerFacts, 
   const tls = encrypted ? "with TLS" : "without TLS";
   const connected = `${name}, PostgreSQL ${version}, as ${role}, ${tls}`;
   if (replica) {
-    const next = "Connect to the primary: a replica takes no writes.";
-    return [fail("configuration", "database", "database", `${connected}: a replica`, next)];
+    const next = "Connect to the primary; on a primary, turn default_transaction_read_only off.";
+    return [fail("configuration", "database", "database", `${connected}: takes no writes`, next)];
   }
   if (encrypted || local) return [pass("database", "database", connected)];
   const next =

@@ -256,6 +256,19 @@ describe("stuck-jobs over a PostgreSQL database", () => {
     expect(await statuses()).toBe("processing:waiting processing:waiting processing:waiting");
   });
 
+  it("writes nothing and exits 5 where transactions are read-only by default, which scan does not mind", async () => {
+    const { database, run, statuses } = await renders();
+    await run(["db", "migrate"]);
+    await database.query(`DO $$ BEGIN
+      EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$`);
+    expect(JSON.parse((await run(["scan", "-o", "json"])).stdout).summary).toMatchObject({ recovered: 2, failed: 1 });
+    const ran = await run(["recover"]);
+    expect([ran.code, ran.stderr]).toEqual([5, expect.stringContaining("default_transaction_read_only is on")]);
+    const doctor = await run(["doctor"]);
+    expect([doctor.code, doctor.stdout]).toEqual([2, expect.stringContaining("takes no writes")]);
+    expect(await statuses()).toBe("processing:waiting processing:waiting processing:waiting");
+  });
+
   it("does not fail a job of today by a date that has no time", async () => {
     const { database, run, statuses } = await renders();
     await database.query(`CREATE DOMAIN day AS date;

@@ -11,7 +11,12 @@ export const status = z.union([text, z.number()]).transform(String);
 
 /** How the database is connected to. */
 export const postgres = z.strictObject({
-  connections: z.int().min(1).max(50).default(4).describe("Maximum number of connections of one run."),
+  connections: z
+    .int()
+    .min(1)
+    .max(50)
+    .default(4)
+    .describe("Maximum number of connections of one run; a journal in PostgreSQL takes up to two more."),
   statementTimeout: duration.prefault("30s").describe("The time limit of a statement."),
   lockTimeout: duration
     .prefault("5s")

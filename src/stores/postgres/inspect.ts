@@ -62,7 +62,8 @@ export interface PlanFacts {
 /** Reads what server and connection are. */
 export async function inspectServer(database: Database, signal: AbortSignal): Promise<ServerFacts> {
   const [row = {}] = await database.read(
-    `SELECT current_setting('server_version') AS version, current_user::text AS role, pg_is_in_recovery() AS replica,
+    `SELECT current_setting('server_version') AS version, current_user::text AS role,
+  pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on' AS replica,
   inet_server_addr() IS NULL OR inet_server_addr() = inet_client_addr() AS local,
   coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS encrypted`,
     [],

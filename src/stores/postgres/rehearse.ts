@@ -36,6 +36,20 @@ export async function rehearseWrites(
   }
 }
 
+/** Throws `UpstreamError` where the server, or the role's settings, allow no write: a replica, or a full disk's guard. */
+export async function requireWritable(database: Database, signal: AbortSignal): Promise<void> {
+  const [row = {}] = await database.read(
+    "SELECT pg_is_in_recovery() AS replica, current_setting('default_transaction_read_only') AS read_only",
+    [],
+    signal,
+  );
+  if (row.replica !== true && row.read_only !== "on") return;
+  const why = row.replica === true ? "it is a replica" : "default_transaction_read_only is on";
+  throw new UpstreamError("unavailable", `PostgreSQL ${database.name} takes no writes: ${why}`, READ_ONLY);
+}
+
+const READ_ONLY = "Connect to the primary; on a primary, find out why its writes were turned off. Nothing was written.";
+
 /** Does what has to succeed before the first write. Throws `WritesRefused` where the configuration or a right forbids it. */
 export async function refusingWrites(work: () => Promise<void>): Promise<void> {
   try {

@@ -21,7 +21,7 @@ import { versionTerm } from "./job-version.ts";
 import { type Cell, createLayout, type Layout, once, type RowLayout, type Term } from "./layout.ts";
 import type { StoreOptions } from "./options.ts";
 import { parseCell, parseInstant, parseJob } from "./parse-rows.ts";
-import { refusingWrites, rehearseWrites } from "./rehearse.ts";
+import { refusingWrites, rehearseWrites, requireWritable } from "./rehearse.ts";
 import {
   type Cursor,
   completedStatement,
@@ -63,6 +63,7 @@ export function createStore(options: PostgresStoreOptions): JobStore & JobHistor
   /** Checks once, before the first write, that writes can go through. */
   const prepare = once((signal) =>
     refusingWrites(async () => {
+      await requireWritable(database, signal);
       await layout.check(signal);
       await journal?.prepare(signal);
       await rehearseWrites(database, layout, options, journal?.table ?? null, signal);
