@@ -106,15 +106,7 @@ function checkTimeZone({ key, name, column }: ColumnFacts, table: string): reado
 }
 
 function checkRights(tables: readonly TableFacts[], { role }: ServerFacts): readonly CheckResult[] {
-  const grants = tables.flatMap(({ name, columns }) => {
-    const there = columns.filter(({ column }) => column !== null);
-    const unreadable = there.filter(({ readable }) => !readable).map((each) => each.name);
-    const unwritable = there.filter(({ content, writable }) => content !== null && !writable).map((each) => each.name);
-    return [
-      ...(unreadable.length === 0 ? [] : [`GRANT SELECT (${unreadable.join(", ")}) ON ${name} TO ${role};`]),
-      ...(unwritable.length === 0 ? [] : [`GRANT UPDATE (${unwritable.join(", ")}) ON ${name} TO ${role};`]),
-    ];
-  });
+  const grants = tables.flatMap((table) => table.grants);
   const secured = tables.filter(({ rowSecurity }) => rowSecurity).map(({ name }) => name);
   const policies = secured.map((name) =>
     warn(

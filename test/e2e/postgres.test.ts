@@ -1,4 +1,6 @@
+import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
 import { usePostgres } from "../support/use-postgres.ts";
 import type { Ran } from "./cli.ts";
@@ -31,6 +33,10 @@ describe("stuck-jobs over a PostgreSQL database", () => {
       applied: true,
     });
     expect(await statuses()).toBe("done:ready done:ready failed:waiting");
+    // Not every database holds more than ASCII.
+    const written = "notes || coalesce(error, '') || coalesce(response_json::text, '')";
+    const foreign = await database.query(`SELECT FROM renders WHERE octet_length(${written}) <> length(${written})`);
+    expect(foreign).toEqual([]);
 
     const undo = await run(["undo", report.runId, "--journal", "none"]);
     expect(undo.code).toBe(2);
@@ -254,6 +260,26 @@ describe("stuck-jobs over a PostgreSQL database", () => {
     expect(ran.stderr).toContain("docs/postgresql.md");
     expect(ran.code).toBe(4);
     expect(await statuses()).toBe("processing:waiting processing:waiting processing:waiting");
+  });
+
+  it("gets GRANTs from doctor that can be run where names have to be quoted", async () => {
+    const { database, run } = await renders();
+    const role = `Odd ${randomUUID()}`;
+    await database.query(`ALTER TABLE renders RENAME error TO "order"; ALTER TABLE segments RENAME state TO "The State";
+      CREATE ROLE "${role}" LOGIN PASSWORD 'pw'`);
+    const configuration = CONFIGURATION.replace("error: error", "error: order").replace(
+      "state: ready",
+      "The State: ready",
+    );
+    const env = { STUCK_JOBS_DATABASE_URL: database.urlFor(role, "pw") };
+    const checked = z.object({ checks: z.array(z.object({ next: z.string().nullish() })) });
+    const doctor = checked.parse(JSON.parse((await run(["doctor", "-o", "json"], configuration, env)).stdout));
+    const grants = doctor.checks.flatMap(({ next }) => (next?.includes("GRANT") ? [next] : []));
+    expect(grants.join()).toContain(
+      `GRANT UPDATE (status, response_json, "order", notes) ON public.renders TO "${role}"`,
+    );
+    await database.query(grants.join(" "));
+    expect(await run(["recover", "--journal", "none"], configuration, env)).toMatchObject({ code: 0, stderr: "" });
   });
 
   it("writes nothing and exits 5 where transactions are read-only by default, which scan does not mind", async () => {

@@ -273,7 +273,7 @@ const PREFIXES = [
 
 const SIGNATURE = / \[stuck-jobs [^\s\]]+, run [^\s\]]+\]$/;
 
-const FOLDED = /^… and (\d+) earlier lines? of stuck-jobs$/;
+const FOLDED = /^(?:\.\.\.|…) and (\d+) earlier lines? of stuck-jobs$/;
 
 /**
  * Folds our own lines past ten into one, which stands where the first of them stood. The newest of each kind stays,
@@ -292,7 +292,7 @@ export function foldLines(notes: string): string {
   const count = before.reduce((sum, index) => sum + Number(FOLDED.exec(lines[index] ?? "")?.[1]), folded.length);
   const first = Math.min(...gone);
   const kept = lines.flatMap((line, index) => {
-    if (index === first) return [`… and ${count} earlier line${count === 1 ? "" : "s"} of stuck-jobs`];
+    if (index === first) return [`... and ${count} earlier line${count === 1 ? "" : "s"} of stuck-jobs`];
     return gone.has(index) ? [] : [line];
   });
   return kept.join("\n");
@@ -302,9 +302,10 @@ function isOwnLine(line: string): boolean {
   return SIGNATURE.test(line) && PREFIXES.some((prefix) => line.startsWith(prefix));
 }
 
+/** In ASCII, as all of a line but what others said: not every database holds more. */
 function formatProbes({ probeGroups }: GatheredEvidence): string {
   const probes = probeGroups.flat();
-  return probes.map(({ url, detail }) => `${fileNameOf(url)} → ${detail}`).join("; ");
+  return probes.map(({ url, detail }) => `${fileNameOf(url)}: ${detail}`).join("; ");
 }
 
 function signed(by: Signature): string {

@@ -1,6 +1,6 @@
 import { UpstreamError } from "../../core/ports/errors.ts";
 import { type Column, type Content, readTables, type Table } from "../../database/catalogue.ts";
-import type { Database } from "../../database/connection.ts";
+import type { Database, Row } from "../../database/connection.ts";
 import { formatTable, quoteIdentifier, quoteTable, type TableName } from "../../database/identifiers.ts";
 import { createLayout } from "./layout.ts";
 import { findMisfits, type Misfit } from "./misfits.ts";
@@ -44,6 +44,8 @@ export interface TableFacts {
   readonly columns: readonly ColumnFacts[];
   /** Triggers that fire on an update. */
   readonly triggers: readonly string[];
+  /** The statements that give the role the rights that it lacks. */
+  readonly grants: readonly string[];
   /** Whether row security applies to the role. */
   readonly rowSecurity: boolean;
   /** Rows, as PostgreSQL last counted them; null where it never has. */
@@ -159,6 +161,7 @@ function missingTable(key: string, table: TableName): TableFacts {
     keys: [],
     columns: [],
     triggers: [],
+    grants: [],
     rowSecurity: false,
     rows: null,
   };
@@ -175,9 +178,11 @@ async function inspectTable(
   const quoted = quoteTable(table.name);
   const there = columns.filter(({ name }) => table.columns.has(name)).map(({ name }) => name);
   const rights = await database.read(
-    `SELECT name, has_column_privilege($1, name, 'SELECT') AS readable, has_column_privilege($1, name, 'UPDATE') AS writable
+    `SELECT name, has_column_privilege($1, name, 'SELECT') AS readable, has_column_privilege($1, name, 'UPDATE') AS writable,
+  quote_ident(name) AS quoted, quote_ident(current_user) AS role,
+  (SELECT string_agg(quote_ident(part), '.' ORDER BY n) FROM unnest($3::text[]) WITH ORDINALITY AS parts(part, n)) AS at
 FROM unnest($2::text[]) AS name`,
-    [quoted, there],
+    [quoted, there, table.name],
     signal,
   );
   const [facts = {}] = await database.read(
@@ -189,6 +194,13 @@ FROM pg_class c WHERE c.oid = to_regclass($1)`,
     signal,
   );
   const rightOf = (name: string) => rights.find((row) => row.name === name);
+  const grant = (right: "SELECT" | "UPDATE", lacks: (row: Row) => boolean) => {
+    const lacking = rights.filter(lacks);
+    const [first] = lacking;
+    if (first === undefined) return [];
+    return [`GRANT ${right} (${lacking.map((row) => row.quoted).join(", ")}) ON ${first.at} TO ${first.role};`];
+  };
+  const isWritten = (row: Row) => columns.some(({ name, content }) => name === row.name && content !== null);
   return {
     key,
     name: formatTable(table.name),
@@ -202,6 +214,10 @@ FROM pg_class c WHERE c.oid = to_regclass($1)`,
       readable: rightOf(column.name)?.readable === true,
       writable: rightOf(column.name)?.writable === true,
     })),
+    grants: [
+      ...grant("SELECT", (row) => row.readable !== true),
+      ...grant("UPDATE", (row) => isWritten(row) && row.writable !== true),
+    ],
     triggers: Array.isArray(facts.triggers) ? facts.triggers.map(String) : [],
     rowSecurity: facts.row_security === true,
     rows: Number(facts.rows ?? -1) < 0 ? null : Number(facts.rows),

@@ -27,7 +27,7 @@ const foreignLine = fc.oneof(
 const cell = fc.array(fc.oneof({ weight: 3, arbitrary: ownLine }, foreignLine), { maxLength: 40 });
 
 const isOwn = (line: string) => MARKS.some((mark) => line.startsWith(mark)) && line.endsWith("]");
-const isFold = (line: string) => /^… and \d+ earlier lines? of stuck-jobs$/.test(line);
+const isFold = (line: string) => /^\.\.\. and \d+ earlier lines? of stuck-jobs$/.test(line);
 
 describe("appendLine", () => {
   it("keeps at most ten of our lines, and everything that others wrote", () => {
@@ -65,7 +65,7 @@ describe("appendLine", () => {
       fc.property(cell, (lines) => {
         const notes = lines.reduce((text, line) => (isOwn(line) ? appendLine(text, line) : `${text}\n${line}`), "");
         const all = notes.split("\n");
-        const [, count = "0"] = /^… and (\d+) /m.exec(notes) ?? [];
+        const [, count = "0"] = /^\.\.\. and (\d+) /m.exec(notes) ?? [];
         expect(all.filter(isOwn).length + Number(count)).toBe(lines.filter(isOwn).length);
       }),
     );
@@ -89,7 +89,7 @@ describe("appendLine", () => {
     const gathered = { probeGroups: [], providerReply: null, rule: "output-found" };
     const lines = Array.from({ length: 14 }, (_, n) => completedLine([output], gathered, NOW + n, BY));
     const notes = lines.reduce(appendLine, "made by the app");
-    expect(notes.split("\n").slice(0, 2)).toEqual(["made by the app", "… and 4 earlier lines of stuck-jobs"]);
+    expect(notes.split("\n").slice(0, 2)).toEqual(["made by the app", "... and 4 earlier lines of stuck-jobs"]);
     expect(parseNotedFiles(notes)).toEqual([{ name: "x.mp4", bytes: 7, id: null }]);
   });
 });

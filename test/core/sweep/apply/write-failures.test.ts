@@ -12,7 +12,7 @@ describe("a job is failed", () => {
     expect(verdicts(report.entries)).toEqual(["fail: output-absent!"]);
     expect(base.jobs.get("recJobs0000000001")).toMatchObject({
       status: "failed",
-      notes: expect.stringMatching(/^Failed via polling at .*x1_output_0.mp4 → HTTP 404.*run run-1/),
+      notes: expect.stringMatching(/^Failed via polling at .*x1_output_0.mp4: HTTP 404.*run run-1/),
     });
     expect(base.log).toEqual(["list", "readTargets", "listCompleted", "readJobs", "updateJobs"]);
   });
@@ -88,7 +88,7 @@ describe("a job is failed", () => {
       return await probe(url);
     };
     expect(await swept({ base, bucket }, {}, { otherNames, clock })).toEqual(["fail: output-absent!"]);
-    expect(jobIn(base)?.notes).toContain("x1_output_0.mp4 → HTTP 404; x1_captioned.mp4 → HTTP 404");
+    expect(jobIn(base)?.notes).toContain("x1_output_0.mp4: HTTP 404; x1_captioned.mp4: HTTP 404");
   });
 });
 
