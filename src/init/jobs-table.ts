@@ -119,8 +119,8 @@ function statusOf({ fields }: TableSchema): FieldSchema | null {
   const selects = fields.filter(({ type }) => SELECT.includes(type));
   const working = selects.filter(({ choices }) => choices?.some((choice) => AT_WORK.test(choice)));
   const named = (all: readonly FieldSchema[]) => all.find(({ name }) => /^(status|state)$/i.test(name));
-  const texts = fields.filter(({ type }) => type === "singleLineText");
-  return named(working) ?? working[0] ?? named(selects) ?? named(texts) ?? null;
+  const ofType = (wanted: string) => named(fields.filter(({ type }) => type === wanted));
+  return named(working) ?? working[0] ?? named(selects) ?? ofType("singleLineText") ?? ofType("number") ?? null;
 }
 
 /** Guesses the statuses of jobs in progress, completed and failed from the options of the field. */

@@ -108,6 +108,20 @@ describe("init --store postgres", () => {
     ]);
   });
 
+  it("takes a number that is called status, whose values the flags name", async () => {
+    const { run, put, file } = await team(`
+      CREATE TABLE renders (id int PRIMARY KEY, status int, external_id text, output_url text, started_at timestamptz);
+      INSERT INTO renders SELECT n, 2, 'ext-' || n, '{bucket}/renders/ext-' || n || '.mp4', now() - interval '1 day'
+      FROM generate_series(1, 4) AS n;
+      INSERT INTO renders VALUES (9, 1, 'ext-9', NULL, now() - interval '30 minutes')`);
+    for (const n of [1, 2, 3, 4, 9]) put(`renders/ext-${n}.mp4`);
+    const flags = ["--stuck", "1", "--completed", "2", "--failed", "3"];
+    const init = await run(["init", "--store", "postgres", "--yes", ...flags]);
+    expect(init, init.stderr).toMatchObject({ code: 0 });
+    expect(parse(file()).jobs).toMatchObject({ table: "renders", stuckStatuses: ["1"], completedStatus: "2" });
+    expect((await run(["recover"])).stdout).toContain("1 recovered");
+  });
+
   it("learns a place in a jsonb column, a target that the request names, and what a job's end sets beside", async () => {
     const { database, run, put, file } = await team(CLIPS);
     for (const n of [...Array(12).keys()].map((each) => each + 1).concat(21, 22)) put(`clips/enc-${n}.mp4`);

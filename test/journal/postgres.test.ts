@@ -93,6 +93,7 @@ describe("migrating the journal's schema", () => {
     const { url } = await server.createDatabase();
     const journal = journalIn({ database: connectTo(url), schema: SCHEMA });
     await expect(journal.recordIntent([pending()], BY)).rejects.toMatchObject({
+      name: "WritesRefused",
       code: "config",
       hint: expect.stringContaining("stuck-jobs db migrate"),
     });

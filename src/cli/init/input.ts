@@ -63,9 +63,8 @@ export function findNamed<T extends { readonly id: string; readonly name: string
   const names = all.map(({ name }) => name);
   const guess = suggestSpelling(named, names);
   const suggestion = guess === null ? "" : ` Did you mean ${guess}?`;
-  throw new ConfigError([
-    { path: flag, message: `found "${named}"; expected one of ${names.join(", ")}.${suggestion}` },
-  ]);
+  const expected = names.length === 0 ? "there is none that can be named here" : `expected one of ${names.join(", ")}`;
+  throw new ConfigError([{ path: flag, message: `found "${named}"; ${expected}.${suggestion}` }]);
 }
 
 /** Collects the flags that are missing, so that all are named at once. */
