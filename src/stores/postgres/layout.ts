@@ -134,6 +134,14 @@ function rowLayout(table: Table, keyName: string, fields: ReadonlyMap<string, Fi
     throw new UpstreamError("config", `table ${name} has no column "${column}"`, `It has: ${known}.`);
   };
   const key = find(keyName);
+  if (key.type.startsWith("_")) {
+    const detail = `${name}.${keyName} is an array; expected a column that names one row by one value`;
+    throw new UpstreamError(
+      "config",
+      detail,
+      "Name the primary key, or another column with a unique index of its own.",
+    );
+  }
   if (!table.isView && !table.keys.includes(keyName)) {
     throw new UpstreamError(
       "config",

@@ -9,7 +9,7 @@ import {
   type Table,
 } from "../../database/catalogue.ts";
 import type { Database } from "../../database/connection.ts";
-import { formatTable } from "../../database/identifiers.ts";
+import { formatTable, quoteIdentifier } from "../../database/identifiers.ts";
 import { Parameters } from "../../database/statement.ts";
 import { type StoreOptions, type TargetTable, WRITTEN } from "./options.ts";
 
@@ -78,6 +78,12 @@ function misfitsOfJobs({ jobs: { fields } }: StoreOptions, table: Table): readon
         const when = field === "startedAt" ? "a job began" : "a job ended";
         const detail = `${at(column)} is ${column.type}; expected ${DATES.join(", ")}`;
         return [{ key, detail, next: `Name in ${key} the column that says when ${when}.` }];
+      }
+      case "status": {
+        // Its values are compared as texts are, for which such a domain has no operator.
+        if (column.labels === null || column.sqlType.endsWith(`.${quoteIdentifier(column.type)}`)) return [];
+        const detail = `${at(column)} is a domain over the enumeration ${column.type}; expected the enumeration itself, a text or a number`;
+        return [{ key, detail, next: `Give the column the type ${column.type}, or name a view that casts it.` }];
       }
       case "externalId": {
         const detail = readMisfitOf(column, "name");

@@ -150,6 +150,15 @@ describe("listing jobs of a PostgreSQL table", () => {
     },
   );
 
+  it("names a status column whose type is a domain over an enumeration", async () => {
+    const database = await renders(`CREATE DOMAIN named_status AS job_status;
+      ALTER TABLE renders ALTER status DROP DEFAULT, ALTER status TYPE named_status`);
+    await expect(collect(openStore(database).list(stuckQuery(), NEVER))).rejects.toMatchObject({
+      code: "config",
+      message: expect.stringContaining("renders.status is a domain over the enumeration job_status"),
+    });
+  });
+
   it("sees through domains that stand on domains", async () => {
     const database = await renders(`
       CREATE DOMAIN moment AS timestamptz; CREATE DOMAIN began AS moment;

@@ -426,13 +426,14 @@ describe("writing a job and its target to PostgreSQL", () => {
     ["a table that is not there", { table: ["nowhere"] }, /has no table nowhere/],
     ["a key that is not unique", { id: "external_id" }, /external_id may name several rows/],
     ["a column that is not there", { id: "nr" }, /has no column "nr"/],
+    ["a key that is an array", { id: "parts" }, /parts is an array/],
     [
       "several of these at once",
       { completedStatus: "completed", fields: { ...RENDERS_JOBS.fields, notes: "remarks", error: "reason" } },
       /no column "reason".*no column "remarks".*jobs.completedStatus: found "completed"/,
     ],
   ])("refuses %s as configuration, before anything is written", async (_, over, message) => {
-    const database = await renders(1);
+    const database = await renders(1, "ALTER TABLE renders ADD parts int[] UNIQUE");
     const writes = await recoveries(openStore(database), ["1"]);
     const store = openStore(database, { jobs: { ...RENDERS_JOBS, ...over } });
     await expect(store.atomic.write(writes, BY, NEVER)).rejects.toMatchObject({
