@@ -183,7 +183,7 @@ async function readPages(server: Server, rows: number, stuck: number) {
       const scans = [...plan.matchAll(/"Node Type":\s*"([^"]*Scan)"/g)].map(([, scan = ""]) => scan);
       return {
         each: (blocks("Hit") + blocks("Read")) / 1_000,
-        scan: scans.find((scan) => scan !== "Values Scan") ?? "",
+        scan: scans.find((scan) => !["Values Scan", "Subquery Scan"].includes(scan)) ?? "",
       };
     };
     const first = await explain(null);

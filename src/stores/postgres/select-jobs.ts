@@ -41,16 +41,28 @@ export function pageStatement(options: StoreOptions, filter: JobFilter, after: C
     ...filterConditions(options, filter, parameters),
     ...cursorCondition(after, started, id, parameters),
   ];
+  const extent = filter.kind === "since" ? "all" : "listed";
+  // The inner SELECT takes the page, and the outer one computes what is made of it: else the server would do that for
+  // each row that it sorts.
   const text = `
 SELECT (extract(epoch FROM clock_timestamp()) * 1000)::text AS clock, page.*
 FROM (VALUES (1)) AS one LEFT JOIN LATERAL (
-  SELECT ${jobColumns(options, filter.kind === "since" ? "all" : "listed")}, ${started}::text AS cursor
-  FROM ${quoteTable(table)} AS j
-  WHERE ${conditions.join("\n    AND ")}
-  ORDER BY ${started} NULLS LAST, ${id}
-  LIMIT ${PAGE_ROWS}
+  SELECT ${jobColumns(options, extent)}, ${started}::text AS cursor
+  FROM (
+    SELECT ${namedColumns(options).map(column).join(", ")}
+    FROM ${quoteTable(table)} AS j
+    WHERE ${conditions.join("\n      AND ")}
+    ORDER BY ${started} NULLS LAST, ${id}
+    LIMIT ${PAGE_ROWS}
+  ) AS j
 ) AS page ON true`;
   return { text, values: parameters.values };
+}
+
+/** Returns the columns of jobs that the configuration names, each once. */
+function namedColumns({ jobs: { id, fields }, links, furtherFields }: StoreOptions): readonly string[] {
+  const named = [id, ...Object.values(fields), ...links, ...furtherFields].filter((name) => name !== null);
+  return [...new Set(named)];
 }
 
 function filterConditions({ jobs: { id, fields } }: StoreOptions, filter: JobFilter, parameters: Parameters) {
