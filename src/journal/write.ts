@@ -1,4 +1,4 @@
-import { JournalError, UpstreamError, WritesRefused } from "../core/ports/errors.ts";
+import { asWritesRefused, JournalError, UpstreamError } from "../core/ports/errors.ts";
 import type { Journal, JournalFile, PendingWrite } from "../core/ports/journal.ts";
 import type { WriteResult } from "../core/ports/ports.ts";
 import { hasCode } from "../system/files.ts";
@@ -68,8 +68,7 @@ export function createJournal(options: JournalOptions): JournalWriter {
   const open = () => {
     // Without it nothing is written, so that nothing was, where a right or the schema is missing.
     opening ??= options.open().catch((error: unknown) => {
-      const isRefusal = error instanceof UpstreamError && error.code !== "unavailable";
-      throw isRefusal ? new WritesRefused(error, { cause: error }) : error;
+      throw asWritesRefused(error);
     });
     return opening;
   };

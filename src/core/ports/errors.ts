@@ -42,6 +42,15 @@ export class WritesRefused extends UpstreamError {
   }
 }
 
+/**
+ * Returns an error that came before the first write as `WritesRefused`. One of a store that is only unavailable, and any
+ * other, is returned as it is.
+ */
+export function asWritesRefused(error: unknown): unknown {
+  const isRefusal = error instanceof UpstreamError && error.code !== "unavailable";
+  return isRefusal ? new WritesRefused(error, { cause: error }) : error;
+}
+
 /** Whether an error means that the base could not be asked, as opposed to an internal error. */
 export function isUpstreamError(error: unknown): error is UpstreamError {
   return error instanceof UpstreamError;

@@ -1,4 +1,4 @@
-import { UpstreamError, WritesRefused } from "../../core/ports/errors.ts";
+import { UpstreamError } from "../../core/ports/errors.ts";
 import type { Database } from "../../database/connection.ts";
 import type { TableName } from "../../database/identifiers.ts";
 import { versionTerm } from "./job-version.ts";
@@ -49,17 +49,6 @@ export async function requireWritable(database: Database, signal: AbortSignal): 
 }
 
 const READ_ONLY = "Connect to the primary; on a primary, find out why its writes were turned off. Nothing was written.";
-
-/** Does what has to succeed before the first write. Throws `WritesRefused` where the configuration or a right forbids it. */
-export async function refusingWrites(work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    if (error instanceof UpstreamError && error.code !== "unavailable")
-      throw new WritesRefused(error, { cause: error });
-    throw error;
-  }
-}
 
 function shapeOf(layout: RowLayout, fields: readonly string[]): RowShape {
   const cells = fields.map((field) => layout.cell(field));

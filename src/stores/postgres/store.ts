@@ -1,7 +1,7 @@
 import type { Job } from "../../core/domain/job.ts";
 import type { Signature } from "../../core/domain/notes.ts";
 import type { AtomicWrite, AtomicWriter } from "../../core/ports/atomic-writer.ts";
-import { UpstreamError } from "../../core/ports/errors.ts";
+import { asWritesRefused, UpstreamError } from "../../core/ports/errors.ts";
 import type { PendingWrite } from "../../core/ports/journal.ts";
 import type {
   CellValue,
@@ -21,7 +21,7 @@ import { versionTerm } from "./job-version.ts";
 import { type Cell, createLayout, type Layout, once, type RowLayout, type Term } from "./layout.ts";
 import type { StoreOptions } from "./options.ts";
 import { parseCell, parseInstant, parseJob } from "./parse-rows.ts";
-import { refusingWrites, rehearseWrites, requireWritable } from "./rehearse.ts";
+import { rehearseWrites, requireWritable } from "./rehearse.ts";
 import {
   type Cursor,
   completedStatement,
@@ -61,14 +61,16 @@ export function createStore(options: PostgresStoreOptions): JobStore & JobHistor
   const { database, clock, jobs, journal } = options;
   const layout = createLayout(database, options);
   /** Checks once, before the first write, that writes can go through. */
-  const prepare = once((signal) =>
-    refusingWrites(async () => {
+  const prepare = once(async (signal) => {
+    try {
       await requireWritable(database, signal);
       await layout.check(signal);
       await journal?.prepare(signal);
       await rehearseWrites(database, layout, options, journal?.table ?? null, signal);
-    }),
-  );
+    } catch (error) {
+      throw asWritesRefused(error);
+    }
+  });
   let skew: number | null = null;
 
   const serverNow = () => clock.now() + (skew ?? 0);
