@@ -40,10 +40,10 @@ function failureOf(error: UpstreamError): CheckResult {
   return fail(code === "auth" ? "token" : "configuration", "database", "database", message, next);
 }
 
-function checkServer({ version, role, encrypted, local, replica }: ServerFacts, name: string): readonly CheckResult[] {
+function checkServer({ version, role, encrypted, local, readOnly }: ServerFacts, name: string): readonly CheckResult[] {
   const tls = encrypted ? "with TLS" : "without TLS";
   const connected = `${name}, PostgreSQL ${version}, as ${role}, ${tls}`;
-  if (replica) {
+  if (readOnly) {
     const next = "Connect to the primary; on a primary, turn default_transaction_read_only off.";
     return [fail("configuration", "database", "database", `${connected}: takes no writes`, next)];
   }

@@ -16,7 +16,7 @@ export interface ServerFacts {
   /** Whether server and client are on one machine. */
   readonly local: boolean;
   /** Whether it takes no writes. */
-  readonly replica: boolean;
+  readonly readOnly: boolean;
 }
 
 /** A configured column, as the catalogue has it; null where it does not. */
@@ -65,7 +65,7 @@ export interface PlanFacts {
 export async function inspectServer(database: Database, signal: AbortSignal): Promise<ServerFacts> {
   const [row = {}] = await database.read(
     `SELECT current_setting('server_version') AS version, current_user::text AS role,
-  pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on' AS replica,
+  pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on' AS read_only,
   inet_server_addr() IS NULL OR inet_server_addr() = inet_client_addr() AS local,
   coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS encrypted`,
     [],
@@ -76,7 +76,7 @@ export async function inspectServer(database: Database, signal: AbortSignal): Pr
     role: String(row.role),
     encrypted: row.encrypted === true,
     local: row.local === true,
-    replica: row.replica === true,
+    readOnly: row.read_only === true,
   };
 }
 

@@ -4,7 +4,7 @@ import type { Database } from "../../database/connection.ts";
 import { formatTable, quoteIdentifier, quoteTable, type TableName } from "../../database/identifiers.ts";
 import type { Parameters } from "../../database/statement.ts";
 import { findMisfits } from "./misfits.ts";
-import type { FieldPlace, StoreOptions, TargetTable } from "./options.ts";
+import { type FieldPlace, namedColumns, type StoreOptions, type TargetTable } from "./options.ts";
 
 /** What can be read of a row as a text, and may have to be as it was where the row is written. */
 export interface Term {
@@ -42,7 +42,7 @@ export interface Layout {
 }
 
 export function createLayout(database: Database, options: StoreOptions): Layout {
-  const { jobs, links, furtherFields, targets } = options;
+  const { jobs, targets } = options;
   const names = [jobs.table, ...targets.map(({ table }) => table)];
   const readAll = once((signal) => readTables(database, names, signal));
 
@@ -86,8 +86,7 @@ export function createLayout(database: Database, options: StoreOptions): Layout 
         for (const field of fields) await attempt(() => void layout.cell(field));
       });
     };
-    const named = Object.values(jobs.fields).filter((name) => name !== null);
-    await attemptRow(jobs.table, () => jobsLayout(signal), [...named, ...links, ...furtherFields]);
+    await attemptRow(jobs.table, () => jobsLayout(signal), namedColumns(options));
     for (const target of targets) {
       const fields = target.written.map(({ field }) => field);
       await attemptRow(target.table, () => targetLayout(target, signal), fields);

@@ -19,6 +19,12 @@ export interface StoreOptions {
   readonly targets: readonly TargetTable[];
 }
 
+/** Returns the columns of jobs that the configuration names, each once. */
+export function namedColumns({ jobs: { id, fields }, links, furtherFields }: StoreOptions): readonly string[] {
+  const named = [id, ...Object.values(fields), ...links, ...furtherFields].filter((name) => name !== null);
+  return [...new Set(named)];
+}
+
 /** What is written to the columns of a job, by their keys in `jobs.fields`. */
 export const WRITTEN: ReadonlyMap<string, Content> = new Map<string, Content>([
   ["status", "value"],

@@ -1,7 +1,7 @@
 import { quoteIdentifier, quoteTable } from "../../database/identifiers.ts";
 import { Parameters, type Statement } from "../../database/statement.ts";
 import { jobVersion } from "./job-version.ts";
-import type { StoreOptions } from "./options.ts";
+import { namedColumns, type StoreOptions } from "./options.ts";
 
 /** How many rows one statement of a listing answers. */
 export const PAGE_ROWS = 1000;
@@ -57,12 +57,6 @@ FROM (VALUES (1)) AS one LEFT JOIN LATERAL (
   ) AS j
 ) AS page ON true`;
   return { text, values: parameters.values };
-}
-
-/** Returns the columns of jobs that the configuration names, each once. */
-function namedColumns({ jobs: { id, fields }, links, furtherFields }: StoreOptions): readonly string[] {
-  const named = [id, ...Object.values(fields), ...links, ...furtherFields].filter((name) => name !== null);
-  return [...new Set(named)];
 }
 
 function filterConditions({ jobs: { id, fields } }: StoreOptions, filter: JobFilter, parameters: Parameters) {

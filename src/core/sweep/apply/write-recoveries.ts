@@ -65,9 +65,9 @@ function writeKinds(recovery: Recovery, run: SweepContext): readonly WriteKind[]
  * Writes at most 50 recoveries. Each round reads the jobs and their targets, drops what changed meanwhile, writes the
  * targets that lack their file, and then the jobs whose target is confirmed. What was left without a trustworthy
  * answer goes into the next round, where reading finds out about it; so does a job that was taken as it was listed, and
- * is not so any more. A batch that was refused for one of its records is
- * read again and written in halves, so that one bad record does not block the others. `startNext` is called when the
- * last writes are being sent: what is read from then on does not get stale behind them.
+ * is not so any more. A batch that was refused for one of its records is read again and written in halves, so that one
+ * bad record does not block the others. `startNext` is called when the last writes are being sent: what is read from then
+ * on does not get stale behind them.
  */
 function writeAdmitted(
   recoveries: readonly Recovery[],
